@@ -1,0 +1,35 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Time as the outside sees it: ISO 8601 in UTC, with milliseconds and a ``Z``."""
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+
+def now() -> datetime:
+    """Return the current time, aware and in UTC."""
+    return datetime.now(timezone.utc)
+
+
+def iso(moment: datetime) -> str:
+    """Write an aware datetime as ``2026-11-22T20:00:35.624Z``."""
+    utc = moment.astimezone(timezone.utc)
+    return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
+
+
+def optional_iso(moment: datetime | None) -> str | None:
+    """Write a moment that may be unknown."""
+    return None if moment is None else iso(moment)
+
+
+def parse_iso(text: str) -> datetime:
+    """Read what `iso` wrote, and any ISO 8601 time that has a zone.
+
+    Raises ValueError for another text, or for a time without a zone, which could mean any moment.
+    """
+    # datetime.fromisoformat reads a trailing Z only from Python 3.11 on.
+    moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    return moment.astimezone(timezone.utc)
