@@ -1,0 +1,153 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``claude-failover hook``: what Claude Code calls for its hook events and for its status line.
+
+It hands the payload to the daemon and is gone: it reads no configuration, prints nothing into a conversation,
+waits for no answer and always exits 0, whatever state the daemon is in. Claude Code waits for it, so it
+imports next to nothing (facts: Python's own start-up is its whole cost).
+
+A status line has no ``hook_event_name`` (seen on Claude Code 2.1.330). Ours stands in for the operator's in the
+sessions of the daemon, so theirs is run in its place, with the same input.
+"""
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+USAGE = """usage: claude-failover hook --socket PATH
+
+Hands the payload on standard input to the daemon that listens on PATH. Claude Code calls this for its hook
+events and for its status line; there is no reason to call it by hand. It always exits 0.
+"""
+ENVIRONMENT = (
+    "CLAUDE_CODE_SESSION_ID",
+    "CLAUDE_CONFIG_DIR",
+    "CLAUDE_FAILOVER_SESSION",
+    "CLAUDE_PID",
+    "TMUX",
+    "TMUX_PANE",
+)
+STATUS_LINE_VARIABLE = "CLAUDE_FAILOVER_STATUS_LINE"
+TIMEOUT = 0.25  # seconds; a daemon that is stopped or drowning holds no session up
+LINE_LIMIT = 1 << 20  # bytes; the control socket's
+TEXT_KEPT = 2000  # characters of each text that are kept when a payload is over the limit
+
+
+def main(arguments: list[str]) -> int:
+    """Deliver standard input to the daemon; returns 0 whatever happens."""
+    if "-h" in arguments or "--help" in arguments:
+        sys.stdout.write(USAGE)
+        return 0
+    try:
+        payload = sys.stdin.buffer.read()
+        deliver(_socket_path(arguments), request(payload, dict(os.environ)))
+    except Exception:  # a failing hook would show up in somebody's conversation
+        payload = payload if "payload" in locals() else b""
+    if payload and b'"hook_event_name"' not in payload:
+        try:
+            show_status_line(payload, dict(os.environ))
+        except Exception:  # a missing status line is no reason to fail either
+            pass
+    return 0
+
+
+def _socket_path(arguments: list[str]) -> str:
+    for place, argument in enumerate(arguments):
+        if argument == "--socket":
+            return arguments[place + 1]
+        if argument.startswith("--socket="):
+            return argument[len("--socket="):]
+    raise ValueError("no --socket")
+
+
+def request(payload: bytes, environment: dict[str, str]) -> bytes:
+    """Return the request line for the control socket.
+
+    The payload is JSON already and is put into the line as it is: parsing it would cost more than all the
+    rest. Only one over the socket's limit is parsed, and its long texts cut.
+    """
+    if len(payload) > LINE_LIMIT - 65536:
+        import json
+
+        payload = json.dumps(_shortened(json.loads(payload))).encode()
+    # A line break in JSON can only stand between tokens, where a blank serves as well.
+    payload = payload.replace(b"\r", b" ").replace(b"\n", b" ").strip() or b"null"
+    pairs = ",".join(
+        f"{_quoted(name)}:{_quoted(environment[name])}" for name in ENVIRONMENT if name in environment
+    )
+    return b'{"op":"hook","payload":' + payload + b',"env":{' + pairs.encode() + b"}}\n"
+
+
+def _quoted(text: str) -> str:
+    # The C function behind json.dumps, without the import of json and re. Environment variables that are no
+    # UTF-8 hold lone surrogates, which it escapes.
+    try:
+        from _json import encode_basestring_ascii
+    except ImportError:
+        from json.encoder import encode_basestring_ascii
+    return encode_basestring_ascii(text)
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, str):
+        return value[:TEXT_KEPT]
+    if isinstance(value, list):
+        return [_shortened(item) for item in value[:100]]
+    if isinstance(value, dict):
+        return {key: _shortened(item) for key, item in value.items()}
+    return value
+
+
+def deliver(path: str, line: bytes) -> None:
+    """Send one line to the socket at ``path``, without waiting for an answer. Raises OSError."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as connection:
+        connection.settimeout(TIMEOUT)
+        connection.connect(path)
+        connection.sendall(line)
+
+
+def show_status_line(payload: bytes, environment: dict[str, str]) -> None:
+    """Become the operator's own status line command, where they have one.
+
+    Settings come in Claude Code's order of precedence: what the session was started with, the project's
+    local settings, the project's, the account's. Raises OSError, ValueError.
+    """
+    import json
+
+    command = environment.get(STATUS_LINE_VARIABLE)
+    if not command:
+        folder = json.loads(payload).get("workspace", {}).get("project_dir") or os.getcwd()
+        home = environment.get("CLAUDE_CONFIG_DIR") or os.path.expanduser("~/.claude")
+        for path in (
+            os.path.join(folder, ".claude", "settings.local.json"),
+            os.path.join(folder, ".claude", "settings.json"),
+            os.path.join(home, "settings.json"),
+        ):
+            command = _status_line_of(path)
+            if command:
+                break
+    if not command:
+        return
+    source = os.memfd_create("status-line", 0)
+    os.write(source, payload)
+    os.lseek(source, 0, os.SEEK_SET)
+    os.dup2(source, 0)
+    os.execv("/bin/sh", ["sh", "-c", command])
+
+
+def _status_line_of(path: str) -> str | None:
+    import json
+
+    try:
+        with open(path, "rb") as stream:
+            line = json.load(stream).get("statusLine")
+    except (OSError, ValueError, AttributeError):
+        return None
+    command = line.get("command") if isinstance(line, dict) and line.get("type") == "command" else None
+    return command if isinstance(command, str) else None

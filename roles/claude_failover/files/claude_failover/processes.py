@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What /proc says: which processes run in a pane, since when, and with which account home.
+
+Everything is read without starting a process. Linux only (proc(5)).
+"""
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Iterator
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process; ``start`` (clock ticks since boot) tells it from a later one with the same pid."""
+
+    pid: int
+    parent: int
+    start: int
+    name: str
+    state: str
+
+    @property
+    def alive(self) -> bool:
+        """False for a zombie: it runs no more and only waits for its parent."""
+        return self.state not in "ZX"
+
+
+def read(pid: int) -> Process | None:
+    """Return the process ``pid``, or None when there is none (or it is another user's hidden one)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stream:
+            text = stream.read().decode("utf-8", "replace")
+    except OSError:
+        return None
+    # The name stands in parentheses and may hold blanks and parentheses itself.
+    name = text[text.index("(") + 1:text.rindex(")")]
+    fields = text[text.rindex(")") + 2:].split()
+    return Process(pid=pid, parent=int(fields[1]), start=int(fields[19]), name=name, state=fields[0])
+
+
+def is_alive(pid: int, start: int | None = None) -> bool:
+    """Tell whether the process ``pid`` (the one that began at ``start``, where given) still runs."""
+    process = read(pid)
+    return process is not None and process.alive and (start is None or process.start == start)
+
+
+class Snapshot:
+    """All processes at one moment, as a tree."""
+
+    def __init__(self) -> None:
+        self._children: dict[int, list[Process]] = defaultdict(list)
+        self._all: dict[int, Process] = {}
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                process = read(int(entry))
+                if process is not None:
+                    self._all[process.pid] = process
+                    self._children[process.parent].append(process)
+
+    def tree(self, pid: int) -> Iterator[Process]:
+        """Yield the process ``pid`` and everything below it, nearest first."""
+        level = [self._all[pid]] if pid in self._all else []
+        while level:
+            yield from level
+            level = [child for process in level for child in self._children[process.pid]]
+
+
+def variable(pid: int, name: str) -> str | None:
+    """Return one environment variable as the process was started with; None when unset or not readable.
+
+    Nothing else of the environment is kept: it can hold credentials.
+    """
+    prefix = name.encode() + b"="
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as stream:
+            for item in stream.read().split(b"\0"):
+                if item.startswith(prefix):
+                    return os.fsdecode(item[len(prefix):])
+    except OSError:
+        pass
+    return None
