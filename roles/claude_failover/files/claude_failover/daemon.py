@@ -1,0 +1,296 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The daemon: what it consists of, the order in which it starts, and how it ends.
+
+Each step of the start is logged, and a step that fails ends the start with nothing of the later ones touched.
+In particular no tmux session is looked at, made or ended before every shared link has been found right.
+"""
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from typing import Any, Awaitable, Callable
+
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
+    SharedSymlinkError,
+    validate_all,
+)
+
+from . import VERSION, clock, config as configuration
+from .accounts import ActiveLink, describe_active, point_active, read_active
+from .config import Account, Config
+from .control_server import ControlServer
+from .errors import FailoverError, Refused
+from .lifecycle import Lifecycle
+from .locks import Lock, daemon_locks
+from .operations import operations
+from .registry import Registry
+from .sdnotify import Notifier, watchdog_interval
+from .sessions import Sessions
+from .settings import base_settings
+from .state import Store
+from .status import account_row, session_rows
+from .tmux.client import Tmux
+
+log = logging.getLogger(__name__)
+
+TMUX_WAIT = 5.0  # seconds that the start waits for the tmux server; after that it is waited for while running
+STALLED = 60.0  # seconds without a finished check of the sessions, after which the watchdog is not fed
+
+
+class Daemon:
+    """One running daemon."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.started_at = clock.now()
+        self.notifier = Notifier()
+        self._locks: list[Lock] = []
+        self._stop = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.store: Store
+        self.registry: Registry
+        self.sessions: Sessions
+        self.tmux: Tmux
+        self.lifecycle: Lifecycle
+        self.server: ControlServer
+
+    # -- start ---------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Go through the steps of the start, in order. Raises FailoverError, OSError."""
+        steps: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            ("locks", self._take_locks),
+            ("shared links", self._validate_links),
+            ("active link", self._ensure_active_link),
+            ("state", self._open_state),
+            ("control socket", self._listen),
+            ("tmux", self._reach_tmux),
+            ("sessions", self._ensure_sessions),
+        ]
+        for name, step in steps:
+            begun = time.monotonic()
+            self.notifier.send(STATUS=f"starting: {name}")
+            await step()
+            log.info("start: %s: done in %.0f ms", name, (time.monotonic() - begun) * 1000)
+
+    async def _take_locks(self) -> None:
+        os.makedirs(self.config.state_dir, mode=0o700, exist_ok=True)
+        for lock in daemon_locks(self.config.active_link, self.config.state_dir):
+            lock.acquire()
+            self._locks.append(lock)
+
+    async def _validate_links(self) -> None:
+        validate_links(self.config)
+
+    async def _ensure_active_link(self) -> None:
+        link = read_active(self.config.active_link, self.config.accounts)
+        if link.kind == "missing":
+            point_active(self.config.active_link, self.config.accounts[0])
+            log.info("start: active link %s made, to %s", self.config.active_link, self.config.accounts[0].home)
+        elif link.kind != "account":
+            raise Refused(describe_active(self.config.active_link, link, self.config.accounts))
+
+    async def _open_state(self) -> None:
+        self.store = Store(self.config.state_dir)
+        self.registry = Registry(self.store)
+        self.sessions = Sessions(self.config, self.registry)
+        self.tmux = Tmux(self.config.tmux.binary, self.config.tmux.socket)
+        self.lifecycle = Lifecycle(
+            self.config, self.tmux, self.sessions, self.registry, base_settings(self.config)
+        )
+
+    async def _listen(self) -> None:
+        self.server = ControlServer(
+            self.config.control_socket,
+            operations(self),
+            group=self.config.control_group,
+            owner_uid=os.geteuid(),
+        )
+        self.server.remove_stale()
+        await self.server.start()
+
+    async def _reach_tmux(self) -> None:
+        await self.tmux.start()
+        try:
+            await asyncio.wait_for(self.tmux.connected_event.wait(), TMUX_WAIT)
+        except asyncio.TimeoutError:
+            log.error(
+                "start: no tmux server answers on %s; it is waited for. It runs in "
+                "claude-failover-tmux.service, or by hand: tmux -S %s -D",
+                self.config.tmux.socket, self.config.tmux.socket,
+            )
+
+    async def _ensure_sessions(self) -> None:
+        await self.lifecycle.ensure_all_sessions()
+
+    # -- while it runs -------------------------------------------------------------------------------------
+
+    async def run(self) -> int:
+        """Start, run until told to stop, and end leaving every tmux session running. Returns the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        try:
+            await self.start()
+            self._tasks = [asyncio.create_task(self.lifecycle.run(), name="lifecycle")]
+            interval = watchdog_interval()
+            if interval is not None:
+                self._tasks.append(asyncio.create_task(self._feed_watchdog(interval), name="watchdog"))
+            self.notifier.send(READY=1, STATUS=self.summary())
+            log.info("ready: %s", self.summary())
+            await self._until_stopped()
+        finally:
+            self.notifier.send(STOPPING=1)
+            await self._end()
+        log.info("stopped; the tmux sessions go on")
+        return 0
+
+    async def _until_stopped(self) -> None:
+        """Wait for the order to stop. A task that ends by itself is a bug, and is raised as what it is."""
+        stop = asyncio.create_task(self._stop.wait())
+        done, _pending = await asyncio.wait([stop, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        for task in done:
+            if task is not stop:
+                task.result()
+                raise RuntimeError(f"the task {task.get_name()} ended")
+
+    async def _end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if hasattr(self, "server"):
+            await self.server.stop()
+        if hasattr(self, "tmux"):
+            await self.tmux.stop()
+        for lock in reversed(self._locks):
+            lock.release()
+
+    async def _feed_watchdog(self, interval: float) -> None:
+        """Feed the watchdog from the main loop, as long as the sessions are really being looked after."""
+        while True:
+            stalled = time.monotonic() - self.lifecycle.checked_at
+            if stalled < STALLED + self.config.lifecycle.check_interval:
+                self.notifier.send(WATCHDOG=1, STATUS=self.summary())
+            else:
+                log.error("no check of the sessions has finished for %.0f s", stalled)
+            await asyncio.sleep(interval)
+
+    def _hang_up(self) -> None:
+        self.notifier.reloading()
+        try:
+            self.reload()
+        except FailoverError as error:
+            log.error("reload refused, the old configuration stays: %s", error)
+        self.notifier.send(READY=1, STATUS=self.summary())
+
+    def reload(self) -> None:
+        """Take over the configuration as it is in its file now.
+
+        Raises FailoverError for one that is wrong, or that needs a restart; then the old one stays whole.
+        """
+        new = configuration.load(self.config.path)
+        for key in ("active_link", "state_dir", "control_socket", "control_group", "tmux"):
+            if getattr(new, key) != getattr(self.config, key):
+                raise Refused(
+                    f"{new.path}: {key} cannot change while the daemon runs: restart it (the tmux sessions go on)"
+                )
+        check_writable(new)
+        validate_links(new)
+        self.config = new
+        self.sessions.configure(new)
+        self.lifecycle.configure(new, base_settings(new))
+        log.info("configuration %s reloaded: %s", new.path, self.summary())
+
+    # -- what is -------------------------------------------------------------------------------------------
+
+    def active(self) -> ActiveLink:
+        """Return what stands at the active link now."""
+        return read_active(self.config.active_link, self.config.accounts)
+
+    def summary(self) -> str:
+        """Say in one line how it stands."""
+        active = self.active().account
+        down = [watched.name for watched in self.sessions if watched.plan and not watched.up]
+        text = f"active account {active.name if active else 'none'}, {len(list(self.sessions))} sessions"
+        if not self.tmux.connected:
+            text += ", no tmux server"
+        return text + (f", down: {', '.join(down)}" if down else "")
+
+    def status(self) -> dict[str, Any]:
+        """Return the document of ``status --json``."""
+        active = self.active().account
+        return {
+            "version": VERSION,
+            "pid": os.getpid(),
+            "started_at": clock.iso(self.started_at),
+            "active_account": active.name if active else None,
+            "accounts": [account_row(account, self.config, active) for account in self.config.accounts],
+            "sessions": self.session_rows(active),
+            "cooldown_until": None,
+            "switching": False,
+            "suspended": None,
+            "queue": {},
+            "last_switch": None,
+        }
+
+    def session_rows(self, active: Account | None = None) -> list[dict[str, Any]]:
+        """Return the rows of ``sessions --json``."""
+        return session_rows(self.sessions, self.config, self.registry, active or self.active().account)
+
+
+def validate_links(config: Config) -> None:
+    """Validate the shared links of every account, and create those that are missing.
+
+    The daemon runs the very code of the module claude_shared_symlinks. Raises Refused for any divergence.
+    """
+    try:
+        reports = validate_all(config.homes, config.shared_links)
+    except SharedSymlinkError as error:
+        raise Refused(f"the shared links are not right, and nothing was started: {error}") from None
+    for report in reports:
+        for path in report.created:
+            log.info("links: created %s", path)
+    log.info("links: right for %d accounts", len(reports))
+
+
+def check_writable(config: Config) -> None:
+    """Check that the daemon may write where the configuration makes it write.
+
+    Under systemd it may write only where its unit says; a reload cannot widen that. Raises Refused.
+    """
+    folders = {os.path.dirname(config.active_link), config.state_dir, *config.homes}
+    folders.update(link.target for link in config.shared_links)
+    if config.metrics_textfile:
+        folders.add(os.path.dirname(config.metrics_textfile))
+    for folder in sorted(folders):
+        place = folder
+        while not os.path.lexists(place):
+            place = os.path.dirname(place)
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise Refused(
+                f"{config.path}: {place} is not writable for the daemon (under systemd: outside of "
+                "ReadWritePaths= of claude-failover.service). Run the role again, which writes the unit too"
+            )
+
+
+def run(config: Config) -> int:
+    """Run the daemon in the foreground until SIGTERM or SIGINT; returns its exit code."""
+    journal = "JOURNAL_STREAM" in os.environ  # systemd adds the time itself
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO,
+        format="%(levelname)s %(message)s" if journal else "%(asctime)s %(levelname)s %(message)s",
+    )
+    return asyncio.run(_run(config))
+
+
+async def _run(config: Config) -> int:
+    return await Daemon(config).run()

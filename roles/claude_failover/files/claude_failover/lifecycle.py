@@ -1,0 +1,251 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keeps the configured sessions alive: makes the missing ones, and again when their program has ended."""
+from __future__ import annotations
+
+import asyncio
+import glob
+import logging
+import os
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from .backoff import Backoff
+from .config import Config, Session
+from .errors import FailoverError
+from .processes import is_alive, read
+from .registry import Entry, Registry, from_pane
+from .sessions import Sessions, Watched
+from .settings import with_own_settings
+from .tmux.client import Pane, Tmux, TmuxGone
+
+log = logging.getLogger(__name__)
+
+# Claude Code's own refusals (2.1.330), by which a start with the wrong option is told from other failures.
+_NO_CONVERSATION = "No conversation found with session ID"
+_ALREADY_IN_USE = "is already in use"
+
+
+@dataclass
+class _Restarts:
+    """When a session may be started again."""
+
+    backoff: Backoff
+    begun: float = 0.0  # time.monotonic() of the last start by this daemon
+    due: float | None = None  # time.monotonic() of the next; None while it runs
+
+
+class Lifecycle:
+    """The loop that compares the configured sessions with tmux."""
+
+    def __init__(
+        self,
+        config: Config,
+        tmux: Tmux,
+        sessions: Sessions,
+        registry: Registry,
+        settings: dict[str, Any],
+    ) -> None:
+        self._tmux = tmux
+        self._sessions = sessions
+        self._registry = registry
+        self._restarts: dict[str, _Restarts] = {}
+        self._forced: dict[str, str] = {}
+        self._wake = asyncio.Event()
+        self.checked_at = time.monotonic()
+        self.configure(config, settings)
+
+    def configure(self, config: Config, settings: dict[str, Any]) -> None:
+        """Take over a configuration, first or new."""
+        self._config = config
+        self._settings = settings
+        first, most = config.lifecycle.restart_backoff
+        for restarts in self._restarts.values():
+            restarts.backoff = Backoff(first, most, restarts.backoff.failures)
+        self._wake.set()
+
+    async def ensure_all_sessions(self) -> None:
+        """Adopt what runs, and make what is missing. Once, at the start; then `run`."""
+        await self.check()
+
+    async def run(self) -> None:
+        """Check again and again until cancelled."""
+        while True:
+            delay = self._config.lifecycle.check_interval
+            soonest = min((item.due for item in self._restarts.values() if item.due is not None), default=None)
+            if soonest is not None:
+                delay = min(delay, max(0.05, soonest - time.monotonic()))
+            try:
+                await asyncio.wait_for(self._wake.wait(), delay)
+            except asyncio.TimeoutError:
+                pass
+            self._wake.clear()
+            await self.check()
+
+    def wake(self) -> None:
+        """Have the next check made now."""
+        self._wake.set()
+
+    async def check(self) -> None:
+        """Look once at every session, and start those that are due. Never raises for a session's sake."""
+        try:
+            self._sessions.observe(await self._tmux.panes())
+        except TmuxGone as error:
+            self._sessions.observe([])
+            for watched in self._sessions:
+                watched.reason = str(error)
+        else:
+            for watched in self._sessions:
+                await self._guarded(watched)
+        self.checked_at = time.monotonic()
+
+    async def _guarded(self, watched: Watched) -> None:
+        try:
+            await self._tend(watched)
+        except (FailoverError, OSError) as error:
+            watched.reason = str(error)
+            self._put_off(watched, ran=0.0)
+            log.error("session %s: %s", watched.name, error)
+
+    async def _tend(self, watched: Watched) -> None:
+        if watched.up:
+            restarts = self._restarts.get(watched.name)
+            if restarts is not None and restarts.due is not None:
+                restarts.due = None
+            if watched.reason is not None and not watched.reason.startswith("renamed"):
+                watched.reason = None
+            if self._registry.get(watched.name) is None:
+                await self._look_in_pane(watched)
+            return
+        if watched.plan is None:
+            watched.reason = _ending(watched.pane) if watched.pane else watched.reason
+            return
+        restarts = self._restarts_of(watched.name)
+        if watched.pane is not None and restarts.due is None:
+            await self._note_end(watched)
+        if restarts.due is None or time.monotonic() >= restarts.due:
+            await self.start(watched)
+
+    def _restarts_of(self, name: str) -> _Restarts:
+        first, most = self._config.lifecycle.restart_backoff
+        return self._restarts.setdefault(name, _Restarts(Backoff(first, most)))
+
+    async def _look_in_pane(self, watched: Watched) -> None:
+        """Take the UUID from what stands in the pane, where no better source has it."""
+        if watched.pane is None:
+            return
+        lines = await self._tmux.capture(watched.pane.pane_id, lines=500)
+        found = from_pane(lines)
+        if found is not None:
+            process = watched.claude
+            self._registry.offer(
+                watched.name,
+                Entry(
+                    found, "pane", cwd=watched.pane.cwd,
+                    pid=process.pid if process else None, started=process.start if process else None,
+                ),
+            )
+
+    async def _note_end(self, watched: Watched) -> None:
+        """Say why a session's program ended, and when it will be started again."""
+        assert watched.pane is not None
+        lines = [line.strip() for line in await self._tmux.capture(watched.pane.pane_id, lines=500)]
+        # tmux itself writes "Pane is dead (…)" below what the program wrote (3.3a).
+        said = [line for line in lines if line and not line.startswith("Pane is dead")]
+        found = from_pane(lines)
+        if found is not None:
+            self._registry.offer(watched.name, Entry(found, "pane", cwd=watched.pane.cwd))
+        last = said[-1][:200] if said else ""
+        begun = self._restarts_of(watched.name).begun
+        ran = time.monotonic() - begun if begun else 0.0
+        delay = self._put_off(watched, ran)
+        watched.reason = _ending(watched.pane) + (f": {last}" if last else "")
+        if any(_NO_CONVERSATION in line for line in said[-3:]):
+            self._forced[watched.name] = "--session-id"
+        elif any(_ALREADY_IN_USE in line for line in said[-3:]):
+            self._forced[watched.name] = "--resume"
+        log.warning("session %s: %s; next start in %.0f s", watched.name, watched.reason, delay)
+
+    def _put_off(self, watched: Watched, ran: float) -> float:
+        restarts = self._restarts_of(watched.name)
+        delay = restarts.backoff.failed(ran)
+        restarts.due = time.monotonic() + delay
+        return delay
+
+    async def start(self, watched: Watched) -> None:
+        """Start a configured session, in the pane that it left or in a session made for it.
+
+        Raises FailoverError, OSError; then the caller puts the next try off.
+        """
+        plan = watched.plan
+        assert plan is not None
+        if not os.path.isdir(plan.cwd):
+            raise FailoverError(f"cwd {plan.cwd} is no directory: make it, or correct sessions[{plan.name}].cwd")
+        held = self._registry.get(plan.name)
+        if held is not None and held.pid is not None and is_alive(held.pid, held.started):
+            raise FailoverError(
+                f"the process {held.pid} of conversation {held.uuid} still runs, outside of this session: a "
+                "second one on the same conversation would spoil it. It is started again when that one has ended"
+            )
+        command, environment, conversation = self._launch(plan)
+        restarts = self._restarts_of(plan.name)
+        pane = watched.pane
+        if pane is None:
+            pane = await self._tmux.new_session(plan.name, plan.cwd, command, environment)
+        else:
+            await self._tmux.respawn(pane.pane_id, plan.cwd, command, environment)
+            pane = next((item for item in await self._tmux.panes() if item.pane_id == watched.pane.pane_id), None)
+        restarts.begun, restarts.due = time.monotonic(), None
+        watched.pane, watched.activity, watched.activity_at = pane, "starting", None
+        log.info("session %s: started in %s%s", plan.name, plan.cwd, f", conversation {conversation}" if conversation else "")
+        if conversation is not None and pane is not None:
+            process = read(pane.pid)
+            watched.claude = process
+            self._registry.offer(
+                plan.name,
+                Entry(
+                    conversation, "assigned", cwd=plan.cwd, command=tuple(command),
+                    pid=pane.pid, started=process.start if process else None,
+                ),
+            )
+
+    def _launch(self, plan: Session) -> tuple[list[str], dict[str, str], str | None]:
+        """Return the command, the environment and the conversation of a session that is to be started."""
+        environment = {
+            **plan.env,
+            "CLAUDE_CONFIG_DIR": self._config.active_link,
+            "CLAUDE_FAILOVER_SESSION": plan.name,
+        }
+        if not plan.claude_args:
+            return list(plan.command), environment, None
+        command, more = with_own_settings(
+            plan.command, plan.cwd, self._settings if self._config.detection.hooks else {},
+            os.path.join(self._config.state_dir, "settings"), plan.name,
+        )
+        held = self._registry.get(plan.name)
+        conversation = held.uuid if held is not None else str(uuid.uuid4())
+        option = "--resume" if held is not None and self.has_transcript(conversation) else "--session-id"
+        option = self._forced.pop(plan.name, option)
+        if held is None:
+            # Written down before the start: a kill right after it must not lose the conversation's name.
+            self._registry.offer(plan.name, Entry(conversation, "assigned", cwd=plan.cwd))
+        return [command[0], option, conversation, *command[1:]], {**environment, **more}, conversation
+
+    def has_transcript(self, conversation: str) -> bool:
+        """Tell whether a conversation has been written to: before its first turn there is nothing to resume,
+        and Claude Code says "No conversation found" (2.1.330)."""
+        projects = next(
+            (link.target for link in self._config.shared_links if link.name == "projects"),
+            os.path.join(self._config.active_link, "projects"),
+        )
+        return any(glob.iglob(os.path.join(glob.escape(projects), "*", conversation + ".jsonl")))
+
+
+def _ending(pane: Pane) -> str:
+    """Say how a pane's program ended."""
+    if pane.exit_signal:
+        return f"ended by signal {pane.exit_signal}"
+    return f"exited with status {pane.exit_status}" if pane.exit_status is not None else "ended"

@@ -1,0 +1,36 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the control socket can be asked, each request with the keys that it takes."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Dict
+
+from .control_server import Op
+
+if TYPE_CHECKING:
+    from .daemon import Daemon
+
+
+def operations(daemon: Daemon) -> Dict[str, Op]:
+    """Return the operations of a daemon by name."""
+
+    async def status(_options: dict[str, Any]) -> dict[str, Any]:
+        return daemon.status()
+
+    async def sessions(_options: dict[str, Any]) -> list[dict[str, Any]]:
+        return daemon.session_rows()
+
+    async def reload(_options: dict[str, Any]) -> dict[str, Any]:
+        daemon.reload()
+        return {"reloaded": daemon.config.path}
+
+    async def hook(options: dict[str, Any]) -> None:
+        daemon.sessions.hook(options["payload"], options["env"])
+
+    return {
+        "status": Op(status, keys={}),
+        "sessions": Op(sessions, keys={}),
+        "reload": Op(reload, keys={}),
+        "hook": Op(hook, keys={"payload": (dict,), "env": (dict,)}, required=("payload", "env")),
+    }

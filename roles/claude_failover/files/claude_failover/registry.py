@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which conversation each session is in: its UUID, and how that is known.
+
+A conversation that cannot be named cannot be resumed, so this is kept durably, and a UUID is only taken from
+a source that ties it to the session; where two candidates stand against each other, none is taken.
+"""
+from __future__ import annotations
+
+import dataclasses
+import logging
+import re
+from dataclasses import dataclass
+from typing import Any, Iterable
+
+from . import clock
+from .processes import is_alive
+from .state import Store
+
+log = logging.getLogger(__name__)
+
+DOCUMENT = "registry"
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+
+# A hook speaks from inside the session and knows of /clear and of a resume, so it stands above what the
+# session was started with; the process's own file is next; a line on the screen is the weakest.
+RANK = {"hook": 4, "assigned": 3, "process": 2, "pane": 1}
+
+# What Claude Code prints at its exit, and the launch options as a shell would show them (2.1.330).
+_IN_PANE = re.compile(rf"--(?:resume|session-id)[= ]({UUID.pattern})(?![0-9a-z-])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One session's conversation.
+
+    ``source`` is ``assigned``, ``hook``, ``process`` or ``pane``. ``pid`` and ``started`` (clock ticks since boot) are
+    those of the process that vouches for it, where one does; ``transcript`` is the path that it named.
+    """
+
+    uuid: str
+    source: str
+    cwd: str | None = None
+    transcript: str | None = None
+    command: tuple[str, ...] = ()
+    pid: int | None = None
+    started: int | None = None
+    updated_at: str = ""
+
+
+class Registry:
+    """The durable table of sessions and their conversations."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._entries: dict[str, Entry] = {}
+        known = {field.name for field in dataclasses.fields(Entry)}
+        for name, values in store.load(DOCUMENT, {}).items():
+            try:
+                entry = Entry(**{key: value for key, value in values.items() if key in known})
+                if UUID.fullmatch(entry.uuid) and entry.source in RANK:
+                    self._entries[name] = dataclasses.replace(entry, command=tuple(entry.command))
+                    continue
+            except (AttributeError, TypeError):
+                pass
+            log.warning("registry: the entry of session %r makes no sense and is passed over: %r", name, values)
+
+    def get(self, name: str) -> Entry | None:
+        """Return what is known of the session, or None."""
+        return self._entries.get(name)
+
+    def names(self) -> list[str]:
+        """Return the sessions that are known."""
+        return list(self._entries)
+
+    def offer(self, name: str, entry: Entry) -> bool:
+        """Take what a source says of a session, unless a better one stands; returns whether it was taken.
+
+        A better source keeps its word only as long as the process that vouched for it runs: after that, what
+        was said belongs to a conversation that is over. Raises OSError when it cannot be stored.
+        """
+        held = self._entries.get(name)
+        if held is not None and RANK[entry.source] < RANK[held.source] and _vouched_for(held):
+            return False
+        if held is not None and held.uuid == entry.uuid:
+            # The same conversation seen again: the better source's word stays, and what is new is added.
+            best = held if RANK[held.source] > RANK[entry.source] else entry
+            worse = entry if best is held else held
+            values = dataclasses.asdict(worse)
+            values.update({key: value for key, value in dataclasses.asdict(best).items() if value})
+            values.update({key: value for key, value in _process(entry).items() if value})
+            values["command"] = tuple(entry.command or held.command)
+            entry = Entry(**values)
+        entry = dataclasses.replace(entry, updated_at=clock.iso(clock.now()))
+        if held is not None and dataclasses.replace(held, updated_at=entry.updated_at) == entry:
+            return False
+        if held is not None and held.uuid != entry.uuid:
+            log.info("session %s: conversation %s (%s) follows %s (%s)", name, entry.uuid, entry.source, held.uuid, held.source)
+        self._entries[name] = entry
+        self._save()
+        return True
+
+    def forget(self, name: str) -> None:
+        """Drop a session from the table. Raises OSError."""
+        if self._entries.pop(name, None) is not None:
+            self._save()
+
+    def rename(self, old: str, new: str) -> None:
+        """Follow a session that was renamed in tmux. Raises OSError."""
+        if old in self._entries:
+            self._entries[new] = self._entries.pop(old)
+            self._save()
+
+    def _save(self) -> None:
+        self._store.save(DOCUMENT, {name: dataclasses.asdict(entry) for name, entry in self._entries.items()})
+
+
+def _process(entry: Entry) -> dict[str, Any]:
+    return {"pid": entry.pid, "started": entry.started}
+
+
+def _vouched_for(entry: Entry) -> bool:
+    return entry.pid is None or is_alive(entry.pid, entry.started)
+
+
+def from_pane(lines: Iterable[str]) -> str | None:
+    """Return the one UUID that a pane's lines name, or None when they name none, or more than one."""
+    found = {match.group(1).lower() for line in lines for match in _IN_PANE.finditer(line)}
+    return found.pop() if len(found) == 1 else None

@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files by which running Claude Code processes tell what they do: ``<home>/sessions/<pid>.json``.
+
+Seen on 2.1.330: ``pid, sessionId, cwd, startedAt`` (ms), ``procStart`` (clock ticks since boot, a text),
+``status`` = idle | busy | waiting, ``statusUpdatedAt`` (ms). Removed at a clean exit, left by a SIGKILL: a file
+counts only while the very process that wrote it runs.
+"""
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Iterable
+
+from .processes import Process
+
+
+@dataclass(frozen=True)
+class SessionFile:
+    """What one process says of itself. ``status`` is None when it says nothing that is known."""
+
+    pid: int
+    uuid: str
+    cwd: str | None
+    status: str | None
+    status_at: datetime | None
+
+
+class SessionFiles:
+    """The session files of all account homes at one moment."""
+
+    def __init__(self, homes: Iterable[str]) -> None:
+        self._paths: dict[int, list[str]] = {}
+        for home in homes:
+            folder = os.path.join(home, "sessions")
+            try:
+                names = os.listdir(folder)
+            except OSError:
+                continue
+            for name in names:
+                stem, dot, ending = name.partition(".")
+                if ending == "json" and stem.isdigit():
+                    self._paths.setdefault(int(stem), []).append(os.path.join(folder, name))
+
+    def of(self, process: Process) -> SessionFile | None:
+        """Return what this very process wrote, or None.
+
+        A flip makes a running session write under the other home, so the newest of several is taken.
+        """
+        found = [_read(path, process) for path in self._paths.get(process.pid, ())]
+        files = [file for file in found if file is not None]
+        return max(files, key=lambda file: file.status_at or datetime.min.replace(tzinfo=timezone.utc), default=None)
+
+
+def _read(path: str, process: Process) -> SessionFile | None:
+    try:
+        with open(path, "rb") as stream:
+            data = json.loads(stream.read(1 << 16))
+        if data["pid"] != process.pid or int(data["procStart"]) != process.start:
+            return None
+        status = data.get("status")
+        moment = data.get("statusUpdatedAt", data.get("updatedAt"))
+        return SessionFile(
+            pid=process.pid,
+            uuid=str(data["sessionId"]).lower(),
+            cwd=data.get("cwd"),
+            status=status if status in ("idle", "busy", "waiting") else None,
+            status_at=datetime.fromtimestamp(moment / 1000, timezone.utc) if moment else None,
+        )
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return None

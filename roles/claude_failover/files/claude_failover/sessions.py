@@ -1,0 +1,232 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sessions as they are: those of the configuration, and those that somebody started by hand.
+
+What is seen of tmux, of /proc and of Claude Code's own files is put together here; nothing here acts.
+"""
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Iterator, Sequence
+
+from . import clock
+from .config import Config, Session
+from .processes import Process, Snapshot, variable
+from .registry import UUID, Entry, Registry
+from .session_files import SessionFiles
+from .tmux.client import Pane
+
+log = logging.getLogger(__name__)
+
+# What a hook event says of its session (Claude Code 2.1.330). Others change nothing.
+_ACTIVITY = {
+    "SessionStart": "idle",
+    "UserPromptSubmit": "busy",
+    "Stop": "idle",
+    "StopFailure": "idle",
+    "PermissionRequest": "waiting",
+}
+_NOTIFIED = {"idle_prompt": "idle", "permission_prompt": "waiting"}
+
+
+@dataclass
+class Watched:
+    """One session.
+
+    ``plan`` is its configuration, None for a session started by hand; ``pane`` the pane that holds Claude Code,
+    None while tmux has none; ``activity`` what it does while it runs; ``reason`` why it is down or unusual;
+    ``claude`` the process that speaks for it; ``config_dir`` the CLAUDE_CONFIG_DIR of that process.
+    """
+
+    name: str
+    plan: Session | None = None
+    pane: Pane | None = None
+    activity: str = "starting"
+    activity_at: datetime | None = None
+    reason: str | None = None
+    claude: Process | None = None
+    config_dir: str | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether its program runs."""
+        return self.pane is not None and not self.pane.dead
+
+    @property
+    def dedicated(self) -> bool:
+        """Whether no task may ever be sent to it; a session started by hand belongs to whoever started it."""
+        return self.plan is None or self.plan.dedicated
+
+    @property
+    def state(self) -> str:
+        """``starting``, ``idle``, ``busy``, ``waiting``, ``limited``, ``resuming`` or ``down``."""
+        return self.activity if self.up else "down"
+
+    def saw(self, activity: str, moment: datetime | None = None) -> None:
+        """Take note of what the session does, unless something newer is known."""
+        moment = moment or clock.now()
+        if self.activity_at is None or moment >= self.activity_at:
+            self.activity, self.activity_at = activity, moment
+
+
+class Sessions:
+    """All sessions by name, in the order of the configuration, those started by hand last."""
+
+    def __init__(self, config: Config, registry: Registry) -> None:
+        self._registry = registry
+        self._watched: dict[str, Watched] = {}
+        self.configure(config)
+
+    def __iter__(self) -> Iterator[Watched]:
+        return iter(list(self._watched.values()))
+
+    def get(self, name: str) -> Watched | None:
+        """Return the session of that name, or None."""
+        return self._watched.get(name)
+
+    def configure(self, config: Config) -> None:
+        """Take over a configuration, first or new; what is known of the sessions stays."""
+        self._config = config
+        known = self._watched
+        self._watched = {plan.name: known.pop(plan.name, Watched(plan.name)) for plan in config.sessions}
+        for plan in config.sessions:
+            self._watched[plan.name].plan = plan
+        for name, watched in known.items():
+            watched.plan = None
+            self._watched[name] = watched
+
+    def observe(self, panes: Sequence[Pane]) -> None:
+        """Bring the table up to date with all panes of the tmux server."""
+        snapshot = Snapshot()
+        files = SessionFiles(account.home for account in self._config.accounts)
+        of_session: dict[str, list[Pane]] = {}
+        for pane in panes:
+            of_session.setdefault(pane.session, []).append(pane)
+        self._follow_renames(of_session, snapshot)
+        for name in [name for name, watched in self._watched.items() if watched.plan is None]:
+            if name not in of_session:
+                del self._watched[name]
+        for name in of_session:
+            self._watched.setdefault(name, Watched(name))
+        for watched in self._watched.values():
+            self._observe(watched, of_session.get(watched.name, []), snapshot, files)
+
+    def _follow_renames(self, of_session: dict[str, list[Pane]], snapshot: Snapshot) -> None:
+        """Put a configured session that was renamed in tmux back under its configured name.
+
+        Otherwise it would count as missing, and its conversation be resumed while it still runs, which Claude
+        Code does not refuse (2.1.330).
+        """
+        for name, watched in self._watched.items():
+            entry = self._registry.get(name)
+            if watched.plan is None or entry is None or entry.pid is None:
+                continue
+            if any(process.pid == entry.pid for pane in of_session.get(name, []) for process in snapshot.tree(pane.pid)):
+                continue
+            for other, panes in list(of_session.items()):
+                if self._config.session(other) is None and any(
+                    process.pid == entry.pid and process.start == entry.started
+                    for pane in panes
+                    for process in snapshot.tree(pane.pid)
+                ):
+                    watched.reason = f"renamed in tmux to {other!r}"
+                    of_session[name] = of_session.pop(other) + of_session.get(name, [])
+                    break
+
+    def _observe(self, watched: Watched, panes: list[Pane], snapshot: Snapshot, files: SessionFiles) -> None:
+        previous = watched.pane
+        watched.claude = None
+        speaking = []
+        for pane in panes:
+            for process in snapshot.tree(pane.pid):
+                file = files.of(process) if process.alive else None
+                if file is not None:
+                    speaking.append((pane, process, file))
+                    break  # what runs below a Claude Code process is its tool, not the session
+        entry = self._registry.get(watched.name)
+        watched.pane = _main_pane(panes, entry, [pane for pane, _process, _file in speaking])
+        if watched.pane is None or watched.pane.dead:
+            return
+        if previous is None or previous.pid != watched.pane.pid:
+            watched.activity, watched.activity_at = "starting", None
+        for pane, process, file in speaking:
+            if pane.pane_id == watched.pane.pane_id:
+                watched.claude = process
+                if file.status is not None:
+                    watched.saw(file.status, file.status_at)
+        if watched.claude is None and watched.plan is not None and watched.plan.claude_args:
+            watched.claude = next(snapshot.tree(watched.pane.pid), None)
+        if watched.claude is not None:
+            watched.config_dir = variable(watched.claude.pid, "CLAUDE_CONFIG_DIR")
+        # Two processes that both could be the session are no answer: none is guessed.
+        candidates = {file.uuid for _pane, _process, file in speaking if UUID.fullmatch(file.uuid)}
+        if len(candidates) == 1:
+            _pane, process, file = speaking[0]
+            self._registry.offer(
+                watched.name,
+                Entry(file.uuid, "process", cwd=file.cwd, pid=process.pid, started=process.start),
+            )
+
+    def by_pane(self, pane_id: str) -> Watched | None:
+        """Return the session whose Claude Code runs in that pane, or None."""
+        for watched in self._watched.values():
+            if watched.pane is not None and watched.pane.pane_id == pane_id:
+                return watched
+        return None
+
+    def hook(self, payload: dict[str, Any], environment: dict[str, Any]) -> Watched | None:
+        """Take in a hook's payload; returns the session that it speaks of, or None when there is none.
+
+        Only what comes from the session's own pane counts, and from its own process: a Claude Code that a
+        tool of the session runs has the same environment and another pid.
+        """
+        watched = self._speaker(environment)
+        event = payload.get("hook_event_name")
+        if watched is None or not isinstance(event, str):
+            return None
+        pid = str(environment.get("CLAUDE_PID", ""))
+        own = {str(process.pid) for process in (watched.claude, watched.pane) if process is not None}
+        if pid.isdigit() and pid not in own:
+            return None
+        activity = _ACTIVITY.get(event) or _NOTIFIED.get(str(payload.get("notification_type")))
+        if activity is not None:
+            watched.saw(activity)
+        uuid = str(payload.get("session_id", "")).lower()
+        # SessionEnd tells of the conversation that is over, which /clear has already followed by another.
+        if event != "SessionEnd" and UUID.fullmatch(uuid):
+            process = watched.claude
+            self._registry.offer(
+                watched.name,
+                Entry(
+                    uuid,
+                    "hook",
+                    cwd=_text(payload.get("cwd")),
+                    transcript=_text(payload.get("transcript_path")),
+                    pid=process.pid if process else None,
+                    started=process.start if process else None,
+                ),
+            )
+        return watched
+
+    def _speaker(self, environment: dict[str, Any]) -> Watched | None:
+        server = str(environment.get("TMUX", "")).split(",")[0]
+        if server != self._config.tmux.socket:
+            return None
+        return self.by_pane(str(environment.get("TMUX_PANE", "")))
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _main_pane(panes: list[Pane], entry: Entry | None, speaking: list[Pane]) -> Pane | None:
+    """Choose the pane of a session that holds Claude Code: an operator may have split the window."""
+    if entry is not None:
+        for pane in panes:
+            if pane.pid == entry.pid:
+                return pane
+    living = [pane for pane in panes if not pane.dead]
+    return next(iter(speaking or living or panes), None)

@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings that the daemon's sessions are started with: its hooks and its status line.
+
+``claude --settings FILE-OR-JSON`` adds them to one session without touching the account's own settings; only
+one --settings is read (seen on Claude Code 2.1.330), so one that the operator gives is merged in.
+"""
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from typing import Any
+
+from .config import Config
+from .errors import UsageError
+from .files import write_atomic
+
+HOOK_EVENTS = (
+    "Notification",
+    "PermissionRequest",
+    "SessionEnd",
+    "SessionStart",
+    "Stop",
+    "StopFailure",
+    "UserPromptSubmit",
+)
+
+
+def own_settings(launcher: str, socket: str) -> dict[str, Any]:
+    """Return the settings that report to the daemon at ``socket``; ``launcher`` is the command's path."""
+    command = {"type": "command", "command": shlex.join([launcher, "hook", "--socket", socket])}
+    return {"hooks": {event: [{"hooks": [command]}] for event in HOOK_EVENTS}, "statusLine": command}
+
+
+def merged(own: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the operator's settings with ours added: their hooks run beside ours, our status line stands
+    in for theirs (and shows it)."""
+    hooks = {event: list(rows) for event, rows in given.get("hooks", {}).items()}
+    for event, rows in own.get("hooks", {}).items():
+        hooks[event] = hooks.get(event, []) + rows
+    return {**given, **own, "hooks": hooks}
+
+
+def status_line_command(settings: dict[str, Any]) -> str | None:
+    """Return the command of the status line in some settings, if they have one."""
+    line = settings.get("statusLine")
+    command = line.get("command") if isinstance(line, dict) else None
+    return command if isinstance(command, str) else None
+
+
+def read_settings(text_or_path: str) -> dict[str, Any]:
+    """Read what stands behind ``--settings``: a JSON object, or the path of a file that holds one.
+
+    Raises UsageError when it is neither.
+    """
+    source = "the JSON of --settings"
+    try:
+        if not text_or_path.lstrip().startswith("{"):
+            source = text_or_path
+            with open(text_or_path, encoding="utf-8") as stream:
+                text_or_path = stream.read()
+        settings = json.loads(text_or_path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--settings: {source} cannot be read as Claude Code settings: {error}") from None
+    if not isinstance(settings, dict) or not isinstance(settings.get("hooks", {}), dict):
+        raise UsageError(f"--settings: {source} holds no JSON object with an object under 'hooks'")
+    return settings
+
+
+def split_settings(command: list[str]) -> tuple[list[str], str | None]:
+    """Take ``--settings X`` (or ``--settings=X``) out of a command; returns the rest and X, the last one given."""
+    rest: list[str] = []
+    given = None
+    words = iter(command)
+    for word in words:
+        if word == "--":
+            rest += [word, *words]
+        elif word == "--settings":
+            given = next(words, None)
+        elif word.startswith("--settings="):
+            given = word[len("--settings="):]
+        else:
+            rest.append(word)
+    return rest, given
+
+
+def with_own_settings(
+    command: tuple[str, ...], cwd: str, base: dict[str, Any], folder: str, name: str
+) -> tuple[list[str], dict[str, str]]:
+    """Return a session's command with our settings, and the environment that goes with it.
+
+    Args:
+        command: the operator's command, which may hold a ``--settings`` of theirs.
+        cwd: the session's folder, which a relative path in it starts from.
+        base: our own settings.
+        folder: where the merged settings are written, one file a session.
+        name: the session.
+
+    Raises UsageError for settings that cannot be read, OSError when the file cannot be written.
+    """
+    rest, given = split_settings(list(command))
+    environment: dict[str, str] = {}
+    settings = base
+    if given is not None:
+        if not given.lstrip().startswith("{"):
+            given = os.path.join(cwd, given)
+        theirs = read_settings(given)
+        settings = merged(base, theirs)
+        shown = status_line_command(theirs)
+        if shown:
+            environment["CLAUDE_FAILOVER_STATUS_LINE"] = shown
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    path = os.path.join(folder, name + ".json")
+    write_atomic(path, json.dumps(settings, ensure_ascii=False, indent=1).encode() + b"\n")
+    return [rest[0], "--settings", path, *rest[1:]], environment
+
+
+def base_settings(config: Config) -> dict[str, Any]:
+    """Return our own settings: the file ``claude-settings.json`` beside the configuration, where the role (or
+    the operator) has put one, else what it would hold.
+
+    Raises UsageError when the file holds no settings.
+    """
+    path = os.path.join(os.path.dirname(config.path), "claude-settings.json")
+    if os.path.exists(path):
+        return read_settings(path)
+    return own_settings(os.environ.get("CLAUDE_FAILOVER_LAUNCHER", "claude-failover"), config.control_socket)

@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The document behind ``claude-failover status --json``: an interface, kept to the letter."""
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
+    SharedSymlinkError,
+    ensure_for_account,
+)
+
+from . import clock
+from .accounts import login_state
+from .config import Account, Config
+from .registry import Registry
+from .sessions import Sessions, Watched
+
+
+def links_state(account: Account, config: Config) -> str:
+    """Tell whether the account's links hold: ``ok``, ``divergent`` or ``unknown``. Nothing is created."""
+    try:
+        report = ensure_for_account(account.home, config.shared_links, check_mode=True)
+    except SharedSymlinkError:
+        return "divergent"
+    except OSError:
+        return "unknown"
+    return "divergent" if report.changed else "ok"
+
+
+def account_row(account: Account, config: Config, active: Account | None) -> dict[str, Any]:
+    """Return one row of ``accounts``."""
+    return {
+        "name": account.name,
+        "home": account.home,
+        "active": account == active,
+        "links": links_state(account, config),
+        "login": login_state(account.home),
+        "exhausted": [],
+        "used_percent": {},
+    }
+
+
+def session_row(watched: Watched, config: Config, registry: Registry, active: Account | None) -> dict[str, Any]:
+    """Return one row of ``sessions``."""
+    entry = registry.get(watched.name)
+    pane = watched.pane
+    return {
+        "name": watched.name,
+        "uuid": entry.uuid if entry else None,
+        "uuid_source": entry.source if entry else None,
+        "state": watched.state,
+        "reason": watched.reason,
+        "dedicated": watched.dedicated,
+        "cwd": watched.plan.cwd if watched.plan else (pane.cwd if pane else None),
+        "account": account_of(watched, config, active),
+        "pid": pane.pid if pane and watched.up else None,
+        "last_event_at": clock.optional_iso(watched.activity_at),
+    }
+
+
+def account_of(watched: Watched, config: Config, active: Account | None) -> str | None:
+    """Return the name of the account that the session's next request is made with; None when that is not known.
+
+    A process that was started with a home of its own keeps to it; one that was started with the active link
+    moves with every flip.
+    """
+    if watched.config_dir is None:
+        return None
+    if watched.config_dir == config.active_link:
+        return active.name if active else None
+    return next((account.name for account in config.accounts if account.home == watched.config_dir), None)
+
+
+def session_rows(
+    sessions: Sessions, config: Config, registry: Registry, active: Account | None
+) -> list[dict[str, Any]]:
+    """Return ``sessions``."""
+    return [session_row(watched, config, registry, active) for watched in sessions]
