@@ -12,7 +12,7 @@ import dataclasses
 import logging
 import re
 from dataclasses import dataclass
-from typing import Any, Iterable
+from typing import Iterable
 
 from . import clock
 from .processes import is_alive
@@ -81,22 +81,18 @@ class Registry:
         was said belongs to a conversation that is over. Raises OSError when it cannot be stored.
         """
         held = self._entries.get(name)
-        if held is not None and RANK[entry.source] < RANK[held.source] and _vouched_for(held):
-            return False
         if held is not None and held.uuid == entry.uuid:
-            # The same conversation seen again: the better source's word stays, and what is new is added.
-            best = held if RANK[held.source] > RANK[entry.source] else entry
-            worse = entry if best is held else held
-            values = dataclasses.asdict(worse)
-            values.update({key: value for key, value in dataclasses.asdict(best).items() if value})
-            values.update({key: value for key, value in _process(entry).items() if value})
-            values["command"] = tuple(entry.command or held.command)
-            entry = Entry(**values)
+            entry = _joined(held, entry)
+        elif held is not None and RANK[entry.source] < RANK[held.source] and _vouched_for(held):
+            return False
         entry = dataclasses.replace(entry, updated_at=clock.iso(clock.now()))
         if held is not None and dataclasses.replace(held, updated_at=entry.updated_at) == entry:
             return False
         if held is not None and held.uuid != entry.uuid:
-            log.info("session %s: conversation %s (%s) follows %s (%s)", name, entry.uuid, entry.source, held.uuid, held.source)
+            log.info(
+                "session %s: conversation %s (%s) follows %s (%s)",
+                name, entry.uuid, entry.source, held.uuid, held.source,
+            )
         self._entries[name] = entry
         self._save()
         return True
@@ -116,8 +112,20 @@ class Registry:
         self._store.save(DOCUMENT, {name: dataclasses.asdict(entry) for name, entry in self._entries.items()})
 
 
-def _process(entry: Entry) -> dict[str, Any]:
-    return {"pid": entry.pid, "started": entry.started}
+def _joined(held: Entry, seen: Entry) -> Entry:
+    """Put together what two sources say of one conversation: the better one's word, and what only the other
+    knows. The process is the one that was seen last."""
+    better, worse = (held, seen) if RANK[held.source] > RANK[seen.source] else (seen, held)
+    process = seen if seen.pid is not None else held
+    return Entry(
+        uuid=better.uuid,
+        source=better.source,
+        cwd=better.cwd or worse.cwd,
+        transcript=better.transcript or worse.transcript,
+        command=tuple(seen.command or held.command),
+        pid=process.pid,
+        started=process.started,
+    )
 
 
 def _vouched_for(entry: Entry) -> bool:

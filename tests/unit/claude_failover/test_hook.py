@@ -1,0 +1,166 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+from claude_failover import hook
+
+PAYLOAD = b'{"hook_event_name":"Stop","session_id":"x"}'
+
+
+@pytest.fixture
+def listener(tmp_path):
+    path = str(tmp_path / "c.sock")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen()
+    yield path, server
+    server.close()
+
+
+def run(arguments, payload, python_path, environment=()):
+    return subprocess.run(
+        [sys.executable, "-S", "-m", "claude_failover", "hook", *arguments],
+        input=payload,
+        capture_output=True,
+        env={"PYTHONPATH": python_path, "PATH": "/usr/bin:/bin", **dict(environment)},
+        timeout=30,
+        check=False,
+    )
+
+
+def received(server):
+    connection, _address = server.accept()
+    with connection, connection.makefile("rb") as stream:
+        return json.loads(stream.readline())
+
+
+def test_the_payload_and_the_environment_arrive(listener, python_path):
+    path, server = listener
+    result = run(["--socket", path], PAYLOAD, python_path, {"TMUX_PANE": "%1", "CLAUDE_PID": "7", "SECRET": "s"})
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+    assert received(server) == {
+        "op": "hook",
+        "payload": {"hook_event_name": "Stop", "session_id": "x"},
+        "env": {"TMUX_PANE": "%1", "CLAUDE_PID": "7"},
+    }
+
+
+def test_no_daemon_no_failure_and_no_word(tmp_path, python_path):
+    result = run(["--socket", str(tmp_path / "nothing")], PAYLOAD, python_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--socket"], ["--what"], ["--socket", "x" * 500]])
+def test_wrong_use_fails_no_session_either(arguments, python_path):
+    result = run(arguments, PAYLOAD, python_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+
+
+def test_help_teaches(python_path):
+    result = run(["--help"], b"", python_path)
+    assert result.returncode == 0
+    assert b"--socket PATH" in result.stdout
+
+
+@pytest.mark.parametrize("payload", [b"", b"not json", b"\xff\xfe", b'{"hook_event_name": "Stop"'])
+def test_a_payload_that_is_no_json_fails_no_session(listener, payload, python_path):
+    path, _server = listener
+    result = run(["--socket", path], payload, python_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+
+
+def test_a_daemon_that_reads_nothing_holds_nobody_up(tmp_path, python_path):
+    path = str(tmp_path / "c.sock")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen(0)
+        waiting = []
+        for _number in range(3):
+            client = socket.socket(socket.AF_UNIX)
+            client.setblocking(False)
+            waiting.append(client)
+            try:
+                client.connect(path)
+            except BlockingIOError:
+                break
+        result = run(["--socket", path], PAYLOAD[:-1] + b',"p":"' + b"x" * 900_000 + b'"}', python_path)
+        for client in waiting:
+            client.close()
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+
+
+def test_a_line_break_between_tokens_does_not_end_the_request():
+    line = hook.request(b'{\n  "hook_event_name":\r\n "Stop"\n}\n', {})
+    assert line.count(b"\n") == 1 and line.endswith(b"\n")
+    assert json.loads(line)["payload"] == {"hook_event_name": "Stop"}
+
+
+def test_an_oversized_payload_is_cut_to_what_the_socket_takes():
+    payload = {"hook_event_name": "UserPromptSubmit", "prompt": "é" * 2_000_000, "session_id": "x"}
+    line = hook.request(json.dumps(payload).encode(), {})
+    assert len(line) < hook.LINE_LIMIT
+    sent = json.loads(line)["payload"]
+    assert sent["session_id"] == "x"
+    assert sent["prompt"] == "é" * hook.TEXT_KEPT
+
+
+def test_an_environment_that_is_no_utf8_is_still_json():
+    line = hook.request(PAYLOAD, {"TMUX": os.fsdecode(b'/tmp/\xff"\\\n,1,2')})
+    assert json.loads(line)["env"]["TMUX"] == os.fsdecode(b'/tmp/\xff"\\\n,1,2')
+
+
+def test_the_operators_own_status_line_is_shown(listener, tmp_path, python_path):
+    path, server = listener
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "settings.json").write_text(json.dumps({
+        "statusLine": {"type": "command", "command": "printf 'mine: '; cat"},
+    }))
+    payload = json.dumps({"rate_limits": {"five_hour": {"used_percentage": 9}}, "workspace": {"project_dir": "/"}})
+    got = []
+    reader = threading.Thread(target=lambda: got.append(received(server)))
+    reader.start()
+    result = run(["--socket", path], payload.encode(), python_path, {"CLAUDE_CONFIG_DIR": str(home)})
+    reader.join(10)
+    assert result.stdout == b"mine: " + payload.encode()
+    assert got[0]["payload"]["rate_limits"]["five_hour"]["used_percentage"] == 9
+
+
+def test_the_status_line_given_on_the_command_line_comes_first(tmp_path, python_path):
+    (tmp_path / "settings.json").write_text('{"statusLine": {"type": "command", "command": "echo account"}}')
+    result = run(
+        ["--socket", "/nowhere"], b'{"model": {}}', python_path,
+        {"CLAUDE_CONFIG_DIR": str(tmp_path), "CLAUDE_FAILOVER_STATUS_LINE": "echo given"},
+    )
+    assert result.stdout == b"given\n"
+
+
+@pytest.mark.parametrize("settings", ["", "{", "[]", '{"statusLine": 7}', '{"statusLine": {"type": "command"}}'])
+def test_settings_without_a_status_line_show_none(tmp_path, settings, python_path):
+    (tmp_path / "settings.json").write_text(settings)
+    result = run(["--socket", "/nowhere"], b'{"model": {}}', python_path, {"CLAUDE_CONFIG_DIR": str(tmp_path)})
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+
+
+def test_the_hook_imports_next_to_nothing(python_path):
+    """Every module that the hook imports is paid by each of Claude Code's turns."""
+    code = (
+        "import sys; before = set(sys.modules); sys.argv = ['x', 'hook']\n"
+        "from claude_failover import __main__, hook\n"
+        "hook.request(b'{}', {'TMUX': 'x'})\n"
+        "print(sorted(set(sys.modules) - before))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-S", "-c", code], capture_output=True, env={"PYTHONPATH": python_path}, text=True, check=True
+    )
+    for heavy in ("json", "re", "asyncio", "argparse", "subprocess", "yaml", "logging", "tempfile"):
+        assert f"'{heavy}'" not in result.stdout, result.stdout

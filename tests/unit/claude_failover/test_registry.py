@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from claude_failover import processes, registry
+from claude_failover.registry import Entry, Registry
+from claude_failover.state import Store
+
+ONE = "11111111-1111-4111-8111-111111111111"
+TWO = "22222222-2222-4222-8222-222222222222"
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(str(tmp_path))
+
+
+@pytest.fixture
+def table(store):
+    return Registry(store)
+
+
+def me():
+    process = processes.read(os.getpid())
+    return {"pid": process.pid, "started": process.start}
+
+
+def dead():
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process = processes.read(child.pid)
+    child.communicate(b"\n")
+    return {"pid": process.pid, "started": process.start}
+
+
+@pytest.mark.parametrize(
+    ("held", "offered", "taken"),
+    [
+        ("assigned", "hook", True),
+        ("assigned", "process", False),
+        ("assigned", "pane", False),
+        ("hook", "assigned", False),
+        ("hook", "hook", True),
+        ("hook", "process", False),
+        ("process", "assigned", True),
+        ("process", "process", True),
+        ("process", "pane", False),
+        ("pane", "process", True),
+        ("pane", "pane", True),
+    ],
+)
+def test_a_better_source_replaces_a_worse_one_and_never_the_reverse(table, held, offered, taken):
+    assert table.offer("main", Entry(ONE, held, **me()))
+    assert table.offer("main", Entry(TWO, offered)) is taken
+    assert table.get("main").uuid == (TWO if taken else ONE)
+    assert table.get("main").source == (offered if taken else held)
+
+
+def test_the_word_of_a_process_that_is_gone_protects_nothing(table):
+    table.offer("main", Entry(ONE, "hook", **dead()))
+    assert table.offer("main", Entry(TWO, "process", **me()))
+    assert table.get("main").uuid == TWO
+
+
+def test_a_pid_that_was_given_out_again_is_not_the_same_process(table):
+    table.offer("main", Entry(ONE, "hook", pid=os.getpid(), started=1))
+    assert table.offer("main", Entry(TWO, "process", **me()))
+
+
+def test_a_second_source_of_the_same_conversation_adds_what_it_knows(table):
+    table.offer("main", Entry(ONE, "assigned", cwd="/srv", command=("claude",), **me()))
+    assert table.offer("main", Entry(ONE, "process", transcript="/p/t.jsonl", cwd="/other"))
+    entry = table.get("main")
+    assert (entry.source, entry.cwd, entry.transcript) == ("assigned", "/srv", "/p/t.jsonl")
+    assert entry.command == ("claude",)
+    assert entry.pid == os.getpid()
+
+
+def test_the_same_again_is_not_written_again(table, store):
+    table.offer("main", Entry(ONE, "process", **me()))
+    before = os.stat(store.path("registry"))
+    assert table.offer("main", Entry(ONE, "process", **me())) is False
+    assert os.stat(store.path("registry")).st_ino == before.st_ino
+
+
+def test_the_table_survives_a_restart(table, store):
+    table.offer("main", Entry(ONE, "hook", cwd="/srv/é", command=("claude", "-x"), **me()))
+    assert Registry(store).get("main") == table.get("main")
+
+
+def test_an_entry_that_makes_no_sense_is_passed_over_and_told(store, caplog):
+    store.save("registry", {
+        "good": {"uuid": ONE, "source": "pane", "of a later version": 1},
+        "bad": {"uuid": "../../etc", "source": "pane"},
+        "worse": {"uuid": ONE, "source": "rumour"},
+        "worst": 7,
+    })
+    table = Registry(store)
+    assert table.names() == ["good"]
+    assert "'bad'" in caplog.text and "'worse'" in caplog.text and "'worst'" in caplog.text
+
+
+def test_forget_and_rename(table, store):
+    table.offer("a", Entry(ONE, "pane"))
+    table.rename("a", "b")
+    assert table.get("a") is None and table.get("b").uuid == ONE
+    table.forget("b")
+    assert Registry(store).names() == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ([f"claude --resume {ONE}"], ONE),
+        ([f"$ claude --session-id={ONE} --model x", "", f"claude --resume {ONE.upper()}"], ONE),
+        ([f"claude --resume {ONE}", f"claude --resume {TWO}"], None),
+        ([f"see {ONE} in the log"], None),
+        ([f"claude --resume {ONE}0"], None),
+        ([], None),
+    ],
+)
+def test_a_pane_names_a_conversation_only_when_it_names_one(lines, found):
+    assert registry.from_pane(lines) == found
+
+
+def test_the_document_has_the_fields_of_an_entry(table, store):
+    table.offer("main", Entry(ONE, "pane"))
+    with open(store.path("registry"), encoding="utf-8") as stream:
+        row = json.load(stream)["data"]["main"]
+    assert row["uuid"] == ONE and row["updated_at"].endswith("Z")

@@ -1,0 +1,118 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import errno
+import json
+import os
+
+import pytest
+from claude_failover import files
+from claude_failover.state import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(str(tmp_path / "state"))
+
+
+def test_the_folder_is_made_private(store):
+    assert os.stat(store.folder).st_mode & 0o777 == 0o700
+
+
+def test_a_document_comes_back_as_it_was_saved(store):
+    store.save("registry", {"é": [1, None, "x\ny"]})
+    assert store.load("registry", {}) == {"é": [1, None, "x\ny"]}
+    assert os.stat(store.path("registry")).st_mode & 0o777 == 0o600
+
+
+def test_a_missing_document_is_the_default(store):
+    assert store.load("registry", {"a": 1}) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "cannot be read as JSON"),
+        (b'{"version": 1, "da', "cannot be read as JSON"),
+        (b"\xff\x00\x01", "cannot be read as JSON"),
+        (b"[1, 2]", "no document of this daemon"),
+        (b'{"data": {}}', "no document of this daemon"),
+        (b'{"version": 99, "data": {}}', "newer than 1"),
+        (b'{"version": 1, "data": [1]}', "a list instead of a dict"),
+        (b'{"version": 1}', "a NoneType instead of a dict"),
+    ],
+)
+def test_what_cannot_be_used_is_set_aside_and_told(store, caplog, content, told):
+    with open(store.path("queue"), "wb") as stream:
+        stream.write(content)
+    assert store.load("queue", {"fresh": True}) == {"fresh": True}
+    assert told in caplog.text
+    (aside,) = [name for name in os.listdir(store.folder) if name.endswith(".set-aside")]
+    with open(os.path.join(store.folder, aside), "rb") as stream:
+        assert stream.read() == content
+
+
+def test_a_failed_save_leaves_the_old_document_and_no_litter(store, monkeypatch):
+    store.save("queue", {"old": 1})
+
+    def full_disk(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        store.save("queue", {"new": 2})
+    monkeypatch.undo()
+    assert store.load("queue", {}) == {"old": 1}
+    assert os.listdir(store.folder) == ["queue.json"]
+
+
+def test_a_log_is_read_newest_first_and_bounded(store):
+    for number in range(5):
+        store.append("switches", {"n": number})
+    assert [row["n"] for row in store.newest("switches", 3)] == [4, 3, 2]
+    assert store.newest("nothing", 3) == []
+
+
+def test_a_torn_line_spoils_no_other(store):
+    store.append("switches", {"n": 1})
+    with open(store.log_path("switches"), "ab") as stream:
+        stream.write(b'{"n": 2, "to')
+    store.append("switches", {"n": 3})
+    assert [row["n"] for row in store.newest("switches", 9)] == [3, 1]
+    with open(store.log_path("switches"), "rb") as stream:
+        assert b'{"n": 2, "to\n' in stream.read()
+
+
+def test_a_half_written_line_is_taken_back(tmp_path, monkeypatch):
+    path = str(tmp_path / "log")
+    files.append_line(path, "one")
+    monkeypatch.setattr(files.os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(errno.EIO, "EIO")))
+    with pytest.raises(OSError, match="EIO"):
+        files.append_line(path, "two")
+    monkeypatch.undo()
+    with open(path, encoding="utf-8") as stream:
+        assert stream.read() == "one\n"
+
+
+def test_a_line_break_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="line break"):
+        files.append_line(str(tmp_path / "log"), "a\nb")
+    assert not os.path.exists(tmp_path / "log")
+
+
+def test_a_log_is_not_followed_through_a_link(tmp_path):
+    (tmp_path / "elsewhere").write_text("theirs")
+    os.symlink(tmp_path / "elsewhere", tmp_path / "log")
+    with pytest.raises(OSError):
+        files.append_line(str(tmp_path / "log"), "x")
+    assert (tmp_path / "elsewhere").read_text() == "theirs"
+
+
+def test_what_is_saved_is_json_that_a_person_can_read(store):
+    store.save("registry", {"main": {"uuid": "u"}})
+    with open(store.path("registry"), encoding="utf-8") as stream:
+        text = stream.read()
+    assert json.loads(text) == {"version": 1, "data": {"main": {"uuid": "u"}}}
+    assert text.endswith("}\n") and len(text.splitlines()) > 3
