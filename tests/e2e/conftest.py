@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of the end-to-end tests. See `harness` for what they need.
+
+With ``CI=true`` a missing prerequisite is a failure; elsewhere it is a skip that says what is missing.
+"""
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from typing import Callable, Iterator
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from harness import cli  # noqa: E402  the path has to be set first
+from harness.namespace import Namespace, missing  # noqa: E402
+from harness.world import World  # noqa: E402
+
+MakeWorld = Callable[..., World]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line("markers", "e2e: against the real Claude Code CLI, in a network namespace")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything of this folder."""
+    for item in items:
+        if "/tests/e2e/" in str(item.path):
+            item.add_marker(pytest.mark.e2e)
+
+
+def lacking(reason: str) -> None:
+    """Fail in CI, skip loudly elsewhere."""
+    text = f"END-TO-END TESTS CANNOT RUN: {reason}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(text, pytrace=False)
+    pytest.skip(text)
+
+
+@pytest.fixture(scope="session")
+def namespace() -> Iterator[Namespace]:
+    """The namespace of the whole run."""
+    lacks = missing()
+    if lacks:
+        lacking("missing: " + "; ".join(lacks))
+    folder = tempfile.mkdtemp(prefix="cf-ns-", dir="/tmp")
+    os.chmod(folder, 0o755)
+    try:
+        made = Namespace(folder)
+        try:
+            yield made
+        finally:
+            made.close()
+    finally:
+        shutil.rmtree(folder)
+
+
+def real(version: str) -> str:
+    """Return the real CLI's program."""
+    try:
+        return cli.program(version)
+    except RuntimeError as error:
+        lacking(str(error))
+        raise
+
+
+@pytest.fixture
+def make_world(namespace: Namespace) -> Iterator[MakeWorld]:
+    """Make worlds, with stub and tmux running; all are cleared away at the end of the test."""
+    made: list[World] = []
+
+    def make(program: str, **options: object) -> World:
+        world = World(namespace, program, **options)  # type: ignore[arg-type]  # passed on as they came
+        made.append(world)
+        world.start_stub()
+        world.start_tmux()
+        return world
+
+    yield make
+    for world in made:
+        world.close()
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    """A world with Claude Code 2.1.330."""
+    return make_world(real(cli.NEW))
+
+
+@pytest.fixture
+def old_world(make_world: MakeWorld) -> World:
+    """A world with Claude Code 2.1.197."""
+    return make_world(real(cli.OLD))

@@ -1,0 +1,138 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Claude Code session in the world's tmux server, driven as a person would: by its keys, seen on its screen."""
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+import uuid
+from typing import Any
+
+from .wait import until
+from .world import World
+
+RULE = re.compile(r"^\s*─{20,}")
+
+
+class Session:
+    """One session. ``name`` is the tmux session's, ``id`` the conversation's."""
+
+    def __init__(self, world: World, name: str, *, identity: str | None = None, cwd: str | None = None) -> None:
+        self.world, self.name = world, name
+        self.id = identity or str(uuid.uuid4())
+        self.cwd = cwd or world.cwd
+
+    def start(self, *arguments: str, resume: bool = False, settings: bool = True, ready: bool = True,
+              **env: str) -> Session:
+        """Start it with ``--session-id`` (or ``--resume``) and wait for its prompt box."""
+        argv = [self.world.claude, "--resume" if resume else "--session-id", self.id, *arguments]
+        if settings:
+            argv += ["--settings", self.world.session_settings]
+        environment = self.world.env(PWD=self.cwd, **env)
+        options = [word for key, value in environment.items() for word in ("-e", f"{key}={value}")]
+        self.world.tmux("new-session", "-d", "-s", self.name, "-x", "120", "-y", "50", "-c", self.cwd, *options,
+                        "env", "-i", *(f"{key}={value}" for key, value in environment.items()), *argv)
+        if ready:
+            self.wait_ready()
+        return self
+
+    def restart(self, *arguments: str) -> Session:
+        """Start it again with ``--resume`` in a new pane."""
+        self.world.tmux("kill-session", "-t", f"={self.name}")
+        return self.start(*arguments, resume=True)
+
+    def screen(self, *options: str) -> str:
+        """Return what the pane shows."""
+        return self.world.tmux("capture-pane", "-p", *options, "-t", f"={self.name}:")
+
+    def lines(self) -> list[str]:
+        """Return the screen's lines that are not empty."""
+        return [line.rstrip() for line in self.screen().splitlines() if line.strip()]
+
+    def box(self) -> str | None:
+        """Return the text in the prompt box, or None where the screen shows no prompt box."""
+        lines = self.screen().splitlines()
+        for first in range(len(lines) - 1, -1, -1):
+            if RULE.match(lines[first]):
+                for second in range(first - 1, -1, -1):
+                    if RULE.match(lines[second]):
+                        inside = lines[second + 1:first]
+                        if inside and inside[0].startswith("❯"):
+                            return "\n".join([inside[0][1:], *inside[1:]]).replace("\xa0", " ").strip()
+                        return None
+        return None
+
+    def wait_ready(self, timeout: float = 30) -> None:
+        """Wait for the prompt box, and until the screen has stood still for half a second (see the facts)."""
+        until(lambda: self.box() is not None, f"the prompt box of {self.name}", timeout=timeout, show=self.screen)
+        stable: list[Any] = ["", 0.0]
+
+        def still() -> bool:
+            text = self.screen()
+            if text != stable[0]:
+                stable[:] = [text, time.monotonic()]
+            return time.monotonic() - stable[1] >= 0.5
+
+        until(still, f"the screen of {self.name} to stand still", timeout=timeout, show=self.screen)
+
+    def keys(self, *names: str) -> None:
+        """Press keys by name."""
+        self.world.tmux("send-keys", "-t", f"={self.name}:", *names)
+
+    def text(self, text: str) -> None:
+        """Type text, without Enter."""
+        self.world.tmux("send-keys", "-l", "-t", f"={self.name}:", text)
+
+    def prompt(self, text: str) -> None:
+        """Type a prompt, see it in the box, press Enter once the program can take it for a key, see it go."""
+        before = len(self.world.hooks("UserPromptSubmit", self.id))
+        self.text(text)
+        until(lambda: text.split("\n")[0][:60] in (self.box() or ""), f"{text!r} in the prompt box", show=self.screen)
+        # Text and Enter that arrive in one read are taken for a paste (facts): Enter goes when the box shows the text.
+        self.keys("Enter")
+        until(lambda: len(self.world.hooks("UserPromptSubmit", self.id)) > before, f"the prompt {text!r} to be taken",
+              show=self.screen)
+
+    def ask(self, text: str, timeout: float = 30) -> dict[str, Any]:
+        """Type a prompt and wait for its answer; return the stub's record of the request that was answered."""
+        before = len(self.world.hooks("Stop", self.id))
+        self.prompt(text)
+        until(lambda: len(self.world.hooks("Stop", self.id)) > before, f"an answer to {text!r}", timeout=timeout,
+              show=self.screen)
+        return self.world.turns(self.id)[-1]
+
+    def wait_screen(self, text: str, timeout: float = 30) -> list[str]:
+        """Wait until a text is on the screen; return the screen's lines."""
+        until(lambda: text in self.screen(), f"{text!r} on the screen of {self.name}", timeout=timeout, show=self.screen)
+        return self.lines()
+
+    def pid(self) -> int:
+        """Return the id of the pane's program: of the CLI itself, which replaced the shell."""
+        return int(self.world.tmux("display-message", "-p", "-t", f"={self.name}:", "#{pane_pid}"))
+
+    def dead(self) -> tuple[str, str] | None:
+        """Return the pane's exit status and signal, or None as long as its program runs."""
+        text = self.world.tmux("display-message", "-p", "-t", f"={self.name}:",
+                               "#{pane_dead}|#{pane_dead_status}|#{pane_dead_signal}").strip()
+        dead, status, number = text.split("|")
+        return (status, number) if dead == "1" else None
+
+    def status_file(self) -> dict[str, Any] | None:
+        """Return ``sessions/<pid>.json`` of the running CLI, from whichever home holds it."""
+        for tag in self.world.accounts:
+            path = os.path.join(self.world.account_home(tag), "sessions", f"{self.pid()}.json")
+            try:
+                with open(path, encoding="utf-8") as stream:
+                    data: dict[str, Any] = json.load(stream)
+                return data
+            except (FileNotFoundError, ValueError):
+                continue
+        return None
+
+    def status(self) -> str | None:
+        """Return ``idle``, ``busy`` or ``waiting`` as the CLI says it, or None."""
+        found = self.status_file()
+        return found.get("status") if found else None

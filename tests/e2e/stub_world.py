@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stub's world: made-up tokens, what each account gets, and the log of requests.
+
+``world.json``::
+
+    {"accounts": {"A": {"mode": "limit", "claim": "five_hour", "resets_at": 1795383393, "refresh": "ok"}}}
+
+``mode`` is ``ok``, ``limit`` (with ``claim`` and ``resets_at``, epoch seconds), ``throttle`` (429 without the
+unified headers), ``overloaded`` (529), ``unauthorized`` (401), ``warning`` (200 with a gauge: ``claim``,
+``utilization``), ``tool`` (with ``command``), ``slow`` (with ``seconds``) or ``hold`` (the answer waits until
+the mode is another one). ``refresh`` is ``ok``, ``invalid_grant`` or ``hold``. A prompt can ask for one thing
+under ``ok``: ``[[tool COMMAND]]``, ``[[slow SECONDS]]``.
+
+The stand-in for claude reads the same file, so that one scenario runs on both.
+"""
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+import time
+from typing import Any
+
+TOKEN = re.compile(r"sk-ant-oat01-STUB-([A-Z])-[0-9]+")
+REFRESH = re.compile(r"sk-ant-ort01-STUB-([A-Z])-[0-9]+")
+
+
+def access_token(tag: str, number: int = 1) -> str:
+    """Return a made-up access token of the account ``tag`` (one capital letter)."""
+    return f"sk-ant-oat01-STUB-{tag}-{number:08d}"
+
+
+def refresh_token(tag: str, number: int = 1) -> str:
+    """Return a made-up refresh token of the account ``tag``."""
+    return f"sk-ant-ort01-STUB-{tag}-{number:08d}"
+
+
+class World:
+    """What the folder's ``world.json`` says, and its ``requests.jsonl``."""
+
+    def __init__(self, folder: str) -> None:
+        self.path = os.path.join(folder, "world.json")
+        self.requests = os.path.join(folder, "requests.jsonl")
+        self.lock = threading.Lock()
+        self.counter = 0
+        self.renewals = 1
+
+    def count(self) -> int:
+        """Return the next number."""
+        with self.lock:
+            self.counter += 1
+            return self.counter
+
+    def tag(self, authorization: str, key: str) -> str:
+        """Return the tag of the account whose token a request bears, ``-`` for none, ``?`` for a strange one."""
+        if not authorization and not key:
+            return "-"
+        found = TOKEN.fullmatch(authorization.replace("Bearer ", ""))
+        return found.group(1) if found else "?"
+
+    def refresh_tag(self, token: str) -> str:
+        """Return the tag of the account that a refresh token belongs to, or ``?``."""
+        found = REFRESH.fullmatch(token)
+        return found.group(1) if found else "?"
+
+    def renew(self, tag: str) -> tuple[str, str]:
+        """Return new tokens of an account."""
+        with self.lock:
+            self.renewals += 1
+            return access_token(tag, self.renewals), refresh_token(tag, self.renewals)
+
+    def account(self, tag: str) -> dict[str, Any]:
+        """Return what the account gets now."""
+        with open(self.path, encoding="utf-8") as stream:
+            accounts = json.load(stream)["accounts"]
+        found = accounts.get(tag, {"mode": "ok"})
+        return dict(found)
+
+    def wait_while(self, tag: str, key: str, value: str) -> str:
+        """Wait as long as the account's ``key`` is ``value``; return the one it has then."""
+        while True:
+            found = str(self.account(tag).get(key, "ok"))
+            if found != value:
+                return found
+            time.sleep(0.02)
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append a record, in one write."""
+        raw = (json.dumps({"time": time.time(), **record}) + "\n").encode()
+        with self.lock:
+            descriptor = os.open(self.requests, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                os.write(descriptor, raw)
+            finally:
+                os.close(descriptor)

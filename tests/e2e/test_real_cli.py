@@ -1,0 +1,288 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the failover stands on, held against the real Claude Code CLI: when one of these fails, the CLI has changed."""
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import uuid
+
+import pytest
+
+from harness.session import Session
+from harness.wait import until
+from harness.world import World
+
+WEEK = {"five_hour": "5-hour limit", "seven_day": "weekly limit", "seven_day_opus": "Opus limit",
+        "seven_day_sonnet": "Sonnet limit", "seven_day_overage_included": "Fable limit"}
+MENU = "What do you want to do?"
+
+
+def stopped(world: World, session: Session, count: int = 1) -> dict[str, object]:
+    """Wait for the session's StopFailure hook and return its payload."""
+    return until(lambda: world.hooks("StopFailure", session.id)[count - 1:], "StopFailure", show=session.screen)[-1]
+
+
+def limit_record(world: World, session: Session) -> dict[str, object]:
+    """Return the newest record of an API error in the session's transcript."""
+    return until(lambda: [r for r in world.records(session.id) if r.get("isApiErrorMessage")],
+                 "the record of the limit")[-1]
+
+
+def test_nothing_but_loopback_can_be_reached(world: World) -> None:
+    """The namespace has one interface, and the CLI's own names lead to the stub."""
+    links = json.loads(world.namespace.run(["ip", "-json", "link"], world.env(PATH="/usr/sbin:/usr/bin:/sbin:/bin")).stdout)
+    assert [link["ifname"] for link in links] == ["lo"]
+    routes = world.namespace.run(["ip", "route"], world.env(PATH="/usr/sbin:/usr/bin:/sbin:/bin"))
+    assert routes.stdout == ""
+    name = world.namespace.run(["getent", "ahostsv4", "api.anthropic.com"], world.env())
+    assert {line.split()[0] for line in name.stdout.splitlines()} == {"127.0.0.1"}
+    identity = world.namespace.run(["id", "-u"], world.env())
+    assert int(identity.stdout) != 0
+
+
+@pytest.mark.parametrize("gateway", [False, True], ids=["own-names", "ANTHROPIC_BASE_URL"])
+def test_a_flip_moves_a_running_session(make_world, gateway: bool) -> None:  # type: ignore[no-untyped-def]  # conftest's
+    """The next request after a flip bears the other account's token; the process is the same."""
+    from conftest import cli, real
+
+    world = make_world(real(cli.NEW), gateway=gateway)
+    session = Session(world, "one").start()
+    pid = session.pid()
+    assert session.ask("turn one")["tag"] == "A"
+    for tag in ("B", "C", "A"):
+        world.flip(tag)
+        assert session.ask(f"now under {tag}")["tag"] == tag
+    assert session.pid() == pid
+    prompts = [r["message"]["content"] for r in world.records(session.id) if r.get("promptSource") == "typed"]
+    assert prompts == ["turn one", "now under B", "now under C", "now under A"]
+
+
+def test_a_flip_in_the_middle_of_a_turn(world: World) -> None:
+    """A session that is busy in a tool goes on under the new account, with no word from anybody."""
+    gate = world.path("tmp", "gate")
+    os.mkfifo(gate, 0o666)
+    os.chmod(gate, 0o666)
+    session = Session(world, "busy").start("--permission-mode", "bypassPermissions")
+    session.prompt(f"[[tool cat {gate}]]")
+    until(lambda: session.status() == "busy" and world.turns(session.id), "the tool to run", show=session.screen)
+    world.flip("B")
+    with open(gate, "w", encoding="ascii") as stream:
+        stream.write("done\n")
+    until(lambda: world.hooks("Stop", session.id), "the end of the turn", show=session.screen)
+    turns = world.turns(session.id)
+    assert [(turn["tag"], turn["tool_result"]) for turn in turns] == [("A", False), ("B", True)]
+
+
+def test_credentials_of_the_same_mtime_go_unnoticed_until_they_are_touched(world: World) -> None:
+    """Why the daemon touches the new account's credentials after each flip."""
+    moment = time.time() - 60
+    for tag in world.accounts:
+        os.utime(os.path.join(world.account_home(tag), ".credentials.json"), (moment, moment))
+    session = Session(world, "one").start()
+    assert session.ask("first")["tag"] == "A"
+    world.flip("B", touch=False)
+    assert session.ask("not noticed")["tag"] == "A"
+    os.utime(os.path.join(world.account_home("B"), ".credentials.json"))
+    assert session.ask("noticed")["tag"] == "B"
+
+
+@pytest.mark.parametrize("claim", list(WEEK))
+def test_how_each_limit_looks(world: World, claim: str) -> None:
+    """The screen, the hook and the transcript of each kind of limit; one request, and the next account answers."""
+    session = Session(world, "one").start()
+    session.ask("before")
+    resets_at = int(time.time()) + 2 * 24 * 3600 + 60
+    world.set("A", "limit", claim=claim, resets_at=resets_at)
+    session.prompt("work")
+    payload = stopped(world, session)
+    line = f"You've hit your {WEEK[claim]} · resets "
+    assert payload["error"] == "rate_limit"
+    assert str(payload["last_assistant_message"]).startswith(line)
+    assert {"session_id", "transcript_path", "cwd", "prompt_id"} <= set(payload)
+    assert "resets_at" not in payload
+    screen = session.wait_screen(line)
+    record = limit_record(world, session)
+    assert (record["type"], record["apiError"], record["error"], record["apiErrorStatus"]) == (
+        "assistant", "usage_limit_reached", "rate_limit", 429)
+    assert record["message"]["model"] == "<synthetic>"  # type: ignore[index]  # JSON
+    limits = record["quotaLimits"]
+    assert (limits["status"], limits["rateLimitType"], limits["resetsAt"]) == (  # type: ignore[index]  # JSON
+        "rejected", claim, resets_at)
+    assert [turn["status"] for turn in world.turns(session.id)] == [200, 429], "a usage limit is not retried"
+    assert not [hook for hook in world.hooks("Stop", session.id) if hook["prompt_id"] == payload["prompt_id"]]
+    assert any(line in shown for shown in screen)
+    if claim == "five_hour":
+        session.wait_screen("Continuing automatically at")
+        assert MENU not in session.screen()
+    else:
+        screen = session.wait_screen("Enter to confirm · Esc to cancel")
+        assert session.box() is None
+        options = [shown.strip() for shown in screen[screen.index(f"  {MENU}") + 1:-1]]
+        assert options[0] == "❯ 1. Stop and wait for limit to reset"
+        assert options[-1] == "4. Upgrade your plan"
+    world.flip("B")
+    session.keys("Escape")
+    until(lambda: session.box() is not None, "the prompt box again", show=session.screen)
+    assert session.ask("continue")["tag"] == "B"
+
+
+def test_without_automatic_continue_a_five_hour_limit_opens_the_menu(world: World) -> None:
+    """``autoContinueAtUsageLimit: false`` in the account's settings."""
+    world.settings("A", {"autoContinueAtUsageLimit": False})
+    world.set("A", "limit")
+    session = Session(world, "one").start()
+    session.prompt("go")
+    session.wait_screen(MENU)
+
+
+def test_text_typed_into_the_menu_is_swallowed(world: World) -> None:
+    """Text goes nowhere, and no request is made; Escape closes the menu, and the box is empty."""
+    world.set("A", "limit", claim="seven_day")
+    session = Session(world, "one").start()
+    session.prompt("go")
+    session.wait_screen(MENU)
+    session.text("continue")
+    session.keys("Escape")
+    until(lambda: MENU not in session.screen() and session.box() is not None, "the menu to close", show=session.screen)
+    assert session.box() == ""
+    assert len(world.turns(session.id)) == 1
+    world.flip("B")
+    assert session.ask("continue")["tag"] == "B"
+
+
+def test_the_old_version_shows_its_own_wording(old_world: World) -> None:
+    """2.1.197: ``session limit``, the menu at once, no quotaLimits, the same hook; and it moves hot too."""
+    session = Session(old_world, "one").start()
+    assert session.ask("before")["tag"] == "A"
+    old_world.set("A", "limit")
+    session.prompt("go")
+    payload = stopped(old_world, session)
+    assert payload["error"] == "rate_limit"
+    assert str(payload["last_assistant_message"]).startswith("You've hit your session limit · resets ")
+    record = limit_record(old_world, session)
+    assert record["error"] == "rate_limit" and "apiError" not in record and "quotaLimits" not in record
+    session.wait_screen(MENU)
+    old_world.flip("B")
+    session.keys("Escape")
+    until(lambda: session.box() is not None, "the prompt box again", show=session.screen)
+    assert session.ask("continue")["tag"] == "B"
+
+
+def test_a_gauge_is_no_limit(world: World) -> None:
+    """``allowed_warning`` shows how much is used, ends the turn as usual, and reaches the statusLine."""
+    world.set("A", "warning", utilization=0.92)
+    session = Session(world, "one").start()
+    session.ask("go")
+    session.wait_screen("You've used 92% of your 5-hour limit")
+    assert not world.hooks("StopFailure")
+
+
+def test_a_throttle_is_retried(world: World) -> None:
+    """429 without the unified headers is no usage limit: the CLI tries again by itself, and is answered."""
+    world.set("A", "throttle")
+    session = Session(world, "one").start()
+    session.prompt("go")
+    until(lambda: len(world.turns(session.id)) >= 2, "a second try", show=session.screen)
+    assert not world.hooks("StopFailure")
+    world.set("A", "ok")
+    until(lambda: world.hooks("Stop", session.id), "the answer", timeout=60, show=session.screen)
+
+
+def test_an_overload_is_retried(world: World) -> None:
+    """529, likewise, with a line that says so."""
+    world.set("A", "overloaded")
+    session = Session(world, "one").start()
+    session.prompt("go")
+    session.wait_screen("529 Overloaded · retrying in")
+    world.set("A", "ok")
+    until(lambda: world.hooks("Stop", session.id), "the answer", timeout=60, show=session.screen)
+    assert not world.hooks("StopFailure")
+
+
+def test_a_dead_login_blanks_the_credentials(world: World) -> None:
+    """``invalid_grant`` at a refresh: the tokens on the disk become empty, and the session says to log in."""
+    world.login("A", expires_in=-60)
+    world.set("A", "ok", refresh="invalid_grant")
+    session = Session(world, "one").start()
+    session.prompt("go")
+    payload = stopped(world, session)
+    assert payload["error"] == "authentication_failed"
+    with open(os.path.join(world.account_home("A"), ".credentials.json"), encoding="utf-8") as stream:
+        oauth = json.load(stream)["claudeAiOauth"]
+    assert (oauth["accessToken"], oauth["refreshToken"], oauth["expiresAt"]) == ("", "", 0)
+
+
+def test_a_refresh_holds_a_lock_in_the_home(world: World) -> None:
+    """What the daemon waits for before a flip."""
+    world.login("A", expires_in=-60)
+    world.set("A", "ok", refresh="hold")
+    session = Session(world, "one").start(ready=False)
+    lock = os.path.join(world.account_home("A"), ".oauth_refresh.lock")
+    until(lambda: session.box() is not None, "the prompt box", show=session.screen)
+    if not world.hooks("UserPromptSubmit"):
+        session.text("go")
+        until(lambda: "go" in (session.box() or ""), "the prompt typed", show=session.screen)
+        session.keys("Enter")
+    until(lambda: os.path.isdir(lock) and os.path.exists(lock + ".owner"), "the lock", show=session.screen)
+    world.set("A", "ok")
+    until(lambda: world.hooks("Stop", session.id), "the answer", show=session.screen)
+    assert not os.path.exists(lock)
+
+
+def test_sigterm_ends_a_session_cleanly_and_it_can_be_resumed(world: World) -> None:
+    """SessionEnd fires, the status file goes, the command to resume is printed; the same id and file go on."""
+    session = Session(world, "one").start()
+    session.ask("remember BANANA")
+    pid = session.pid()
+    status = until(session.status_file, "the status file")
+    assert (status["sessionId"], status["pid"]) == (session.id, pid)
+    os.kill(pid, signal.SIGTERM)
+    until(session.dead, "the end of the session", timeout=10)
+    assert [hook["reason"] for hook in world.hooks("SessionEnd")] == ["other"]
+    assert f"claude --resume {session.id}" in session.screen("-S", "-500")
+    world.flip("B")
+    session.restart()
+    assert session.ask("and now")["tag"] == "B"
+    assert world.turns(session.id)[-1]["messages"] > 2
+    assert [hook["source"] for hook in world.hooks("SessionStart")] == ["startup", "resume"]
+    assert len(world.transcripts(session.id)) == 1
+
+
+def test_sigkill_leaves_a_whole_transcript_and_the_status_file(world: World) -> None:
+    """No hook fires; the conversation can be resumed."""
+    session = Session(world, "one").start()
+    session.ask("first")
+    path = os.path.join(world.account_home("A"), "sessions", f"{session.pid()}.json")
+    os.kill(session.pid(), signal.SIGKILL)
+    until(session.dead, "the end of the session", timeout=10)
+    assert os.path.exists(path)
+    assert not world.hooks("SessionEnd")
+    session.restart()
+    assert session.ask("second")["tag"] == "A"
+
+
+def test_what_is_said_about_ids_that_cannot_be_used(world: World) -> None:
+    """A used ``--session-id`` and an unknown ``--resume``."""
+    session = Session(world, "one").start()
+    session.ask("first")
+    used = world.namespace.run([world.claude, "--session-id", session.id, "-p", "x"], world.env())
+    assert used.returncode == 1
+    assert f"Error: Session ID {session.id} is already in use." in used.stdout + used.stderr
+    strange = str(uuid.uuid4())
+    unknown = world.namespace.run([world.claude, "--resume", strange, "-p", "x"], world.env())
+    assert unknown.returncode == 1
+    assert f"No conversation found with session ID: {strange}" in unknown.stdout + unknown.stderr
+
+
+def test_no_token_leaves_the_credentials(world: World) -> None:
+    """Neither a hook's payload nor a transcript, nor the stub's log, holds one."""
+    session = Session(world, "one").start()
+    session.ask("first")
+    paths = [os.path.join(parent, name) for folder in (world.hooks_folder, world.stub_folder, world.shared("projects"))
+             for parent, _, names in os.walk(folder) for name in names]
+    assert len(paths) > 3
+    assert world.tokens_in(paths) == []
