@@ -1,0 +1,268 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a screen of Claude Code is made of: the conversation's blocks, and what stands below them. Pure.
+
+Looks seen: 2.1.330 and 2.1.197 (captures), 1.0 to 2.1.118 (screens that people reported): prompts `❯` or `>`, replies
+`●` or `⏺`, results `⎿` two columns in, done lines `✻ … for 3s`, a prompt box between two long rules (or with rounded
+corners), menus with a selected `❯ 1.`, a footer below the box.
+"""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Iterable
+
+from claude_failover.terminal_text import indent_of, plain_lines
+
+_RULE = re.compile(r"^\s*(?:[─━▔]{8,}.*|.*▔)$")
+_BOX_RULE = re.compile(r"^[─━╭╰]{1}[─━]{7,}")
+_BOX_PROMPT = re.compile(r"^[❯>](?:\s(.*))?$")
+_BORDERED = re.compile(r"^\s{0,1}[│┃║](.*?)[│┃║]?$")
+_TOP, _BOTTOM = re.compile(r"^\s{0,1}[╭┌╔]"), re.compile(r"^\s{0,1}[╰└╚]")
+_VERSION = re.compile(r"(?:Claude Code\s+|^[ ▐▛█▜▌▝▘]+\s)v(\d+)\.(\d+)\.(\d+)\b")
+_LOGO = re.compile(r"[▐▛█▜▌▝▘]{3,}")
+_OPTION = re.compile(r"^\s*(?P<selected>❯\s*)?(?P<number>\d)\.\s+(?P<text>\S.*)$")
+_MENU_END = re.compile(r"esc to cancel|enter to (?:confirm|select|continue)", re.IGNORECASE)
+_DONE = re.compile(r"^[✻✽✶✳✢*·∗] \S+ for (?:\d+[hms] ?)+(?: · .*)?$")
+_SPINNER = re.compile(r"^[✻✽✶✳✢*·∗⏺] ?\S.{0,60}(?:…|\.\.\.)(?:\s*\(.*)?|^[✻✽✶✳✢*·∗] .*\bretrying in \d")
+_TASKS = re.compile(r"^\s{0,6}(?:[✔✓◼◻☐☒□■]\s|\d+ tasks? \()")
+_COLLAPSED = re.compile(r"^(?:(?:Ran|Read|Reading|Searched|Listed|Edited|Wrote|Fetched|Called|Updated|Created|Used|"
+                        r"Deleted|Recalled|Loaded|Queried|Launched)\b.*\d|.*\(ctrl\+\w to expand\)|\d+ agents? (?:finished|"
+                        r"launched|completed))", re.IGNORECASE)
+_TOOL = re.compile(r"^[A-Z][\w.:/-]*(?: [\w.:/-]+){0,3}\s?\(|^mcp__|^[\w.-]+ - [\w.-]+ \(MCP\)")
+
+
+@dataclass
+class Block:
+    """One part of the conversation.
+
+    ``kind``: ``prompt``, ``shell`` (a command the user ran with ``!``), ``reply``, ``tool``, ``collapsed`` (tool uses folded
+    into one line), ``result``, ``done``, ``spinner``, ``note`` (``▎`` at the left edge), ``tasks``, ``bare`` (text at the left
+    edge with no mark), ``loose`` (indented text that belongs to nothing). ``paragraphs``: its text, wrapped lines joined.
+    """
+
+    kind: str
+    indent: int
+    paragraphs: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """Return the first paragraph."""
+        return self.paragraphs[0] if self.paragraphs else ""
+
+
+@dataclass(frozen=True)
+class Menu:
+    """An open menu: its title and options, as text."""
+
+    title: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A screen taken apart. ``box``: the draft in the prompt box, None if there is no box; ``footer``: the lines below it."""
+
+    blocks: tuple[Block, ...]
+    box: str | None
+    footer: tuple[str, ...]
+    menu: Menu | None
+    header: bool
+    version: tuple[int, int, int] | None
+
+    def footer_text(self) -> str:
+        """Return the footer on one line (a narrow pane wraps it)."""
+        return " ".join(" ".join(self.footer).split())
+
+
+def read_screen(lines: Iterable[str]) -> Screen:
+    """Take apart the lines of a pane (plain, or with escapes); any lines at all give a screen."""
+    rows = plain_lines(lines)
+    while rows and not rows[-1]:
+        rows.pop()
+    menu, end = _find_menu(rows)
+    box: str | None = None
+    footer: tuple[str, ...] = ()
+    if menu is None:
+        box, footer, end = _find_box(rows)
+    conversation, header = _without_header(rows[:end])
+    blocks = _Reader().read(conversation)
+    return Screen(tuple(blocks), box, footer, menu, header, _version(rows))
+
+
+def _version(rows: list[str]) -> tuple[int, int, int] | None:
+    for row in rows:
+        found = _VERSION.search(row)
+        if found:
+            return int(found.group(1)), int(found.group(2)), int(found.group(3))
+    return None
+
+
+def _find_menu(rows: list[str]) -> tuple[Menu | None, int]:
+    """Return the menu at the bottom of the screen and the row it begins at (else None, the number of rows)."""
+    selected = [i for i, row in enumerate(rows) if (m := _OPTION.match(row)) and m.group("selected")]
+    if not selected:
+        return None, len(rows)
+    last = selected[-1]
+    below = " ".join(row.strip() for row in rows[last:])
+    if not _MENU_END.search(below) or any(row[:1] in "●⏺❯" and not _OPTION.match(row) for row in rows[last + 1:] if row):
+        return None, len(rows)
+    top = next((i for i in range(last, max(-1, last - 40), -1) if _RULE.match(rows[i])), None)
+    start = last if top is None else top + 1
+    texts: list[str] = []
+    options: list[str] = []
+    for row in rows[start:]:
+        option = _OPTION.match(row)
+        if _MENU_END.search(row):
+            break
+        if option:
+            options.append(option.group("text"))
+        elif row.strip() and options:
+            options[-1] += " " + row.strip()
+        elif row.strip():
+            texts.append(row.strip())
+    return Menu(" ".join(texts), tuple(options)), (last if top is None else top)
+
+
+def _find_box(rows: list[str]) -> tuple[str | None, tuple[str, ...], int]:
+    """Return the draft, the footer and the row at which the box begins (None, nothing, all rows, if there is none)."""
+    for i in range(len(rows) - 1, 0, -1):
+        inner = rows[i]
+        border = _BORDERED.match(inner)
+        rounded = bool(border and _TOP.match(rows[i - 1]))
+        if rounded and border:
+            inner = border.group(1).strip()
+        found = _BOX_PROMPT.match(inner)
+        if not found or not (rounded or _BOX_RULE.match(rows[i - 1])):
+            continue
+        close = next((k for k in range(i + 1, len(rows)) if _BOX_RULE.match(rows[k])), len(rows))
+        if any(row[:1] in ("●", "⏺") for row in rows[close + 1:]):
+            return None, (), len(rows)  # an answer below it: a prompt of old under a rule, not the box
+        draft = " ".join([found.group(1) or ""] + [row.strip(" │") for row in rows[i + 1:close]]).strip()
+        return draft, tuple(row for row in rows[close + 1:] if row), i - 1
+    for i in range(len(rows) - 1, -1, -1):  # a cropped capture: an empty prompt, and at most a footer after it
+        if rows[i] in ("❯", ">"):
+            return "", tuple(row for row in rows[i + 1:] if row), i
+        if rows[i] and indent_of(rows[i]) < 2:
+            break
+    return None, (), len(rows)
+
+
+def _without_header(rows: list[str]) -> tuple[list[str], bool]:
+    """Return the rows below the newest start-up header, and whether there is one."""
+    start = header = 0
+    i = 0
+    while i < len(rows):
+        row = rows[i]
+        if _TOP.match(row) and "Claude Code" in row:
+            close = next((k for k in range(i, len(rows)) if _BOTTOM.match(rows[k])), i)
+            start, header, i = close + 1, 1, close
+        elif _LOGO.search(row) and indent_of(row) < 3:
+            start, header = i + 1, 1
+        i += 1
+    return rows[start:], bool(header)
+
+
+class _Reader:
+    """Reads the conversation's rows, one after the other."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self.current: Block | None = None
+        self.fresh = True   # the next continuation begins a paragraph
+        self.tree = False   # within a tree of sub-agents
+
+    def read(self, rows: list[str]) -> list[Block]:
+        """Return the blocks."""
+        for row in rows:
+            self._row(row)
+        return self.blocks
+
+    def _start(self, kind: str, indent: int, text: str) -> None:
+        self.current = Block(kind, indent, [text.strip()] if text.strip() else [], [text.strip()])
+        self.blocks.append(self.current)
+        self.fresh = False
+        self.tree = False
+
+    def _row(self, row: str) -> None:
+        bordered = _BORDERED.match(row)
+        if (_TOP.match(row) or _BOTTOM.match(row)) and not row.lstrip().startswith("└ "):
+            self.fresh = True
+            return
+        if bordered:
+            inner = bordered.group(1)
+            row = inner[1:].rstrip() if inner.startswith(" ") else inner.rstrip()
+        text, indent = row.strip(), indent_of(row)
+        if not text:
+            self.fresh = True
+        elif _RULE.match(row) and indent < 2:
+            self.current, self.fresh = None, True
+        elif indent < 2 and self._marked(text, indent):
+            return
+        elif text.startswith("⎿"):
+            self._result(text, indent)
+        elif text[0] in "├└│" and indent >= 2:
+            self.tree = True
+        elif _TASKS.match(row) and (self.current is None or self.current.kind in ("done", "spinner", "tasks") or self.fresh):
+            self._start("tasks", indent, text)
+        elif indent >= 2:
+            self._continued(text, indent)
+        else:
+            self._bare(text)
+
+    def _marked(self, text: str, indent: int) -> bool:
+        """Begin a block for a line with a mark at the left edge; False if it has none."""
+        mark, rest = text[0], text[1:].strip()
+        if mark in "❯>" and (len(text) == 1 or text[1] == " "):
+            self._start("prompt", indent, rest)
+        elif text.startswith("! "):
+            self._start("shell", indent, rest)
+        elif _DONE.match(text):
+            self._start("done", indent, text)
+        elif _SPINNER.match(text):
+            self._start("spinner", indent, text)
+        elif mark in "●⏺":
+            self._start("tool" if _TOOL.match(rest) else "collapsed" if _COLLAPSED.match(rest) else "reply", indent, rest)
+        elif mark == "⎿":
+            self._result(text, indent)
+        elif mark in "▎※":
+            self._start("note", indent, rest)
+        elif mark in "✻✽✶✳✢∴":
+            self._start("reply", indent, rest)
+        else:
+            return False
+        return True
+
+    def _result(self, text: str, indent: int) -> None:
+        if self.tree and indent > 4:
+            return  # a sub-agent's own line
+        self._start("result", indent, text[1:])
+
+    def _continued(self, text: str, indent: int) -> None:
+        block = self.current
+        if self.tree and block is not None:
+            return
+        if block is None or (block.kind in ("done", "spinner", "note", "tasks", "bare") and self.fresh):
+            self._start("collapsed" if _COLLAPSED.match(text) and indent <= 4 else "loose", indent, text)
+        elif self.fresh and indent <= 4 and block.kind in ("reply", "tool", "result", "collapsed", "prompt", "shell") \
+                and _COLLAPSED.match(text):
+            self._start("collapsed", indent, text)
+        elif block.kind == "result" and self.fresh and indent < block.indent + 3:
+            self._start("loose", indent, text)
+        elif self.fresh or not block.paragraphs:
+            block.paragraphs.append(text)
+            block.lines.append(text)
+            self.fresh = False
+        else:
+            block.paragraphs[-1] += " " + text
+            block.lines.append(text)
+
+    def _bare(self, text: str) -> None:
+        block = self.current
+        if block is not None and block.kind == "bare" and not self.fresh:
+            block.paragraphs[-1] += " " + text
+            block.lines.append(text)
+        else:
+            self._start("bare", 0, text)

@@ -1,0 +1,12 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Recognition of usage limits: text in, verdict out, no I/O (see `pane`, `sources`, `message`, `resets`, `wordings`)."""
+from __future__ import annotations
+
+from claude_failover.limits.message import classify_text
+from claude_failover.limits.pane import classify_pane
+from claude_failover.limits.sources import classify_hook, classify_record, classify_transcript
+from claude_failover.limits.verdict import Verdict
+
+__all__ = ["Verdict", "classify_hook", "classify_pane", "classify_record", "classify_text", "classify_transcript"]

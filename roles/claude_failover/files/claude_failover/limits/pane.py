@@ -1,0 +1,223 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A pane's lines in, a verdict out: is a usage limit what the newest turn shows?
+
+The structured sources decide; this is for sessions without hooks, so it believes a banner only at the places where the
+CLI itself puts it, and only as the newest event of the newest turn.
+
+An old banner above an idle prompt box is the hard case. Measured: on 2.1.330 a weekly limit whose menu was closed with
+Esc, and a session resumed under a healthy account, leave the same screen, byte for byte (the `/effort` hint that tells
+them apart vanishes within half a minute); the notices `● Usage limit reached` and `● Automatic continue cancelled` are
+drawn again by a resume, too. On 2.1.197 (no menu without usage credits) even a limit just hit looks like that. So, with a
+prompt box in view:
+
+* the CLI's own menu or its waiting footer is open: the limit is live;
+* else, and the screen shows a start-up header, or a look of the versions that open a menu or wait: not limited, rule
+  `banner-above-idle-prompt`. A sweep saw the menu before it was closed, and the transcript has the record;
+* else (an older look): limited, since those versions show nothing but the banner.
+"""
+from __future__ import annotations
+
+import re
+from datetime import datetime, tzinfo
+from re import Pattern
+from typing import Iterable, Sequence
+
+from claude_failover.claude_screen import Block, Screen, read_screen
+from claude_failover.limits import wordings
+from claude_failover.limits.message import MESSAGE_MAX, limited_by, limited_by_operator, row_of
+from claude_failover.limits.verdict import Verdict, not_limited
+
+#: From this version on a limit opens a menu or a wait for the reset (its documentation; seen on 2.1.330).
+WAITING_SINCE = (2, 1, 234)
+_DONE_AT = re.compile(r" · done \d{1,2}:\d{2}")  # `✻ Baked for 0s · done 8:06 PM`: 2.1.330, not yet 2.1.197
+_LIMIT_MENU = re.compile(r"\bwait for (?:the )?limit to reset\b", re.IGNORECASE)
+_RUNNING = re.compile(r"\besc to interrupt\b", re.IGNORECASE)
+#: A result that comes before a tool's output, and is not yet it.
+_PREAMBLE = re.compile(r"^(?:allowed by|approved by|denied by|running|waiting|pretooluse|posttooluse|hook\b)", re.IGNORECASE)
+#: A reply this long, or one that ends like a sentence, is prose; a shorter one may be a tool use shown by its title.
+_TITLE_MAX = 60
+_QUIET = ("done", "note", "tasks")
+
+
+def classify_pane(lines: Sequence[str], *, now: datetime, tz: tzinfo,
+                  extra_patterns: Iterable[Pattern[str]] = ()) -> Verdict:
+    """Judge the lines of a pane, with or without escapes.
+
+    ``now`` (aware): when they were captured; ``tz``: the host's zone; ``extra_patterns``: the operator's own compiled
+    patterns, looked for where a banner may stand. Raises nothing, for any lines.
+    """
+    screen = read_screen(lines)
+    extra = tuple(extra_patterns)
+    turn = _newest_turn(screen.blocks)
+    live = _live(screen)
+    footer = wordings.normalise(screen.footer_text())
+    if wordings.RESET_FOOTER.pattern.search(footer[:80]):
+        return not_limited("limit-has-reset", footer, "the CLI says that the limit has reset")
+    if _RUNNING.search(footer):
+        return not_limited("turn-running", footer, "a turn is running (esc to interrupt)")
+    if screen.menu is not None and not _is_limit_menu(screen):
+        return not_limited("other-menu", screen.menu.title, "a menu of another kind is open")
+    index, event = _newest_event(turn, bool(extra))
+    if event is None:
+        return _without_event(screen, turn, footer, live, now=now, tz=tz)
+    found = _banner(turn, index, live, extra, now=now, tz=tz)
+    if found is None or not found.limited:
+        return found or _why_not(screen, turn, event)
+    if screen.box is not None and not live and _may_be_old(screen):
+        return not_limited("banner-above-idle-prompt", found.snippet,
+                           "the banner stands above an idle prompt, with neither the CLI's menu nor its wait: "
+                           "a resumed session's, or closed by hand")
+    return found
+
+
+def _newest_turn(blocks: Sequence[Block]) -> list[Block]:
+    """Return the blocks after the newest prompt; local commands and what they printed are left out."""
+    turn: list[Block] = []
+    kept: list[Block] = []
+    skipping = False
+    for block in blocks:
+        if block.kind in ("prompt", "shell"):
+            skipping = block.kind == "prompt" and wordings.is_local_command(block.text)
+            if skipping:
+                continue
+            turn = [block]
+            kept = turn
+        elif not (skipping and block.kind in ("result", "loose")):
+            skipping = False
+            kept.append(block)
+            turn = kept
+    return turn
+
+
+def _live(screen: Screen) -> bool:
+    """Tell whether the CLI shows now that it is stopped by a limit."""
+    return _is_limit_menu(screen) or bool(wordings.WAITING_FOOTER.pattern.match(
+        wordings.normalise(screen.footer_text())))
+
+
+def _is_limit_menu(screen: Screen) -> bool:
+    return screen.menu is not None and any(_LIMIT_MENU.search(option) for option in screen.menu.options)
+
+
+def _may_be_old(screen: Screen) -> bool:
+    """Tell whether an idle prompt below a banner leaves it open that the banner is old."""
+    return (screen.header or (screen.version is not None and screen.version >= WAITING_SINCE)
+            or any(_DONE_AT.search(block.text) for block in screen.blocks if block.kind == "done")
+            or any(wordings.first(wordings.COMPANIONS[:2], wordings.normalise(block.text)) for block in screen.blocks
+                   if block.kind == "reply"))
+
+
+def _newest_event(turn: list[Block], extra: bool) -> tuple[int, Block | None]:
+    """Return the newest block that is an event: not a prompt, and nothing that may stand below a banner."""
+    for index in range(len(turn) - 1, -1, -1):
+        block = turn[index]
+        if block.kind in ("prompt", "shell"):
+            break
+        if block.kind in _QUIET or (block.kind == "loose" and _is_chrome(block)):
+            continue
+        if block.kind in ("reply", "result", "bare", "loose"):
+            text = wordings.normalise(block.text)
+            # A notice of the wait is no event of its own below a banner; alone it is judged by the footer.
+            if wordings.first(wordings.COMPANIONS, text) and len(text) < 200 \
+                    and (block.kind != "bare" or index > 0):
+                continue
+        return index, block
+    return -1, None
+
+
+def _is_chrome(block: Block) -> bool:
+    """Tell whether indented text that belongs to nothing is one of the hints at the right edge."""
+    return block.indent > 20 or block.text.startswith(("◐", "●", "○"))
+
+
+def _without_event(screen: Screen, turn: list[Block], footer: str, live: bool, *, now: datetime, tz: tzinfo) -> Verdict:
+    """Judge a newest turn that shows nothing, or only a notice of the wait."""
+    notice = next((wordings.normalise(b.text) for b in turn
+                   if wordings.first(wordings.COMPANIONS[:1], wordings.normalise(b.text))), "")
+    if live and screen.menu is None:
+        return limited_by(wordings.WAITING_FOOTER, footer, now=now, tz=tz)
+    if notice and (live or screen.box is None):
+        row = wordings.first(wordings.BLOCKING, notice)
+        if row is not None:
+            return limited_by(row, notice, now=now, tz=tz)
+    if notice:
+        return not_limited("banner-above-idle-prompt", notice, "a notice of an earlier wait above an idle prompt")
+    return _why_not(screen, turn, None)
+
+
+def _place(turn: list[Block], index: int, live: bool) -> str:
+    """Return who can have written a block: ``cli`` (its opening suffices), ``any`` (the whole must be a banner), ``""``."""
+    block = turn[index]
+    if block.kind == "bare":
+        bare = [b for b in turn if b.kind == "bare"]
+        strangers = [b for b in bare if b is not block and not wordings.first(
+            wordings.COMPANIONS, wordings.normalise(b.text))]
+        return "" if strangers or len(block.paragraphs) > 1 else "cli" if len(turn) == 1 else "any"
+    if block.kind == "reply":
+        return "any" if len(block.paragraphs) == 1 else ""
+    if block.kind != "result":
+        return ""
+    before = index - 1
+    siblings = 0
+    while before >= 0 and turn[before].kind in ("result", "tasks"):
+        if turn[before].kind == "result" and not _PREAMBLE.match(turn[before].text):
+            siblings += 1
+        before -= 1
+    owner = turn[before] if before >= 0 else None
+    if owner is None or owner.kind in ("collapsed", "done", "note"):
+        return "cli" if owner is not None or index == 0 or siblings else "any"
+    if owner.kind == "prompt":
+        return "cli" if block.indent <= 3 or siblings else ""
+    if owner.kind == "tool":
+        return "cli" if siblings else ""
+    if owner.kind == "reply":
+        prose = len(owner.paragraphs) > 1 or len(owner.text) > _TITLE_MAX or owner.text.endswith((".", ":", "!", "?", "…"))
+        return "cli" if prose or siblings else "any" if live else ""
+    return ""
+
+
+def _banner(turn: list[Block], index: int, live: bool, extra: tuple[Pattern[str], ...], *, now: datetime,
+            tz: tzinfo) -> Verdict | None:
+    """Return the verdict if a block is a banner, or wording that smells of one, at a place where one may stand."""
+    place = _place(turn, index, live)
+    if not place:
+        return None
+    text = _message(turn[index])
+    row = row_of(text, trusted=place == "cli")
+    if row is not None:
+        return limited_by(row, text, now=now, tz=tz)
+    harmless = wordings.first(wordings.NON_BLOCKING, text)
+    if harmless is not None:
+        return not_limited(harmless.name, text, f"not a usage limit: {harmless.source}; seen on {harmless.seen}")
+    for pattern in extra:
+        if len(text) <= MESSAGE_MAX and pattern.search(text):
+            return limited_by_operator(pattern, text, now=now, tz=tz)
+    if place == "cli" and len(text) <= MESSAGE_MAX and wordings.SMELL.search(text):
+        return not_limited("unknown-wording", text, "speaks of a limit in words that no rule knows")
+    return None
+
+
+def _message(block: Block) -> str:
+    """Return a block's message, without the offers that the CLI prints below it."""
+    lines = []
+    for line in block.lines[:40]:
+        if lines and wordings.first(wordings.COMPANIONS[2:], wordings.normalise(line)):
+            break
+        lines.append(line)
+    first = " ".join(lines) if block.kind == "result" else block.text
+    return wordings.normalise(first if len(block.paragraphs) == 1 else block.text)
+
+
+def _why_not(screen: Screen, turn: list[Block], event: Block | None) -> Verdict:
+    """Return the verdict that the newest turn shows no limit, naming what stands there instead."""
+    older = next((wordings.normalise(b.text) for b in reversed(screen.blocks)
+                  if b is not event and b.kind in ("result", "reply", "bare")
+                  and row_of(wordings.normalise(b.text), trusted=False)), None)
+    text = wordings.normalise(event.text) if event is not None else ""
+    if event is not None and row_of(text, trusted=True):
+        return not_limited("not-the-cli", text, "the words stand where a tool or the model writes")
+    if older is not None:
+        return not_limited("older-banner", older, "something newer stands below the banner")
+    return not_limited("no-limit", text, "the newest turn shows no usage limit")

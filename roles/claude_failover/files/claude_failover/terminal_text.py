@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lines of a terminal as plain text: no escapes, no borders. Pure."""
+from __future__ import annotations
+
+import re
+from typing import Iterable
+
+#: A moving cursor stands for blanks (to the right, to a column) or for a new line (down, to a row).
+_FORWARD = re.compile(r"(?:\x1b\[|\x9b)(\d*)C")
+_COLUMN = re.compile(r"(?:\x1b\[|\x9b)(\d*)[G`]")
+_NEW_LINE = re.compile(r"(?:\x1b\[|\x9b)[\d;]*[BEHf]|\x1b[DE]|\r\n|[\r\n\x0b\x0c\x85]")
+_ESCAPE = re.compile(r"(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"   # OSC: titles, links
+                     r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c]*(?:\x1b\\|\x9c)?"
+                     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"                       # CSI: colours and the like
+                     r"|\x1b[ -/]*[0-~]")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]")
+_BLANKS = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
+#: A terminal is not wider than this; a cursor sent further stays there.
+_WIDEST = 1000
+
+
+def plain(line: str) -> str:
+    """Return a line without escapes and control characters, with blanks where the cursor was moved to the right."""
+    parts: list[str] = []
+    width = position = 0
+    for found in re.finditer(f"{_FORWARD.pattern}|{_COLUMN.pattern}", line):
+        piece = _clean(line[position:found.start()])
+        parts.append(piece)
+        width += len(piece)
+        if found.group(1) is not None:
+            gap = min(int(found.group(1) or 1), _WIDEST)
+        else:
+            gap = max(0, min(int(found.group(2) or 1), _WIDEST) - 1 - width)
+        parts.append(" " * gap)
+        width += gap
+        position = found.end()
+    parts.append(_clean(line[position:]))
+    return "".join(parts).rstrip()
+
+
+def plain_lines(lines: Iterable[str]) -> list[str]:
+    """Return every line of a screen plain; one that holds several (by a moving cursor, too) becomes several."""
+    return [plain(piece) for line in lines for piece in _NEW_LINE.split(line)]
+
+
+def _clean(text: str) -> str:
+    return _CONTROL.sub("", _BLANKS.sub(" ", _ESCAPE.sub("", text).expandtabs(8)))
+
+
+def indent_of(line: str) -> int:
+    """Return how many blanks a line begins with."""
+    return len(line) - len(line.lstrip(" "))
