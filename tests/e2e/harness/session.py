@@ -82,6 +82,16 @@ class Session:
         """Press keys by name."""
         self.world.tmux("send-keys", "-t", f"={self.name}:", *names)
 
+    def escape(self) -> None:
+        """Press Escape and wait until what it cancels is gone: a menu, or Claude's own wait for the reset.
+
+        Text that follows Escape at once is taken for Alt and a letter, and the letter is lost: of ``continue``
+        only ``ontinue`` arrives (seen on 2.1.330).
+        """
+        self.keys("Escape")
+        until(lambda: "Esc to cancel" not in self.screen() and self.box() is not None, "Escape to take effect",
+              show=self.screen)
+
     def text(self, text: str) -> None:
         """Type text, without Enter."""
         self.world.tmux("send-keys", "-l", "-t", f"={self.name}:", text)
