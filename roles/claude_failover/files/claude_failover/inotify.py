@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""inotify(7) for an event loop, with the one thing that the libraries hide: an overflow of the kernel's queue.
+
+After an overflow nobody knows what was missed, and everything has to be looked at again. The packaged
+python3-watchdog swallows it, and wants a thread for each folder tree.
+"""
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from dataclasses import dataclass
+from typing import Iterator
+
+MODIFY = 0x00000002
+MOVED_TO = 0x00000080
+CREATE = 0x00000100
+DELETE_SELF = 0x00000400
+OVERFLOW = 0x00004000
+IGNORED = 0x00008000
+ONLYDIR = 0x01000000
+ISDIR = 0x40000000
+
+_HEADER = struct.Struct("iIII")
+_BUFFER = 65536
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened to ``name`` in the folder of the watch ``watch``; ``mask`` holds the constants above."""
+
+    watch: int
+    mask: int
+    name: str
+
+
+class Inotify:
+    """An inotify instance. ``fileno`` becomes readable when there are events; `read` never blocks."""
+
+    def __init__(self) -> None:
+        """Raises OSError, for instance when the user's instances are used up (fs.inotify.max_user_instances)."""
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._descriptor = self._checked(self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC), "inotify_init1")
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on."""
+        return self._descriptor
+
+    def watch(self, folder: str, mask: int) -> int:
+        """Watch a folder; returns the number that its events bear. Raises OSError."""
+        return self._checked(
+            self._libc.inotify_add_watch(self._descriptor, os.fsencode(folder), ctypes.c_uint32(mask | ONLYDIR)), folder
+        )
+
+    def read(self) -> Iterator[Event]:
+        """Yield what has happened since."""
+        while True:
+            try:
+                data = os.read(self._descriptor, _BUFFER)
+            except BlockingIOError:
+                return
+            offset = 0
+            while offset < len(data):
+                watch, mask, _cookie, length = _HEADER.unpack_from(data, offset)
+                offset += _HEADER.size
+                name = data[offset:offset + length].rstrip(b"\0")
+                offset += length
+                yield Event(watch, mask, os.fsdecode(name))
+
+    def close(self) -> None:
+        """End all watches."""
+        os.close(self._descriptor)
+
+    @staticmethod
+    def _checked(result: int, what: str) -> int:
+        if result < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), what)
+        return result

@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Watches every transcript in the shared ``projects`` folder, and passes on what is new in them."""
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import Any, Callable
+
+from . import inotify
+from .inotify import Inotify
+from .transcript import NotATranscript, Tail
+
+log = logging.getLogger(__name__)
+
+_ROOT = inotify.CREATE | inotify.MOVED_TO
+_FOLDER = inotify.CREATE | inotify.MOVED_TO | inotify.MODIFY
+
+
+class Transcripts:
+    """The transcripts of all sessions: ``<projects>/<folder>/<uuid>.jsonl``.
+
+    ``on_records(uuid, records)`` is called in the event loop with the records that were completed since the
+    last call, oldest first; what stood there before `start` is not reported.
+    """
+
+    def __init__(self, projects: str, on_records: Callable[[str, list[dict[str, Any]]], None]) -> None:
+        self._projects = os.path.realpath(projects)
+        self._on_records = on_records
+        self._inotify: Inotify | None = None
+        self._folders: dict[int, str] = {}
+        self._tails: dict[tuple[str, str], Tail] = {}
+        self._sizes: dict[tuple[str, str], int] = {}  # of the files that were there at the start, until read
+        self._root = -1
+
+    async def start(self) -> None:
+        """Begin to watch. Raises OSError when the folder or inotify cannot be had."""
+        self._inotify = Inotify()
+        self._root = self._inotify.watch(self._projects, _ROOT)
+        for folder in os.listdir(self._projects):
+            for name in self._watch(folder):
+                try:
+                    self._sizes[(folder, name)] = os.lstat(os.path.join(self._projects, folder, name)).st_size
+                except FileNotFoundError:
+                    pass
+        asyncio.get_running_loop().add_reader(self._inotify.fileno(), self._readable)
+
+    async def stop(self) -> None:
+        """End watching."""
+        if self._inotify is not None:
+            asyncio.get_running_loop().remove_reader(self._inotify.fileno())
+            self._inotify.close()
+            self._inotify = None
+
+    def _watch(self, folder: str) -> list[str]:
+        """Watch one folder; returns the transcripts that it holds."""
+        assert self._inotify is not None
+        path = os.path.join(self._projects, folder)
+        if os.path.islink(path):
+            return []
+        try:
+            self._folders[self._inotify.watch(path, _FOLDER)] = folder
+            return [name for name in os.listdir(path) if name.endswith(".jsonl")]
+        except OSError as error:
+            if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                log.error("transcripts: %s cannot be watched: %s", path, error)
+            return []
+
+    def _readable(self) -> None:
+        assert self._inotify is not None
+        changed: dict[tuple[str, str], bool] = {}  # in order, and each file once however often it was written to
+        for event in self._inotify.read():
+            if event.mask & inotify.OVERFLOW:
+                log.warning("transcripts: events were lost, every file is looked at")
+                self._look_at_everything(changed)
+            elif event.mask & inotify.IGNORED:
+                self._folders.pop(event.watch, None)
+            elif event.watch == self._root:
+                if event.mask & inotify.ISDIR:
+                    # What was written into it before the watch stood would otherwise never be seen.
+                    changed.update({(event.name, name): True for name in self._watch(event.name)})
+            elif event.watch in self._folders and event.name.endswith(".jsonl"):
+                changed[(self._folders[event.watch], event.name)] = True
+        for place in changed:
+            self._read(place)
+
+    def _look_at_everything(self, changed: dict[tuple[str, str], bool]) -> None:
+        for folder in os.listdir(self._projects):
+            changed.update({(folder, name): True for name in self._watch(folder)})
+
+    def _read(self, place: tuple[str, str]) -> None:
+        folder, name = place
+        try:
+            tail = self._tails.get(place)
+            if tail is None:
+                start = self._sizes.pop(place, 0)
+                tail = self._tails[place] = Tail(self._projects, folder, name, start)
+            records = list(tail.read())
+        except FileNotFoundError:
+            self._tails.pop(place, None)
+            self._sizes.pop(place, None)
+            return
+        except (OSError, NotATranscript) as error:
+            log.warning("transcripts: %s/%s is not read: %s", folder, name, error)
+            return
+        if records:
+            self._on_records(name[:-len(".jsonl")], records)

@@ -1,0 +1,238 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The daemon from outside: what it starts, keeps, refuses and leaves alone."""
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import uuid
+
+import pytest
+
+from .conftest import wait_for
+
+
+def pane_pids(host):
+    lines = host.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_pid}").splitlines()
+    return dict(line.split() for line in lines)
+
+
+@pytest.fixture
+def running(host):
+    host.session("main", dedicated=True)
+    host.session("pool")
+    host.start_tmux()
+    host.start()
+    wait_for(lambda: len(host.starts()) == 2, "both sessions")
+    return host
+
+
+def test_a_fresh_host_gets_links_active_link_and_sessions(running):
+    status = running.status()
+    assert status["active_account"] == "one"
+    assert os.readlink(running.path("user/.claude")) == running.path("user/.claude-one")
+    for account in status["accounts"]:
+        assert account["links"] == "ok" and account["login"] == "missing"
+        for name in ("projects", "session-env", "file-history"):
+            link = os.path.join(account["home"], name)
+            assert os.readlink(link) == running.path(f"root/.claude-{name}-shared")
+    assert [(row["name"], row["dedicated"]) for row in status["sessions"]] == [("main", True), ("pool", False)]
+    first = running.starts()[0]
+    assert first["env"]["CLAUDE_CONFIG_DIR"] == running.path("user/.claude")
+    assert first["cwd"] == running.path("work")
+    assert "TMUX_PANE" in first["env"] and "NOTIFY_SOCKET" not in first["env"]
+    assert first["argv"][0] == "--session-id" and uuid.UUID(first["argv"][1])
+    settings = first["argv"][first["argv"].index("--settings") + 1]
+    assert os.path.isfile(settings)
+    row = wait_for(lambda: [row for row in [running.row("main")] if row["state"] == "idle"], "main to be idle")[0]
+    assert row["uuid"] == next(s["argv"][1] for s in running.starts() if s["pid"] == row["pid"])
+    assert row["uuid_source"] == "assigned"
+    assert row["account"] == "one"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_the_end_of_the_daemon_ends_no_session_and_a_new_one_adopts_them(running, number):
+    before = pane_pids(running)
+    code = running.stop(number)
+    assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+    assert pane_pids(running).items() >= {name: pid for name, pid in before.items() if name in ("main", "pool")}.items()
+    uuids = {s["argv"][1] for s in running.starts()}
+    running.start()
+    status = running.status()
+    assert {row["uuid"] for row in status["sessions"]} == uuids
+    assert len(running.starts()) == 2, "nothing was started a second time"
+
+
+def test_a_killed_session_is_made_again_with_its_conversation(running):
+    first = next(s for s in running.starts() if str(s["pid"]) == pane_pids(running)["main"])
+    running.tmux("send-keys", "-t", "=main:", "write", "Enter")
+    transcript = running.path(f"root/.claude-projects-shared/-x/{first['argv'][1]}.jsonl")
+    wait_for(lambda: os.path.exists(transcript), "a transcript")
+    running.tmux("kill-session", "-t", "=main")
+    again = wait_for(lambda: running.starts()[2:], "a new start")[0]
+    assert again["argv"][:2] == ["--resume", first["argv"][1]]
+
+
+def test_a_session_without_a_transcript_is_started_with_its_own_id_again(running):
+    first = next(s for s in running.starts() if str(s["pid"]) == pane_pids(running)["pool"])
+    running.tmux("send-keys", "-t", "=pool:", "exit 0", "Enter")
+    again = wait_for(lambda: running.starts()[2:], "a new start")[0]
+    assert again["argv"][:2] == ["--session-id", first["argv"][1]]
+
+
+def test_a_program_that_exits_at_once_is_not_started_in_a_tight_loop(host):
+    host.session("broken", command=[host.claude, "--fail"])
+    host.config["lifecycle"]["restart_backoff"] = [0.2, 60]
+    host.start_tmux()
+    host.start()
+    wait_for(lambda: len(host.starts()) >= 4, "some restarts")
+    row = wait_for(lambda: [r for r in [host.row("broken")] if r["state"] == "down"], "it to be down")[0]
+    assert "exited with status 3" in row["reason"] and "it does not work" in row["reason"]
+    log = host.daemon_log()
+    waits = [line.rsplit("next start in ", 1)[1] for line in log.splitlines() if "next start in" in line]
+    assert len(waits) >= 3
+    assert "broken" in log and "status 3" in log
+
+
+def test_a_session_started_by_hand_is_seen_and_belongs_to_nobody_else(running):
+    running.tmux("new-session", "-d", "-s", "by hand", "-c", running.path("work"), "sleep", "1000")
+    row = wait_for(lambda: [r for r in running.status()["sessions"] if r["name"] == "by hand"], "it to be seen")[0]
+    assert row["dedicated"] is True and row["uuid"] is None
+    running.tmux("kill-session", "-t", "=by hand")
+    wait_for(lambda: all(r["name"] != "by hand" for r in running.status()["sessions"]), "it to be gone")
+
+
+def test_a_renamed_session_is_not_started_a_second_time(running):
+    running.tmux("rename-session", "-t", "=main", "renamed")
+    row = wait_for(lambda: [r for r in [running.row("main")] if r["reason"]], "the rename to be seen")[0]
+    assert "renamed" in row["reason"] and row["state"] != "down"
+    assert len(running.starts()) == 2
+
+
+@pytest.mark.parametrize("kind", ["divergent", "directory", "file"])
+def test_a_divergence_and_the_daemon_refuses_to_start_with_nothing_touched(host, kind):
+    host.session("main")
+    place = host.path("user/.claude-two/projects")
+    os.makedirs(host.path("user/.claude-two"))
+    if kind == "divergent":
+        os.mkdir(host.path("elsewhere"))
+        os.symlink(host.path("elsewhere"), place)
+    elif kind == "directory":
+        os.mkdir(place)
+        with open(os.path.join(place, "only-copy.jsonl"), "w", encoding="utf-8") as stream:
+            stream.write("{}\n")
+    else:
+        with open(place, "w", encoding="utf-8") as stream:
+            stream.write("x")
+    host.start_tmux()
+    assert host.launch().wait(30) == 1
+    log = host.daemon_log()
+    assert place in log and ("divergent" in log if kind == "divergent" else "not a symlink" in log)
+    assert host.starts() == [] and not os.path.lexists(host.path("user/.claude"))
+    assert "main" not in host.tmux("list-sessions", "-F", "#{session_name}")
+    if kind == "directory":
+        assert os.listdir(place) == ["only-copy.jsonl"]
+
+
+@pytest.mark.parametrize("kind", ["directory", "foreign"])
+def test_an_active_link_that_is_somebody_elses_is_left_alone(host, kind):
+    link = host.path("user/.claude")
+    if kind == "directory":
+        os.mkdir(link)
+    else:
+        os.symlink("/nowhere", link)
+    host.start_tmux()
+    assert host.launch().wait(30) == 1
+    assert "active_link" in host.daemon_log()
+    assert os.path.isdir(link) if kind == "directory" else os.readlink(link) == "/nowhere"
+
+
+def test_a_second_daemon_names_the_first(running):
+    first = running.daemon
+    second = running.launch()
+    assert second.wait(30) == 1
+    assert f"pid {first.pid}" in running.daemon_log()
+    running.daemon = first
+    assert running.status()["pid"] == first.pid
+
+
+def test_a_reload_takes_sessions_up_and_refuses_what_is_wrong(running):
+    running.session("third", dedicated=True)
+    running.write_config()
+    running.daemon.send_signal(signal.SIGHUP)
+    wait_for(lambda: len(running.starts()) == 3, "the third session")
+    running.config["sessions"][0]["dedicatd"] = True
+    running.write_config()
+    running.daemon.send_signal(signal.SIGHUP)
+    wait_for(lambda: "reload refused" in running.daemon_log(), "the refusal")
+    assert "dedicatd" in running.daemon_log()
+    assert len(running.status()["sessions"]) == 3
+
+
+def test_the_tmux_server_may_come_later_and_go(host):
+    host.session("main")
+    host.launch()
+    wait_for(lambda: os.path.exists(host.control_socket), "the control socket")
+    row = wait_for(lambda: [r for r in host.status()["sessions"] if r["reason"]], "the reason")[0]
+    assert row["state"] == "down" and "tmux" in row["reason"]
+    host.start_tmux()
+    wait_for(lambda: len(host.starts()) == 1, "the session")
+    host.tmux_server.kill()
+    host.tmux_server.wait()
+    os.unlink(host.tmux_socket)
+    wait_for(lambda: host.row("main")["state"] == "down", "it to be down")
+    host.start_tmux()
+    wait_for(lambda: len(host.starts()) == 2, "the session again")
+
+
+def test_a_missing_tmux_is_told_before_anything_is_done(host):
+    host.config["tmux"]["binary"] = host.path("no-such-tmux")
+    assert host.launch().wait(30) in (1, 2)
+    assert "no-such-tmux" in host.daemon_log()
+
+
+def test_a_missing_folder_is_told_and_waited_for(host):
+    host.session("main", cwd=host.path("later"))
+    host.start_tmux()
+    host.start()
+    row = wait_for(lambda: [r for r in [host.row("main")] if r["reason"]], "a reason")[0]
+    assert "later" in row["reason"] and host.starts() == []
+    os.mkdir(host.path("later"))
+    wait_for(lambda: len(host.starts()) == 1, "the session")
+
+
+def test_settings_of_the_operator_are_merged(host):
+    with open(host.path("work/s.json"), "w", encoding="utf-8") as stream:
+        stream.write('{"model": "x", "hooks": {"Stop": [{"hooks": [{"type": "command", "command": "mine"}]}]},'
+                     '"statusLine": {"type": "command", "command": "my-line"}}')
+    host.session("main", command=[host.claude, "--settings", "s.json", "--model", "y"])
+    host.start_tmux()
+    host.start()
+    start = wait_for(host.starts, "the session")[0]
+    assert start["argv"].count("--settings") == 1
+    with open(start["argv"][start["argv"].index("--settings") + 1], encoding="utf-8") as stream:
+        text = stream.read()
+    assert '"mine"' in text and "hook --socket" in text and '"model": "x"' in text
+    assert start["env"]["CLAUDE_FAILOVER_STATUS_LINE"] == "my-line"
+    assert start["argv"][-2:] == ["--model", "y"]
+
+
+def test_a_hook_tells_of_a_cleared_conversation(running):
+    new = "33333333-3333-4333-8333-333333333333"
+    start = next(s for s in running.starts() if str(s["pid"]) == pane_pids(running)["main"])
+    payload = '{"hook_event_name":"SessionStart","source":"clear","session_id":"%s"}' % new
+    for pid, expected in (("1", start["argv"][1]), (str(start["pid"]), new)):
+        result = running.command("hook", "--socket", running.control_socket, input=payload)
+        assert result.returncode == 0, "a hook from nowhere changes nothing"
+        environment = {**running.environment, **start["env"], "CLAUDE_PID": pid}
+        saved, running.environment = running.environment, environment
+        running.command("hook", "--socket", running.control_socket, input=payload)
+        running.environment = saved
+        if expected == new:
+            wait_for(lambda: running.row("main")["uuid"] == new, "the new conversation")
+            assert running.row("main")["uuid_source"] == "hook"
+        else:
+            assert running.row("main")["uuid"] == expected
+    shutil.rmtree(running.path("work"))
