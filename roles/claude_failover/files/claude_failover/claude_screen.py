@@ -10,8 +10,8 @@ corners), menus with a selected `❯ 1.`, a footer below the box.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Iterable
 
 from claude_failover.terminal_text import indent_of, plain_lines
 
@@ -28,24 +28,25 @@ _DONE = re.compile(r"^[✻✽✶✳✢*·∗] \S+ for (?:\d+[hms] ?)+(?: · .*)?
 _SPINNER = re.compile(r"^[✻✽✶✳✢*·∗⏺] ?\S.{0,60}(?:…|\.\.\.)(?:\s*\(.*)?|^[✻✽✶✳✢*·∗] .*\bretrying in \d")
 _TASKS = re.compile(r"^\s{0,6}(?:[✔✓◼◻☐☒□■]\s|\d+ tasks? \()")
 _COLLAPSED = re.compile(r"^(?:(?:Ran|Read|Reading|Searched|Listed|Edited|Wrote|Fetched|Called|Updated|Created|Used|"
-                        r"Deleted|Recalled|Loaded|Queried|Launched)\b.*\d|.*\(ctrl\+\w to expand\)|\d+ agents? (?:finished|"
-                        r"launched|completed))", re.IGNORECASE)
-_TOOL = re.compile(r"^[A-Z][\w.:/-]*(?: [\w.:/-]+){0,3}\s?\(|^mcp__|^[\w.-]+ - [\w.-]+ \(MCP\)")
+                        r"Deleted|Recalled|Loaded|Queried|Launched)\b.*\d|.*\(ctrl\+\w to expand\)|"
+                        r"\d+ agents? (?:finished|launched|completed))", re.IGNORECASE)
+_TOOL = re.compile(r"^[A-Z][\w.:/-]*\(|^[A-Z][\w.:/-]*(?: [\w.:/-]+){0,3}\s?\((?!ctrl\+)|^mcp__|"
+                   r"^[\w.-]+ - [\w.-]+ \(MCP\)")
 
 
 @dataclass
 class Block:
     """One part of the conversation.
 
-    ``kind``: ``prompt``, ``shell`` (a command the user ran with ``!``), ``reply``, ``tool``, ``collapsed`` (tool uses folded
-    into one line), ``result``, ``done``, ``spinner``, ``note`` (``▎`` at the left edge), ``tasks``, ``bare`` (text at the left
-    edge with no mark), ``loose`` (indented text that belongs to nothing). ``paragraphs``: its text, wrapped lines joined.
+    ``kind``: ``prompt``, ``shell`` (a command the user ran with ``!``), ``reply``, ``tool``, ``collapsed`` (tool uses
+    folded into one line), ``result``, ``done``, ``spinner``, ``note`` (``▎`` at the left edge), ``tasks``, ``bare``
+    (text at the left edge with no mark), ``loose`` (indented text that belongs to nothing). ``paragraphs``: its text,
+    wrapped lines joined.
     """
 
     kind: str
     indent: int
     paragraphs: list[str] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -63,7 +64,11 @@ class Menu:
 
 @dataclass(frozen=True)
 class Screen:
-    """A screen taken apart. ``box``: the draft in the prompt box, None if there is no box; ``footer``: the lines below it."""
+    """A screen taken apart.
+
+    ``box``: the draft in the prompt box, None if there is no box; ``footer``: the lines below it; ``header``: whether
+    the CLI's start-up header is in view, ``version``: the one it names.
+    """
 
     blocks: tuple[Block, ...]
     box: str | None
@@ -107,7 +112,8 @@ def _find_menu(rows: list[str]) -> tuple[Menu | None, int]:
         return None, len(rows)
     last = selected[-1]
     below = " ".join(row.strip() for row in rows[last:])
-    if not _MENU_END.search(below) or any(row[:1] in "●⏺❯" and not _OPTION.match(row) for row in rows[last + 1:] if row):
+    answered = any(row[:1] in ("●", "⏺", "❯") and not _OPTION.match(row) for row in rows[last + 1:])
+    if answered or not _MENU_END.search(below):
         return None, len(rows)
     top = next((i for i in range(last, max(-1, last - 40), -1) if _RULE.match(rows[i])), None)
     start = last if top is None else top + 1
@@ -181,7 +187,7 @@ class _Reader:
         return self.blocks
 
     def _start(self, kind: str, indent: int, text: str) -> None:
-        self.current = Block(kind, indent, [text.strip()] if text.strip() else [], [text.strip()])
+        self.current = Block(kind, indent, [text.strip()] if text.strip() else [])
         self.blocks.append(self.current)
         self.fresh = False
         self.tree = False
@@ -205,7 +211,8 @@ class _Reader:
             self._result(text, indent)
         elif text[0] in "├└│" and indent >= 2:
             self.tree = True
-        elif _TASKS.match(row) and (self.current is None or self.current.kind in ("done", "spinner", "tasks") or self.fresh):
+        elif _TASKS.match(row) and (self.fresh or self.current is None
+                                    or self.current.kind in ("done", "spinner", "tasks")):
             self._start("tasks", indent, text)
         elif indent >= 2:
             self._continued(text, indent)
@@ -224,7 +231,8 @@ class _Reader:
         elif _SPINNER.match(text):
             self._start("spinner", indent, text)
         elif mark in "●⏺":
-            self._start("tool" if _TOOL.match(rest) else "collapsed" if _COLLAPSED.match(rest) else "reply", indent, rest)
+            kind = "tool" if _TOOL.match(rest) else "collapsed" if _COLLAPSED.match(rest) else "reply"
+            self._start(kind, indent, rest)
         elif mark == "⎿":
             self._result(text, indent)
         elif mark in "▎※":
@@ -253,16 +261,13 @@ class _Reader:
             self._start("loose", indent, text)
         elif self.fresh or not block.paragraphs:
             block.paragraphs.append(text)
-            block.lines.append(text)
             self.fresh = False
         else:
             block.paragraphs[-1] += " " + text
-            block.lines.append(text)
 
     def _bare(self, text: str) -> None:
         block = self.current
         if block is not None and block.kind == "bare" and not self.fresh:
             block.paragraphs[-1] += " " + text
-            block.lines.append(text)
         else:
             self._start("bare", 0, text)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from typing import Iterable
+from collections.abc import Iterable
 
 #: A moving cursor stands for blanks (to the right, to a column) or for a new line (down, to a row).
 _FORWARD = re.compile(r"(?:\x1b\[|\x9b)(\d*)C")

@@ -4,9 +4,9 @@
 """One message of the CLI in, a verdict out."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from re import Pattern
-from typing import Iterable
 
 from claude_failover.limits import wordings
 from claude_failover.limits.resets import Reset, find_reset

@@ -9,8 +9,8 @@ CLI itself puts it, and only as the newest event of the newest turn.
 An old banner above an idle prompt box is the hard case. Measured: on 2.1.330 a weekly limit whose menu was closed with
 Esc, and a session resumed under a healthy account, leave the same screen, byte for byte (the `/effort` hint that tells
 them apart vanishes within half a minute); the notices `● Usage limit reached` and `● Automatic continue cancelled` are
-drawn again by a resume, too. On 2.1.197 (no menu without usage credits) even a limit just hit looks like that. So, with a
-prompt box in view:
+drawn again by a resume, too. On 2.1.197 (no menu without usage credits) even a limit just hit looks like that. So, with
+a prompt box in view:
 
 * the CLI's own menu or its waiting footer is open: the limit is live;
 * else, and the screen shows a start-up header, or a look of the versions that open a menu or wait: not limited, rule
@@ -20,9 +20,9 @@ prompt box in view:
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from re import Pattern
-from typing import Iterable, Sequence
 
 from claude_failover.claude_screen import Block, Screen, read_screen
 from claude_failover.limits import wordings
@@ -35,7 +35,8 @@ _DONE_AT = re.compile(r" · done \d{1,2}:\d{2}")  # `✻ Baked for 0s · done 8:
 _LIMIT_MENU = re.compile(r"\bwait for (?:the )?limit to reset\b", re.IGNORECASE)
 _RUNNING = re.compile(r"\besc to interrupt\b", re.IGNORECASE)
 #: A result that comes before a tool's output, and is not yet it.
-_PREAMBLE = re.compile(r"^(?:allowed by|approved by|denied by|running|waiting|pretooluse|posttooluse|hook\b)", re.IGNORECASE)
+_PREAMBLE = re.compile(r"^(?:allowed by|approved by|denied by|running|waiting|pretooluse|posttooluse|hook\b)",
+                       re.IGNORECASE)
 #: A reply this long, or one that ends like a sentence, is prose; a shorter one may be a tool use shown by its title.
 _TITLE_MAX = 60
 _QUIET = ("done", "note", "tasks")
@@ -59,12 +60,12 @@ def classify_pane(lines: Sequence[str], *, now: datetime, tz: tzinfo,
         return not_limited("turn-running", footer, "a turn is running (esc to interrupt)")
     if screen.menu is not None and not _is_limit_menu(screen):
         return not_limited("other-menu", screen.menu.title, "a menu of another kind is open")
-    index, event = _newest_event(turn, bool(extra))
+    index, event = _newest_event(turn)
     if event is None:
         return _without_event(screen, turn, footer, live, now=now, tz=tz)
     found = _banner(turn, index, live, extra, now=now, tz=tz)
     if found is None or not found.limited:
-        return found or _why_not(screen, turn, event)
+        return found or _why_not(screen, event)
     if screen.box is not None and not live and _may_be_old(screen):
         return not_limited("banner-above-idle-prompt", found.snippet,
                            "the banner stands above an idle prompt, with neither the CLI's menu nor its wait: "
@@ -105,11 +106,11 @@ def _may_be_old(screen: Screen) -> bool:
     """Tell whether an idle prompt below a banner leaves it open that the banner is old."""
     return (screen.header or (screen.version is not None and screen.version >= WAITING_SINCE)
             or any(_DONE_AT.search(block.text) for block in screen.blocks if block.kind == "done")
-            or any(wordings.first(wordings.COMPANIONS[:2], wordings.normalise(block.text)) for block in screen.blocks
+            or any(wordings.first(wordings.NOTICES, wordings.normalise(block.text)) for block in screen.blocks
                    if block.kind == "reply"))
 
 
-def _newest_event(turn: list[Block], extra: bool) -> tuple[int, Block | None]:
+def _newest_event(turn: list[Block]) -> tuple[int, Block | None]:
     """Return the newest block that is an event: not a prompt, and nothing that may stand below a banner."""
     for index in range(len(turn) - 1, -1, -1):
         block = turn[index]
@@ -120,8 +121,7 @@ def _newest_event(turn: list[Block], extra: bool) -> tuple[int, Block | None]:
         if block.kind in ("reply", "result", "bare", "loose"):
             text = wordings.normalise(block.text)
             # A notice of the wait is no event of its own below a banner; alone it is judged by the footer.
-            if wordings.first(wordings.COMPANIONS, text) and len(text) < 200 \
-                    and (block.kind != "bare" or index > 0):
+            if wordings.is_companion(text) and (block.kind != "bare" or index > 0):
                 continue
         return index, block
     return -1, None
@@ -135,7 +135,8 @@ def _is_chrome(block: Block) -> bool:
 def _without_event(screen: Screen, turn: list[Block], footer: str, live: bool, *, now: datetime, tz: tzinfo) -> Verdict:
     """Judge a newest turn that shows nothing, or only a notice of the wait."""
     notice = next((wordings.normalise(b.text) for b in turn
-                   if wordings.first(wordings.COMPANIONS[:1], wordings.normalise(b.text))), "")
+                   if wordings.is_companion(wordings.normalise(b.text))
+                   and wordings.first(wordings.BLOCKING, wordings.normalise(b.text))), "")
     if live and screen.menu is None:
         return limited_by(wordings.WAITING_FOOTER, footer, now=now, tz=tz)
     if notice and (live or screen.box is None):
@@ -144,16 +145,16 @@ def _without_event(screen: Screen, turn: list[Block], footer: str, live: bool, *
             return limited_by(row, notice, now=now, tz=tz)
     if notice:
         return not_limited("banner-above-idle-prompt", notice, "a notice of an earlier wait above an idle prompt")
-    return _why_not(screen, turn, None)
+    return _why_not(screen, None)
 
 
 def _place(turn: list[Block], index: int, live: bool) -> str:
-    """Return who can have written a block: ``cli`` (its opening suffices), ``any`` (the whole must be a banner), ``""``."""
+    """Return who can have written a block: ``cli`` (its opening suffices), ``any`` (the whole must be a banner), or
+    an empty text (no banner stands there)."""
     block = turn[index]
     if block.kind == "bare":
         bare = [b for b in turn if b.kind == "bare"]
-        strangers = [b for b in bare if b is not block and not wordings.first(
-            wordings.COMPANIONS, wordings.normalise(b.text))]
+        strangers = [b for b in bare if b is not block and not wordings.is_companion(wordings.normalise(b.text))]
         return "" if strangers or len(block.paragraphs) > 1 else "cli" if len(turn) == 1 else "any"
     if block.kind == "reply":
         return "any" if len(block.paragraphs) == 1 else ""
@@ -173,7 +174,8 @@ def _place(turn: list[Block], index: int, live: bool) -> str:
     if owner.kind == "tool":
         return "cli" if siblings else ""
     if owner.kind == "reply":
-        prose = len(owner.paragraphs) > 1 or len(owner.text) > _TITLE_MAX or owner.text.endswith((".", ":", "!", "?", "…"))
+        prose = (len(owner.paragraphs) > 1 or len(owner.text) > _TITLE_MAX
+                 or owner.text.endswith((".", ":", "!", "?", "…")))
         return "cli" if prose or siblings else "any" if live else ""
     return ""
 
@@ -184,7 +186,7 @@ def _banner(turn: list[Block], index: int, live: bool, extra: tuple[Pattern[str]
     place = _place(turn, index, live)
     if not place:
         return None
-    text = _message(turn[index])
+    text = wordings.normalise(turn[index].text)
     row = row_of(text, trusted=place == "cli")
     if row is not None:
         return limited_by(row, text, now=now, tz=tz)
@@ -199,18 +201,7 @@ def _banner(turn: list[Block], index: int, live: bool, extra: tuple[Pattern[str]
     return None
 
 
-def _message(block: Block) -> str:
-    """Return a block's message, without the offers that the CLI prints below it."""
-    lines = []
-    for line in block.lines[:40]:
-        if lines and wordings.first(wordings.COMPANIONS[2:], wordings.normalise(line)):
-            break
-        lines.append(line)
-    first = " ".join(lines) if block.kind == "result" else block.text
-    return wordings.normalise(first if len(block.paragraphs) == 1 else block.text)
-
-
-def _why_not(screen: Screen, turn: list[Block], event: Block | None) -> Verdict:
+def _why_not(screen: Screen, event: Block | None) -> Verdict:
     """Return the verdict that the newest turn shows no limit, naming what stands there instead."""
     older = next((wordings.normalise(b.text) for b in reversed(screen.blocks)
                   if b is not event and b.kind in ("result", "reply", "bare")

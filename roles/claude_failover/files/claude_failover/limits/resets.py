@@ -193,10 +193,9 @@ def _dated(groups: dict[str, str], clock: time, zone: tzinfo, now: datetime, not
     this_year = now.astimezone(zone).year
     days = []
     for year in (this_year - 1, this_year, this_year + 1):
-        try:
+        last = (date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)).day
+        if 1 <= day <= last:  # February 29 is not in every year
             days.append(date(year, month, day))
-        except ValueError:  # February 29 of another year, or no such day at all
-            continue
     if not days:
         raise ValueError(f"no day {day} in that month")
     here = now.astimezone(zone).date()

@@ -5,20 +5,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 from claude_failover import clock
 from claude_failover.limits import wordings
 from claude_failover.limits.message import classify_text, limited_by
 from claude_failover.limits.resets import Reset, find_reset, reset_of_epoch
-from claude_failover.limits.verdict import Verdict, not_limited
+from claude_failover.limits.verdict import Verdict, not_limited, snippet_of
 
 #: Values of a StopFailure's ``error`` that can be a usage limit; the message then decides. All others are not.
 OPEN_ERRORS = ("rate_limit", "billing_error", "unknown", "")
 #: A transcript's clock may be ahead of ours by this much before its time is not believed.
 _SKEW = timedelta(minutes=5)
-#: The opening stands alone as a rule for records that the CLI marks as a usage limit whatever their words are.
+#: How a record says by itself that it is one (2.1.330; 2.1.197 does not).
 _MARKED = "usage_limit_reached"
 
 
@@ -36,11 +37,15 @@ def classify_hook(payload: Mapping[str, Any], *, now: datetime, tz: tzinfo) -> V
     if payload.get("agent_id"):
         return not_limited("sidechain", message, "a sub-agent's failure, not the session's own turn")
     if error not in OPEN_ERRORS:
-        return not_limited(f"error-{wordings.normalise(error)[:40]}", message, f"the error is {error!r}, not a usage limit")
+        return _other_error(error, message)
     if not message:
         return not_limited("ambiguous-error", error, f"the error {error!r} comes without a message: "
                            "a throttle gives it too; the transcript's record decides")
     return classify_text(message, now=now, tz=tz, prefix=True)
+
+
+def _other_error(error: str, message: str) -> Verdict:
+    return not_limited(f"error-{snippet_of(error)[:40]}", message, f"the error is {error!r}, not a usage limit")
 
 
 def classify_record(record: Mapping[str, Any], *, now: datetime, tz: tzinfo) -> Verdict:
@@ -68,7 +73,7 @@ def classify_record(record: Mapping[str, Any], *, now: datetime, tz: tzinfo) -> 
         return _marked(record, text, verdict, now=now, seen=seen, tz=tz)
     error = _text(record.get("error"))
     if verdict.limited and error not in OPEN_ERRORS:
-        return not_limited(f"error-{wordings.normalise(error)[:40]}", text, f"the error is {error!r}, not a usage limit")
+        return _other_error(error, text)
     return verdict
 
 

@@ -55,7 +55,8 @@ BLOCKING = (
          "2.1.283, 2.1.330", "the program's own prefix list, 2.1.283"),
     _row("group-limit-zero", r"your group's usage limit is set to \$0", "spend",
          "2.1.283, 2.1.330", "the program's own prefix list, 2.1.283"),
-    _row("model-needs-credits", r"(?P<what>(?:fable|haiku|mythos|opus|sonnet)(?: [^·]{1,40}?)?) requires usage credits\.",
+    _row("model-needs-credits",
+         r"(?P<what>(?:fable|haiku|mythos|opus|sonnet)(?: [^·]{1,40}?)?) requires usage credits\.",
          None, "2.1.283 (Fable 5), 2.1.330 (any of these models)", "the program's own prefix lists"),
     _row("service-disabled", r"this service is disabled for your org\b", "unknown",
          "2.1.283, 2.1.330", "the program's own prefix list, 2.1.283"),
@@ -67,7 +68,8 @@ BLOCKING = (
          r"(?P<what>(?:5-hour|five-hour|session|weekly|opus|sonnet|fable|haiku|mythos)(?: usage)? )limit reached"
          r"(?=\.| ·|$)",
          None, "1.0.89 to 2.0 (2025-08 to 2025-12)", "anthropics/claude-code#6392"),
-    _row("waiting-notice", r"usage limit reached(?: again)? · (?:set to continue|continuing|(?:limit )?resets)\b", "unknown",
+    _row("waiting-notice",
+         r"usage limit reached(?: again)? · (?:set to continue|continuing|(?:limit )?resets)\b", "unknown",
          "2.1.234 to 2.1.330", "the CLI's own wait for the reset; its documentation, captures"),
 )
 
@@ -100,11 +102,13 @@ NON_BLOCKING = (
     _row("fast-mode", r"fast mode disabled\b", None, "2.1.330, read in the program", "the session works on, slower"),
 )
 
-#: Lines of the CLI that stand below a banner and change nothing about it.
-COMPANIONS = (
+#: Notices and offers of the CLI that stand below a banner and change nothing about it.
+NOTICES = (
     _row("waiting-notice", r"usage limit reached(?: again)? · (?:set to continue|continuing|(?:limit )?resets)\b", None,
          "2.1.234 to 2.1.330", "captures"),
     _row("wait-ended", r"automatic continue (?:cancelled|stopped)\b", None, "2.1.330", "captures"),
+)
+OFFERS = (
     _row("offer", r"(?:run )?/(?:upgrade|usage-credits|extra-usage|rate-limit-options|model|login)\b", None,
          "1.0.89 to 2.1.330", "captures"),
 )
@@ -115,28 +119,37 @@ WAITING_FOOTER = _row("waiting-footer", r"(?:⚠ )?usage limit reached · (?:lim
 RESET_FOOTER = _row("limit-has-reset", r"(?:⚠ )?your usage limit has reset\b", None, "2.1.234 to 2.1.330",
                     "read in the program")
 
+#: A reset time, or the words in its place: nothing but what such a clause is made of.
+_WHEN = (r"(?:(?:at|on|in|and|today|tomorrow|shortly|noon|midnight|utc|gmt|when (?:it|the limit|your limit) resets|"
+         r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?|"
+         r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|"
+         r"\d[\d:]*(?:am|pm|st|nd|rd|th|d|h|m|s)?|[ap]\.?m\b\.?|(?:days?|hours?|hrs?|min(?:ute)?s?))(?:, ?| |$|(?= ?\()))+"
+         r"(?:\([^)]{1,48}\))?")
+
 #: What may follow a banner in its own sentence. A text at a place where the model could have written it counts as
 #: a banner only if nothing else follows.
 TAILS = tuple(re.compile(pattern + r"$", re.IGNORECASE) for pattern in (
-    r"(?:your )?(?:[\w' -]{0,40}? )?(?:limits? )?(?:will )?resets?\b.{1,70}", r"it resets .{1,70}",
+    r"(?:(?:your |it )?(?:[\w'-]+ ){0,3}(?:will )?resets? )?" + _WHEN,
+    r"(?:automatically )?" + _WHEN, r"automatically",
     r"out of (?:usage credits|extra usage)", r"progress saved",
-    r"(?:ask your admin (?:to raise it at|for a higher limit)|raise it at|visit|or visit|manage it in|contact your admin)"
-    r"\b.{0,120}",
-    r"(?:run )?/[a-z-]+\b.{0,140}", r"add funds to continue", r"view your usage details", r"\d{10,13}",
-    r"see usage in settings", r"an org owner or .{1,100}", r"switch to another model\b.{0,120}",
-    r"for help, please contact support", r"(?:set to continue|continuing)\b.{1,80}", r"esc (?:or type )?to cancel",
-    r"(?:usage|usage credits|extra usage|credits)", r"run /[a-z-]+ to .{1,140}",
-    r"(?:by your admin)"))
+    r"ask your admin (?:to raise it at|for a higher limit)\b.{0,80}",
+    r"(?:raise it at|visit|or visit|manage it in|contact your admin)\b.{0,80}",
+    r"(?:run )?/[a-z-]+\b.{0,100}", r"add funds to continue", r"view your usage details", r"\d{10,13}",
+    r"see usage in settings", r"an org owner or .{1,80}", r"switch to another model\b.{0,80}",
+    r"for help, please contact support", r"(?:set to continue|continuing)(?: automatically)? " + _WHEN,
+    r"esc (?:or type )?to cancel", r"(?:usage|usage credits|extra usage|credits)", r"by your admin"))
 
 NAMES = (
     Named(re.compile(r"\bopus\b", re.IGNORECASE), "opus", "2.1.330"),
     Named(re.compile(r"\bsonnet\b", re.IGNORECASE), "sonnet", "2.1.330"),
-    Named(re.compile(r"\b(?:spend|budget|credits?|monthly|individual usage)\b", re.IGNORECASE), "spend", "2.1.215, 2.1.330"),
-    Named(re.compile(r"\b(?:5-hour|five-hour|session)\b", re.IGNORECASE), "five_hour", "5-hour 2.1.330, session 2.1.197"),
+    Named(re.compile(r"\b(?:spend|budget|credits?|monthly|individual usage)\b", re.IGNORECASE), "spend",
+          "2.1.215, 2.1.330"),
+    Named(re.compile(r"\b(?:5-hour|five-hour|session)\b", re.IGNORECASE), "five_hour",
+          "5-hour 2.1.330, session 2.1.197"),
     Named(re.compile(r"\b(?:weekly|7-day|seven-day)\b", re.IGNORECASE), "seven_day", "2.1.330"),
     # Any other name that starts like a model's: Fable, Haiku, Mythos and those to come.
-    Named(re.compile(r"^(?:claude )?(?!claude\b|usage\b|limit\b|plan\b|account\b|daily\b|team\b|org)[A-Za-z]+(?: [\d.]+)?"
-                     r"(?: limit|$)", re.IGNORECASE), "model", "Fable 2.1.198, 2.1.330"),
+    Named(re.compile(r"^(?:claude )?(?!claude\b|usage\b|limit\b|plan\b|account\b|daily\b|team\b|org)"
+                     r"[A-Za-z]+(?: [\d.]+)?(?: limit|$)", re.IGNORECASE), "model", "Fable 2.1.198, 2.1.330"),
 )
 
 #: ``rateLimitType`` of a transcript record.
@@ -154,7 +167,8 @@ _GLYPHS = re.compile(r"^(?:[⎿●⏺⚠✗✘×■│┃|]\s*)+")
 
 #: Commands that the CLI answers by itself, asking no model: after them the turn before is still the newest.
 #: `/rate-limit-options` is entered by the CLI itself at a limit (2.1.84, 2.1.197, captures).
-LOCAL_COMMANDS = ("rate-limit-options", "usage", "status", "cost", "stats", "context", "help", "doctor", "release-notes")
+LOCAL_COMMANDS = ("rate-limit-options", "usage", "status", "cost", "stats", "context", "help", "doctor",
+                  "release-notes")
 
 
 def is_local_command(prompt: str) -> bool:
@@ -183,6 +197,11 @@ def limit_named(row: Wording, text: str) -> str:
     return next((name.limit for name in NAMES if name.pattern.search(what)), "unknown")
 
 
+def is_companion(text: str) -> bool:
+    """Tell whether a normalised text is a line that may stand below a banner."""
+    return len(text) < 200 and first(NON_BLOCKING, text) is None and first(NOTICES + OFFERS, text) is not None
+
+
 def nothing_else(row: Wording, text: str) -> bool:
     """Tell whether a text that fits a row holds the banner and what belongs to it, and no further words."""
     found = row.pattern.match(text)
@@ -190,8 +209,4 @@ def nothing_else(row: Wording, text: str) -> bool:
         return False
     rest = text[found.end():]
     parts = re.split(r"\s*·\s*|\s*\|\s*|\.\s+|\.$|…|\s+(?=/[a-z-]+\b)", rest)
-    # The row's own pattern may end inside a part (`· continuing` + ` automatically at …`): that part is its own.
-    own = parts[0].strip()
-    if own and not row.name.startswith("waiting") and not any(tail.match(own) for tail in TAILS):
-        return False
-    return all(any(tail.match(part.strip()) for tail in TAILS) for part in parts[1:] if part.strip())
+    return all(any(tail.match(part.strip()) for tail in TAILS) for part in parts if part.strip())

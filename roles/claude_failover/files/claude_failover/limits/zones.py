@@ -39,11 +39,14 @@ def zone_named(name: str) -> tzinfo | None:
         sign, hours, minutes = offset.groups()
         delta = timedelta(hours=int(hours), minutes=int(minutes or 0))
         return timezone(delta if sign == "+" else -delta) if delta < timedelta(hours=24) else None
-    for candidate in (name, REPLACED.get(name, "")):
-        try:
-            # A name without a slash (PST, EST5EDT) says less than the host's own zone does.
-            if "/" in candidate:
-                return ZoneInfo(candidate)
-        except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder's name is an OSError
-            continue
-    return None
+    return _iana(name) or _iana(REPLACED.get(name, ""))
+
+
+def _iana(name: str) -> tzinfo | None:
+    # A name without a slash (PST, EST5EDT) says less than the host's own zone does.
+    if "/" not in name:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder's name is an OSError
+        return None

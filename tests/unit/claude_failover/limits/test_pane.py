@@ -1,0 +1,548 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Panes: what the newest turn shows, in every look, width and dress."""
+from __future__ import annotations
+
+import json
+import os
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from limit_looks import ANSWERED, BANNERS, FIXTURES, HARMLESS, NOW, PANES, UTC, box, fixture, menu, turn, waiting, wrap
+
+from claude_failover.limits import classify_pane, classify_text
+
+
+def judge(lines, **more):
+    return classify_pane(lines, now=NOW, tz=UTC, **more)
+
+
+def rows(text):
+    return text.strip("\n").split("\n")
+
+
+with open(os.path.join(FIXTURES, "banners.jsonl"), encoding="utf-8") as _stream:
+    REPORTED = [json.loads(line) for line in _stream]
+
+
+@pytest.mark.parametrize("report", REPORTED, ids=lambda r: r["text"].strip()[:40])
+def test_reported_banner(report):
+    verdict = judge(report["text"].split("\n"))
+    assert verdict.limited is report["limited"], verdict
+    if report["text"].count("\n") == 0:
+        assert classify_text(report["text"], now=NOW, tz=UTC).limited is report["limited"]
+
+
+CAPTURED = {
+    "limit_five_hour_A.txt": "five_hour", "limit_five_hour_A.ansi.txt": "five_hour",
+    "limit_five_hour_autocontinue_off.txt": "five_hour", "limit_seven_day.txt": "seven_day",
+    "limit_seven_day.ansi.txt": "seven_day", "limit_seven_day_sonnet.txt": "sonnet", "v2.1.197_five_hour.txt": "five_hour",
+    "limit_noclaim.txt": "server-throttle", "resume_B.txt": "banner-above-idle-prompt", "warn.txt": "no-limit",
+    "err_o529_35s.txt": "turn-running", "err_o529_final.txt": "api-error", "oauth_dead_refresh.txt": "login",
+    "onb5_prompt.txt": "no-limit", "permission_prompt.txt": "other-menu",
+}
+
+
+@pytest.mark.parametrize("name", sorted(os.listdir(PANES)))
+def test_captured_pane(name):
+    verdict = judge(fixture(name))
+    expected = CAPTURED[name]
+    assert (verdict.limit or verdict.rule) == expected, verdict
+    assert verdict.limited is (("_" in expected and not expected.startswith("banner")) or expected == "sonnet")
+
+
+@pytest.mark.parametrize("width", [*range(20, 81, 3), 100, 120, 200])
+@pytest.mark.parametrize(("message", "limit"), BANNERS)
+def test_every_wording_at_every_width(message, limit, width):
+    for below in (menu(width), waiting(width)):
+        for offer in (False, True):
+            verdict = judge([*ANSWERED, *turn(message, width, offer=offer), *below])
+            assert (verdict.limited, verdict.limit) == (True, limit), verdict
+    alone = judge(wrap(message, width, "", ""))
+    assert (alone.limited, alone.limit) == (True, limit), alone
+
+
+@pytest.mark.parametrize("message", HARMLESS)
+@pytest.mark.parametrize("width", [24, 40, 80, 200])
+def test_what_only_looks_like_one(message, width):
+    assert not judge([*turn(message, width), *box(width)]).limited
+    assert not judge([*turn(message, width), *menu(width)]).limited
+    assert not judge(["❯ go", "", *wrap(message, width, "● ", "  "), "", *box(width)]).limited
+    assert not judge(wrap(message, width, "", "")).limited
+    assert not judge([*ANSWERED, message.rjust(width), *box(width)]).limited
+    assert not judge([*ANSWERED, *box(width), "  " + message]).limited
+
+
+@pytest.mark.parametrize(("message", "limit"), BANNERS)
+def test_dress(message, limit):
+    """Escapes, moving cursors, curly quotes, borders, carriage returns: none of them changes what it says."""
+    width = 140
+    lines = [*turn(message, width), *menu(width)]
+    coloured = [f"\x1b[38;5;246m{line}\x1b[39m\x1b]8;;http://x\x07\x1b]8;;\x07" for line in lines]
+    jumps = [re.sub(" +", lambda m: f"\x1b[{len(m.group())}C", line) for line in lines]
+    curly = [line.replace("'", "’") for line in lines]
+    framed = ["╭" + "─" * width + "╮", *(f"│ {line:<{width}}│" for line in turn(message, width)[:-1]),
+              "╰" + "─" * width + "╯", *menu(width)]
+    for dressed in (coloured, jumps, curly, framed, [line + "\r" for line in lines], ["\n".join(lines)]):
+        verdict = judge(dressed)
+        assert (verdict.limited, verdict.limit) == (True, limit), (dressed, verdict)
+
+
+def test_banner_alone_in_a_box():
+    verdict = judge(rows("""
+╭────────────────────────────────────╮
+│ You’ve hit your session limit      │
+│ · resets 10:30pm (Europe/Paris)    │
+╰────────────────────────────────────╯"""))
+    assert (verdict.limited, verdict.limit) == (True, "five_hour")
+    assert verdict.resets_at is not None
+    assert verdict.resets_at.hour == 21
+
+
+LIMITED = {
+    "after a folded tool use (2.1.330)": """
+❯ go
+
+● I will look at it.
+
+  Ran 1 shell command
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+     /upgrade to increase your usage limit.
+""",
+    "after a folded tool use with a bullet": """
+● Resuming. Let me first read the key files.
+
+● Read 2 files (ctrl+o to expand)
+  ⎿  You've hit your limit · resets 9:30pm (Asia/Calcutta)
+
+
+✻ Sautéed for 4m 13s
+""",
+    "after a sub-agent that stopped with it": """
+● Agent(Fix it)
+  ⎿  Done (8 tool uses · 0 tokens · 15s)
+  (ctrl+o to expand)
+  ⎿  You've hit your limit · resets 8am (America/Sao_Paulo)
+""",
+    "after a tree of agents": """
+● 3 agents finished (ctrl+o to expand)
+   ├─ Rebuild Hero · 7 tool uses · 27.4k tokens
+   │  ⎿  Done
+   └─ Rebuild page · 3 tool uses · 29.8k tokens
+      ⎿  Done
+  ⎿  You've hit your limit · resets 8pm (Asia/Dubai)
+
+✻ Worked for 7m 0s · 1 shell still running
+
+  8 tasks (7 done, 1 in progress, 0 open)
+  ✔ Explore project context
+  ◼ Transition to implementation plan
+""",
+    "an older look, an idle prompt with a draft": """
+⏺ Read(~/x/Filters.tsx)
+  ⎿  Read 50 lines
+  ⎿  Session limit reached ∙ resets 9:30pm
+     /upgrade to increase your usage limit.
+
+──────────────────────────────────────────
+> continue please
+──────────────────────────────────────────
+""",
+    "a bullet before the whole banner": """
+> ship the fix
+
+⏺ You've hit your individual spend limit · visit claude.ai/admin-settings/usage to raise it
+
+────────────────────────────────────────
+❯
+────────────────────────────────────────
+  235.7K / 1M · budget 100% ($10K / $10K)
+""",
+    "a narrow bullet": """
+> go
+
+⏺ You've hit your session limit ·
+  resets 8:40am (America/Bogota)
+""",
+    "no mark at all": """
+❯ [telegram:1] did you get it?
+You've hit your session limit · resets 10:30pm (America/Los_Angeles)
+✻ Cooked for 0s
+""",
+    "a wrapped zone": """
+❯ go
+  ⎿  You've hit your session limit · resets 4:30am
+     (Asia/Tokyo)
+     /usage-credits to finish what you’re working
+     on.
+""",
+    "a local command after it": """
+❯ go
+  ⎿  You've hit your session limit · resets 4:30am (UTC)
+
+❯ /usage
+  ⎿  Status dialog dismissed
+""",
+    "after prose": """
+❯ go
+
+● Let me think about that for a moment.
+  ⎿  You've hit your session limit · resets 4:30am (UTC)
+""",
+    "the menu with upgrade first": """
+❯ go
+  ⎿  You've hit your weekly limit · resets Mon 12:00am (UTC)
+
+────────────────────────────────────────
+ What do you want to do?
+
+ ❯ 1. Upgrade your plan
+   2. Stop and wait for limit to reset
+
+ Enter to confirm · Esc to cancel
+""",
+    "only the waiting footer is left in a low pane": """
+● Usage limit reached · set to continue automatically at 9:36pm
+
+──────────────────────────────
+❯
+──────────────────────────────
+  ⚠ Usage limit reached · limit resets 9:36pm
+    Continuing automatically at 9:36pm · Esc to cancel
+""",
+}
+
+
+@pytest.mark.parametrize("name", sorted(LIMITED))
+def test_limited(name):
+    verdict = judge(rows(LIMITED[name]))
+    assert verdict.limited, verdict
+    assert verdict.resets_at is not None or verdict.limit == "spend"
+
+
+NOT_LIMITED = {
+    "a tool's output": """
+❯ go
+
+● Bash(cat b.txt)
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
+    "a tool's output, many lines": """
+● Bash(tail log)
+  ⎿  starting
+     You've hit your 5-hour limit · resets 9:36pm (UTC)
+
+     You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
+    "a tool shown by its title": """
+❯ go
+
+● Show the file
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
+    "a tool's output after the permission's note": """
+● Bash(cat b.txt)
+  ⎿  Allowed by auto mode classifier
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
+    "a command of the user's": """
+! cat b.txt
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
+    "a sub-agent's own line": """
+● 2 agents finished (ctrl+o to expand)
+   ├─ One · 7 tool uses
+   │  ⎿  You've hit your limit · resets 8pm (UTC)
+   └─ Two · 3 tool uses
+      ⎿  You've hit your limit · resets 8pm (UTC)
+
+● Both agents were stopped.
+""",
+    "a sub-agent's notice": """
+● Agent "review" failed: You've hit your session limit · resets 8pm (UTC)
+""",
+    "prose that quotes it": """
+❯ what does the banner say?
+
+● It says "You've hit your 5-hour limit · resets 9:36pm (UTC)", and then a menu opens.
+""",
+    "prose that begins with it": """
+● You've hit your 5-hour limit · resets 9:36pm (UTC) is what the CLI prints when the window is used up.
+""",
+    "a quotation in prose": """
+● The CLI prints:
+
+  You've hit your 5-hour limit · resets 9:36pm (UTC)
+
+  and stops.
+""",
+    "a block quotation in prose": """
+● The CLI prints
+
+  ▎ You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
+    "a table in prose": """
+● Here:
+
+  │ You've hit your 5-hour limit · resets 9:36pm (UTC) │
+""",
+    "the user's own words": """
+❯ You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
+    "the user's pasted screen": """
+❯ look at this:
+    ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+
+  You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
+    "a file in a shell": """
+user@host:~$ cat b.txt
+You've hit your 5-hour limit · resets 9:36pm (UTC)
+user@host:~$
+""",
+    "a file in a shell, with blanks around": """
+user@host:~$ cat b.txt
+
+You've hit your 5-hour limit · resets 9:36pm (UTC)
+
+user@host:~$
+""",
+    "a later prompt": """
+❯ go
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+
+❯ continue
+""",
+    "a later answer": """
+❯ go
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+
+❯ continue
+
+● Right, on with it.
+""",
+    "a later tool use in the same turn": """
+❯ go
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+
+● Bash(ls)
+  ⎿  a
+""",
+    "a login after it": """
+❯ go
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+
+❯ /login
+  ⎿  Login successful
+""",
+    "the wait is over": """
+❯ go
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+
+──────────────────────────────
+❯
+──────────────────────────────
+  Your usage limit has reset
+    Press enter to continue
+""",
+    "a draft in the box": """
+● Done.
+
+──────────────────────────────────────────────────────────
+❯ You've hit your 5-hour limit · resets 9:36pm (UTC)
+──────────────────────────────────────────────────────────
+""",
+    "a draft in the round box of 1.0": """
+⏺ Done.
+
+╭──────────────────────────────────────────────────────────╮
+│ > You've hit your 5-hour limit · resets 9:36pm (UTC)     │
+╰──────────────────────────────────────────────────────────╯
+  ? for shortcuts
+""",
+    "a status line": """
+● Done.
+
+──────────────────────────────
+❯
+──────────────────────────────
+  You've hit your 5-hour limit · resets 9:36pm (UTC)
+  5h: 100% (limit reached, resets 9pm)
+""",
+    "a note at the left edge": """
+▎ You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
+    "a trust dialog": """
+ Do you trust the files in this folder?
+
+ ❯ 1. Yes, proceed
+   2. No, exit
+
+ Enter to confirm · Esc to cancel
+""",
+    "the model menu over an old banner": """
+❯ go
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+
+────────────────────────────────────────
+ Select model
+
+ ❯ 1. Default
+   2. Opus
+
+ Enter to confirm · Esc to exit
+ esc to cancel
+""",
+    "running again": """
+❯ go
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+
+✻ Cooking… (14s · ↓ 8.1k tokens)
+
+──────────────────────────────
+❯
+──────────────────────────────
+  ⏵⏵ auto mode on (shift+tab to cycle) · esc to interrupt
+""",
+    "a spinner below": """
+❯ go
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+
+✻ Cooking… (14s · ↓ 8.1k tokens)
+""",
+    "a workflow of agents waits": """
+❯ go
+
+● Usage limit reached · resets at 9:36pm. Workflow paused; waiting agents re-run shortly after the reset.
+""",
+    "a throttle, wrapped": """
+❯ go
+
+● API Error: Server is temporarily limiting requests (not your usage
+  limit) · Rate limited
+""",
+    "the menu of a cancelled wait over a throttle": """
+❯ go
+
+● API Error: Server is temporarily limiting requests (not your usage limit) · x
+
+▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔ automatic continue cancelled ▔
+  What do you want to do?
+
+  ❯ 1. Stop and wait for limit to reset
+    2. Upgrade your plan
+
+  Enter to confirm · Esc to cancel
+""",
+    "a resumed session with its old notices (2.1.330)": """
+ ▐▛███▛█   Claude Code v2.1.330
+▝▜██████▀  Opus 5.5 · Claude Max
+ ▝▝   ▝▝   /srv/work
+
+❯ go
+  ⎿  You've hit your 5-hour limit · resets 1:20am (Europe/Paris)
+
+● Usage limit reached · set to continue automatically at 1:20am
+
+● Automatic continue cancelled · /rate-limit-options to wait again
+
+──────────────────────────────
+❯
+──────────────────────────────
+  ⏵⏵ bypass permissions on (shift+tab to cycle)
+""",
+    "a resumed session (2.1.197)": """
+╭─── Claude Code v2.1.197 ─────────────────────────╮
+│      Welcome back!      │ Tips for getting started │
+╰──────────────────────────────────────────────────╯
+
+❯ go
+  ⎿  You've hit your weekly limit · resets Nov 25, 7:23am (Europe/Paris)
+     /upgrade to increase your usage limit.
+
+✻ Sautéed for 0s
+
+──────────────────────────────
+❯
+──────────────────────────────
+  ⏵⏵ bypass permissions on (shift+tab to cycle)
+""",
+    "a resumed session, its header scrolled away (2.1.330)": """
+● STUB
+
+✻ Baked for 0s · done 8:06 PM
+
+❯ go
+  ⎿  You've hit your weekly limit · resets Nov 25, 7:23am (Europe/Paris)
+
+──────────────────────────────
+❯
+──────────────────────────────
+""",
+}
+
+
+def has_its_own_end(name):
+    return any(line.startswith(("──", "▔▔", "╰")) or "$" in line or "1. Yes" in line for line in rows(NOT_LIMITED[name]))
+
+
+@pytest.mark.parametrize(("name", "below"), [
+    *((name, "") for name in sorted(NOT_LIMITED)),
+    *((name, "idle") for name in sorted(NOT_LIMITED) if not has_its_own_end(name))])
+def test_not_limited(name, below):
+    verdict = judge([*rows(NOT_LIMITED[name]), *(["", *box(100)] if below else [])])
+    assert not verdict.limited, verdict
+    assert (verdict.limit, verdict.resets_at) == (None, None)
+    assert verdict.rule
+
+
+def test_unknown_wording_is_told_and_not_believed():
+    verdict = judge(["❯ go", "  ⎿  Your plan's weekly allowance is used up · back on Monday", "", *menu(80)])
+    assert (verdict.limited, verdict.rule) == (False, "unknown-wording")
+    assert "allowance" in verdict.snippet
+
+
+def test_operators_patterns_count_where_a_banner_may_stand_and_only_there():
+    patterns = (re.compile("kvote er brukt opp"),)
+    there = ["❯ go", "  ⎿  Din kvote er brukt opp · resets 10pm (UTC)", "", *menu(80)]
+    verdict = judge(there, extra_patterns=patterns)
+    assert (verdict.limited, verdict.rule, verdict.limit) == (True, "extra-pattern", "unknown")
+    assert verdict.resets_at is not None
+    assert not judge(there).limited
+    for elsewhere in (["● Bash(cat x)", "  ⎿  Din kvote er brukt opp", "", *box(80)],
+                      ["❯ Din kvote er brukt opp", "", *box(80)], ["● Fin.", "", *box(80, "kvote er brukt opp")],
+                      ["❯ go", "  ⎿  kvote er brukt opp (not your usage limit)", "", *box(80)]):
+        assert not judge(elsewhere, extra_patterns=patterns).limited, elsewhere
+
+
+_PIECES = st.sampled_from([
+    *(b for b, _ in BANNERS), *HARMLESS, "❯ go", "● Bash(ls)", "  ⎿  ok", "─" * 40, "▔" * 40, "❯", "  ❯ 1. Yes", "   2. No",
+    " Enter to confirm · Esc to cancel", "╭────────╮", "│ x │", "╰────────╯", "", "✻ Baked for 1s", "\x1b[3", "\x1b[99999999C",
+    "   ├─ x", "▎ note", "Claude Code v2.1.330", "  ⎿  You've hit your limit"])
+
+
+@given(st.lists(st.one_of(_PIECES, st.text(max_size=60)), max_size=40))
+def test_any_lines_give_a_verdict(lines):
+    verdict = judge(lines)
+    assert len(verdict.snippet) <= 500
+    assert verdict.snippet.isprintable()
+    assert verdict.rule
+    assert verdict.limited or (verdict.limit is None and verdict.resets_at is None)
+    assert json.loads(json.dumps(verdict.to_json()))["limited"] is verdict.limited
+
+
+@given(st.sampled_from(BANNERS), st.lists(st.sampled_from(["● A later answer.", "❯ next", "● Bash(ls)"]), min_size=1,
+                                          max_size=3), st.integers(24, 160))
+def test_newer_work_always_wins(banner, later, width):
+    below = [piece for line in later for piece in (line, "")]
+    assert not judge([*turn(banner[0], width), *below, *box(width)]).limited
+
+
+@given(st.sampled_from(BANNERS), st.integers(24, 160), st.text(alphabet="abc ?", max_size=20))
+def test_a_draft_changes_nothing(banner, width, draft):
+    lines = [*ANSWERED, *turn(banner[0], width), *waiting(width)]
+    drafted = [line + draft if line.startswith("❯\u00a0") else line for line in lines]
+    assert judge(drafted).limited
