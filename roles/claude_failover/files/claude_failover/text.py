@@ -7,7 +7,7 @@ from __future__ import annotations
 # C0 without tab and newline, DEL, C1; and the lone surrogates that undecodable bytes become, which no
 # terminal's encoding can hold.
 _UNPRINTABLE = dict.fromkeys([*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0)])
-_UNPRINTABLE.update(dict.fromkeys(range(0xD800, 0xE000), "\ufffd"))  # type: ignore[arg-type]  # str.translate takes both
+_UNPRINTABLE.update(dict.fromkeys(range(0xD800, 0xE000), "\ufffd"))
 
 
 def printable(text: str) -> str:

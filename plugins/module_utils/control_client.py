@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Client of the daemon's control socket. Standard library only and nothing of Ansible."""
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+import time
+from typing import Any
+
+DEFAULT_SOCKET = "/run/claude-failover/control.sock"
+MAX_ANSWER = 64 << 20
+_SOCKET_BYTES = 107
+
+
+class ControlError(Exception):
+    """A request failed. ``code`` is the exit code that it means: 1 could not be done, 2 wrong use."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NotRunning(ControlError):
+    """Nobody listens on the control socket."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 3)
+
+
+def request(
+    op: str,
+    options: dict[str, Any] | None = None,
+    *,
+    socket_path: str = DEFAULT_SOCKET,
+    timeout: float = 10.0,
+) -> Any:
+    """Ask the daemon for ``op`` with ``options``, and return its result.
+
+    ``timeout`` (seconds) bounds the whole exchange. Raises NotRunning, or ControlError for everything else:
+    a refusal, a daemon that does not answer, no right to use the socket.
+    """
+    line = json.dumps(dict(options or {}, op=op), allow_nan=False).encode() + b"\n"
+    if len(os.fsencode(socket_path)) > _SOCKET_BYTES:
+        raise ControlError(
+            f"{socket_path}: found a socket path of {len(os.fsencode(socket_path))} bytes, expected at most "
+            f"{_SOCKET_BYTES}",
+            2,
+        )
+    deadline = time.monotonic() + timeout
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.settimeout(timeout)
+            connection.connect(socket_path)
+        except OSError as error:
+            raise _no_connection(socket_path, error) from None
+        try:
+            answer = _exchange(connection, line, deadline)
+        except socket.timeout:
+            raise ControlError(f"{socket_path}: the daemon did not answer within {timeout:g} s") from None
+        except OSError as error:
+            raise ControlError(f"{socket_path}: the connection was lost: {error.strerror or error}") from None
+    return _result(socket_path, answer)
+
+
+def _no_connection(path: str, error: OSError) -> ControlError:
+    if error.errno in (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR):
+        return NotRunning(f"the daemon is not running: nobody listens on {path}")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return ControlError(
+            f"{path}: this user may not use the control socket; root, the daemon's user and the members of "
+            "control_group may"
+        )
+    return ControlError(f"{path}: cannot connect: {error.strerror or error}")
+
+
+def _exchange(connection: socket.socket, line: bytes, deadline: float) -> bytes:
+    """Send a line and return the line that comes back, without its newline. Raises OSError."""
+    try:
+        connection.sendall(line)
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # it may have answered before it closed
+    answer = bytearray()
+    while b"\n" not in answer[-(1 << 16) :]:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise socket.timeout
+        connection.settimeout(left)
+        chunk = connection.recv(1 << 16)
+        if not chunk:
+            raise ConnectionError("the daemon closed it without an answer")
+        answer += chunk
+        if len(answer) > MAX_ANSWER:
+            raise ConnectionError(f"an answer of more than {MAX_ANSWER} bytes")
+    return bytes(answer[: answer.index(b"\n")])
+
+
+def _result(path: str, line: bytes) -> Any:
+    """Return the result that an answer holds. Raises ControlError for an error, and for what is no answer."""
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        answer = None
+    if isinstance(answer, dict) and answer.get("ok") is True:
+        return answer.get("result")
+    if isinstance(answer, dict) and answer.get("ok") is False and isinstance(answer.get("error"), str):
+        code = answer.get("code")
+        raise ControlError(answer["error"], code if code in (1, 2) else 1)
+    raise ControlError(f"{path}: found an answer that is none of the daemon's; expected one JSON object")

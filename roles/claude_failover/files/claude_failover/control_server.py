@@ -1,0 +1,355 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The daemon's control socket: one JSON request a line, one JSON answer a line.
+
+Whatever a client sends or does not send, the others are served: each connection has a task of its own, every
+wait for a client has a bound, and what cannot be understood is answered with an error. Who may ask is decided
+by the kernel's word on who connected (SO_PEERCRED, unix(7)), not by anything the client says.
+"""
+from __future__ import annotations
+
+import asyncio
+import errno
+import grp
+import json
+import logging
+import os
+import pwd
+import socket
+import stat
+import struct
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import FailoverError
+
+log = logging.getLogger(__name__)
+
+MAX_LINE = 1 << 20  # bytes of a request, without its newline
+MAX_SKIPPED = 64 << 20  # bytes of one line that are read past before the connection is given up
+MAX_CONNECTIONS = 256
+READ_TIMEOUT = 60.0  # seconds in which a request must have come
+WRITE_TIMEOUT = 10.0  # seconds in which a client must take an answer
+STOP_TIMEOUT = 5.0  # seconds that requests under way are given at a stop
+_BACKLOG = 512
+_CHUNK = 1 << 16
+
+_TYPE_NAMES = {
+    str: "text", int: "a whole number", float: "a number", bool: "true or false", dict: "an object",
+    list: "a list", type(None): "null",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Op:
+    """An operation: what does it, and the keys that its requests may and must have, with their types."""
+
+    handler: Callable[[dict[str, Any]], Awaitable[Any]]
+    keys: Mapping[str, tuple[type, ...]]
+    required: tuple[str, ...] = ()
+
+
+class _BadRequest(Exception):
+    """A request is not understood; the text says what was found and what was expected."""
+
+
+@dataclass(eq=False)
+class _Connection:
+    """A client, and since when (time of the loop, seconds) it has been waited for; None while it is served."""
+
+    task: asyncio.Task[None]
+    writer: asyncio.StreamWriter
+    waiting_since: float | None = None
+
+
+class ControlServer:
+    """Listens on ``path`` and answers with ``ops``.
+
+    Allowed are root, ``owner_uid``, and the members of ``group`` (by their first group or by a further one).
+    The caller holds the daemon's lock.
+    """
+
+    def __init__(self, path: str, ops: Mapping[str, Op], *, group: str | None, owner_uid: int) -> None:
+        self._path = path
+        self._ops = ops
+        self._group = group
+        self._owner_uid = owner_uid
+        self._server: asyncio.AbstractServer | None = None
+        self._inode: tuple[int, int] | None = None
+        self._connections: set[_Connection] = set()
+
+    def remove_stale(self) -> None:
+        """Remove the socket that a dead daemon left behind. To be called under the daemon's lock only.
+
+        Raises FailoverError when something else is at the path, or when somebody answers there.
+        """
+        try:
+            mode = os.lstat(self._path).st_mode
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise FailoverError(f"control socket {self._path}: {error.strerror}") from None
+        if not stat.S_ISSOCK(mode):
+            raise FailoverError(
+                f"control socket {self._path}: found something that is no socket there; it is left alone: "
+                "move it away, or set another control_socket"
+            )
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(1)
+            try:
+                probe.connect(self._path)
+            except ConnectionRefusedError:
+                os.unlink(self._path)
+                return
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise FailoverError(f"control socket {self._path}: cannot tell whether it is used ({reason})") from None
+        raise FailoverError(f"control socket {self._path}: another process listens there; end it first")
+
+    async def start(self) -> None:
+        """Begin to listen. Raises FailoverError."""
+        gid = self._group_id()
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            before = os.umask(0o177)  # nobody else may connect before group and mode are right
+            try:
+                listener.bind(self._path)
+            finally:
+                os.umask(before)
+            status = os.lstat(self._path)
+            self._inode = status.st_dev, status.st_ino
+            if gid is not None:
+                os.chown(self._path, -1, gid)
+                os.chmod(self._path, 0o660)
+            self._server = await asyncio.start_unix_server(self._serve, sock=listener, backlog=_BACKLOG)
+        except (OSError, ValueError) as error:
+            listener.close()
+            self._remove()
+            raise FailoverError(f"control socket {self._path}: {self._advice(error)}") from None
+
+    async def stop(self) -> None:
+        """Stop listening, let requests under way end (up to a bound), and remove the socket."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        self._remove()
+        for connection in list(self._connections):
+            if connection.waiting_since is not None:
+                connection.task.cancel()
+        tasks = [connection.task for connection in self._connections]
+        if tasks:
+            _done, late = await asyncio.wait(tasks, timeout=STOP_TIMEOUT)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _group_id(self) -> int | None:
+        if self._group is None:
+            return None
+        try:
+            return grp.getgrnam(self._group).gr_gid
+        except KeyError:
+            raise FailoverError(
+                f"control_group: found no group {self._group!r} on this host; create it, or set another"
+            ) from None
+
+    def _advice(self, error: Exception) -> str:
+        number = error.errno if isinstance(error, OSError) else None
+        folder = os.path.dirname(self._path)
+        if number == errno.ENOENT:
+            return f"its folder {folder} does not exist (under systemd RuntimeDirectory= makes it); create it"
+        if number == errno.EACCES:
+            return f"this user may not write in {folder}"
+        if number == errno.EADDRINUSE:
+            return "something is at that path already"
+        if number == errno.EPERM:
+            return f"this user may not give the socket to the group {self._group}: it is no member of it"
+        return str(error)
+
+    def _remove(self) -> None:
+        """Remove our socket, and only ours: another may have been made at the path since."""
+        try:
+            status = os.lstat(self._path)
+            if (status.st_dev, status.st_ino) == self._inode:
+                os.unlink(self._path)
+        except OSError:
+            pass
+        self._inode = None
+
+    # -- connections ---------------------------------------------------------------------------------------
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine that asyncio started has a task
+        self._make_room()
+        connection = _Connection(task, writer)
+        self._connections.add(connection)
+        try:
+            await self._converse(connection, reader)
+            writer.close()
+            await asyncio.wait_for(writer.wait_closed(), WRITE_TIMEOUT)
+        except (OSError, asyncio.TimeoutError):
+            pass  # the client is gone, or takes nothing: it has lost its answer, and nobody else has
+        except asyncio.CancelledError:
+            pass  # stopping, or making room
+        finally:
+            self._connections.discard(connection)
+            writer.transport.abort()
+
+    def _make_room(self) -> None:
+        """Where there are too many connections, end the one that has been silent longest."""
+        waiting = [each for each in self._connections if each.waiting_since is not None]
+        if len(self._connections) >= MAX_CONNECTIONS and waiting:
+            oldest = min(waiting, key=lambda each: each.waiting_since or 0)
+            self._connections.discard(oldest)
+            oldest.task.cancel()
+
+    async def _converse(self, connection: _Connection, reader: asyncio.StreamReader) -> None:
+        writer = connection.writer
+        refusal = await self._refusal(writer)
+        if refusal is not None:
+            await _send(writer, {"ok": False, "error": refusal, "code": 1})
+            return
+        lines = _Lines(reader)
+        while True:
+            connection.waiting_since = asyncio.get_running_loop().time()
+            line = await asyncio.wait_for(lines.next(), READ_TIMEOUT)
+            connection.waiting_since = None
+            if line is None:
+                return
+            if line.strip():
+                await _send(writer, await self._answer(line))
+
+    async def _refusal(self, writer: asyncio.StreamWriter) -> str | None:
+        """Return why the other end may not ask anything; None if it may."""
+        peer = writer.get_extra_info("socket")
+        size = struct.calcsize("3i")
+        _pid, uid, gid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+        if uid in (0, self._owner_uid):
+            return None
+        if self._group is not None:
+            # The databases of users and groups may lie behind a network: not in the loop's thread.
+            loop = asyncio.get_running_loop()
+            if await loop.run_in_executor(None, is_member, uid, gid, self._group):
+                return None
+        log.warning("control socket: uid %d was refused", uid)
+        group = f", and members of the group {self._group}" if self._group else ""
+        return f"not allowed: found uid {uid}; only root, the daemon's user{group} may use this socket"
+
+    async def _answer(self, line: bytes) -> dict[str, Any]:
+        """Return the answer to one request, whatever it is."""
+        name = "?"
+        try:
+            name, op, options = self._understand(line)
+            result = await op.handler(options)
+            answer = {"ok": True, "result": result}
+            _encode(answer)
+            return answer
+        except _BadRequest as error:
+            return {"ok": False, "error": str(error), "code": 2}
+        except FailoverError as error:
+            code = error.exit_code if error.exit_code in (1, 2) else 1
+            return {"ok": False, "error": str(error), "code": code}
+        except Exception:
+            log.exception("control socket: the operation %s failed: a bug", name)
+            return {"ok": False, "error": "internal error; the daemon's log has the details", "code": 1}
+
+    def _understand(self, line: bytes) -> tuple[str, Op, dict[str, Any]]:
+        """Return what a request asks for. Raises _BadRequest."""
+        if len(line) > MAX_LINE:
+            raise _BadRequest(f"found a request of more than {MAX_LINE} bytes; expected a shorter one")
+        try:
+            request = json.loads(line.decode(), parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise _BadRequest(f"found a line that is no JSON ({error}); expected one JSON object") from None
+        if not isinstance(request, dict):
+            raise _BadRequest(f"found {_name_of(request)}; expected a JSON object")
+        name = request.pop("op", None)
+        known = ", ".join(sorted(self._ops))
+        if not isinstance(name, str) or name not in self._ops:
+            shown = json.dumps(name)[:60] if isinstance(name, str) else _name_of(name)
+            raise _BadRequest(f"op: found {shown}; expected one of {known}")
+        op = self._ops[name]
+        for key, value in request.items():
+            if key not in op.keys:
+                expected = f"one of {', '.join(op.keys)}" if op.keys else "none"
+                raise _BadRequest(f"{name}: found the unknown key {json.dumps(key)[:60]}; expected {expected}")
+            if type(value) not in op.keys[key]:
+                expected = " or ".join(_TYPE_NAMES.get(kind, kind.__name__) for kind in op.keys[key])
+                raise _BadRequest(f"{name}: {key}: found {_name_of(value)}; expected {expected}")
+        for key in op.required:
+            if key not in request:
+                raise _BadRequest(f"{name}: found no key {key}; expected it")
+        return name, op, request
+
+
+def is_member(uid: int, gid: int, group: str) -> bool:
+    """Say whether the user ``uid``, whose process has the group ``gid``, belongs to ``group``."""
+    try:
+        wanted = grp.getgrnam(group).gr_gid
+        if gid == wanted:
+            return True
+        user = pwd.getpwuid(uid)
+        return wanted in os.getgrouplist(user.pw_name, user.pw_gid)
+    except (KeyError, OSError):
+        return False
+
+
+class _Lines:
+    """The lines of a stream; of one that is too long, just enough to tell."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+        self._buffer = b""
+        self._skipping = 0
+
+    async def next(self) -> bytes | None:
+        """Return the next line, without its newline; None at the end.
+
+        Of a line over MAX_LINE its beginning is returned as soon as that is clear, one byte too long, and the
+        rest is skipped. The last line needs no newline. Raises ConnectionError when the rest has no end.
+        """
+        start = 0
+        while True:
+            end = self._buffer.find(b"\n", start)
+            if end >= 0:
+                line, self._buffer = self._buffer[:end], self._buffer[end + 1 :]
+                if not self._skipping:
+                    return line
+                self._skipping = start = 0
+                continue
+            if self._skipping:
+                self._skipping += len(self._buffer)
+                self._buffer = b""
+                if self._skipping > MAX_SKIPPED:
+                    raise ConnectionAbortedError("a line without end")
+            elif len(self._buffer) > MAX_LINE:
+                line, self._buffer = self._buffer[: MAX_LINE + 1], b""
+                self._skipping = len(line)
+                return line
+            start = len(self._buffer)
+            chunk = await self._reader.read(_CHUNK)
+            if not chunk:
+                line, self._buffer = self._buffer, b""
+                return line or None
+            self._buffer += chunk
+
+
+async def _send(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:
+    """Send one answer. Raises OSError, asyncio.TimeoutError when the client does not take it."""
+    writer.write(_encode(answer))
+    await asyncio.wait_for(writer.drain(), WRITE_TIMEOUT)
+
+
+def _encode(answer: dict[str, Any]) -> bytes:
+    return json.dumps(answer, allow_nan=False).encode() + b"\n"
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _name_of(value: object) -> str:
+    return _TYPE_NAMES.get(type(value), type(value).__name__)
