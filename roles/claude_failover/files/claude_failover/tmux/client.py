@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Callable, List, Mapping, Optional, Sequence, Union
+from typing import Callable, Optional, Union
 
 from .control import HOLDER, ControlClient, TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
 from .quoting import literal_format, search_pattern, session_name, session_target, typable, window_target
@@ -36,9 +37,9 @@ _TEXTS = ("session_name", "pane_current_command", "pane_current_path")
 class Pane:
     """One pane, as it was when it was listed.
 
-    ``exit_status`` and ``exit_signal`` are known of a dead pane only (the signal from tmux 3.3 on). ``activity`` is
-    the epoch second of the window's last output; ``width`` and ``height`` are in cells; ``in_mode`` tells that somebody
-    looks at its history; ``active`` that it is the one that its session shows.
+    ``exit_status`` and ``exit_signal`` are known of a dead pane only (the signal from tmux 3.3 on), and its ``cwd``
+    is empty. ``activity`` is the epoch second of the window's last output; ``width`` and ``height`` are in cells;
+    ``in_mode`` tells that somebody looks at its history; ``active`` that it is the one that its session shows.
     """
 
     session: str
@@ -67,11 +68,11 @@ class _Listing:
 
     def __init__(self) -> None:
         self._mark = secrets.token_hex(6)
-        numbers = ",".join("#{%s}" % name for name in _NUMBERS)
-        texts = self._mark.join("#{%s}" % name for name in _TEXTS)
+        numbers = ",".join(f"#{{{name}}}" for name in _NUMBERS)
+        texts = self._mark.join(f"#{{{name}}}" for name in _TEXTS)
         self.format = f"{self._mark}{self._mark}{numbers}{self._mark}{texts}"
 
-    def read(self, lines: Sequence[str]) -> List[Pane]:
+    def read(self, lines: Sequence[str]) -> list[Pane]:
         records = "\n".join(lines).split(self._mark * 2)
         return [self._pane(record) for record in records[1:]]
 
@@ -109,7 +110,7 @@ def _pane_id(pane_id: str) -> str:
     return pane_id
 
 
-def _program(command: Sequence[str], cwd: str) -> List[str]:
+def _program(command: Sequence[str], cwd: str) -> list[str]:
     """Return the arguments that make tmux execute ``command`` in ``cwd``, with no shell between.
 
     tmux gives a single argument to a shell, and runs a program whose folder is missing in the home folder
@@ -122,8 +123,8 @@ def _program(command: Sequence[str], cwd: str) -> List[str]:
     return ["--", "env", f"--chdir={cwd}", "--", *command]
 
 
-def _environment(env: Mapping[str, str]) -> List[str]:
-    arguments: List[str] = []
+def _environment(env: Mapping[str, str]) -> list[str]:
+    arguments: list[str] = []
     for name, value in env.items():
         if not _ENV_NAME.match(name):
             raise TmuxError(f"{name!r} is no name of an environment variable")
@@ -134,8 +135,8 @@ def _environment(env: Mapping[str, str]) -> List[str]:
 class Tmux:
     """A tmux server on a socket of its own; never started from here.
 
-    Every method raises TmuxGone (TmuxTimeout) when no server answers, TmuxNotFound when the target does not exist, TmuxError
-    with tmux's own words when it refuses, and QuotingError for text that cannot be in a command.
+    Every method raises TmuxGone (TmuxTimeout) when no server answers, TmuxNotFound when the target does not
+    exist, TmuxError with tmux's own words when it refuses, and QuotingError for text that no command can hold.
     """
 
     def __init__(
@@ -179,13 +180,13 @@ class Tmux:
         """End the connection; every session goes on."""
         await self._control.stop()
 
-    async def command(self, *arguments: str) -> List[str]:
+    async def command(self, *arguments: str) -> list[str]:
         """Run one tmux command, quoted here; return the lines that it printed."""
         return (await self._control.run(arguments))[0]
 
     # -- sessions and panes
 
-    async def panes(self) -> List[Pane]:
+    async def panes(self) -> list[Pane]:
         """Return every pane of the server, but those of the holder session."""
         listing = _Listing()
         lines = await self.command("list-panes", "-a", "-F", listing.format)
@@ -243,7 +244,7 @@ class Tmux:
 
     async def capture(
         self, pane_id: str, *, lines: int = 500, join: bool = True, escapes: bool = False
-    ) -> List[str]:
+    ) -> list[str]:
         """Return the last ``lines`` lines of a pane, history included, also while somebody scrolls in it.
 
         ``join`` puts wrapped lines together; ``escapes`` keeps colours and attributes.
@@ -258,21 +259,22 @@ class Tmux:
             found = [line.rstrip(" ") for line in found]
         return found[-lines:]
 
-    async def screen(self, pane_id: str, escapes: bool = False) -> List[str]:
+    async def screen(self, pane_id: str, escapes: bool = False) -> list[str]:
         """Return the visible rows of a pane, one item a row."""
         options = ["-e"] if escapes else []
         return await self.command("capture-pane", "-p", *options, "-t", _pane_id(pane_id))
 
-    async def search(self, anchor: Union[str, Sequence[str]], *, since: Optional[int] = None) -> List[str]:
+    async def search(self, anchor: Union[str, Sequence[str]], *, since: Optional[int] = None) -> list[str]:
         """Return the ids of the panes whose screen shows an anchor in one of its rows.
 
-        The server searches, so nothing but the hits is transferred. ``since`` (epoch second): only windows that had output from then
-        on. A hit needs confirmation: punctuation matches any character, and wrapped text is not found.
+        The server searches, so nothing but the hits is transferred. ``since`` (epoch second): only windows that
+        had output from then on. A hit needs confirmation: punctuation matches any character, and wrapped text
+        is not found. An anchor is text, not a pattern.
         """
         anchors = [anchor] if isinstance(anchor, str) else list(anchor)
-        condition = "#{C/r:%s}" % search_pattern(anchors)
+        condition = f"#{{C/r:{search_pattern(anchors)}}}"
         if since is not None:
-            condition = "#{?#{e|>=:#{window_activity},%d},%s,0}" % (since, condition)
+            condition = f"#{{?#{{e|>=:#{{window_activity}},{since:d}}},{condition},0}}"
         return await self.command("list-panes", "-a", "-f", condition, "-F", "#{pane_id}")
 
     # -- what a pane is sent
@@ -298,8 +300,8 @@ class Tmux:
     async def paste(self, pane_id: str, text: str) -> None:
         """Paste text of any length, without Enter, bracketed if the program asks for it.
 
-        Control characters but line breaks and tabs are dropped. The text goes through a buffer of its own that does not outlive the
-        call, and lies in no file.
+        Control characters but line breaks and tabs are dropped. The text goes through a buffer of its own that
+        does not outlive the call, and lies in no file.
         """
         # paste-buffer sends CR for each LF anyway; written as CR, a line break fits in a line of commands.
         content = typable(text).replace("\n", "\r")

@@ -19,7 +19,8 @@ import asyncio
 import logging
 import os
 from collections import deque
-from typing import Callable, Deque, List, Optional, Sequence, cast
+from collections.abc import Sequence
+from typing import Callable, Optional, cast
 
 from ..backoff import Backoff
 from ..errors import FailoverError
@@ -49,15 +50,19 @@ class TmuxGone(TmuxError):
 
 
 class TmuxTimeout(TmuxGone):
-    """The server did not answer in time. The command may or may not have been carried out."""
+    """The server did not answer in time, and the connection was dropped.
+
+    The command may have been carried out, and one on its way to a server that is stopped can still be, once, when
+    that server goes on (seen on tmux 3.3a in one try of two).
+    """
 
 
 class _Request:
     """One line of commands, and the answers that have come to it."""
 
-    def __init__(self, commands: Sequence[Sequence[str]], answer: asyncio.Future[List[List[str]]]) -> None:
+    def __init__(self, commands: Sequence[Sequence[str]], answer: asyncio.Future[list[list[str]]]) -> None:
         self._commands = commands
-        self._blocks: List[Block] = []
+        self._blocks: list[Block] = []
         self._answer = answer
 
     def take(self, block: Block) -> bool:
@@ -90,7 +95,7 @@ class _Connection(asyncio.SubprocessProtocol):
         self._loop = asyncio.get_running_loop()
         self._on_notice = on_notice
         self._parser = Parser()
-        self._requests: Deque[_Request] = deque()
+        self._requests: deque[_Request] = deque()
         self._transport: Optional[asyncio.SubprocessTransport] = None
         self._exited = asyncio.Event()
         self._said = ""
@@ -102,7 +107,7 @@ class _Connection(asyncio.SubprocessProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.SubprocessTransport, transport)
 
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
+    def pipe_data_received(self, _fd: int, data: bytes) -> None:
         for event in self._parser.feed(data):
             if isinstance(event, Block):
                 if event.ours:
@@ -115,7 +120,7 @@ class _Connection(asyncio.SubprocessProtocol):
             else:
                 self._stray(event)
 
-    def pipe_connection_lost(self, fd: int, exc: Optional[Exception]) -> None:
+    def pipe_connection_lost(self, fd: int, _exc: Optional[Exception]) -> None:
         if fd == 1:
             self.end(self._said or "the client ended")
 
@@ -148,12 +153,12 @@ class _Connection(asyncio.SubprocessProtocol):
 
     # -- called by the client
 
-    async def ask(self, commands: Sequence[Sequence[str]], timeout: float) -> List[List[str]]:
+    async def ask(self, commands: Sequence[Sequence[str]], timeout: float) -> list[list[str]]:
         """Run commands; return the lines of each. Raises TmuxError, TmuxGone, QuotingError."""
         line = command_line(*commands).encode("utf-8", "surrogateescape") + b"\n"
         if self.ended.done() or self._transport is None:
             raise TmuxGone("the connection to tmux was lost")
-        answer: asyncio.Future[List[List[str]]] = self._loop.create_future()
+        answer: asyncio.Future[list[list[str]]] = self._loop.create_future()
         self._requests.append(_Request(commands, answer))
         stdin = self._transport.get_pipe_transport(0)
         cast(asyncio.WriteTransport, stdin).write(line)
@@ -192,9 +197,9 @@ class _Connection(asyncio.SubprocessProtocol):
 class ControlClient:
     """Keeps one connection to one tmux server, and makes it again with back-off when it is lost.
 
-    ``timeout`` is in seconds and bounds every command. ``on_notice`` gets the name (without ``%``) and the rest of every notice of tmux, and
-    of two of ours: ``connected`` with "VERSION PID" of the server, ``disconnected`` with the reason.
-    It must not block.
+    ``timeout`` is in seconds and bounds every command; ``backoff`` is the first and the longest wait in seconds
+    between two attempts. ``on_notice`` gets the name (without ``%``) and the rest of every notice of tmux, and of
+    two of ours: ``connected`` with "VERSION PID" of the server, ``disconnected`` with the reason. It must not block.
     """
 
     def __init__(
@@ -240,11 +245,12 @@ class ControlClient:
             self._keeper = None
         self._reason = "stopped"
 
-    async def run(self, *commands: Sequence[str]) -> List[List[str]]:
+    async def run(self, *commands: Sequence[str]) -> list[list[str]]:
         """Run commands in one go, up to the first that fails; return the lines that each printed.
 
-        Raises TmuxError with tmux's words when one fails, TmuxNotFound when its target does not exist, TmuxGone when no server
-        answers, TmuxTimeout when it took too long, QuotingError when an argument cannot be written.
+        Raises TmuxError with tmux's words when one fails, TmuxNotFound when its target does not exist, TmuxGone
+        when no server answers, TmuxTimeout when it took too long, QuotingError when an argument cannot be written.
+        Commands that run others (if-shell, run-shell, source-file) print more answers than one: they are not for here.
         """
         if self._connection is None:
             raise self._gone()
@@ -257,7 +263,7 @@ class ControlClient:
     def _gone(self) -> TmuxGone:
         return TmuxGone(f"no tmux server answers on {self._socket}: {self._reason}")
 
-    def _argv(self) -> List[str]:
+    def _argv(self) -> list[str]:
         return [
             "setpriv", "--pdeathsig", "KILL", "--",
             self._binary, "-u", "-N", "-S", self._socket, "-C",
@@ -310,7 +316,7 @@ class ControlClient:
             if lost is not None:
                 self._tell("disconnected", connection.ended.result())
 
-    def _established(self, connection: _Connection, answer: List[str]) -> None:
+    def _established(self, connection: _Connection, answer: list[str]) -> None:
         greeting = answer[0] if answer else ""
         version, _, pid = greeting.partition(" ")
         self.server_version = version

@@ -11,7 +11,7 @@ A line of several commands prints one block a command, and stops after the first
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Optional, Union
+from typing import Optional, Union
 
 
 @dataclass(frozen=True)
@@ -50,15 +50,15 @@ class Parser:
     """Takes the bytes as they come, in pieces of any size."""
 
     def __init__(self) -> None:
-        self._partial: List[bytes] = []
-        self._guard: Optional[bytes] = None
-        self._lines: List[str] = []
+        self._partial: list[bytes] = []
+        self._guard: Optional[_Guard] = None
+        self._lines: list[str] = []
 
-    def feed(self, data: bytes) -> List[Event]:
+    def feed(self, data: bytes) -> list[Event]:
         """Take more bytes; return the events that they complete."""
         first, *others = data.split(b"\n")
         self._partial.append(first)
-        events: List[Event] = []
+        events: list[Event] = []
         for following in others:
             event = self._line(b"".join(self._partial))
             self._partial = [following]
@@ -69,32 +69,35 @@ class Parser:
     def _line(self, line: bytes) -> Optional[Event]:
         word, _, rest = line.partition(b" ")
         if self._guard is not None:
-            if word in (b"%end", b"%error") and rest == self._guard:
-                return self._close(ok=word == b"%end")
+            if word in (b"%end", b"%error") and rest == self._guard.text:
+                block = Block(self._guard.number, self._guard.ours, word == b"%end", tuple(self._lines))
+                self._guard, self._lines = None, []
+                return block
             self._lines.append(_text(line))
             return None
-        if word == b"%begin" and _numbers(rest) is not None:
-            self._guard = rest
-            return None
-        if word in (b"%begin", b"%end", b"%error") or not word.startswith(b"%") or len(word) < 2:
+        if word == b"%begin":
+            self._guard = _guard(rest)
+            return None if self._guard else Stray(_text(line))
+        if word in (b"%end", b"%error") or not word.startswith(b"%") or len(word) < 2:
             return Stray(_text(line))
         return Notice(_text(word[1:]), _text(rest))
 
-    def _close(self, ok: bool) -> Block:
-        assert self._guard is not None
-        numbers = _numbers(self._guard)
-        assert numbers is not None
-        block = Block(number=numbers[1], ours=bool(numbers[2] & 1), ok=ok, lines=tuple(self._lines))
-        self._guard, self._lines = None, []
-        return block
+
+@dataclass(frozen=True)
+class _Guard:
+    """What ``%begin`` said: the very text that the end has to repeat."""
+
+    text: bytes
+    number: int
+    ours: bool
 
 
-def _numbers(rest: bytes) -> Optional[tuple[int, int, int]]:
+def _guard(text: bytes) -> Optional[_Guard]:
     """Read ``TIME NUMBER FLAGS``; None when it is something else."""
-    words = rest.split(b" ")
+    words = text.split(b" ")
     if len(words) != 3 or not all(word.isdigit() for word in words):
         return None
-    return int(words[0]), int(words[1]), int(words[2])
+    return _Guard(text, number=int(words[1]), ours=bool(int(words[2]) & 1))
 
 
 def _text(line: bytes) -> str:

@@ -9,7 +9,7 @@ are those of tmux 3.3a, held by tests against the tmux that is installed.
 from __future__ import annotations
 
 import re
-from typing import Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from ..errors import FailoverError
 
