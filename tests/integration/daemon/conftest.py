@@ -72,7 +72,7 @@ class Host:
         self.tmux_socket = self.path("t/tmux.sock")
         self.control_socket = self.path("control.sock")
         self.environment = {
-            "PYTHONPATH": python_path,
+            "PYTHONPATH": python_path + os.environ.get("SHIM", ""),
             "PATH": f"{self.path('bin')}:/usr/local/bin:/usr/bin:/bin",
             "HOME": self.path("user"),
             "LANG": "C.UTF-8",

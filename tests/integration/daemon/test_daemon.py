@@ -168,6 +168,8 @@ def test_a_reload_takes_sessions_up_and_refuses_what_is_wrong(running):
     running.daemon.send_signal(signal.SIGHUP)
     wait_for(lambda: "reload refused" in running.daemon_log(), "the refusal")
     assert "dedicatd" in running.daemon_log()
+    del running.config["sessions"][0]["dedicatd"]
+    running.write_config()
     assert len(running.status()["sessions"]) == 3
 
 

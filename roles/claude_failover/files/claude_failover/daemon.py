@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import sys
 import time
@@ -65,6 +66,7 @@ class Daemon:
     async def start(self) -> None:
         """Go through the steps of the start, in order. Raises FailoverError, OSError."""
         steps: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            ("tmux program", self._find_tmux),
             ("locks", self._take_locks),
             ("shared links", self._validate_links),
             ("active link", self._ensure_active_link),
@@ -78,6 +80,14 @@ class Daemon:
             self.notifier.send(STATUS=f"starting: {name}")
             await step()
             log.info("start: %s: done in %.0f ms", name, (time.monotonic() - begun) * 1000)
+
+    async def _find_tmux(self) -> None:
+        binary = self.config.tmux.binary
+        if shutil.which(binary) is None:
+            raise Refused(
+                f"tmux.binary: {binary!r} is no program that can be run (PATH is {os.environ.get('PATH', '')}). "
+                "Install it (apt-get install tmux), or correct the path"
+            )
 
     async def _take_locks(self) -> None:
         os.makedirs(self.config.state_dir, mode=0o700, exist_ok=True)
