@@ -23,15 +23,10 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 )
 
 from . import config_rules as rules
-from . import schema, yamldoc
+from . import defaults, schema, yamldoc
 from .errors import FailoverError
 from .schema import Bad, Place, Problem, Section, describe
 
-DEFAULT_PATH = "/etc/claude-failover/config.yml"
-DEFAULT_ACTIVE_LINK = "/home/ubuntu/.claude"
-DEFAULT_CONTROL_SOCKET = "/run/claude-failover/control.sock"
-DEFAULT_TMUX_SOCKET = "/run/claude-failover-tmux/tmux.sock"
-DEFAULT_STATE_DIR = "/var/lib/claude-failover"
 STRATEGIES = ("priority", "headroom", "soonest_reset")
 
 _DAY = 86400.0
@@ -94,8 +89,8 @@ class Lifecycle:
 class TmuxSettings:
     """The tmux server's socket, and the program: a name found in PATH or an absolute path."""
 
-    socket: str = DEFAULT_TMUX_SOCKET
-    binary: str = "tmux"
+    socket: str = defaults.TMUX_SOCKET
+    binary: str = defaults.TMUX
 
 
 @dataclass(frozen=True)
@@ -104,7 +99,7 @@ class Config:
 
     path: str
     accounts: tuple[Account, ...]
-    active_link: str = DEFAULT_ACTIVE_LINK
+    active_link: str = defaults.ACTIVE_LINK
     shared_root: str = DEFAULT_SHARED_ROOT
     shared_links: tuple[SharedSymlink, ...] = required_shared(DEFAULT_SHARED_ROOT)
     sessions: tuple[Session, ...] = ()
@@ -112,8 +107,8 @@ class Config:
     detection: Detection = Detection()
     lifecycle: Lifecycle = Lifecycle()
     tmux: TmuxSettings = TmuxSettings()
-    state_dir: str = DEFAULT_STATE_DIR
-    control_socket: str = DEFAULT_CONTROL_SOCKET
+    state_dir: str = defaults.STATE_DIR
+    control_socket: str = defaults.CONTROL_SOCKET
     control_group: str | None = None
     metrics_textfile: str | None = None
     notify_command: tuple[str, ...] | None = None
@@ -222,7 +217,7 @@ def _config(value: Any, path: str, problems: list[Problem]) -> Config | None:
     config = Config(
         path=path,
         accounts=accounts,
-        active_link=top.get("active_link", schema.path, DEFAULT_ACTIVE_LINK),
+        active_link=top.get("active_link", schema.path, defaults.ACTIVE_LINK),
         shared_root=shared_root,
         shared_links=links,
         sessions=sessions,
@@ -230,8 +225,8 @@ def _config(value: Any, path: str, problems: list[Problem]) -> Config | None:
         detection=_detection(top),
         lifecycle=_lifecycle(top),
         tmux=tmux,
-        state_dir=top.get("state_dir", schema.path, DEFAULT_STATE_DIR),
-        control_socket=top.get("control_socket", schema.socket_path, DEFAULT_CONTROL_SOCKET),
+        state_dir=top.get("state_dir", schema.path, defaults.STATE_DIR),
+        control_socket=top.get("control_socket", schema.socket_path, defaults.CONTROL_SOCKET),
         control_group=top.get("control_group", schema.optional(rules.group_name), None),
         metrics_textfile=metrics.get("textfile", schema.optional(schema.path), None),
         notify_command=notify.get("command", schema.optional(_notify_command), None),

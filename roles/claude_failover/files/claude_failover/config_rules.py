@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import schema
+from .defaults import HOLDER
 from .schema import Bad, Check, Place, Problem, Told, describe
 
-HOLDER = "_claude_failover"
 _ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _GROUP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?")

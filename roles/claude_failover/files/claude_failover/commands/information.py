@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``status`` and ``sessions``: what is."""
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .. import clock, render
+from ..errors import FailoverError, NotRunning
+from ..text import printable
+from . import common
+
+INTERVAL = 2.0  # seconds between two looks of --watch
+
+
+def register(commands: Any) -> None:
+    """Add the parsers of this group."""
+    parser = common.add(
+        commands,
+        "status",
+        status,
+        "accounts, sessions, the last switch",
+        "Show which account is active, how each account and each session stands, and the last switch. Times are\n"
+        "UTC. With --watch the page is drawn again every two seconds until Ctrl-C.",
+        ["claude-failover status", "claude-failover status --watch", "claude-failover status --json | jq .accounts"],
+    )
+    common.add_json(parser)
+    parser.add_argument("--watch", action="store_true", help="keep showing it; with --json, one document a line")
+    parser = common.add(
+        commands,
+        "sessions",
+        sessions,
+        "the sessions that are watched",
+        "Show every session that is watched: its state and why, the account that its next request is made with,\n"
+        "and its conversation with how that is known.",
+        ["claude-failover sessions", "claude-failover sessions --json | jq '.[] | select(.state == \"down\")'"],
+    )
+    common.add_json(parser)
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Show the status, once or again and again."""
+
+    def draw() -> str:
+        document = common.ask(arguments, "status")
+        if arguments.json:
+            return common.as_json(document, indent=None if arguments.watch else 2)
+        return render.status(document, clock.now(), **common.page())
+
+    if not arguments.watch:
+        common.show(draw())
+        return 0
+    return _watch(draw, clear=sys.stdout.isatty() and not arguments.json)
+
+
+def _watch(draw: Callable[[], str], *, clear: bool) -> int:
+    """Draw until Ctrl-C. A daemon that goes away meanwhile is waited for; one that is not there is not."""
+    text = draw()
+    try:
+        while True:
+            # Home, the page with each line's rest erased, the rest of the screen erased: nothing flickers.
+            framed = "\x1b[H" + text.rstrip("\n").replace("\n", "\x1b[K\n") + "\x1b[K\n\x1b[J"
+            common.show(framed if clear else text)
+            sys.stdout.flush()
+            time.sleep(INTERVAL)
+            try:
+                text = draw()
+            except NotRunning as error:
+                text = printable(f"{clock.iso(clock.now())} {error}") if clear else ""
+                if not clear:
+                    common.note(str(error))
+            except FailoverError as error:
+                common.note(str(error))
+    except KeyboardInterrupt:
+        return 0
+
+
+def sessions(arguments: argparse.Namespace) -> int:
+    """Show the sessions."""
+    rows = common.ask(arguments, "sessions")
+    if arguments.json:
+        common.show_json(rows)
+    else:
+        common.show(render.sessions(rows, clock.now(), **common.page()))
+    return 0

@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``attach``: a session's terminal."""
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from .. import defaults
+from ..errors import Refused
+from . import common
+
+_START = "systemctl start claude-failover-tmux"
+
+
+def register(commands: Any) -> None:
+    """Add the parsers of this group."""
+    parser = common.add(
+        commands,
+        "attach",
+        attach,
+        "attach to a session's terminal",
+        "Attach this terminal to a session. Leave it running with the prefix key and d (Ctrl-b d unless\n"
+        "configured otherwise). To be run as the sessions' user.",
+        ["claude-failover attach main", "sudo -u claude claude-failover attach main"],
+    )
+    parser.add_argument("name", metavar="NAME", help="the session's name, as status shows it")
+
+
+def attach(arguments: argparse.Namespace) -> int:
+    """Become the tmux client."""
+    import shutil
+
+    config = common.readable_config(arguments)
+    path = config.tmux.socket if config else defaults.TMUX_SOCKET
+    binary = config.tmux.binary if config else defaults.TMUX
+    name: str = arguments.name
+    _check_owner(path, arguments)
+    program = shutil.which(binary)
+    if program is None:
+        raise Refused(f"found no program {binary}; install tmux, or name it in tmux.binary")
+    _check_exists(program, path, name)
+    server = (os.environ.get("TMUX") or "").partition(",")[0]
+    # Inside the same server the client that is there already goes to the session.
+    inside = bool(server) and os.path.realpath(server) == os.path.realpath(path)
+    verb = "switch-client" if inside else "attach-session"
+    environment = {key: value for key, value in os.environ.items() if inside or key != "TMUX"}
+    os.execve(program, [program, "-N", "-S", path, verb, "-t", f"={name}"], environment)
+
+
+def _check_owner(path: str, arguments: argparse.Namespace) -> None:
+    """Check that there is a server, and that it is this user's. Raises Refused."""
+    try:
+        owner = common.owner_of(path)
+    except OSError:
+        raise Refused(f"found no tmux server at {path}; start it with: {_START}") from None
+    if owner != os.geteuid():
+        line = common.sudo_line(owner, arguments, "attach", arguments.name)
+        raise Refused(f"the tmux server at {path} belongs to {common.user_name(owner)}: run {line}")
+
+
+def _check_exists(program: str, path: str, name: str) -> None:
+    """Check that the session exists, so that the answer can say which do. Raises Refused."""
+    import subprocess
+
+    listed = subprocess.run(
+        [program, "-N", "-S", path, "list-sessions", "-F", "#{session_name}"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=False, timeout=10,
+    )  # fmt: skip
+    if listed.returncode != 0:
+        raise Refused(f"no tmux server answers at {path}; start it with: {_START}")
+    names = [each for each in os.fsdecode(listed.stdout).splitlines() if each != defaults.HOLDER]
+    if name not in names:
+        raise Refused(f"found no session {name!r}; there are: {', '.join(names) or 'none'}")

@@ -1,0 +1,13 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Paths and names that hold where no configuration says otherwise, or where none can be read."""
+from __future__ import annotations
+
+CONFIG = "/etc/claude-failover/config.yml"
+ACTIVE_LINK = "/home/ubuntu/.claude"
+CONTROL_SOCKET = "/run/claude-failover/control.sock"
+TMUX_SOCKET = "/run/claude-failover-tmux/tmux.sock"
+TMUX = "tmux"
+STATE_DIR = "/var/lib/claude-failover"
+HOLDER = "_claude_failover"  # the session that keeps the tmux server alive, and is nobody's to look at

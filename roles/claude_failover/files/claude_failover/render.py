@@ -1,0 +1,264 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the command line shows to a person: tables, times in words, colour. Pure.
+
+Every text that comes in may be from elsewhere (a session's name, a reason), so all of it is made printable here.
+"""
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from .clock import parse_iso
+from .text import one_line
+
+_COLOURS = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "strong": "1"}
+_TONES = {
+    "ok": "good", "idle": "good", "busy": "good", "active": "good", "created": "good",
+    "missing": "warn", "unknown": "warn", "waiting": "warn", "starting": "dim", "resuming": "warn", "limited": "warn",
+    "divergent": "bad", "expired": "bad", "down": "bad", "not_a_symlink": "bad", "error": "bad",
+}  # fmt: skip
+_LIMITS = {
+    "five_hour": "5-hour", "seven_day": "weekly", "opus": "Opus", "sonnet": "Sonnet", "model": "model",
+    "spend": "spend", "unknown": "unknown",
+}  # fmt: skip
+_NARROWEST = 8
+
+
+class Cell(NamedTuple):
+    """A text of a table and its tone: ``good``, ``bad``, ``warn``, ``dim``, ``strong`` or none."""
+
+    text: str
+    tone: str = ""
+
+
+def width(text: str) -> int:
+    """Return how many columns of a terminal ``text`` takes: two for wide characters, none for combining ones."""
+    if text.isascii():
+        return len(text)
+    total = 0
+    for character in text:
+        if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+            continue
+        total += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return total
+
+
+def fit(text: str, columns: int) -> str:
+    """Return ``text`` cut to at most ``columns`` columns; ``…`` stands for what is left out."""
+    if width(text) <= columns:
+        return text
+    taken = ""
+    for character in text:
+        if width(taken + character) > columns - 1:
+            break
+        taken += character
+    return taken + "…"
+
+
+def paint(text: str, tone: str, colour: bool) -> str:
+    """Return ``text`` in the colour of ``tone``, where there is to be colour."""
+    return f"\x1b[{_COLOURS[tone]}m{text}\x1b[0m" if colour and tone and text else text
+
+
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[Cell]], *, columns: int | None = None, colour: bool = False
+) -> str:
+    """Return an aligned table. ``columns``, if given, is the width that it must not exceed if that can be."""
+    texts = [[one_line(cell.text) for cell in row] for row in rows]
+    widths = [max(map(width, column)) for column in zip(head, *texts)]
+    if columns is not None:
+        while sum(widths) + 2 * (len(widths) - 1) > columns and max(widths) > _NARROWEST:
+            widths[widths.index(max(widths))] -= 1
+    lines = [_line(list(head), widths, ["dim"] * len(head), colour)]
+    for row, row_texts in zip(rows, texts):
+        lines.append(_line(row_texts, widths, [cell.tone for cell in row], colour))
+    return "\n".join(lines)
+
+
+def _line(texts: list[str], widths: list[int], tones: list[str], colour: bool) -> str:
+    parts = []
+    for text, columns, tone in zip(texts, widths, tones):
+        fitted = fit(text, columns)
+        parts.append(paint(fitted, tone, colour) + " " * (columns - width(fitted)))
+    return "  ".join(parts).rstrip()
+
+
+def duration(seconds: float) -> str:
+    """Write a length of time in words, in its one or two largest units: ``42 min``, ``3 h 5 min``, ``2 d``."""
+    left = int(abs(seconds))
+    if left < 60:
+        return f"{left} s"
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count} {unit}")
+        if len(parts) == 2 or (parts and unit == "h" and parts[0].endswith("d")):
+            break
+    return " ".join(parts)
+
+
+def moment(value: Any, now: datetime) -> str:
+    """Write a time of the daemon, absolute and relative: ``21:36Z (in 42 min)``; the date where it is another."""
+    try:
+        when = parse_iso(value)
+    except (TypeError, ValueError, OverflowError):
+        return one_line(str(value))
+    away = when - now
+    words = f"in {duration(away.total_seconds())}" if away > timedelta(0) else f"{duration(away.total_seconds())} ago"
+    if abs(away) < timedelta(seconds=1):
+        words = "now"
+    date = "" if when.date() == now.date() else when.strftime("%Y-%m-%d ")
+    return f"{date}{when.strftime('%H:%M')}Z ({words})"
+
+
+def age(value: Any, now: datetime) -> str:
+    """Write how long ago a time of the daemon is; ``-`` where there is none."""
+    try:
+        return f"{duration((now - parse_iso(value)).total_seconds())} ago"
+    except (TypeError, ValueError, OverflowError):
+        return "-"
+
+
+def status(document: Mapping[str, Any], now: datetime, *, columns: int | None = None, colour: bool = False) -> str:
+    """Return the page that ``claude-failover status`` shows, for the document of ``status --json``."""
+    blocks = [_heading(document, now, colour)]
+    blocks.append(_accounts(_mappings(document.get("accounts")), now, columns, colour))
+    sessions_found = _mappings(document.get("sessions"))
+    blocks.append(sessions(sessions_found, now, columns=columns, colour=colour))
+    tail = _tail(document, now, colour)
+    return "\n\n".join(blocks + ([tail] if tail else [])) + "\n"
+
+
+def sessions(
+    rows: Sequence[Mapping[str, Any]], now: datetime, *, columns: int | None = None, colour: bool = False
+) -> str:
+    """Return the table of sessions, with the reasons of those that have one below it."""
+    if not rows:
+        return "No sessions."
+    cells = []
+    reasons = []
+    for row in rows:
+        state = _text(row.get("state"))
+        conversation = _text(row.get("uuid"))
+        source = row.get("uuid_source")
+        cells.append(
+            [
+                Cell(_text(row.get("name")), "strong"),
+                Cell(state, _TONES.get(state, "")),
+                Cell(_text(row.get("account"))),
+                Cell("dedicated" if row.get("dedicated") else "pool" if row.get("dedicated") is False else "-"),
+                Cell(age(row.get("last_event_at"), now)),
+                Cell(_text(row.get("pid"))),
+                Cell(conversation[:8] + (f" ({source})" if source else "")),
+                Cell(_text(row.get("cwd"))),
+            ]
+        )
+        if row.get("reason"):
+            name = paint(one_line(_text(row.get("name"))), "strong", colour)
+            reasons.append(f"  {name}: {one_line(str(row['reason']))}")
+    head = ("SESSION", "STATE", "ACCOUNT", "KIND", "LAST EVENT", "PID", "CONVERSATION", "FOLDER")
+    page = table(head, cells, columns=columns, colour=colour)
+    return page + ("\n\n" + "\n".join(reasons) if reasons else "")
+
+
+def links(reports: Sequence[Mapping[str, Any]], *, columns: int | None = None, colour: bool = False) -> str:
+    """Return the table of shared links; ``reports`` has ``path, status, target, found`` for each."""
+    rows = [
+        [
+            Cell(_text(report.get("status")), _TONES.get(_text(report.get("status")), "")),
+            Cell(_text(report.get("path"))),
+            Cell(_text(report.get("target"))),
+        ]
+        for report in reports
+    ]
+    return table(("STATUS", "LINK", "TARGET"), rows, columns=columns, colour=colour)
+
+
+def _heading(document: Mapping[str, Any], now: datetime, colour: bool) -> str:
+    active = document.get("active_account")
+    shown = paint(one_line(str(active)), "strong", colour) if active else paint("none", "bad", colour)
+    since = moment(document.get("started_at"), now)
+    version, pid = one_line(_text(document.get("version"))), one_line(_text(document.get("pid")))
+    return f"Active account: {shown}\nDaemon {version}, pid {pid}, started {since}"
+
+
+def _accounts(rows: Sequence[Mapping[str, Any]], now: datetime, columns: int | None, colour: bool) -> str:
+    cells = []
+    for row in rows:
+        links_state, login = _text(row.get("links")), _text(row.get("login"))
+        exhausted = _exhausted(row.get("exhausted"), now)
+        cells.append(
+            [
+                Cell("*" if row.get("active") else "", "good"),
+                Cell(_text(row.get("name")), "strong" if row.get("active") else ""),
+                Cell(login, _TONES.get(login, "")),
+                Cell(links_state, _TONES.get(links_state, "")),
+                Cell(exhausted or "-", "warn" if exhausted else "dim"),
+                Cell(_used(row.get("used_percent"))),
+                Cell(_text(row.get("home"))),
+            ]
+        )
+    return table(("", "ACCOUNT", "LOGIN", "LINKS", "EXHAUSTED", "USED", "HOME"), cells, columns=columns, colour=colour)
+
+
+def _exhausted(value: Any, now: datetime) -> str:
+    parts = []
+    for entry in _mappings(value):
+        limit = _text(entry.get("limit"))
+        parts.append(f"{_LIMITS.get(limit, limit)} until {moment(entry.get('until'), now)}")
+    return ", ".join(parts)
+
+
+def _used(value: Any) -> str:
+    if not isinstance(value, Mapping) or not value:
+        return "-"
+    parts = []
+    for window, used in value.items():
+        shown = f"{used:.0f}" if isinstance(used, (int, float)) else _text(used)
+        parts.append(f"{_LIMITS.get(window, window)} {shown} %")
+    return ", ".join(parts)
+
+
+def _tail(document: Mapping[str, Any], now: datetime, colour: bool) -> str:
+    lines = []
+    suspended = document.get("suspended")
+    if suspended:
+        why = "" if suspended is True else f": {one_line(str(suspended))}"
+        lines.append(paint(f"Switching is suspended{why}", "bad", colour))
+    switching = document.get("switching")
+    if switching:
+        what = "" if switching is True else f" ({one_line(str(switching))})"
+        lines.append(paint(f"A switch is under way{what}", "warn", colour))
+    if document.get("cooldown_until"):
+        lines.append(f"No automatic switch before {moment(document['cooldown_until'], now)}")
+    queue = document.get("queue")
+    if isinstance(queue, Mapping) and any(queue.values()):
+        lines.append("Queue: " + ", ".join(f"{one_line(str(n))} {one_line(str(state))}" for state, n in queue.items()))
+    last = document.get("last_switch")
+    if isinstance(last, Mapping):
+        lines.append(f"Last switch: {_switch(last, now)}")
+    return "\n".join(lines)
+
+
+def _switch(record: Mapping[str, Any], now: datetime) -> str:
+    """Write a record of a switch in one sentence."""
+    way = f"{_text(record.get('from_account'))} -> {_text(record.get('to_account'))}"
+    parts = [_text(record.get("outcome")), way]
+    limit = record.get("limit")
+    because = _text(record.get("reason")) + (f", {_LIMITS.get(str(limit), str(limit))}" if limit else "")
+    session = record.get("trigger_session")
+    because += f", seen in {session}" if session else ""
+    return one_line(f"{moment(record.get('time'), now)}: {' '.join(parts)} ({because})")
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return "-" if value is None else str(value)
