@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's part of claude_failover_release: renders and packs, so that the host needs one module call."""
+from __future__ import annotations
+
+import base64
+import os
+
+from typing import Any, Dict, Optional
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import lookup_loader
+from ansible.release import __version__ as ansible_version
+from ansible_collections.secuaas.claude.plugins.module_utils import release_bundle
+
+_COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_PACKAGE = "ansible_collections/secuaas/claude/plugins/module_utils"
+_SHARED = ("shared_symlinks.py", "control_client.py")
+
+
+def release_sources(collection: str) -> Dict[str, bytes]:
+    """Return what makes a release, by path below its library folder, from a collection's folder.
+
+    That is the daemon, and the module_utils that it shares with the modules, at the import path that they have
+    in the collection. Every package on that path gets an ``__init__.py``: a bare namespace would lose to a regular
+    ``ansible_collections`` elsewhere on ``sys.path``. Raises OSError where a file cannot be read.
+    """
+    daemon = os.path.join(collection, "roles", "claude_failover", "files")
+    sources = {"__main__.py": _read(os.path.join(daemon, "__main__.py"))}
+    for where, inner, names in os.walk(os.path.join(daemon, "claude_failover")):
+        inner[:] = [name for name in inner if name != "__pycache__"]
+        for name in names:
+            if name.endswith(".pyc") or name.startswith("."):
+                continue
+            path = os.path.join(where, name)
+            sources[os.path.relpath(path, daemon).replace(os.sep, "/")] = _read(path)
+    parts = _PACKAGE.split("/")
+    for depth in range(1, len(parts) + 1):
+        sources["/".join(parts[:depth]) + "/__init__.py"] = b""
+    for name in _SHARED:
+        sources["%s/%s" % (_PACKAGE, name)] = _read(os.path.join(collection, "plugins", "module_utils", name))
+    return sources
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+class ActionModule(ActionBase):
+    """Renders the templates, packs them with the daemon, and calls the module once."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+        """Run the module on the host; the bundle does not come back with its result."""
+        result = super().run(tmp, task_vars)
+        del tmp
+        variables = task_vars or {}
+        arguments = dict(self._task.args)
+        if arguments.get("state", "present") == "present":
+            arguments["bundle"] = base64.b64encode(release_bundle.pack(self._members(arguments, variables))).decode("ascii")
+        result.update(
+            self._execute_module(
+                module_name="secuaas.claude.claude_failover_release", module_args=arguments, task_vars=variables
+            )
+        )
+        result.get("invocation", {}).get("module_args", {}).pop("bundle", None)
+        return result
+
+    def _members(self, arguments: Dict[str, Any], variables: Dict[str, Any]) -> Dict[str, bytes]:
+        try:
+            sources = release_sources(_COLLECTION)
+        except OSError as error:
+            raise AnsibleActionFail(
+                "The collection on the controller is not whole: %s: %s" % (error.filename, error.strerror)
+            ) from error
+        members = {release_bundle.LIBRARY + name: data for name, data in sources.items()}
+        files = arguments.get("files") or []
+        if not isinstance(files, list) or not all(isinstance(entry, dict) for entry in files):
+            raise AnsibleActionFail("files is %r; expected a list of dictionaries" % (files,))
+        for index, entry in enumerate(files):
+            if entry.get("src"):
+                members["%s%d" % (release_bundle.FILES, index)] = self._render(str(entry["src"]), variables)
+        return members
+
+    def _render(self, src: str, variables: Dict[str, Any]) -> bytes:
+        # Before 2.19 a text that looks like JSON would come back as a dictionary; since 2.21 the option is deprecated.
+        older = tuple(int(part) for part in ansible_version.split(".")[:2]) < (2, 19)
+        options = {"convert_data": False} if older else {}
+        lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
+        try:
+            return str(lookup.run([src], variables=variables, **options)[0]).encode("utf-8")
+        except AnsibleError as error:
+            raise AnsibleActionFail("The template %s cannot be rendered: %s" % (src, error)) from error

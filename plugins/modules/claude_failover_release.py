@@ -1,0 +1,403 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: claude_failover_release
+short_description: Installs a release of the failover daemon and the files that go with it
+version_added: 0.4.0
+description:
+  - Brings the daemon of the role P(secuaas.claude.claude_failover#role), as it is in this collection on the controller, to a managed host,
+    together with its configuration and units, in one transfer and one module call.
+  - The controller packs the daemon. A release is named after its version and the hash of its content, so that equal code has an equal name
+    wherever it is packed.
+  - The host unpacks it into a folder of its own beside the releases that are there, byte-compiles and verifies it, and only then lets the link
+    C(current) lead to it, in one step. A process that runs keeps the release that it was started from.
+  - A release folder that was tampered with is drift. It is reported, and replaced by an intact one beside it; it is never mended in place.
+  - A configuration is validated by the new release before anything is changed.
+options:
+  state:
+    description:
+      - V(present) installs what is missing or differs.
+      - V(absent) removes every release, the link, the launcher and O(files), and folders only where they are empty then.
+    type: str
+    choices: [present, absent]
+    default: present
+  root:
+    description: The folder that holds the releases and the link to the current one.
+    type: path
+    default: /opt/claude-failover
+  launcher:
+    description: The command that starts the current release.
+    type: path
+    default: /usr/local/bin/claude-failover
+  python:
+    description: The Python that runs the daemon; 3.9 or newer.
+    type: path
+    default: /usr/bin/python3
+  keep:
+    description:
+      - How many releases stay, the current one included; at least 2, so that the one before it always stays.
+      - A release that a running process was started from stays in any case.
+    type: int
+    default: 3
+  files:
+    description:
+      - Files and folders that go with the release, in the order in which they are to be made.
+      - With O(state=absent) only O(files[].path) and O(files[].directory) are looked at.
+      - A symbolic link or anything else of another kind in the place of one is an error, and is left as it is.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Where it lies on the host; folders above it that are missing are made.
+        type: path
+        required: true
+      src:
+        description: The template on the controller, searched as M(ansible.builtin.template) does. Required unless O(files[].directory).
+        type: str
+      directory:
+        description: Whether it is a folder.
+        type: bool
+        default: false
+      owner:
+        description: Name of the user that owns it; by default the user that the module runs as.
+        type: str
+      group:
+        description: Name of the group that owns it; by default that of the user that the module runs as.
+        type: str
+      mode:
+        description: Its mode, as an octal number in quotes; by default V(0755) for a folder, V(0644) for a file.
+        type: str
+      config:
+        description: Whether it is the daemon's configuration, to be validated by the new release before anything is changed.
+        type: bool
+        default: false
+  bundle:
+    description: What the controller packed. Set by the action plugin, which replaces a value given here.
+    type: str
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying the host.
+    support: full
+    details:
+      - The configuration is validated in check mode as well, by the new release in a temporary folder, unless the host lacks what the
+        daemon needs (such as before the first deployment); RV(config_checked) tells.
+  diff_mode:
+    description: Returns what has changed, or would change, file by file.
+    support: full
+  idempotent:
+    description: When run twice in a row outside check mode with the same arguments, the second run changes nothing.
+    support: full
+  action:
+    description: Has a part that runs on the controller.
+    support: full
+  platform:
+    description: Where it can be used.
+    platforms: posix
+    support: full
+requirements:
+  - Python 3.9 or newer on the managed host
+author:
+  - secuaas.claude contributors (@secuaas)
+seealso:
+  - module: secuaas.claude.claude_shared_symlinks
+"""
+
+EXAMPLES = r"""
+- name: Install the daemon and its configuration
+  secuaas.claude.claude_failover_release:
+    files:
+      - path: /etc/claude-failover
+        directory: true
+      - path: /etc/claude-failover/config.yml
+        src: config.yml.j2
+        group: ubuntu
+        mode: '0640'
+        config: true
+
+- name: Remove it
+  secuaas.claude.claude_failover_release:
+    state: absent
+    files:
+      - path: /etc/claude-failover
+        directory: true
+      - path: /etc/claude-failover/config.yml
+"""
+
+RETURN = r"""
+release:
+  description: Name of the release; the folder's name where a tampered folder had to be replaced.
+  returned: when O(state=present)
+  type: str
+  sample: 0.4.0-2f9c01d77ab3
+path:
+  description: Its folder.
+  returned: when O(state=present)
+  type: str
+  sample: /opt/claude-failover/releases/0.4.0-2f9c01d77ab3
+previous:
+  description: Name of the release that C(current) led to before; none where there was none.
+  returned: success
+  type: str
+  sample: 0.4.0-91b6d2aa04e5
+switched:
+  description: Whether C(current) was, or would be, made to lead to another release.
+  returned: when O(state=present)
+  type: bool
+  sample: true
+drift:
+  description: What is wrong with folders of this release that are there.
+  returned: when O(state=present)
+  type: list
+  elements: str
+  sample: ['/opt/claude-failover/releases/0.4.0-2f9c01d77ab3/lib/claude_failover/cli.py: content differs']
+created:
+  description: Paths of the files, folders and launcher that were, or would be, made.
+  returned: when O(state=present)
+  type: list
+  elements: str
+  sample: [/etc/claude-failover/config.yml]
+updated:
+  description: Paths of those that were there and were, or would be, changed in content, owner, group or mode.
+  returned: when O(state=present)
+  type: list
+  elements: str
+  sample: []
+removed:
+  description: Names of the old releases, or with O(state=absent) paths, that were, or would be, removed.
+  returned: success
+  type: list
+  elements: str
+  sample: [0.3.9-0c11f0b24e7d]
+config_checked:
+  description: Whether the new release has validated the configuration. It does where either is new.
+  returned: when O(state=present)
+  type: bool
+  sample: true
+"""
+
+import base64
+import binascii
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.secuaas.claude.plugins.module_utils import host_files, release_bundle, release_store
+
+
+def _argument_spec():
+    return {
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "root": {"type": "path", "default": "/opt/claude-failover"},
+        "launcher": {"type": "path", "default": "/usr/local/bin/claude-failover"},
+        "python": {"type": "path", "default": "/usr/bin/python3"},
+        "keep": {"type": "int", "default": 3},
+        "files": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "path": {"type": "path", "required": True},
+                "src": {"type": "str"},
+                "directory": {"type": "bool", "default": False},
+                "owner": {"type": "str"},
+                "group": {"type": "str"},
+                "mode": {"type": "str"},
+                "config": {"type": "bool", "default": False},
+            },
+        },
+        # Never shown: it is no secret, but large, and would fill the host's journal.
+        "bundle": {"type": "str", "no_log": True},
+    }
+
+
+def _text(data):
+    return "" if data is None else data.decode("utf-8", "replace")
+
+
+def _wanted(params, members, layout):
+    """Return the Wanted of every file, the launcher last; ValueError where an option makes no sense."""
+    contents = release_bundle.below(members, release_bundle.FILES)
+    wanted = []
+    for index, entry in enumerate(params["files"]):
+        try:
+            mode = int(entry["mode"] or ("0755" if entry["directory"] else "0644"), 8)
+        except ValueError:
+            raise ValueError("mode of %s is %r; expected an octal number such as '0640'" % (entry["path"], entry["mode"]))
+        content = None if entry["directory"] else contents.get(str(index))
+        if content is None and not entry["directory"]:
+            raise ValueError("src of %s is missing; expected the name of a template" % entry["path"])
+        wanted.append(host_files.Wanted(entry["path"], content, mode, entry["owner"], entry["group"]))
+    launcher = release_store.launcher_text(layout).encode("utf-8")
+    return wanted + [host_files.Wanted(params["launcher"], launcher, 0o755)]
+
+
+def _file_diff(wanted, found):
+    lines = ["%s: %s\n" % (name, have) for name, have, _want in found.attributes]
+    expected = ["%s: %s\n" % (name, want) for name, _have, want in found.attributes]
+    changed = found.status in (host_files.CREATED, host_files.CONTENT)
+    return {
+        "before_header": wanted.path,
+        "after_header": wanted.path,
+        "before": "".join(lines) + (_text(found.before) if changed else ""),
+        "after": "".join(expected) + (_text(wanted.content) if changed else "")
+        + ("folder\n" if wanted.content is None and found.status == host_files.CREATED else ""),
+    }
+
+
+def _release_diff(layout, previous, folder, sources):
+    """Tell which files another release brings, by short digests."""
+
+    def listing(name, files):
+        lines = ["%s %s\n" % pair for pair in sorted(release_store.digests(files).items())]
+        return "current -> releases/%s\n%s" % (name, "".join(lines))
+
+    before = "" if previous is None else listing(previous, release_store.read_sources(layout.library(previous)))
+    return {
+        "before_header": layout.current, "after_header": layout.current,
+        "before": before, "after": listing(folder, sources),
+    }
+
+
+def _validate(module, layout, library, text):
+    """Fail with the new release's message where it refuses the configuration; return whether it could be asked."""
+    wrong = release_store.check_config(layout, library, text)
+    if wrong is None:
+        return True
+    if module.check_mode and not release_store.can_import(layout, "yaml"):
+        return False  # python3-yaml is what the same play installs first
+    module.fail_json(
+        msg="The release %s refuses the configuration; nothing was changed. %s"
+        % (os.path.basename(os.path.dirname(library)), wrong)
+    )
+
+
+def _present(module, layout):
+    params = module.params
+    try:
+        members = release_bundle.unpack(base64.b64decode(params["bundle"] or "", validate=True))
+    except binascii.Error as error:
+        raise release_bundle.BundleError("the bundle is damaged: %s" % error)
+    sources = release_bundle.below(members, release_bundle.LIBRARY)
+    name = release_bundle.release_name(sources)
+    wanted = _wanted(params, members, layout)
+
+    previous = release_store.read_current(layout)
+    found = release_store.find(layout, name, sources)
+    folder = found.folder or release_store.free_name(layout, name)
+    switched = folder != previous
+    pairs = [(item, host_files.compare(item, owners_may_be_missing=module.check_mode)) for item in wanted]
+    changes = [(item, there) for item, there in pairs if there.status != host_files.OK]
+    used = release_store.used_by_processes(layout)
+    surplus = release_store.surplus(layout, params["keep"], folder, used)
+    remains = release_store.remains(layout)
+
+    diffs = [_release_diff(layout, previous, folder, sources)] if switched else []
+    diffs += [_file_diff(item, there) for item, there in changes]
+    result = {
+        "changed": bool(switched or changes or surplus or remains),
+        "release": folder,
+        "path": layout.folder(folder),
+        "previous": previous,
+        "switched": switched,
+        "drift": found.problems,
+        "created": [item.path for item, there in changes if there.status == host_files.CREATED],
+        "updated": [item.path for item, there in changes if there.status != host_files.CREATED],
+        "removed": surplus,
+        "config_checked": False,
+        "diff": diffs,
+    }
+    to_check = [
+        item.content
+        for entry, (item, there) in zip(params["files"], pairs)
+        if entry["config"] and (switched or there.status in (host_files.CREATED, host_files.CONTENT))
+    ]
+    if module.check_mode:
+        if to_check:
+            library = layout.library(folder)
+            if found.folder is None:
+                library = os.path.join(module.tmpdir, folder, "lib")
+                release_store.write_sources(library, sources)
+            result["config_checked"] = all([_validate(module, layout, library, text) for text in to_check])
+        return result
+    if not result["changed"]:
+        return result
+
+    with release_store.exclusive(layout):
+        staged = None
+        try:
+            if found.folder is None:
+                staged = release_store.stage(layout, folder, sources)
+            for text in to_check:
+                library = os.path.join(staged, "lib") if staged else layout.library(folder)
+                result["config_checked"] = _validate(module, layout, library, text)
+            if staged:
+                release_store.publish(layout, staged, folder)
+                staged = None
+        finally:
+            if staged:
+                release_store.remove(layout, [os.path.basename(staged)])
+        for item, there in changes:
+            host_files.apply(item, there)
+        if switched:
+            release_store.switch(layout, folder)
+        release_store.remove(layout, surplus + remains)
+    return result
+
+
+def _absent(module, layout):
+    params = module.params
+    previous = release_store.read_current(layout)
+    launcher = params["launcher"]
+    entries = [(entry["path"], False) for entry in params["files"] if not entry["directory"]]
+    if os.path.isfile(launcher) and not os.path.islink(launcher):
+        with open(launcher, "rb") as file:
+            ours = release_store.is_launcher(file.read())
+        if ours:
+            entries.append((launcher, False))
+        else:
+            module.warn("%s was not written by this collection, and is left as it is" % launcher)
+    entries += [(entry["path"], True) for entry in reversed(params["files"]) if entry["directory"]]
+    gone = []
+    for path, folder in entries:
+        if host_files.removable(path, folder=folder, leaving=tuple(gone)):
+            gone.append(path)
+    ours = previous is not None or os.path.isdir(layout.releases)
+    result = {
+        "changed": bool(gone or ours),
+        "previous": previous,
+        "removed": gone + ([layout.root] if ours else []),
+        "diff": {
+            "before": "".join("%s\n" % path for path in gone + ([layout.root] if ours else [])),
+            "after": "",
+        },
+    }
+    if not module.check_mode:
+        for path in gone:
+            host_files.remove(path, folder=(path, True) in entries)
+        if ours:
+            release_store.remove_all(layout)
+    return result
+
+
+def main():
+    module = AnsibleModule(argument_spec=_argument_spec(), supports_check_mode=True)
+    layout = release_store.Layout(module.params["root"], module.params["python"])
+    try:
+        for option in ("root", "launcher", "python"):
+            if not os.path.isabs(module.params[option]):
+                raise ValueError("%s is %r; expected an absolute path" % (option, module.params[option]))
+        if module.params["keep"] < 2:
+            raise ValueError("keep is %d; expected at least 2: the current release and the one before it" % module.params["keep"])
+        result = _present(module, layout) if module.params["state"] == "present" else _absent(module, layout)
+    except (ValueError, release_bundle.BundleError, release_store.ReleaseError, host_files.FileError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg="%s: %s" % (error.filename, error.strerror))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
