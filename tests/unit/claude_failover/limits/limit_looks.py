@@ -79,10 +79,10 @@ def box(width: int, draft: str = "") -> list[str]:
 
 def waiting(width: int, when: str = "9:36pm") -> list[str]:
     """Return the box of 2.1.330 that waits for the reset."""
-    return (["─" * width, "❯\u00a0", "─" * width]
-            + wrap(f"⚠ Usage limit reached · limit resets {when}", width, "  ", "  ")
-            + wrap(f"Continuing automatically at {when} · Esc to cancel", width, "    ", "    ")
-            + ["  ⏵⏵ auto mode on (shift+tab to cycle)"[:width]])
+    return ["─" * width, "❯\u00a0", "─" * width,
+            *wrap(f"⚠ Usage limit reached · limit resets {when}", width, "  ", "  "),
+            *wrap(f"Continuing automatically at {when} · Esc to cancel", width, "    ", "    "),
+            "  ⏵⏵ auto mode on (shift+tab to cycle)"[:width]]
 
 
 def menu(width: int) -> list[str]:

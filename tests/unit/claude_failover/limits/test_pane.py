@@ -39,7 +39,8 @@ def test_reported_banner(report):
 CAPTURED = {
     "limit_five_hour_A.txt": "five_hour", "limit_five_hour_A.ansi.txt": "five_hour",
     "limit_five_hour_autocontinue_off.txt": "five_hour", "limit_seven_day.txt": "seven_day",
-    "limit_seven_day.ansi.txt": "seven_day", "limit_seven_day_sonnet.txt": "sonnet", "v2.1.197_five_hour.txt": "five_hour",
+    "limit_seven_day.ansi.txt": "seven_day", "limit_seven_day_sonnet.txt": "sonnet",
+    "v2.1.197_five_hour.txt": "five_hour",
     "limit_noclaim.txt": "server-throttle", "resume_B.txt": "banner-above-idle-prompt", "warn.txt": "no-limit",
     "err_o529_35s.txt": "turn-running", "err_o529_final.txt": "api-error", "oauth_dead_refresh.txt": "login",
     "onb5_prompt.txt": "no-limit", "permission_prompt.txt": "other-menu",
@@ -486,7 +487,8 @@ user@host:~$
 
 
 def has_its_own_end(name):
-    return any(line.startswith(("──", "▔▔", "╰")) or "$" in line or "1. Yes" in line for line in rows(NOT_LIMITED[name]))
+    return any(line.startswith(("──", "▔▔", "╰")) or "$" in line or "1. Yes" in line
+               for line in rows(NOT_LIMITED[name]))
 
 
 @pytest.mark.parametrize(("name", "below"), [
@@ -519,9 +521,9 @@ def test_operators_patterns_count_where_a_banner_may_stand_and_only_there():
 
 
 _PIECES = st.sampled_from([
-    *(b for b, _ in BANNERS), *HARMLESS, "❯ go", "● Bash(ls)", "  ⎿  ok", "─" * 40, "▔" * 40, "❯", "  ❯ 1. Yes", "   2. No",
-    " Enter to confirm · Esc to cancel", "╭────────╮", "│ x │", "╰────────╯", "", "✻ Baked for 1s", "\x1b[3", "\x1b[99999999C",
-    "   ├─ x", "▎ note", "Claude Code v2.1.330", "  ⎿  You've hit your limit"])
+    *(b for b, _ in BANNERS), *HARMLESS, "❯ go", "● Bash(ls)", "  ⎿  ok", "─" * 40, "▔" * 40, "❯", "  ❯ 1. Yes",
+    "   2. No", " Enter to confirm · Esc to cancel", "╭────────╮", "│ x │", "╰────────╯", "", "✻ Baked for 1s", "\x1b[3",
+    "\x1b[99999999C", "   ├─ x", "▎ note", "Claude Code v2.1.330", "  ⎿  You've hit your limit"])
 
 
 @given(st.lists(st.one_of(_PIECES, st.text(max_size=60)), max_size=40))

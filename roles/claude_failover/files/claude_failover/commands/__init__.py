@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import daemon, information, links, login, terminal
+from . import classify, daemon, information, links, login, terminal
 
 Register = Callable[[Any], None]
 
@@ -23,4 +23,5 @@ GROUPS: tuple[Register, ...] = (
     login.register,
     information.register,
     terminal.register,
+    classify.register,
 )

@@ -120,7 +120,8 @@ RESET_FOOTER = _row("limit-has-reset", r"(?:⚠ )?your usage limit has reset\b",
                     "read in the program")
 
 #: A reset time, or the words in its place: nothing but what such a clause is made of.
-_WHEN = (r"(?:(?:at|on|in|and|today|tomorrow|shortly|noon|midnight|utc|gmt|when (?:it|the limit|your limit) resets|"
+_WHEN = (r"(?:(?:at|on|in|and|today|tomorrow|shortly|noon|midnight|utc|gmt|"
+         r"when (?:it|the limit|your limit) resets|"
          r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?|"
          r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|"
          r"\d[\d:]*(?:am|pm|st|nd|rd|th|d|h|m|s)?|[ap]\.?m\b\.?|(?:days?|hours?|hrs?|min(?:ute)?s?))(?:, ?| |$|(?= ?\()))+"

@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``claude-failover classify``: is this a usage limit, and why? Reads standard input; talks to nobody."""
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from .. import clock
+from ..errors import UsageError
+from . import common
+
+if TYPE_CHECKING:
+    from ..limits import Verdict
+
+EXIT_LIMIT, EXIT_NONE = 0, 1
+EXIT_CODES = """\
+exit codes:
+  0   a usage limit
+  1   none
+  2   wrong use, or input that is not JSON where JSON is expected
+  70  a bug"""
+#: Standard input is read up to this many bytes: a transcript of weeks is smaller, an endless stream is not.
+INPUT_MAX = 1 << 30
+
+
+def register(commands: Any) -> None:
+    """Add the parser of the command."""
+    parser = common.add(
+        commands,
+        "classify",
+        run,
+        "is this a usage limit, and why?",
+        "Judge what standard input holds, and explain the verdict. It asks neither the daemon nor the configuration.\n"
+        "A pane is judged by its newest turn; of a transcript, the newest turn is judged.",
+        [
+            "tmux capture-pane -p -t main | claude-failover classify --source pane",
+            "claude-failover classify --source transcript --json < session.jsonl",
+            "claude-failover classify --source hook --now 2026-11-22T20:10:00Z --tz Europe/Paris < payload.json",
+        ],
+        EXIT_CODES,
+    )
+    add_arguments(parser)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--source", required=True, choices=("pane", "hook", "transcript"),
+                        help="pane: lines of tmux capture-pane, with or without -e; hook: one JSON object; "
+                             "transcript: JSON Lines, or the output of --output-format stream-json")
+    parser.add_argument("--now", metavar="TIME", help="when it was seen: ISO 8601 with a zone (default: now)")
+    parser.add_argument("--tz", metavar="ZONE", help="the zone of times that name none (default: the host's)")
+    common.add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Judge standard input and print the verdict; returns 0 for a usage limit and 1 for none.
+
+    Raises UsageError for a time, a zone or JSON that cannot be read.
+    """
+    now, zone = _now(arguments.now), _zone(arguments.tz)
+    verdict = judge(arguments.source, sys.stdin.buffer.read(INPUT_MAX), now=now, tz=zone)
+    if arguments.json:
+        common.show_json(verdict.to_json())
+    else:
+        common.show(explain(verdict))
+    return EXIT_LIMIT if verdict.limited else EXIT_NONE
+
+
+def judge(source: str, raw: bytes, *, now: datetime, tz: tzinfo) -> Verdict:
+    """Judge the bytes of a source (``pane``, ``hook`` or ``transcript``).
+
+    Raises UsageError if a hook's payload, or a line of a transcript, is not a JSON object. The last line of a
+    transcript that is still being written may be torn: it is left out.
+    """
+    from ..limits import classify_hook, classify_pane, classify_transcript
+
+    if source == "pane":
+        return classify_pane(raw.decode("utf-8", "replace").split("\n"), now=now, tz=tz)
+    if source == "hook":
+        return classify_hook(_object(raw, "standard input"), now=now, tz=tz)
+    lines = raw.split(b"\n")
+    torn = lines.pop() if lines[-1] else b""
+    records = [_object(line, f"line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    if torn:
+        try:
+            records.append(_object(torn, f"line {len(lines) + 1}"))
+        except UsageError:
+            if not records:
+                raise
+    return classify_transcript(records, now=now, tz=tz)
+
+
+def explain(verdict: Verdict) -> str:
+    """Return a verdict in words, one fact a line."""
+    resets = clock.iso(verdict.resets_at) if verdict.resets_at else "not known"
+    head = f"usage limit: {verdict.limit}, resets {resets}" if verdict.limited else "no usage limit"
+    return "\n".join([head, f"rule: {verdict.rule}", f"detail: {verdict.detail}", f"snippet: {verdict.snippet}"])
+
+
+def _object(raw: bytes, where: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(raw)
+    except ValueError as error:
+        raise UsageError(f"{where}: no valid JSON ({error}); expected a JSON object") from error
+    except RecursionError as error:
+        raise UsageError(f"{where}: JSON nested too deeply; expected a JSON object") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"{where}: found JSON of type {type(found).__name__}, expected an object")
+    return found
+
+
+def _now(text: str | None) -> datetime:
+    if text is None:
+        return clock.now()
+    try:
+        return clock.parse_iso(text)
+    except ValueError as error:
+        raise UsageError(f"--now {text!r}: {error}; expected ISO 8601 with a zone, as 2026-11-22T20:10:00Z") from error
+
+
+def _zone(name: str | None) -> tzinfo:
+    if name is None:
+        return clock.host_zone()
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise UsageError(f"--tz {name!r}: no such time zone here; expected a name as Europe/Paris") from error
