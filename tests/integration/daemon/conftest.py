@@ -26,7 +26,8 @@ with open("/proc/self/stat") as stream:
 arguments = sys.argv[1:]
 uuid = next((arguments[i + 1] for i, a in enumerate(arguments) if a in ("--session-id", "--resume")), None)
 with open("{log}", "a") as stream:
-    stream.write(json.dumps({{"pid": os.getpid(), "argv": arguments, "env": dict(os.environ), "cwd": os.getcwd()}}) + "\n")
+    row = {{"pid": os.getpid(), "argv": arguments, "env": dict(os.environ), "cwd": os.getcwd()}}
+    stream.write(json.dumps(row) + "\n")
 if "--fail" in arguments:
     print("claude: it does not work")
     sys.exit(3)
@@ -72,7 +73,7 @@ class Host:
         self.tmux_socket = self.path("t/tmux.sock")
         self.control_socket = self.path("control.sock")
         self.environment = {
-            "PYTHONPATH": python_path + os.environ.get("SHIM", ""),
+            "PYTHONPATH": python_path,
             "PATH": f"{self.path('bin')}:/usr/local/bin:/usr/bin:/bin",
             "HOME": self.path("user"),
             "LANG": "C.UTF-8",
@@ -82,7 +83,7 @@ class Host:
             os.mkdir(self.path(name))
         with open(self.claude, "w", encoding="utf-8") as stream:
             stream.write(FAKE_CLAUDE.format(python=sys.executable, log=self.log))
-        os.chmod(self.claude, 0o755)
+        os.chmod(self.claude, 0o700)
         self.config = {
             "accounts": [{"name": name, "home": self.path(f"user/.claude-{name}")} for name in ("one", "two")],
             "active_link": self.path("user/.claude"),

@@ -34,7 +34,8 @@ def test_a_fresh_host_gets_links_active_link_and_sessions(running):
     assert status["active_account"] == "one"
     assert os.readlink(running.path("user/.claude")) == running.path("user/.claude-one")
     for account in status["accounts"]:
-        assert account["links"] == "ok" and account["login"] == "missing"
+        assert account["links"] == "ok"
+        assert account["login"] == "missing"
         for name in ("projects", "session-env", "file-history"):
             link = os.path.join(account["home"], name)
             assert os.readlink(link) == running.path(f"root/.claude-{name}-shared")
@@ -42,8 +43,10 @@ def test_a_fresh_host_gets_links_active_link_and_sessions(running):
     first = running.starts()[0]
     assert first["env"]["CLAUDE_CONFIG_DIR"] == running.path("user/.claude")
     assert first["cwd"] == running.path("work")
-    assert "TMUX_PANE" in first["env"] and "NOTIFY_SOCKET" not in first["env"]
-    assert first["argv"][0] == "--session-id" and uuid.UUID(first["argv"][1])
+    assert "TMUX_PANE" in first["env"]
+    assert "NOTIFY_SOCKET" not in first["env"]
+    assert first["argv"][0] == "--session-id"
+    assert uuid.UUID(first["argv"][1])
     settings = first["argv"][first["argv"].index("--settings") + 1]
     assert os.path.isfile(settings)
     row = wait_for(lambda: [row for row in [running.row("main")] if row["state"] == "idle"], "main to be idle")[0]
@@ -89,17 +92,20 @@ def test_a_program_that_exits_at_once_is_not_started_in_a_tight_loop(host):
     host.start()
     wait_for(lambda: len(host.starts()) >= 4, "some restarts")
     row = wait_for(lambda: [r for r in [host.row("broken")] if r["state"] == "down"], "it to be down")[0]
-    assert "exited with status 3" in row["reason"] and "it does not work" in row["reason"]
+    assert "exited with status 3" in row["reason"]
+    assert "it does not work" in row["reason"]
     log = host.daemon_log()
     waits = [line.rsplit("next start in ", 1)[1] for line in log.splitlines() if "next start in" in line]
     assert len(waits) >= 3
-    assert "broken" in log and "status 3" in log
+    assert "broken" in log
+    assert "status 3" in log
 
 
 def test_a_session_started_by_hand_is_seen_and_belongs_to_nobody_else(running):
     running.tmux("new-session", "-d", "-s", "by hand", "-c", running.path("work"), "sleep", "1000")
     row = wait_for(lambda: [r for r in running.status()["sessions"] if r["name"] == "by hand"], "it to be seen")[0]
-    assert row["dedicated"] is True and row["uuid"] is None
+    assert row["dedicated"] is True
+    assert row["uuid"] is None
     running.tmux("kill-session", "-t", "=by hand")
     wait_for(lambda: all(r["name"] != "by hand" for r in running.status()["sessions"]), "it to be gone")
 
@@ -107,7 +113,8 @@ def test_a_session_started_by_hand_is_seen_and_belongs_to_nobody_else(running):
 def test_a_renamed_session_is_not_started_a_second_time(running):
     running.tmux("rename-session", "-t", "=main", "renamed")
     row = wait_for(lambda: [r for r in [running.row("main")] if r["reason"]], "the rename to be seen")[0]
-    assert "renamed" in row["reason"] and row["state"] != "down"
+    assert "renamed" in row["reason"]
+    assert row["state"] != "down"
     assert len(running.starts()) == 2
 
 
@@ -129,8 +136,10 @@ def test_a_divergence_and_the_daemon_refuses_to_start_with_nothing_touched(host,
     host.start_tmux()
     assert host.launch().wait(30) == 1
     log = host.daemon_log()
-    assert place in log and ("divergent" in log if kind == "divergent" else "not a symlink" in log)
-    assert host.starts() == [] and not os.path.lexists(host.path("user/.claude"))
+    assert place in log
+    assert ("divergent" in log if kind == "divergent" else "not a symlink" in log)
+    assert host.starts() == []
+    assert not os.path.lexists(host.path("user/.claude"))
     assert "main" not in host.tmux("list-sessions", "-F", "#{session_name}")
     if kind == "directory":
         assert os.listdir(place) == ["only-copy.jsonl"]
@@ -178,7 +187,8 @@ def test_the_tmux_server_may_come_later_and_go(host):
     host.launch()
     wait_for(lambda: os.path.exists(host.control_socket), "the control socket")
     row = wait_for(lambda: [r for r in host.status()["sessions"] if r["reason"]], "the reason")[0]
-    assert row["state"] == "down" and "tmux" in row["reason"]
+    assert row["state"] == "down"
+    assert "tmux" in row["reason"]
     host.start_tmux()
     wait_for(lambda: len(host.starts()) == 1, "the session")
     host.tmux_server.kill()
@@ -200,7 +210,8 @@ def test_a_missing_folder_is_told_and_waited_for(host):
     host.start_tmux()
     host.start()
     row = wait_for(lambda: [r for r in [host.row("main")] if r["reason"]], "a reason")[0]
-    assert "later" in row["reason"] and host.starts() == []
+    assert "later" in row["reason"]
+    assert host.starts() == []
     os.mkdir(host.path("later"))
     wait_for(lambda: len(host.starts()) == 1, "the session")
 
@@ -216,7 +227,9 @@ def test_settings_of_the_operator_are_merged(host):
     assert start["argv"].count("--settings") == 1
     with open(start["argv"][start["argv"].index("--settings") + 1], encoding="utf-8") as stream:
         text = stream.read()
-    assert '"mine"' in text and "hook --socket" in text and '"model": "x"' in text
+    assert '"mine"' in text
+    assert "hook --socket" in text
+    assert '"model": "x"' in text
     assert start["env"]["CLAUDE_FAILOVER_STATUS_LINE"] == "my-line"
     assert start["argv"][-2:] == ["--model", "y"]
 
@@ -224,7 +237,7 @@ def test_settings_of_the_operator_are_merged(host):
 def test_a_hook_tells_of_a_cleared_conversation(running):
     new = "33333333-3333-4333-8333-333333333333"
     start = next(s for s in running.starts() if str(s["pid"]) == pane_pids(running)["main"])
-    payload = '{"hook_event_name":"SessionStart","source":"clear","session_id":"%s"}' % new
+    payload = f'{{"hook_event_name":"SessionStart","source":"clear","session_id":"{new}"}}'
     for pid, expected in (("1", start["argv"][1]), (str(start["pid"]), new)):
         result = running.command("hook", "--socket", running.control_socket, input=payload)
         assert result.returncode == 0, "a hook from nowhere changes nothing"

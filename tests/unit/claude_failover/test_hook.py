@@ -11,6 +11,7 @@ import sys
 import threading
 
 import pytest
+
 from claude_failover import hook
 
 PAYLOAD = b'{"hook_event_name":"Stop","session_id":"x"}'
@@ -100,7 +101,8 @@ def test_a_daemon_that_reads_nothing_holds_nobody_up(tmp_path, python_path):
 
 def test_a_line_break_between_tokens_does_not_end_the_request():
     line = hook.request(b'{\n  "hook_event_name":\r\n "Stop"\n}\n', {})
-    assert line.count(b"\n") == 1 and line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert line.endswith(b"\n")
     assert json.loads(line)["payload"] == {"hook_event_name": "Stop"}
 
 

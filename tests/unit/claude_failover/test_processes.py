@@ -9,16 +9,20 @@ import subprocess
 import sys
 
 import pytest
+
 from claude_failover import processes
 from claude_failover.session_files import SessionFiles
 
 ONE = "11111111-1111-4111-8111-111111111111"
 
 
+PARENT = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True); input()'])"
+
+
 @pytest.fixture
 def child():
     process = subprocess.Popen(
-        [sys.executable, "-c", "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True); input()'])"],
+        [sys.executable, "-c", PARENT],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"CLAUDE_CONFIG_DIR": "/h/é x", "TOKEN": "secret"},
     )
     assert process.stdout.readline() == b"1\n"
@@ -28,7 +32,8 @@ def child():
 
 def test_the_tree_below_a_process(child):
     tree = list(processes.Snapshot().tree(child.pid))
-    assert tree[0].pid == child.pid and tree[0].parent == os.getpid()
+    assert tree[0].pid == child.pid
+    assert tree[0].parent == os.getpid()
     assert [process.parent for process in tree[1:]] == [child.pid]
     assert processes.Snapshot().tree(2**22 + 1) is not None
     assert list(processes.Snapshot().tree(2**22 + 1)) == []

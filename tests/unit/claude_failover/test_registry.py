@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+
 from claude_failover import processes, registry
 from claude_failover.registry import Entry, Registry
 from claude_failover.state import Store
@@ -103,13 +104,16 @@ def test_an_entry_that_makes_no_sense_is_passed_over_and_told(store, caplog):
     })
     table = Registry(store)
     assert table.names() == ["good"]
-    assert "'bad'" in caplog.text and "'worse'" in caplog.text and "'worst'" in caplog.text
+    assert "'bad'" in caplog.text
+    assert "'worse'" in caplog.text
+    assert "'worst'" in caplog.text
 
 
 def test_forget_and_rename(table, store):
     table.offer("a", Entry(ONE, "pane"))
     table.rename("a", "b")
-    assert table.get("a") is None and table.get("b").uuid == ONE
+    assert table.get("a") is None
+    assert table.get("b").uuid == ONE
     table.forget("b")
     assert Registry(store).names() == []
 
@@ -133,4 +137,5 @@ def test_the_document_has_the_fields_of_an_entry(table, store):
     table.offer("main", Entry(ONE, "pane"))
     with open(store.path("registry"), encoding="utf-8") as stream:
         row = json.load(stream)["data"]["main"]
-    assert row["uuid"] == ONE and row["updated_at"].endswith("Z")
+    assert row["uuid"] == ONE
+    assert row["updated_at"].endswith("Z")

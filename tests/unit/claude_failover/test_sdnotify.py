@@ -7,6 +7,7 @@ import os
 import socket
 
 import pytest
+
 from claude_failover.backoff import Backoff
 from claude_failover.sdnotify import Notifier, watchdog_interval
 

@@ -8,6 +8,7 @@ import json
 import os
 
 import pytest
+
 from claude_failover import files
 from claude_failover.state import Store
 
@@ -105,7 +106,7 @@ def test_a_line_break_is_refused(tmp_path):
 def test_a_log_is_not_followed_through_a_link(tmp_path):
     (tmp_path / "elsewhere").write_text("theirs")
     os.symlink(tmp_path / "elsewhere", tmp_path / "log")
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="symbolic links"):
         files.append_line(str(tmp_path / "log"), "x")
     assert (tmp_path / "elsewhere").read_text() == "theirs"
 
@@ -115,4 +116,5 @@ def test_what_is_saved_is_json_that_a_person_can_read(store):
     with open(store.path("registry"), encoding="utf-8") as stream:
         text = stream.read()
     assert json.loads(text) == {"version": 1, "data": {"main": {"uuid": "u"}}}
-    assert text.endswith("}\n") and len(text.splitlines()) > 3
+    assert text.endswith("}\n")
+    assert len(text.splitlines()) > 3

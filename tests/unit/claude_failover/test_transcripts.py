@@ -9,12 +9,13 @@ import os
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from claude_failover import transcript as module
 from claude_failover import transcripts as watcher
 from claude_failover.transcript import NotATranscript, Tail, last_records, locate
 from claude_failover.transcripts import Transcripts
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 ONE = "11111111-1111-4111-8111-111111111111"
 
@@ -102,7 +103,8 @@ def test_however_it_is_cut_every_record_comes_once(tmp_path_factory, texts, step
     projects = str(tmp_path_factory.mktemp("p"))
     os.mkdir(os.path.join(projects, "-srv"))
     path = os.path.join(projects, "-srv", ONE + ".jsonl")
-    data = "".join(json.dumps({"t": text}, ensure_ascii=False) + "\n" for text in texts).encode("utf-8", "surrogatepass")
+    lines = [json.dumps({"t": text}, ensure_ascii=False) + "\n" for text in texts]
+    data = "".join(lines).encode("utf-8", "surrogatepass")
     with open(path, "wb") as stream:
         reader = tail(projects)
         got = []
@@ -178,7 +180,7 @@ def test_new_lines_new_files_and_new_folders_are_seen(projects):
 
     got = asyncio.run(collect(projects, act, 3))
     assert sorted(record["n"] for _uuid, record in got) == [1, 2, 3]
-    assert dict((record["n"], uuid) for uuid, record in got) == {1: ONE, 2: "new", 3: "x"}
+    assert {record["n"]: uuid for uuid, record in got} == {1: ONE, 2: "new", 3: "x"}
 
 
 def test_a_folder_that_goes_and_comes_again_is_seen(projects):

@@ -4,7 +4,9 @@
 """Time as the outside sees it: ISO 8601 in UTC, with milliseconds and a ``Z``."""
 from __future__ import annotations
 
-from datetime import datetime, timezone
+import os
+from datetime import datetime, timezone, tzinfo
+from zoneinfo import ZoneInfo
 
 
 def now() -> datetime:
@@ -33,3 +35,18 @@ def parse_iso(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
     return moment.astimezone(timezone.utc)
+
+
+def host_zone() -> tzinfo:
+    """Return the host's time zone, with its rules for daylight saving; UTC where the host has none.
+
+    TZ counts first, as for every program; else /etc/localtime (tzset(3), localtime(5)).
+    """
+    name = os.environ.get("TZ", "").lstrip(":")
+    try:
+        if name and not os.path.isabs(name):
+            return ZoneInfo(name)
+        with open(name or "/etc/localtime", "rb") as stream:
+            return ZoneInfo.from_file(stream, key="localtime")
+    except (OSError, ValueError, KeyError):
+        return timezone.utc

@@ -15,14 +15,16 @@ import shutil
 import signal
 import sys
 import time
-from typing import Any, Awaitable, Callable
+from collections.abc import Awaitable
+from typing import Any, Callable
 
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
     SharedSymlinkError,
     validate_all,
 )
 
-from . import VERSION, clock, config as configuration
+from . import VERSION, clock
+from . import config as configuration
 from .accounts import ActiveLink, describe_active, point_active, read_active
 from .config import Account, Config
 from .control_server import ControlServer

@@ -4,9 +4,10 @@
 """What the sources say, in one shape: a limit that was seen, and the turns of a session."""
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 from . import clock
 from .limits import Verdict
@@ -21,7 +22,7 @@ class Evidence:
     CLAUDE_CONFIG_DIR of the session's process, None when that is not known.
     """
 
-    session: str | None
+    session: str
     uuid: str | None
     source: str
     verdict: Verdict

@@ -11,8 +11,8 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Iterator
 
 MODIFY = 0x00000002
 MOVED_TO = 0x00000080

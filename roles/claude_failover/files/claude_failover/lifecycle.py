@@ -125,9 +125,9 @@ class Lifecycle:
             return
         restarts = self._restarts_of(watched.name)
         if watched.pane is not None and restarts.due is None:
-            await self._note_end(watched)
+            await self._note_end(watched, watched.pane)
         if restarts.due is None or time.monotonic() >= restarts.due:
-            await self.start(watched)
+            await self.start(watched, watched.plan)
 
     def _restarts_of(self, name: str) -> _Restarts:
         first, most = self._config.lifecycle.restart_backoff
@@ -149,20 +149,19 @@ class Lifecycle:
                 ),
             )
 
-    async def _note_end(self, watched: Watched) -> None:
+    async def _note_end(self, watched: Watched, pane: Pane) -> None:
         """Say why a session's program ended, and when it will be started again."""
-        assert watched.pane is not None
-        lines = [line.strip() for line in await self._tmux.capture(watched.pane.pane_id, lines=500)]
+        lines = [line.strip() for line in await self._tmux.capture(pane.pane_id, lines=500)]
         # tmux itself writes "Pane is dead (…)" below what the program wrote (3.3a).
         said = [line for line in lines if line and not line.startswith("Pane is dead")]
         found = from_pane(lines)
         if found is not None:
-            self._registry.offer(watched.name, Entry(found, "pane", cwd=watched.pane.cwd))
+            self._registry.offer(watched.name, Entry(found, "pane", cwd=pane.cwd))
         last = said[-1][:200] if said else ""
         begun = self._restarts_of(watched.name).begun
         ran = time.monotonic() - begun if begun else 0.0
         delay = self._put_off(watched, ran)
-        watched.reason = _ending(watched.pane) + (f": {last}" if last else "")
+        watched.reason = _ending(pane) + (f": {last}" if last else "")
         if any(_NO_CONVERSATION in line for line in said[-3:]):
             self._forced[watched.name] = "--session-id"
         elif any(_ALREADY_IN_USE in line for line in said[-3:]):
@@ -175,14 +174,12 @@ class Lifecycle:
         restarts.due = time.monotonic() + delay
         return delay
 
-    async def start(self, watched: Watched) -> None:
+    async def start(self, watched: Watched, plan: Session) -> None:
         """Start a configured session, in the pane that it left or in a session made for it.
 
         Raises FailoverError, OSError; then the caller puts the next try off.
         """
-        plan = watched.plan
-        assert plan is not None
-        if not os.path.isdir(plan.cwd):
+        if not _is_folder(plan.cwd):
             raise FailoverError(f"cwd {plan.cwd} is no directory: make it, or correct sessions[{plan.name}].cwd")
         held = self._registry.get(plan.name)
         if held is not None and held.pid is not None and is_alive(held.pid, held.started):
@@ -192,15 +189,15 @@ class Lifecycle:
             )
         command, environment, conversation = self._launch(plan)
         restarts = self._restarts_of(plan.name)
-        pane = watched.pane
-        if pane is None:
-            pane = await self._tmux.new_session(plan.name, plan.cwd, command, environment)
+        left = watched.pane
+        if left is None:
+            pane: Pane | None = await self._tmux.new_session(plan.name, plan.cwd, command, environment)
         else:
-            await self._tmux.respawn(pane.pane_id, plan.cwd, command, environment)
-            pane = next((item for item in await self._tmux.panes() if item.pane_id == watched.pane.pane_id), None)
+            await self._tmux.respawn(left.pane_id, plan.cwd, command, environment)
+            pane = next((item for item in await self._tmux.panes() if item.pane_id == left.pane_id), None)
         restarts.begun, restarts.due = time.monotonic(), None
         watched.pane, watched.activity, watched.activity_at = pane, "starting", None
-        log.info("session %s: started in %s%s", plan.name, plan.cwd, f", conversation {conversation}" if conversation else "")
+        log.info("session %s: started in %s, conversation %s", plan.name, plan.cwd, conversation or "unknown")
         if conversation is not None and pane is not None:
             process = read(pane.pid)
             watched.claude = process
@@ -242,6 +239,10 @@ class Lifecycle:
             os.path.join(self._config.active_link, "projects"),
         )
         return any(glob.iglob(os.path.join(glob.escape(projects), "*", conversation + ".jsonl")))
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path)
 
 
 def _ending(pane: Pane) -> str:

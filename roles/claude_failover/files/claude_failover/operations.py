@@ -4,7 +4,7 @@
 """What the control socket can be asked, each request with the keys that it takes."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict
+from typing import TYPE_CHECKING, Any
 
 from .control_server import Op
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .daemon import Daemon
 
 
-def operations(daemon: Daemon) -> Dict[str, Op]:
+def operations(daemon: Daemon) -> dict[str, Op]:
     """Return the operations of a daemon by name."""
 
     async def status(_options: dict[str, Any]) -> dict[str, Any]:

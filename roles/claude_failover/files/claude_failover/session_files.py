@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Iterable
 
 from .processes import Process
 
@@ -41,7 +41,7 @@ class SessionFiles:
             except OSError:
                 continue
             for name in names:
-                stem, dot, ending = name.partition(".")
+                stem, _dot, ending = name.partition(".")
                 if ending == "json" and stem.isdigit():
                     self._paths.setdefault(int(stem), []).append(os.path.join(folder, name))
 

@@ -8,9 +8,10 @@ What is seen of tmux, of /proc and of Claude Code's own files is put together he
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Iterator, Sequence
+from typing import Any
 
 from . import clock
 from .config import Config, Session
@@ -38,7 +39,8 @@ class Watched:
 
     ``plan`` is its configuration, None for a session started by hand; ``pane`` the pane that holds Claude Code,
     None while tmux has none; ``activity`` what it does while it runs; ``reason`` why it is down or unusual;
-    ``claude`` the process that speaks for it; ``config_dir`` the CLAUDE_CONFIG_DIR of that process.
+    ``claude`` the process that speaks for it; ``config_dir`` its CLAUDE_CONFIG_DIR; ``hooked`` whether a hook
+    of that process was heard.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Watched:
     reason: str | None = None
     claude: Process | None = None
     config_dir: str | None = None
+    hooked: bool = False
 
     @property
     def up(self) -> bool:
@@ -124,7 +127,8 @@ class Sessions:
             entry = self._registry.get(name)
             if watched.plan is None or entry is None or entry.pid is None:
                 continue
-            if any(process.pid == entry.pid for pane in of_session.get(name, []) for process in snapshot.tree(pane.pid)):
+            own = of_session.get(name, [])
+            if any(process.pid == entry.pid for pane in own for process in snapshot.tree(pane.pid)):
                 continue
             for other, panes in list(of_session.items()):
                 if self._config.session(other) is None and any(
@@ -133,7 +137,7 @@ class Sessions:
                     for process in snapshot.tree(pane.pid)
                 ):
                     watched.reason = f"renamed in tmux to {other!r}"
-                    of_session[name] = of_session.pop(other) + of_session.get(name, [])
+                    of_session[name] = of_session.pop(other) + own
                     break
 
     def _observe(self, watched: Watched, panes: list[Pane], snapshot: Snapshot, files: SessionFiles) -> None:
@@ -151,7 +155,7 @@ class Sessions:
         if watched.pane is None or watched.pane.dead:
             return
         if previous is None or previous.pid != watched.pane.pid:
-            watched.activity, watched.activity_at = "starting", None
+            watched.activity, watched.activity_at, watched.hooked = "starting", None, False
         for pane, process, file in speaking:
             if pane.pane_id == watched.pane.pane_id:
                 watched.claude = process
@@ -170,6 +174,14 @@ class Sessions:
                 Entry(file.uuid, "process", cwd=file.cwd, pid=process.pid, started=process.start),
             )
 
+    def by_uuid(self, uuid: str) -> Watched | None:
+        """Return the session that is in that conversation, or None."""
+        for watched in self._watched.values():
+            entry = self._registry.get(watched.name)
+            if entry is not None and entry.uuid == uuid:
+                return watched
+        return None
+
     def by_pane(self, pane_id: str) -> Watched | None:
         """Return the session whose Claude Code runs in that pane, or None."""
         for watched in self._watched.values():
@@ -183,14 +195,11 @@ class Sessions:
         Only what comes from the session's own pane counts, and from its own process: a Claude Code that a
         tool of the session runs has the same environment and another pid.
         """
-        watched = self._speaker(environment)
+        watched = self.speaker(environment)
         event = payload.get("hook_event_name")
         if watched is None or not isinstance(event, str):
             return None
-        pid = str(environment.get("CLAUDE_PID", ""))
-        own = {str(process.pid) for process in (watched.claude, watched.pane) if process is not None}
-        if pid.isdigit() and pid not in own:
-            return None
+        watched.hooked = True
         activity = _ACTIVITY.get(event) or _NOTIFIED.get(str(payload.get("notification_type")))
         if activity is not None:
             watched.saw(activity)
@@ -211,11 +220,15 @@ class Sessions:
             )
         return watched
 
-    def _speaker(self, environment: dict[str, Any]) -> Watched | None:
+    def speaker(self, environment: dict[str, Any]) -> Watched | None:
+        """Return the session whose own process has this environment, or None."""
         server = str(environment.get("TMUX", "")).split(",")[0]
-        if server != self._config.tmux.socket:
+        watched = self.by_pane(str(environment.get("TMUX_PANE", "")))
+        if watched is None or server != self._config.tmux.socket:
             return None
-        return self.by_pane(str(environment.get("TMUX_PANE", "")))
+        pid = str(environment.get("CLAUDE_PID", ""))
+        own = {str(process.pid) for process in (watched.claude, watched.pane) if process is not None}
+        return None if pid.isdigit() and pid not in own else watched
 
 
 def _text(value: object) -> str | None:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import os
 import stat
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 CHUNK = 1 << 20  # bytes read at a time
 LINE_LIMIT = 4 << 20  # bytes; a longer line (a tool's output) is passed over without being kept in memory

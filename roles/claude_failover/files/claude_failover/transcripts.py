@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from typing import Any, Callable
@@ -27,36 +28,31 @@ class Transcripts:
     """
 
     def __init__(self, projects: str, on_records: Callable[[str, list[dict[str, Any]]], None]) -> None:
+        """Raises OSError when inotify cannot be had."""
         self._projects = os.path.realpath(projects)
         self._on_records = on_records
-        self._inotify: Inotify | None = None
+        self._inotify = Inotify()
         self._folders: dict[int, str] = {}
         self._tails: dict[tuple[str, str], Tail] = {}
         self._sizes: dict[tuple[str, str], int] = {}  # of the files that were there at the start, until read
         self._root = -1
 
     async def start(self) -> None:
-        """Begin to watch. Raises OSError when the folder or inotify cannot be had."""
-        self._inotify = Inotify()
+        """Begin to watch. Raises OSError when the folder cannot be watched."""
         self._root = self._inotify.watch(self._projects, _ROOT)
         for folder in os.listdir(self._projects):
             for name in self._watch(folder):
-                try:
+                with contextlib.suppress(FileNotFoundError):
                     self._sizes[(folder, name)] = os.lstat(os.path.join(self._projects, folder, name)).st_size
-                except FileNotFoundError:
-                    pass
         asyncio.get_running_loop().add_reader(self._inotify.fileno(), self._readable)
 
     async def stop(self) -> None:
         """End watching."""
-        if self._inotify is not None:
-            asyncio.get_running_loop().remove_reader(self._inotify.fileno())
-            self._inotify.close()
-            self._inotify = None
+        asyncio.get_running_loop().remove_reader(self._inotify.fileno())
+        self._inotify.close()
 
     def _watch(self, folder: str) -> list[str]:
         """Watch one folder; returns the transcripts that it holds."""
-        assert self._inotify is not None
         path = os.path.join(self._projects, folder)
         if os.path.islink(path):
             return []
@@ -69,7 +65,6 @@ class Transcripts:
             return []
 
     def _readable(self) -> None:
-        assert self._inotify is not None
         changed: dict[tuple[str, str], bool] = {}  # in order, and each file once however often it was written to
         for event in self._inotify.read():
             if event.mask & inotify.OVERFLOW:

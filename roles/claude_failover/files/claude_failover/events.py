@@ -1,0 +1,292 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Brings the three sources together: hooks, transcripts and panes become evidence and turns.
+
+The structured sources decide. A pane's text is believed only in a session that no hook was heard from and whose
+transcript is not known. What two sources say of one limit is one piece of evidence, given again only when the later
+one adds the time of the reset, which a hook does not have (Claude Code 2.1.330).
+"""
+from __future__ import annotations
+
+import asyncio
+import glob
+import logging
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Callable
+
+from . import clock
+from .config import Config
+from .evidence import Evidence, TurnEvent, is_of_the_conversation, record_time, refused_request_time
+from .limits import Verdict, classify_hook, classify_pane, classify_record, classify_transcript
+from .registry import Registry
+from .sessions import Sessions, Watched
+from .tmux.client import Tmux, TmuxError
+from .transcript import NotATranscript, last_records, locate
+from .transcripts import Transcripts
+
+log = logging.getLogger(__name__)
+
+# Short pieces that every limit's banner has in some row; a hit is only a reason to look (facts of tmux 3.3a: the
+# server's search works row by row, and its cost is nothing when it is gated by activity).
+ANCHORS = ("limit", "out of usage", "out of extra", "usage credits", "allocation", "seat type")
+SLOW_PASS = 60.0  # seconds between two looks at panes whose wrapped banner the search cannot find
+SAME_EVENT = timedelta(seconds=15)  # within which two sources speak of one limit
+_TURNS = {
+    "SessionEnd": "end",
+    "SessionStart": "start",
+    "Stop": "stop",
+    "StopFailure": "failure",
+    "UserPromptSubmit": "prompt",
+}
+
+
+class Events:
+    """The sources. Every callback is called in the event loop and must not block.
+
+    Args:
+        on_evidence: a usage limit was seen.
+        on_turn: a turn of a session began or ended.
+        on_usage: the account (by the session) and the per cent of each window that is used.
+        on_login_dead: a session's account was refused its login.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        sessions: Sessions,
+        registry: Registry,
+        tmux: Tmux,
+        *,
+        on_evidence: Callable[[Evidence], None],
+        on_turn: Callable[[TurnEvent], None],
+        on_usage: Callable[[Watched, Mapping[str, Any]], None],
+        on_login_dead: Callable[[Watched, str], None],
+    ) -> None:
+        self._sessions = sessions
+        self._registry = registry
+        self._tmux = tmux
+        self._on_evidence = on_evidence
+        self._on_turn = on_turn
+        self._on_usage = on_usage
+        self._on_login_dead = on_login_dead
+        self._transcripts: Transcripts | None = None
+        self._zone = clock.host_zone()
+        self._asked: dict[str, datetime] = {}  # by UUID: when the newest request of the main conversation was begun
+        self._told: dict[str, Evidence] = {}  # by session: the limit that was reported last, until a turn begins
+        self._unknown: set[str] = set()  # wordings that smell of a limit, each logged once
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Take over a configuration, first or new."""
+        self._config = config
+        self._patterns = [re.compile(pattern) for pattern in config.detection.extra_patterns]
+        self._projects = next(
+            (link.target for link in config.shared_links if link.name == "projects"),
+            os.path.join(config.active_link, "projects"),
+        )
+
+    async def start(self) -> None:
+        """Begin to follow the transcripts. A host that refuses (inotify used up) is told, and hooks go on."""
+        if not self._config.detection.transcripts:
+            return
+        try:
+            transcripts = Transcripts(self._projects, self._records)
+            await transcripts.start()
+        except OSError as error:
+            log.error(
+                "transcripts: %s cannot be watched, limits are seen by hooks and panes only: %s", self._projects, error
+            )
+            return
+        self._transcripts = transcripts
+
+    async def stop(self) -> None:
+        """End following the transcripts."""
+        if self._transcripts is not None:
+            await self._transcripts.stop()
+            self._transcripts = None
+
+    # -- hooks ---------------------------------------------------------------------------------------------
+
+    def handle_hook(self, payload: dict[str, Any], environment: dict[str, Any]) -> None:
+        """Take in what ``claude-failover hook`` delivered: a hook's payload, or a status line's."""
+        if "hook_event_name" not in payload:
+            watched = self._sessions.speaker(environment)
+            usage = payload.get("rate_limits")
+            if watched is not None and isinstance(usage, dict):
+                self._on_usage(watched, usage)
+            return
+        watched = self._sessions.hook(payload, environment)
+        if watched is None:
+            return
+        kind = _TURNS.get(str(payload["hook_event_name"]))
+        if kind is not None:
+            self._turn(watched, kind, clock.now(), payload.get("prompt"), payload.get("error"))
+        if kind == "failure":
+            self._failed(watched, payload)
+
+    def _failed(self, watched: Watched, payload: dict[str, Any]) -> None:
+        message = str(payload.get("last_assistant_message") or "")
+        if payload.get("error") == "authentication_failed":
+            self._on_login_dead(watched, message)
+            return
+        verdict = classify_hook(payload, now=clock.now(), tz=self._zone)
+        self._smell(verdict)
+        found = self.newest_turn(watched)
+        if found is not None and found.verdict.limited:
+            self._tell(replace(found, source="hook"))
+        elif verdict.limited:
+            entry = self._registry.get(watched.name)
+            uuid = entry.uuid if entry else None
+            self._tell(Evidence(
+                watched.name, uuid, "hook", verdict, clock.now(), self._asked.get(uuid or ""), watched.config_dir,
+            ))
+
+    # -- transcripts ---------------------------------------------------------------------------------------
+
+    def newest_turn(self, watched: Watched) -> Evidence | None:
+        """Read what the newest turn of a session came to from the end of its transcript.
+
+        The verdict is limited if the newest turn was refused, and not when it was answered, or has no answer
+        yet. None when there is no transcript that can be read.
+        """
+        entry = self._registry.get(watched.name)
+        if entry is None:
+            return None
+        for path in self._candidates(entry.uuid, entry.transcript):
+            try:
+                records = last_records(self._projects, *locate(self._projects, path))
+            except (OSError, NotATranscript):
+                continue
+            own = [record for record in records if is_of_the_conversation(record)]
+            verdict = classify_transcript(records, now=clock.now(), tz=self._zone)
+            at = record_time(own[-1]) if own else None
+            return Evidence(
+                watched.name, entry.uuid, "transcript", verdict, at or clock.now(), refused_request_time(own),
+                watched.config_dir,
+            )
+        return None
+
+    def _candidates(self, uuid: str, transcript: str | None) -> list[str]:
+        found = [transcript] if transcript else []
+        return found + glob.glob(os.path.join(glob.escape(self._projects), "*", uuid + ".jsonl"))
+
+    def _records(self, uuid: str, records: list[dict[str, Any]]) -> None:
+        watched = self._sessions.by_uuid(uuid)
+        for record in records:
+            if not is_of_the_conversation(record):
+                continue
+            moment = record_time(record) or clock.now()
+            if record.get("type") == "user":
+                self._asked[uuid] = moment
+                if watched is not None and not watched.hooked and _is_prompt(record):
+                    self._turn(watched, "prompt", moment, None, None)
+                continue
+            verdict = classify_record(record, now=clock.now(), tz=self._zone)
+            self._smell(verdict)
+            if watched is None:
+                continue
+            if verdict.limited:
+                self._tell(Evidence(
+                    watched.name, uuid, "transcript", verdict, moment, self._asked.get(uuid), watched.config_dir,
+                ))
+            elif not watched.hooked and _ends_turn(record):
+                self._turn(watched, "stop", moment, None, None)
+
+    # -- panes ---------------------------------------------------------------------------------------------
+
+    async def sweep(self) -> None:
+        """Look at the panes again and again until cancelled."""
+        last, slow = 0, time.monotonic()
+        while True:
+            await asyncio.sleep(self._config.detection.sweep_interval)
+            if not self._config.detection.panes or not any(self._blind()):
+                continue
+            begun = int(time.time())
+            try:
+                if time.monotonic() - slow >= SLOW_PASS:
+                    slow = time.monotonic()
+                    hits = [watched.pane.pane_id for watched in self._blind() if watched.pane is not None]
+                else:
+                    hits = await self._tmux.search(ANCHORS, since=max(0, last - 1))
+                for pane_id in hits:
+                    await self._look(pane_id)
+            except TmuxError as error:
+                log.debug("sweep: %s", error)
+            last = begun
+
+    def _blind(self) -> list[Watched]:
+        """Return the sessions that only their panes tell of."""
+        return [watched for watched in self._sessions if watched.up and not watched.hooked]
+
+    async def _look(self, pane_id: str) -> None:
+        watched = self._sessions.by_pane(pane_id)
+        if watched is None or watched.hooked:
+            return
+        lines = await self._tmux.capture(pane_id, lines=self._config.detection.capture_lines, escapes=True)
+        verdict = classify_pane(lines, now=clock.now(), tz=self._zone, extra_patterns=self._patterns)
+        self._smell(verdict)
+        if not verdict.limited:
+            self._told.pop(watched.name, None)
+            return
+        # An operator's own pattern is theirs to judge by; else the transcript knows better than the screen.
+        known = None if verdict.rule.startswith("extra") else self.newest_turn(watched)
+        if known is None:
+            self._tell(Evidence(watched.name, None, "pane", verdict, clock.now(), None, watched.config_dir))
+        elif known.verdict.limited:
+            self._tell(known)
+
+    # -- what they say -------------------------------------------------------------------------------------
+
+    def _turn(self, watched: Watched, kind: str, at: datetime, prompt: object, error: object) -> None:
+        if kind in ("prompt", "start"):
+            self._told.pop(watched.name, None)
+        entry = self._registry.get(watched.name)
+        self._on_turn(TurnEvent(
+            watched.name, entry.uuid if entry else None, kind, at,
+            prompt if isinstance(prompt, str) else None, error if isinstance(error, str) else None,
+        ))
+
+    def _tell(self, evidence: Evidence) -> None:
+        told = self._told.get(evidence.session)
+        adds_the_reset = told is not None and told.verdict.resets_at is None and evidence.verdict.resets_at is not None
+        if told is not None and _same(told, evidence) and not adds_the_reset:
+            return
+        self._told[evidence.session] = evidence
+        self._on_evidence(evidence)
+
+    def _smell(self, verdict: Verdict) -> None:
+        if verdict.rule == "unknown-wording" and verdict.snippet not in self._unknown and len(self._unknown) < 1000:
+            self._unknown.add(verdict.snippet)
+            log.warning(
+                "this looks like a usage limit in an unknown wording, and nothing was switched: %r. "
+                "If it is one, add a pattern for it to detection.extra_patterns", verdict.snippet,
+            )
+
+
+def _same(told: Evidence, evidence: Evidence) -> bool:
+    """Tell whether two sightings are of one refusal: a pane goes on showing it, the others are quick."""
+    if evidence.source == "pane" or told.source == "pane":
+        return told.verdict.snippet == evidence.verdict.snippet or abs(evidence.at - told.at) < SAME_EVENT
+    return abs(evidence.at - told.at) < SAME_EVENT
+
+
+def _contents(record: Mapping[str, Any]) -> Sequence[Any]:
+    message = record.get("message")
+    content = message.get("content") if isinstance(message, dict) else None
+    return content if isinstance(content, list) else [{"type": "text"}] if isinstance(content, str) else []
+
+
+def _is_prompt(record: Mapping[str, Any]) -> bool:
+    """Tell whether a user's record begins a turn: a tool's result is in a turn already."""
+    return not any(isinstance(item, dict) and item.get("type") == "tool_result" for item in _contents(record))
+
+
+def _ends_turn(record: Mapping[str, Any]) -> bool:
+    message = record.get("message")
+    return isinstance(message, dict) and message.get("stop_reason") in ("end_turn", "stop_sequence")
