@@ -315,51 +315,48 @@ def _unusable_characters(text: str) -> str:
 
 def _problems_of_places(homes: list[str], links: list[SharedSymlink]) -> list[str]:
     """Return what is wrong with where homes and targets lie, as the disk is now; reads, writes nothing."""
-    problems = _shared_places("account homes", "each account needs one of its own", homes)
-    problems += _shared_places(
-        "link targets",
-        "each link needs one of its own, or their contents mix",
-        [link.target for link in links],
-    )
-    home_places = {place: home for home in homes for place in _places(home)}
-    target_places = {place: link.target for link in links for place in _places(link.target)}
-    link_places = {os.path.join(place, link.name): home for place, home in home_places.items() for link in links}
-    for target in dict.fromkeys(target_places.values()):
-        inside = _around(target, home_places)
-        if inside is not None:
+    targets = [link.target for link in links]
+    where = {path: _places(path) for path in (*homes, *targets)}
+    home_at = {place: home for home in homes for place in where[home]}
+    target_at = {place: target for target in targets for place in where[target]}
+    link_at = {os.path.join(place, link.name): home for place, home in home_at.items() for link in links}
+    problems = _repeated_places("account homes", "each account needs one of its own", homes, where)
+    mixing = "each link needs one of its own, or their contents mix"
+    problems += _repeated_places("link targets", mixing, targets, where)
+    for target in targets:
+        outer = _around(where[target], home_at)
+        if outer is not None:
             problems.append(
-                f"target {target!r}: found inside the account home {inside!r}, expected outside every account"
+                f"target {target!r}: found inside the account home {outer!r}, expected outside every account"
                 " home; choose another target"
             )
-    for home in dict.fromkeys(homes):
-        inside = _around(home, target_places)
-        if inside is not None:
+    for home in homes:
+        outer = _around(where[home], target_at)
+        if outer is not None:
             problems.append(
-                f"account home {home!r}: found inside the target {inside!r}, expected outside every target;"
+                f"account home {home!r}: found inside the target {outer!r}, expected outside every target;"
                 " choose another target"
             )
-        inside = _around(home, link_places)
-        if inside is not None:
+        outer = _around(where[home], link_at)
+        if outer is not None:
             problems.append(
-                f"account home {home!r}: found below a link of the account home {inside!r}, expected a place"
+                f"account home {home!r}: found below a link of the account home {outer!r}, expected a place"
                 " of its own; choose another account home"
             )
     return list(dict.fromkeys(problems))
 
 
-def _shared_places(what: str, why: str, paths: list[str]) -> list[str]:
+def _repeated_places(what: str, why: str, paths: list[str], where: dict[str, tuple[str, str]]) -> list[str]:
     """Return a problem for every path that is the same directory as an earlier one."""
     problems = []
     first: dict[object, str] = {}
     for path in paths:
-        earlier = None
-        for key in (*_places(path), _identity(path)):
-            if key is not None:
-                earlier = earlier or first.get(key)
-        for key in (*_places(path), _identity(path)):
-            first.setdefault(key, path)
+        keys = [*where[path], _identity(path) or path]
+        earlier = next((first[key] for key in keys if key in first), None)
         if earlier is not None:
             problems.append(f"{what} {earlier!r} and {path!r}: found the same directory twice, {why}")
+        for key in keys:
+            first.setdefault(key, path)
     return problems
 
 
@@ -368,12 +365,12 @@ def _places(path: str) -> tuple[str, str]:
     return os.path.normpath(path), os.path.realpath(path)
 
 
-def _around(path: str, places: dict[str, str]) -> str | None:
-    """Return the one of ``places`` that ``path`` is or lies in."""
-    for place in _places(path):
+def _around(places: tuple[str, str], at: dict[str, str]) -> str | None:
+    """Return what lies, by ``at``, where one of ``places`` is or above it."""
+    for place in places:
         for folder in _upwards(place):
-            if folder in places:
-                return places[folder]
+            if folder in at:
+                return at[folder]
     return None
 
 
@@ -673,7 +670,7 @@ def _not_a_folder(what: str, path: str, at: str, kind: str | None) -> str:
 def _impossible(what: str, path: str, exc: OSError) -> str:
     reason = os.strerror(exc.errno) if exc.errno else str(exc)
     if exc.errno in (errno.EACCES, errno.EPERM):
-        advice = f"Create {os.path.dirname(path)!r} for that user, or give that user the right to write there"
+        advice = f"Create it for that user beforehand, or give that user rights on {os.path.dirname(path)!r}"
     elif exc.errno == errno.EROFS:
         advice = "Mount the file system for writing, or choose another path"
     else:
@@ -706,7 +703,7 @@ def _user(owner: str | None, check_mode: bool) -> _User | None:
     if owner is None:
         return None
     try:
-        entry = pwd.getpwuid(int(owner)) if owner.isdecimal() else pwd.getpwnam(owner)
+        entry = pwd.getpwuid(int(owner)) if _is_number(owner) else pwd.getpwnam(owner)
     except (KeyError, ValueError, OverflowError):
         if check_mode:
             return None
@@ -732,13 +729,17 @@ def _group_id(group: str | None, check_mode: bool) -> int | None:
     if group is None:
         return None
     try:
-        return (grp.getgrgid(int(group)) if group.isdecimal() else grp.getgrnam(group)).gr_gid
+        return (grp.getgrgid(int(group)) if _is_number(group) else grp.getgrnam(group)).gr_gid
     except (KeyError, ValueError, OverflowError):
         if check_mode:
             return None
         raise _RefusedError(
             f"group {group!r}: found no such group on this host, expected one that exists; create it first"
         ) from None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
 
 
 def _problems_of_group(disk: _Disk) -> list[str]:
