@@ -182,6 +182,7 @@ config_checked:
 import base64
 import binascii
 import os
+import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.secuaas.claude.plugins.module_utils import host_files, release_bundle, release_store
@@ -316,11 +317,13 @@ def _present(module, layout):
     ]
     if module.check_mode:
         if to_check:
-            library = layout.library(folder)
-            if found.folder is None:
-                library = os.path.join(module.tmpdir, folder, "lib")
-                release_store.write_sources(library, sources)
-            result["config_checked"] = all([_validate(module, layout, library, text) for text in to_check])
+            # Not the module's own temporary folder, which would stay on the host.
+            with tempfile.TemporaryDirectory(prefix="claude-failover-check-") as scratch:
+                library = layout.library(folder)
+                if found.folder is None:
+                    library = os.path.join(scratch, folder, "lib")
+                    release_store.write_sources(library, sources)
+                result["config_checked"] = all([_validate(module, layout, library, text) for text in to_check])
         return result
     if not result["changed"]:
         return result
