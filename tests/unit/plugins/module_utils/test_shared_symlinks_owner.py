@@ -317,6 +317,7 @@ def test_a_link_swapped_in_right_before_a_write_leads_nowhere(
 def test_links_swapped_by_the_owner_during_many_runs_lead_nowhere(home: str, roots: str) -> None:
     in_the_name_of_the_owner(lambda: os.makedirs(f"{home}/real"))
     in_the_name_of_the_owner(lambda: os.makedirs(f"{home}/a"))
+    in_the_name_of_the_owner(lambda: os.symlink("real", f"{home}/shared"))
     before = picture(roots)
     pid = os.fork()
     if pid == 0:
@@ -342,6 +343,7 @@ def test_links_swapped_by_the_owner_during_many_runs_lead_nowhere(home: str, roo
             for name in os.listdir(f"{home}/real"):
                 os.rmdir(f"{home}/real/{name}")
             runs += 1
+        assert os.waitpid(pid, os.WNOHANG) == (0, 0), "the owner is still at it"
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

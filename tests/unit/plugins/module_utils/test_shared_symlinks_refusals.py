@@ -183,7 +183,7 @@ def test_another_mode_is_refused(value: object) -> None:
 
 def test_links_by_name_have_the_usual_targets() -> None:
     assert links.required_links("/r", None) == links.required_shared("/r")
-    wanted = [{"name": "a", "target": None}, {"name": "b"}, {"name": "c", "target": "/t"}]
+    wanted: list[dict[str, str | None]] = [{"name": "a", "target": None}, {"name": "b"}, {"name": "c", "target": "/t"}]
     assert links.required_links("/r", wanted) == (
         Link("/r/.claude-a-shared", "a"),
         Link("/r/.claude-b-shared", "b"),
