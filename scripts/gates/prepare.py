@@ -49,6 +49,26 @@ def make_copy() -> None:
         target = os.path.join(COPY, name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copy2(source, target, follow_symlinks=False)
+    # The linters ask git what there is. In a folder that this repository ignores it would say: nothing.
+    require(["git", "init", "-q", COPY])
+
+
+def make_ansible_test_home() -> dict[str, str]:
+    """A home folder for ansible-test, which keeps environments there; returns what its environment needs.
+
+    Holds a script that ansible-test would else fetch, from a host that is not reachable everywhere.
+    """
+    home = os.path.join(CACHE, "home")
+    cache = os.path.join(home, ".ansible", "test", "cache")
+    os.makedirs(cache, exist_ok=True)
+    # The name is that of ansible-core 2.19.
+    shutil.copyfile(os.path.join(ROOT, "scripts", "get_pip.py"), os.path.join(cache, "get_pip_24_2.py"))
+    # pip's settings and cache stay those of the caller.
+    return {
+        "HOME": home,
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")),
+        "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME", os.path.expanduser("~/.config")),
+    }
 
 
 def make_installed() -> None:

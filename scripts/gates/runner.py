@@ -47,18 +47,23 @@ class Run:
         env: dict[str, str] | None = None,
         limit: float = 600,
         progress: str | None = None,
+        forbidden: str | None = None,
         count: Callable[[], tuple[int, int, int]] | None = None,
     ) -> bool:
         """Run one program and judge it by its exit code; ``limit`` in seconds.
 
-        ``progress`` is a pattern: matching lines of output are shown while the program runs. ``count`` returns
-        (passed, failed, skipped) afterwards for a program that stands for many tests.
+        ``progress`` is a pattern: matching lines of output are shown while the program runs. ``forbidden`` is text
+        that the output must not hold, for a program that has nothing to do and calls that a success. ``count``
+        returns (passed, failed, skipped) afterwards for a program that stands for many tests.
         """
         log = os.path.join(LOGS, re.sub(r"[^a-z0-9.]+", "-", f"{self.stage} {name}".lower()) + ".log")
         say(f"{self.stage}: {name} …")
         began = time.monotonic()
         code = run_logged(command, log, cwd=cwd, env=environment(env), limit=limit, progress=progress)
         seconds = time.monotonic() - began
+        if code == 0 and forbidden:
+            with open(log, encoding="utf-8", errors="replace") as text:
+                code = 1 if forbidden in text.read() else 0
         passed, failed, skipped = (1, 0, 0) if code == 0 else (0, 1, 0)
         if count is not None:
             try:
