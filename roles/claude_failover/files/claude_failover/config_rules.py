@@ -61,7 +61,7 @@ def tmux_name(name: str) -> str:
     """Return the name that tmux gives to a session that is to be called ``name``.
 
     Seen on tmux 3.3a: ``.`` and ``:`` become ``_``, a backslash is doubled, control characters are written as
-    escapes, and ``#`` begins a format.
+    escapes. (``#`` begins a format, which the client of tmux sees to.)
     """
     return name.replace(".", "_").replace(":", "_").replace("\\", "\\\\")
 
@@ -75,8 +75,6 @@ def session_name(value: Any, place: Place) -> str:
         raise Bad(describe(value), f"a name without . : and backslash; tmux would make it {describe(changed)}")
     if value[0] in "=@$%-":
         raise Bad(f"{describe(value)}, which begins with {value[0]}", "a name that does not begin with = @ $ % or -")
-    if "#" in value:
-        raise Bad(f"{describe(value)} with a #", "a name without #, which begins a format in tmux")
     if value != value.strip():
         raise Bad(f"{describe(value)} with a blank at an end", "a name that neither begins nor ends with a blank")
     if value == HOLDER:
@@ -92,12 +90,13 @@ def command(claude_args: bool) -> Check[tuple[str, ...]]:
     words_of = schema.list_of(schema.hidden_text, what, least=1, secret=True)
 
     def check(value: Any, place: Place) -> tuple[str, ...]:
-        words = words_of(value, place)
         before = len(place.problems)
-        if not words[0].strip():
-            place.item(0).bad("empty text", "the program to run")
-        elif claude_args:
-            _check_claude(words, place)
+        if isinstance(value, list) and value and all(isinstance(word, str) for word in value):
+            if not value[0].strip():
+                place.item(0).bad("empty text", "the program to run")
+            elif claude_args:
+                _check_claude(value, place)
+        words = words_of(value, place)
         if len(place.problems) != before:
             raise Told
         return words

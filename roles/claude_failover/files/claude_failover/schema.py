@@ -154,10 +154,10 @@ def text(value: Any, _place: Place) -> str:
 
 
 def hidden_text(value: Any, _place: Place) -> str:
-    """Check for text on one line that may be empty, and is not shown when it is wrong."""
+    """Check for text that can be an argument or a variable: any but with NUL or newline; it is never shown."""
     if not isinstance(value, str):
         raise Bad(describe(value, secret=True), "text" + _quote_hint(value))
-    _one_line(value)
+    _without(value, lambda character: character in "\n\0" or "\ud800" <= character < "\ue000")
     return value
 
 
@@ -166,7 +166,7 @@ def _text(value: Any, *, secret: bool) -> str:
         raise Bad(describe(value, secret=secret), "text" + _quote_hint(value))
     if not value.strip():
         raise Bad(describe(value, secret=secret) if value == "" else "only blanks", "text that is not empty")
-    _one_line(value)
+    _without(value, lambda character: character in "\n\t" or character != printable(character))
     return value
 
 
@@ -175,12 +175,12 @@ def _quote_hint(value: Any) -> str:
     return "; put it between quotes if it is meant as text" if simple else ""
 
 
-def _one_line(value: str) -> None:
+def _without(value: str, refused: Callable[[str], bool]) -> None:
     for position, character in enumerate(value):
-        if character != printable(character) or character == "\n":
-            names = {"\n": "a newline", "\0": "a NUL character", "\ufffd": "U+FFFD"}
-            found = names.get(character, f"the control character U+{ord(character):04X}")
-            raise Bad(f"{found} at position {position}", "text on one line without control characters")
+        if refused(character):
+            names = {"\n": "a newline", "\0": "a NUL character", "\t": "a tab"}
+            found = names.get(character, f"the character U+{ord(character):04X}")
+            raise Bad(f"{found} at position {position}", "text on one line without such characters")
 
 
 def boolean(value: Any, _place: Place) -> bool:
