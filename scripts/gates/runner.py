@@ -9,9 +9,9 @@ import re
 import shlex
 import subprocess
 import time
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from xml.etree import ElementTree
 
 from places import LOGS, ROOT, TOOLS
 

@@ -9,8 +9,8 @@ import os
 import re
 import shlex
 import subprocess
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Sequence
+from xml.etree import ElementTree
 
 from machine import dotted, oldest_and_newest, pythons, real_python_path
 from places import (
@@ -92,7 +92,9 @@ def stage_lint(run: Run) -> None:
 def list_copy() -> list[str]:
     """The files of the copy, relative to it."""
     found: list[str] = []
-    for folder, _folders, names in os.walk(COPY):
+    for folder, folders, names in os.walk(COPY):
+        if folder == COPY:
+            folders.remove(".git")
         found += [os.path.relpath(os.path.join(folder, name), COPY) for name in names]
     return sorted(found)
 
@@ -139,7 +141,7 @@ def stage_sanity(run: Run) -> None:
     if ignored:
         run.fail("no ignore file", f"found {', '.join(map(os.path.basename, ignored))}")
         return
-    say(f"sanity: Pythons for compile and import: {', '.join(dotted(version) for version, _ in pythons())}")
+    say(f"sanity: Pythons for compile and import: {', '.join(dotted(version) for version, _program in pythons())}")
     run.check("ansible-test", ["ansible-test", "sanity", "--local", "--color", "no"], cwd=COPY, limit=900,
               env={"PATH": real_python_path(), **make_ansible_test_home()},
               progress=r"^(Running sanity test|WARNING|ERROR|FATAL)", forbidden="All targets skipped")
