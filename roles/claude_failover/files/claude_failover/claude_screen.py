@@ -22,6 +22,8 @@ _BORDERED = re.compile(r"^\s{0,1}[│┃║](.*?)[│┃║]?$")
 _TOP, _BOTTOM = re.compile(r"^\s{0,1}[╭┌╔]"), re.compile(r"^\s{0,1}[╰└╚]")
 _VERSION = re.compile(r"(?:Claude Code\s+|^[ ▐▛█▜▌▝▘]+\s)v(\d+)\.(\d+)\.(\d+)\b")
 _LOGO = re.compile(r"[▐▛█▜▌▝▘]{3,}")
+_LAUNCH = re.compile(r"(?:^|[\s/])claude(?=\s|$)")
+_RESUMING = re.compile(r"\s(?:--resume|-r|--continue|-c|--from-pr|--teleport)\b")
 _OPTION = re.compile(r"^\s*(?P<selected>❯\s*)?(?P<number>\d)\.\s+(?P<text>\S.*)$")
 _MENU_END = re.compile(r"esc to cancel|enter to (?:confirm|select|continue)", re.IGNORECASE)
 _DONE = re.compile(r"^[✻✽✶✳✢*·∗] \S+ for (?:\d+[hms] ?)+(?: · .*)?$")
@@ -67,7 +69,8 @@ class Screen:
     """A screen taken apart.
 
     ``box``: the draft in the prompt box, None if there is no box; ``footer``: the lines below it; ``header``: whether
-    the CLI's start-up header is in view, ``version``: the one it names.
+    the CLI's start-up header is in view, ``version``: the one it names; ``launch``: ``new`` or ``resumed``, where the
+    command that started it stands above its header.
     """
 
     blocks: tuple[Block, ...]
@@ -76,6 +79,7 @@ class Screen:
     menu: Menu | None
     header: bool
     version: tuple[int, int, int] | None
+    launch: str | None = None
 
     def footer_text(self) -> str:
         """Return the footer on one line (a narrow pane wraps it)."""
@@ -92,9 +96,18 @@ def read_screen(lines: Iterable[str]) -> Screen:
     footer: tuple[str, ...] = ()
     if menu is None:
         box, footer, end = _find_box(rows)
-    conversation, header = _without_header(rows[:end])
+    conversation, above = _without_header(rows[:end])
     blocks = _Reader().read(conversation)
-    return Screen(tuple(blocks), box, footer, menu, header, _version(rows))
+    return Screen(tuple(blocks), box, footer, menu, above is not None, _version(rows), _launch(above or []))
+
+
+def _launch(above: list[str]) -> str | None:
+    """Return how the command above the header began the session, if it is in view (a narrow pane wraps it)."""
+    command = " ".join([row for row in above if row][-3:])
+    started = _LAUNCH.search(command)
+    if started is None:
+        return None
+    return "resumed" if _RESUMING.search(command[started.end():]) else "new"
 
 
 def _version(rows: list[str]) -> tuple[int, int, int] | None:
@@ -156,19 +169,22 @@ def _find_box(rows: list[str]) -> tuple[str | None, tuple[str, ...], int]:
     return None, (), len(rows)
 
 
-def _without_header(rows: list[str]) -> tuple[list[str], bool]:
-    """Return the rows below the newest start-up header, and whether there is one."""
-    start = header = 0
+def _without_header(rows: list[str]) -> tuple[list[str], list[str] | None]:
+    """Return the rows below the newest start-up header, and those above it (None: there is no header)."""
+    start = 0
+    above: list[str] | None = None
     i = 0
     while i < len(rows):
         row = rows[i]
         if _TOP.match(row) and "Claude Code" in row:
             close = next((k for k in range(i, len(rows)) if _BOTTOM.match(rows[k])), i)
-            start, header, i = close + 1, 1, close
+            start, above, i = close + 1, rows[:i], close
         elif _LOGO.search(row) and indent_of(row) < 3:
-            start, header = i + 1, 1
+            # The logo has several rows; only what is above the first of them is above the header.
+            above = rows[:i] if above is None or i > start else above
+            start = i + 1
         i += 1
-    return rows[start:], bool(header)
+    return rows[start:], above
 
 
 class _Reader:

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 
 FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "fixtures")
 PANES = os.path.join(FIXTURES, "claude-code", "panes")
+CAPTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "captures")
 NOW = datetime(2026, 11, 22, 20, 10, tzinfo=timezone.utc)
 UTC = timezone.utc
 

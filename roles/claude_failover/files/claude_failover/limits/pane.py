@@ -7,14 +7,16 @@ The structured sources decide; this is for sessions without hooks, so it believe
 CLI itself puts it, and only as the newest event of the newest turn.
 
 An old banner above an idle prompt box is the hard case. Measured: on 2.1.330 a weekly limit whose menu was closed with
-Esc, and a session resumed under a healthy account, leave the same screen, byte for byte (the `/effort` hint that tells
-them apart vanishes within half a minute); the notices `● Usage limit reached` and `● Automatic continue cancelled` are
+Esc, and a session resumed under a healthy account, leave the same screen, byte for byte (the `/effort` hint above the
+box comes and goes in both); the notices `● Usage limit reached` and `● Automatic continue cancelled` are
 drawn again by a resume, too. On 2.1.197 (no menu without usage credits) even a limit just hit looks like that. So, with
 a prompt box in view:
 
 * the CLI's own menu or its waiting footer is open: the limit is live;
+* else, where the command above the start-up header began a new session, the banner is of this process: limited;
 * else, and the screen shows a start-up header, or a look of the versions that open a menu or wait: not limited, rule
-  `banner-above-idle-prompt`. A sweep saw the menu before it was closed, and the transcript has the record;
+  `banner-above-idle-prompt`. A sweep saw the menu before it was closed, and the transcript has the record (both
+  versions open menu or wait once per reset time, so that a second refusal, too, leaves the banner alone);
 * else (an older look): limited, since those versions show nothing but the banner.
 """
 from __future__ import annotations
@@ -104,6 +106,8 @@ def _is_limit_menu(screen: Screen) -> bool:
 
 def _may_be_old(screen: Screen) -> bool:
     """Tell whether an idle prompt below a banner leaves it open that the banner is old."""
+    if screen.launch == "new":
+        return False
     return (screen.header or (screen.version is not None and screen.version >= WAITING_SINCE)
             or any(_DONE_AT.search(block.text) for block in screen.blocks if block.kind == "done")
             or any(wordings.first(wordings.NOTICES, wordings.normalise(block.text)) for block in screen.blocks

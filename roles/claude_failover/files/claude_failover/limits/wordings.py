@@ -124,7 +124,8 @@ _WHEN = (r"(?:(?:at|on|in|and|today|tomorrow|shortly|noon|midnight|utc|gmt|"
          r"when (?:it|the limit|your limit) resets|"
          r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?|"
          r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|"
-         r"\d[\d:]*(?:am|pm|st|nd|rd|th|d|h|m|s)?|[ap]\.?m\b\.?|(?:days?|hours?|hrs?|min(?:ute)?s?))(?:, ?| |$|(?= ?\()))+"
+         r"\d[\d:]*(?:am|pm|st|nd|rd|th|d|h|m|s)?|[ap]\.?m\b\.?|"
+         r"(?:days?|hours?|hrs?|min(?:ute)?s?))(?:, ?| |$|(?= ?\()))+"
          r"(?:\([^)]{1,48}\))?")
 
 #: What may follow a banner in its own sentence. A text at a place where the model could have written it counts as
