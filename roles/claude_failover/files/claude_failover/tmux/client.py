@@ -192,6 +192,15 @@ class Tmux:
         lines = await self.command("list-panes", "-a", "-F", listing.format)
         return [pane for pane in listing.read(lines) if pane.session != HOLDER]
 
+    async def pane(self, pane_id: str) -> Pane:
+        """Return one pane. Raises TmuxNotFound when it does not exist any more."""
+        listing = _Listing()
+        condition = f"#{{==:#{{pane_id}},{_pane_id(pane_id)}}}"
+        found = listing.read(await self.command("list-panes", "-a", "-f", condition, "-F", listing.format))
+        if not found:
+            raise TmuxNotFound(f"there is no pane {pane_id}")
+        return found[0]
+
     async def new_session(
         self,
         name: str,
