@@ -113,7 +113,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.refresh(body, record)
             elif path == "/api/oauth/profile":
                 self.reply(200, profile(tag), record)
-            elif path == "/api/hello":
+            elif path in ("/api/hello", "/v1/oauth/hello"):
                 self.reply(200, {"message": "hello"}, record)
             elif path == "/v1/mcp_servers":
                 self.reply(200, {"data": [], "has_more": False}, record)

@@ -24,12 +24,12 @@ import threading
 import time
 from typing import Any
 
-TOKEN = re.compile(r"sk-ant-oat01-STUB-([A-Z])-[0-9]+")
-REFRESH = re.compile(r"sk-ant-ort01-STUB-([A-Z])-[0-9]+")
+TOKEN = re.compile(r"sk-ant-oat01-STUB-([A-Za-z0-9_]+)-[0-9]+")
+REFRESH = re.compile(r"sk-ant-ort01-STUB-([A-Za-z0-9_]+)-[0-9]+")
 
 
 def access_token(tag: str, number: int = 1) -> str:
-    """Return a made-up access token of the account ``tag`` (one capital letter)."""
+    """Return a made-up access token of the account ``tag`` (letters, digits and ``_``)."""
     return f"sk-ant-oat01-STUB-{tag}-{number:08d}"
 
 

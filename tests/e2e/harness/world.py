@@ -27,13 +27,15 @@ from stub_world import access_token, refresh_token  # noqa: E402  the path has t
 SHARED = ("session-env", "file-history", "projects")
 EVENTS = ("SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "Notification", "SessionEnd")
 PORT = 8787
+STANDIN = "stand-in"
+DAEMON_LIB = os.path.join(os.path.dirname(os.path.dirname(HERE)), "roles", "claude_failover", "files")
 
 
 class World:
     """The world, from `__init__` to `close`."""
 
     def __init__(self, namespace: Namespace, program: str, *, accounts: str = "ABC", gateway: bool = False) -> None:
-        """``program`` is the claude to run; with ``gateway`` it gets ANTHROPIC_BASE_URL, else its own names."""
+        """``program`` is the claude to run (or `STANDIN`); with ``gateway`` it gets ANTHROPIC_BASE_URL, else its own names."""
         self.namespace, self.accounts, self.gateway = namespace, accounts, gateway
         self.folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
         os.chmod(self.folder, 0o755)
@@ -49,6 +51,9 @@ class World:
         self._own(self.folder)
         self.behaviour: dict[str, dict[str, Any]] = {tag: {"mode": "ok"} for tag in accounts}
         self._write_world()
+        with open(os.path.join(self.stub_folder, "requests.jsonl"), "w", encoding="ascii"):
+            pass
+        os.chmod(os.path.join(self.stub_folder, "requests.jsonl"), 0o666)  # the stand-in writes it as the ordinary user
         self.authority, self.certificate, self.key = certificates.make(self.stub_folder)
         self.stub: subprocess.Popen[bytes] | None = None
         self.socket = self.path("tmux.sock")
@@ -62,12 +67,26 @@ class World:
     def _install(self, program: str) -> str:
         """Put the program where the ordinary user reaches it (the checkout may lie in a home that is closed)."""
         place = self.path("bin", "claude")
+        if program == STANDIN:
+            return self._install_standin()
         try:
             os.link(program, place)
         except OSError:
             shutil.copy2(program, place)
         os.chmod(place, 0o755)
         return place
+
+    def _install_standin(self) -> str:
+        """Install the stand-in, from a copy that the ordinary user reaches, as the executable ``claude``."""
+        lib = self.path("standin-lib")
+        shutil.copytree(os.path.join(DAEMON_LIB, "claude_failover"), os.path.join(lib, "claude_failover"),
+                        ignore=shutil.ignore_patterns("__pycache__"))
+        with open(os.path.join(lib, "__main__.py"), "w", encoding="ascii") as stream:
+            stream.write("import sys\nfrom claude_failover.standin.program import main\nsys.exit(main(sys.argv[1:]))\n")
+        subprocess.run([sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1]); "
+                        "from claude_failover.standin.launcher import install; "
+                        "install(sys.argv[2], ['/usr/bin/python3', '-I', sys.argv[1]])", lib, self.path("bin")], check=True)
+        return self.path("bin", "claude")
 
     def account_home(self, tag: str) -> str:
         """Return the home folder of an account."""
@@ -178,11 +197,8 @@ class World:
 
     def log(self) -> list[dict[str, Any]]:
         """Return every record of the stub's log."""
-        try:
-            with open(os.path.join(self.stub_folder, "requests.jsonl"), encoding="utf-8") as stream:
-                text = stream.read()
-        except FileNotFoundError:
-            return []
+        with open(os.path.join(self.stub_folder, "requests.jsonl"), encoding="utf-8") as stream:
+            text = stream.read()
         return [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
 
     def turns(self, session: str | None = None, *, began: bool = False) -> list[dict[str, Any]]:

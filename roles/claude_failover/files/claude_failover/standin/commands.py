@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running hooks and the status line as the real CLI does: payload on standard input, by a shell, all at once."""
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+from .settings import Command
+
+
+async def run_hooks(found: list[Command], payload: Mapping[str, Any], env: Mapping[str, str], cwd: str) -> None:
+    """Run the commands of one event; how they end changes nothing."""
+    raw = json.dumps(payload, ensure_ascii=False).encode()
+    await asyncio.gather(*(run(command.command, raw, env, cwd, command.timeout) for command in found))
+
+
+async def run(command: str, raw: bytes, env: Mapping[str, str], cwd: str, timeout: float) -> tuple[int, str]:
+    """Run one command to its end, or kill it and its children after ``timeout`` seconds.
+
+    Returns its exit status (-9 where it was killed) and its output.
+    """
+    process = await asyncio.create_subprocess_shell(
+        command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        env=dict(env), cwd=cwd, start_new_session=True)
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(raw), timeout)
+    except asyncio.TimeoutError:
+        return -signal.SIGKILL, ""
+    finally:
+        if process.returncode is None:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            await process.wait()
+    return process.returncode or 0, output.decode(errors="replace")

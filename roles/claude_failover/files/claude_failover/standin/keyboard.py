@@ -1,0 +1,146 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What keys do, depending on what the screen shows."""
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+
+from . import dialogs
+from .editor import Editor
+from .keys import Event
+from .session import Session
+from .settings import read_object
+from .wording import UNTRUSTED
+
+
+class Keyboard:
+    """Takes events for a session; ``leave(status, reason, notice)`` ends the program."""
+
+    def __init__(self, session: Session, leave: Callable[[int, str, str], None]) -> None:
+        self.session, self.leave = session, leave
+        self.editor = Editor()
+        self._clearing = False
+        self._leaving = False
+
+    def take(self, event: Event) -> None:
+        """Do what the event asks for."""
+        view = self.session.view
+        if view.dialog is not None:
+            self._in_dialog(event, view.dialog)
+        elif event.kind == "text":
+            self.editor.type(event.value)
+        elif event.kind == "paste":
+            self.editor.paste(event.value)
+        else:
+            self._key(event.value)
+        if event.kind != "key" or event.value not in ("Escape", "C-c"):
+            self._clearing = self._leaving = False
+        view.draft = self.editor.text
+
+    def _key(self, key: str) -> None:
+        if key == "Enter":
+            self._submit()
+        elif key == "Backspace":
+            self.editor.backspace()
+        elif key == "C-u":
+            self.editor.kill_line()
+        elif key == "Escape":
+            self._escape()
+        elif key in ("C-c", "C-d"):
+            self._leave_key(key)
+
+    def _submit(self) -> None:
+        prompt = self.editor.take()
+        if not prompt.strip():
+            return
+        command = prompt.strip()
+        if command in ("/exit", "/quit"):
+            self.leave(0, "prompt_input_exit", "")
+        elif command == "/clear":
+            asyncio.get_running_loop().create_task(self.session.clear())
+        elif command == "/login":
+            self.session.view.dialog = dialogs.login()
+            self.session.file.update("waiting", "dialog open")
+        else:
+            self.session.submit(prompt)
+
+    def _escape(self) -> None:
+        view = self.session.view
+        if self.session.busy:
+            self.session.interrupt()
+        elif self.session.cancel_continue(told=True):
+            return
+        elif self.editor.text:
+            if self._clearing:
+                self.editor.clear()
+            self._clearing = not self._clearing
+            view.toast = "esc again to clear" if self._clearing else ""
+
+    def _leave_key(self, key: str) -> None:
+        if key == "C-c" and self.session.busy:
+            self.session.interrupt()
+        elif key == "C-c" and self.editor.text:
+            self.editor.clear()
+        elif self._leaving:
+            self.leave(0, "prompt_input_exit", "")
+        else:
+            self._leaving = True
+            self.session.view.toast = f"Press {key.replace('C-', 'Ctrl-').upper().replace('CTRL', 'Ctrl')} again to exit"
+
+    # -- dialogs ----------------------------------------------------------------------------------------------
+
+    def _in_dialog(self, event: Event, dialog: dialogs.Dialog) -> None:
+        """Text is swallowed; arrows move, a digit or Enter chooses, Escape closes."""
+        if event.kind == "text" and dialog.numbered and event.value.isdigit():
+            if 0 < int(event.value) <= len(dialog.options):
+                dialog.selected = int(event.value) - 1
+                self._choose(dialog)
+        elif event.kind != "key":
+            return
+        elif event.value in ("Up", "Down"):
+            dialog.move(-1 if event.value == "Up" else 1)
+        elif event.value == "Enter":
+            self._choose(dialog)
+        elif event.value in ("Escape", "C-c"):
+            self._close(dialog)
+
+    def _close(self, dialog: dialogs.Dialog) -> None:
+        if dialog.kind in ("trust", "bypass", "theme"):
+            self.leave(1, "", UNTRUSTED if dialog.kind == "trust" else "")
+        elif dialog.kind == "permission":
+            self.session.decide(False)
+        else:
+            if dialog.kind == "login":
+                self.session.view.add("prompt", "/login")
+                self.session.view.add("note", "Login interrupted")
+            self.session.view.dialog = None
+            self.session.file.update("idle")
+
+    def _choose(self, dialog: dialogs.Dialog) -> None:
+        context = self.session.context
+        if dialog.kind in ("trust", "bypass") and dialog.selected == 0:
+            self._close(dialog)
+        elif dialog.kind == "permission":
+            self.session.decide(dialog.selected < len(dialog.options) - 1)
+        elif dialog.kind == "trust":
+            state = read_object(context.state_file)
+            state.setdefault("projects", {}).setdefault(context.cwd, {})["hasTrustDialogAccepted"] = True
+            self._remember(context.state_file, state)
+        elif dialog.kind == "bypass":
+            path = os.path.join(context.config_dir, "settings.json")
+            self._remember(path, {**read_object(path), "skipDangerousModePermissionPrompt": True})
+        elif dialog.kind == "theme":
+            self._remember(context.state_file, {**read_object(context.state_file), "hasCompletedOnboarding": True})
+        elif dialog.kind == "login":
+            return  # there is nobody to log in with: the stand-in takes made-up tokens only
+        else:
+            self._close(dialog)
+
+    def _remember(self, path: str, data: dict[str, object]) -> None:
+        with open(path, "w", encoding="utf-8") as stream:
+            json.dump(data, stream)
+        self.session.view.dialog = None

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stand-in's command line: the flags of the real one that sessions are started with."""
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+# Flags that take a value and mean nothing to the stand-in.
+IGNORED_WITH_VALUE = frozenset({
+    "--model", "--append-system-prompt", "--system-prompt", "--allowedTools", "--disallowedTools", "--add-dir",
+    "--mcp-config", "--effort", "--max-turns", "--fallback-model", "--agents", "--name", "-n"})
+IGNORED = frozenset({"--verbose", "--debug", "--strict-mcp-config", "--ide", "--chrome", "--no-chrome", "--bare"})
+PERMISSION_MODES = ("acceptEdits", "auto", "bypassPermissions", "default", "dontAsk", "plan")
+
+
+class OptionError(Exception):
+    """The command line is wrong; the text is what goes to standard error."""
+
+
+@dataclass
+class Options:
+    """What the command line says. ``resume`` is an id, or ``""`` where the newest conversation is meant."""
+
+    session_id: str | None = None
+    resume: str | None = None
+    settings: str | None = None
+    permission_mode: str | None = None
+    print_only: bool = False
+    output_format: str = "text"
+    version: bool = False
+    help: bool = False
+    prompt: str | None = None
+
+
+def parse(argv: list[str]) -> Options:
+    """Read the command line. Raises OptionError."""
+    options = Options()
+    words = list(argv)
+    while words:
+        word = words.pop(0)
+        name, equals, attached = word.partition("=")
+        if name.startswith("--") and equals:
+            words.insert(0, attached)
+        else:
+            name = word
+        if name in ("-v", "--version"):
+            options.version = True
+        elif name in ("-h", "--help"):
+            options.help = True
+        elif name in ("-p", "--print"):
+            options.print_only = True
+        elif name == "--dangerously-skip-permissions":
+            options.permission_mode = "bypassPermissions"
+        elif name in ("-c", "--continue"):
+            options.resume = ""
+        elif name in IGNORED:
+            continue
+        elif name == "--session-id":
+            options.session_id = _identity(_value(name, words))
+        elif name in ("-r", "--resume"):
+            options.resume = _identity(_value(name, words))
+        elif name == "--settings":
+            options.settings = _value(name, words)
+        elif name == "--permission-mode":
+            options.permission_mode = _choice(name, _value(name, words), PERMISSION_MODES)
+        elif name == "--output-format":
+            options.output_format = _choice(name, _value(name, words), ("text", "json", "stream-json"))
+        elif name in IGNORED_WITH_VALUE:
+            _value(name, words)
+        elif word.startswith("-") and word != "-":
+            raise OptionError(f"error: unknown option '{word}'")
+        elif options.prompt is None:
+            options.prompt = word
+        else:
+            raise OptionError(f"error: too many arguments: '{word}'")
+    return options
+
+
+def _value(name: str, words: list[str]) -> str:
+    if not words:
+        raise OptionError(f"error: option '{name} <value>' argument missing")
+    return words.pop(0)
+
+
+def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise OptionError(f"error: option '{name}' argument '{value}' is invalid. Allowed choices are {', '.join(choices)}.")
+    return value
+
+
+def _identity(value: str) -> str:
+    try:
+        return str(uuid.UUID(value))
+    except ValueError:
+        raise OptionError("Error: Invalid session ID. Must be a valid UUID.") from None

@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The terminal: raw keys in, whole screens out."""
+from __future__ import annotations
+
+import os
+import sys
+import termios
+import tty
+
+BEGIN = "\x1b[?1049h\x1b[?2004h\x1b[?25l"
+END = "\x1b[?25h\x1b[?2004l\x1b[?1049l"
+
+
+class Terminal:
+    """Standard input and output, which have to be a terminal."""
+
+    def __init__(self) -> None:
+        self._saved = termios.tcgetattr(0)
+        self._shown = ""
+
+    def open(self) -> None:
+        """Raw mode, the alternate screen, bracketed paste."""
+        tty.setraw(0, termios.TCSANOW)
+        self._write(BEGIN)
+
+    def close(self, notice: str) -> None:
+        """Give the terminal back and leave a notice on it."""
+        self._write(END)
+        termios.tcsetattr(0, termios.TCSANOW, self._saved)
+        if notice:
+            self._write(notice + "\n")
+
+    def size(self) -> tuple[int, int]:
+        """Return columns and lines."""
+        try:
+            found = os.get_terminal_size(1)
+        except OSError:
+            return 80, 24
+        return found.columns, found.lines
+
+    def show(self, lines: list[str]) -> None:
+        """Show a whole screen, in one write, if it differs from the one that is shown."""
+        text = "\x1b[H" + "\r\n".join(f"{line}\x1b[0m\x1b[K" for line in lines)
+        if text != self._shown:
+            self._shown = text
+            self._write(text)
+
+    def redraw(self) -> None:
+        """Forget what is shown: its size has changed."""
+        self._shown = ""
+
+    @staticmethod
+    def _write(text: str) -> None:
+        raw = text.encode()
+        while raw:
+            raw = raw[os.write(1, raw):]
+
+
+def is_terminal() -> bool:
+    """Whether standard input and output are one."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
