@@ -17,11 +17,11 @@ from claude_failover.terminal_text import indent_of, plain_lines
 
 _RULE = re.compile(r"^\s*(?:[─━▔]{8,}.*|.*▔)$")
 _BOX_RULE = re.compile(r"^[─━╭╰]{1}[─━]{7,}")
-_BOX_PROMPT = re.compile(r"^[❯>](?:\s(.*))?$")
+_BOX_PROMPT = re.compile(r"^[❯>!](?:\s(.*))?$")
 _BORDERED = re.compile(r"^\s{0,1}[│┃║](.*?)[│┃║]?$")
 _TOP, _BOTTOM = re.compile(r"^\s{0,1}[╭┌╔]"), re.compile(r"^\s{0,1}[╰└╚]")
 _VERSION = re.compile(r"(?:Claude Code\s+|^[ ▐▛█▜▌▝▘]+\s)v(\d+)\.(\d+)\.(\d+)\b")
-_LOGO = re.compile(r"[▐▛█▜▌▝▘]{3,}")
+_LOGO = re.compile(r"[▐▛█▜▌▝▘]{3,}|▝▝ {1,4}▝▝|▘▘ {1,4}▝▝")
 _LAUNCH = re.compile(r"(?:^|[\s/])claude(?=\s|$)")
 _RESUMING = re.compile(r"\s(?:--resume|-r|--continue|-c|--from-pr|--teleport)\b")
 _OPTION = re.compile(r"^\s*(?P<selected>❯\s*)?(?P<number>\d)\.\s+(?P<text>\S.*)$")
