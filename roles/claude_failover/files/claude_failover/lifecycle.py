@@ -20,13 +20,15 @@ from .processes import is_alive, read
 from .registry import Entry, Registry, from_pane
 from .sessions import Sessions, Watched
 from .settings import with_own_settings
-from .tmux.client import Pane, Tmux, TmuxGone
+from .tmux.client import Pane, Tmux, TmuxError, TmuxGone
 
 log = logging.getLogger(__name__)
 
 # Claude Code's own refusals (2.1.330), by which a start with the wrong option is told from other failures.
 _NO_CONVERSATION = "No conversation found with session ID"
 _ALREADY_IN_USE = "is already in use"
+
+STATUS_LOOKS, STATUS_WAIT = 5, 0.02  # how often, and how many seconds apart, an exit status is looked for
 
 
 @dataclass
@@ -97,6 +99,8 @@ class Lifecycle:
             self._sessions.observe([])
             for watched in self._sessions:
                 watched.reason = str(error)
+        except TmuxError as error:
+            log.error("the sessions could not be listed, and are left alone until the next check: %s", error)
         else:
             for watched in self._sessions:
                 await self._guarded(watched)
@@ -151,6 +155,7 @@ class Lifecycle:
 
     async def _note_end(self, watched: Watched, pane: Pane) -> None:
         """Say why a session's program ended, and when it will be started again."""
+        pane = await self._with_exit_status(pane)
         lines = [line.strip() for line in await self._tmux.capture(pane.pane_id, lines=500)]
         # tmux itself writes "Pane is dead (…)" below what the program wrote (3.3a).
         said = [line for line in lines if line and not line.startswith("Pane is dead")]
@@ -167,6 +172,18 @@ class Lifecycle:
         elif any(_ALREADY_IN_USE in line for line in said[-3:]):
             self._forced[watched.name] = "--resume"
         log.warning("session %s: %s; next start in %.0f s", watched.name, watched.reason, delay)
+
+    async def _with_exit_status(self, pane: Pane) -> Pane:
+        """Return the pane with its program's exit status.
+
+        tmux 3.3a calls a pane dead once its terminal is closed, a moment before it has the status.
+        """
+        for _look in range(STATUS_LOOKS):
+            if pane.exit_status is not None or pane.exit_signal is not None:
+                break
+            await asyncio.sleep(STATUS_WAIT)
+            pane = next((item for item in await self._tmux.panes() if item.pane_id == pane.pane_id), pane)
+        return pane
 
     def _put_off(self, watched: Watched, ran: float) -> float:
         restarts = self._restarts_of(watched.name)

@@ -302,10 +302,13 @@ class ControlClient:
         try:
             try:
                 answer = await connection.ask(
-                    [["display-message", "-p", "#{version} #{pid}"]], self._timeout
+                    [["display-message", "-p", "#{version} #{pid} #{client_session}"]], self._timeout
                 )
             except TmuxError as error:
                 return connection.ended.result() if connection.ended.done() else str(error)
+            if not answer[0] or not answer[0][0].endswith(" " + HOLDER):
+                # Seen on 3.3a, rarely, on a server that was still reading its configuration.
+                return "the server has just begun, and has not attached the client yet"
             connection.trusted = True
             self._established(connection, answer[0])
             return await asyncio.shield(connection.ended)
@@ -318,7 +321,7 @@ class ControlClient:
 
     def _established(self, connection: _Connection, answer: list[str]) -> None:
         greeting = answer[0] if answer else ""
-        version, _, pid = greeting.partition(" ")
+        version, pid, *_session = [*greeting.split(" "), ""]
         self.server_version = version
         self.server_pid = int(pid) if pid.isdigit() else None
         self._connection = connection
