@@ -104,10 +104,9 @@ def duration(seconds: float) -> str:
 
 def moment(value: Any, now: datetime) -> str:
     """Write a time of the daemon, absolute and relative: ``21:36Z (in 42 min)``; the date where it is another."""
-    try:
-        when = parse_iso(value)
-    except (TypeError, ValueError, OverflowError):
-        return one_line(str(value))
+    when = _time(value)
+    if when is None:
+        return one_line(_text(value))
     away = when - now
     words = f"in {duration(away.total_seconds())}" if away > timedelta(0) else f"{duration(away.total_seconds())} ago"
     if abs(away) < timedelta(seconds=1):
@@ -118,10 +117,15 @@ def moment(value: Any, now: datetime) -> str:
 
 def age(value: Any, now: datetime) -> str:
     """Write how long ago a time of the daemon is; ``-`` where there is none."""
+    when = _time(value)
+    return "-" if when is None else f"{duration((now - when).total_seconds())} ago"
+
+
+def _time(value: Any) -> datetime | None:
     try:
-        return f"{duration((now - parse_iso(value)).total_seconds())} ago"
-    except (TypeError, ValueError, OverflowError):
-        return "-"
+        return parse_iso(value) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def status(document: Mapping[str, Any], now: datetime, *, columns: int | None = None, colour: bool = False) -> str:
@@ -238,7 +242,7 @@ def _tail(document: Mapping[str, Any], now: datetime, colour: bool) -> str:
         lines.append(f"No automatic switch before {moment(document['cooldown_until'], now)}")
     queue = document.get("queue")
     if isinstance(queue, Mapping) and any(queue.values()):
-        lines.append("Queue: " + ", ".join(f"{one_line(str(n))} {one_line(str(state))}" for state, n in queue.items()))
+        lines.append("Queue: " + ", ".join(f"{one_line(str(n))} {one_line(str(state))}" for state, n in queue.items() if n))
     last = document.get("last_switch")
     if isinstance(last, Mapping):
         lines.append(f"Last switch: {_switch(last, now)}")

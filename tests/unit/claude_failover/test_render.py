@@ -1,0 +1,154 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of the pages that a person reads."""
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from claude_failover import render
+from claude_failover.render import Cell
+
+NOW = datetime(2026, 11, 22, 20, 54, 0, tzinfo=timezone.utc)
+
+STATUS: dict[str, Any] = {
+    "version": "0.4.0",
+    "pid": 4711,
+    "started_at": "2026-11-21T08:00:00.000Z",
+    "active_account": "compte2",
+    "accounts": [
+        {"name": "compte1", "home": "/h/c1", "active": False, "links": "ok", "login": "ok",
+         "exhausted": [{"limit": "five_hour", "until": "2026-11-22T21:36:00.000Z"}],
+         "used_percent": {"five_hour": 100, "seven_day": 41.6}},
+        {"name": "compte2", "home": "/h/c2", "active": True, "links": "ok", "login": "ok",
+         "exhausted": [], "used_percent": {}},
+        {"name": "compte3", "home": "/h/c3", "active": False, "links": "divergent",
+         "login": "expired", "exhausted": [{"limit": "seven_day", "until": "2026-11-25T20:10:00.000Z"}],
+         "used_percent": {}},
+    ],
+    "sessions": [
+        {"name": "main", "uuid": "3f0c8a52-6d0e-4c49-9a55-0f3f6b1d2c11", "uuid_source": "hook", "state": "busy",
+         "reason": None, "dedicated": True, "cwd": "/srv/work", "account": "compte2", "pid": 815,
+         "last_event_at": "2026-11-22T20:53:48.000Z"},
+        {"name": "漢字é", "uuid": None, "uuid_source": None, "state": "down", "reason": "exited with status 1\nat once",
+         "dedicated": False, "cwd": "/srv/pool", "account": None, "pid": None, "last_event_at": None},
+    ],
+    "cooldown_until": "2026-11-22T20:54:30.000Z",
+    "switching": False,
+    "suspended": None,
+    "queue": {"queued": 2, "sent": 0, "accepted": 1},
+    "last_switch": {
+        "id": "s1", "time": "2026-11-22T20:53:30.000Z", "reason": "limit", "trigger_session": "main",
+        "source": "hook", "limit": "five_hour", "from_account": "compte1", "to_account": "compte2",
+        "outcome": "switched", "detail": "", "sessions": [], "seconds": 0.4,
+    },
+}  # fmt: skip
+
+
+def test_the_page_of_the_status() -> None:
+    assert render.status(STATUS, NOW) == """\
+Active account: compte2
+Daemon 0.4.0, pid 4711, started 2026-11-21 08:00Z (1 d 12 h ago)
+
+   ACCOUNT  LOGIN    LINKS      EXHAUSTED                                     USED                       HOME
+   compte1  ok       ok         5-hour until 21:36Z (in 42 min)               5-hour 100 %, weekly 42 %  /h/c1
+*  compte2  ok       ok         -                                             -                          /h/c2
+   compte3  expired  divergent  weekly until 2026-11-25 20:10Z (in 2 d 23 h)  -                          /h/c3
+
+SESSION  STATE  ACCOUNT  KIND       LAST EVENT  PID  CONVERSATION     FOLDER
+main     busy   compte2  dedicated  12 s ago    815  3f0c8a52 (hook)  /srv/work
+漢字é    down   -        pool       -           -    -                /srv/pool
+
+  漢字é: exited with status 1 at once
+
+No automatic switch before 20:54Z (in 30 s)
+Queue: 2 queued, 1 accepted
+Last switch: 20:53Z (30 s ago): switched compte1 -> compte2 (limit, 5-hour, seen in main)
+"""
+
+def test_columns_line_up_by_what_the_terminal_shows() -> None:
+    lines = render.table(("A", "B"), [[Cell("漢字"), Cell("x")], [Cell("e\u0301e"), Cell("x")]]).splitlines()
+    starts = {render.width(line[: line.rindex(line[-1])]) for line in lines}
+    assert starts == {6}
+
+
+def test_a_narrow_terminal_gets_narrow_columns() -> None:
+    for columns in (40, 80, 120):
+        page = render.table(("NAME", "FOLDER", "X"), [[Cell("n" * 30), Cell("漢" * 60), Cell("y")]], columns=columns)
+        assert max(map(render.width, page.splitlines())) <= columns
+        assert "…" in page
+
+
+def test_colour_changes_nothing_but_colour() -> None:
+    plain = render.status(STATUS, NOW)
+    painted = render.status(STATUS, NOW, colour=True)
+    assert "\x1b" not in plain
+    assert painted != plain
+    assert [line.rstrip() for line in re.sub(r"\x1b\[\d*m", "", painted).splitlines()] == plain.splitlines()
+
+
+@pytest.mark.parametrize(("seconds", "words"), [
+    (0, "0 s"), (59.9, "59 s"), (60, "1 min"), (2520, "42 min"), (3600, "1 h"), (3660, "1 h 1 min"),
+    (86400, "1 d"), (90000, "1 d 1 h"), (86460, "1 d"), (-61, "1 min"),
+])  # fmt: skip
+def test_lengths_of_time_in_words(seconds: float, words: str) -> None:
+    assert render.duration(seconds) == words
+
+
+@pytest.mark.parametrize(("value", "words"), [
+    ("2026-11-22T21:36:00.000Z", "21:36Z (in 42 min)"), ("2026-11-22T20:53:00Z", "20:53Z (1 min ago)"),
+    ("2026-11-23T00:10:00Z", "2026-11-23 00:10Z (in 3 h 16 min)"), ("2026-11-22T20:54:00.500Z", "20:54Z (now)"),
+    ("2026-11-22T22:36:00+01:00", "21:36Z (in 42 min)"), (None, "-"), ("soon\x1b", "soon"), (5, "5"),
+])  # fmt: skip
+def test_times_are_absolute_and_relative(value: Any, words: str) -> None:
+    assert render.moment(value, NOW) == words
+
+
+def test_sessions_that_there_are_none_of() -> None:
+    assert render.sessions([], NOW) == "No sessions."
+
+
+def test_a_switch_under_way_and_a_suspension_are_told() -> None:
+    page = render.status({**STATUS, "switching": True, "suspended": "the link leads to /tmp/x"}, NOW)
+    assert "A switch is under way\n" in page
+    assert "Switching is suspended: the link leads to /tmp/x\n" in page
+
+
+def test_no_active_account() -> None:
+    assert "Active account: none\n" in render.status({**STATUS, "active_account": None}, NOW)
+
+
+def test_a_newer_or_broken_document_still_gives_a_page() -> None:
+    for document in ({}, {"accounts": 5, "sessions": "x", "queue": [], "last_switch": []}, {"accounts": [None, {}]},
+                     {"sessions": [{"name": 5, "dedicated": "x", "uuid": 7}], "accounts": [{"used_percent": [1]}]},
+                     {"accounts": [{"exhausted": [{}], "used_percent": {"five_hour": None}}]}):  # fmt: skip
+        assert render.status(document, NOW).startswith("Active account: ")
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(alphabet=st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.fixed_dictionaries({}, optional={
+    **dict.fromkeys(STATUS, _JSON),
+    "sessions": st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(STATUS["sessions"][0], _JSON)), max_size=3),
+    "accounts": st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(STATUS["accounts"][0], _JSON)), max_size=3),
+}))  # fmt: skip
+def test_no_document_gets_a_control_character_to_the_terminal(document: dict[str, Any]) -> None:
+    page = render.status(document, NOW)
+    assert page.encode()
+    assert not [c for c in page if (c < " " and c != "\n") or "\x7f" <= c < "\xa0"]
+
+
+def test_links() -> None:
+    page = render.links([{"status": "divergent", "path": "/h/a/projects", "target": "/s/p"}])
+    assert page.splitlines() == ["STATUS     LINK           TARGET", "divergent  /h/a/projects  /s/p"]
