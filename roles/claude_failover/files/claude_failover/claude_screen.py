@@ -195,11 +195,16 @@ class _Reader:
         self.current: Block | None = None
         self.fresh = True   # the next continuation begins a paragraph
         self.tree = False   # within a tree of sub-agents
+        self.width = 0      # of the widest row: where the terminal itself broke a line
+        self.full = False   # the row before filled it
 
     def read(self, rows: list[str]) -> list[Block]:
         """Return the blocks."""
+        self.width = max((len(row) for row in rows if not _RULE.match(row)), default=0)
         for row in rows:
             self._row(row)
+            # A break at a blank leaves the row one shorter: the blank is not captured.
+            self.full = len(row) >= self.width - 1
         return self.blocks
 
     def _start(self, kind: str, indent: int, text: str) -> None:
@@ -283,7 +288,10 @@ class _Reader:
 
     def _bare(self, text: str) -> None:
         block = self.current
-        if block is not None and block.kind == "bare" and not self.fresh:
+        if (self.full and not self.fresh and block is not None and block.kind in ("result", "reply")
+                and block.paragraphs):
+            block.paragraphs[-1] += text  # broken by the terminal, in the middle of a word
+        elif block is not None and block.kind == "bare" and not self.fresh:
             block.paragraphs[-1] += " " + text
         else:
             self._start("bare", 0, text)

@@ -120,6 +120,11 @@ def test_banner_alone_in_a_box():
 
 
 LIMITED = {
+    "broken by the terminal in the middle of a word": """
+❯ go
+  ⎿  You've hit your 5-hour lim
+it · resets 9:36pm (UTC)
+""",
     "after a folded tool use (2.1.330)": """
 ❯ go
 

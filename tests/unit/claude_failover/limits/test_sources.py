@@ -109,6 +109,15 @@ def test_a_spend_limit_is_not_its_windows_claim():
     assert (verdict.limit, verdict.resets_at) == ("spend", at(2026, 11, 22, 21, 36, 33))
 
 
+@pytest.mark.parametrize(("text", "limit"), [
+    ("Fable 5 requires usage credits. /model to switch models.", "model"),
+    ("Opus 5 requires usage credits. /model to switch models.", "opus"),
+    ("You've hit your monthly spend limit. /model to switch models.", "model")])
+def test_a_model_without_credits_bars_that_model_only(text, limit):
+    verdict = record(text, apiError="model_requires_usage_credits", error="rate_limit")
+    assert (verdict.limited, verdict.limit, verdict.rule) == (True, limit, "api-error")
+
+
 def test_an_old_record_names_a_time_of_its_own_day():
     verdict = record("You've hit your session limit · resets 10:37pm (UTC)", timestamp="2026-11-20T20:00:00.000Z")
     assert (verdict.limited, verdict.resets_at) == (True, at(2026, 11, 20, 22, 37))

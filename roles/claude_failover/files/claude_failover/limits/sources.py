@@ -21,6 +21,8 @@ OPEN_ERRORS = ("rate_limit", "billing_error", "unknown", "")
 _SKEW = timedelta(minutes=5)
 #: How a record says by itself that it is one (2.1.330; 2.1.197 does not).
 _MARKED = "usage_limit_reached"
+#: The same for a model that the plan has no usage left for, and no credits; other models go on (2.1.330, read there).
+_MODEL_MARKED = "model_requires_usage_credits"
 
 
 def classify_hook(payload: Mapping[str, Any], *, now: datetime, tz: tzinfo) -> Verdict:
@@ -61,7 +63,8 @@ def classify_record(record: Mapping[str, Any], *, now: datetime, tz: tzinfo) -> 
     if record.get("isSidechain") or record.get("parent_tool_use_id"):
         return not_limited("sidechain", text, "a sub-agent's record, not the session's own turn")
     seen = _moment(record, now)
-    marked = _MARKED in (record.get("apiError"), record.get("api_error"))
+    marks = (record.get("apiError"), record.get("api_error"))
+    marked = _MARKED if _MARKED in marks else _MODEL_MARKED if _MODEL_MARKED in marks else ""
     message = record.get("message")
     synthetic = isinstance(message, Mapping) and message.get("model") == "<synthetic>"
     refused = bool(record.get("isApiErrorMessage") or record.get("is_api_error_message")
@@ -70,16 +73,16 @@ def classify_record(record: Mapping[str, Any], *, now: datetime, tz: tzinfo) -> 
         return not_limited("answer" if kind == "assistant" else "other-record", text, "the model's own answer")
     verdict = classify_text(text, now=seen, tz=tz, prefix=True)
     if marked:
-        return _marked(record, text, verdict, now=now, seen=seen, tz=tz)
+        return _marked(record, marked, text, verdict, now=now, seen=seen, tz=tz)
     error = _text(record.get("error"))
     if verdict.limited and error not in OPEN_ERRORS:
         return _other_error(error, text)
     return verdict
 
 
-def _marked(record: Mapping[str, Any], text: str, verdict: Verdict, *, now: datetime, seen: datetime,
+def _marked(record: Mapping[str, Any], mark: str, text: str, verdict: Verdict, *, now: datetime, seen: datetime,
             tz: tzinfo) -> Verdict:
-    """Judge a record with ``apiError: usage_limit_reached``: limited, whatever its words."""
+    """Judge a record whose ``apiError`` is a usage limit: limited, whatever its words."""
     quota = _quota(record)
     claim = _text(quota.get("rateLimitType"))
     limit = wordings.CLAIMS.get(claim)
@@ -91,8 +94,11 @@ def _marked(record: Mapping[str, Any], text: str, verdict: Verdict, *, now: date
     if reset.at is None:
         reset = find_reset(plain, now=seen, tz=tz, spend=limit is None)
     found = limited_by(row, plain, now=seen, tz=tz, limit=limit, reset=Reset(reset.at, reset.note))
-    return Verdict(True, found.limit, found.resets_at, "api-error", found.snippet,
-                   f"the record says {_MARKED}" + (f", {claim}" if claim else "")
+    which = found.limit
+    if mark == _MODEL_MARKED and which not in ("opus", "sonnet"):
+        which = "model"
+    return Verdict(True, which, found.resets_at, "api-error", found.snippet,
+                   f"the record says {mark}" + (f", {claim}" if claim else "")
                    + (f"; {reset.note}" if reset.note else "")
                    + ("" if verdict.limited else "; its wording is unknown"))
 

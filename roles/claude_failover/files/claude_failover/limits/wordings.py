@@ -146,12 +146,12 @@ NAMES = (
     Named(re.compile(r"\bsonnet\b", re.IGNORECASE), "sonnet", "2.1.330"),
     Named(re.compile(r"\b(?:spend|budget|credits?|monthly|individual usage)\b", re.IGNORECASE), "spend",
           "2.1.215, 2.1.330"),
-    Named(re.compile(r"\b(?:5-hour|five-hour|session)\b", re.IGNORECASE), "five_hour",
+    Named(re.compile(r"\b(?:5[- ]hour|five[- ]hour|session)\b", re.IGNORECASE), "five_hour",
           "5-hour 2.1.330, session 2.1.197"),
-    Named(re.compile(r"\b(?:weekly|7-day|seven-day)\b", re.IGNORECASE), "seven_day", "2.1.330"),
+    Named(re.compile(r"\b(?:weekly|7[- ]day|seven[- ]day)\b", re.IGNORECASE), "seven_day", "2.1.330"),
     # Any other name that starts like a model's: Fable, Haiku, Mythos and those to come.
-    Named(re.compile(r"^(?:claude )?(?!claude\b|usage\b|limit\b|plan\b|account\b|daily\b|team\b|org)"
-                     r"[A-Za-z]+(?: [\d.]+)?(?: limit|$)", re.IGNORECASE), "model", "Fable 2.1.198, 2.1.330"),
+    Named(re.compile(r"^(?:claude )?(?!(?:claude|usage|limit|plan|account|hourly|daily|team|org\w*|pro|max|free|rate|"
+                     r"request)\b)[A-Za-z]+(?: [\d.]+)?(?: limit|$)", re.IGNORECASE), "model", "Fable 2.1.198, 2.1.330"),
 )
 
 #: ``rateLimitType`` of a transcript record.
