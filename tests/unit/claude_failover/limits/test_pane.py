@@ -274,6 +274,21 @@ NOT_LIMITED = {
 ! cat b.txt
   ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
 """,
+    "a command of the user's, in an older look": """
+> ! cat b.txt
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
+    "a change shown": """
+● Update(x.py)
+  ⎿  Updated x.py with 1 addition
+      12 +  You've hit your session limit · resets 4:40pm
+""",
+    "compacted since": """
+❯ go
+  ⎿  You've hit your session limit · resets 9pm
+
+✻ Conversation compacted (ctrl+o for history)
+""",
     "a sub-agent's own line": """
 ● 2 agents finished (ctrl+o to expand)
    ├─ One · 7 tool uses

@@ -200,7 +200,9 @@ def _banner(turn: list[Block], index: int, live: bool, extra: tuple[Pattern[str]
     for pattern in extra:
         if len(text) <= MESSAGE_MAX and pattern.search(text):
             return limited_by_operator(pattern, text, now=now, tz=tz)
-    if place == "cli" and len(text) <= MESSAGE_MAX and wordings.SMELL.search(text):
+    # A shell's lines smell of anything; a message of the CLI begins like a sentence.
+    told = place == "cli" and len(text) <= MESSAGE_MAX and text[:1].isupper()
+    if told and wordings.SMELL.search(text):
         return not_limited("unknown-wording", text, "speaks of a limit in words that no rule knows")
     return None
 

@@ -151,7 +151,8 @@ NAMES = (
     Named(re.compile(r"\b(?:weekly|7[- ]day|seven[- ]day)\b", re.IGNORECASE), "seven_day", "2.1.330"),
     # Any other name that starts like a model's: Fable, Haiku, Mythos and those to come.
     Named(re.compile(r"^(?:claude )?(?!(?:claude|usage|limit|plan|account|hourly|daily|team|org\w*|pro|max|free|rate|"
-                     r"request)\b)[A-Za-z]+(?: [\d.]+)?(?: limit|$)", re.IGNORECASE), "model", "Fable 2.1.198, 2.1.330"),
+                     r"request)\b)[A-Za-z]+(?: [\d.]+)?(?: limit|$)", re.IGNORECASE), "model",
+          "Fable 2.1.198, 2.1.330"),
 )
 
 #: ``rateLimitType`` of a transcript record.
