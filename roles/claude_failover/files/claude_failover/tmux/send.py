@@ -33,10 +33,10 @@ from .screen import Dialog, PromptBox, dialog, prompt_box, remains_of, shows
 class Timing:
     """All waits, in seconds. Each is a bound on a condition that is polled, but ``settle`` and ``after_escape``.
 
-    ``ready``: for the prompt box to appear. ``seen``: for the text to be seen in it. ``settle``: between seeing it and
-    Enter (150 to 300 ms were right 60 times of 60). ``leave``: for the text to leave the box after Enter. ``turn``:
-    for a turn to begin after that. ``after_escape``: between Escape and the next key. ``poll``: between two looks.
-    ``backoff``: the wait before the second attempt, doubled for each further one, and the longest.
+    ``ready``: for the prompt box to appear. ``seen``: for the text to be seen in it. ``settle``: between seeing it
+    and Enter (150 to 300 ms were right 60 times of 60). ``leave``: for the text to leave the box after Enter.
+    ``turn``: for a turn to begin after that. ``after_escape``: between Escape and the next key. ``poll``: between two
+    looks. ``backoff``: the wait before the second attempt, doubled for each further one, and the longest.
     """
 
     ready: float = 5.0
@@ -55,8 +55,8 @@ class Delivery:
 
     ``result``: ``delivered`` (a turn began), ``draft`` (somebody's text is in the box, and stays there), ``dialog``
     (one is open that is not ours to answer), ``not_ready`` (no prompt box), ``pane_gone``, ``failed``. ``submitted``:
-    the text left the prompt box after Enter, so sending it again could send it twice. ``attempts`` and ``seconds`` count
-    the whole; ``detail`` is for the operator.
+    the text left the prompt box after Enter, so sending it again could send it twice. ``attempts`` and ``seconds``
+    count the whole; ``detail`` is for the operator.
     """
 
     result: str

@@ -1,0 +1,339 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A prompt's way into a session, with a made-up terminal and a made-up clock."""
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Callable, Optional
+
+import pytest
+
+from claude_failover.tmux.client import Pane
+from claude_failover.tmux.control import TmuxGone, TmuxNotFound
+from claude_failover.tmux.send import Delivery, deliver
+
+RULE = "─" * 60
+LIMIT_MENU = ["▔" * 60, "  What do you want to do?", "  ❯ 1. Stop and wait for limit to reset",
+              "    2. Upgrade your plan", "  Enter to confirm · Esc to cancel"]
+PERMISSION = [RULE, " Bash command", " Do you want to proceed?", " ❯ 1. Yes", "   2. No",
+              " Esc to cancel · Tab to amend"]
+TRUST = [RULE, " Accessing workspace:", " ❯ No, exit", "   Yes, I trust this folder",
+         " Enter to confirm · Esc to cancel"]
+
+
+class Claude:
+    """A prompt box that behaves as it is told. Time is what was slept; every event is kept with its time."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.events: list[tuple[float, str]] = []
+        self.draft = ""
+        self.ghost = ""
+        self.dialog: Optional[list[str]] = None
+        self.dialog_after_paste: Optional[list[str]] = None
+        self.ready_at = 0.0
+        self.swallow_texts = 0      # so many texts are lost
+        self.damage_texts = 0       # so many lose their first character
+        self.swallow_enters = 0
+        self.escape_works = True
+        self.turn_delay = 0.1
+        self.turns = 0
+        self.turn_at: Optional[float] = None
+        self.sent: list[str] = []
+        self.dead = False
+        self.in_mode = False
+        self.gone: Optional[Exception] = None
+
+    # -- what a Terminal does
+
+    async def pane(self, pane_id: str) -> Pane:
+        self._check()
+        return Pane("s", "$1", "@1", pane_id, 1, self.dead, None, None, "claude", "/", 0, 80, 24, self.in_mode, True)
+
+    async def screen(self, pane_id: str, escapes: bool = False) -> list[str]:
+        self._check()
+        assert escapes, "without escapes ghost text cannot be told from a draft"
+        if self.time < self.ready_at:
+            return ["starting"]
+        if self.dialog is not None:
+            return ["● some text", *self.dialog]
+        text = self.draft
+        if self.ghost and not text:
+            text = f"\x1b[7m{self.ghost[0]}\x1b[0;2m{self.ghost[1:]}\x1b[0m"
+        rows = text.split("\n")
+        return ["● some text", RULE, "❯\xa0" + rows[0], *("  " + row for row in rows[1:]), RULE, "  ⏵⏵ auto mode on"]
+
+    async def keys(self, pane_id: str, *names: str) -> None:
+        self._check()
+        for name in names:
+            self.events.append((self.time, name))
+            if name == "Escape" and self.dialog is not None and self.escape_works:
+                self.dialog = None
+            elif self.dialog is not None:
+                assert name == "Escape", f"{name} went into a dialog"
+            elif name == "C-u":
+                self.draft = self.draft.rpartition("\n")[0]
+            elif name == "Enter":
+                if self.swallow_enters:
+                    self.swallow_enters -= 1
+                elif self.draft:
+                    self.sent.append(self.draft)
+                    self.draft = ""
+                    self.turn_at = self.time + self.turn_delay
+
+    async def type_text(self, pane_id: str, text: str) -> None:
+        assert len(text) <= 60
+        assert "\n" not in text
+        self._arrive("type", text)
+
+    async def paste(self, pane_id: str, text: str) -> None:
+        self._arrive("paste", text)
+
+    async def leave_mode(self, pane_id: str) -> None:
+        self.in_mode = False
+        self.events.append((self.time, "leave-mode"))
+
+    def _arrive(self, how: str, text: str) -> None:
+        self._check()
+        assert self.dialog is None, "text went into a dialog"
+        assert not self.in_mode, "text went into copy mode"
+        self.events.append((self.time, how))
+        if self.swallow_texts:
+            self.swallow_texts -= 1
+            return
+        if self.damage_texts:
+            self.damage_texts -= 1
+            text = text[1:]
+        if text.count("\n") > 10:
+            text = f"[Pasted text #1 +{text.count(chr(10))} lines]"
+        elif len(text) > 800:
+            text = "[Pasted text #1]"
+        self.draft += text
+        if self.dialog_after_paste is not None:
+            self.dialog = self.dialog_after_paste
+
+    def _check(self) -> None:
+        if self.gone is not None:
+            raise self.gone
+
+    # -- the clock, and the turn
+
+    async def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.time += seconds
+        await asyncio.sleep(0)
+
+    async def began(self) -> bool:
+        return self.turn_at is not None and self.time >= self.turn_at
+
+    def deliver(self, text: str = "continue", attempts: int = 5,
+                began: Optional[Callable[[], Awaitable[bool]]] = None) -> Delivery:
+        return asyncio.run(deliver(self, "%1", text, began=began or self.began, attempts=attempts,
+                                   clock=lambda: self.time, sleep=self.sleep))
+
+    def names(self) -> list[str]:
+        return [name for _, name in self.events]
+
+
+def test_typed_seen_and_sent_apart() -> None:
+    claude = Claude()
+    found = claude.deliver()
+    assert (found.result, found.attempts, found.submitted) == ("delivered", 1, True)
+    assert claude.sent == ["continue"]
+    assert claude.names() == ["type", "Enter"]
+    assert claude.events[1][0] - claude.events[0][0] >= 0.15
+
+
+@pytest.mark.parametrize("text", ["x" * 61, "two\nlines", "tab\there", "?", "/compact", "no\u00a0break"])
+def test_what_would_act_as_keys_is_pasted(text: str) -> None:
+    claude = Claude()
+    assert claude.deliver(text).result == "delivered"
+    assert claude.names() == ["paste", "Enter"]
+    assert claude.sent == [text]
+
+
+@pytest.mark.parametrize("text", ["\n".join(f"line {i}" for i in range(40)), "word " * 400])
+def test_a_paste_that_is_folded_away_counts_as_seen(text: str) -> None:
+    claude = Claude()
+    assert claude.deliver(text).result == "delivered"
+    assert claude.sent[0].startswith("[Pasted text #1")
+
+
+def test_control_characters_are_dropped_and_no_shell_command_is_made() -> None:
+    claude = Claude()
+    assert claude.deliver("a\x1b[201~b\x00").result == "delivered"
+    assert claude.deliver("!rm -rf /").result == "delivered"
+    assert claude.sent == ["a[201~b", " !rm -rf /"]
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\x1b\x00"])
+def test_nothing_is_not_sent(text: str) -> None:
+    with pytest.raises(ValueError, match="empty"):
+        Claude().deliver(text)
+
+
+def test_ghost_text_is_no_draft() -> None:
+    claude = Claude()
+    claude.ghost = "Resend your message to try again"
+    assert claude.deliver().result == "delivered"
+    assert claude.sent == ["continue"]
+
+
+@pytest.mark.parametrize("draft", ["my own words", "continue", "c", "!ls"])
+def test_somebodys_draft_stays_and_is_not_sent(draft: str) -> None:
+    claude = Claude()
+    claude.draft = draft
+    found = claude.deliver()
+    assert (found.result, found.submitted) == ("draft", False)
+    assert claude.events == []
+    assert claude.draft == draft
+
+
+def test_words_typed_into_ours_are_neither_sent_nor_taken_away() -> None:
+    claude = Claude()
+
+    async def typing(pane_id: str, text: str) -> None:
+        claude.draft = text + " hold on"
+        claude.events.append((claude.time, "type"))
+
+    claude.type_text = typing  # type: ignore[method-assign]  # somebody types at the same time
+    found = claude.deliver()
+    assert (found.result, claude.draft) == ("draft", "continue hold on")
+    assert claude.sent == []
+    assert "Enter" not in claude.names()
+
+
+def test_escape_closes_the_limits_menu_and_the_text_waits() -> None:
+    claude = Claude()
+    claude.dialog = LIMIT_MENU
+    assert claude.deliver().result == "delivered"
+    assert claude.names() == ["Escape", "type", "Enter"]
+    assert claude.events[1][0] - claude.events[0][0] >= 0.4
+
+
+def test_a_menu_that_stays_gets_escapes_a_bounded_number_of_times_and_nothing_else() -> None:
+    claude = Claude()
+    claude.dialog, claude.escape_works = LIMIT_MENU, False
+    found = claude.deliver(attempts=3)
+    assert (found.result, found.attempts, found.submitted) == ("dialog", 3, False)
+    assert claude.names() == ["Escape"] * 3
+
+
+def test_a_draft_under_the_menu_is_respected() -> None:
+    claude = Claude()
+    claude.dialog, claude.draft = LIMIT_MENU, "my own words"
+    assert claude.deliver().result == "draft"
+    assert claude.names() == ["Escape"]
+
+
+@pytest.mark.parametrize(("screen", "word"), [(PERMISSION, "permission"), (TRUST, "trust")])
+def test_any_other_dialog_is_told_and_never_answered(screen: list[str], word: str) -> None:
+    claude = Claude()
+    claude.dialog = screen
+    found = claude.deliver()
+    assert found.result == "dialog"
+    assert word in found.detail
+    assert claude.events == []
+
+
+def test_a_dialog_that_opens_after_the_text_gets_no_enter() -> None:
+    claude = Claude()
+    claude.dialog_after_paste = PERMISSION
+    found = claude.deliver()
+    assert (found.result, found.submitted) == ("dialog", False)
+    assert claude.names() == ["type"]
+
+
+def test_lost_text_is_typed_again_with_growing_pauses() -> None:
+    claude = Claude()
+    claude.swallow_texts = 3
+    found = claude.deliver()
+    assert (found.result, found.attempts) == ("delivered", 4)
+    typed = [time for time, name in claude.events if name == "type"]
+    pauses = [later - earlier for earlier, later in zip(typed, typed[1:])]
+    assert [round(b - a, 1) for a, b in zip(pauses, pauses[1:])] == [0.5, 1.0]
+    assert claude.sent == ["continue"]
+
+
+def test_what_a_lost_character_left_is_taken_out_before_the_next_attempt() -> None:
+    claude = Claude()
+    claude.damage_texts = 1
+    found = claude.deliver("first\nsecond")
+    assert (found.result, found.attempts) == ("delivered", 2)
+    assert claude.sent == ["first\nsecond"]
+
+
+def test_attempts_are_bounded() -> None:
+    claude = Claude()
+    claude.swallow_texts = 99
+    found = claude.deliver(attempts=3)
+    assert (found.result, found.attempts, found.submitted) == ("failed", 3, False)
+    assert claude.names() == ["type"] * 3
+    assert "Enter" not in claude.names()
+
+
+def test_a_lost_enter_is_sent_again_and_the_text_is_not() -> None:
+    claude = Claude()
+    claude.swallow_enters = 1
+    assert claude.deliver().result == "delivered"
+    assert claude.names() == ["type", "Enter", "Enter"]
+    assert claude.sent == ["continue"]
+
+
+def test_enter_lost_for_a_whole_attempt() -> None:
+    claude = Claude()
+    claude.swallow_enters = 3
+    found = claude.deliver()
+    assert (found.result, found.attempts) == ("delivered", 2)
+    assert claude.names() == ["type", "Enter", "Enter", "Enter", "Enter"]
+
+
+def test_a_text_that_was_taken_is_never_sent_twice() -> None:
+    claude = Claude()
+    claude.turn_delay = 1e9
+    found = claude.deliver()
+    assert (found.result, found.attempts, found.submitted) == ("failed", 1, True)
+    assert claude.sent == ["continue"]
+
+
+def test_the_box_is_waited_for() -> None:
+    claude = Claude()
+    claude.ready_at = 3.0
+    assert claude.deliver().result == "delivered"
+    assert claude.events[0][0] >= 3.0
+
+
+def test_no_box_is_told_after_all_attempts() -> None:
+    claude = Claude()
+    claude.ready_at = 1e9
+    found = claude.deliver(attempts=2)
+    assert (found.result, found.attempts) == ("not_ready", 2)
+    assert claude.events == []
+
+
+def test_copy_mode_is_ended_first() -> None:
+    claude = Claude()
+    claude.in_mode = True
+    found = claude.deliver()
+    assert found.result == "delivered"
+    assert claude.names() == ["leave-mode", "type", "Enter"]
+    assert "scrolling" in found.detail
+
+
+def test_a_dead_pane_and_a_pane_that_is_no_more() -> None:
+    claude = Claude()
+    claude.dead = True
+    assert claude.deliver().result == "pane_gone"
+    claude = Claude()
+    claude.gone = TmuxNotFound("can't find pane: %1")
+    assert claude.deliver().result == "pane_gone"
+    assert claude.events == []
+
+
+def test_a_server_that_is_gone_is_the_callers_to_wait_for() -> None:
+    claude = Claude()
+    claude.gone = TmuxGone("no tmux server")
+    with pytest.raises(TmuxGone):
+        claude.deliver()
