@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from harness import cli  # noqa: E402  the path has to be set first
 from harness.namespace import Namespace, missing  # noqa: E402
-from harness.world import World  # noqa: E402
+from harness.world import STANDIN, World  # noqa: E402
 
 MakeWorld = Callable[..., World]
 
@@ -73,13 +73,14 @@ def real(version: str) -> str:
 
 @pytest.fixture
 def make_world(namespace: Namespace) -> Iterator[MakeWorld]:
-    """Make worlds, with stub and tmux running; all are cleared away at the end of the test."""
+    """Make worlds, each with stub and tmux running; all are cleared away at the end of the test."""
     made: list[World] = []
 
     def make(program: str, **options: object) -> World:
         world = World(namespace, program, **options)  # type: ignore[arg-type]  # passed on as they came
         made.append(world)
-        world.start_stub()
+        if program != STANDIN:
+            world.start_stub()
         world.start_tmux()
         return world
 
@@ -94,7 +95,15 @@ def world(make_world: MakeWorld) -> World:
     return make_world(real(cli.NEW))
 
 
-@pytest.fixture
-def old_world(make_world: MakeWorld) -> World:
-    """A world with Claude Code 2.1.197."""
-    return make_world(real(cli.OLD))
+@pytest.fixture(params=[cli.NEW, STANDIN])
+def either(request: pytest.FixtureRequest, make_world: MakeWorld) -> World:
+    """A world with Claude Code 2.1.330, and one with the stand-in: what holds for one has to hold for the other."""
+    return make_world(STANDIN if request.param == STANDIN else real(request.param))
+
+
+@pytest.fixture(params=[cli.OLD, STANDIN])
+def either_old(request: pytest.FixtureRequest, make_world: MakeWorld) -> World:
+    """The same for 2.1.197."""
+    if request.param == STANDIN:
+        return make_world(STANDIN, imitate=cli.OLD)
+    return make_world(real(request.param))

@@ -34,9 +34,13 @@ DAEMON_LIB = os.path.join(os.path.dirname(os.path.dirname(HERE)), "roles", "clau
 class World:
     """The world, from `__init__` to `close`."""
 
-    def __init__(self, namespace: Namespace, program: str, *, accounts: str = "ABC", gateway: bool = False) -> None:
-        """``program`` is the claude to run (or `STANDIN`); with ``gateway`` it gets ANTHROPIC_BASE_URL, else its own names."""
-        self.namespace, self.accounts, self.gateway = namespace, accounts, gateway
+    def __init__(self, namespace: Namespace, program: str, *, accounts: str = "ABC", gateway: bool = False,
+                 imitate: str = "") -> None:
+        """``program`` is the claude to run (or `STANDIN`, which can ``imitate`` an old version).
+
+        With ``gateway`` it gets ANTHROPIC_BASE_URL; without, it calls the names that it calls on any machine.
+        """
+        self.namespace, self.accounts, self.gateway, self.imitate = namespace, accounts, gateway, imitate
         self.folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
         os.chmod(self.folder, 0o755)
         self.home, self.cwd = self.path("home"), self.path("work")
@@ -217,6 +221,8 @@ class World:
                  "CLAUDE_STANDIN_WORLD": os.path.join(self.stub_folder, "world.json")}
         if self.gateway:
             found["ANTHROPIC_BASE_URL"] = f"http://127.0.0.1:{PORT}"
+        if self.imitate:
+            found["CLAUDE_STANDIN_VERSION"] = self.imitate
         return {**found, **more}
 
     def tmux(self, *arguments: str, check: bool = True) -> str:

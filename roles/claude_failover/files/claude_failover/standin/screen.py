@@ -116,10 +116,11 @@ def box_lines(view: View, width: int) -> list[str]:
         mode += f"{DIM} · esc to interrupt{PLAIN}"
     elif not view.draft:
         mode += f"{DIM} · ← for agents{PLAIN}"
-    below = [f"  {line}" for line in view.status_lines]
+    below = []
     if view.continues:
         below += [f"  ⚠ Usage limit reached · limit resets {view.continues}",
                   f"    Continuing automatically at {view.continues} · Esc to cancel"]
+    below += [f"  {line}" for line in view.status_lines]
     gauge = [" " * max(0, width - len(view.gauge) - 2) + f"\x1b[38;5;220m{view.gauge}{PLAIN}"] if view.gauge else []
     return [*(gauge or top), rule, *inside, rule, *below, mode]
 

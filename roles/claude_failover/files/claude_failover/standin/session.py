@@ -71,6 +71,8 @@ class Session:
         for record in records:
             if record.get("uuid"):
                 self.transcript.parent = record["uuid"]
+            if record.get("subtype") == "informational":
+                self.view.add("notice", str(record.get("content", "")))
             message = record.get("message")
             if not isinstance(message, dict):
                 continue
@@ -86,7 +88,7 @@ class Session:
                     self.view.add("hint", wording.HINT)
                 elif record.get("isApiErrorMessage"):
                     self.view.add("error", text)
-                else:
+                elif text:
                     self._messages += 1
                     self.view.add("answer", text)
 
@@ -352,8 +354,9 @@ class Session:
         command = str(answer.account["command"])
         identity = f"toolu_{new_id()[:8]}"
         value = {"command": command, "description": "A step that the test asked for"}
-        self.transcript.assistant([{"type": "text", "text": answer.text},
-                                   {"type": "tool_use", "id": identity, "name": "Bash", "input": value}], request_id(), tool=True)
+        request = request_id()
+        self.transcript.assistant([{"type": "text", "text": answer.text}], request, tool=True)
+        self.transcript.assistant([{"type": "tool_use", "id": identity, "name": "Bash", "input": value}], request, tool=True)
         self._write_later()
         self.view.add("answer", answer.text)
         self.view.add("tool", value["description"])
@@ -362,7 +365,7 @@ class Session:
         if not await self._allowed(command, value):
             raise asyncio.CancelledError
         status, output = await commands.run(command, b"", self._environment(), self.context.cwd, 600.0)
-        self.transcript.tool_result(identity, output, status != 0)
+        self.transcript.tool_result(identity, output, status != 0, self.prompt_id)
         self._messages += 2
         self._write_later()
 

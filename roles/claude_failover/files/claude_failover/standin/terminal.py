@@ -30,7 +30,8 @@ class Terminal:
         self._write(END)
         termios.tcsetattr(0, termios.TCSANOW, self._saved)
         if notice:
-            self._write(notice + "\n")
+            # The real one begins with an empty line, too; tmux scrolls one line away when it marks a pane as dead.
+            self._write("\n" + notice + "\n")
 
     def size(self) -> tuple[int, int]:
         """Return columns and lines."""

@@ -109,9 +109,9 @@ class Transcript:
             "usage": {"input_tokens": 100, "output_tokens": 20, "cache_creation_input_tokens": 0,
                       "cache_read_input_tokens": 0}})
 
-    def tool_result(self, identity: str, text: str, failed: bool) -> None:
+    def tool_result(self, identity: str, text: str, failed: bool, prompt_id: str | None) -> None:
         """What a tool gave back."""
-        self.chained(type="user", message={"role": "user", "content": [
+        self.chained(type="user", promptId=prompt_id, session_id=self.session_id, sourceToolAssistantUUID=self.parent, message={"role": "user", "content": [
             {"tool_use_id": identity, "type": "tool_result", "content": text, "is_error": failed}]}, toolUseResult=text)
 
     def api_error(self, text: str, error: str, **more: Any) -> None:
@@ -119,7 +119,7 @@ class Transcript:
         self.chained(type="assistant", message={
             "id": str(uuid.uuid4()), "model": "<synthetic>", "role": "assistant", "stop_reason": "stop_sequence",
             "stop_sequence": "", "type": "message", "content": [{"type": "text", "text": text}],
-            "usage": {"input_tokens": 0, "output_tokens": 0}}, **more, error=error, isApiErrorMessage=True,
+            "usage": {"input_tokens": 0, "output_tokens": 0}}, **more, error=error, isApiErrorMessage=True, madeBy="model",
             session_id=self.session_id)
 
     def system(self, subtype: str, **more: Any) -> None:

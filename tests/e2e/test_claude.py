@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the failover stands on, held against the real Claude Code CLI: when one of these fails, the CLI has changed."""
+"""What the failover stands on, held against the real Claude Code CLI and against the stand-in alike.
+
+When one of these fails for the real one, the CLI has changed; when for the stand-in only, it has drifted.
+"""
 from __future__ import annotations
 
 import json
@@ -71,65 +74,65 @@ def test_a_flip_moves_a_running_session(make_world, gateway: bool) -> None:  # t
     until(lambda: prompts(world, session) == asked, f"the transcript to hold {asked}")
 
 
-def test_a_flip_in_the_middle_of_a_turn(world: World) -> None:
+def test_a_flip_in_the_middle_of_a_turn(either: World) -> None:
     """A session that is busy in a tool goes on under the new account, with no word from anybody."""
-    gate = world.path("tmp", "gate")
+    gate = either.path("tmp", "gate")
     os.mkfifo(gate, 0o666)
     os.chmod(gate, 0o666)
-    session = Session(world, "busy").start("--permission-mode", "bypassPermissions")
+    session = Session(either, "busy").start("--permission-mode", "bypassPermissions")
     session.prompt(f"[[tool cat {gate}]]")
-    until(lambda: session.status() == "busy" and world.turns(session.id), "the tool to run", show=session.screen)
-    world.flip("B")
+    until(lambda: session.status() == "busy" and either.turns(session.id), "the tool to run", show=session.screen)
+    either.flip("B")
     with open(gate, "w", encoding="ascii") as stream:
         stream.write("done\n")
-    until(lambda: world.hooks("Stop", session.id), "the end of the turn", show=session.screen)
-    turns = world.turns(session.id)
+    until(lambda: either.hooks("Stop", session.id), "the end of the turn", show=session.screen)
+    turns = either.turns(session.id)
     assert [(turn["tag"], turn["tool_result"]) for turn in turns] == [("A", False), ("B", True)]
 
 
-def test_credentials_of_the_same_mtime_go_unnoticed_until_they_are_touched(world: World) -> None:
+def test_credentials_of_the_same_mtime_go_unnoticed_until_they_are_touched(either: World) -> None:
     """Why the daemon touches the new account's credentials after each flip."""
-    session = Session(world, "one").start()
+    session = Session(either, "one").start()
     session.ask("let it start")
     # Only now: soon after the start the CLI may write the credentials of its own accord.
     moment = time.time() - 60
-    for tag in world.accounts:
-        os.utime(os.path.join(world.account_home(tag), ".credentials.json"), (moment, moment))
+    for tag in either.accounts:
+        os.utime(os.path.join(either.account_home(tag), ".credentials.json"), (moment, moment))
     assert session.ask("first")["tag"] == "A"
-    world.flip("B", touch=False)
+    either.flip("B", touch=False)
     assert session.ask("not noticed")["tag"] == "A"
-    os.utime(os.path.join(world.account_home("B"), ".credentials.json"))
+    os.utime(os.path.join(either.account_home("B"), ".credentials.json"))
     assert session.ask("noticed")["tag"] == "B"
 
 
 @pytest.mark.parametrize(("claim", "far"), [*((claim, True) for claim in WEEK), ("five_hour", False),
                                             ("seven_day", False)])
-def test_how_each_limit_looks(world: World, claim: str, far: bool) -> None:
+def test_how_each_limit_looks(either: World, claim: str, far: bool) -> None:
     """The screen, the hook and the transcript of each kind of limit; one request, and the next account answers.
 
     Whether 2.1.330 waits by itself or opens the menu depends on the reset alone: up to 24 hours ahead it waits.
     """
-    session = Session(world, "one").start()
+    session = Session(either, "one").start()
     session.ask("before")
     resets_at = int(time.time()) + (25 if far else 23) * 3600
-    world.set("A", "limit", claim=claim, resets_at=resets_at)
+    either.set("A", "limit", claim=claim, resets_at=resets_at)
     session.prompt("work")
-    payload = stopped(world, session)
+    payload = stopped(either, session)
     line = f"You've hit your {WEEK[claim]} · resets "
     assert payload["error"] == "rate_limit"
     assert str(payload["last_assistant_message"]).startswith(line)
     assert {"session_id", "transcript_path", "cwd", "prompt_id"} <= set(payload)
     assert "resets_at" not in payload
     screen = session.wait_screen(line)
-    record = limit_record(world, session)
+    record = limit_record(either, session)
     assert (record["type"], record["apiError"], record["error"], record["apiErrorStatus"]) == (
         "assistant", "usage_limit_reached", "rate_limit", 429)
     assert record["message"]["model"] == "<synthetic>"  # type: ignore[index]  # JSON
     limits = record["quotaLimits"]
     assert (limits["status"], limits["rateLimitType"], limits["resetsAt"]) == (  # type: ignore[index]  # JSON
         "rejected", claim, resets_at)
-    assert [turn["status"] for turn in world.turns(session.id)] == [200, 429], "a usage limit is not retried"
-    assert not [hook for hook in world.hooks("Stop", session.id) if hook["prompt_id"] == payload["prompt_id"]]
+    assert [turn["status"] for turn in either.turns(session.id)] == [200, 429], "a usage limit is not retried"
+    assert not [hook for hook in either.hooks("Stop", session.id) if hook["prompt_id"] == payload["prompt_id"]]
     assert any(line in shown for shown in screen)
     if not far:
         session.wait_screen("Continuing automatically at")
@@ -140,166 +143,166 @@ def test_how_each_limit_looks(world: World, claim: str, far: bool) -> None:
         options = [shown.strip() for shown in screen[screen.index(f"  {MENU}") + 1:-1]]
         assert options[0] == "❯ 1. Stop and wait for limit to reset"
         assert options[-1] == "4. Upgrade your plan"
-    world.flip("B")
+    either.flip("B")
     session.escape()
     assert session.ask("continue")["tag"] == "B"
 
 
-def test_without_automatic_continue_a_five_hour_limit_opens_the_menu(world: World) -> None:
+def test_without_automatic_continue_a_five_hour_limit_opens_the_menu(either: World) -> None:
     """``autoContinueAtUsageLimit: false`` in the account's settings: as if the reset were far."""
-    world.settings("A", {"autoContinueAtUsageLimit": False})
-    world.set("A", "limit")
-    session = Session(world, "one").start()
+    either.settings("A", {"autoContinueAtUsageLimit": False})
+    either.set("A", "limit")
+    session = Session(either, "one").start()
     session.prompt("go")
     session.wait_screen(MENU)
 
 
-def test_text_typed_into_the_menu_is_swallowed(world: World) -> None:
+def test_text_typed_into_the_menu_is_swallowed(either: World) -> None:
     """Text goes nowhere, and no request is made; Escape closes the menu, and the box is empty."""
-    world.set("A", "limit", claim="seven_day", resets_at=int(time.time()) + 3 * 24 * 3600)
-    session = Session(world, "one").start()
+    either.set("A", "limit", claim="seven_day", resets_at=int(time.time()) + 3 * 24 * 3600)
+    session = Session(either, "one").start()
     session.prompt("go")
     session.wait_screen(MENU)
     session.text("continue")
     session.escape()
     assert session.box() == ""
-    assert len(world.turns(session.id)) == 1
-    world.flip("B")
+    assert len(either.turns(session.id)) == 1
+    either.flip("B")
     assert session.ask("continue")["tag"] == "B"
 
 
-def test_the_old_version_shows_its_own_wording(old_world: World) -> None:
+def test_the_old_version_shows_its_own_wording(either_old: World) -> None:
     """2.1.197: ``session limit``, the menu at once, no quotaLimits, the same hook; and it moves hot too."""
-    session = Session(old_world, "one").start()
+    session = Session(either_old, "one").start()
     assert session.ask("before")["tag"] == "A"
-    old_world.set("A", "limit")
+    either_old.set("A", "limit")
     session.prompt("go")
-    payload = stopped(old_world, session)
+    payload = stopped(either_old, session)
     assert payload["error"] == "rate_limit"
     assert str(payload["last_assistant_message"]).startswith("You've hit your session limit · resets ")
-    record = limit_record(old_world, session)
+    record = limit_record(either_old, session)
     assert record["error"] == "rate_limit" and "apiError" not in record and "quotaLimits" not in record
     session.wait_screen(MENU)
-    old_world.flip("B")
+    either_old.flip("B")
     session.escape()
     assert session.ask("continue")["tag"] == "B"
 
 
-def test_a_gauge_is_no_limit(world: World) -> None:
+def test_a_gauge_is_no_limit(either: World) -> None:
     """``allowed_warning`` shows how much is used, ends the turn as usual, and reaches the statusLine."""
-    world.set("A", "warning", utilization=0.92)
-    session = Session(world, "one").start()
+    either.set("A", "warning", utilization=0.92)
+    session = Session(either, "one").start()
     session.ask("go")
     session.wait_screen("You've used 92% of your 5-hour limit")
-    assert not world.hooks("StopFailure")
+    assert not either.hooks("StopFailure")
 
 
-def test_a_throttle_is_retried(world: World) -> None:
+def test_a_throttle_is_retried(either: World) -> None:
     """429 without the unified headers is no usage limit: the CLI tries again by itself, and is answered."""
-    world.set("A", "throttle")
-    session = Session(world, "one").start()
+    either.set("A", "throttle")
+    session = Session(either, "one").start()
     session.prompt("go")
-    until(lambda: len(world.turns(session.id)) >= 2, "a second try", show=session.screen)
-    assert not world.hooks("StopFailure")
-    world.set("A", "ok")
-    until(lambda: world.hooks("Stop", session.id), "the answer", timeout=60, show=session.screen)
+    until(lambda: len(either.turns(session.id)) >= 2, "a second try", show=session.screen)
+    assert not either.hooks("StopFailure")
+    either.set("A", "ok")
+    until(lambda: either.hooks("Stop", session.id), "the answer", timeout=60, show=session.screen)
 
 
-def test_an_overload_is_retried(world: World) -> None:
+def test_an_overload_is_retried(either: World) -> None:
     """529, likewise, with a line that says so."""
-    world.set("A", "overloaded")
-    session = Session(world, "one").start()
+    either.set("A", "overloaded")
+    session = Session(either, "one").start()
     session.prompt("go")
     session.wait_screen("529 Overloaded · retrying in")
-    world.set("A", "ok")
-    until(lambda: world.hooks("Stop", session.id), "the answer", timeout=60, show=session.screen)
-    assert not world.hooks("StopFailure")
+    either.set("A", "ok")
+    until(lambda: either.hooks("Stop", session.id), "the answer", timeout=60, show=session.screen)
+    assert not either.hooks("StopFailure")
 
 
-def test_a_dead_login_blanks_the_credentials(world: World) -> None:
+def test_a_dead_login_blanks_the_credentials(either: World) -> None:
     """``invalid_grant`` at a refresh: the tokens on the disk become empty, and the session says to log in."""
-    world.login("A", expires_in=-60)
-    world.set("A", "ok", refresh="invalid_grant")
-    session = Session(world, "one").start()
+    either.login("A", expires_in=-60)
+    either.set("A", "ok", refresh="invalid_grant")
+    session = Session(either, "one").start()
     session.prompt("go")
-    payload = stopped(world, session)
+    payload = stopped(either, session)
     assert payload["error"] == "authentication_failed"
-    with open(os.path.join(world.account_home("A"), ".credentials.json"), encoding="utf-8") as stream:
+    with open(os.path.join(either.account_home("A"), ".credentials.json"), encoding="utf-8") as stream:
         oauth = json.load(stream)["claudeAiOauth"]
     assert (oauth["accessToken"], oauth["refreshToken"], oauth["expiresAt"]) == ("", "", 0)
 
 
-def test_a_refresh_holds_a_lock_in_the_home(world: World) -> None:
+def test_a_refresh_holds_a_lock_in_the_home(either: World) -> None:
     """What the daemon waits for before a flip."""
-    world.login("A", expires_in=-60)
-    world.set("A", "ok", refresh="hold")
-    session = Session(world, "one").start(ready=False)
-    lock = os.path.join(world.account_home("A"), ".oauth_refresh.lock")
+    either.login("A", expires_in=-60)
+    either.set("A", "ok", refresh="hold")
+    session = Session(either, "one").start(ready=False)
+    lock = os.path.join(either.account_home("A"), ".oauth_refresh.lock")
     until(lambda: session.box() is not None, "the prompt box", show=session.screen)
-    if not world.hooks("UserPromptSubmit"):
+    if not either.hooks("UserPromptSubmit"):
         session.text("go")
         until(lambda: "go" in (session.box() or ""), "the prompt typed", show=session.screen)
         session.keys("Enter")
     until(lambda: os.path.isdir(lock) and os.path.exists(lock + ".owner"), "the lock", show=session.screen)
-    world.set("A", "ok")
-    until(lambda: world.hooks("Stop", session.id), "the answer", show=session.screen)
+    either.set("A", "ok")
+    until(lambda: either.hooks("Stop", session.id), "the answer", show=session.screen)
     assert not os.path.exists(lock)
 
 
-def test_sigterm_ends_a_session_cleanly_and_it_can_be_resumed(world: World) -> None:
+def test_sigterm_ends_a_session_cleanly_and_it_can_be_resumed(either: World) -> None:
     """SessionEnd fires, the status file goes, the command to resume is printed; the same id and file go on."""
-    session = Session(world, "one").start()
+    session = Session(either, "one").start()
     session.ask("remember BANANA")
-    answered(world, session)
+    answered(either, session)
     pid = session.pid()
     status = until(session.status_file, "the status file")
     assert (status["sessionId"], status["pid"]) == (session.id, pid)
     os.kill(pid, signal.SIGTERM)
     until(session.dead, "the end of the session", timeout=10)
-    assert [hook["reason"] for hook in world.hooks("SessionEnd")] == ["other"]
+    assert [hook["reason"] for hook in either.hooks("SessionEnd")] == ["other"]
     # Flags come in between: a search for "claude --resume" finds nothing.
-    command = f"claude --settings {world.session_settings} --resume {session.id}"
+    command = f"claude --settings {either.session_settings} --resume {session.id}"
     assert ["Resume this session with:", command] == session.lines()[:2]
-    world.flip("B")
+    either.flip("B")
     session.restart()
     assert session.ask("and now")["tag"] == "B"
-    assert world.turns(session.id)[-1]["messages"] > 2
-    assert [hook["source"] for hook in world.hooks("SessionStart")] == ["startup", "resume"]
-    assert len(world.transcripts(session.id)) == 1
+    assert either.turns(session.id)[-1]["messages"] > 2
+    assert [hook["source"] for hook in either.hooks("SessionStart")] == ["startup", "resume"]
+    assert len(either.transcripts(session.id)) == 1
 
 
-def test_sigkill_leaves_a_whole_transcript_and_the_status_file(world: World) -> None:
+def test_sigkill_leaves_a_whole_transcript_and_the_status_file(either: World) -> None:
     """No hook fires; the conversation can be resumed."""
-    session = Session(world, "one").start()
+    session = Session(either, "one").start()
     session.ask("first")
-    answered(world, session)
-    path = os.path.join(world.account_home("A"), "sessions", f"{session.pid()}.json")
+    answered(either, session)
+    path = os.path.join(either.account_home("A"), "sessions", f"{session.pid()}.json")
     os.kill(session.pid(), signal.SIGKILL)
     until(session.dead, "the end of the session", timeout=10)
     assert os.path.exists(path)
-    assert not world.hooks("SessionEnd")
+    assert not either.hooks("SessionEnd")
     session.restart()
     assert session.ask("second")["tag"] == "A"
 
 
-def test_what_is_said_about_ids_that_cannot_be_used(world: World) -> None:
+def test_what_is_said_about_ids_that_cannot_be_used(either: World) -> None:
     """A used ``--session-id`` and an unknown ``--resume``."""
-    session = Session(world, "one").start()
+    session = Session(either, "one").start()
     session.ask("first")
-    used = world.namespace.run([world.claude, "--session-id", session.id, "-p", "x"], world.env())
+    used = either.namespace.run([either.claude, "--session-id", session.id, "-p", "x"], either.env())
     assert used.returncode == 1
     assert f"Error: Session ID {session.id} is already in use." in used.stdout + used.stderr
     strange = str(uuid.uuid4())
-    unknown = world.namespace.run([world.claude, "--resume", strange, "-p", "x"], world.env())
+    unknown = either.namespace.run([either.claude, "--resume", strange, "-p", "x"], either.env())
     assert unknown.returncode == 1
     assert f"No conversation found with session ID: {strange}" in unknown.stdout + unknown.stderr
 
 
-def test_no_token_leaves_the_credentials(world: World) -> None:
+def test_no_token_leaves_the_credentials(either: World) -> None:
     """Neither a hook's payload nor a transcript, nor the stub's log, holds one."""
-    session = Session(world, "one").start()
+    session = Session(either, "one").start()
     session.ask("first")
-    paths = [os.path.join(parent, name) for folder in (world.hooks_folder, world.stub_folder, world.shared("projects"))
+    paths = [os.path.join(parent, name) for folder in (either.hooks_folder, either.stub_folder, either.shared("projects"))
              for parent, _, names in os.walk(folder) for name in names]
     assert len(paths) > 3
-    assert world.tokens_in(paths) == []
+    assert either.tokens_in(paths) == []
