@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import base64
 import os
-
-from typing import Any, Dict, Optional
+from typing import Any, Optional
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
@@ -20,7 +19,7 @@ _PACKAGE = "ansible_collections/secuaas/claude/plugins/module_utils"
 _SHARED = ("shared_symlinks.py", "control_client.py")
 
 
-def release_sources(collection: str) -> Dict[str, bytes]:
+def release_sources(collection: str) -> dict[str, bytes]:
     """Return what makes a release, by path below its library folder, from a collection's folder.
 
     That is the daemon, and the module_utils that it shares with the modules, at the import path that they have
@@ -54,14 +53,15 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
-    def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    def run(self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None) -> dict[str, Any]:
         """Run the module on the host; the bundle does not come back with its result."""
-        result = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
         variables = task_vars or {}
         arguments = dict(self._task.args)
         if arguments.get("state", "present") == "present":
-            arguments["bundle"] = base64.b64encode(release_bundle.pack(self._members(arguments, variables))).decode("ascii")
+            bundle = release_bundle.pack(self._members(arguments, variables))
+            arguments["bundle"] = base64.b64encode(bundle).decode("ascii")
         result.update(
             self._execute_module(
                 module_name="secuaas.claude.claude_failover_release", module_args=arguments, task_vars=variables
@@ -70,7 +70,7 @@ class ActionModule(ActionBase):
         result.get("invocation", {}).get("module_args", {}).pop("bundle", None)
         return result
 
-    def _members(self, arguments: Dict[str, Any], variables: Dict[str, Any]) -> Dict[str, bytes]:
+    def _members(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, bytes]:
         try:
             sources = release_sources(_COLLECTION)
         except OSError as error:
@@ -86,7 +86,7 @@ class ActionModule(ActionBase):
                 members["%s%d" % (release_bundle.FILES, index)] = self._render(str(entry["src"]), variables)
         return members
 
-    def _render(self, src: str, variables: Dict[str, Any]) -> bytes:
+    def _render(self, src: str, variables: dict[str, Any]) -> bytes:
         # Before 2.19 a text that looks like JSON would come back as a dictionary; since 2.21 the option is deprecated.
         older = tuple(int(part) for part in ansible_version.split(".")[:2]) < (2, 19)
         options = {"convert_data": False} if older else {}

@@ -10,8 +10,7 @@ import os
 import pwd
 import stat
 import tempfile
-
-from typing import List, NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional
 
 OK, CREATED, CONTENT, ATTRIBUTES = "ok", "created", "content", "attributes"
 
@@ -36,7 +35,7 @@ class Difference(NamedTuple):
     status: str
     """OK, CREATED (nothing is there yet), CONTENT (and maybe more), or ATTRIBUTES (owner, group or mode only)."""
     before: Optional[bytes]
-    attributes: List[Tuple[str, str, str]]
+    attributes: list[tuple[str, str, str]]
     """(name, found, expected) of each attribute that differs."""
 
 
@@ -121,7 +120,7 @@ def remove(path: str, *, folder: bool) -> bool:
     return True
 
 
-def removable(path: str, *, folder: bool, leaving: Tuple[str, ...] = ()) -> bool:
+def removable(path: str, *, folder: bool, leaving: tuple[str, ...] = ()) -> bool:
     """Tell what :func:`remove` would do, once the paths ``leaving`` are gone."""
     if folder:
         if os.path.islink(path) or not os.path.isdir(path):

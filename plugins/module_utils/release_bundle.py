@@ -11,8 +11,7 @@ import hashlib
 import io
 import re
 import zipfile
-
-from typing import Dict, Mapping
+from collections.abc import Mapping
 
 LIBRARY = "lib/"
 """Members below this prefix make the release; their content names it."""
@@ -44,12 +43,12 @@ def pack(members: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def unpack(data: bytes) -> Dict[str, bytes]:
+def unpack(data: bytes) -> dict[str, bytes]:
     """Return the members of an archive that :func:`pack` made; nothing is written anywhere.
 
     Raises BundleError for what is no archive, is damaged, holds a name twice or one that leaves its folder.
     """
-    members: Dict[str, bytes] = {}
+    members: dict[str, bytes] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             total = sum(info.file_size for info in archive.infolist())
@@ -65,7 +64,7 @@ def unpack(data: bytes) -> Dict[str, bytes]:
     return members
 
 
-def below(members: Mapping[str, bytes], prefix: str) -> Dict[str, bytes]:
+def below(members: Mapping[str, bytes], prefix: str) -> dict[str, bytes]:
     """Return the members below ``prefix``, named without it."""
     return {name[len(prefix):]: data for name, data in members.items() if name.startswith(prefix)}
 

@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Releases of the daemon on disk: verified, made beside one another, switched atomically, pruned. Standard library only.
+"""Releases of the daemon on disk: verified, made beside one another, switched atomically, pruned.
 
-A release is the folder ``<root>/releases/<name>`` with ``lib/`` (sources and byte code) and ``manifest.json`` (digests of
-the byte code and the Python that made it). The sources need no digest: they are compared with the bundle's.
+Standard library only.
+
+A release is the folder ``<root>/releases/<name>`` with ``lib/`` (sources and byte code) and ``manifest.json`` (digests
+of the byte code and the Python that made it). The sources need no digest: they are compared with the bundle's.
 """
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ import shutil
 import stat
 import subprocess
 import tempfile
-
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Optional
 
 MANIFEST = "manifest.json"
 STAGING = ".staging-"
@@ -63,7 +65,7 @@ class Found(NamedTuple):
 
     folder: Optional[str]
     """Name of an intact folder of it."""
-    problems: List[str]
+    problems: list[str]
     """What is wrong with each folder of it that is not intact."""
 
 
@@ -83,7 +85,7 @@ def read_current(layout: Layout) -> Optional[str]:
         ) from error
 
 
-def folders(layout: Layout) -> List[str]:
+def folders(layout: Layout) -> list[str]:
     """Return the names of all release folders, the one used last first."""
     try:
         with os.scandir(layout.releases) as entries:
@@ -97,7 +99,7 @@ def folders(layout: Layout) -> List[str]:
     return [name for _mtime, name in sorted(dated)]
 
 
-def remains(layout: Layout) -> List[str]:
+def remains(layout: Layout) -> list[str]:
     """Return the names of what an interrupted run left behind."""
     try:
         return sorted(name for name in os.listdir(layout.releases) if name.startswith((STAGING, TRASH)))
@@ -115,7 +117,7 @@ def find(layout: Layout, name: str, sources: Mapping[str, bytes]) -> Found:
     current = read_current(layout)
     candidates = [folder for folder in folders(layout) if pattern.match(folder)]
     candidates.sort(key=lambda folder: folder != current)
-    problems: List[str] = []
+    problems: list[str] = []
     for folder in candidates:
         wrong = check(layout.folder(folder), sources, layout.python)
         if not wrong:
@@ -133,13 +135,13 @@ def free_name(layout: Layout, name: str) -> str:
     return candidate
 
 
-def check(folder: str, sources: Mapping[str, bytes], python: str) -> List[Tuple[str, str]]:
+def check(folder: str, sources: Mapping[str, bytes], python: str) -> list[tuple[str, str]]:
     """Return (path below ``folder``, what is wrong) for each thing in which it is not the release of ``sources``.
 
     An empty list means: every file is there, no other is, none can be written by others, and the byte code is
     the one that was made at installation, by the Python that ``python`` still is.
     """
-    problems: List[Tuple[str, str]] = []
+    problems: list[tuple[str, str]] = []
     try:
         with open(os.path.join(folder, MANIFEST), encoding="utf-8") as file:
             manifest = json.load(file)
@@ -250,7 +252,7 @@ def switch(layout: Layout, name: str) -> None:
     _sync(layout.root)
 
 
-def surplus(layout: Layout, keep: int, current: str, used: Set[str]) -> List[str]:
+def surplus(layout: Layout, keep: int, current: str, used: set[str]) -> list[str]:
     """Return the release folders that may go: neither ``current``, nor in use, nor among the ``keep`` used last.
 
     ``keep`` counts the current release, and is at least 2, so that the one before it always stays.
@@ -259,10 +261,10 @@ def surplus(layout: Layout, keep: int, current: str, used: Set[str]) -> List[str
     return [name for name in order[max(keep, 2) - 1:] if name not in used]
 
 
-def used_by_processes(layout: Layout, proc: str = "/proc") -> Set[str]:
+def used_by_processes(layout: Layout, proc: str = "/proc") -> set[str]:
     """Return the names of the releases that a running process was started from."""
     prefixes = {os.fsencode(path) + b"/" for path in (layout.releases, os.path.realpath(layout.releases))}
-    used: Set[str] = set()
+    used: set[str] = set()
     for entry in os.listdir(proc):
         if not entry.isdigit():
             continue
@@ -321,14 +323,16 @@ def launcher_text(layout: Layout) -> str:
 
 _LAUNCHER = """\
 #!/bin/sh
-# Starts the current release of claude-failover. Installed by the Ansible collection secuaas.claude; changes are overwritten.
+# Starts the current release of claude-failover.
+# Installed by the Ansible collection secuaas.claude; changes are overwritten.
 release=$(CDPATH= cd -P -- {current} 2>/dev/null && pwd -P) || release=
 if [ "${{1-}}" = hook ]; then
     [ -n "$release" ] || exit 0
     exec {python} -I -S -B "$release/lib" "$@"
 fi
 if [ -z "$release" ]; then
-    echo "claude-failover: "{current}" leads to no release; install one with the role secuaas.claude.claude_failover" >&2
+    echo "claude-failover: "{current}" leads to no release; expected the role"\
+        "secuaas.claude.claude_failover to have installed one" >&2
     exit 1
 fi
 exec {python} -I -B "$release/lib" "$@"
@@ -340,12 +344,12 @@ def is_launcher(data: bytes) -> bool:
     return data.startswith(b"#!/bin/sh\n# Starts the current release of claude-failover.")
 
 
-def digests(sources: Mapping[str, bytes]) -> Dict[str, str]:
+def digests(sources: Mapping[str, bytes]) -> dict[str, str]:
     """Return a short digest of each file, for showing what a new release changes."""
     return {name: hashlib.sha256(data).hexdigest()[:12] for name, data in sources.items()}
 
 
-def read_sources(library: str) -> Dict[str, bytes]:
+def read_sources(library: str) -> dict[str, bytes]:
     """Return the regular files below ``library`` that are no byte code; nothing where the folder is missing."""
     return {
         os.path.relpath(path, library): _read(path)
@@ -354,7 +358,7 @@ def read_sources(library: str) -> Dict[str, bytes]:
     }
 
 
-def _walk(top: str) -> Iterator[Tuple[str, bool]]:
+def _walk(top: str) -> Iterator[tuple[str, bool]]:
     """Yield (path, is a folder) for ``top`` and everything below; links are not followed."""
     if not os.path.isdir(top):
         return
@@ -398,7 +402,7 @@ def _read(path: str) -> bytes:
         return file.read()
 
 
-def _run(command: Sequence[str], text: bytes, timeout: float) -> Tuple[int, str, str]:
+def _run(command: Sequence[str], text: bytes, timeout: float) -> tuple[int, str, str]:
     """Run a program with a fixed environment; return exit code, standard output and standard error."""
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
     try:
@@ -409,4 +413,5 @@ def _run(command: Sequence[str], text: bytes, timeout: float) -> Tuple[int, str,
         raise ReleaseError("%s cannot be started: %s" % (command[0], error)) from error
     except subprocess.TimeoutExpired as error:
         raise ReleaseError("%s did not end within %g s" % (" ".join(command), timeout)) from error
-    return done.returncode, done.stdout.decode("utf-8", "replace").strip(), done.stderr.decode("utf-8", "replace").strip()
+    out, err = (text.decode("utf-8", "replace").strip() for text in (done.stdout, done.stderr))
+    return done.returncode, out, err

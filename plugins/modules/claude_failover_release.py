@@ -8,19 +8,22 @@ module: claude_failover_release
 short_description: Installs a release of the failover daemon and the files that go with it
 version_added: 0.4.0
 description:
-  - Brings the daemon of the role P(secuaas.claude.claude_failover#role), as it is in this collection on the controller, to a managed host,
-    together with its configuration and units, in one transfer and one module call.
-  - The controller packs the daemon. A release is named after its version and the hash of its content, so that equal code has an equal name
-    wherever it is packed.
-  - The host unpacks it into a folder of its own beside the releases that are there, byte-compiles and verifies it, and only then lets the link
-    C(current) lead to it, in one step. A process that runs keeps the release that it was started from.
-  - A release folder that was tampered with is drift. It is reported, and replaced by an intact one beside it; it is never mended in place.
+  - Brings the daemon of the role P(secuaas.claude.claude_failover#role), as it is in this collection on the
+    controller, to a managed host, together with its configuration and units, in one transfer and one module call.
+  - The controller packs the daemon. A release is named after its version and the hash of its content, so that
+    equal code has an equal name wherever it is packed.
+  - The host unpacks it into a folder of its own beside the releases that are there, byte-compiles and verifies it,
+    and only then lets the link C(current) lead to it, in one step. A process that runs keeps the release that it
+    was started from.
+  - A release folder that was tampered with is drift. It is reported, and replaced by an intact one beside it; it is
+    never mended in place.
   - A configuration is validated by the new release before anything is changed.
 options:
   state:
     description:
       - V(present) installs what is missing or differs.
-      - V(absent) removes every release, the link, the launcher and O(files), and folders only where they are empty then.
+      - V(absent) removes every release, the link, the launcher and O(files), and folders only where they are then
+        empty.
     type: str
     choices: [present, absent]
     default: present
@@ -56,7 +59,9 @@ options:
         type: path
         required: true
       src:
-        description: The template on the controller, searched as M(ansible.builtin.template) does. Required unless O(files[].directory).
+        description:
+          - The template on the controller, searched as M(ansible.builtin.template) does.
+          - Required unless O(files[].directory).
         type: str
       directory:
         description: Whether it is a folder.
@@ -66,13 +71,13 @@ options:
         description: Name of the user that owns it; by default the user that the module runs as.
         type: str
       group:
-        description: Name of the group that owns it; by default that of the user that the module runs as.
+        description: Name of the group that owns it; by default that of the process.
         type: str
       mode:
         description: Its mode, as an octal number in quotes; by default V(0755) for a folder, V(0644) for a file.
         type: str
       config:
-        description: Whether it is the daemon's configuration, to be validated by the new release before anything is changed.
+        description: Whether it is the daemon's configuration, which the new release validates before anything changes.
         type: bool
         default: false
   bundle:
@@ -83,8 +88,8 @@ attributes:
     description: Can run in check mode and return changed status prediction without modifying the host.
     support: full
     details:
-      - The configuration is validated in check mode as well, by the new release in a temporary folder, unless the host lacks what the
-        daemon needs (such as before the first deployment); RV(config_checked) tells.
+      - The configuration is validated in check mode as well, by the new release in a temporary folder, unless the host
+        lacks what the daemon needs (such as before the first deployment); RV(config_checked) tells.
   diff_mode:
     description: Returns what has changed, or would change, file by file.
     support: full
@@ -183,12 +188,14 @@ import base64
 import binascii
 import os
 import tempfile
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.secuaas.claude.plugins.module_utils import host_files, release_bundle, release_store
 
 
-def _argument_spec():
+def _argument_spec() -> dict[str, Any]:
     return {
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "root": {"type": "path", "default": "/opt/claude-failover"},
@@ -214,11 +221,13 @@ def _argument_spec():
     }
 
 
-def _text(data):
+def _text(data: bytes | None) -> str:
     return "" if data is None else data.decode("utf-8", "replace")
 
 
-def _wanted(params, members, layout):
+def _wanted(
+    params: Mapping[str, Any], members: Mapping[str, bytes], layout: release_store.Layout
+) -> list[host_files.Wanted]:
     """Return the Wanted of every file, the launcher last; ValueError where an option makes no sense."""
     contents = release_bundle.below(members, release_bundle.FILES)
     wanted = []
@@ -226,16 +235,18 @@ def _wanted(params, members, layout):
         try:
             mode = int(entry["mode"] or ("0755" if entry["directory"] else "0644"), 8)
         except ValueError:
-            raise ValueError("mode of %s is %r; expected an octal number such as '0640'" % (entry["path"], entry["mode"]))
+            raise ValueError(
+                "mode of %s is %r; expected an octal number such as '0640'" % (entry["path"], entry["mode"])
+            ) from None
         content = None if entry["directory"] else contents.get(str(index))
         if content is None and not entry["directory"]:
             raise ValueError("src of %s is missing; expected the name of a template" % entry["path"])
         wanted.append(host_files.Wanted(entry["path"], content, mode, entry["owner"], entry["group"]))
     launcher = release_store.launcher_text(layout).encode("utf-8")
-    return wanted + [host_files.Wanted(params["launcher"], launcher, 0o755)]
+    return [*wanted, host_files.Wanted(params["launcher"], launcher, 493)]
 
 
-def _file_diff(wanted, found):
+def _file_diff(wanted: host_files.Wanted, found: host_files.Difference) -> dict[str, str]:
     lines = ["%s: %s\n" % (name, have) for name, have, _want in found.attributes]
     expected = ["%s: %s\n" % (name, want) for name, _have, want in found.attributes]
     changed = found.status in (host_files.CREATED, host_files.CONTENT)
@@ -248,10 +259,12 @@ def _file_diff(wanted, found):
     }
 
 
-def _release_diff(layout, previous, folder, sources):
+def _release_diff(
+    layout: release_store.Layout, previous: str | None, folder: str, sources: Mapping[str, bytes]
+) -> dict[str, str]:
     """Tell which files another release brings, by short digests."""
 
-    def listing(name, files):
+    def listing(name: str, files: Mapping[str, bytes]) -> str:
         lines = ["%s %s\n" % pair for pair in sorted(release_store.digests(files).items())]
         return "current -> releases/%s\n%s" % (name, "".join(lines))
 
@@ -262,25 +275,22 @@ def _release_diff(layout, previous, folder, sources):
     }
 
 
-def _validate(module, layout, library, text):
-    """Fail with the new release's message where it refuses the configuration; return whether it could be asked."""
+def _validate(module: AnsibleModule, layout: release_store.Layout, library: str, text: bytes) -> bool:
+    """Return whether the new release could be asked; raises ReleaseError where it refuses the configuration."""
     wrong = release_store.check_config(layout, library, text)
     if wrong is None:
         return True
     if module.check_mode and not release_store.can_import(layout, "yaml"):
         return False  # python3-yaml is what the same play installs first
-    module.fail_json(
-        msg="The release %s refuses the configuration; nothing was changed. %s"
-        % (os.path.basename(os.path.dirname(library)), wrong)
-    )
+    raise release_store.ReleaseError("The configuration is refused by the release; nothing was changed. %s" % wrong)
 
 
-def _present(module, layout):
+def _present(module: AnsibleModule, layout: release_store.Layout) -> dict[str, Any]:
     params = module.params
     try:
         members = release_bundle.unpack(base64.b64decode(params["bundle"] or "", validate=True))
     except binascii.Error as error:
-        raise release_bundle.BundleError("the bundle is damaged: %s" % error)
+        raise release_bundle.BundleError("the bundle is damaged: %s" % error) from error
     sources = release_bundle.below(members, release_bundle.LIBRARY)
     name = release_bundle.release_name(sources)
     wanted = _wanted(params, members, layout)
@@ -311,7 +321,7 @@ def _present(module, layout):
         "diff": diffs,
     }
     to_check = [
-        item.content
+        item.content or b""
         for entry, (item, there) in zip(params["files"], pairs)
         if entry["config"] and (switched or there.status in (host_files.CREATED, host_files.CONTENT))
     ]
@@ -323,7 +333,7 @@ def _present(module, layout):
                 if found.folder is None:
                     library = os.path.join(scratch, folder, "lib")
                     release_store.write_sources(library, sources)
-                result["config_checked"] = all([_validate(module, layout, library, text) for text in to_check])
+                result["config_checked"] = all(_validate(module, layout, library, text) for text in to_check)
         return result
     if not result["changed"]:
         return result
@@ -350,7 +360,7 @@ def _present(module, layout):
     return result
 
 
-def _absent(module, layout):
+def _absent(module: AnsibleModule, layout: release_store.Layout) -> dict[str, Any]:
     params = module.params
     previous = release_store.read_current(layout)
     launcher = params["launcher"]
@@ -363,7 +373,7 @@ def _absent(module, layout):
         else:
             module.warn("%s was not written by this collection, and is left as it is" % launcher)
     entries += [(entry["path"], True) for entry in reversed(params["files"]) if entry["directory"]]
-    gone = []
+    gone: list[str] = []
     for path, folder in entries:
         if host_files.removable(path, folder=folder, leaving=tuple(gone)):
             gone.append(path)
@@ -385,7 +395,7 @@ def _absent(module, layout):
     return result
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec=_argument_spec(), supports_check_mode=True)
     layout = release_store.Layout(module.params["root"], module.params["python"])
     try:
@@ -393,7 +403,9 @@ def main():
             if not os.path.isabs(module.params[option]):
                 raise ValueError("%s is %r; expected an absolute path" % (option, module.params[option]))
         if module.params["keep"] < 2:
-            raise ValueError("keep is %d; expected at least 2: the current release and the one before it" % module.params["keep"])
+            raise ValueError(
+                "keep is %d; expected at least 2: the current release and the one before it" % module.params["keep"]
+            )
         result = _present(module, layout) if module.params["state"] == "present" else _absent(module, layout)
     except (ValueError, release_bundle.BundleError, release_store.ReleaseError, host_files.FileError) as error:
         module.fail_json(msg=str(error))
