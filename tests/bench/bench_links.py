@@ -29,18 +29,16 @@ print(time.process_time() - start)
 
 
 def measure(base: str, count: int, what: str) -> tuple[float, int | None]:
-    """Run once; return processor time in seconds, and the number of system calls if strace is there."""
+    """Run; return processor time in seconds and, where only looking is timed and strace is there, system calls on paths."""
     program = [sys.executable, "-I", "-S", "-c", PROGRAM, os.path.join(ROOT, "plugins", "module_utils")]
     program += [base, str(count), what]
-    trace = None
+    seconds = float(subprocess.run(program, check=True, capture_output=True, text=True).stdout)
     strace = shutil.which("strace")
     if strace is None or what != "again":
-        return float(subprocess.run(program, check=True, capture_output=True, text=True).stdout), trace
-    seconds = float(subprocess.run(program, check=True, capture_output=True, text=True).stdout)
+        return seconds, None
     with tempfile.NamedTemporaryFile(mode="r", encoding="utf-8") as log:
         subprocess.run([strace, "-f", "-o", log.name, *program], check=True, capture_output=True)
-        trace = sum(base in line for line in log)
-    return seconds, trace
+        return seconds, sum(base in line for line in log)
 
 
 def main() -> None:

@@ -270,3 +270,18 @@ def test_a_home_that_goes_during_the_run_is_an_error(base: str, monkeypatch: pyt
     rival.act = lambda _target, path: shutil.rmtree(os.path.dirname(path))
     failures, _reports = outcome([f"{base}/a"], required(base))
     assert "No such file" in failures[0]
+
+
+def test_what_is_put_in_the_place_of_a_new_home_is_not_re_moded(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkdir(f"{base}/other", 0o711)
+    rival = Rival(monkeypatch, "open")
+
+    def swap(path: str, *_more: object) -> None:
+        os.rmdir(path)
+        os.symlink(f"{base}/other", path)
+
+    rival.act = swap
+    before = picture(f"{base}/other")
+    failures, _reports = outcome([f"{base}/a"], required(base), mode=0o750)
+    assert "Not a directory" in failures[0] or "symbolic links" in failures[0]
+    assert picture(f"{base}/other") == before
