@@ -29,7 +29,7 @@ print(time.process_time() - start)
 
 
 def measure(base: str, count: int, what: str) -> tuple[float, int | None]:
-    """Run; return processor time in seconds and, where only looking is timed and strace is there, system calls on paths."""
+    """Return processor time in seconds and, for a run with nothing to do and where strace is, calls on paths."""
     program = [sys.executable, "-I", "-S", "-c", PROGRAM, os.path.join(ROOT, "plugins", "module_utils")]
     program += [base, str(count), what]
     seconds = float(subprocess.run(program, check=True, capture_output=True, text=True).stdout)
