@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable
+from datetime import timedelta
 from typing import Any, Callable
 
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
@@ -26,9 +27,13 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 from . import VERSION, clock
 from . import config as configuration
 from .accounts import ActiveLink, describe_active, point_active, read_active
+from .carryover import CarryOver
 from .config import Account, Config
 from .control_server import ControlServer
 from .errors import FailoverError, Refused
+from .events import Events
+from .evidence import Evidence, TurnEvent
+from .failover import Failover
 from .lifecycle import Lifecycle
 from .locks import Lock, daemon_locks
 from .operations import operations
@@ -61,6 +66,9 @@ class Daemon:
         self.sessions: Sessions
         self.tmux: Tmux
         self.lifecycle: Lifecycle
+        self.events: Events
+        self.carry_over: CarryOver
+        self.failover: Failover
         self.server: ControlServer
 
     # -- start ---------------------------------------------------------------------------------------------
@@ -73,9 +81,12 @@ class Daemon:
             ("shared links", self._validate_links),
             ("active link", self._ensure_active_link),
             ("state", self._open_state),
+            ("interrupted switch", self._recover_switch),
             ("control socket", self._listen),
             ("tmux", self._reach_tmux),
             ("sessions", self._ensure_sessions),
+            ("transcripts", self._follow_transcripts),
+            ("carry-overs", self._recover_carry_overs),
         ]
         for name, step in steps:
             begun = time.monotonic()
@@ -116,6 +127,41 @@ class Daemon:
         self.lifecycle = Lifecycle(
             self.config, self.tmux, self.sessions, self.registry, base_settings(self.config)
         )
+        self.events = Events(
+            self.config,
+            self.sessions,
+            self.registry,
+            self.tmux,
+            on_evidence=lambda evidence: self.failover.notice(evidence),
+            on_turn=self._on_turn,
+            on_usage=lambda watched, figures: self.failover.on_usage(watched, figures),
+            on_login_dead=lambda watched, message: self.failover.on_login_dead(watched, message),
+        )
+        self.carry_over = CarryOver(
+            self.config, self.tmux, self.sessions, self.lifecycle, self.events.newest_turn
+        )
+        self.failover = Failover(
+            self.config,
+            self.store,
+            self.carry_over,
+            newest_turn=self._newest_turn,
+            all_idle=self._all_idle,
+            status=self.status,
+        )
+
+    def _on_turn(self, event: TurnEvent) -> None:
+        self.carry_over.on_turn(event)
+        self.failover.on_turn(event)
+
+    def _newest_turn(self, name: str) -> Evidence | None:
+        watched = self.sessions.get(name)
+        return self.events.newest_turn(watched) if watched is not None else None
+
+    def _all_idle(self) -> bool:
+        return all(watched.state in ("idle", "down") for watched in self.sessions)
+
+    async def _recover_switch(self) -> None:
+        await self.failover.recover()
 
     async def _listen(self) -> None:
         self.server = ControlServer(
@@ -141,6 +187,24 @@ class Daemon:
     async def _ensure_sessions(self) -> None:
         await self.lifecycle.ensure_all_sessions()
 
+    async def _follow_transcripts(self) -> None:
+        """Follow the transcripts, and look at their ends for limits that were missed while no daemon ran."""
+        await self.events.start()
+        for watched in self.sessions:
+            missed = self.events.newest_turn(watched) if watched.up else None
+            if missed is not None and missed.verdict.limited and not self._is_over(missed):
+                self.failover.notice(missed)
+
+    def _is_over(self, missed: Evidence) -> bool:
+        """Tell whether a limit has reset since: a session that was left at it is nobody's to wake up."""
+        wait = timedelta(seconds=self.config.failover.unknown_reset_wait)
+        return (missed.verdict.resets_at or missed.at + wait) <= clock.now()
+
+    async def _recover_carry_overs(self) -> None:
+        for name, evidence in self.failover.limited().items():
+            self.carry_over.add(name, evidence.uuid, evidence)
+        self.failover.start()
+
     # -- while it runs -------------------------------------------------------------------------------------
 
     async def run(self) -> int:
@@ -151,7 +215,10 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         try:
             await self.start()
-            self._tasks = [asyncio.create_task(self.lifecycle.run(), name="lifecycle")]
+            self._tasks = [
+                asyncio.create_task(self.lifecycle.run(), name="lifecycle"),
+                asyncio.create_task(self.events.sweep(), name="sweep"),
+            ]
             interval = watchdog_interval()
             if interval is not None:
                 self._tasks.append(asyncio.create_task(self._feed_watchdog(interval), name="watchdog"))
@@ -178,10 +245,9 @@ class Daemon:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if hasattr(self, "server"):
-            await self.server.stop()
-        if hasattr(self, "tmux"):
-            await self.tmux.stop()
+        for part in ("server", "failover", "events", "tmux"):  # those that the start got to
+            if hasattr(self, part):
+                await getattr(self, part).stop()
         for lock in reversed(self._locks):
             lock.release()
 
@@ -219,6 +285,9 @@ class Daemon:
         self.config = new
         self.sessions.configure(new)
         self.lifecycle.configure(new, base_settings(new))
+        self.events.configure(new)
+        self.carry_over.configure(new)
+        self.failover.configure(new)
         log.info("configuration %s reloaded: %s", new.path, self.summary())
 
     # -- what is -------------------------------------------------------------------------------------------
@@ -244,13 +313,13 @@ class Daemon:
             "pid": os.getpid(),
             "started_at": clock.iso(self.started_at),
             "active_account": active.name if active else None,
-            "accounts": [account_row(account, self.config, active) for account in self.config.accounts],
+            "accounts": [
+                account_row(account, self.config, active, self.failover.account_keys(account))
+                for account in self.config.accounts
+            ],
             "sessions": self.session_rows(active),
-            "cooldown_until": None,
-            "switching": False,
-            "suspended": None,
             "queue": {},
-            "last_switch": None,
+            **self.failover.status(),
         }
 
     def session_rows(self, active: Account | None = None) -> list[dict[str, Any]]:

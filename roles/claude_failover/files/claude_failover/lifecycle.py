@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 _NO_CONVERSATION = "No conversation found with session ID"
 _ALREADY_IN_USE = "is already in use"
 
+PANE_WAIT = 5.0  # seconds for tmux to see that a program has ended
 STATUS_LOOKS, STATUS_WAIT = 5, 0.02  # how often, and how many seconds apart, an exit status is looked for
 
 
@@ -56,6 +57,7 @@ class Lifecycle:
         self._registry = registry
         self._restarts: dict[str, _Restarts] = {}
         self._forced: dict[str, str] = {}
+        self._restarting: set[str] = set()
         self._wake = asyncio.Event()
         self.checked_at = time.monotonic()
         self.configure(config, settings)
@@ -103,7 +105,8 @@ class Lifecycle:
             log.error("the sessions could not be listed, and are left alone until the next check: %s", error)
         else:
             for watched in self._sessions:
-                await self._guarded(watched)
+                if watched.name not in self._restarting:
+                    await self._guarded(watched)
         self.checked_at = time.monotonic()
 
     async def _guarded(self, watched: Watched) -> None:
@@ -225,6 +228,26 @@ class Lifecycle:
                     pid=pane.pid, started=process.start if process else None,
                 ),
             )
+
+    async def restart(self, watched: Watched, plan: Session) -> None:
+        """Start a session again whose program was just ended; the loop leaves it alone meanwhile.
+
+        Raises FailoverError when its pane does not follow, OSError.
+        """
+        self._restarting.add(watched.name)
+        try:
+            end = time.monotonic() + PANE_WAIT
+            while True:
+                panes = await self._tmux.panes()
+                self._sessions.observe(panes)
+                if not watched.up:
+                    break
+                if time.monotonic() >= end:
+                    raise FailoverError(f"the pane of session {watched.name} did not notice that its program ended")
+                await asyncio.sleep(STATUS_WAIT)
+            await self.start(watched, plan)
+        finally:
+            self._restarting.discard(watched.name)
 
     def _launch(self, plan: Session) -> tuple[list[str], dict[str, str], str | None]:
         """Return the command, the environment and the conversation of a session that is to be started."""

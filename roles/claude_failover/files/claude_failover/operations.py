@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from .control_server import Op
 
+NONE = type(None)
+
 if TYPE_CHECKING:
     from .daemon import Daemon
 
@@ -26,11 +28,22 @@ def operations(daemon: Daemon) -> dict[str, Op]:
         return {"reloaded": daemon.config.path}
 
     async def hook(options: dict[str, Any]) -> None:
-        daemon.sessions.hook(options["payload"], options["env"])
+        daemon.events.handle_hook(options["payload"], options["env"])
+
+    async def switch(options: dict[str, Any]) -> dict[str, Any]:
+        return await daemon.failover.switch(**options)
+
+    async def history(options: dict[str, Any]) -> list[dict[str, Any]]:
+        return daemon.failover.history(**options)
 
     return {
         "status": Op(status, keys={}),
         "sessions": Op(sessions, keys={}),
         "reload": Op(reload, keys={}),
+        "switch": Op(
+            switch,
+            keys={"account": (str, NONE), "reason": (str, NONE), "dry_run": (bool,), "force": (bool,)},
+        ),
+        "history": Op(history, keys={"limit": (int,)}),
         "hook": Op(hook, keys={"payload": (dict,), "env": (dict,)}, required=("payload", "env")),
     }

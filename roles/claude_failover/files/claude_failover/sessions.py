@@ -40,7 +40,8 @@ class Watched:
     ``plan`` is its configuration, None for a session started by hand; ``pane`` the pane that holds Claude Code,
     None while tmux has none; ``activity`` what it does while it runs; ``reason`` why it is down or unusual;
     ``claude`` the process that speaks for it; ``config_dir`` its CLAUDE_CONFIG_DIR; ``hooked`` whether a hook
-    of that process was heard.
+    of that process was heard; ``carry`` is ``limited`` or ``resuming`` while a usage limit is being dealt
+    with, and ``carry_note`` says why that needs a person.
     """
 
     name: str
@@ -52,6 +53,8 @@ class Watched:
     claude: Process | None = None
     config_dir: str | None = None
     hooked: bool = False
+    carry: str | None = None
+    carry_note: str | None = None
 
     @property
     def up(self) -> bool:
@@ -66,7 +69,7 @@ class Watched:
     @property
     def state(self) -> str:
         """``starting``, ``idle``, ``busy``, ``waiting``, ``limited``, ``resuming`` or ``down``."""
-        return self.activity if self.up else "down"
+        return (self.carry or self.activity) if self.up else "down"
 
     def saw(self, activity: str, moment: datetime | None = None) -> None:
         """Take note of what the session does, unless something newer is known."""
@@ -173,6 +176,11 @@ class Sessions:
                 watched.name,
                 Entry(file.uuid, "process", cwd=file.cwd, pid=process.pid, started=process.start),
             )
+
+    def conversation(self, name: str) -> str | None:
+        """Return the UUID of the conversation that the session is in, None when that is not known."""
+        entry = self._registry.get(name)
+        return entry.uuid if entry else None
 
     def by_uuid(self, uuid: str) -> Watched | None:
         """Return the session that is in that conversation, or None."""

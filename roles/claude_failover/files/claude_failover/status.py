@@ -12,7 +12,6 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 )
 
 from . import clock
-from .accounts import login_state
 from .config import Account, Config
 from .registry import Registry
 from .sessions import Sessions, Watched
@@ -29,16 +28,16 @@ def links_state(account: Account, config: Config) -> str:
     return "divergent" if report.changed else "ok"
 
 
-def account_row(account: Account, config: Config, active: Account | None) -> dict[str, Any]:
-    """Return one row of ``accounts``."""
+def account_row(
+    account: Account, config: Config, active: Account | None, known: dict[str, Any]
+) -> dict[str, Any]:
+    """Return one row of ``accounts``; ``known`` holds what the failover knows of it."""
     return {
         "name": account.name,
         "home": account.home,
         "active": account == active,
         "links": links_state(account, config),
-        "login": login_state(account.home),
-        "exhausted": [],
-        "used_percent": {},
+        **known,
     }
 
 
@@ -51,7 +50,7 @@ def session_row(watched: Watched, config: Config, registry: Registry, active: Ac
         "uuid": entry.uuid if entry else None,
         "uuid_source": entry.source if entry else None,
         "state": watched.state,
-        "reason": watched.reason,
+        "reason": watched.carry_note or watched.reason,
         "dedicated": watched.dedicated,
         "cwd": watched.plan.cwd if watched.plan else (pane.cwd if pane else None),
         "account": account_of(watched, config, active),

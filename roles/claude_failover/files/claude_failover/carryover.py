@@ -1,0 +1,197 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes limited sessions go on in their conversation, under the account that is active now.
+
+A flip moves a running session by itself; what it needs is a new prompt. So the resume prompt is typed, seen and
+sent, and a turn seen to begin. Where that cannot be done the Claude CLI is ended and started again on the same
+conversation. What an operator has begun to type stays as it is, and a dialog is a person's to answer.
+"""
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from . import clock
+from .config import Config
+from .errors import FailoverError
+from .evidence import Evidence, TurnEvent
+from .lifecycle import Lifecycle
+from .processes import Process, is_alive
+from .sessions import Sessions, Watched
+from .tmux.client import Tmux, TmuxError
+from .tmux.send import Delivery, deliver
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 4  # sessions that are carried over at the same time
+TERM_WAIT = 10.0  # seconds for the Claude CLI to end; SIGTERM took 0.15 to 1.5 s (2.1.330)
+KILL_WAIT = 5.0  # seconds for the kernel to end it
+UP_WAIT = 30.0  # seconds for a session that is down to be started by the lifecycle
+POLL = 0.05
+
+# Why a prompt was not delivered although nothing is wrong with the session: a person has the word.
+_A_PERSONS = ("draft", "dialog")
+_DONE = ("continued", "moved on")
+
+
+class CarryOver:
+    """Carries sessions over, a few at a time.
+
+    ``newest_turn`` reads from a session's transcript what its newest turn came to, None when that is not known.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        tmux: Tmux,
+        sessions: Sessions,
+        lifecycle: Lifecycle,
+        newest_turn: Callable[[Watched], Evidence | None],
+        *,
+        send: Callable[..., Awaitable[Delivery]] = deliver,
+    ) -> None:
+        self._tmux = tmux
+        self._sessions = sessions
+        self._lifecycle = lifecycle
+        self._newest_turn = newest_turn
+        self._send = send
+        self._begun: dict[str, datetime] = {}
+        self._slots: asyncio.Semaphore | None = None
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Take over a configuration, first or new."""
+        self._prompt = config.failover.resume_prompt
+
+    def add(self, session: str, _uuid: str | None, _evidence: Evidence) -> None:
+        """Show a session as limited until a turn of it begins. The durable list is the failover's."""
+        watched = self._sessions.get(session)
+        if watched is not None:
+            watched.carry = "limited"
+
+    def on_turn(self, event: TurnEvent) -> None:
+        """Take note of a turn that began."""
+        if event.kind == "prompt":
+            self._begun[event.session] = event.at
+            watched = self._sessions.get(event.session)
+            if watched is not None:
+                watched.carry = watched.carry_note = None
+
+    async def run(self, sessions: Sequence[str]) -> list[dict[str, Any]]:
+        """Carry sessions over.
+
+        Returns for each a row with ``name``, ``uuid``, ``method`` (hot, restart or none), ``result`` (continued, moved
+        on, draft, dialog, gone or failed, with what there is to say behind a colon) and ``seconds``.
+        """
+        if self._slots is None:
+            self._slots = asyncio.Semaphore(AT_ONCE)
+        return list(await asyncio.gather(*[self._carry(name, self._slots) for name in sessions]))
+
+    async def _carry(self, name: str, slots: asyncio.Semaphore) -> dict[str, Any]:
+        begun = time.monotonic()
+        watched = self._sessions.get(name)
+        method, result = "none", "gone"
+        async with slots:
+            if watched is not None:
+                watched.carry = "resuming"
+                try:
+                    method, result = await self._resume(watched)
+                except (FailoverError, OSError) as error:
+                    method, result = "none", f"failed: {error}"
+                finally:
+                    done = result in _DONE
+                    if watched.carry == "resuming":
+                        watched.carry = None if done else "limited"
+                    watched.carry_note = None if done else result
+        seconds = round(time.monotonic() - begun, 3)
+        log.log(
+            logging.INFO if result in _DONE else logging.ERROR,
+            "carry-over: session %s: %s (%s) after %.1f s", name, result, method, seconds,
+        )  # fmt: skip
+        uuid = self._sessions.conversation(name)
+        return {"name": name, "uuid": uuid, "method": method, "result": result, "seconds": seconds}
+
+    async def _resume(self, watched: Watched) -> tuple[str, str]:
+        if self._has_moved_on(watched):
+            return "none", "moved on"
+        if not await self._is_up(watched):
+            return "none", f"failed: the session is down: {watched.reason}"
+        delivery = await self._deliver(watched)
+        if delivery.result == "delivered":
+            return "hot", "continued"
+        if delivery.result in _A_PERSONS:
+            return "none", f"{delivery.result}: {delivery.detail}"
+        plan = watched.plan
+        if plan is None or not plan.claude_args:
+            # Nobody but whoever started it knows how.
+            return "none", f"failed: {delivery.detail}; it is not the daemon's to start again"
+        if self._has_moved_on(watched):
+            return "hot", "continued"
+        log.warning("carry-over: session %s: %s; it is started again", watched.name, delivery.detail)
+        await self._end_claude(watched)
+        await self._lifecycle.restart(watched, plan)
+        delivery = await self._deliver(watched)
+        if delivery.result == "delivered":
+            return "restart", "continued"
+        kind = delivery.result if delivery.result in _A_PERSONS else "failed"
+        return "restart", f"{kind}: {delivery.detail}"
+
+    def _has_moved_on(self, watched: Watched) -> bool:
+        """Tell whether the limit is no longer what the newest turn came to: somebody was quicker."""
+        newest = self._newest_turn(watched)
+        return newest is not None and not newest.verdict.limited
+
+    async def _is_up(self, watched: Watched) -> bool:
+        end = time.monotonic() + UP_WAIT
+        while not watched.up:
+            if watched.plan is None or time.monotonic() >= end:
+                return False
+            self._lifecycle.wake()
+            await asyncio.sleep(POLL)
+        return True
+
+    async def _deliver(self, watched: Watched) -> Delivery:
+        pane = watched.pane
+        if pane is None:
+            return Delivery("pane_gone", 0, 0.0, "the session has no pane")
+        since = clock.now()
+
+        async def began() -> bool:
+            moment = self._begun.get(watched.name)
+            return moment is not None and moment >= since
+
+        try:
+            return await self._send(self._tmux, pane.pane_id, self._prompt, began=began)
+        except TmuxError as error:
+            return Delivery("failed", 0, 0.0, str(error))
+
+    async def _end_claude(self, watched: Watched) -> None:
+        """End the Claude CLI of a session, and be sure of it: a second one on the same conversation is not
+        refused (2.1.330). Raises FailoverError when it does not end."""
+        process = watched.claude
+        if process is None or not is_alive(process.pid, process.start):
+            return
+        for number, bound in ((signal.SIGTERM, TERM_WAIT), (signal.SIGKILL, KILL_WAIT)):
+            try:
+                os.kill(process.pid, number)
+            except ProcessLookupError:
+                return
+            if await _ended(process, bound):
+                return
+        raise FailoverError(f"the Claude CLI of session {watched.name} (pid {process.pid}) does not end")
+
+
+async def _ended(process: Process, bound: float) -> bool:
+    end = time.monotonic() + bound
+    while is_alive(process.pid, process.start):
+        if time.monotonic() >= end:
+            return False
+        await asyncio.sleep(POLL)
+    return True

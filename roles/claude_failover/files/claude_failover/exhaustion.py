@@ -1,0 +1,222 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which account is out of usage, by which limit, until when; and which one is barred for another reason.
+
+Exhaustion is per limit: a model's own limit bars an account only for switches that the same limit triggers,
+every other limit bars it always. Kept durably, so that a reset is still known after a reboot.
+"""
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from . import clock
+from .limits import Verdict
+from .state import Store
+
+log = logging.getLogger(__name__)
+
+DOCUMENT = "exhaustion"
+
+#: Limits of one model only: the account still answers for the others.
+MODEL_LIMITS = frozenset({"opus", "sonnet", "model"})
+
+# Two tellings of one reset: the structured one is exact, a screen shows whole minutes (Claude Code 2.1.330).
+SAME_RESET = timedelta(seconds=90)
+
+# A request that was refused after its own reset: the clocks differ. It is tried again after this long.
+CLOCK_SKEW = timedelta(seconds=60)
+
+# A row is kept for some time after its reset: old evidence is still recognised by it.
+_KEPT = timedelta(days=1)
+
+
+class Barred(NamedTuple):
+    """Whether an account may not be used, and until when."""
+
+    barred: bool
+    until: datetime | None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One limit of one account. ``known`` tells whether a message gave ``until``, or it was assumed; ``since`` is
+    when it was first seen in this window."""
+
+    limit: str
+    until: datetime
+    known: bool
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Ban:
+    """An account that is not to be used for another reason than a limit."""
+
+    reason: str
+    until: datetime
+
+
+def reset_of(verdict: Verdict, at: datetime, request_at: datetime | None, wait: float) -> tuple[datetime, bool]:
+    """Tell until when an account is out of usage, by what a limit's message says.
+
+    Args:
+        verdict: what was recognised.
+        at: when the message was shown.
+        request_at: when the refused request was begun, None when that is not known.
+        wait: seconds that an account counts as exhausted when the message gives no reset time.
+
+    Returns the moment and whether the message gave it.
+    """
+    if verdict.resets_at is None:
+        return at + timedelta(seconds=wait), False
+    if request_at is not None and request_at >= verdict.resets_at:
+        return at + CLOCK_SKEW, False
+    return verdict.resets_at, True
+
+
+class Exhaustion:
+    """The durable table of exhausted and banned accounts, by account name."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._marks: dict[str, dict[str, Mark]] = {}
+        self._bans: dict[str, Ban] = {}
+        document = store.load(DOCUMENT, {})
+        for name, rows in _table(document, "limits"):
+            for limit, row in _table(rows, None):
+                mark = _mark(limit, row)
+                if mark is None:
+                    log.warning("exhaustion: the row %r of account %r makes no sense and is passed over", limit, name)
+                else:
+                    self._marks.setdefault(name, {})[limit] = mark
+        for name, row in _table(document, "bans"):
+            ban = _ban(row)
+            if ban is None:
+                log.warning("exhaustion: the ban of account %r makes no sense and is passed over", name)
+            else:
+                self._bans[name] = ban
+
+    # -- limits ------------------------------------------------------------------------------------------------
+
+    def mark(self, account: str, limit: str, until: datetime, *, now: datetime, known: bool = True) -> bool:
+        """Note that an account is out of usage; returns whether that says anything new.
+
+        A time that a message gave stands over an assumed one, and of two such the later: a window's reset only
+        moves on. Raises OSError when it cannot be stored.
+        """
+        held = self._marks.get(account, {}).get(limit)
+        since = now
+        if held is not None and held.until > now:
+            since = held.since
+            if (held.known, held.until) >= (known, until):
+                return False
+        self._marks.setdefault(account, {})[limit] = Mark(limit, until, known, since)
+        self._save(now)
+        return held is None or since is now or not held.known or until - held.until > SAME_RESET
+
+    def clear(self, account: str, limit: str | None = None, *, now: datetime) -> None:
+        """Forget an account's limit, or all of them and its ban. Raises OSError."""
+        if limit is not None:
+            self._marks.get(account, {}).pop(limit, None)
+        else:
+            self._marks.pop(account, None)
+            self._bans.pop(account, None)
+        self._save(now)
+
+    def marks(self, account: str, now: datetime) -> list[Mark]:
+        """Return the account's limits that are in force."""
+        return [mark for mark in self._marks.get(account, {}).values() if mark.until > now]
+
+    def rows(self, account: str, now: datetime) -> list[dict[str, str]]:
+        """Return ``exhausted`` of the status: ``{limit, until}``, soonest first."""
+        marks = sorted(self.marks(account, now), key=lambda mark: mark.until)
+        return [{"limit": mark.limit, "until": clock.iso(mark.until)} for mark in marks]
+
+    def barred(self, account: str, trigger: str | None, now: datetime) -> Barred:
+        """Tell whether a limit bars the account for a switch that ``trigger`` (a limit, None for no limit) causes."""
+        moments = [
+            mark.until
+            for mark in self.marks(account, now)
+            if mark.limit not in MODEL_LIMITS or mark.limit == trigger
+        ]
+        return Barred(bool(moments), max(moments, default=None))
+
+    def next_reset(self, accounts: Iterable[str], trigger: str | None, now: datetime) -> tuple[datetime, str] | None:
+        """Return when the first of the accounts can be used again, and which; None when none of them is barred."""
+        moments = []
+        for order, name in enumerate(accounts):
+            until = self.barred(name, trigger, now).until
+            ban = self.ban_of(name, now)
+            if until is not None or ban is not None:
+                moments.append((max(moment for moment in (until, ban and ban.until) if moment), order, name))
+        if not moments:
+            return None
+        moment, _order, name = min(moments)
+        return moment, name
+
+    def matches(self, account: str, limit: str | None, resets_at: datetime | None) -> bool:
+        """Tell whether a limit and its reset are the ones known of the account, in force or just over.
+
+        Old wordings do not name the limit (``unknown``); then the reset must agree.
+        """
+        for mark in self._marks.get(account, {}).values():
+            told = resets_at is not None and mark.known
+            if limit != mark.limit and not (told and "unknown" in (limit, mark.limit)):
+                continue
+            if not told or (resets_at is not None and abs(resets_at - mark.until) <= SAME_RESET):
+                return True
+        return False
+
+    # -- bans --------------------------------------------------------------------------------------------------
+
+    def ban(self, account: str, reason: str, until: datetime, *, now: datetime) -> None:
+        """Keep an account from being chosen until then. Raises OSError."""
+        self._bans[account] = Ban(reason, until)
+        self._save(now)
+
+    def lift(self, account: str, *, now: datetime) -> None:
+        """End a ban. Raises OSError."""
+        if self._bans.pop(account, None) is not None:
+            self._save(now)
+
+    def ban_of(self, account: str, now: datetime) -> Ban | None:
+        """Return the account's ban, while it lasts."""
+        ban = self._bans.get(account)
+        return ban if ban is not None and ban.until > now else None
+
+    def _save(self, now: datetime) -> None:
+        limits = {
+            name: {
+                mark.limit: {"until": clock.iso(mark.until), "known": mark.known, "since": clock.iso(mark.since)}
+                for mark in rows.values()
+                if mark.until + _KEPT > now
+            }
+            for name, rows in self._marks.items()
+        }
+        bans = {name: {"reason": ban.reason, "until": clock.iso(ban.until)} for name, ban in self._bans.items()}
+        self._store.save(DOCUMENT, {"limits": limits, "bans": bans})
+
+
+def _table(value: Any, key: str | None) -> list[tuple[str, Any]]:
+    """Return the items of an object of the stored document, none where it holds something else."""
+    found = value.get(key) if key is not None and isinstance(value, dict) else value
+    return list(found.items()) if isinstance(found, dict) else []
+
+
+def _mark(limit: str, row: Any) -> Mark | None:
+    try:
+        return Mark(limit, clock.parse_iso(row["until"]), bool(row["known"]), clock.parse_iso(row["since"]))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _ban(row: Any) -> Ban | None:
+    try:
+        return Ban(str(row["reason"]), clock.parse_iso(row["until"]))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None

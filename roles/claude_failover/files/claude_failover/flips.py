@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The durable log of the active link's moves: which account answered at which moment."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from . import clock
+from .state import Store
+
+log = logging.getLogger(__name__)
+
+DOCUMENT = "flips"
+_KEPT = 100
+
+
+@dataclass(frozen=True)
+class Flip:
+    """One move of the link: when, from which account to which (None: no configured one), and why."""
+
+    at: datetime
+    origin: str | None
+    target: str | None
+    reason: str
+
+
+def account_at(moment: datetime, flips: Sequence[Flip], active: str | None) -> str | None:
+    """Return the account that the link led to at that moment; ``active`` is the answer when nothing ever moved."""
+    if not flips:
+        return active
+    account = flips[0].origin
+    for flip in flips:
+        if flip.at <= moment:
+            account = flip.target
+    return account
+
+
+class Flips:
+    """The moves, oldest first, and the account that the link was last known to lead to."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        document = store.load(DOCUMENT, {})
+        self.known: str | None = document.get("known") if isinstance(document.get("known"), str) else None
+        self._flips: list[Flip] = []
+        rows = document.get("flips")
+        for row in rows if isinstance(rows, list) else []:
+            flip = _flip(row)
+            if flip is None:
+                log.warning("flips: a row makes no sense and is passed over: %r", row)
+            else:
+                self._flips.append(flip)
+
+    def all(self) -> tuple[Flip, ...]:
+        """Return the moves, oldest first."""
+        return tuple(self._flips)
+
+    @property
+    def last(self) -> Flip | None:
+        """The newest move."""
+        return self._flips[-1] if self._flips else None
+
+    def first_seen(self, account: str) -> None:
+        """Take note of where the link leads, when nothing is known yet. Raises OSError."""
+        self.known = account
+        self._save()
+
+    def add(self, flip: Flip) -> None:
+        """Add a move. Raises OSError."""
+        self._flips = [*self._flips[1 - _KEPT :], flip]
+        self.known = flip.target
+        self._save()
+
+    def _save(self) -> None:
+        rows = [
+            {"at": clock.iso(flip.at), "origin": flip.origin, "target": flip.target, "reason": flip.reason}
+            for flip in self._flips
+        ]
+        self._store.save(DOCUMENT, {"known": self.known, "flips": rows})
+
+
+def _flip(row: Any) -> Flip | None:
+    try:
+        return Flip(clock.parse_iso(row["at"]), row["origin"], row["target"], str(row["reason"]))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None

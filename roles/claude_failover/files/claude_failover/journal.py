@@ -1,0 +1,119 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a switch is doing, written down before it is done, so that the next start can finish or undo it.
+
+One document holds the switch under way and the records that are not yet in the log: those whose sessions are
+still being carried over. A record gets into the log exactly once: it is taken out of the journal only after
+it was appended, and is not appended when the log already has its id.
+"""
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from .evidence import Evidence
+from .state import Store
+from .switch_record import Record, evidence_from_json, evidence_to_json, is_record
+
+log = logging.getLogger(__name__)
+
+DOCUMENT = "switch-journal"
+LOG = "switches"
+
+# More records than this cannot have come after one that a crash left in the journal.
+_LOOKED_BACK = 1000
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """The switch under way: its ids, where it goes, and the step that was begun last."""
+
+    id: str
+    time: str
+    reason: str
+    origin: str
+    target: str
+    step: str
+    detail: str = ""
+    trigger: Evidence | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as it is kept durably."""
+        values = dict(vars(self))
+        values["trigger"] = evidence_to_json(self.trigger) if self.trigger is not None else None
+        return values
+
+
+class Journal:
+    """The durable document, and the log of finished switches."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        document = store.load(DOCUMENT, {})
+        self.under_way = _under_way(document.get("under_way"))
+        rows = document.get("open")
+        self._open: list[Record] = [row for row in rows if is_record(row)] if isinstance(rows, list) else []
+
+    # -- the switch under way ----------------------------------------------------------------------------------
+
+    def step(self, under_way: UnderWay) -> None:
+        """Write down the step that is about to be done. Raises OSError: then it must not be done."""
+        self._save(under_way, self._open)
+
+    def end(self, record: Record) -> None:
+        """The switch is over; its record is open until `close`. One write, so that no crash sees neither.
+
+        What cannot be written stays in memory, and goes out with the next write: the switch itself is done, and
+        the journal on the disk still lets the next start come to the same end.
+        """
+        self.under_way = None
+        self._open = [row for row in self._open if row["id"] != record["id"]] + [record]
+        try:
+            self._save(self.under_way, self._open)
+        except OSError as error:
+            log.error("the record of switch %s cannot be stored yet: %s", record["id"], error)
+
+    # -- records -----------------------------------------------------------------------------------------------
+
+    def opened(self) -> list[Record]:
+        """Return the records that are not in the log yet, oldest first."""
+        return list(self._open)
+
+    def update(self, record: Record) -> None:
+        """Replace an open record by what it has become. Raises OSError."""
+        self._save(self.under_way, [record if row["id"] == record["id"] else row for row in self._open])
+
+    def close(self, record: Record) -> None:
+        """Append the record to the log, exactly once, and take it out of the journal. Raises OSError."""
+        if all(row.get("id") != record["id"] for row in self._store.newest(LOG, _LOOKED_BACK)):
+            self._store.append(LOG, record)
+        self._save(self.under_way, [row for row in self._open if row["id"] != record["id"]])
+
+    def history(self, limit: int) -> list[Record]:
+        """Return up to ``limit`` records, newest first, the open ones as they stand."""
+        logged = self._store.newest(LOG, limit)
+        known = {row.get("id") for row in logged}
+        both = [row for row in reversed(self._open) if row["id"] not in known] + logged
+        return sorted(both, key=lambda row: str(row.get("time")), reverse=True)[:limit]
+
+    def _save(self, under_way: UnderWay | None, rows: list[Record]) -> None:
+        self._store.save(
+            DOCUMENT, {"under_way": under_way.to_json() if under_way is not None else None, "open": rows}
+        )
+        self.under_way, self._open = under_way, rows
+
+
+def _under_way(value: Any) -> UnderWay | None:
+    if value is None:
+        return None
+    try:
+        trigger = value["trigger"]
+        return UnderWay(
+            **{key: str(value[key]) for key in ("id", "time", "reason", "origin", "target", "step", "detail")},
+            trigger=evidence_from_json(trigger) if trigger is not None else None,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        log.error("the journal of the last switch makes no sense, and nothing is finished or undone by it: %r", error)
+        return None

@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state and the switches as metrics, in a text file for the Prometheus node exporter's textfile collector."""
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from . import clock
+from .files import write_atomic
+from .switch_record import OUTCOMES, REASONS
+
+log = logging.getLogger(__name__)
+
+Totals = Mapping[tuple[str, str], int]
+_PREFIX = "claude_failover_"
+
+
+def count(records: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
+    """Count records by reason and outcome."""
+    return Counter((str(row.get("reason")), str(row.get("outcome"))) for row in records)
+
+
+def render(status: Mapping[str, Any], totals: Totals) -> str:
+    """Return the text of the metrics file.
+
+    Args:
+        status: the document of ``status --json``.
+        totals: how many switches there were, by reason and outcome.
+    """
+    text = _Text()
+    text.gauge("info", "The daemon that wrote this file.", [({"version": status["version"]}, 1)])
+    text.gauge("start_time_seconds", "When the daemon was started.", [({}, _epoch(status["started_at"]))])
+    accounts = status["accounts"]
+    text.gauge("account_active", "Whether the active link leads to the account.",
+               [({"account": row["name"]}, int(row["active"])) for row in accounts])  # fmt: skip
+    text.gauge("account_login_ok", "Whether there is a login that the server has not refused.",
+               [({"account": row["name"]}, int(row["login"] == "ok")) for row in accounts])  # fmt: skip
+    text.gauge("account_links_ok", "Whether the account's shared links are right.",
+               [({"account": row["name"]}, int(row["links"] == "ok")) for row in accounts])  # fmt: skip
+    text.gauge("account_exhausted_until_seconds", "When the account's usage limit resets; absent when there is none.",
+               [({"account": row["name"], "limit": limit["limit"]}, _epoch(limit["until"]))
+                for row in accounts for limit in row["exhausted"]])  # fmt: skip
+    text.gauge("account_used_percent", "How much of a usage window is used.",
+               [({"account": row["name"], "window": window}, used)
+                for row in accounts for window, used in row["used_percent"].items()])  # fmt: skip
+    states = Counter(row["state"] for row in status["sessions"])
+    text.gauge("sessions", "Sessions by state.", [({"state": state}, states[state]) for state in sorted(states)])
+    queue = status["queue"]
+    text.gauge("tasks", "Tasks of the dispatcher by state.",
+               [({"state": state}, queue[state]) for state in sorted(queue)])  # fmt: skip
+    text.gauge("switching", "Whether a switch is under way.", [({}, int(bool(status["switching"])))])
+    text.gauge("suspended", "Whether switching is suspended: the active link leads to no configured account.",
+               [({}, int(bool(status["suspended"])))])  # fmt: skip
+    if status["cooldown_until"]:
+        text.gauge("cooldown_until_seconds", "Until when no automatic switch is made.",
+                   [({}, _epoch(status["cooldown_until"]))])  # fmt: skip
+    last = status["last_switch"]
+    if last:
+        text.gauge("last_switch_time_seconds", "When the last switch began.", [({}, _epoch(last["time"]))])
+        text.gauge("last_switch_duration_seconds", "How long the last switch took.", [({}, last["seconds"])])
+    pairs = sorted({(reason, outcome) for reason in REASONS for outcome in OUTCOMES} | set(totals))
+    switches = [({"reason": reason, "outcome": outcome}, totals.get((reason, outcome), 0)) for reason, outcome in pairs]
+    text.add("switches_total", "Switches by reason and outcome.", "counter", switches)
+    return str(text)
+
+
+class Metrics:
+    """Writes the file. Nothing that goes wrong with it matters to anything else."""
+
+    def __init__(self, path: str | None, records: Iterable[Mapping[str, Any]]) -> None:
+        self.path = path
+        self._totals = count(records)
+        self._failed = False
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Count one more record."""
+        self._totals.update(count([record]))
+
+    def write(self, status: Mapping[str, Any]) -> None:
+        """Replace the file by how things stand. Readable for everybody: the node exporter is another user."""
+        if self.path is None:
+            return
+        try:
+            write_atomic(self.path, render(status, self._totals).encode(), 0o644)
+            self._failed = False
+        except OSError as error:
+            if not self._failed:
+                log.error("metrics: %s cannot be written: %s", self.path, error)
+            self._failed = True
+
+
+class _Text:
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def __str__(self) -> str:
+        return "".join(line + "\n" for line in self._lines)
+
+    def gauge(self, name: str, help_text: str, samples: Iterable[tuple[Mapping[str, str], float]]) -> None:
+        self.add(name, help_text, "gauge", samples)
+
+    def add(self, name: str, help_text: str, kind: str, samples: Iterable[tuple[Mapping[str, str], float]]) -> None:
+        lines = []
+        for labels, value in samples:
+            inside = ",".join(f'{key}="{_label(text)}"' for key, text in labels.items())
+            lines.append(f"{_PREFIX}{name}{'{' + inside + '}' if inside else ''} {value:.15g}")
+        if lines:
+            self._lines += [f"# HELP {_PREFIX}{name} {help_text}", f"# TYPE {_PREFIX}{name} {kind}", *lines]
+
+
+def _label(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _epoch(moment: str) -> float:
+    return clock.parse_iso(moment).timestamp()

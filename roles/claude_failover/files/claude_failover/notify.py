@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tells the operator's own program of every switch: ``notify.command`` gets the record as JSON on standard input.
+
+It never holds a switch up and never fails one: each run is bounded in time, and so is their number.
+"""
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+#: Seconds that one run may take.
+TIMEOUT = 10.0
+
+# Runs at once, at most: a command that hangs must not fill the host with processes.
+_AT_ONCE = 4
+_QUEUED = 100
+
+
+class Notify:
+    """Runs the command, in the background."""
+
+    def __init__(self, command: tuple[str, ...] | None, *, timeout: float = TIMEOUT) -> None:
+        self.command = command
+        self._timeout = timeout
+        self._running: set[asyncio.Task[None]] = set()
+        self._waiting: list[tuple[tuple[str, ...], dict[str, Any]]] = []
+
+    def send(self, record: dict[str, Any]) -> None:
+        """Have the command told of a record; returns at once. Needs a running event loop."""
+        if self.command is None:
+            return
+        self._waiting.append((self.command, record))
+        if len(self._waiting) > _QUEUED:
+            log.error("notify: %s does not keep up; the oldest message is dropped", self.command[0])
+            del self._waiting[0]
+        self._next()
+
+    async def stop(self) -> None:
+        """Wait for what runs, which its own bound ends."""
+        while self._running:
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _next(self) -> None:
+        while self._waiting and len(self._running) < _AT_ONCE:
+            task = asyncio.ensure_future(self._run(*self._waiting.pop(0)))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("notify: %r", task.exception())
+        self._next()
+
+    async def _run(self, command: tuple[str, ...], record: dict[str, Any]) -> None:
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True,  # so that what it started can be ended with it
+            )
+        except OSError as error:
+            log.error("notify: %s cannot be run: %s", command[0], error)
+            return
+        text = json.dumps(record, ensure_ascii=False).encode() + b"\n"
+        try:
+            # communicate() itself passes over a command that does not read what it is told.
+            await asyncio.wait_for(child.communicate(text), self._timeout)
+        except asyncio.TimeoutError:
+            log.error("notify: %s took more than %g s and was ended", command[0], self._timeout)
+        finally:
+            if child.returncode is None:
+                _end_group(child.pid)
+                await child.wait()
+        if child.returncode and child.returncode > 0:
+            log.error("notify: %s exited with status %d", command[0], child.returncode)
+
+
+def _end_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass

@@ -1,0 +1,155 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The forensic record of a switch: what triggered it, what was done, what became of every session.
+
+Its keys are a contract (``switches.jsonl``, ``history --json``). No token can get in: nothing of an account's
+files is ever put into it.
+"""
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from . import clock
+from .evidence import Evidence
+from .limits.verdict import Verdict, snippet_of
+
+KEYS = (
+    "id", "time", "reason", "trigger_session", "source", "pattern", "snippet", "limit", "resets_at",
+    "from_account", "to_account", "outcome", "detail", "sessions", "seconds",
+)  # fmt: skip
+
+REASONS = ("limit", "manual", "proactive", "failback", "reset", "external")
+OUTCOMES = ("switched", "stayed", "refused", "failed")
+_SOURCE = {"manual": "manual", "external": "manual", "proactive": "statusline"}
+
+Record = dict[str, Any]
+
+
+def new_record(
+    reason: str,
+    began: datetime,
+    *,
+    origin: str | None,
+    target: str | None,
+    outcome: str,
+    detail: str = "",
+    trigger: Evidence | None = None,
+    record_id: str | None = None,
+) -> Record:
+    """Return the record of one switch, without its sessions yet.
+
+    Args:
+        reason: one of `REASONS`.
+        began: when the switch began.
+        origin: the account that was active, None when there was none.
+        target: the account that was to be; for ``stayed`` the one that still is.
+        outcome: one of `OUTCOMES`.
+        detail: what else an operator should know, in a sentence.
+        trigger: the evidence that led to it.
+        record_id: the id given to the switch when it began; a new one when None.
+    """
+    verdict = trigger.verdict if trigger is not None else None
+    return {
+        "id": record_id or new_id(),
+        "time": clock.iso(began),
+        "reason": reason,
+        "trigger_session": trigger.session if trigger is not None else None,
+        "source": trigger.source if trigger is not None else _SOURCE.get(reason),
+        "pattern": verdict.rule if verdict is not None else None,
+        "snippet": snippet_of(verdict.snippet) if verdict is not None else None,
+        "limit": verdict.limit if verdict is not None else None,
+        "resets_at": clock.optional_iso(verdict.resets_at) if verdict is not None else None,
+        "from_account": origin,
+        "to_account": target,
+        "outcome": outcome,
+        "detail": snippet_of(detail),
+        "sessions": [],
+        "seconds": 0.0,
+    }
+
+
+def new_id() -> str:
+    """Return an id for a switch."""
+    return secrets.token_hex(8)
+
+
+def is_record(value: Any) -> bool:
+    """Tell whether a stored value has the shape of a record."""
+    return isinstance(value, dict) and all(key in value for key in KEYS)
+
+
+def session_row(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one row of ``sessions`` from what the carry-over says."""
+    return {key: result.get(key) for key in ("name", "uuid", "method", "result", "seconds")}
+
+
+def log_line(record: Record) -> str:
+    """Return the record as one line of ``key=value`` fields, for the log."""
+    fields = {
+        "id": record["id"],
+        "reason": record["reason"],
+        "outcome": record["outcome"],
+        "from": record["from_account"],
+        "to": record["to_account"],
+        "limit": record["limit"],
+        "resets_at": record["resets_at"],
+        "session": record["trigger_session"],
+        "sessions": len(record["sessions"]),
+        "seconds": record["seconds"],
+    }
+    text = " ".join(f"{key}={_field(value)}" for key, value in fields.items() if value is not None)
+    return text + (f" detail={_field(record['detail'])}" if record["detail"] else "")
+
+
+def _field(value: object) -> str:
+    text = snippet_of(str(value))
+    return '"' + text.replace('"', "'") + '"' if " " in text or "=" in text else text
+
+
+def evidence_to_json(evidence: Evidence) -> dict[str, Any]:
+    """Return evidence as it is kept durably."""
+    return {
+        "session": evidence.session,
+        "uuid": evidence.uuid,
+        "source": evidence.source,
+        "verdict": evidence.verdict.to_json(),
+        "at": clock.iso(evidence.at),
+        "request_at": clock.optional_iso(evidence.request_at),
+        "config_dir": evidence.config_dir,
+    }
+
+
+def evidence_from_json(value: Any) -> Evidence:
+    """Return what `evidence_to_json` wrote. Raises ValueError for anything else."""
+    try:
+        verdict = value["verdict"]
+        return Evidence(
+            session=str(value["session"]),
+            uuid=_text(value["uuid"]),
+            source=str(value["source"]),
+            verdict=Verdict(
+                limited=bool(verdict["limited"]),
+                limit=_text(verdict["limit"]),
+                resets_at=_moment(verdict["resets_at"]),
+                rule=str(verdict["rule"]),
+                snippet=str(verdict["snippet"]),
+                detail=str(verdict["detail"]),
+            ),
+            at=clock.parse_iso(value["at"]),
+            request_at=_moment(value["request_at"]),
+            config_dir=_text(value["config_dir"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"no evidence: {error!r}") from None
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _moment(value: Any) -> datetime | None:
+    return None if value is None else clock.parse_iso(value)
