@@ -31,6 +31,7 @@ MAX_LINE = 1 << 20  # bytes of a request, without its newline
 MAX_SKIPPED = 64 << 20  # bytes of one line that are read past before the connection is given up
 MAX_CONNECTIONS = 256
 READ_TIMEOUT = 60.0  # seconds in which a request must have come
+REFUSED_TIMEOUT = 5.0  # the same for somebody who will be refused
 WRITE_TIMEOUT = 10.0  # seconds in which a client must take an answer
 STOP_TIMEOUT = 5.0  # seconds that requests under way are given at a stop
 _BACKLOG = 512
@@ -208,11 +209,14 @@ class ControlServer:
 
     async def _converse(self, connection: _Connection, reader: asyncio.StreamReader) -> None:
         writer = connection.writer
+        lines = _Lines(reader)
         refusal = await self._refusal(writer)
         if refusal is not None:
+            # A client that is answered and cut off before it has asked may die of the broken pipe instead.
+            connection.waiting_since = asyncio.get_running_loop().time()
+            await asyncio.wait_for(lines.next(), REFUSED_TIMEOUT)
             await _send(writer, {"ok": False, "error": refusal, "code": 1})
             return
-        lines = _Lines(reader)
         while True:
             connection.waiting_since = asyncio.get_running_loop().time()
             line = await asyncio.wait_for(lines.next(), READ_TIMEOUT)

@@ -242,7 +242,7 @@ def _tail(document: Mapping[str, Any], now: datetime, colour: bool) -> str:
         lines.append(f"No automatic switch before {moment(document['cooldown_until'], now)}")
     queue = document.get("queue")
     if isinstance(queue, Mapping) and any(queue.values()):
-        lines.append("Queue: " + ", ".join(f"{one_line(str(n))} {one_line(str(state))}" for state, n in queue.items() if n))
+        lines.append("Queue: " + ", ".join(one_line(f"{n} {state}") for state, n in queue.items() if n))
     last = document.get("last_switch")
     if isinstance(last, Mapping):
         lines.append(f"Last switch: {_switch(last, now)}")

@@ -1,0 +1,523 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of the control socket: real sockets, clients of every kind of bad behaviour."""
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import grp
+import json
+import os
+import pwd
+import shutil
+import socket
+import stat
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.secuaas.claude.plugins.module_utils.control_client import ControlError, request
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from claude_failover import control_server
+from claude_failover.control_server import MAX_LINE, ControlServer, Op
+from claude_failover.errors import FailoverError, NotRunning, Refused, UsageError
+
+DEADLINE = 20.0
+
+
+async def _echo(options: dict[str, Any]) -> Any:
+    return options
+
+
+async def _refuse(_options: dict[str, Any]) -> Any:
+    raise Refused("not now")
+
+
+async def _misuse(_options: dict[str, Any]) -> Any:
+    raise UsageError("wrong")
+
+
+async def _away(_options: dict[str, Any]) -> Any:
+    raise NotRunning("tmux")
+
+
+async def _bug(_options: dict[str, Any]) -> Any:
+    raise ZeroDivisionError("secret detail")
+
+
+async def _no_json(_options: dict[str, Any]) -> Any:
+    return {1, 2}
+
+
+async def _big(options: dict[str, Any]) -> Any:
+    return "x" * options["size"]
+
+
+OPS = {
+    "echo": Op(_echo, {"text": (str,), "number": (int, type(None)), "flag": (bool,), "map": (dict,)}),
+    "needs": Op(_echo, {"text": (str,)}, required=("text",)),
+    "refuse": Op(_refuse, {}), "misuse": Op(_misuse, {}), "away": Op(_away, {}), "bug": Op(_bug, {}),
+    "no_json": Op(_no_json, {}), "big": Op(_big, {"size": (int,)}, required=("size",)),
+}  # fmt: skip
+
+
+class Running:
+    """A server in a loop of its own thread."""
+
+    def __init__(self, path: str, group: str | None = None, ops: dict[str, Op] | None = None) -> None:
+        self.path = path
+        self.loop = asyncio.new_event_loop()
+        self.server = ControlServer(path, ops or OPS, group=group, owner_uid=os.geteuid())
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+
+    def do(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(DEADLINE)
+
+    def end(self) -> None:
+        self.do(self.server.stop())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(DEADLINE)
+        self.loop.run_until_complete(self.loop.shutdown_default_executor())
+        self.loop.close()
+
+    def connections(self) -> int:
+        return len(self.server._connections)
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[str]:
+    path = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def running(folder: str) -> Iterator[Running]:
+    """One server for the whole file, for no client may spoil it for the next."""
+    server = Running(os.path.join(folder, "control.sock"))
+    server.do(server.server.start())
+    yield server
+    assert request("echo", {"text": "still there"}, socket_path=server.path) == {"text": "still there"}
+    server.end()
+    assert not os.path.lexists(server.path)
+
+
+@contextlib.contextmanager
+def connected(path: str) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(DEADLINE)
+        client.connect(path)
+        yield client
+
+
+def read_answer(client: socket.socket) -> dict[str, Any]:
+    line = b""
+    while not line.endswith(b"\n"):
+        chunk = client.recv(1 << 20)
+        assert chunk, f"closed after {line!r}"
+        line += chunk
+    answer: dict[str, Any] = json.loads(line)
+    return answer
+
+
+def answer_to(path: str, raw: bytes) -> dict[str, Any]:
+    with connected(path) as client:
+        client.sendall(raw)
+        return read_answer(client)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end, "it did not come true in time"
+        time.sleep(0.01)
+
+
+# ---- requests ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_asked_arrives_and_is_answered(running: Running) -> None:
+    options = {"text": "é\u2028\n", "number": None, "flag": True, "map": {"a": [1]}}
+    assert request("echo", options, socket_path=running.path) == options
+
+
+@pytest.mark.parametrize(("raw", "word"), [
+    (b"no json\n", "no JSON"), (b"\xff\xfe\n", "no JSON"), (b"[]\n", "a list"), (b"5\n", "number"), (b"null\n", "null"),
+    (b"{}\n", "op"), (b'{"op": null}\n', "op"), (b'{"op": "quit"}\n', '"quit"'), (b'{"op": ["echo"]}\n', "a list"),
+    (b'{"op": "echo", "other": 1}\n', "unknown key"), (b'{"op": "echo", "text": 1}\n', "a whole number"),
+    (b'{"op": "echo", "number": true}\n', "true or false"), (b'{"op": "echo", "flag": 1}\n', "a whole number"),
+    (b'{"op": "echo", "number": 1.0}\n', "a number"), (b'{"op": "echo", "number": NaN}\n', "NaN"),
+    (b'{"op": "needs"}\n', "no key text"), (b"[" * 100000 + b"\n", "no JSON"),
+    (b'{"op": "echo", "number": ' + b"9" * 10000 + b"x}\n", "no JSON"), (b'{"op": "misuse"}\n', "wrong"),
+])  # fmt: skip
+def test_what_is_not_understood_is_wrong_use(running: Running, raw: bytes, word: str) -> None:
+    answer = answer_to(running.path, raw)
+    assert answer["ok"] is False
+    assert answer["code"] == 2
+    assert word in answer["error"]
+
+
+@pytest.mark.parametrize(("op", "word"), [
+    ("refuse", "not now"), ("away", "tmux"), ("bug", "internal error"), ("no_json", "internal error"),
+])  # fmt: skip
+def test_what_could_not_be_done(running: Running, op: str, word: str) -> None:
+    answer = answer_to(running.path, json.dumps({"op": op}).encode() + b"\n")
+    assert (answer["ok"], answer["code"]) == (False, 1)
+    assert word in answer["error"]
+    assert "secret" not in answer["error"]
+
+
+def test_requests_of_one_connection_are_answered_in_order(running: Running) -> None:
+    with connected(running.path) as client:
+        for number in range(200):
+            client.sendall(b"\n" + json.dumps({"op": "echo", "number": number}).encode() + b"\r\n")
+        stream = client.makefile("rb")
+        assert [json.loads(stream.readline())["result"]["number"] for _ in range(200)] == list(range(200))
+        stream.close()
+
+
+def test_a_last_request_needs_no_newline(running: Running) -> None:
+    with connected(running.path) as client:
+        client.sendall(b'{"op": "echo"}')
+        client.shutdown(socket.SHUT_WR)
+        assert read_answer(client) == {"ok": True, "result": {}}
+        assert client.recv(1) == b""
+
+
+def test_a_request_in_single_bytes(running: Running) -> None:
+    with connected(running.path) as client:
+        for byte in b'{"op": "echo", "text": "\xc3\xa9"}\n':
+            client.sendall(bytes([byte]))
+        assert read_answer(client)["result"] == {"text": "é"}
+
+
+def test_the_longest_request_is_taken(running: Running) -> None:
+    frame = len(b'{"op": "echo", "text": ""}')
+    text = "x" * (MAX_LINE - frame)
+    raw = json.dumps({"op": "echo", "text": text}).encode()
+    assert len(raw) == MAX_LINE
+    assert answer_to(running.path, raw + b"\n")["result"] == {"text": text}
+
+
+def test_a_longer_one_gets_an_error_and_the_next_is_answered(running: Running) -> None:
+    for size in (MAX_LINE + 1, 5 * MAX_LINE):
+        with connected(running.path) as client:
+            client.sendall(b"x" * size + b"\n" + b'{"op": "echo"}\n')
+            stream = client.makefile("rb")
+            first, second = json.loads(stream.readline()), json.loads(stream.readline())
+            stream.close()
+        assert (first["ok"], first["code"]) == (False, 2)
+        assert str(MAX_LINE) in first["error"]
+        assert second == {"ok": True, "result": {}}
+
+
+def test_a_line_that_does_not_end_is_told_before_it_does(running: Running) -> None:
+    with connected(running.path) as client:
+        client.sendall(b"x" * (MAX_LINE + 1))
+        assert read_answer(client)["code"] == 2
+
+
+def test_a_line_without_end_is_given_up(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_server, "MAX_SKIPPED", 4 * MAX_LINE)
+    with connected(running.path) as client, pytest.raises((BrokenPipeError, ConnectionResetError)):
+        client.sendall(b"x" * (100 * MAX_LINE))
+
+
+_ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(alphabet=st.characters(), max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=8,
+)
+_REQUESTS = st.fixed_dictionaries(
+    {}, optional={"op": st.sampled_from([*OPS, "x"]) | _ANY, "text": _ANY, "number": _ANY, "flag": _ANY, "other": _ANY}
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(lines=st.lists(
+    st.binary(max_size=60).map(lambda raw: raw.replace(b"\n", b"")) | _REQUESTS.map(lambda it: json.dumps(it).encode()),
+    max_size=6,
+))  # fmt: skip
+def test_any_lines_get_one_answer_each(running: Running, lines: list[bytes]) -> None:
+    asked = [line for line in lines if line.strip() and not line.startswith(b'{"op": "big"')]
+    with connected(running.path) as client:
+        client.sendall(b"".join(line + b"\n" for line in asked))
+        client.shutdown(socket.SHUT_WR)
+        stream = client.makefile("rb")
+        answers = [json.loads(line) for line in stream.read().splitlines()]
+        stream.close()
+    assert len(answers) == len(asked)
+    for answer in answers:
+        assert answer.keys() == ({"ok", "result"} if answer["ok"] else {"ok", "error", "code"})
+        assert answer["ok"] or answer["code"] in (1, 2)
+
+
+# ---- clients that hold nobody up ---------------------------------------------------------------------------
+
+
+def test_silent_and_half_open_clients_hold_nobody_up(running: Running) -> None:
+    with contextlib.ExitStack() as stack:
+        for part in (b"", b'{"op"', b'{"op": "echo"}\n') * 10:
+            stack.enter_context(connected(running.path)).sendall(part)
+        started = time.monotonic()
+        assert request("echo", socket_path=running.path) == {}
+        assert time.monotonic() - started < 2
+    until(lambda: running.connections() == 0)
+
+
+def test_a_client_that_takes_no_answer_is_let_go(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_server, "WRITE_TIMEOUT", 0.3)
+    with connected(running.path) as client:
+        client.sendall(b'{"op": "big", "size": 20000000}\n' * 3)
+        assert request("echo", socket_path=running.path) == {}
+        until(lambda: running.connections() == 0)
+        assert client.recv(1)  # what had been sent before stays readable
+
+
+def test_a_client_that_ends_without_reading_is_let_go(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_server, "WRITE_TIMEOUT", 0.3)
+    with connected(running.path) as client:
+        client.sendall(b'{"op": "big", "size": 900000}\n')
+        client.shutdown(socket.SHUT_WR)
+        until(lambda: running.connections() == 0)
+
+
+def test_a_client_that_asks_nothing_is_let_go(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_server, "READ_TIMEOUT", 0.2)
+    with connected(running.path) as client:
+        client.sendall(b'{"op": ')
+        assert client.recv(1) == b""
+
+
+def test_a_client_that_goes_while_it_is_served_harms_nothing(running: Running) -> None:
+    for _ in range(20):
+        with connected(running.path) as client:
+            client.sendall(b'{"op": "big", "size": 1000000}\n')
+    until(lambda: running.connections() == 0)
+
+
+def test_connections_are_bounded_and_the_longest_silent_goes_first(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_server, "MAX_CONNECTIONS", 5)
+    with contextlib.ExitStack() as stack:
+        clients = []
+        for number in range(8):
+            client = stack.enter_context(connected(running.path))
+            client.sendall(b'{"op": "echo"}\n')
+            assert read_answer(client)["ok"], number
+            clients.append(client)
+        assert [client.recv(1) for client in clients[:3]] == [b""] * 3
+        assert running.connections() <= 5
+        clients[-1].sendall(b'{"op": "echo"}\n')
+        assert read_answer(clients[-1])["ok"]
+
+
+def test_many_clients_at_once(running: Running) -> None:
+    results: list[Any] = []
+
+    def ask(number: int) -> None:
+        results.append(request("echo", {"number": number}, socket_path=running.path, timeout=DEADLINE)["number"])
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(60)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE)
+    assert sorted(results) == list(range(60))
+
+
+# ---- who may ask -------------------------------------------------------------------------------------------
+
+_ASK = """
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX)
+try:
+    s.connect(sys.argv[1])
+except OSError as error:
+    print(json.dumps({"connect": error.strerror})); sys.exit()
+s.sendall(b'{"op": "echo"}\\n')
+print(s.makefile().readline())
+"""
+
+
+def ask_as(path: str, *credentials: str) -> dict[str, Any]:
+    """Ask as another user, by setpriv."""
+    # The system's Python: another user may not enter the folder of the one that runs the tests.
+    command = ["setpriv", *credentials, "/usr/bin/python3", "-I", "-c", _ASK, path]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=DEADLINE)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="SKIPPED: only root can become another user to be refused")
+NOBODY = pwd.getpwnam("nobody")
+
+
+@needs_root
+def test_another_user_is_refused_even_where_the_mode_would_let_him(folder: str) -> None:
+    os.chmod(folder, 0o755)
+    server = Running(os.path.join(folder, "foreign.sock"))
+    try:
+        server.do(server.server.start())
+        nobody = ("--reuid", str(NOBODY.pw_uid), "--regid", str(NOBODY.pw_gid), "--clear-groups")
+        assert ask_as(server.path, *nobody) == {"connect": "Permission denied"}
+        os.chmod(server.path, 0o666)
+        answer = ask_as(server.path, *nobody)
+        assert (answer["ok"], answer["code"]) == (False, 1)
+        assert f"uid {NOBODY.pw_uid}" in answer["error"]
+    finally:
+        server.end()
+
+
+@needs_root
+def test_members_of_the_group_may_ask(folder: str) -> None:
+    os.chmod(folder, 0o755)
+    group = grp.getgrgid(NOBODY.pw_gid).gr_name
+    server = Running(os.path.join(folder, "group.sock"), group=group)
+    try:
+        server.do(server.server.start())
+        status = os.stat(server.path)
+        assert (stat.S_IMODE(status.st_mode), status.st_gid) == (0o660, NOBODY.pw_gid)
+        first = ("--reuid", str(NOBODY.pw_uid), "--regid", str(NOBODY.pw_gid), "--clear-groups")
+        assert ask_as(server.path, *first)["ok"] is True
+        # By the user database, though this process has another group: let in by the mode alone it would not be.
+        os.chmod(server.path, 0o666)
+        daemon = pwd.getpwnam("daemon")
+        by_database = ("--reuid", str(NOBODY.pw_uid), "--regid", str(daemon.pw_gid), "--clear-groups")
+        assert ask_as(server.path, *by_database)["ok"] is True
+        other = ("--reuid", str(daemon.pw_uid), "--regid", str(daemon.pw_gid), "--clear-groups")
+        answer = ask_as(server.path, *other)
+        assert answer["ok"] is False
+        assert group in answer["error"]
+    finally:
+        server.end()
+
+
+@needs_root
+def test_the_daemons_user_and_root_may_ask(folder: str) -> None:
+    os.chmod(folder, 0o755)
+    server = Running(os.path.join(folder, "owner.sock"))
+    server.server._owner_uid = NOBODY.pw_uid
+    try:
+        server.do(server.server.start())
+        os.chown(server.path, NOBODY.pw_uid, -1)
+        owner = ("--reuid", str(NOBODY.pw_uid), "--regid", str(NOBODY.pw_gid), "--clear-groups")
+        assert ask_as(server.path, *owner)["ok"] is True
+        assert request("echo", socket_path=server.path) == {}
+    finally:
+        server.end()
+
+
+def test_membership_by_the_first_group_by_further_ones_and_by_none() -> None:
+    user = pwd.getpwuid(os.geteuid())
+    for gid in os.getgrouplist(user.pw_name, user.pw_gid):
+        assert control_server.is_member(user.pw_uid, 65533, grp.getgrgid(gid).gr_name)
+    name = grp.getgrgid(NOBODY.pw_gid).gr_name
+    assert control_server.is_member(4_000_000_000, NOBODY.pw_gid, name)
+    assert not control_server.is_member(4_000_000_000, 65533, name)
+    assert not control_server.is_member(user.pw_uid, user.pw_gid, "no-such-group")
+
+
+# ---- the socket itself -------------------------------------------------------------------------------------
+
+
+def test_nobody_else_may_connect_where_there_is_no_group(running: Running) -> None:
+    assert stat.S_IMODE(os.stat(running.path).st_mode) == 0o600
+
+
+def test_a_stale_socket_is_removed_a_live_one_and_other_files_are_not(folder: str, running: Running) -> None:
+    def server(path: str) -> ControlServer:
+        return ControlServer(path, OPS, group=None, owner_uid=os.geteuid())
+
+    stale, plain, dangling = (os.path.join(folder, name) for name in ("stale", "plain", "dangling"))
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(stale)
+    server(stale).remove_stale()
+    assert not os.path.lexists(stale)
+    server(stale).remove_stale()
+    with open(plain, "w") as stream:
+        stream.write("kept")
+    os.symlink("nowhere", dangling)
+    for path in (plain, dangling):
+        with pytest.raises(FailoverError, match="no socket"):
+            server(path).remove_stale()
+        assert os.path.lexists(path)
+    with pytest.raises(FailoverError, match="another process"):
+        server(running.path).remove_stale()
+    assert request("echo", socket_path=running.path) == {}
+
+
+@pytest.mark.parametrize("case", ["taken", "folder", "group", "long"])
+def test_a_socket_that_cannot_be_made_is_a_clear_error(folder: str, running: Running, case: str) -> None:
+    path, group, word = {
+        "taken": (running.path, None, "at that path already"),
+        "folder": (os.path.join(folder, "none", "s"), None, "does not exist"),
+        "group": (os.path.join(folder, "g"), "no-such-group", "no-such-group"),
+        "long": ("/tmp/" + "x" * 120, None, "too long"),
+    }[case]
+    server = ControlServer(path, OPS, group=group, owner_uid=os.geteuid())
+
+    async def start() -> None:
+        await server.start()
+
+    with pytest.raises(FailoverError, match=word):
+        running.do(start())
+    assert request("echo", socket_path=running.path) == {}
+
+
+def test_a_stop_lets_requests_under_way_end_and_leaves_a_newer_socket(folder: str) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def slow(_options: dict[str, Any]) -> str:
+        begun.set()
+        await asyncio.get_running_loop().run_in_executor(None, go_on.wait, DEADLINE)
+        return "done"
+
+    path = os.path.join(folder, "stop.sock")
+    server = Running(path, ops={"slow": Op(slow, {})})
+    server.do(server.server.start())
+    with connected(path) as client, connected(path) as idle:
+        client.sendall(b'{"op": "slow"}\n')
+        assert begun.wait(DEADLINE)
+        os.unlink(path)
+        with socket.socket(socket.AF_UNIX) as newer:
+            newer.bind(path)
+        stopping = asyncio.run_coroutine_threadsafe(server.server.stop(), server.loop)
+        assert idle.recv(1) == b""
+        go_on.set()
+        assert read_answer(client) == {"ok": True, "result": "done"}
+        stopping.result(DEADLINE)
+    assert os.path.lexists(path)
+    server.end()
+
+
+def test_a_request_that_does_not_end_does_not_hold_up_the_stop(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_server, "STOP_TIMEOUT", 0.2)
+    begun = threading.Event()
+
+    async def endless(_options: dict[str, Any]) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    server = Running(os.path.join(folder, "endless.sock"), ops={"endless": Op(endless, {})})
+    server.do(server.server.start())
+    with connected(server.path) as client:
+        client.sendall(b'{"op": "endless"}\n')
+        assert begun.wait(DEADLINE)
+        server.end()
+        assert client.recv(1) == b""
+
+
+def test_the_client_and_the_server_agree_on_errors(running: Running) -> None:
+    with pytest.raises(ControlError) as caught:
+        request("misuse", socket_path=running.path)
+    assert caught.value.code == 2
