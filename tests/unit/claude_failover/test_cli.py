@@ -1,0 +1,575 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of the command line from outside: processes, exit codes, what is on which stream."""
+from __future__ import annotations
+
+import json
+import os
+import pty
+import pwd
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Callable
+
+import pytest
+from ansible_collections.secuaas.claude.plugins.module_utils import control_client
+
+from claude_failover import VERSION, cli, defaults
+from claude_failover.commands import common
+
+DEADLINE = 30.0
+COMMANDS = ["run", "check-config", "reload", "version", "validate", "login", "status", "sessions", "attach"]
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="SKIPPED: only root can become another user")
+STATUS = {
+    "version": VERSION, "pid": 7, "started_at": "2026-11-22T20:00:00.000Z", "active_account": "a",
+    "accounts": [{"name": "a", "home": "/h/a", "active": True, "links": "ok", "login": "ok", "exhausted": [],
+                  "used_percent": {}}],
+    "sessions": [{"name": "main", "uuid": None, "uuid_source": None, "state": "down", "reason": "gone\x1b[2J\x9b1m",
+                  "dedicated": False, "cwd": "/srv", "account": None, "pid": None, "last_event_at": None}],
+    "cooldown_until": None, "switching": False, "suspended": None, "queue": {}, "last_switch": None,
+}  # fmt: skip
+
+
+class World:
+    """A scratch folder with a configuration in which every path is inside of it."""
+
+    def __init__(self, folder: str, python_path: str) -> None:
+        self.folder = folder
+        self.config = self.path("config.yml")
+        self.control = self.path("control.sock")
+        self.tmux = self.path("tmux.sock")
+        self.environment = {
+            "PATH": f"{self.path('bin')}:{os.environ['PATH']}", "HOME": self.path("home"), "PYTHONPATH": python_path,
+            "TERM": "xterm", "LC_ALL": "C.UTF-8",
+        }  # fmt: skip
+        for name in ("home", "bin"):
+            os.mkdir(self.path(name))
+        self.write()
+
+    def path(self, *names: str) -> str:
+        return os.path.join(self.folder, *names)
+
+    def write(self, **more: Any) -> None:
+        document = {
+            "accounts": [{"name": name, "home": self.path("home", f".claude-{name}")} for name in ("a", "b")],
+            "active_link": self.path("home", ".claude"),
+            "shared_root": self.path("home"),
+            "control_socket": self.control,
+            "tmux": {"socket": self.tmux},
+            "state_dir": self.path("state"),
+            **more,
+        }
+        with open(self.config, "w") as stream:
+            json.dump(document, stream)  # JSON is YAML
+
+    def program(self, name: str, text: str) -> str:
+        path = self.path("bin", name)
+        with open(path, "w") as stream:
+            stream.write(text)
+        os.chmod(path, 0o755)
+        return path
+
+    def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        options.setdefault("stdin", subprocess.DEVNULL)
+        environment = {**self.environment, "CLAUDE_FAILOVER_CONFIG": self.config, **options.pop("env", {})}
+        command = [*options.pop("before", []), sys.executable, "-m", "claude_failover", *arguments]
+        if "input" in options:
+            del options["stdin"]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=DEADLINE, check=False,
+            cwd=self.folder, **options,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def world(python_path: str) -> Iterator[World]:
+    folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
+    yield World(folder, python_path)
+    shutil.rmtree(folder)
+
+
+class FakeDaemon:
+    """Answers every request from a table, and remembers what was asked."""
+
+    def __init__(self, path: str, answers: dict[str, Any]) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.answers = answers
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(path)
+        self._listener.listen()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _address = self._listener.accept()
+            with connection, connection.makefile("rb") as stream:
+                line = stream.readline()
+                if not line:
+                    return
+                asked = json.loads(line)
+                self.asked.append(asked)
+                answer = self.answers[asked["op"]]
+                connection.sendall(json.dumps(answer).encode() + b"\n")
+
+    def end(self) -> None:
+        with socket.socket(socket.AF_UNIX) as stop:
+            stop.connect(self._listener.getsockname())
+        self._thread.join(DEADLINE)
+        self._listener.close()
+
+
+@pytest.fixture
+def daemon(world: World) -> Iterator[FakeDaemon]:
+    fake = FakeDaemon(world.control, {
+        "status": {"ok": True, "result": STATUS},
+        "sessions": {"ok": True, "result": STATUS["sessions"]},
+        "reload": {"ok": True, "result": {"reloaded": world.config}},
+    })  # fmt: skip
+    yield fake
+    fake.end()
+
+
+def in_terminal(command: list[str], environment: dict[str, str], seen: bytes, then: Callable[[int], None]) -> bytes:
+    """Run a command on a terminal of its own; once it shows ``seen`` do ``then`` with its pid. Returns all of it."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe(command[0], command, environment)
+    shown, done, end = b"", False, time.monotonic() + DEADLINE
+    while True:
+        assert time.monotonic() < end, shown
+        if select.select([terminal], [], [], 0.1)[0]:
+            try:
+                chunk = os.read(terminal, 65536)
+            except OSError:
+                break
+            if not chunk:
+                break
+            shown += chunk
+        if not done and seen in shown:
+            then(pid)
+            done = True
+    _pid, status = os.waitpid(pid, 0)
+    os.close(terminal)
+    assert done, shown
+    return shown + b"\nstatus %d" % status
+
+
+# ---- help and wrong use ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(world: World, command: str) -> None:
+    done = world.run(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    for part in ("usage: claude-failover " + command, "example", "exit codes:", "  70  a bug", "--config FILE"):
+        assert part in done.stdout
+
+
+def test_the_help_names_every_command(world: World) -> None:
+    done = world.run("--help")
+    assert done.returncode == 0
+    for command in COMMANDS:
+        assert f"\n    {command}" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["frob"], ["status", "--frob"], ["login"], ["attach"], ["status", "x"],
+                                       ["version", "--json"], ["stat"], ["validate", "--str"]])  # fmt: skip
+def test_wrong_use(world: World, arguments: list[str]) -> None:
+    done = world.run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage: claude-failover" in done.stderr
+
+
+def test_version(world: World) -> None:
+    done = world.run("version")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"claude-failover {VERSION} (")
+    assert world.run("--version").stdout == f"claude-failover {VERSION}\n"
+
+
+def test_the_version_names_the_release(world: World) -> None:
+    library = world.path("releases", "0.4.0-0123abc", "lib")
+    source = os.path.dirname(os.path.dirname(os.path.abspath(cli.__file__)))
+    shutil.copytree(os.path.join(source, "claude_failover"), os.path.join(library, "claude_failover"))
+    done = world.run("version", env={"PYTHONPATH": library})
+    assert done.stdout == f"claude-failover {VERSION} (release 0.4.0-0123abc)\n"
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["--help"], ["status", "--help"], ["status"], ["attach", "x"]])
+def test_the_command_line_starts_without_what_only_the_daemon_needs(world: World, arguments: list[str]) -> None:
+    code = (
+        "import sys; from claude_failover import cli; cli.main(sys.argv[1:]);"
+        "sys.stderr.write('LOADED ' + ' '.join(m for m in ('asyncio', 'yaml', 'logging') if m in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], env={**world.environment, "CLAUDE_FAILOVER_CONFIG": world.config},
+        capture_output=True, text=True, timeout=DEADLINE, check=True,
+    )  # fmt: skip
+    loaded = done.stderr.rpartition("LOADED ")[2].split()
+    assert "asyncio" not in loaded
+    if arguments[0] == "version" or "--help" in arguments:
+        assert loaded == []
+
+
+# ---- configuration -----------------------------------------------------------------------------------------
+
+
+def test_check_config(world: World) -> None:
+    done = world.run("check-config")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{world.config}: right: 2 accounts, 0 sessions\n", "")
+    with open(world.config) as stream:
+        text = stream.read()
+    done = world.run("check-config", "-", input=text)
+    assert (done.returncode, done.stdout) == (0, "standard input: right: 2 accounts, 0 sessions\n")
+
+
+def test_check_config_tells_every_error_at_once(world: World) -> None:
+    bad, text = world.path("bad.yml"), "accounts: []\nfailover: {cooldown: -1}\nsesions: []\n"
+    with open(bad, "w") as stream:
+        stream.write(text)
+    for done, name in ((world.run("check-config", bad), bad), (world.run("--config", bad, "check-config"), bad),
+                       (world.run("check-config", "--config", bad), bad),
+                       (world.run("check-config", "-", input=text), "standard input")):  # fmt: skip
+        assert (done.returncode, done.stdout) == (2, "")
+        lines = done.stderr.splitlines()
+        assert [line.split(": found")[0] for line in lines] == [
+            f"{name}:1: accounts", f"{name}:2: failover.cooldown", f"{name}:3: sesions",
+        ]  # fmt: skip
+
+
+def test_the_option_comes_before_the_environment_and_that_before_the_default(world: World) -> None:
+    done = world.run("check-config", "--config", "/nonexistent/x.yml")
+    assert "/nonexistent/x.yml" in done.stderr
+    done = world.run("check-config", env={"CLAUDE_FAILOVER_CONFIG": "/nonexistent/y.yml"})
+    assert "/nonexistent/y.yml" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["run"], ["validate"], ["login", "a"], ["status"], ["attach", "x"]])
+def test_a_wrong_configuration_ends_a_command_with_2(world: World, command: list[str]) -> None:
+    with open(world.config, "w") as stream:
+        stream.write("accounts: 5\n")
+    done = world.run(*command)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "accounts: found" in done.stderr
+
+
+# ---- what the daemon says ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["sessions"], ["reload"], ["status", "--watch"]])
+def test_no_daemon(world: World, command: list[str]) -> None:
+    done = world.run(*command)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"nobody listens on {world.control}" in done.stderr
+    assert "systemctl start claude-failover" in done.stderr
+
+
+def test_the_status_page_and_the_sessions_page(world: World, daemon: FakeDaemon) -> None:
+    done = world.run("status")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Active account: a\n")
+    assert "main: gone[2J1m\n" in done.stdout
+    done = world.run("sessions")
+    assert done.stdout.startswith("SESSION  STATE")
+    assert [request["op"] for request in daemon.asked] == ["status", "sessions"]
+
+
+def test_json_is_the_daemons_result_and_safe_for_a_terminal(world: World, daemon: FakeDaemon) -> None:
+    done = world.run("status", "--json")
+    assert json.loads(done.stdout) == STATUS
+    assert done.stdout.startswith('{\n  "version"')
+    assert not [c for c in done.stdout if (c < " " and c != "\n") or "\x7f" <= c < "\xa0"]
+    assert json.loads(world.run("sessions", "--json").stdout) == STATUS["sessions"]
+
+
+def test_reload(world: World, daemon: FakeDaemon) -> None:
+    done = world.run("reload")
+    assert (done.returncode, done.stdout) == (0, f"The daemon has read {world.config} again.\n")
+    daemon.answers["reload"] = {"ok": False, "error": "state_dir cannot\x1b change", "code": 1}
+    done = world.run("reload")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "claude-failover: state_dir cannot change\n")
+    daemon.answers["reload"] = {"ok": False, "error": "wrong", "code": 2}
+    assert world.run("reload").returncode == 2
+
+
+@needs_root
+def test_who_may_not_read_the_configuration_gets_the_default_socket(world: World, daemon: FakeDaemon) -> None:
+    """The default socket is not this test's to make, so what is seen is that it was tried, and which."""
+    os.chmod(world.folder, 0o755)
+    os.chmod(world.config, 0o600)
+    # The other user may not enter the folders of Python and of this checkout: all is imported before, by use.
+    code = (
+        "import os, sys; from claude_failover import cli;"
+        "cli.main(['--config', sys.argv[2], 'status']); cli.main(['--config', '/nonexistent', 'status']);"
+        "sys.stdout.flush(); os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.stderr.write('---');"
+        "sys.exit(cli.main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--config", world.config, "status"], env=world.environment,
+        capture_output=True, text=True, timeout=DEADLINE, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    said = done.stderr.rpartition("---")[2]
+    assert defaults.CONTROL_SOCKET in said
+    assert f"{world.config} could not be read" in said
+    assert len(daemon.asked) == 1
+
+
+def test_a_page_on_a_terminal_has_colour_unless_told_otherwise(world: World, daemon: FakeDaemon) -> None:
+    command = [sys.executable, "-m", "claude_failover", "status"]
+    environment = {**world.environment, "CLAUDE_FAILOVER_CONFIG": world.config}
+    assert b"\x1b[" in in_terminal(command, environment, b"FOLDER", lambda pid: None)
+    for more in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        shown = in_terminal(command, {**environment, **more}, b"FOLDER", lambda pid: None)
+        assert b"\x1b" not in shown
+        assert shown.endswith(b"status 0")
+
+
+def test_watch_draws_again_and_ends_with_ctrl_c(world: World, daemon: FakeDaemon) -> None:
+    code = (
+        "import claude_failover.commands.information as i; i.INTERVAL = 0.05;"
+        "import sys; from claude_failover import cli; sys.exit(cli.main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "status", "--watch"]
+    environment = {**world.environment, "CLAUDE_FAILOVER_CONFIG": world.config}
+
+    def then(pid: int) -> None:
+        end = time.monotonic() + DEADLINE
+        while len(daemon.asked) < 4 and time.monotonic() < end:
+            time.sleep(0.01)
+        os.kill(pid, signal.SIGINT)
+
+    shown = in_terminal(command, environment, b"FOLDER", then)
+    assert shown.endswith(b"status 0")
+    assert shown.count(b"Active account") >= 2
+    assert len(daemon.asked) >= 4
+
+
+# ---- what goes wrong ---------------------------------------------------------------------------------------
+
+
+def test_a_reader_that_goes_away_is_no_complaint(world: World, daemon: FakeDaemon) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "claude_failover", "status"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**world.environment, "CLAUDE_FAILOVER_CONFIG": world.config},
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(DEADLINE) == cli.EXIT_BROKEN_PIPE
+
+
+def test_a_full_disk_and_closed_streams(world: World) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "claude_failover", "version"], env=world.environment, stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=DEADLINE, check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "claude-failover: [Errno 28] No space left on device\n")
+    done = world.run("version", before=["sh", "-c", 'exec "$@" >&- 2>&-', "sh"])
+    assert done.returncode == 0
+
+
+def test_a_bug_is_one_line_and_a_traceback_only_where_asked_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_args: Any, **_keywords: Any) -> None:
+        raise ZeroDivisionError("by\x1b zero")
+
+    monkeypatch.setattr(control_client, "request", broken)
+    monkeypatch.setenv("CLAUDE_FAILOVER_CONFIG", world.config)
+    monkeypatch.delenv("CLAUDE_FAILOVER_DEBUG", raising=False)
+    assert cli.main(["status"]) == 70
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "ZeroDivisionError: by zero; please report it" in error
+    monkeypatch.setenv("CLAUDE_FAILOVER_DEBUG", "1")
+    assert cli.main(["status"]) == 70
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_ctrl_c(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_args: Any, **_keywords: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(control_client, "request", interrupted)
+    monkeypatch.setenv("CLAUDE_FAILOVER_CONFIG", world.config)
+    assert cli.main(["status"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+# ---- validate ----------------------------------------------------------------------------------------------
+
+
+def entries(folder: str) -> list[str]:
+    return sorted(os.path.relpath(os.path.join(at, name), folder) for at, dirs, files in os.walk(folder)
+                  for name in dirs + files)  # fmt: skip
+
+
+def test_validate_strict_creates_nothing(world: World) -> None:
+    before = entries(world.folder)
+    done = world.run("validate", "--strict")
+    assert done.returncode == 1
+    assert f"missing: {world.path('home', '.claude-a', 'projects')}" in done.stderr
+    assert entries(world.folder) == before
+    document = json.loads(world.run("validate", "--strict", "--json").stdout)
+    assert document["ok"] is False
+    assert document["created"] == []
+    assert {link["status"] for link in document["links"]} == {"missing"}
+
+
+def test_validate_creates_what_is_missing_once(world: World) -> None:
+    done = world.run("validate")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("All links of 2 accounts are right.\n")
+    link = world.path("home", ".claude-b", "projects")
+    assert f"created {link}\n" in done.stdout
+    assert os.readlink(link) == world.path("home", ".claude-projects-shared")
+    done = world.run("validate", "--strict", "--json")
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    assert (document["ok"], document["failures"], len(document["links"])) == (True, [], 6)
+    assert "created" not in world.run("validate").stdout
+
+
+def test_validate_tells_a_divergence_and_makes_the_others(world: World) -> None:
+    os.mkdir(world.path("home", ".claude-a"))
+    os.symlink("/elsewhere", world.path("home", ".claude-a", "projects"))
+    done = world.run("validate")
+    assert done.returncode == 1
+    assert "/elsewhere" in done.stderr
+    assert os.readlink(world.path("home", ".claude-a", "projects")) == "/elsewhere"
+    assert os.path.islink(world.path("home", ".claude-b", "projects"))
+
+
+@needs_root
+def test_root_creates_nothing_in_anothers_folder(world: World) -> None:
+    os.chown(world.path("home"), 65534, 65534)
+    done = world.run("validate")
+    assert done.returncode == 1
+    assert f"sudo -u nobody claude-failover --config {world.config} validate" in done.stderr
+    assert os.listdir(world.path("home")) == []
+
+
+# ---- login -------------------------------------------------------------------------------------------------
+
+SHOW = "#!/bin/sh\necho \"$# $CLAUDE_CONFIG_DIR $HOME $(pwd)\"\nexit 5\n"
+
+
+def test_login_becomes_the_claude_cli_of_the_sessions(world: World) -> None:
+    home = world.path("home", ".claude-b")
+    os.mkdir(home)
+    world.program("claude", SHOW)
+    done = world.run("login", "b")
+    assert (done.returncode, done.stdout) == (5, f"0 {home} {world.path('home')} {world.path('home')}\n")
+    os.mkdir(world.path("opt"))
+    other = shutil.copy(world.program("claude", SHOW.replace("echo", "echo other")), world.path("opt", "claude"))
+    world.write(sessions=[{"name": "x", "cwd": "/", "command": ["sh"], "claude_args": False},
+                          {"name": "y", "cwd": "/", "command": [other, "--model", "opus"]}])  # fmt: skip
+    assert world.run("login", "b").stdout.startswith("other 0 ")
+
+
+def test_login_of_an_unknown_account_lists_the_known_ones(world: World) -> None:
+    done = world.run("login", "c")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'c'" in done.stderr
+    assert "expected one of: a, b" in done.stderr
+
+
+def test_login_before_the_home_exists_and_without_the_cli(world: World) -> None:
+    done = world.run("login", "a")
+    assert done.returncode == 1
+    assert "does not exist yet" in done.stderr
+    os.mkdir(world.path("home", ".claude-a"))
+    done = world.run("login", "a", env={"PATH": "/nonexistent"})
+    assert done.returncode == 1
+    assert "found no claude" in done.stderr
+
+
+@needs_root
+def test_login_is_for_the_owner_of_the_home(world: World) -> None:
+    os.mkdir(world.path("home", ".claude-a"))
+    os.chown(world.path("home", ".claude-a"), 65534, 65534)
+    world.program("claude", SHOW)
+    done = world.run("login", "a")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"run sudo -u nobody claude-failover --config {world.config} login a\n" in done.stderr
+
+
+def test_the_sudo_line_leaves_the_default_configuration_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLAUDE_FAILOVER_CONFIG", raising=False)
+    arguments = cli.parser().parse_args(["login", "a b"])
+    name = pwd.getpwuid(0).pw_name
+    assert common.sudo_line(0, arguments, "login", "a b") == f"sudo -u {name} claude-failover login 'a b'"
+
+
+# ---- attach ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tmux(world: World) -> Iterator[Callable[..., str]]:
+    def run(*arguments: str) -> str:
+        command = ["tmux", "-S", world.tmux, "-f", "/dev/null", *arguments]
+        return subprocess.run(command, env=world.environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    run("new-session", "-d", "-s", defaults.HOLDER, "sleep 1000")
+    run("new-session", "-d", "-s", "main-2", "sleep 1000")
+    yield run
+    run("kill-server")
+
+
+def test_attach_takes_exactly_the_session_that_is_named(world: World, tmux: Callable[..., str]) -> None:
+    done = world.run("attach", "main")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "claude-failover: found no session 'main'; there are: main-2\n"
+    tmux("new-session", "-d", "-s", "main", "echo THE-ONE; sleep 1000")
+    command = [sys.executable, "-m", "claude_failover", "attach", "main"]
+    environment = {**world.environment, "CLAUDE_FAILOVER_CONFIG": world.config, "TMUX": "/another/server,1,0"}
+    shown = in_terminal(command, environment, b"THE-ONE", lambda pid: tmux("detach-client", "-s", "=main") and None)
+    assert b"detached (from session main)" in shown
+    assert shown.endswith(b"status 0")
+
+
+def test_attach_starts_no_server(world: World) -> None:
+    done = world.run("attach", "main")
+    assert done.returncode == 1
+    assert "systemctl start claude-failover-tmux" in done.stderr
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(world.tmux)
+    done = world.run("attach", "main")
+    assert done.returncode == 1
+    assert "no tmux server answers" in done.stderr
+
+
+@needs_root
+def test_attach_names_the_sudo_line(world: World) -> None:
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(world.tmux)
+    os.chown(world.tmux, 65534, 65534)
+    done = world.run("attach", "main")
+    assert done.returncode == 1
+    assert f"run sudo -u nobody claude-failover --config {world.config} attach main\n" in done.stderr
+
+
+# ---- small things ------------------------------------------------------------------------------------------
+
+
+def test_json_has_no_character_that_a_terminal_could_obey() -> None:
+    document = {"a": "é漢\x1b\x7f\x9b\u2028\ud800\n"}
+    text = common.as_json(document, indent=None)
+    assert text == '{"a": "é漢\\u001b\\u007f\\u009b\\u2028\\ud800\\n"}'
+    assert json.loads(text) == document
+
+
+def test_defaults_are_one() -> None:
+    assert control_client.DEFAULT_SOCKET == defaults.CONTROL_SOCKET
