@@ -48,6 +48,7 @@ class Flips:
         document = store.load(DOCUMENT, {})
         self.known: str | None = document.get("known") if isinstance(document.get("known"), str) else None
         self._flips: list[Flip] = []
+        self._stored = True
         rows = document.get("flips")
         for row in rows if isinstance(rows, list) else []:
             flip = _flip(row)
@@ -76,12 +77,19 @@ class Flips:
         self.known = flip.target
         self._save()
 
+    def flush(self) -> None:
+        """Store what could not be stored when it was added. Raises OSError."""
+        if not self._stored:
+            self._save()
+
     def _save(self) -> None:
         rows = [
             {"at": clock.iso(flip.at), "origin": flip.origin, "target": flip.target, "reason": flip.reason}
             for flip in self._flips
         ]
+        self._stored = False
         self._store.save(DOCUMENT, {"known": self.known, "flips": rows})
+        self._stored = True
 
 
 def _flip(row: Any) -> Flip | None:

@@ -24,6 +24,7 @@ KEYS = (
 
 REASONS = ("limit", "manual", "proactive", "failback", "reset", "external")
 OUTCOMES = ("switched", "stayed", "refused", "failed")
+_DETAIL_MAX = 4000
 _SOURCE = {"manual": "manual", "external": "manual", "proactive": "statusline"}
 
 Record = dict[str, Any]
@@ -66,10 +67,16 @@ def new_record(
         "from_account": origin,
         "to_account": target,
         "outcome": outcome,
-        "detail": snippet_of(detail),
+        "detail": one_line(detail),
         "sessions": [],
         "seconds": 0.0,
     }
+
+
+def one_line(text: str) -> str:
+    """Return a text of ours on one line, printable, and not endless."""
+    kept = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(kept.split())[:_DETAIL_MAX]
 
 
 def new_id() -> str:
@@ -106,7 +113,7 @@ def log_line(record: Record) -> str:
 
 
 def _field(value: object) -> str:
-    text = snippet_of(str(value))
+    text = one_line(str(value))
     return '"' + text.replace('"', "'") + '"' if " " in text or "=" in text else text
 
 

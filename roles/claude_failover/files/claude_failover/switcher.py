@@ -219,6 +219,7 @@ class Switcher:
         link = await self._settled_link()
         name = link.account.name if link.account is not None else None
         self._suspend_or_go_on(name, link)
+        self.flips.flush()
         if name == self.flips.known:
             return None
         if self.flips.known is None and name is not None and self.flips.last is None:
@@ -490,8 +491,8 @@ class Switcher:
                 self._touch_credentials(plan.origin)
             self.probe("end", BACK)
         except (FailoverError, OSError) as error:
-            raise _End("failed", f"{why}. It could not be flipped back: {error}") from None
-        raise _End("failed", f"{why}. Flipped back to {plan.origin.name}")
+            raise _End("failed", f"It could not be flipped back: {error}. {why}") from None
+        raise _End("failed", f"flipped back to {plan.origin.name}: {why}")
 
     async def _settle(self, plan: Plan) -> None:
         """What the operator's force has overruled does not count any more."""

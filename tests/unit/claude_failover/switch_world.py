@@ -1,0 +1,179 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A small world for the tests of the switch: account homes, links and credentials that are real, time that is not."""
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+from datetime import datetime, timedelta, timezone
+
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import required_shared, validate_all
+from claude_failover.config import Account, Config, Failover
+from claude_failover.evidence import Evidence
+from claude_failover.exhaustion import Exhaustion
+from claude_failover.failover import Failover as Whole
+from claude_failover.limits import Verdict
+from claude_failover.logins import Logins
+from claude_failover.state import Store
+from claude_failover.switcher import Switcher
+from claude_failover.usage import Usage
+
+T0 = datetime(2026, 11, 22, 20, 0, tzinfo=timezone.utc)
+TOKEN = "sk-ant-oat01-must-not-be-seen-anywhere"
+
+
+def minutes(number):
+    return timedelta(minutes=number)
+
+
+def verdict(limit="five_hour", resets_at=None, rule="usage-limit-reached"):
+    return Verdict(True, limit, resets_at, rule, "You've hit your limit", "seen in a test")
+
+
+class World:
+    """Accounts named by letters, in a folder; ``now`` moves only when told to."""
+
+    def __init__(self, folder, names="ab", **failover):
+        self.folder = str(folder)
+        self.now = T0
+        self.link = os.path.join(self.folder, ".claude")
+        accounts = tuple(Account(name, os.path.join(self.folder, f".claude-{name}")) for name in names)
+        self.config = Config(
+            path=os.path.join(self.folder, "config.yml"),
+            accounts=accounts,
+            active_link=self.link,
+            shared_root=self.folder,
+            shared_links=required_shared(self.folder),
+            failover=Failover(**failover),
+            state_dir=os.path.join(self.folder, "state"),
+        )
+        validate_all(self.config.homes, self.config.shared_links)
+        for name in names:
+            self.log_in(name)
+        os.symlink(self.home(names[0]), self.link)
+        self.start()
+
+    def start(self):
+        """What a start of the daemon makes anew."""
+        self.store = Store(self.config.state_dir)
+        self.exhaustion = Exhaustion(self.store)
+        self.logins = Logins(self.store)
+        self.usage = Usage(self.store)
+        self.switcher = Switcher(
+            self.config, self.store, self.exhaustion, self.logins, self.usage,
+            now=lambda: self.now, lock_bound=0.2, look_again=0.001,
+        )
+        return self.switcher
+
+    def home(self, name):
+        return os.path.join(self.folder, f".claude-{name}")
+
+    def credentials(self, name):
+        return os.path.join(self.home(name), ".credentials.json")
+
+    def log_in(self, name, token=TOKEN):
+        with open(self.credentials(name), "w") as stream:
+            json.dump({"claudeAiOauth": {"accessToken": token, "refreshToken": token, "expiresAt": 1}}, stream)
+
+    def point(self, name):
+        """Flip the link by hand."""
+        os.symlink(self.home(name), self.link + ".by-hand")
+        os.rename(self.link + ".by-hand", self.link)
+
+    @property
+    def active(self):
+        return os.path.basename(os.readlink(self.link))[len(".claude-"):]
+
+    def lock(self, name, age=0.0):
+        """Have a login be refreshed."""
+        path = os.path.join(self.home(name), ".oauth_refresh.lock")
+        os.mkdir(path)
+        times = os.stat(path).st_mtime - age
+        os.utime(path, (times, times))
+        return path
+
+    def diverge(self, name, link="projects"):
+        path = os.path.join(self.home(name), link)
+        os.unlink(path)
+        os.symlink(self.folder, path)
+
+    def mend(self, name, link="projects"):
+        path = os.path.join(self.home(name), link)
+        os.unlink(path)
+        os.symlink(os.path.join(self.folder, f".claude-{link}-shared"), path)
+
+    def log(self):
+        """The records in switches.jsonl, oldest first."""
+        return self.store.newest("switches", 1000)[::-1]
+
+    def evidence(self, session="main", limit="five_hour", reset=minutes(90), begun=timedelta(0), **values):
+        """A request of the session, begun ``begun`` ago, was refused now; ``reset`` from now."""
+        values.setdefault("config_dir", self.link)
+        resets_at = None if reset is None else self.now + reset
+        return Evidence(
+            session=session, uuid=f"00000000-0000-4000-8000-{abs(hash(session)) % 10**12:012d}", source="hook",
+            verdict=verdict(limit, resets_at), at=self.now,
+            request_at=None if begun is None else self.now - begun, **values,
+        )
+
+
+class FakeCarryOver:
+    """Carries everything over at once, and remembers it."""
+
+    def __init__(self):
+        self.added = []
+        self.ran = []
+        self.gate = None
+
+    def add(self, session, uuid, evidence):
+        self.added.append(session)
+
+    async def run(self, sessions):
+        if self.gate is not None:
+            await self.gate.wait()
+        self.ran += sessions
+        return [
+            {"name": name, "uuid": None, "method": "hot", "result": "continued", "seconds": 0.5} for name in sessions
+        ]
+
+
+class Rig:
+    """A `Failover` over a `World`."""
+
+    def __init__(self, world, monkeypatch=None, **options):
+        self.world = world
+        self.carry = FakeCarryOver()
+        self.newest = {}
+        self.idle = False
+        self.options = options
+        self.made()
+
+    def made(self):
+        """What a start of the daemon makes anew."""
+        self.failover = Whole(
+            self.world.config, self.world.store, self.carry, newest_turn=self.newest.get,
+            all_idle=lambda: self.idle, now=lambda: self.world.now, switcher=self.world.switcher, **self.options,
+        )
+
+    def restart(self):
+        self.world.start()
+        self.made()
+
+    async def settle(self, rounds=6):
+        """Rounds until nothing moves any more."""
+        for _round in range(rounds):
+            await self.failover.round()
+            for _turn in range(4):
+                await asyncio.sleep(0)
+
+    def notice(self, *evidence):
+        for item in evidence:
+            self.failover.notice(item)
+
+    def configure(self, **failover):
+        config = self.world.config
+        self.world.config = dataclasses.replace(config, failover=dataclasses.replace(config.failover, **failover))
+        self.failover.configure(self.world.config)

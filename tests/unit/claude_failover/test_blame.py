@@ -1,0 +1,138 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+import pytest
+from claude_failover.blame import blame, same_place
+from claude_failover.flips import Flip, Flips, account_at
+from claude_failover.state import Store
+from switch_world import T0, World, minutes
+
+
+def seconds(number):
+    return timedelta(seconds=number)
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path, "abc")
+
+
+def blamed(world, evidence, flips=()):
+    return blame(evidence, flips, "b" if flips else "a", world.link, world.config.accounts, world.exhaustion)
+
+
+FLIPPED = [Flip(T0, "a", "b", "limit")]
+
+
+def test_without_a_flip_it_is_the_active_account(world):
+    found = blamed(world, world.evidence())
+    assert (found.account, found.switches, found.follows) == ("a", True, True)
+
+
+@pytest.mark.parametrize(
+    ("begun", "account"),
+    [(-60, "a"), (-0.001, "a"), (0, "b"), (0.5, "b"), (14, "b"), (16, "b"), (3600, "b")],
+)
+def test_the_account_that_the_request_was_begun_under(world, begun, account):
+    world.exhaustion.mark("a", "five_hour", T0 + minutes(30), now=T0)
+    world.now = T0 + seconds(4000)
+    evidence = world.evidence(begun=seconds(4000 - begun), reset=minutes(200))
+    found = blamed(world, evidence, FLIPPED)
+    assert (found.account, found.switches) == (account, account == "b")
+
+
+@pytest.mark.parametrize(("after", "account"), [(0.5, "a"), (14, "a"), (15.5, "b"), (None, "a")])
+def test_the_old_accounts_known_limit_is_the_old_accounts(world, after, account):
+    """Claude Code notices the new credentials some time after the flip; until then the old account answers."""
+    world.exhaustion.mark("a", "five_hour", T0 + minutes(90), now=T0)
+    world.now = T0 + seconds(20)
+    evidence = world.evidence(
+        reset=minutes(90) - seconds(20), begun=None if after is None else seconds(20 - after)
+    )
+    assert blamed(world, evidence, FLIPPED).account == account
+
+
+def test_the_active_accounts_own_known_limit_stays_its_own(world):
+    for name in "ab":
+        world.exhaustion.mark(name, "five_hour", T0 + minutes(90), now=T0)
+    world.now = T0 + seconds(20)
+    assert blamed(world, world.evidence(reset=minutes(90), begun=None), FLIPPED).account == "b"
+
+
+def test_at_the_very_flip_nobody_is_blamed_when_nothing_tells_the_accounts_apart(world):
+    world.now = T0 + seconds(2)
+    found = blamed(world, world.evidence(begun=seconds(1.5)), [Flip(T0, "a", "b", "manual")])
+    assert (found.account, found.switches, found.follows) == (None, False, True)
+    world.exhaustion.mark("a", "five_hour", T0 + minutes(1), now=T0)
+    assert blamed(world, world.evidence(begun=seconds(1.5)), [Flip(T0, "a", "b", "limit")]).account == "b"
+
+
+def test_a_sighting_without_the_requests_time_counts_by_its_own(world):
+    world.now = T0 - seconds(1)
+    assert blamed(world, world.evidence(begun=None), FLIPPED).account == "a"
+    world.now = T0 + seconds(1)
+    assert blamed(world, world.evidence(begun=None), FLIPPED).account == "b"
+
+
+def test_every_earlier_account_is_known_by_its_limit(world):
+    flips = [Flip(T0, "a", "c", "limit"), Flip(T0 + seconds(90), "c", "b", "limit")]
+    world.exhaustion.mark("a", "five_hour", T0 + minutes(90), now=T0)
+    world.now = T0 + seconds(200)
+    evidence = world.evidence(reset=minutes(90) - seconds(200), begun=None)
+    assert blamed(world, evidence, flips).account == "a"
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_a_process_with_a_home_of_its_own_speaks_of_that_account_only(world, name):
+    found = blamed(world, world.evidence(config_dir=world.home(name) + "/"))
+    assert (found.account, found.switches, found.follows) == (name, False, False)
+
+
+@pytest.mark.parametrize("config_dir", [None, "/somewhere/else", ""])
+def test_of_unknown_origin_it_never_switches(world, config_dir):
+    found = blamed(world, world.evidence(config_dir=config_dir))
+    assert (found.account, found.switches, found.follows) == (None, False, False)
+    assert found.why
+
+
+def test_the_link_by_another_spelling_is_still_the_link(world, tmp_path_factory):
+    other = tmp_path_factory.mktemp("x") / "home"
+    os.symlink(world.folder, other)
+    for spelling in (world.link + "/", os.path.join(world.folder, "x", "..", ".claude"), str(other / ".claude")):
+        found = blamed(world, world.evidence(config_dir=spelling))
+        assert found.follows, spelling
+    assert not same_place(world.link, world.home("a"))
+
+
+def test_account_at_walks_the_flips():
+    flips = [Flip(T0, "a", "b", "limit"), Flip(T0 + minutes(1), "b", None, "external"), Flip(T0 + minutes(2), None, "c", "external")]
+    moments = [-1, 0, 0.5, 1, 1.5, 2, 9]
+    assert [account_at(T0 + minutes(moment), flips, "z") for moment in moments] == ["a", "b", "b", None, None, "c", "c"]
+    assert account_at(T0, [], "z") == "z"
+
+
+def test_the_flips_outlive_a_restart_and_stay_few(tmp_path):
+    store = Store(str(tmp_path))
+    flips = Flips(store)
+    assert (flips.known, flips.last) == (None, None)
+    flips.first_seen("a")
+    assert Flips(store).known == "a"
+    for number in range(150):
+        flips.add(Flip(T0 + minutes(number), "a", f"n{number}", "manual"))
+    again = Flips(store)
+    assert again.all() == flips.all()
+    assert len(again.all()) == 100
+    assert again.known == again.last.target == "n149"
+
+
+@pytest.mark.parametrize("data", [{"flips": 3, "known": 4}, {"flips": [None, {"at": "now"}]}])
+def test_a_log_of_flips_that_makes_no_sense_is_passed_over(tmp_path, data):
+    store = Store(str(tmp_path))
+    store.save("flips", data)
+    assert Flips(store).all() == ()
+    assert Flips(store).known is None

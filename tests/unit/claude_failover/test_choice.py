@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from claude_failover.choice import Standing, choose
+from hypothesis import given
+from hypothesis import strategies as st
+from switch_world import T0, minutes
+
+
+def test_the_order_is_the_preference():
+    assert choose([Standing("a"), Standing("b"), Standing("c")], "a").target == "b"
+    assert choose([Standing("a"), Standing("b"), Standing("c")], "b").target == "a"
+
+
+@pytest.mark.parametrize(
+    ("standing", "why"),
+    [
+        (Standing("b", login="expired"), "its login is dead (expired or revoked): run `claude-failover login b`"),
+        (Standing("b", login="missing"), "not logged in: run `claude-failover login b`"),
+        (Standing("b", login="unknown"), "its credentials cannot be read"),
+        (Standing("b", login="new state"), "its credentials cannot be read"),
+        (Standing("b", links="projects leads elsewhere"), "its shared links are not right: projects leads elsewhere"),
+        (Standing("b", barred=True, until=T0), "exhausted until 2026-11-22T20:00:00.000Z"),
+        (Standing("b", ban="its links failed"), "barred: its links failed"),
+    ],
+)
+def test_what_bars_a_candidate_is_said(standing, why):
+    choice = choose([Standing("a"), standing], "a")
+    assert choice.target is None
+    assert choice.reason_of("b") == why
+    assert choice.reason_of("a") == "it is the active account"
+
+
+@pytest.mark.parametrize("strategy", ["priority", "headroom", "soonest_reset"])
+@pytest.mark.parametrize("standing", [Standing("b", login="expired"), Standing("b", login="missing"), Standing("b", links="no")])
+def test_force_never_passes_a_dead_login_or_wrong_links(strategy, standing):
+    assert choose([Standing("a"), standing], "a", strategy, force=True, only="b").target is None
+
+
+def test_force_passes_exhaustion_and_a_ban():
+    rows = [Standing("a"), Standing("b", barred=True, until=T0), Standing("c", ban="links")]
+    assert choose(rows, "a", only="b", force=True).target == "b"
+    assert choose(rows, "a", only="c", force=True).target == "c"
+
+
+def test_what_only_force_lets_through_comes_last():
+    rows = [Standing("a"), Standing("b", barred=True, until=T0), Standing("c")]
+    assert choose(rows, "a", force=True).target == "c"
+
+
+def test_only_the_named_one_is_chosen():
+    choice = choose([Standing("a"), Standing("b"), Standing("c")], "a", only="c")
+    assert choice.target == "c"
+    assert choice.reason_of("b") == "c was asked for"
+
+
+def test_headroom_takes_the_least_used():
+    rows = [Standing("a"), Standing("b", used={"five_hour": 10, "seven_day": 80}), Standing("c", used={"five_hour": 50})]
+    assert choose(rows, "a", "headroom").target == "c"
+    assert choose([*rows, Standing("d")], "a", "headroom").target == "d"
+
+
+def test_soonest_reset_takes_the_window_that_begins_anew_first():
+    rows = [Standing("a"), Standing("b"), Standing("c", resets_at=T0 + minutes(9)), Standing("d", resets_at=T0)]
+    assert choose(rows, "a", "soonest_reset").target == "d"
+
+
+def test_a_clean_account_is_under_no_limit_at_all():
+    rows = [Standing("a"), Standing("b", any_limit=True), Standing("c")]
+    assert choose(rows, "a", clean=True).target == "c"
+    assert choose(rows[:2], "a", clean=True).target is None
+
+
+def test_below_a_threshold():
+    rows = [Standing("a"), Standing("b", used={"five_hour": 90}), Standing("c", used={"five_hour": 89.5})]
+    assert choose(rows, "a", below=90).target == "c"
+
+
+standings = st.builds(
+    Standing,
+    name=st.just("?"),
+    login=st.sampled_from(["ok", "ok", "missing", "expired", "unknown"]),
+    links=st.sampled_from([None, None, "wrong"]),
+    barred=st.booleans(),
+    any_limit=st.booleans(),
+    ban=st.sampled_from([None, None, "links"]),
+    used=st.dictionaries(st.sampled_from(["five_hour", "seven_day"]), st.floats(0, 100)),
+    until=st.sampled_from([None, T0, T0 + minutes(3)]),
+    resets_at=st.sampled_from([None, T0, T0 + minutes(5)]),
+)
+
+
+@given(st.lists(standings, max_size=5), st.sampled_from(["priority", "headroom", "soonest_reset"]), st.booleans(), st.booleans())
+def test_nothing_barred_is_ever_chosen(rows, strategy, force, clean):
+    rows = [Standing(**{**vars(row), "name": f"n{number}"}) for number, row in enumerate(rows)]
+    choice = choose(rows, "n0", strategy, force=force, clean=clean)
+    assert [row.account for row in choice.candidates] == [row.name for row in rows]
+    assert all(row.why for row in choice.candidates)
+    fit = [row for row in rows[1:] if row.login == "ok" and row.links is None and (force or not (row.barred or row.ban))]
+    if not force and clean:
+        fit = [row for row in fit if not row.any_limit]
+    assert (choice.target is not None) == bool(fit)
+    assert choice.target in {None, *(row.name for row in fit)}
+    assert {row.account for row in choice.candidates if row.eligible} == {row.name for row in fit}

@@ -1,0 +1,148 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from claude_failover.exhaustion import CLOCK_SKEW, Exhaustion, reset_of
+from claude_failover.state import Store
+from switch_world import T0, minutes, verdict
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(str(tmp_path))
+
+
+@pytest.fixture
+def table(store):
+    return Exhaustion(store)
+
+
+@pytest.mark.parametrize("limit", ["five_hour", "seven_day", "spend", "unknown"])
+@pytest.mark.parametrize("trigger", [None, "five_hour", "opus", "spend"])
+def test_an_account_wide_limit_bars_always(table, limit, trigger):
+    table.mark("a", limit, T0 + minutes(10), now=T0)
+    assert table.barred("a", trigger, T0) == (True, T0 + minutes(10))
+    assert table.barred("b", trigger, T0) == (False, None)
+
+
+@pytest.mark.parametrize("limit", ["opus", "sonnet", "model"])
+@pytest.mark.parametrize("trigger", [None, "five_hour", "opus", "sonnet", "model"])
+def test_a_models_limit_bars_only_for_itself(table, limit, trigger):
+    table.mark("a", limit, T0 + minutes(10), now=T0)
+    assert table.barred("a", trigger, T0).barred is (limit == trigger)
+
+
+def test_a_limit_ends_at_its_reset(table):
+    table.mark("a", "five_hour", T0 + minutes(10), now=T0)
+    assert table.barred("a", None, T0 + minutes(10) - timedelta(milliseconds=1)).barred
+    assert not table.barred("a", None, T0 + minutes(10)).barred
+    assert table.rows("a", T0 + minutes(10)) == []
+
+
+def test_the_latest_of_several_limits_counts(table):
+    table.mark("a", "five_hour", T0 + minutes(10), now=T0)
+    table.mark("a", "seven_day", T0 + minutes(90), now=T0)
+    assert table.barred("a", None, T0).until == T0 + minutes(90)
+    assert table.rows("a", T0) == [
+        {"limit": "five_hour", "until": "2026-11-22T20:10:00.000Z"},
+        {"limit": "seven_day", "until": "2026-11-22T21:30:00.000Z"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "until", "news"),
+    [
+        ((300, False), (90, True), 90, True),  # what a message says stands over what was assumed
+        ((90, True), (300, False), 90, False),
+        ((90, True), (91, True), 91, False),  # the same reset, told to the minute and to the second
+        ((90, True), (89, True), 90, False),
+        ((90, True), (390, True), 390, True),
+    ],
+)
+def test_a_better_telling_of_a_reset_replaces_a_worse_one(table, first, second, until, news):
+    assert table.mark("a", "five_hour", T0 + minutes(first[0]), now=T0, known=first[1])
+    later = T0 + minutes(1)
+    assert table.mark("a", "five_hour", T0 + minutes(second[0]), now=later, known=second[1]) is news
+    assert table.barred("a", None, later).until == T0 + minutes(until)
+    assert [mark.since for mark in table.marks("a", later)] == [T0]
+
+
+def test_a_new_window_is_first_seen_anew(table):
+    table.mark("a", "opus", T0 + minutes(10), now=T0)
+    later = T0 + minutes(20)
+    assert table.mark("a", "opus", T0 + minutes(60), now=later)
+    assert table.marks("a", later)[0].since == later
+
+
+def test_it_outlives_a_restart(store, table):
+    table.mark("a", "five_hour", T0 + minutes(10), now=T0)
+    table.ban("b", "its links", T0 + minutes(5), now=T0)
+    again = Exhaustion(store)
+    assert again.rows("a", T0) == table.rows("a", T0)
+    assert again.ban_of("b", T0).reason == "its links"
+    assert again.ban_of("b", T0 + minutes(5)) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{"limits": []}, {"limits": {"a": 3}}, {"limits": {"a": {"opus": {"until": "soon"}}}}, {"bans": {"a": None}}, {"x": 1}],
+)
+def test_a_row_that_makes_no_sense_is_passed_over(store, data):
+    store.save("exhaustion", data)
+    assert Exhaustion(store).rows("a", T0) == []
+
+
+def test_the_next_reset_is_of_the_account_that_is_free_first(table):
+    table.mark("a", "five_hour", T0 + minutes(10), now=T0)
+    table.mark("a", "seven_day", T0 + minutes(500), now=T0)
+    table.mark("b", "five_hour", T0 + minutes(60), now=T0)
+    assert table.next_reset(["a", "b"], "five_hour", T0) == (T0 + minutes(60), "b")
+    assert table.next_reset(["c"], "five_hour", T0) is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "reset", "same"),
+    [
+        ("five_hour", 90, True),
+        ("five_hour", 91, True),
+        ("five_hour", 92, False),
+        ("five_hour", None, True),
+        ("unknown", 90, True),
+        ("unknown", None, False),
+        ("seven_day", 90, False),
+    ],
+)
+def test_old_evidence_is_recognised_by_limit_and_reset(table, limit, reset, same):
+    table.mark("a", "five_hour", T0 + minutes(90), now=T0)
+    assert table.matches("a", limit, None if reset is None else T0 + minutes(reset)) is same
+    assert not table.matches("b", limit, T0 + minutes(90))
+
+
+@pytest.mark.parametrize(
+    ("reset", "request_at", "expected"),
+    [
+        (minutes(90), None, (minutes(90), True)),
+        (minutes(90), minutes(0), (minutes(90), True)),
+        (None, None, (minutes(300), False)),
+        (minutes(-5), minutes(-10), (minutes(-5), True)),  # an old banner: it is over
+        (minutes(-5), minutes(-1), (CLOCK_SKEW, False)),  # refused after its own reset: the clocks differ
+    ],
+)
+def test_until_when_a_message_makes_an_account_count_as_exhausted(reset, request_at, expected):
+    resets_at = None if reset is None else T0 + reset
+    begun = None if request_at is None else T0 + request_at
+    until, known = reset_of(verdict("five_hour", resets_at), T0, begun, 18000)
+    assert (until - T0, known) == expected
+
+
+def test_the_document_holds_times_and_names_only(store, table):
+    table.mark("a", "five_hour", T0 + minutes(10), now=T0)
+    with open(store.path("exhaustion")) as stream:
+        assert json.load(stream)["data"]["limits"]["a"]["five_hour"] == {
+            "until": "2026-11-22T20:10:00.000Z", "known": True, "since": "2026-11-22T20:00:00.000Z",
+        }

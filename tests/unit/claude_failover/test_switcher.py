@@ -1,0 +1,478 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+
+import pytest
+from claude_failover import refresh_lock, switcher
+from claude_failover.errors import Refused, UsageError
+from claude_failover.switch_record import KEYS, OUTCOMES
+from claude_failover.switcher import BACK, STEPS, Overtaken, SwitchRequest, refused_for_operator
+from switch_world import TOKEN, World, minutes
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def switch(world, reason="manual", target=None, **values):
+    return asyncio.run(world.switcher.switch(SwitchRequest(reason, target, **values)))
+
+
+def tree(world):
+    """Everything that a switch could change, but the state."""
+    found = {}
+    for folder, folders, files in os.walk(world.folder):
+        folders[:] = [name for name in folders if os.path.join(folder, name) != world.config.state_dir]
+        for name in folders + files:
+            path = os.path.join(folder, name)
+            status = os.lstat(path)
+            found[path] = (status.st_mode, status.st_ino, status.st_mtime_ns)
+    return found
+
+
+def test_a_switch_moves_the_link_and_touches_the_credentials(world):
+    os.utime(world.credentials("b"), (1, 1))
+    record = switch(world, "limit", trigger=world.evidence())
+    assert world.active == "b"
+    assert os.stat(world.credentials("b")).st_mtime > 1e9
+    assert (record["outcome"], record["from_account"], record["to_account"]) == ("switched", "a", "b")
+    assert [(flip.origin, flip.target) for flip in world.switcher.flips.all()] == [("a", "b")]
+
+
+def test_the_record_has_the_contracts_keys_and_no_token(world):
+    record = switch(world, "limit", trigger=world.evidence())
+    assert tuple(record) == KEYS
+    assert record["outcome"] in OUTCOMES
+    assert (record["trigger_session"], record["source"], record["pattern"]) == ("main", "hook", "usage-limit-reached")
+    assert (record["limit"], record["resets_at"]) == ("five_hour", "2026-11-22T21:30:00.000Z")
+    assert record["time"] == "2026-11-22T20:00:00.000Z"
+    world.switcher.journal.close(record)
+    for folder, _folders, files in os.walk(world.config.state_dir):
+        for name in files:
+            with open(os.path.join(folder, name)) as stream:
+                assert TOKEN not in stream.read()
+
+
+def test_a_snippet_is_printable_and_at_most_500_characters(world):
+    import dataclasses
+
+    evidence = world.evidence()
+    evidence = dataclasses.replace(
+        evidence, verdict=dataclasses.replace(evidence.verdict, snippet="\x1b[31mhit\x07 " + "x" * 900)
+    )
+    snippet = switch(world, "limit", trigger=evidence)["snippet"]
+    assert len(snippet) == 500
+    assert snippet.isprintable()
+
+
+def test_a_missing_link_of_the_target_is_made_before_the_flip(world):
+    os.unlink(os.path.join(world.home("b"), "projects"))
+    assert switch(world)["outcome"] == "switched"
+    assert os.path.islink(os.path.join(world.home("b"), "projects"))
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_never_past_a_divergence(world, force):
+    world.diverge("b")
+    before = tree(world)
+    record = switch(world, target="b", force=force)
+    assert record["outcome"] == "refused"
+    assert "divergent" in record["detail"] or "leads" in record["detail"] or "projects" in record["detail"]
+    assert tree(world) == before
+    with pytest.raises(Refused, match="shared links are not right"):
+        refused_for_operator(record)
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("token", ["", None])
+def test_never_past_a_dead_login(world, force, token):
+    if token is None:
+        os.unlink(world.credentials("b"))
+    else:
+        world.log_in("b", "")
+    record = switch(world, target="b", force=force)
+    assert (record["outcome"], world.active) == ("refused", "a")
+    assert "claude-failover login b" in record["detail"]
+
+
+def test_a_refused_login_is_dead_until_the_credentials_change(world):
+    account = world.config.account("b")
+    assert world.logins.refused(account)
+    assert not world.logins.refused(account)
+    assert switch(world, target="b", force=True)["outcome"] == "refused"
+    world.start()
+    assert world.logins.state(account) == "expired"
+    os.utime(world.credentials("b"), (5, 5))
+    world.logins.touched(account)
+    assert world.logins.state(account) == "expired"
+    world.log_in("b", "another-token-than-before")
+    assert switch(world, target="b")["outcome"] == "switched"
+
+
+def test_to_the_active_account_is_stayed(world):
+    before = tree(world)
+    record = refused_for_operator(switch(world, target="a"))
+    assert (record["outcome"], record["from_account"], record["to_account"]) == ("stayed", "a", "a")
+    assert tree(world) == before
+
+
+def test_to_an_exhausted_account_needs_force_which_overrules_what_is_known(world):
+    world.exhaustion.mark("b", "seven_day", world.now + minutes(10), now=world.now)
+    record = switch(world, target="b")
+    assert (record["outcome"], world.active) == ("refused", "a")
+    assert "--force" in record["detail"]
+    assert switch(world, target="b", force=True)["outcome"] == "switched"
+    assert world.exhaustion.rows("b", world.now) == []
+
+
+def test_an_unknown_account_is_wrong_use(world):
+    with pytest.raises(UsageError, match=r"no account 'z'; configured are a, b"):
+        switch(world, target="z")
+
+
+def test_by_hand_without_a_target_and_without_an_account_left_is_refused(world):
+    world.exhaustion.mark("b", "seven_day", world.now + minutes(10), now=world.now)
+    record = switch(world)
+    assert record["outcome"] == "refused"
+    assert "2026-11-22T20:10:00.000Z" in record["detail"]
+
+
+def test_an_automatic_switch_stays_when_none_is_left_and_says_until_when(world):
+    for name, until in (("a", 90), ("b", 10)):
+        world.exhaustion.mark(name, "five_hour", world.now + minutes(until), now=world.now)
+    record = switch(world, "limit", trigger=world.evidence())
+    assert (record["outcome"], record["to_account"], world.active) == ("stayed", "a", "a")
+    assert "2026-11-22T20:10:00.000Z" in record["detail"]
+
+
+def test_an_opus_limit_bars_only_for_opus(world):
+    world.exhaustion.mark("b", "opus", world.now + minutes(10), now=world.now)
+    assert switch(world, "limit", trigger=world.evidence(limit="opus"))["outcome"] == "stayed"
+    assert switch(world, "limit", trigger=world.evidence(limit="five_hour"))["outcome"] == "switched"
+
+
+# -- dry run -------------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_says_what_would_happen_and_changes_nothing(world):
+    os.unlink(os.path.join(world.home("b"), "projects"))
+    asyncio.run(world.switcher.observe())
+    before = tree(world)
+    state = sorted(os.listdir(world.config.state_dir))
+    record = switch(world, dry_run=True)
+    assert (record["outcome"], record["to_account"], record["dry_run"]) == ("switched", "b", True)
+    assert record["candidates"] == [
+        {"account": "a", "eligible": False, "why": "it is the active account"},
+        {"account": "b", "eligible": True, "why": "can be used; preference 2"},
+    ]
+    assert tree(world) == before
+    assert sorted(os.listdir(world.config.state_dir)) == state
+    assert world.switcher.history(10) == []
+
+
+def test_a_dry_run_tells_of_a_refusal_and_of_a_lock(world):
+    world.log_in("b", "")
+    record = refused_for_operator(switch(world, target="b", dry_run=True))
+    assert record["outcome"] == "refused"
+    world.log_in("b")
+    world.lock("a")
+    assert "being refreshed" in switch(world, dry_run=True)["detail"]
+
+
+# -- refresh locks -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_a_live_refresh_lock_in_either_home_refuses_at_the_bound(world, name):
+    world.lock(name)
+    before = os.readlink(world.link)
+    record = switch(world, "limit", trigger=world.evidence())
+    assert record["outcome"] == "refused"
+    assert world.home(name) in record["detail"]
+    assert os.readlink(world.link) == before
+
+
+@pytest.mark.parametrize("age", [61.0, -3600.0])
+def test_a_stale_refresh_lock_does_not_matter(world, age):
+    world.lock("a", age=age)
+    assert switch(world)["outcome"] == "switched"
+
+
+def test_a_refresh_that_ends_is_waited_for(world):
+    path = world.lock("a")
+    world.switcher._lock_bound = 30.0
+
+    async def both():
+        task = asyncio.ensure_future(world.switcher.switch(SwitchRequest("manual")))
+        while world.switcher.journal.under_way is None or world.switcher.journal.under_way.step != "wait":
+            await asyncio.sleep(0.001)
+        assert world.switcher.switching
+        os.rmdir(path)
+        return await task
+
+    record = asyncio.run(both())
+    assert record["outcome"] == "switched"
+    assert record["seconds"] < 10
+
+
+def test_a_refresh_that_begins_just_before_the_flip_flips_back_and_waits(world, monkeypatch):
+    """The lock appears between the last look and the replacement: seen by the look right after."""
+    pointed = []
+    point = switcher.point_active
+
+    def late(path, account):
+        pointed.append(account.name)
+        if len(pointed) == 1:
+            world.lock("a")
+        point(path, account)
+        if len(pointed) == 2:
+            os.rmdir(os.path.join(world.home("a"), refresh_lock.LOCK))
+
+    monkeypatch.setattr(switcher, "point_active", late)
+    record = switch(world)
+    assert (record["outcome"], world.active) == ("switched", "b")
+    assert pointed == ["b", "a", "b"]
+    assert len(world.switcher.flips.all()) == 1
+
+
+def test_a_refresh_that_begins_just_before_the_flip_and_lasts_is_refused(world, monkeypatch):
+    point = switcher.point_active
+
+    def late(path, account):
+        if account.name == "b":
+            world.lock("a")
+        point(path, account)
+
+    monkeypatch.setattr(switcher, "point_active", late)
+    record = switch(world)
+    assert (record["outcome"], world.active) == ("refused", "a")
+    assert world.switcher.flips.all() == ()
+
+
+# -- the links after the flip ----------------------------------------------------------------------------------------
+
+
+def probing(world, at):
+    def probe(moment, step):
+        action = at.pop((moment, step), None)
+        if action is not None:
+            action()
+
+    world.switcher.probe = probe
+
+
+def test_links_that_fail_after_the_flip_bring_it_back_and_bar_the_target(world):
+    probing(world, {("begin", "verify"): lambda: world.diverge("b")})
+    os.utime(world.credentials("a"), (1, 1))
+    record = switch(world, "limit", trigger=world.evidence())
+    assert (record["outcome"], world.active) == ("failed", "a")
+    assert "flipped back to a: after the flip" in record["detail"]
+    assert os.stat(world.credentials("a")).st_mtime > 1e9
+    world.mend("b")
+    again = switch(world, "limit", trigger=world.evidence())
+    assert (again["outcome"], world.active) == ("stayed", "a")
+    assert "barred" in again["detail"]
+    world.now += switcher.BAN + minutes(1)
+    assert switch(world, "limit", trigger=world.evidence())["outcome"] == "switched"
+
+
+def test_a_flip_by_hand_meanwhile_is_kept(tmp_path):
+    world = World(tmp_path, "abc")
+    probing(world, {("begin", "flip"): lambda: world.point("c")})
+    record = switch(world, "limit", trigger=world.evidence())
+    assert (record["reason"], record["outcome"]) == ("external", "switched")
+    assert (record["from_account"], record["to_account"], world.active) == ("a", "c", "c")
+    assert [row["id"] for row in world.switcher.history(9)] == [record["id"]]
+
+
+def test_a_switch_by_hand_that_is_overtaken_says_so(tmp_path):
+    world = World(tmp_path, "abc")
+    probing(world, {("begin", "flip"): lambda: world.point("c")})
+    record = switch(world, target="b")
+    assert (record["outcome"], world.active) == ("refused", "c")
+    assert [row["reason"] for row in world.switcher.history(9)].count("external") == 1
+
+
+# -- flips by hand -------------------------------------------------------------------------------------------------
+
+
+def observe(world):
+    return asyncio.run(world.switcher.observe())
+
+
+def test_the_first_look_is_no_flip(world):
+    assert observe(world) is None
+    assert observe(world) is None
+    assert world.switcher.history(9) == []
+
+
+def test_a_flip_by_hand_is_recorded_once(world):
+    observe(world)
+    world.point("b")
+    record = observe(world)
+    assert (record["reason"], record["from_account"], record["to_account"]) == ("external", "a", "b")
+    assert observe(world) is None
+    assert len(world.switcher.history(9)) == 1
+
+
+def test_a_flip_by_hand_while_the_daemon_is_down_is_recorded(world):
+    observe(world)
+    world.point("b")
+    world.start()
+    record = asyncio.run(world.switcher.recover())
+    assert (record["reason"], record["to_account"]) == ("external", "b")
+
+
+def test_an_automatic_switch_first_sees_a_flip_by_hand(world):
+    observe(world)
+    world.point("b")
+    record = switch(world, "limit", trigger=world.evidence())
+    assert (record["reason"], world.active) == ("external", "b")
+
+
+def test_a_switch_that_was_overtaken_by_another_is_not_made(world):
+    observe(world)
+    switch(world, target="b")
+    with pytest.raises(Overtaken):
+        switch(world, "limit", trigger=world.evidence(), expected="a")
+    assert world.active == "b"
+
+
+def away(world):
+    os.mkdir(os.path.join(world.folder, "other"))
+    os.symlink(os.path.join(world.folder, "other"), world.link + ".x")
+    os.rename(world.link + ".x", world.link)
+
+
+def directory(world):
+    os.unlink(world.link)
+    os.mkdir(world.link)
+
+
+@pytest.mark.parametrize("lead", [away, directory, lambda world: os.unlink(world.link)])
+def test_a_link_to_no_account_suspends_until_it_leads_to_one_again(world, lead, caplog):
+    observe(world)
+    lead(world)
+    record = observe(world)
+    assert (record["reason"], record["from_account"], record["to_account"]) == ("external", "a", None)
+    assert "switching is suspended" in caplog.text
+    assert world.switcher.suspended
+    assert observe(world) is None
+    for reason in ("manual", "limit"):
+        refused = switch(world, reason, target="b", force=True)
+        assert refused["outcome"] == "refused"
+        assert "ln -sfn" in refused["detail"] or "is not a symlink" in refused["detail"]
+    if os.path.isdir(world.link) and not os.path.islink(world.link):
+        os.rmdir(world.link)
+    world.point("b")
+    back = observe(world)
+    assert (back["from_account"], back["to_account"], world.switcher.suspended) == (None, "b", None)
+
+
+def test_a_link_that_is_gone_for_a_moment_suspends_nothing(world):
+    """`ln -sfn` removes the link before it makes the new one."""
+    observe(world)
+    os.unlink(world.link)
+    world.switcher._look_again = 0.2
+
+    async def both():
+        task = asyncio.ensure_future(world.switcher.observe())
+        await asyncio.sleep(0)
+        world.point("b")
+        return await task
+
+    assert asyncio.run(both())["to_account"] == "b"
+    assert world.switcher.suspended is None
+
+
+# -- what cannot be written ------------------------------------------------------------------------------------------
+
+
+def test_when_the_journal_cannot_be_written_nothing_is_done(world):
+    observe(world)
+    os.chmod(world.config.state_dir, stat.S_IRUSR | stat.S_IXUSR)
+
+    def refuse(name, data):
+        raise OSError(28, "No space left on device")
+
+    world.store.save = refuse
+    record = switch(world)
+    os.chmod(world.config.state_dir, 0o700)
+    assert (record["outcome"], world.active) == ("failed", "a")
+    assert "No space left" in record["detail"]
+
+
+def test_a_disk_that_fills_after_the_flip_does_not_stop_the_switch(world):
+    observe(world)
+    save = world.store.save
+
+    def refuse(name, data):
+        raise OSError(28, "No space left on device")
+
+    def fill():
+        world.store.save = refuse
+
+    probing(world, {("begin", "flip"): fill})
+    record = switch(world)
+    assert (record["outcome"], world.active) == ("switched", "b")
+    world.store.save = save
+    world.switcher.journal.close(record)
+    assert observe(world) is None
+    assert [row["id"] for row in world.log()] == [record["id"]]
+    world.start()
+    asyncio.run(world.switcher.recover())
+    assert [row["outcome"] for row in world.switcher.history(9)] == ["switched"]
+
+
+# -- the log -------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_is_logged_exactly_once(world):
+    record = switch(world)
+    assert world.log() == []
+    assert world.switcher.history(5) == [record]
+    save = world.store.save
+
+    def crash(name, data):
+        raise KeyboardInterrupt
+
+    world.store.save = crash
+    with pytest.raises(KeyboardInterrupt):  # appended, and not yet taken out of the journal
+        world.switcher.journal.close(record)
+    world.store.save = save
+    world.start()
+    assert world.switcher.history(5) == [record]
+    for opened in world.switcher.journal.opened():
+        world.switcher.journal.close(opened)
+    assert world.log() == [record]
+    assert world.switcher.journal.opened() == []
+
+
+def test_a_journal_that_makes_no_sense_is_told_and_passed_over(world, caplog):
+    world.store.save("switch-journal", {"under_way": {"id": 3}, "open": [7]})
+    world.start()
+    assert asyncio.run(world.switcher.recover()) is None
+    assert "makes no sense" in caplog.text
+    assert switch(world)["outcome"] == "switched"
+
+
+def test_the_steps_are_those_of_the_contract():
+    assert [step.name for step in STEPS] == ["prepare", "wait", "flip", "touch", "verify", "settle"]
+    assert BACK not in {step.name for step in STEPS}
+
+
+def test_history_is_newest_first(world):
+    for target in "bab":
+        world.now += minutes(1)
+        record = switch(world, target=target)
+        world.switcher.journal.close(record)
+    assert [row["to_account"] for row in world.switcher.history(2)] == ["b", "a"]
+    with open(world.store.log_path("switches")) as stream:
+        assert [json.loads(line)["to_account"] for line in stream] == ["b", "a", "b"]
