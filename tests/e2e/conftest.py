@@ -5,21 +5,23 @@
 
 With ``CI=true`` a missing prerequisite is a failure; elsewhere it is a skip that says what is missing.
 """
+
 from __future__ import annotations
 
 import os
 import shutil
 import sys
 import tempfile
-from typing import Callable, Iterator
+from collections.abc import Iterator
+from typing import Callable
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from harness import cli  # noqa: E402  the path has to be set first
-from harness.namespace import Namespace, missing  # noqa: E402
-from harness.world import STANDIN, World  # noqa: E402
+from harness import cli
+from harness.namespace import Namespace, missing
+from harness.world import STANDIN, World
 
 MakeWorld = Callable[..., World]
 

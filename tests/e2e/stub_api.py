@@ -11,6 +11,7 @@ Usage: ``python3 stub_api.py FOLDER PORT [TLS_PORT CERTIFICATE KEY]``. FOLDER ho
 A test changes the world by renaming a new file over the old one, so that control needs no network and works
 from outside the network namespace that the stub lives in.
 """
+
 from __future__ import annotations
 
 import json
@@ -35,8 +36,9 @@ def texts_of(content: Any) -> list[str]:
     """Return the plain texts of a message's content, oldest first; reminders that the CLI adds are left out."""
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]
-    return [block["text"] for block in content
-            if block.get("type") == "text" and not block["text"].lstrip().startswith("<")]
+    return [
+        block["text"] for block in content if block.get("type") == "text" and not block["text"].lstrip().startswith("<")
+    ]
 
 
 def last_user(body: dict[str, Any]) -> tuple[str, bool]:
@@ -77,7 +79,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Server
 
-    def log_message(self, format: str, *args: Any) -> None:  # its name is the base class's
+    def log_message(self, *_args: Any) -> None:
         """Keep standard error for what goes wrong."""
 
     def do_GET(self) -> None:
@@ -102,8 +104,14 @@ class Handler(BaseHTTPRequestHandler):
         path = self.path.split("?")[0]
         world = self.server.world
         tag = world.tag(self.headers.get("authorization", ""), self.headers.get("x-api-key", ""))
-        record: dict[str, Any] = {"method": self.command, "path": path, "tag": tag, "port": self.server.server_port,
-                                  "host": self.headers.get("host", ""), "began": time.time()}
+        record: dict[str, Any] = {
+            "method": self.command,
+            "path": path,
+            "tag": tag,
+            "port": self.server.server_port,
+            "host": self.headers.get("host", ""),
+            "began": time.time(),
+        }
         try:
             if path == "/v1/messages" and self.command == "POST":
                 self.messages(body, tag, record)
@@ -127,8 +135,9 @@ class Handler(BaseHTTPRequestHandler):
             record["ended"] = time.time()
             world.log(record)
 
-    def reply(self, status: int, body: dict[str, Any], record: dict[str, Any],
-              headers: dict[str, str] | None = None) -> None:
+    def reply(
+        self, status: int, body: dict[str, Any], record: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> None:
         """Send one JSON answer."""
         record["status"] = status
         raw = json.dumps(body).encode()
@@ -150,12 +159,22 @@ class Handler(BaseHTTPRequestHandler):
         world.log({**record, "phase": "began"})
         behaviour = world.wait_while(tag, "refresh", "hold")
         if behaviour == "invalid_grant":
-            self.reply(400, {"error": "invalid_grant", "error_description": "Refresh token not found or invalid"},
-                       record)
+            self.reply(
+                400, {"error": "invalid_grant", "error_description": "Refresh token not found or invalid"}, record
+            )
             return
         access, fresh = world.renew(tag)
-        self.reply(200, {"token_type": "Bearer", "access_token": access, "refresh_token": fresh,
-                         "expires_in": 28800, "scope": "user:inference user:profile"}, record)
+        self.reply(
+            200,
+            {
+                "token_type": "Bearer",
+                "access_token": access,
+                "refresh_token": fresh,
+                "expires_in": 28800,
+                "scope": "user:inference user:profile",
+            },
+            record,
+        )
 
     def messages(self, body: dict[str, Any], tag: str, record: dict[str, Any]) -> None:
         """Answer a request of the model, as the world says for this account."""
@@ -163,8 +182,14 @@ class Handler(BaseHTTPRequestHandler):
         prompt, result = last_user(body)
         kind = kind_of(body)
         found = SESSION.search(json.dumps(body.get("metadata", {})))
-        record.update(kind=kind, prompt=prompt[:400], tool_result=result, model=body.get("model"),
-                      messages=len(body.get("messages", [])), session=found.group(1) if found else None)
+        record.update(
+            kind=kind,
+            prompt=prompt[:400],
+            tool_result=result,
+            model=body.get("model"),
+            messages=len(body.get("messages", [])),
+            session=found.group(1) if found else None,
+        )
         world.log({**record, "phase": "began"})
         behaviour = world.wait_while(tag, "mode", "hold")
         account = world.account(tag)
@@ -173,19 +198,39 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(401, error("authentication_error", "OAuth token has expired or been revoked."), record)
         elif mode == "limit":
             claim = account.get("claim", "five_hour")
-            self.reply(429, error("rate_limit_error", "This request would exceed your account's rate limit."), record, {
-                UNIFIED + "status": "rejected", UNIFIED + "reset": str(account["resets_at"]),
-                UNIFIED + "representative-claim": claim, "retry-after": "3600"})
+            self.reply(
+                429,
+                error("rate_limit_error", "This request would exceed your account's rate limit."),
+                record,
+                {
+                    UNIFIED + "status": "rejected",
+                    UNIFIED + "reset": str(account["resets_at"]),
+                    UNIFIED + "representative-claim": claim,
+                    "retry-after": "3600",
+                },
+            )
         elif mode == "throttle":
-            self.reply(429, error("rate_limit_error", "This request would exceed your account's rate limit. "
-                                                      "Please try again later."), record)
+            self.reply(
+                429,
+                error(
+                    "rate_limit_error", "This request would exceed your account's rate limit. Please try again later."
+                ),
+                record,
+            )
         elif mode == "overloaded":
             self.reply(529, error("overloaded_error", "Overloaded"), record)
         else:
             self.model_answer(body, record, account, kind, prompt, result)
 
-    def model_answer(self, body: dict[str, Any], record: dict[str, Any], account: dict[str, Any], kind: str,
-                     prompt: str, result: bool) -> None:
+    def model_answer(
+        self,
+        body: dict[str, Any],
+        record: dict[str, Any],
+        account: dict[str, Any],
+        kind: str,
+        prompt: str,
+        result: bool,
+    ) -> None:
         """Answer as the model would: a text, or a use of the Bash tool."""
         directive = DIRECTIVE.search(prompt) if kind == "turn" and not result else None
         command = None
@@ -204,10 +249,21 @@ class Handler(BaseHTTPRequestHandler):
         model = body.get("model", "claude-stub")
         identity = f"msg_stub{number:05d}"
         if not body.get("stream"):
-            self.reply(200, {"id": identity, "type": "message", "role": "assistant", "model": model,
-                             "content": [{"type": "text", "text": text}], "stop_reason": "end_turn",
-                             "stop_sequence": None, "usage": {"input_tokens": 100, "output_tokens": 20}},
-                       record, headers)
+            self.reply(
+                200,
+                {
+                    "id": identity,
+                    "type": "message",
+                    "role": "assistant",
+                    "model": model,
+                    "content": [{"type": "text", "text": text}],
+                    "stop_reason": "end_turn",
+                    "stop_sequence": None,
+                    "usage": {"input_tokens": 100, "output_tokens": 20},
+                },
+                record,
+                headers,
+            )
             return
         record["status"] = 200
         self.send_response(200)
@@ -245,36 +301,80 @@ def error(kind: str, message: str) -> dict[str, Any]:
 def profile(tag: str) -> dict[str, Any]:
     """Return the profile of an account; its identifiers are made of the tag."""
     number = ord(tag[0]) if tag != "?" else 0
-    return {"account": {"uuid": f"00000000-0000-4000-8000-{number:012d}", "email": f"{tag.lower()}@example.invalid",
-                        "full_name": f"Account {tag}", "display_name": f"Account {tag}",
-                        "has_claude_max": True, "has_claude_pro": False},
-            "organization": {"uuid": f"00000000-0000-4000-9000-{number:012d}", "name": f"Organization {tag}",
-                             "organization_type": "claude_max", "rate_limit_tier": "default_claude_max_5x",
-                             "billing_type": "stripe_subscription", "has_extra_usage_enabled": False}}
+    return {
+        "account": {
+            "uuid": f"00000000-0000-4000-8000-{number:012d}",
+            "email": f"{tag.lower()}@example.invalid",
+            "full_name": f"Account {tag}",
+            "display_name": f"Account {tag}",
+            "has_claude_max": True,
+            "has_claude_pro": False,
+        },
+        "organization": {
+            "uuid": f"00000000-0000-4000-9000-{number:012d}",
+            "name": f"Organization {tag}",
+            "organization_type": "claude_max",
+            "rate_limit_tier": "default_claude_max_5x",
+            "billing_type": "stripe_subscription",
+            "has_extra_usage_enabled": False,
+        },
+    }
 
 
 def stream(identity: str, model: str, text: str, command: str | None, number: int) -> list[tuple[str, dict[str, Any]]]:
     """Return the server-sent events of one answer: the text, and a use of Bash when ``command`` is given."""
-    events: list[tuple[str, dict[str, Any]]] = [("message_start", {"type": "message_start", "message": {
-        "id": identity, "type": "message", "role": "assistant", "model": model, "content": [], "stop_reason": None,
-        "stop_sequence": None, "usage": {"input_tokens": 100, "output_tokens": 1, "cache_creation_input_tokens": 0,
-                                         "cache_read_input_tokens": 0}}})]
+    events: list[tuple[str, dict[str, Any]]] = [
+        (
+            "message_start",
+            {
+                "type": "message_start",
+                "message": {
+                    "id": identity,
+                    "type": "message",
+                    "role": "assistant",
+                    "model": model,
+                    "content": [],
+                    "stop_reason": None,
+                    "stop_sequence": None,
+                    "usage": {
+                        "input_tokens": 100,
+                        "output_tokens": 1,
+                        "cache_creation_input_tokens": 0,
+                        "cache_read_input_tokens": 0,
+                    },
+                },
+            },
+        )
+    ]
     events += block(0, {"type": "text", "text": ""}, {"type": "text_delta", "text": text})
     if command is not None:
         value = json.dumps({"command": command, "description": "A step that the test asked for"})
-        events += block(1, {"type": "tool_use", "id": f"toolu_stub{number:05d}", "name": "Bash", "input": {}},
-                        {"type": "input_json_delta", "partial_json": value})
-    events.append(("message_delta", {"type": "message_delta", "usage": {"output_tokens": 20}, "delta": {
-        "stop_reason": "tool_use" if command is not None else "end_turn", "stop_sequence": None}}))
+        events += block(
+            1,
+            {"type": "tool_use", "id": f"toolu_stub{number:05d}", "name": "Bash", "input": {}},
+            {"type": "input_json_delta", "partial_json": value},
+        )
+    events.append(
+        (
+            "message_delta",
+            {
+                "type": "message_delta",
+                "usage": {"output_tokens": 20},
+                "delta": {"stop_reason": "tool_use" if command is not None else "end_turn", "stop_sequence": None},
+            },
+        )
+    )
     events.append(("message_stop", {"type": "message_stop"}))
     return events
 
 
 def block(index: int, start: dict[str, Any], delta: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Return the three events of one content block."""
-    return [("content_block_start", {"type": "content_block_start", "index": index, "content_block": start}),
-            ("content_block_delta", {"type": "content_block_delta", "index": index, "delta": delta}),
-            ("content_block_stop", {"type": "content_block_stop", "index": index})]
+    return [
+        ("content_block_start", {"type": "content_block_start", "index": index, "content_block": start}),
+        ("content_block_delta", {"type": "content_block_delta", "index": index, "delta": delta}),
+        ("content_block_stop", {"type": "content_block_stop", "index": index}),
+    ]
 
 
 class Server(ThreadingHTTPServer):

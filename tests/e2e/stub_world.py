@@ -15,6 +15,7 @@ under ``ok``: ``[[tool COMMAND]]``, ``[[slow SECONDS]]``.
 
 The stand-in for claude reads the same file, so that one scenario runs on both.
 """
+
 from __future__ import annotations
 
 import json

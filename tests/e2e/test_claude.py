@@ -5,6 +5,7 @@
 
 When one of these fails for the real one, the CLI has changed; when for the stand-in only, it has drifted.
 """
+
 from __future__ import annotations
 
 import json
@@ -14,25 +15,32 @@ import time
 import uuid
 
 import pytest
-
+from conftest import MakeWorld, real
+from harness import cli
 from harness.session import Session
 from harness.wait import until
 from harness.world import World
 
-WEEK = {"five_hour": "5-hour limit", "seven_day": "weekly limit", "seven_day_opus": "Opus limit",
-        "seven_day_sonnet": "Sonnet limit", "seven_day_overage_included": "Fable limit"}
+WEEK = {
+    "five_hour": "5-hour limit",
+    "seven_day": "weekly limit",
+    "seven_day_opus": "Opus limit",
+    "seven_day_sonnet": "Sonnet limit",
+    "seven_day_overage_included": "Fable limit",
+}
 MENU = "What do you want to do?"
 
 
 def stopped(world: World, session: Session, count: int = 1) -> dict[str, object]:
     """Wait for the session's StopFailure hook and return its payload."""
-    return until(lambda: world.hooks("StopFailure", session.id)[count - 1:], "StopFailure", show=session.screen)[-1]
+    return until(lambda: world.hooks("StopFailure", session.id)[count - 1 :], "StopFailure", show=session.screen)[-1]
 
 
 def limit_record(world: World, session: Session) -> dict[str, object]:
     """Return the newest record of an API error in the session's transcript."""
-    return until(lambda: [r for r in world.records(session.id) if r.get("isApiErrorMessage")],
-                 "the record of the limit")[-1]
+    return until(
+        lambda: [r for r in world.records(session.id) if r.get("isApiErrorMessage")], "the record of the limit"
+    )[-1]
 
 
 def prompts(world: World, session: Session) -> list[str]:
@@ -47,7 +55,9 @@ def answered(world: World, session: Session) -> None:
 
 def test_nothing_but_loopback_can_be_reached(world: World) -> None:
     """The namespace has one interface, and the CLI's own names lead to the stub."""
-    links = json.loads(world.namespace.run(["ip", "-json", "link"], world.env(PATH="/usr/sbin:/usr/bin:/sbin:/bin")).stdout)
+    links = json.loads(
+        world.namespace.run(["ip", "-json", "link"], world.env(PATH="/usr/sbin:/usr/bin:/sbin:/bin")).stdout
+    )
     assert [link["ifname"] for link in links] == ["lo"]
     routes = world.namespace.run(["ip", "route"], world.env(PATH="/usr/sbin:/usr/bin:/sbin:/bin"))
     assert routes.stdout == ""
@@ -58,10 +68,8 @@ def test_nothing_but_loopback_can_be_reached(world: World) -> None:
 
 
 @pytest.mark.parametrize("gateway", [False, True], ids=["own-names", "ANTHROPIC_BASE_URL"])
-def test_a_flip_moves_a_running_session(make_world, gateway: bool) -> None:  # type: ignore[no-untyped-def]  # conftest's
+def test_a_flip_moves_a_running_session(make_world: MakeWorld, gateway: bool) -> None:
     """The next request after a flip bears the other account's token; the process is the same."""
-    from conftest import cli, real
-
     world = make_world(real(cli.NEW), gateway=gateway)
     session = Session(world, "one").start()
     pid = session.pid()
@@ -105,8 +113,9 @@ def test_credentials_of_the_same_mtime_go_unnoticed_until_they_are_touched(eithe
     assert session.ask("noticed")["tag"] == "B"
 
 
-@pytest.mark.parametrize(("claim", "far"), [*((claim, True) for claim in WEEK), ("five_hour", False),
-                                            ("seven_day", False)])
+@pytest.mark.parametrize(
+    ("claim", "far"), [*((claim, True) for claim in WEEK), ("five_hour", False), ("seven_day", False)]
+)
 def test_how_each_limit_looks(either: World, claim: str, far: bool) -> None:
     """The screen, the hook and the transcript of each kind of limit; one request, and the next account answers.
 
@@ -126,11 +135,18 @@ def test_how_each_limit_looks(either: World, claim: str, far: bool) -> None:
     screen = session.wait_screen(line)
     record = limit_record(either, session)
     assert (record["type"], record["apiError"], record["error"], record["apiErrorStatus"]) == (
-        "assistant", "usage_limit_reached", "rate_limit", 429)
+        "assistant",
+        "usage_limit_reached",
+        "rate_limit",
+        429,
+    )
     assert record["message"]["model"] == "<synthetic>"  # type: ignore[index]  # JSON
     limits = record["quotaLimits"]
     assert (limits["status"], limits["rateLimitType"], limits["resetsAt"]) == (  # type: ignore[index]  # JSON
-        "rejected", claim, resets_at)
+        "rejected",
+        claim,
+        resets_at,
+    )
     assert [turn["status"] for turn in either.turns(session.id)] == [200, 429], "a usage limit is not retried"
     assert not [hook for hook in either.hooks("Stop", session.id) if hook["prompt_id"] == payload["prompt_id"]]
     assert any(line in shown for shown in screen)
@@ -140,7 +156,7 @@ def test_how_each_limit_looks(either: World, claim: str, far: bool) -> None:
     else:
         screen = session.wait_screen("Enter to confirm · Esc to cancel")
         assert session.box() is None
-        options = [shown.strip() for shown in screen[screen.index(f"  {MENU}") + 1:-1]]
+        options = [shown.strip() for shown in screen[screen.index(f"  {MENU}") + 1 : -1]]
         assert options[0] == "❯ 1. Stop and wait for limit to reset"
         assert options[-1] == "4. Upgrade your plan"
     either.flip("B")
@@ -255,7 +271,7 @@ def test_sigterm_ends_a_session_cleanly_and_it_can_be_resumed(either: World) -> 
     session.ask("remember BANANA")
     answered(either, session)
     pid = session.pid()
-    status = until(session.status_file, "the status file")
+    status = until(session.status_file, "the status file") or {}
     assert (status["sessionId"], status["pid"]) == (session.id, pid)
     os.kill(pid, signal.SIGTERM)
     until(session.dead, "the end of the session", timeout=10)
@@ -302,7 +318,11 @@ def test_no_token_leaves_the_credentials(either: World) -> None:
     """Neither a hook's payload nor a transcript, nor the stub's log, holds one."""
     session = Session(either, "one").start()
     session.ask("first")
-    paths = [os.path.join(parent, name) for folder in (either.hooks_folder, either.stub_folder, either.shared("projects"))
-             for parent, _, names in os.walk(folder) for name in names]
+    paths = [
+        os.path.join(parent, name)
+        for folder in (either.hooks_folder, either.stub_folder, either.shared("projects"))
+        for parent, _, names in os.walk(folder)
+        for name in names
+    ]
     assert len(paths) > 3
     assert either.tokens_in(paths) == []

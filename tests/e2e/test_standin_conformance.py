@@ -6,6 +6,7 @@
 Compared: the order of the hooks and the keys of their payloads and environment; the records of the transcript and
 their keys; the lines of the screen that have a structure; the status file; the keys of the status line's input.
 """
+
 from __future__ import annotations
 
 import json
@@ -24,14 +25,46 @@ from harness.world import STANDIN, World
 
 # Keys that nobody needs and that the stand-in does not imitate.
 PAYLOAD_LEFT_OUT = {"cost", "context_window", "prompt_cache", "fast_mode", "thinking"}
-RECORD_LEFT_OUT = {"attributionAgent", "perTurnEffort", "effort", "requestRef", "requestedModel", "promptCacheRequested",
-                   "serverClassifierRequest", "apiBlockIndex", "failedResponseHadNoToolCall", "queueSkipSlashCommands",
-                   "queuePriority", "toolInputStreamMs", "permissionDecision", "sandboxed"}
+RECORD_LEFT_OUT = {
+    "attributionAgent",
+    "perTurnEffort",
+    "effort",
+    "requestRef",
+    "requestedModel",
+    "promptCacheRequested",
+    "serverClassifierRequest",
+    "apiBlockIndex",
+    "failedResponseHadNoToolCall",
+    "queueSkipSlashCommands",
+    "queuePriority",
+    "toolInputStreamMs",
+    "permissionDecision",
+    "sandboxed",
+}
 MESSAGE_LEFT_OUT = {"diagnostics", "container", "stop_details", "context_management"}
-ENVIRONMENT = {"CLAUDE_CONFIG_DIR", "CLAUDE_PID", "CLAUDE_CODE_SESSION_ID", "CLAUDECODE", "CLAUDE_PROJECT_DIR",
-               "CLAUDE_CODE_ENTRYPOINT"}
-STATUS_KEYS = {"pid", "sessionId", "cwd", "startedAt", "procStart", "version", "kind", "entrypoint", "name", "nameSource",
-               "status", "updatedAt", "statusUpdatedAt"}
+ENVIRONMENT = {
+    "CLAUDE_CONFIG_DIR",
+    "CLAUDE_PID",
+    "CLAUDE_CODE_SESSION_ID",
+    "CLAUDECODE",
+    "CLAUDE_PROJECT_DIR",
+    "CLAUDE_CODE_ENTRYPOINT",
+}
+STATUS_KEYS = {
+    "pid",
+    "sessionId",
+    "cwd",
+    "startedAt",
+    "procStart",
+    "version",
+    "kind",
+    "entrypoint",
+    "name",
+    "nameSource",
+    "status",
+    "updatedAt",
+    "statusUpdatedAt",
+}
 WORDS = re.compile(r"(Brewed|Crunched|Baked|Cooked|Cogitated|Worked|Churned|Sautéed) for \d+s")
 
 
@@ -42,13 +75,22 @@ def scenario(world: World) -> dict[str, Any]:
     status_input = world.path("tmp", "statusline")
     with open(world.session_settings, encoding="utf-8") as stream:
         settings = json.load(stream)
-    settings["statusLine"] = {"type": "command", "command": f"cat >{status_input}.$$; mv {status_input}.$$ {status_input}; echo SL"}
+    settings["statusLine"] = {
+        "type": "command",
+        "command": f"cat >{status_input}.$$; mv {status_input}.$$ {status_input}; echo SL",
+    }
     world.write_json(world.session_settings, settings)
     # The account's own hooks run beside those of --settings.
-    world.settings("A", {"hooks": {"Stop": [{"hooks": [{"type": "command", "command": f"touch {world.path('tmp', 'own')}"}]}]}})
+    world.settings(
+        "A", {"hooks": {"Stop": [{"hooks": [{"type": "command", "command": f"touch {world.path('tmp', 'own')}"}]}]}}
+    )
     session.start("--permission-mode", "bypassPermissions")
     # The logo and the lines below the box are drawn bit by bit at a start.
-    until(lambda: all(part in session.screen() for part in ("▝▜", "SL", "← for agents")), "the whole screen", show=session.screen)
+    until(
+        lambda: all(part in session.screen() for part in ("▝▜", "SL", "← for agents")),
+        "the whole screen",
+        show=session.screen,
+    )
     seen["screen at the prompt"] = screen(session)
     session.ask("one")
     until(lambda: os.path.exists(world.path("tmp", "own")), "the account's own hook")
@@ -78,8 +120,10 @@ def scenario(world: World) -> dict[str, Any]:
     seen["screen after Escape"] = screen(session)
     world.flip("B")
     seen["tag after the flip"] = session.ask("six")["tag"]
-    until(lambda: any("six" in str(record) for record in world.records(session.id) if record["type"] == "assistant"),
-          "the last answer in the transcript")
+    until(
+        lambda: any("six" in str(record) for record in world.records(session.id) if record["type"] == "assistant"),
+        "the last answer in the transcript",
+    )
     seen["status keys"] = sorted(STATUS_KEYS & set(session.status_file() or {}))
     os.kill(session.pid(), signal.SIGTERM)
     seen["exit"] = until(session.dead, "the end")
@@ -120,10 +164,26 @@ def screen(session: Session) -> list[str]:
 
 def hooks(world: World) -> list[tuple[str, Any, list[str]]]:
     """Return every hook's event, what tells it apart, and the keys of its payload."""
-    return [(payload["hook_event_name"], payload.get("source") or payload.get("error") or payload.get("reason"),
-             sorted(key for key in payload if not key.startswith("_") and key not in (
-                 "seconds_since_last_response", "context_tokens", "prompt_cache_likely_expired", "estimated_cache_write_usd", "model")))
-            for payload in world.hooks()]
+    return [
+        (
+            payload["hook_event_name"],
+            payload.get("source") or payload.get("error") or payload.get("reason"),
+            sorted(
+                key
+                for key in payload
+                if not key.startswith("_")
+                and key
+                not in (
+                    "seconds_since_last_response",
+                    "context_tokens",
+                    "prompt_cache_likely_expired",
+                    "estimated_cache_write_usd",
+                    "model",
+                )
+            ),
+        )
+        for payload in world.hooks()
+    ]
 
 
 def records(world: World, session: Session) -> list[Any]:
@@ -133,9 +193,16 @@ def records(world: World, session: Session) -> list[Any]:
         if record["type"] in ("user", "assistant") and not record.get("isMeta"):
             message = record["message"]
             content = message["content"]
-            found.append((record["type"], content if isinstance(content, str) else [block["type"] for block in content],
-                          record.get("error"), record.get("apiError"),
-                          sorted(set(record) - RECORD_LEFT_OUT), sorted(set(message) - MESSAGE_LEFT_OUT)))
+            found.append(
+                (
+                    record["type"],
+                    content if isinstance(content, str) else [block["type"] for block in content],
+                    record.get("error"),
+                    record.get("apiError"),
+                    sorted(set(record) - RECORD_LEFT_OUT),
+                    sorted(set(message) - MESSAGE_LEFT_OUT),
+                )
+            )
     return found
 
 

@@ -10,4 +10,5 @@ has 18: npm only warns, because the version is pinned; seen with npm 11.19 under
 2.1.197). npm 11.16 and later do not run its install script, so the program is taken from the platform's
 package (``@anthropic-ai/claude-code-linux-x64/claude``) and not from ``node_modules/.bin``.
 """
+
 from __future__ import annotations

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The real Claude Code CLI, fetched from npm at pinned versions into ``.cache/claude-cli`` of the checkout."""
+
 from __future__ import annotations
 
 import glob
@@ -35,8 +36,10 @@ def program(version: str) -> str:
         fetch(version, folder)
         path = native(folder)
     if path is None:
-        raise RuntimeError(f"npm installed Claude Code {version} in {folder}, but no native program for this machine "
-                           "is in it: is npm run with --omit=optional, or is this architecture not supported?")
+        raise RuntimeError(
+            f"npm installed Claude Code {version} in {folder}, but no native program for this machine "
+            "is in it: is npm run with --omit=optional, or is this architecture not supported?"
+        )
     return path
 
 
@@ -48,9 +51,23 @@ def fetch(version: str, folder: str) -> None:
     os.makedirs(CACHE, exist_ok=True)
     temporary = tempfile.mkdtemp(prefix=f".{version}-", dir=CACHE)
     try:
-        done = subprocess.run([npm, "install", "--prefix", temporary, "--no-audit", "--no-fund", "--ignore-scripts",
-                               "--include=optional", f"@anthropic-ai/claude-code@{version}"],
-                              capture_output=True, text=True, timeout=600, check=False)
+        done = subprocess.run(
+            [
+                npm,
+                "install",
+                "--prefix",
+                temporary,
+                "--no-audit",
+                "--no-fund",
+                "--ignore-scripts",
+                "--include=optional",
+                f"@anthropic-ai/claude-code@{version}",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
         if done.returncode != 0:
             raise RuntimeError(f"npm could not install Claude Code {version}:\n{done.stdout}{done.stderr}")
         os.chmod(temporary, 0o755)

@@ -6,6 +6,7 @@
 Nothing that runs here can reach another machine. The names that the CLI calls whatever it is told (seen on
 Claude Code 2.1.330) lead to loopback too, by a hosts file of the namespace's own.
 """
+
 from __future__ import annotations
 
 import os
@@ -14,10 +15,20 @@ import shutil
 import signal
 import subprocess
 import time
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-NAMES = ("api.anthropic.com", "platform.claude.com", "console.anthropic.com", "claude.ai", "claude.com",
-         "mcp-proxy.anthropic.com", "statsig.anthropic.com", "http-intake.logs.datadoghq.com", "downloads.claude.ai")
+NAMES = (
+    "api.anthropic.com",
+    "platform.claude.com",
+    "console.anthropic.com",
+    "claude.ai",
+    "claude.com",
+    "mcp-proxy.anthropic.com",
+    "statsig.anthropic.com",
+    "http-intake.logs.datadoghq.com",
+    "downloads.claude.ai",
+)
 USER = os.environ.get("CLAUDE_E2E_USER", "nobody")
 TOOLS = ("unshare", "nsenter", "setpriv", "ip", "mount", "tmux", "openssl")
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -25,7 +36,9 @@ SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 def missing() -> list[str]:
     """Return what the tests need and this machine lacks, in words for the operator."""
-    lacks = [f"the program {name}" for name in TOOLS if shutil.which(name, path=SYSTEM_PATH + ":/usr/sbin:/sbin") is None]
+    lacks = [
+        f"the program {name}" for name in TOOLS if shutil.which(name, path=SYSTEM_PATH + ":/usr/sbin:/sbin") is None
+    ]
     if os.geteuid() != 0:
         lacks.insert(0, "root, to make the namespaces")
     if not os.access("/usr/bin/python3", os.X_OK):
@@ -44,8 +57,11 @@ class Namespace:
         os.chmod(hosts, 0o644)
         script = f"ip link set lo up && mount --bind {hosts} /etc/hosts && echo ready && exec cat"
         # cat holds the namespaces until its input ends: they go even when this process is killed.
-        self.holder = subprocess.Popen(["unshare", "--net", "--mount", "--propagation", "private", "sh", "-ec", script],
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.holder = subprocess.Popen(
+            ["unshare", "--net", "--mount", "--propagation", "private", "sh", "-ec", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         assert self.holder.stdout is not None
         if self.holder.stdout.readline() != b"ready\n":
             raise RuntimeError("the namespace could not be made: is this a container without CAP_SYS_ADMIN?")
@@ -55,19 +71,31 @@ class Namespace:
 
     def command(self, argv: Sequence[str], env: Mapping[str, str], *, root: bool = False) -> list[str]:
         """Return the command line that runs ``argv`` inside, with exactly ``env``, as the ordinary user or as root."""
-        enter = ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net", f"--mount=/proc/{self.holder.pid}/ns/mnt",
-                 "--wd=" + env.get("PWD", "/")]
+        enter = [
+            "nsenter",
+            f"--net=/proc/{self.holder.pid}/ns/net",
+            f"--mount=/proc/{self.holder.pid}/ns/mnt",
+            "--wd=" + env.get("PWD", "/"),
+        ]
         ids = [] if root else ["setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups"]
         return [*enter, *ids, "env", "-i", *(f"{key}={value}" for key, value in env.items()), *argv]
 
-    def run(self, argv: Sequence[str], env: Mapping[str, str], *, timeout: float = 60, stdin: str = "",
-            root: bool = False) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, argv: Sequence[str], env: Mapping[str, str], *, timeout: float = 60, stdin: str = "", root: bool = False
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command inside to its end; its outcome is the caller's to judge."""
-        return subprocess.run(self.command(argv, env, root=root), input=stdin, capture_output=True, text=True,
-                              timeout=timeout, check=False)
+        return subprocess.run(
+            self.command(argv, env, root=root),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
 
-    def start(self, argv: Sequence[str], env: Mapping[str, str], *, root: bool = False,
-              **options: Any) -> subprocess.Popen[bytes]:
+    def start(
+        self, argv: Sequence[str], env: Mapping[str, str], *, root: bool = False, **options: Any
+    ) -> subprocess.Popen[bytes]:
         """Start a command inside; the process's id is that of the command itself."""
         return subprocess.Popen(self.command(argv, env, root=root), **options)
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A Claude Code session in the world's tmux server, driven as a person would: by its keys, seen on its screen."""
+
 from __future__ import annotations
 
 import json
@@ -25,16 +26,32 @@ class Session:
         self.id = identity or str(uuid.uuid4())
         self.cwd = cwd or world.cwd
 
-    def start(self, *arguments: str, resume: bool = False, settings: bool = True, ready: bool = True,
-              **env: str) -> Session:
+    def start(
+        self, *arguments: str, resume: bool = False, settings: bool = True, ready: bool = True, **env: str
+    ) -> Session:
         """Start it with ``--session-id`` (or ``--resume``) and wait for its prompt box."""
         argv = [self.world.claude, "--resume" if resume else "--session-id", self.id, *arguments]
         if settings:
             argv += ["--settings", self.world.session_settings]
         environment = self.world.env(PWD=self.cwd, **env)
         options = [word for key, value in environment.items() for word in ("-e", f"{key}={value}")]
-        self.world.tmux("new-session", "-d", "-s", self.name, "-x", "120", "-y", "50", "-c", self.cwd, *options,
-                        "env", "-i", *(f"{key}={value}" for key, value in environment.items()), *argv)
+        self.world.tmux(
+            "new-session",
+            "-d",
+            "-s",
+            self.name,
+            "-x",
+            "120",
+            "-y",
+            "50",
+            "-c",
+            self.cwd,
+            *options,
+            "env",
+            "-i",
+            *(f"{key}={value}" for key, value in environment.items()),
+            *argv,
+        )
         if ready:
             self.wait_ready()
         return self
@@ -59,7 +76,7 @@ class Session:
             if RULE.match(lines[first]):
                 for second in range(first - 1, -1, -1):
                     if RULE.match(lines[second]):
-                        inside = lines[second + 1:first]
+                        inside = lines[second + 1 : first]
                         if inside and inside[0].startswith("❯"):
                             return "\n".join([inside[0][1:], *inside[1:]]).replace("\xa0", " ").strip()
                         return None
@@ -68,13 +85,14 @@ class Session:
     def wait_ready(self, timeout: float = 30) -> None:
         """Wait for the prompt box, and until the screen has stood still for half a second (see the facts)."""
         until(lambda: self.box() is not None, f"the prompt box of {self.name}", timeout=timeout, show=self.screen)
-        stable: list[Any] = ["", 0.0]
+        shown, since = "", 0.0
 
         def still() -> bool:
+            nonlocal shown, since
             text = self.screen()
-            if text != stable[0]:
-                stable[:] = [text, time.monotonic()]
-            return time.monotonic() - stable[1] >= 0.5
+            if text != shown:
+                shown, since = text, time.monotonic()
+            return time.monotonic() - since >= 0.5
 
         until(still, f"the screen of {self.name} to stand still", timeout=timeout, show=self.screen)
 
@@ -89,8 +107,11 @@ class Session:
         only ``ontinue`` arrives (seen on 2.1.330).
         """
         self.keys("Escape")
-        until(lambda: "Esc to cancel" not in self.screen() and self.box() is not None, "Escape to take effect",
-              show=self.screen)
+        until(
+            lambda: "Esc to cancel" not in self.screen() and self.box() is not None,
+            "Escape to take effect",
+            show=self.screen,
+        )
 
     def text(self, text: str) -> None:
         """Type text, without Enter."""
@@ -103,20 +124,29 @@ class Session:
         until(lambda: text.split("\n")[0][:60] in (self.box() or ""), f"{text!r} in the prompt box", show=self.screen)
         # Text and Enter that arrive in one read are taken for a paste (facts): Enter goes when the box shows the text.
         self.keys("Enter")
-        until(lambda: len(self.world.hooks("UserPromptSubmit", self.id)) > before, f"the prompt {text!r} to be taken",
-              show=self.screen)
+        until(
+            lambda: len(self.world.hooks("UserPromptSubmit", self.id)) > before,
+            f"the prompt {text!r} to be taken",
+            show=self.screen,
+        )
 
     def ask(self, text: str, timeout: float = 30) -> dict[str, Any]:
         """Type a prompt and wait for its answer; return the stub's record of the request that was answered."""
         before = len(self.world.hooks("Stop", self.id))
         self.prompt(text)
-        until(lambda: len(self.world.hooks("Stop", self.id)) > before, f"an answer to {text!r}", timeout=timeout,
-              show=self.screen)
+        until(
+            lambda: len(self.world.hooks("Stop", self.id)) > before,
+            f"an answer to {text!r}",
+            timeout=timeout,
+            show=self.screen,
+        )
         return self.world.turns(self.id)[-1]
 
     def wait_screen(self, text: str, timeout: float = 30) -> list[str]:
         """Wait until a text is on the screen; return the screen's lines."""
-        until(lambda: text in self.screen(), f"{text!r} on the screen of {self.name}", timeout=timeout, show=self.screen)
+        until(
+            lambda: text in self.screen(), f"{text!r} on the screen of {self.name}", timeout=timeout, show=self.screen
+        )
         return self.lines()
 
     def pid(self) -> int:
@@ -124,11 +154,15 @@ class Session:
         return int(self.world.tmux("display-message", "-p", "-t", f"={self.name}:", "#{pane_pid}"))
 
     def dead(self) -> tuple[str, str] | None:
-        """Return the pane's exit status and signal, or None as long as its program runs."""
-        text = self.world.tmux("display-message", "-p", "-t", f"={self.name}:",
-                               "#{pane_dead}|#{pane_dead_status}|#{pane_dead_signal}").strip()
+        """Return the pane's exit status and signal, or None as long as its program runs.
+
+        For an instant tmux says that a pane is dead and not yet how it died: that is not the end yet.
+        """
+        text = self.world.tmux(
+            "display-message", "-p", "-t", f"={self.name}:", "#{pane_dead}|#{pane_dead_status}|#{pane_dead_signal}"
+        ).strip()
         dead, status, number = text.split("|")
-        return (status, number) if dead == "1" else None
+        return (status, number) if dead == "1" and (status or number) else None
 
     def status_file(self) -> dict[str, Any] | None:
         """Return ``sessions/<pid>.json`` of the running CLI, from whichever home holds it."""

@@ -5,6 +5,7 @@
 
 Everything is made up, and below one short folder in /tmp: a unix socket's path has at most 107 bytes.
 """
+
 from __future__ import annotations
 
 import json
@@ -14,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from . import certificates
 from .namespace import SYSTEM_PATH, Namespace
@@ -34,8 +36,9 @@ DAEMON_LIB = os.path.join(os.path.dirname(os.path.dirname(HERE)), "roles", "clau
 class World:
     """The world, from `__init__` to `close`."""
 
-    def __init__(self, namespace: Namespace, program: str, *, accounts: str = "ABC", gateway: bool = False,
-                 imitate: str = "") -> None:
+    def __init__(
+        self, namespace: Namespace, program: str, *, accounts: str = "ABC", gateway: bool = False, imitate: str = ""
+    ) -> None:
         """``program`` is the claude to run (or `STANDIN`, which can ``imitate`` an old version).
 
         With ``gateway`` it gets ANTHROPIC_BASE_URL; without, it calls the names that it calls on any machine.
@@ -83,13 +86,18 @@ class World:
     def _install_standin(self) -> str:
         """Install the stand-in, from a copy that the ordinary user reaches, as the executable ``claude``."""
         lib = self.path("standin-lib")
-        shutil.copytree(os.path.join(DAEMON_LIB, "claude_failover"), os.path.join(lib, "claude_failover"),
-                        ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            os.path.join(DAEMON_LIB, "claude_failover"),
+            os.path.join(lib, "claude_failover"),
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
         with open(os.path.join(lib, "__main__.py"), "w", encoding="ascii") as stream:
             stream.write("import sys\nfrom claude_failover.standin.program import main\nsys.exit(main(sys.argv[1:]))\n")
-        subprocess.run([sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1]); "
-                        "from claude_failover.standin.launcher import install; "
-                        "install(sys.argv[2], ['/usr/bin/python3', '-I', sys.argv[1]])", lib, self.path("bin")], check=True)
+        install = (
+            "import sys; sys.path.insert(0, sys.argv[1]); from claude_failover.standin.launcher import install; "
+            "install(sys.argv[2], ['/usr/bin/python3', '-I', sys.argv[1]])"
+        )
+        subprocess.run([sys.executable, "-c", install, lib, self.path("bin")], check=True)
         return self.path("bin", "claude")
 
     def account_home(self, tag: str) -> str:
@@ -108,19 +116,30 @@ class World:
             os.mkdir(home, 0o700)
             for name in SHARED:
                 os.symlink(self.shared(name), os.path.join(home, name))
-            self.write_json(os.path.join(home, ".claude.json"), {
-                "hasCompletedOnboarding": True, "projects": {self.folder: {"hasTrustDialogAccepted": True}}})
+            self.write_json(
+                os.path.join(home, ".claude.json"),
+                {"hasCompletedOnboarding": True, "projects": {self.folder: {"hasTrustDialogAccepted": True}}},
+            )
             self.write_json(os.path.join(home, "settings.json"), {"skipDangerousModePermissionPrompt": True})
             self.login(tag)
         os.symlink(self.account_home(self.accounts[0]), self.link)
 
     def login(self, tag: str, *, expires_in: float = 8 * 3600) -> None:
         """Give an account made-up credentials; their times differ from every other account's."""
-        self.write_json(os.path.join(self.account_home(tag), ".credentials.json"), {"claudeAiOauth": {
-            "accessToken": access_token(tag), "refreshToken": refresh_token(tag),
-            "expiresAt": int((time.time() + expires_in) * 1000),
-            "scopes": ["user:inference", "user:profile"], "subscriptionType": "max",
-            "rateLimitTier": "default_claude_max_5x"}}, mode=0o600)
+        self.write_json(
+            os.path.join(self.account_home(tag), ".credentials.json"),
+            {
+                "claudeAiOauth": {
+                    "accessToken": access_token(tag),
+                    "refreshToken": refresh_token(tag),
+                    "expiresAt": int((time.time() + expires_in) * 1000),
+                    "scopes": ["user:inference", "user:profile"],
+                    "subscriptionType": "max",
+                    "rateLimitTier": "default_claude_max_5x",
+                }
+            },
+            mode=0o600,
+        )
 
     def write_json(self, path: str, data: Any, mode: int = 0o644) -> None:
         """Write a file as the ordinary user would have it."""
@@ -151,14 +170,23 @@ class World:
         """A recorder of hook payloads: one file each, renamed into place when it is whole."""
         self.recorder = self.path("bin", "record")
         with open(self.recorder, "w", encoding="ascii") as stream:
-            stream.write('#!/bin/sh\nt="$0.$$"\nt=' + self.hooks_folder + '/.$$\n'
-                         '{ env | grep ^CLAUDE | tr "\\n" " "; echo; cat; } >"$t"\n'
-                         'mv "$t" "' + self.hooks_folder + '/$(date +%s%N).$$.$1"\n')
+            stream.write(
+                '#!/bin/sh\nt="$0.$$"\nt=' + self.hooks_folder + "/.$$\n"
+                '{ env | grep ^CLAUDE | tr "\\n" " "; echo; cat; } >"$t"\n'
+                'mv "$t" "' + self.hooks_folder + '/$(date +%s%N).$$.$1"\n'
+            )
         os.chmod(self.recorder, 0o755)
         self.session_settings = self.path("session-settings.json")
         with open(self.session_settings, "w", encoding="utf-8") as stream:
-            json.dump({"hooks": {event: [{"hooks": [{"type": "command", "command": f"{self.recorder} {event}"}]}]
-                                 for event in EVENTS}}, stream)
+            json.dump(
+                {
+                    "hooks": {
+                        event: [{"hooks": [{"type": "command", "command": f"{self.recorder} {event}"}]}]
+                        for event in EVENTS
+                    }
+                },
+                stream,
+            )
 
     def hooks(self, event: str | None = None, session: str | None = None) -> list[dict[str, Any]]:
         """Return the recorded payloads, oldest first; the environment is under the key ``_env``."""
@@ -195,30 +223,58 @@ class World:
     def start_stub(self) -> None:
         """Start the stub and wait until it listens."""
         self.stub = self.namespace.start(
-            ["/usr/bin/python3", "-B", os.path.join(HERE, "stub_api.py"), self.stub_folder, str(PORT), "443",
-             self.certificate, self.key], {"PATH": SYSTEM_PATH, "LANG": "C.UTF-8"}, root=True)
+            [
+                "/usr/bin/python3",
+                "-B",
+                os.path.join(HERE, "stub_api.py"),
+                self.stub_folder,
+                str(PORT),
+                "443",
+                self.certificate,
+                self.key,
+            ],
+            {"PATH": SYSTEM_PATH, "LANG": "C.UTF-8"},
+            root=True,
+        )
         until(lambda: any(record.get("phase") == "ready" for record in self.log()), "the stub to listen")
 
     def log(self) -> list[dict[str, Any]]:
         """Return every record of the stub's log."""
         with open(os.path.join(self.stub_folder, "requests.jsonl"), encoding="utf-8") as stream:
             text = stream.read()
-        return [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def turns(self, session: str | None = None, *, began: bool = False) -> list[dict[str, Any]]:
         """Return the conversation requests, in the order of their ends, or those that have ``began``."""
-        return [record for record in self.log() if record.get("kind") == "turn"
-                and (record.get("phase") == "began") is began and session in (None, record["session"])]
+        return [
+            record
+            for record in self.log()
+            if record.get("kind") == "turn"
+            and (record.get("phase") == "began") is began
+            and session in (None, record["session"])
+        ]
 
     # -- running things -------------------------------------------------------------------------------------
 
     def env(self, **more: str) -> dict[str, str]:
         """Return the environment of a session, whole: nothing is inherited."""
-        found = {"HOME": self.home, "PATH": f"{self.path('bin')}:{SYSTEM_PATH}", "LANG": "C.UTF-8", "TZ": "UTC",
-                 "TERM": "xterm-256color", "SHELL": "/bin/bash", "USER": "nobody", "LOGNAME": "nobody", "PWD": self.cwd,
-                 "TMPDIR": self.path("tmp"), "CLAUDE_CONFIG_DIR": self.link, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-                 "DISABLE_AUTOUPDATER": "1", "NODE_EXTRA_CA_CERTS": self.authority,
-                 "CLAUDE_STANDIN_WORLD": os.path.join(self.stub_folder, "world.json")}
+        found = {
+            "HOME": self.home,
+            "PATH": f"{self.path('bin')}:{SYSTEM_PATH}",
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            "TERM": "xterm-256color",
+            "SHELL": "/bin/bash",
+            "USER": "nobody",
+            "LOGNAME": "nobody",
+            "PWD": self.cwd,
+            "TMPDIR": self.path("tmp"),
+            "CLAUDE_CONFIG_DIR": self.link,
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "DISABLE_AUTOUPDATER": "1",
+            "NODE_EXTRA_CA_CERTS": self.authority,
+            "CLAUDE_STANDIN_WORLD": os.path.join(self.stub_folder, "world.json"),
+        }
         if self.gateway:
             found["ANTHROPIC_BASE_URL"] = f"http://127.0.0.1:{PORT}"
         if self.imitate:
@@ -234,9 +290,37 @@ class World:
 
     def start_tmux(self) -> None:
         """Start the private server, with a session that only holds it."""
-        self.tmux("new-session", "-d", "-s", "holder", "-x", "120", "-y", "50", "cat", ";", "set-option", "-g",
-                  "remain-on-exit", "on", ";", "set-option", "-g", "default-shell", "/bin/sh", ";",
-                  "set-option", "-g", "escape-time", "0", ";", "set-option", "-g", "history-limit", "5000")
+        self.tmux(
+            "new-session",
+            "-d",
+            "-s",
+            "holder",
+            "-x",
+            "120",
+            "-y",
+            "50",
+            "cat",
+            ";",
+            "set-option",
+            "-g",
+            "remain-on-exit",
+            "on",
+            ";",
+            "set-option",
+            "-g",
+            "default-shell",
+            "/bin/sh",
+            ";",
+            "set-option",
+            "-g",
+            "escape-time",
+            "0",
+            ";",
+            "set-option",
+            "-g",
+            "history-limit",
+            "5000",
+        )
 
     def flip(self, tag: str, *, touch: bool = True) -> float:
         """Point the active link at an account, as one atomic replacement; return the moment."""
@@ -256,13 +340,16 @@ class World:
             return []
         with open(paths[0], encoding="utf-8") as stream:
             text = stream.read()
-        return [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def transcripts(self, session: str) -> list[str]:
         """Return the paths of the session's transcripts in the shared projects: one, or none yet."""
         projects = self.shared("projects")
-        return [os.path.join(projects, folder, f"{session}.jsonl") for folder in sorted(os.listdir(projects))
-                if os.path.exists(os.path.join(projects, folder, f"{session}.jsonl"))]
+        return [
+            os.path.join(projects, folder, f"{session}.jsonl")
+            for folder in sorted(os.listdir(projects))
+            if os.path.exists(os.path.join(projects, folder, f"{session}.jsonl"))
+        ]
 
     def tokens_in(self, paths: Iterable[str]) -> list[str]:
         """Return which of the paths hold one of the made-up tokens: none may, but the credentials."""

@@ -10,6 +10,7 @@ asks no API: a *world* file says what each account gets (`world`), and the accou
 What it imitates was seen on Claude Code 2.1.330 (2.1.197 where said); ``tests/e2e/test_standin_conformance.py``
 runs one scenario on both and compares.
 """
+
 from __future__ import annotations
 
 SEEN_ON = "2.1.330"

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``python3 -m claude_failover.standin``: the stand-in as a program of its own."""
+
 from __future__ import annotations
 
 import sys

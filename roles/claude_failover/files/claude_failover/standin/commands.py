@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Running hooks and the status line as the real CLI does: payload on standard input, by a shell, all at once."""
+
 from __future__ import annotations
 
 import asyncio
@@ -26,8 +27,14 @@ async def run(command: str, raw: bytes, env: Mapping[str, str], cwd: str, timeou
     Returns its exit status (-9 where it was killed) and its output.
     """
     process = await asyncio.create_subprocess_shell(
-        command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        env=dict(env), cwd=cwd, start_new_session=True)
+        command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=dict(env),
+        cwd=cwd,
+        start_new_session=True,
+    )
     try:
         output, _ = await asyncio.wait_for(process.communicate(raw), timeout)
     except asyncio.TimeoutError:

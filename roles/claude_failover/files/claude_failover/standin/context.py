@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a session is started with, read once from the command line and the environment."""
+
 from __future__ import annotations
 
 import os
@@ -16,8 +17,13 @@ from . import SEEN_ON
 from .options import Options
 
 # Seconds; a rehearsal and the fast tests shorten them by these variables.
-DELAYS = {"CLAUDE_STANDIN_AUTO_CONTINUE": 60.0, "CLAUDE_STANDIN_IDLE": 60.0, "CLAUDE_STANDIN_RETRY_UNIT": 0.5,
-          "CLAUDE_STANDIN_START": 0.5, "CLAUDE_STANDIN_TRANSCRIPT_LAG": 0.1}
+DELAYS = {
+    "CLAUDE_STANDIN_AUTO_CONTINUE": 60.0,
+    "CLAUDE_STANDIN_IDLE": 60.0,
+    "CLAUDE_STANDIN_RETRY_UNIT": 0.5,
+    "CLAUDE_STANDIN_START": 0.5,
+    "CLAUDE_STANDIN_TRANSCRIPT_LAG": 0.1,
+}
 
 
 @dataclass

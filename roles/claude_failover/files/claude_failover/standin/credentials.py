@@ -5,6 +5,7 @@
 
 Only tokens that are made up here are taken. They never leave this module: what others see is the account's tag.
 """
+
 from __future__ import annotations
 
 import json
@@ -24,10 +25,16 @@ def made_up(tag: str, number: int = 1, *, expires_in: float = 8 * 3600) -> dict[
 
     ``expires_in`` is in seconds from now. The keys were seen on Claude Code 2.1.330.
     """
-    return {"claudeAiOauth": {
-        "accessToken": f"sk-ant-oat01-STUB-{tag}-{number:08d}", "refreshToken": f"sk-ant-ort01-STUB-{tag}-{number:08d}",
-        "expiresAt": int((time.time() + expires_in) * 1000), "scopes": ["user:inference", "user:profile"],
-        "subscriptionType": "max", "rateLimitTier": "default_claude_max_5x"}}
+    return {
+        "claudeAiOauth": {
+            "accessToken": f"sk-ant-oat01-STUB-{tag}-{number:08d}",
+            "refreshToken": f"sk-ant-ort01-STUB-{tag}-{number:08d}",
+            "expiresAt": int((time.time() + expires_in) * 1000),
+            "scopes": ["user:inference", "user:profile"],
+            "subscriptionType": "max",
+            "rateLimitTier": "default_claude_max_5x",
+        }
+    }
 
 
 class Credentials:

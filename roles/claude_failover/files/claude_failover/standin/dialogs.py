@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The dialogs that stand in place of the prompt box (pure). Their texts were seen on Claude Code 2.1.330."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -43,7 +44,7 @@ class Dialog:
             label = f"\x1b[38;5;246m{number}. \x1b[39m{option}" if self.numbered else option
             mark = "\x1b[38;5;153m❯\x1b[39m " if number - 1 == self.selected else "  "
             shown.append(f"{self.indent}{mark}{label}")
-        return shown + ["", *self.after]
+        return [*shown, "", *self.after]
 
 
 CONFIRM = "Enter to confirm · Esc to cancel"
@@ -51,49 +52,108 @@ CONFIRM = "Enter to confirm · Esc to cancel"
 
 def limit_menu(when: str, version: str) -> Dialog:
     """The menu at a usage limit."""
-    return Dialog("limit_menu", [], wording.menu_options(when, version), [f"  \x1b[3m\x1b[38;5;246m{CONFIRM}\x1b[0m"],
-                  top="─" if version == wording.OLD else "▔", indent="  ", numbered=True, title=wording.MENU_TITLE)
+    return Dialog(
+        "limit_menu",
+        [],
+        wording.menu_options(when, version),
+        [f"  \x1b[3m\x1b[38;5;246m{CONFIRM}\x1b[0m"],
+        top="─" if version == wording.OLD else "▔",
+        indent="  ",
+        numbered=True,
+        title=wording.MENU_TITLE,
+    )
 
 
 def trust(cwd: str) -> Dialog:
     """The question whether the folder is trusted; the first option is No."""
-    return Dialog("trust", [" Accessing workspace:", "", f" {cwd}", "",
-                            " Quick safety check: Is this a project you created or one you trust? (Like your own code, a "
-                            "well-known open source",
-                            " project, or work from your team). If not, take a moment to review what's in this folder first.", "",
-                            " Claude Code'll be able to read, edit, and execute files here.", "", " Security guide", ""],
-                  ["No, exit", "Yes, I trust this folder"], [f" {CONFIRM}"])
+    return Dialog(
+        "trust",
+        [
+            " Accessing workspace:",
+            "",
+            f" {cwd}",
+            "",
+            " Quick safety check: Is this a project you created or one you trust? (Like your own code, a",
+            " well-known open source project, or work from your team). If not, take a moment to review it first.",
+            "",
+            " Claude Code'll be able to read, edit, and execute files here.",
+            "",
+            " Security guide",
+            "",
+        ],
+        ["No, exit", "Yes, I trust this folder"],
+        [f" {CONFIRM}"],
+    )
 
 
 def bypass() -> Dialog:
     """The warning of bypass mode; the first option is No."""
-    return Dialog("bypass", ["  WARNING: Claude Code running in Bypass Permissions mode", "",
-                             "  In Bypass Permissions mode, Claude Code will not ask for your approval before running "
-                             "potentially dangerous", "  commands.", "",
-                             "  By proceeding, you accept all responsibility for actions taken while running in Bypass "
-                             "Permissions mode.", "", "  https://code.claude.com/docs/en/security", ""],
-                  ["No, exit", "Yes, I accept"], [f"  {CONFIRM}"], indent="  ")
+    return Dialog(
+        "bypass",
+        [
+            "  WARNING: Claude Code running in Bypass Permissions mode",
+            "",
+            "  In Bypass Permissions mode, Claude Code will not ask for your approval before running",
+            "  potentially dangerous commands.",
+            "",
+            "  By proceeding, you accept all responsibility for actions taken in Bypass Permissions mode.",
+            "",
+            "  https://code.claude.com/docs/en/security",
+            "",
+        ],
+        ["No, exit", "Yes, I accept"],
+        [f"  {CONFIRM}"],
+        indent="  ",
+    )
 
 
 def login() -> Dialog:
     """What ``/login`` shows."""
-    return Dialog("login", ["  Claude Code can be used with your Claude subscription or billed based on API usage through "
-                            "your Console account.", "", "  Select login method:", ""],
-                  ["Claude account with subscription · Individual, Team, or Enterprise",
-                   "Anthropic Console account · API usage billing",
-                   "3rd-party platform · Bedrock, Microsoft Foundry, Google Vertex AI"], ["  Esc to cancel"],
-                  top="▔", indent="  ", numbered=True, title="Login")
+    return Dialog(
+        "login",
+        [
+            "  Claude Code can be used with your Claude subscription or billed based on API usage.",
+            "",
+            "  Select login method:",
+            "",
+        ],
+        [
+            "Claude account with subscription · Individual, Team, or Enterprise",
+            "Anthropic Console account · API usage billing",
+            "3rd-party platform · Bedrock, Microsoft Foundry, Google Vertex AI",
+        ],
+        ["  Esc to cancel"],
+        top="▔",
+        indent="  ",
+        numbered=True,
+        title="Login",
+    )
 
 
 def theme() -> Dialog:
     """The first question of a home that was never used."""
-    return Dialog("theme", [" Let's get started.", "", " Choose the text style that looks best with your terminal",
-                            " To change this later, run /theme", ""],
-                  ["✔ Auto (match terminal)", "  Dark mode", "  Light mode"], [], top=".")
+    return Dialog(
+        "theme",
+        [
+            " Let's get started.",
+            "",
+            " Choose the text style that looks best with your terminal",
+            " To change this later, run /theme",
+            "",
+        ],
+        ["✔ Auto (match terminal)", "  Dark mode", "  Light mode"],
+        [],
+        top=".",
+    )
 
 
 def permission(command: str, description: str) -> Dialog:
     """The question before a command is run."""
     line = "╌" * 60
-    return Dialog("permission", [" Bash command", "", f" {description}", line, f" {command}", line, " Do you want to proceed?"],
-                  ["Yes", "Yes, and don't ask again for this command", "No"], [" Esc to cancel · Tab to amend"], numbered=True)
+    return Dialog(
+        "permission",
+        [" Bash command", "", f" {description}", line, f" {command}", line, " Do you want to proceed?"],
+        ["Yes", "Yes, and don't ask again for this command", "No"],
+        [" Esc to cancel · Tab to amend"],
+        numbered=True,
+    )

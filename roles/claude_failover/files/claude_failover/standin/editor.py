@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The draft in the prompt box (pure). Seen on Claude Code 2.1.330."""
+
 from __future__ import annotations
 
 import hashlib
@@ -37,11 +38,9 @@ class Editor:
 
     def backspace(self) -> None:
         """Remove the last character, or a placeholder as a whole."""
-        found = None
-        for found in PLACEHOLDER.finditer(self.text):
-            pass
-        if found and found.end() == len(self.text):
-            self.text = self.text[:found.start()]
+        placeholders = list(PLACEHOLDER.finditer(self.text))
+        if placeholders and placeholders[-1].end() == len(self.text):
+            self.text = self.text[: placeholders[-1].start()]
         else:
             self.text = self.text[:-1]
 
@@ -56,6 +55,7 @@ class Editor:
 
     def take(self) -> str:
         """Return the draft as it is submitted, and empty it: placeholders become the marked text they stand for."""
+
         def expand(found: re.Match[str]) -> str:
             text = self.pastes.get(int(found.group(1)))
             if text is None:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What keys do, depending on what the screen shows."""
+
 from __future__ import annotations
 
 import asyncio
@@ -9,6 +10,7 @@ import json
 import os
 from collections.abc import Callable
 
+from ..files import write_atomic
 from . import dialogs
 from .editor import Editor
 from .keys import Event
@@ -25,6 +27,13 @@ class Keyboard:
         self.editor = Editor()
         self._clearing = False
         self._leaving = False
+        self._closed = asyncio.Event()
+
+    async def closed(self, dialog: dialogs.Dialog) -> None:
+        """Wait until a dialog has been answered."""
+        while self.session.view.dialog is dialog:
+            self._closed.clear()
+            await self._closed.wait()
 
     def take(self, event: Event) -> None:
         """Do what the event asks for."""
@@ -89,7 +98,7 @@ class Keyboard:
             self.leave(0, "prompt_input_exit", "")
         else:
             self._leaving = True
-            self.session.view.toast = f"Press {key.replace('C-', 'Ctrl-').upper().replace('CTRL', 'Ctrl')} again to exit"
+            self.session.view.toast = f"Press Ctrl-{key[-1].upper()} again to exit"
 
     # -- dialogs ----------------------------------------------------------------------------------------------
 
@@ -141,6 +150,6 @@ class Keyboard:
             self._close(dialog)
 
     def _remember(self, path: str, data: dict[str, object]) -> None:
-        with open(path, "w", encoding="utf-8") as stream:
-            json.dump(data, stream)
+        write_atomic(path, json.dumps(data).encode())
         self.session.view.dialog = None
+        self._closed.set()

@@ -6,13 +6,22 @@
 The real CLI takes 64 bytes or more that hold an Enter and arrive in one read for a paste, in which Enter submits
 nothing; an Escape with text right behind it for Alt and a letter, which is lost. Both seen on Claude Code 2.1.330.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 PASTE_BEGIN, PASTE_END = "\x1b[200~", "\x1b[201~"
 PASTE_FROM = 64  # bytes in one read
-CONTROL = {"\r": "Enter", "\t": "Tab", "\x03": "C-c", "\x04": "C-d", "\x15": "C-u", "\x7f": "Backspace", "\x08": "Backspace"}
+CONTROL = {
+    "\r": "Enter",
+    "\t": "Tab",
+    "\x03": "C-c",
+    "\x04": "C-d",
+    "\x15": "C-u",
+    "\x7f": "Backspace",
+    "\x08": "Backspace",
+}
 ARROWS = {"A": "Up", "B": "Down", "C": "Right", "D": "Left", "Z": "BackTab"}
 
 
@@ -62,7 +71,7 @@ class Decoder:
     def _next(self, text: str) -> tuple[Event | None, str]:
         """Take one event off ``text``; None when the rest has to wait."""
         if text.startswith(PASTE_BEGIN):
-            body, end, rest = text[len(PASTE_BEGIN):].partition(PASTE_END)
+            body, end, rest = text[len(PASTE_BEGIN) :].partition(PASTE_END)
             if not end:
                 self._rest = text
                 return None, ""

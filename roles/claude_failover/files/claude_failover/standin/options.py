@@ -2,15 +2,30 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The stand-in's command line: the flags of the real one that sessions are started with."""
+
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
 
 # Flags that take a value and mean nothing to the stand-in.
-IGNORED_WITH_VALUE = frozenset({
-    "--model", "--append-system-prompt", "--system-prompt", "--allowedTools", "--disallowedTools", "--add-dir",
-    "--mcp-config", "--effort", "--max-turns", "--fallback-model", "--agents", "--name", "-n"})
+IGNORED_WITH_VALUE = frozenset(
+    {
+        "--model",
+        "--append-system-prompt",
+        "--system-prompt",
+        "--allowedTools",
+        "--disallowedTools",
+        "--add-dir",
+        "--mcp-config",
+        "--effort",
+        "--max-turns",
+        "--fallback-model",
+        "--agents",
+        "--name",
+        "-n",
+    }
+)
 IGNORED = frozenset({"--verbose", "--debug", "--strict-mcp-config", "--ide", "--chrome", "--no-chrome", "--bare"})
 PERMISSION_MODES = ("acceptEdits", "auto", "bypassPermissions", "default", "dontAsk", "plan")
 
@@ -86,7 +101,9 @@ def _value(name: str, words: list[str]) -> str:
 
 def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
-        raise OptionError(f"error: option '{name}' argument '{value}' is invalid. Allowed choices are {', '.join(choices)}.")
+        raise OptionError(
+            f"error: option '{name}' argument '{value}' is invalid. Allowed choices are {', '.join(choices)}."
+        )
     return value
 
 

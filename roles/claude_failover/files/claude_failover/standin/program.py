@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The program: what is checked before a session starts, the loop, and how it ends."""
+
 from __future__ import annotations
 
 import asyncio
@@ -56,7 +57,10 @@ def main(argv: list[str], environ: Mapping[str, str] | None = None) -> int:
     if options.print_only:
         return asyncio.run(print_answer(context))
     if not is_terminal():
-        print("Error: Input must be provided either through stdin or as a prompt argument when using --print", file=sys.stderr)
+        print(
+            "Error: Input must be provided either through stdin or as a prompt argument when using --print",
+            file=sys.stderr,
+        )
         return 1
     _be_called_claude()
     return asyncio.run(Program(context).run())
@@ -73,11 +77,16 @@ def prepare(options: Options, env: dict[str, str]) -> Context:
         session_id = options.resume or transcripts.newest(folder, cwd) or ""
         path = transcripts.find(folder, session_id) if session_id else None
         if path is None:
-            raise OptionError(f"No conversation found with session ID: {session_id}" if session_id
-                              else "No conversation found to continue")
+            raise OptionError(
+                f"No conversation found with session ID: {session_id}"
+                if session_id
+                else "No conversation found to continue"
+            )
         source = "resume"
     zone, zone_name = surroundings.zone(env)
-    return Context(options, env, cwd, folder, surroundings.version(env), settings, session_id, source, path, zone, zone_name)
+    return Context(
+        options, env, cwd, folder, surroundings.version(env), settings, session_id, source, path, zone, zone_name
+    )
 
 
 def _be_called_claude() -> None:
@@ -89,19 +98,32 @@ def _be_called_claude() -> None:
         pass  # only its name in a list of processes
 
 
+def _tell_nobody(_text: str) -> None:
+    """Take the news of a retry that no screen shows."""
+
+
 async def print_answer(context: Context) -> int:
     """``-p``: one request, one answer; exit status 1 at a usage limit or an error."""
     prompt = context.options.prompt or sys.stdin.read()
-    client = Client(World(context.env.get(VARIABLE)), Credentials(context.config_dir),
-                    context.delay("CLAUDE_STANDIN_RETRY_UNIT"))
-    answer = await client.ask(context.session_id, prompt, tool_result=False, messages=1, retrying=lambda text: None)
+    client = Client(
+        World(context.env.get(VARIABLE)), Credentials(context.config_dir), context.delay("CLAUDE_STANDIN_RETRY_UNIT")
+    )
+    answer = await client.ask(context.session_id, prompt, tool_result=False, messages=1, retrying=_tell_nobody)
     text, failed = answer.text, answer.kind in ("limit", "error")
     if answer.kind == "limit":
-        text = wording.limit_line(answer.claim, answer.resets_at, clock.now(), context.zone, context.zone_name, context.version)
+        text = wording.limit_line(
+            answer.claim, answer.resets_at, clock.now(), context.zone, context.zone_name, context.version
+        )
     if context.options.output_format == "text":
         print(text)
     else:
-        result = {"type": "result", "subtype": "success", "is_error": failed, "result": text, "session_id": context.session_id}
+        result = {
+            "type": "result",
+            "subtype": "success",
+            "is_error": failed,
+            "result": text,
+            "session_id": context.session_id,
+        }
         if failed:
             result["api_error_status"] = answer.status
         if answer.kind == "limit":
@@ -135,21 +157,20 @@ class Program:
             loop.add_signal_handler(signal.SIGWINCH, self._resized)
             await asyncio.sleep(self.context.delay("CLAUDE_STANDIN_START"))
             loop.add_reader(0, self._readable)
-            status, notice = await self._live()
+            status, notice = await self._live(self._left)
             return status
         finally:
             loop.remove_reader(0)
             self.terminal.close(notice)
 
-    async def _live(self) -> tuple[int, str]:
-        assert self._left is not None
+    async def _live(self, left: asyncio.Future[tuple[int, str, str]]) -> tuple[int, str]:
         starting = asyncio.get_running_loop().create_task(self._start())
-        status, reason, notice = await self._left
+        status, reason, notice = await left
         starting.cancel()
         if not self._begun:
             return status, notice
         await self.session.end(reason)
-        if os.path.exists(self.session.transcript.path):
+        if self.session.transcript.written:
             notice = wording.exit_notice(self.session.id, self.context.options.settings, self._other_flags())
         return status, notice
 
@@ -161,8 +182,7 @@ class Program:
         for dialog in self._questions():
             self.session.view.dialog = dialog
             self._changed()
-            while self.session.view.dialog is dialog:
-                await asyncio.sleep(0.02)
+            await self.keyboard.closed(dialog)
         self._begun = True
         await self.session.begin()
         self._changed()

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Asking for an answer: which account, what it gets, and how the real CLI tries again (seen on 2.1.330)."""
+
 from __future__ import annotations
 
 import asyncio
@@ -36,8 +37,9 @@ class Answer:
     account: dict[str, Any] = field(default_factory=dict)
 
 
-def failure(tag: str, text: str, error: str, *, status: int | None = None, ghost: str = wording.GHOST_LOGIN,
-            hook_text: str = "") -> Answer:
+def failure(
+    tag: str, text: str, error: str, *, status: int | None = None, ghost: str = wording.GHOST_LOGIN, hook_text: str = ""
+) -> Answer:
     """Return an answer that is an error."""
     return Answer("error", tag, text, error, hook_text or text, status, ghost=ghost)
 
@@ -50,8 +52,9 @@ class Client:
         self.world, self.credentials, self.retry_unit = world, credentials, retry_unit
         self.count = 0
 
-    async def ask(self, session: str, prompt: str, *, tool_result: bool, messages: int,
-                  retrying: Callable[[str], None]) -> Answer:
+    async def ask(
+        self, session: str, prompt: str, *, tool_result: bool, messages: int, retrying: Callable[[str], None]
+    ) -> Answer:
         """Ask until there is an answer that stands. ``retrying`` is told what the screen shows meanwhile."""
         for attempt in range(1, RETRIES + 2):
             self.credentials.look()
@@ -59,14 +62,30 @@ class Client:
             if dead is not None:
                 return dead
             tag = self.credentials.tag
-            record = {"kind": "turn", "tag": tag, "session": session, "prompt": prompt[:400], "tool_result": tool_result,
-                      "messages": messages, "path": "/v1/messages", "method": "POST", "began": time.time()}
+            record = {
+                "kind": "turn",
+                "tag": tag,
+                "session": session,
+                "prompt": prompt[:400],
+                "tool_result": tool_result,
+                "messages": messages,
+                "path": "/v1/messages",
+                "method": "POST",
+                "began": time.time(),
+            }
             self.world.log({**record, "phase": "began"})
             account = await self._settled(tag)
             mode = account["mode"] if tag != "?" else "unauthorized"
             answer = await self._answer(mode, tag, account, prompt, tool_result)
-            self.world.log({**record, "mode": mode, "status": answer.status, "ended": time.time(),
-                            **({"text": answer.text} if answer.kind in ("text", "tool") else {})})
+            self.world.log(
+                {
+                    **record,
+                    "mode": mode,
+                    "status": answer.status,
+                    "ended": time.time(),
+                    **({"text": answer.text} if answer.kind in ("text", "tool") else {}),
+                }
+            )
             if mode not in ("throttle", "overloaded") or attempt > RETRIES:
                 return answer
             delay = min(self.retry_unit * 2 ** (attempt - 1), LONGEST_DELAY)
@@ -108,13 +127,26 @@ class Client:
 
     async def _answer(self, mode: str, tag: str, account: dict[str, Any], prompt: str, tool_result: bool) -> Answer:
         if mode == "limit":
-            return Answer("limit", tag, error="rate_limit", status=429, claim=account.get("claim", "five_hour"),
-                          resets_at=int(account["resets_at"]), account=account)
+            return Answer(
+                "limit",
+                tag,
+                error="rate_limit",
+                status=429,
+                claim=account.get("claim", "five_hour"),
+                resets_at=int(account["resets_at"]),
+                account=account,
+            )
         if mode == "throttle":
             return failure(tag, wording.THROTTLED, "rate_limit", status=429, ghost=wording.GHOST_RESEND)
         if mode == "overloaded":
-            return failure(tag, wording.OVERLOADED, "server_error", status=529, ghost=wording.GHOST_RESEND,
-                           hook_text=wording.OVERLOADED_HOOK)
+            return failure(
+                tag,
+                wording.OVERLOADED,
+                "server_error",
+                status=529,
+                ghost=wording.GHOST_RESEND,
+                hook_text=wording.OVERLOADED_HOOK,
+            )
         if mode == "unauthorized":
             return failure(tag, wording.UNAUTHORIZED, "authentication_failed", status=401)
         wanted = None if tool_result else directive(prompt)

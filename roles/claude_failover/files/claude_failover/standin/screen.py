@@ -5,6 +5,7 @@
 
 Colours, rules, markers and blanks were seen on Claude Code 2.1.330 in a terminal of 120 columns.
 """
+
 from __future__ import annotations
 
 import unicodedata
@@ -65,7 +66,7 @@ def wrap(text: str, width: int) -> list[str]:
             if used + size > width:
                 if blank > 0:
                     lines.append(line[:blank])
-                    line = line[blank + 1:]
+                    line = line[blank + 1 :]
                 else:
                     lines.append(line)
                     line = ""
@@ -118,8 +119,10 @@ def box_lines(view: View, width: int) -> list[str]:
         mode += f"{DIM} · ← for agents{PLAIN}"
     below = []
     if view.continues:
-        below += [f"  ⚠ Usage limit reached · limit resets {view.continues}",
-                  f"    Continuing automatically at {view.continues} · Esc to cancel"]
+        below += [
+            f"  ⚠ Usage limit reached · limit resets {view.continues}",
+            f"    Continuing automatically at {view.continues} · Esc to cancel",
+        ]
     below += [f"  {line}" for line in view.status_lines]
     gauge = [" " * max(0, width - len(view.gauge) - 2) + f"\x1b[38;5;220m{view.gauge}{PLAIN}"] if view.gauge else []
     return [*(gauge or top), rule, *inside, rule, *below, mode]
@@ -130,9 +133,11 @@ def render(view: View, width: int, height: int) -> list[str]:
     width = max(width, 24)
     if view.dialog is not None and view.dialog.kind in ("trust", "bypass", "theme"):
         return _fit(view.dialog.lines(width), [], height)
-    above = [f" \x1b[38;5;174m▐▛███▛█\x1b[39m   \x1b[1mClaude Code\x1b[0m {DIM}v{view.version} (stand-in){PLAIN}",
-             f"\x1b[38;5;174m▝▜██████▀\x1b[39m  {DIM}Opus 5.5 · {view.account}{PLAIN}",
-             f" \x1b[38;5;174m▝▝   ▝▝\x1b[39m   {DIM}{view.cwd}{PLAIN}"]
+    above = [
+        f" \x1b[38;5;174m▐▛███▛█\x1b[39m   \x1b[1mClaude Code\x1b[0m {DIM}v{view.version} (stand-in){PLAIN}",
+        f"\x1b[38;5;174m▝▜██████▀\x1b[39m  {DIM}Opus 5.5 · {view.account}{PLAIN}",
+        f" \x1b[38;5;174m▝▝   ▝▝\x1b[39m   {DIM}{view.cwd}{PLAIN}",
+    ]
     for entry in view.entries:
         above += entry_lines(entry, width)
     if view.busy:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One conversation: prompts become turns, turns become hooks, records and what the screen shows."""
+
 from __future__ import annotations
 
 import asyncio
@@ -33,7 +34,9 @@ class Session:
         self.mode = context.options.permission_mode or "auto"
         self.credentials = Credentials(context.config_dir)
         self.credentials.look()
-        self.client = Client(World(context.env.get(VARIABLE)), self.credentials, context.delay("CLAUDE_STANDIN_RETRY_UNIT"))
+        self.client = Client(
+            World(context.env.get(VARIABLE)), self.credentials, context.delay("CLAUDE_STANDIN_RETRY_UNIT")
+        )
         plan = "Claude Max" if self.credentials.state != "missing" else "API Usage Billing"
         self.view = View(context.version, plan, context.cwd, self.mode)
         self.file = SessionFile(context.config_dir, self.id, context.cwd, context.version)
@@ -54,8 +57,9 @@ class Session:
 
     def _new_transcript(self, path: str | None) -> transcripts.Transcript:
         if path is None:
-            path = os.path.join(self.context.config_dir, "projects", transcripts.project_folder(self.context.cwd),
-                                f"{self.id}.jsonl")
+            path = os.path.join(
+                self.context.config_dir, "projects", transcripts.project_folder(self.context.cwd), f"{self.id}.jsonl"
+            )
         return transcripts.Transcript(path, self.id, self.context.cwd, self.context.version, self.mode)
 
     async def begin(self) -> None:
@@ -125,8 +129,14 @@ class Session:
         return [settings.of_account(self.context.config_dir), self.context.settings]
 
     def _environment(self) -> dict[str, str]:
-        return {**self.context.env, "CLAUDE_PID": str(os.getpid()), "CLAUDE_CODE_SESSION_ID": self.id, "CLAUDECODE": "1",
-                "CLAUDE_CODE_ENTRYPOINT": "cli", "CLAUDE_PROJECT_DIR": self.context.cwd}
+        return {
+            **self.context.env,
+            "CLAUDE_PID": str(os.getpid()),
+            "CLAUDE_CODE_SESSION_ID": self.id,
+            "CLAUDECODE": "1",
+            "CLAUDE_CODE_ENTRYPOINT": "cli",
+            "CLAUDE_PROJECT_DIR": self.context.cwd,
+        }
 
     def _common(self) -> dict[str, Any]:
         common = {"session_id": self.id, "transcript_path": self.transcript.path, "cwd": self.context.cwd}
@@ -148,10 +158,15 @@ class Session:
             self._spawn(self._draw_status_line(command))
 
     async def _draw_status_line(self, command: str) -> None:
-        payload = {**self._common(), "effort": {"level": "medium"}, "version": self.context.version,
-                   "model": {"id": "claude-opus-5-5", "display_name": "Opus 5.5"},
-                   "workspace": {"current_dir": self.context.cwd, "project_dir": self.context.cwd, "added_dirs": []},
-                   "output_style": {"name": "default"}, "exceeds_200k_tokens": False}
+        payload = {
+            **self._common(),
+            "effort": {"level": "medium"},
+            "version": self.context.version,
+            "model": {"id": "claude-opus-5-5", "display_name": "Opus 5.5"},
+            "workspace": {"current_dir": self.context.cwd, "project_dir": self.context.cwd, "added_dirs": []},
+            "output_style": {"name": "default"},
+            "exceeds_200k_tokens": False,
+        }
         if self.usage is not None:
             payload["rate_limits"] = self.usage
         raw = json.dumps(payload, ensure_ascii=False).encode()
@@ -207,8 +222,11 @@ class Session:
             self._write_later()
             await self._requests(prompt, began)
         except asyncio.CancelledError:
-            self.transcript.chained(type="user", message={"role": "user", "content": [
-                {"type": "text", "text": "[Request interrupted by user]"}]}, interruptedMessageId=None)
+            self.transcript.chained(
+                type="user",
+                message={"role": "user", "content": [{"type": "text", "text": "[Request interrupted by user]"}]},
+                interruptedMessageId=None,
+            )
             self.view.add("note", wording.INTERRUPTED)
             self.queue.clear()
         except (OSError, ValueError, KeyError) as error:
@@ -231,8 +249,9 @@ class Session:
     async def _requests(self, prompt: str, began: float) -> None:
         tool_result = False
         while True:
-            answer = await self.client.ask(self.id, prompt, tool_result=tool_result, messages=self._messages,
-                                           retrying=self._retrying)
+            answer = await self.client.ask(
+                self.id, prompt, tool_result=tool_result, messages=self._messages, retrying=self._retrying
+            )
             self.view.busy = f"{SPINNER} ({time.monotonic() - began:.0f}s)"
             if answer.kind != "tool":
                 break
@@ -254,8 +273,16 @@ class Session:
         self.view.add("answer", answer.text)
         self._gauge(answer)
         self.changed()
-        await self.hook("Stop", "", permission_mode=self.mode, effort={"level": "medium"}, stop_hook_active=False,
-                        last_assistant_message=answer.text, background_tasks=[], session_crons=[])
+        await self.hook(
+            "Stop",
+            "",
+            permission_mode=self.mode,
+            effort={"level": "medium"},
+            stop_hook_active=False,
+            last_assistant_message=answer.text,
+            background_tasks=[],
+            session_crons=[],
+        )
         seconds = time.monotonic() - began
         self.transcript.system("turn_duration", durationMs=int(seconds * 1000), messageCount=self._messages)
         done = "" if self.context.version == wording.OLD else f" · done {datetime.now(self.context.zone):%-I:%M %p}"
@@ -268,19 +295,28 @@ class Session:
         if account.get("mode") == "warning":
             claim = account.get("claim", "five_hour")
             used[claim] = account.get("utilization", 0.92)
-            when = wording.limit_line(claim, reset, self._now(), self.context.zone, self.context.zone_name, self.context.version)
+            when = wording.limit_line(
+                claim, reset, self._now(), self.context.zone, self.context.zone_name, self.context.version
+            )
             label = when.replace("You've hit your", f"You've used {used[claim] * 100:.0f}% of your")
             self.view.gauge = f"{label} · /upgrade to keep using Claude Code"
-        self.usage = {window: {"used_percentage": round(fraction * 100), "resets_at": reset}
-                      for window, fraction in used.items()}
+        self.usage = {
+            window: {"used_percentage": round(fraction * 100), "resets_at": reset} for window, fraction in used.items()
+        }
 
     def _now(self) -> datetime:
         return datetime.now(timezone.utc)
 
     async def _failed(self, answer: Answer) -> None:
         if answer.kind == "limit":
-            text = wording.limit_line(answer.claim, answer.resets_at, self._now(), self.context.zone, self.context.zone_name,
-                                      self.context.version)
+            text = wording.limit_line(
+                answer.claim,
+                answer.resets_at,
+                self._now(),
+                self.context.zone,
+                self.context.zone_name,
+                self.context.version,
+            )
             answer.text = answer.hook_text = text
             self._limit_record(answer)
             self.view.add("limit", text)
@@ -291,18 +327,32 @@ class Session:
             self.view.ghost = answer.ghost
         self._write_later()
         self.changed()
-        await self.hook("StopFailure", answer.error, effort={"level": "medium"}, error=answer.error,
-                        last_assistant_message=answer.hook_text)
+        await self.hook(
+            "StopFailure",
+            answer.error,
+            effort={"level": "medium"},
+            error=answer.error,
+            last_assistant_message=answer.hook_text,
+        )
         if answer.kind == "limit":
             self._after_limit(answer)
 
     def _limit_record(self, answer: Answer) -> None:
         more: dict[str, Any] = {"requestId": request_id(), "apiErrorStatus": 429}
         if self.context.version != wording.OLD:
-            limits = {"status": "rejected", "resetsAt": answer.resets_at, "rateLimitType": answer.claim,
-                      "unifiedRateLimitFallbackAvailable": False, "isUsingOverage": False}
-            more.update(apiError="usage_limit_reached", quotaLimits=limits, apiErrorType="rate_limit_error",
-                        apiErrorParams={"rate_limit_info": limits})
+            limits = {
+                "status": "rejected",
+                "resetsAt": answer.resets_at,
+                "rateLimitType": answer.claim,
+                "unifiedRateLimitFallbackAvailable": False,
+                "isUsingOverage": False,
+            }
+            more.update(
+                apiError="usage_limit_reached",
+                quotaLimits=limits,
+                apiErrorType="rate_limit_error",
+                apiErrorParams={"rate_limit_info": limits},
+            )
         self.transcript.api_error(answer.text, "rate_limit", **more)
 
     def _after_limit(self, answer: Answer) -> None:
@@ -356,7 +406,9 @@ class Session:
         value = {"command": command, "description": "A step that the test asked for"}
         request = request_id()
         self.transcript.assistant([{"type": "text", "text": answer.text}], request, tool=True)
-        self.transcript.assistant([{"type": "tool_use", "id": identity, "name": "Bash", "input": value}], request, tool=True)
+        self.transcript.assistant(
+            [{"type": "tool_use", "id": identity, "name": "Bash", "input": value}], request, tool=True
+        )
         self._write_later()
         self.view.add("answer", answer.text)
         self.view.add("tool", value["description"])
@@ -388,8 +440,14 @@ class Session:
             self.changed()
 
     def _tell_permission(self) -> None:
-        self._spawn(self.hook("Notification", "permission_prompt", message="Claude needs your permission to use Bash",
-                              notification_type="permission_prompt"))
+        self._spawn(
+            self.hook(
+                "Notification",
+                "permission_prompt",
+                message="Claude needs your permission to use Bash",
+                notification_type="permission_prompt",
+            )
+        )
 
     # -- time ---------------------------------------------------------------------------------------------------
 
@@ -413,5 +471,11 @@ class Session:
 
     def _tell_idle(self) -> None:
         if self.prompt_id is not None:
-            self._spawn(self.hook("Notification", "idle_prompt", message="Claude is waiting for your input",
-                                  notification_type="idle_prompt"))
+            self._spawn(
+                self.hook(
+                    "Notification",
+                    "idle_prompt",
+                    message="Claude is waiting for your input",
+                    notification_type="idle_prompt",
+                )
+            )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``sessions/<pid>.json``: the status of a running session, for others to read (seen on Claude Code 2.1.330)."""
+
 from __future__ import annotations
 
 import json
@@ -26,9 +27,20 @@ class SessionFile:
         with open("/proc/self/stat", encoding="latin-1") as stream:
             start = stream.read().rpartition(")")[2].split()[19]
         self.data: dict[str, Any] = {
-            "pid": pid, "sessionId": session_id, "cwd": cwd, "startedAt": now, "procStart": start, "version": version,
-            "kind": "interactive", "entrypoint": "cli", "name": f"{os.path.basename(cwd)}-{pid % 256:02x}",
-            "nameSource": "derived", "status": "idle", "updatedAt": now, "statusUpdatedAt": now}
+            "pid": pid,
+            "sessionId": session_id,
+            "cwd": cwd,
+            "startedAt": now,
+            "procStart": start,
+            "version": version,
+            "kind": "interactive",
+            "entrypoint": "cli",
+            "name": f"{os.path.basename(cwd)}-{pid % 256:02x}",
+            "nameSource": "derived",
+            "status": "idle",
+            "updatedAt": now,
+            "statusUpdatedAt": now,
+        }
 
     def create(self) -> None:
         """Write the file. Raises OSError."""

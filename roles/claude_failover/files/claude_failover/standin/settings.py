@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The settings that count: the account's ``settings.json``, and what ``--settings`` adds for one session."""
+
 from __future__ import annotations
 
 import json
@@ -66,8 +67,11 @@ def commands(sources: list[dict[str, Any]], event: str, value: str) -> list[Comm
             matcher = group.get("matcher", "")
             if matcher not in ("", "*") and not re.fullmatch(matcher, value):
                 continue
-            found += [Command(hook["command"], float(hook.get("timeout", 60))) for hook in group.get("hooks", [])
-                      if hook.get("type") == "command" and hook.get("command")]
+            found += [
+                Command(hook["command"], float(hook.get("timeout", 60)))
+                for hook in group.get("hooks", [])
+                if hook.get("type") == "command" and hook.get("command")
+            ]
     return found
 
 

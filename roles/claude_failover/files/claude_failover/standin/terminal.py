@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The terminal: raw keys in, whole screens out."""
+
 from __future__ import annotations
 
 import os
@@ -56,7 +57,7 @@ class Terminal:
     def _write(text: str) -> None:
         raw = text.encode()
         while raw:
-            raw = raw[os.write(1, raw):]
+            raw = raw[os.write(1, raw) :]
 
 
 def is_terminal() -> bool:

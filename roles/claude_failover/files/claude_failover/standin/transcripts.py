@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The transcript of a conversation, with the records of the real CLI that matter to others (seen on 2.1.330)."""
+
 from __future__ import annotations
 
 import json
@@ -50,7 +51,7 @@ def newest(config_dir: str, cwd: str) -> str | None:
         return None
     if not names:
         return None
-    return max(names, key=lambda name: os.stat(os.path.join(folder, name)).st_mtime_ns)[:-len(".jsonl")]
+    return max(names, key=lambda name: os.stat(os.path.join(folder, name)).st_mtime_ns)[: -len(".jsonl")]
 
 
 def read(path: str) -> list[dict[str, Any]]:
@@ -74,6 +75,7 @@ class Transcript:
         self.path, self.session_id, self.cwd, self.version, self.mode = path, session_id, cwd, version, mode
         self.parent: str | None = None
         self.turns = 0
+        self.written = os.path.exists(path)
         self._kept: list[dict[str, Any]] = []
 
     def bare(self, kind: str, **more: Any) -> None:
@@ -83,10 +85,21 @@ class Transcript:
     def chained(self, **more: Any) -> str:
         """Add a record of the chain and return its id."""
         identity = str(uuid.uuid4())
-        self._kept.append({
-            "parentUuid": self.parent, "isSidechain": False, **more, "uuid": identity, "timestamp": clock.iso(clock.now()),
-            "userType": "external", "entrypoint": "cli", "cwd": self.cwd, "sessionId": self.session_id,
-            "version": self.version, "gitBranch": "HEAD"})
+        self._kept.append(
+            {
+                "parentUuid": self.parent,
+                "isSidechain": False,
+                **more,
+                "uuid": identity,
+                "timestamp": clock.iso(clock.now()),
+                "userType": "external",
+                "entrypoint": "cli",
+                "cwd": self.cwd,
+                "sessionId": self.session_id,
+                "version": self.version,
+                "gitBranch": "HEAD",
+            }
+        )
         self.parent = identity
         return identity
 
@@ -96,31 +109,76 @@ class Transcript:
         if self.turns == 1:
             self.bare("mode", mode="normal")
             self.bare("permission-mode", permissionMode=self.mode)
-        self.chained(promptId=prompt_id, type="user", message={"role": "user", "content": prompt}, permissionMode=self.mode,
-                     origin={"kind": "human" if typed else "auto-continuation"}, promptSource="typed" if typed else "system",
-                     turnOrigin="human" if typed else "auto_continuation", **({} if typed else {"isMeta": True}),
-                     turnPosition={"promptIndex": self.turns, "turnIndex": self.turns})
+        self.chained(
+            promptId=prompt_id,
+            type="user",
+            message={"role": "user", "content": prompt},
+            permissionMode=self.mode,
+            origin={"kind": "human" if typed else "auto-continuation"},
+            promptSource="typed" if typed else "system",
+            turnOrigin="human" if typed else "auto_continuation",
+            **({} if typed else {"isMeta": True}),
+            turnPosition={"promptIndex": self.turns, "turnIndex": self.turns},
+        )
 
     def assistant(self, content: list[dict[str, Any]], request: str, *, tool: bool = False) -> None:
         """An answer of the model."""
-        self.chained(type="assistant", requestId=request, madeBy="model", session_id=self.session_id, message={
-            "id": f"msg_{request}", "type": "message", "role": "assistant", "model": "claude-opus-5-5", "content": content,
-            "stop_reason": "tool_use" if tool else "end_turn", "stop_sequence": None,
-            "usage": {"input_tokens": 100, "output_tokens": 20, "cache_creation_input_tokens": 0,
-                      "cache_read_input_tokens": 0}})
+        self.chained(
+            type="assistant",
+            requestId=request,
+            madeBy="model",
+            session_id=self.session_id,
+            message={
+                "id": f"msg_{request}",
+                "type": "message",
+                "role": "assistant",
+                "model": "claude-opus-5-5",
+                "content": content,
+                "stop_reason": "tool_use" if tool else "end_turn",
+                "stop_sequence": None,
+                "usage": {
+                    "input_tokens": 100,
+                    "output_tokens": 20,
+                    "cache_creation_input_tokens": 0,
+                    "cache_read_input_tokens": 0,
+                },
+            },
+        )
 
     def tool_result(self, identity: str, text: str, failed: bool, prompt_id: str | None) -> None:
         """What a tool gave back."""
-        self.chained(type="user", promptId=prompt_id, session_id=self.session_id, sourceToolAssistantUUID=self.parent, message={"role": "user", "content": [
-            {"tool_use_id": identity, "type": "tool_result", "content": text, "is_error": failed}]}, toolUseResult=text)
+        self.chained(
+            type="user",
+            promptId=prompt_id,
+            session_id=self.session_id,
+            sourceToolAssistantUUID=self.parent,
+            message={
+                "role": "user",
+                "content": [{"tool_use_id": identity, "type": "tool_result", "content": text, "is_error": failed}],
+            },
+            toolUseResult=text,
+        )
 
     def api_error(self, text: str, error: str, **more: Any) -> None:
         """An error in place of an answer."""
-        self.chained(type="assistant", message={
-            "id": str(uuid.uuid4()), "model": "<synthetic>", "role": "assistant", "stop_reason": "stop_sequence",
-            "stop_sequence": "", "type": "message", "content": [{"type": "text", "text": text}],
-            "usage": {"input_tokens": 0, "output_tokens": 0}}, **more, error=error, isApiErrorMessage=True, madeBy="model",
-            session_id=self.session_id)
+        self.chained(
+            type="assistant",
+            message={
+                "id": str(uuid.uuid4()),
+                "model": "<synthetic>",
+                "role": "assistant",
+                "stop_reason": "stop_sequence",
+                "stop_sequence": "",
+                "type": "message",
+                "content": [{"type": "text", "text": text}],
+                "usage": {"input_tokens": 0, "output_tokens": 0},
+            },
+            **more,
+            error=error,
+            isApiErrorMessage=True,
+            madeBy="model",
+            session_id=self.session_id,
+        )
 
     def system(self, subtype: str, **more: Any) -> None:
         """A record about the conversation."""
@@ -137,4 +195,5 @@ class Transcript:
             os.write(descriptor, text.encode())
         finally:
             os.close(descriptor)
+        self.written = True
         self._kept.clear()

@@ -2,39 +2,60 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The texts that the real CLI shows, byte for byte (pure). Seen on Claude Code 2.1.330, or where said on 2.1.197."""
+
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
 OLD = "2.1.197"
-LABELS = {"five_hour": "5-hour limit", "seven_day": "weekly limit", "seven_day_opus": "Opus limit",
-          "seven_day_sonnet": "Sonnet limit", "seven_day_overage_included": "Fable limit"}
+LABELS = {
+    "five_hour": "5-hour limit",
+    "seven_day": "weekly limit",
+    "seven_day_opus": "Opus limit",
+    "seven_day_sonnet": "Sonnet limit",
+    "seven_day_overage_included": "Fable limit",
+}
 # Up to so far ahead of the reset, 2.1.330 waits by itself; further ahead it opens the menu, whatever the limit.
 AUTO_CONTINUE_WITHIN = 24 * 3600
 MENU_TITLE = "What do you want to do?"
 HINT = "/upgrade or /usage-credits to finish what you’re working on."
-THROTTLED = ("API Error: Server is temporarily limiting requests (not your usage limit) · This request would exceed "
-             "your account's rate limit. Please try again later.")
+THROTTLED = (
+    "API Error: Server is temporarily limiting requests (not your usage limit) · This request would exceed "
+    "your account's rate limit. Please try again later."
+)
 OVERLOADED = "API Error: 529 Overloaded. This is a server-side issue, usually temporary — try again in a moment."
-OVERLOADED_HOOK = ("API Error: Repeated 529 Overloaded errors. The API is at capacity — this is usually temporary. "
-                   "Try again in a moment.")
+OVERLOADED_HOOK = (
+    "API Error: Repeated 529 Overloaded errors. The API is at capacity — this is usually temporary. "
+    "Try again in a moment."
+)
 UNAUTHORIZED = "Please run /login · API Error: 401 OAuth token has expired or been revoked."
 LOGIN_EXPIRED = "Login expired · Please run /login"
 NOT_LOGGED_IN = "Not logged in · Please run /login"
-REFRESH_TORN = ("Could not refresh your login because another Claude Code process is refreshing it (or exited mid-refresh) · "
-                "Try again in a minute; if it keeps happening, close other Claude Code windows or sign in again with /login")
+REFRESH_TORN = (
+    "Could not refresh your login because another Claude Code process is refreshing it (or exited mid-refresh) · "
+    "Try again in a minute; if it keeps happening, close other Claude Code windows or sign in again with /login"
+)
 CANCELLED = "Automatic continue cancelled · /rate-limit-options to wait again"
 CONTINUED = "Usage limit reset · Continuing automatically"
-CONTINUE_PROMPT = ("Your claude.ai usage limit has reset. Continue the task you were working on when the limit was reached; "
-                   "do not repeat work that is already complete.")
+CONTINUE_PROMPT = (
+    "Your claude.ai usage limit has reset. Continue the task you were working on when the limit was reached; "
+    "do not repeat work that is already complete."
+)
 GHOST_RESEND = "Resend your message to try again"
 GHOST_LOGIN = "Once fixed, resend your message"
 INTERRUPTED = "Interrupted · What should Claude do instead?"
-UNTRUSTED = ("Claude Code didn't start because this folder isn't trusted.\n"
-             "Run claude again and choose Yes, or run it in another folder.")
-MODES = {"auto": "⏵⏵ auto mode on (shift+tab to cycle)", "acceptEdits": "⏵⏵ accept edits on (shift+tab to cycle)",
-         "bypassPermissions": "⏵⏵ bypass permissions on (shift+tab to cycle)", "plan": "⏸ plan mode on (shift+tab to cycle)",
-         "default": "⏸ manual mode on · ? for shortcuts", "dontAsk": "⏵⏵ don't ask on (shift+tab to cycle)"}
+UNTRUSTED = (
+    "Claude Code didn't start because this folder isn't trusted.\n"
+    "Run claude again and choose Yes, or run it in another folder."
+)
+MODES = {
+    "auto": "⏵⏵ auto mode on (shift+tab to cycle)",
+    "acceptEdits": "⏵⏵ accept edits on (shift+tab to cycle)",
+    "bypassPermissions": "⏵⏵ bypass permissions on (shift+tab to cycle)",
+    "plan": "⏸ plan mode on (shift+tab to cycle)",
+    "default": "⏸ manual mode on · ? for shortcuts",
+    "dontAsk": "⏵⏵ don't ask on (shift+tab to cycle)",
+}
 WAITS = "Stop and wait for limit to reset"
 
 

@@ -10,11 +10,13 @@ The file, named by ``CLAUDE_STANDIN_WORLD``::
 ``mode`` is ``ok``, ``limit`` (``claim`` as the API names it, ``resets_at`` epoch seconds), ``throttle``,
 ``overloaded``, ``unauthorized``, ``warning`` (``claim``, ``utilization``), ``tool`` (``command``), ``slow``
 (``seconds``) or ``hold`` (no answer until the mode is another one). ``refresh`` is ``ok``, ``invalid_grant`` or
-``hold``; ``used`` maps a window to the fraction used. A prompt can ask for ``[[tool COMMAND]]`` or ``[[slow SECONDS]]``.
+``hold``; ``used`` maps a window to the fraction used. A prompt can ask for ``[[tool COMMAND]]`` or
+``[[slow SECONDS]]``.
 An account that is not named is ``ok``, and so is every one where there is no file.
 
 Requests are logged to ``requests.jsonl`` in the same folder, by the account's tag and never by its token.
 """
+
 from __future__ import annotations
 
 import json
