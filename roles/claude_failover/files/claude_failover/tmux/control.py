@@ -218,6 +218,7 @@ class ControlClient:
         self._backoff = Backoff(*backoff)
         self._connection: Optional[_Connection] = None
         self._keeper: Optional[asyncio.Task[None]] = None
+        self._closing: Optional[asyncio.Task[None]] = None
         self._lock: asyncio.Lock
         self._reason = "not started"
         self.connected_event: asyncio.Event
@@ -243,6 +244,9 @@ class ControlClient:
             self._keeper.cancel()
             await asyncio.wait({self._keeper})
             self._keeper = None
+        if self._closing is not None:
+            await self._closing
+            self._closing = None
         self._reason = "stopped"
 
     async def run(self, *commands: Sequence[str]) -> list[list[str]]:
@@ -315,7 +319,9 @@ class ControlClient:
         finally:
             lost, self._connection = self._connection, None
             self.connected_event.clear()
-            await connection.close()
+            # A task of its own: stopped half way, it would leave the process behind.
+            self._closing = loop.create_task(connection.close())
+            await asyncio.shield(self._closing)
             if lost is not None:
                 self._tell("disconnected", connection.ended.result())
 
@@ -328,7 +334,7 @@ class ControlClient:
         self._reason = "connected"
         log.info("tmux on %s: connected to tmux %s, pid %s", self._socket, version, pid)
         self.connected_event.set()
-        self._tell("connected", greeting)
+        self._tell("connected", f"{version} {pid}")
 
     def _tell(self, name: str, rest: str) -> None:
         if self._on_notice is None:

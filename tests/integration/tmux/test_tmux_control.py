@@ -1,0 +1,255 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The control-mode client against real tmux servers: connecting, losing, waiting, never hanging."""
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from claude_failover.tmux.client import HOLDER, TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
+
+from .conftest import Driver, Server, wait_for
+
+PARENT = """
+import asyncio, sys
+from claude_failover.tmux.client import Tmux
+async def main():
+    tmux = Tmux("tmux", sys.argv[1])
+    await tmux.start()
+    await tmux.connected_event.wait()
+    print(*await tmux.command("list-clients", "-F", "#{client_pid}"), flush=True)
+    await asyncio.sleep(1000)
+asyncio.run(main())
+"""
+
+# Answers the greeting, and then as if a pane had shown the end of its own capture.
+FORGED = """#!/bin/sh
+IFS= read -r line
+printf '%%begin 1 1 1\\n3.3a 1 _claude_failover\\n%%end 1 1 1\\n'
+IFS= read -r line
+printf '%%begin 1 2 1\\nshown\\n%%end 1 2 1\\nrest\\n%%end 1 2 1\\n'
+exec sleep 1000
+"""
+
+
+def gone(pid: int) -> bool:
+    return not os.path.exists(f"/proc/{pid}")
+
+
+def test_the_servers_configuration(server: Server, driver: Driver) -> None:
+    """The holder keeps the server, nothing dies quietly, and the client sees none of it as a session."""
+    tmux = driver.client(server.socket)
+    assert driver.run(tmux.panes()) == []
+    assert tmux.server_version
+    assert tmux.server_pid == server.process.pid if server.process else False
+    listed = driver.run(tmux.command("list-sessions", "-F", "#{session_name}"))
+    assert listed == [HOLDER]
+    assert driver.run(tmux.command("show-options", "-gwv", "remain-on-exit")) == ["on"]
+    assert driver.run(tmux.command("show-options", "-sv", "exit-empty")) == ["off"]
+    flags = driver.run(tmux.command("list-clients", "-F", "#{client_control_mode} #{client_flags}"))
+    assert len(flags) == 1
+    assert {"no-output", "ignore-size"} <= set(flags[0].split()[1].split(","))
+
+
+def test_an_operators_own_server_gets_a_holder_and_keeps_its_sizes(plain_server: Server, driver: Driver) -> None:
+    tmux = driver.client(plain_server.socket)
+    assert set(driver.run(tmux.command("list-sessions", "-F", "#{session_name}"))) == {HOLDER, "mine"}
+    (pane,) = driver.run(tmux.panes())
+    assert (pane.session, pane.width, pane.height) == ("mine", 90, 30)
+    # A second client shares the holder.
+    driver.client(plain_server.socket)
+    assert len(driver.run(tmux.command("list-sessions"))) == 2
+
+
+def test_no_server_is_ever_started(folder: str, driver: Driver) -> None:
+    socket = os.path.join(folder, "none")
+    tmux = driver.client(socket, connect=False)
+    with pytest.raises(TmuxGone, match=socket):
+        driver.run(tmux.panes())
+    # Several attempts later there still is none.
+    driver.run(asyncio.sleep(0.5))
+    assert not tmux.connected
+    assert not os.path.exists(socket)
+    with pytest.raises(TmuxGone, match="No such file"):
+        driver.run(tmux.panes())
+
+
+def test_a_binary_that_does_not_exist_is_told(folder: str, driver: Driver) -> None:
+    tmux = driver.client(os.path.join(folder, "none"), binary="/nonexistent/tmux", connect=False)
+
+    async def told() -> bool:
+        with pytest.raises(TmuxGone) as caught:
+            await tmux.panes()
+        return "/nonexistent/tmux" in str(caught.value)
+
+    driver.until(told, "the reason to name the binary")
+
+
+def test_a_server_that_is_restarted(server: Server, driver: Driver) -> None:
+    notices: list[str] = []
+    tmux = driver.client(server.socket, on_notice=lambda name, rest: notices.append(name))
+    first = tmux.server_pid
+    server.kill()
+
+    async def lost() -> bool:
+        return not tmux.connected
+
+    driver.until(lost, "the loss to be noticed")
+    with pytest.raises(TmuxGone):
+        driver.run(tmux.panes())
+    server.start()
+    driver.connected(tmux)
+    assert driver.run(tmux.panes()) == []
+    assert tmux.server_pid not in (None, first)
+    assert [name for name in notices if name in ("connected", "disconnected")] == [
+        "connected", "disconnected", "connected"]
+
+
+def test_a_command_whose_server_dies_fails_at_once(server: Server, driver: Driver) -> None:
+    tmux = driver.client(server.socket, timeout=60)
+
+    async def ask() -> float:
+        server.signal(signal.SIGSTOP)
+        pending = asyncio.ensure_future(tmux.panes())
+        await asyncio.sleep(0.1)
+        assert not pending.done()
+        server.signal(signal.SIGKILL)
+        started = time.monotonic()
+        with pytest.raises(TmuxGone):
+            await pending
+        return time.monotonic() - started
+
+    assert driver.run(ask()) < 30
+
+
+def test_a_server_that_does_not_answer_holds_nobody_up(server: Server, driver: Driver) -> None:
+    tmux = driver.client(server.socket, timeout=0.5)
+
+    async def ask() -> list[object]:
+        server.signal(signal.SIGSTOP)
+        started = time.monotonic()
+        found: list[object] = list(await asyncio.gather(*(tmux.panes() for _ in range(10)), return_exceptions=True))
+        assert time.monotonic() - started < 5, "the callers waited one after the other"
+        return found
+
+    found = driver.run(ask())
+    assert all(isinstance(item, TmuxGone) for item in found), found
+    # One command was on its way, the others had not been sent.
+    assert len([item for item in found if isinstance(item, TmuxTimeout)]) == 1
+    server.signal(signal.SIGCONT)
+    driver.connected(tmux)
+    assert driver.run(tmux.panes()) == []
+
+
+def test_a_client_that_somebody_detaches_comes_back(server: Server, driver: Driver) -> None:
+    notices: list[str] = []
+    tmux = driver.client(server.socket, on_notice=lambda name, rest: notices.append(name))
+    assert server.ask("detach-client", "-s", HOLDER).returncode == 0
+
+    async def back() -> bool:
+        return notices.count("connected") == 2
+
+    driver.until(back, "the client to come back")
+    assert driver.run(tmux.panes()) == []
+
+
+def test_a_holder_that_somebody_kills_is_made_again(server: Server, driver: Driver) -> None:
+    notices: list[str] = []
+    tmux = driver.client(server.socket, on_notice=lambda name, rest: notices.append(name))
+    assert server.ask("kill-session", "-t", f"={HOLDER}").returncode == 0
+
+    async def back() -> bool:
+        return notices.count("connected") == 2
+
+    driver.until(back, "the client to come back")
+    assert driver.run(tmux.has_session(HOLDER))
+
+
+def test_the_text_of_a_pane_cannot_shift_answers(folder: str, driver: Driver) -> None:
+    binary = os.path.join(folder, "forged")
+    with open(binary, "w", encoding="ascii") as stream:
+        stream.write(FORGED)
+    os.chmod(binary, 0o700)
+    notices: list[tuple[str, str]] = []
+    tmux = driver.client(os.path.join(folder, "s"), binary=binary, on_notice=lambda *notice: notices.append(notice))
+    driver.run(tmux.command("capture-pane", "-p"))
+
+    async def dropped() -> bool:
+        return any(name == "disconnected" and "text of a pane" in rest for name, rest in notices)
+
+    driver.until(dropped, "the connection to be dropped")
+
+
+def test_answers_belong_to_their_commands(server: Server, driver: Driver) -> None:
+    """Also where many ask at once, one fails, one gives up, and a hook prints in between."""
+    tmux = driver.client(server.socket)
+    driver.run(tmux.command("set-hook", "-g", "after-new-session", "display-message -p HOOKED"))
+
+    async def ask() -> None:
+        given_up = asyncio.ensure_future(tmux.command("display-message", "-p", "given up"))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        names = [f"answer {i}" for i in range(50)]
+        answers = await asyncio.gather(*(tmux.command("display-message", "-p", name) for name in names))
+        assert answers == [[name] for name in names]
+        for _ in range(3):
+            with pytest.raises(TmuxNotFound, match="can't find session"):
+                await tmux.kill_session("none")
+            with pytest.raises(TmuxError, match="unknown command"):
+                await tmux.command("no-such-command")
+            assert await tmux.command("display-message", "-p", "still right") == ["still right"]
+        pane = await tmux.new_session("hooked", "/", ["sleep", "1000"], {})
+        assert pane.session == "hooked"
+        assert await tmux.command("display-message", "-p", "") == [""]
+
+    driver.run(ask())
+
+
+def test_a_huge_answer(server: Server, driver: Driver) -> None:
+    tmux = driver.client(server.socket)
+    # The program stays: tmux 3.3a can lose the last of what a program wrote when it ends.
+    pane = driver.run(tmux.new_session("big", "/", ["sh", "-c", "seq 1 18000; exec sleep 1000"], {}))
+
+    async def shown() -> bool:
+        return "18000" in await tmux.screen(pane.pane_id)
+
+    driver.until(shown, "the last line")
+    lines = driver.run(tmux.capture(pane.pane_id, lines=20000))
+    assert [line for line in lines if line.isdigit()] == [str(i) for i in range(1, 18001)]
+
+
+def test_a_parent_that_is_killed_leaves_no_client_behind(server: Server, python_path: str) -> None:
+    """And the server can still be ended: with an orphan, kill-server hangs."""
+    for _ in range(3):
+        parent = subprocess.Popen([sys.executable, "-c", PARENT, server.socket], stdout=subprocess.PIPE,
+                                  env={**os.environ, "PYTHONPATH": python_path}, text=True)
+        try:
+            assert parent.stdout is not None
+            client = int(parent.stdout.readline())
+        finally:
+            parent.kill()
+            parent.wait()
+            if parent.stdout is not None:
+                parent.stdout.close()
+        wait_for(lambda: gone(client), "the client to end with its parent")  # noqa: B023  used within the loop's turn
+    assert server.ask("kill-server").returncode == 0
+    assert server.process is not None
+    server.process.wait(timeout=10)
+
+
+def test_stopping_leaves_no_process_and_every_session(server: Server, driver: Driver) -> None:
+    tmux = driver.client(server.socket)
+    driver.run(tmux.new_session("stays", "/", ["sleep", "1000"], {}))
+    (client,) = driver.run(tmux.command("list-clients", "-F", "#{client_pid}"))
+    driver.run(tmux.stop())
+    assert gone(int(client))
+    with pytest.raises(TmuxGone, match="stopped"):
+        driver.run(tmux.panes())
+    assert server.ask("has-session", "-t", "=stays").returncode == 0
