@@ -535,7 +535,11 @@ def test_attach_takes_exactly_the_session_that_is_named(world: World, tmux: Call
     tmux("new-session", "-d", "-s", "main", "echo THE-ONE; sleep 1000")
     command = [sys.executable, "-m", "claude_failover", "attach", "main"]
     environment = {**world.environment, "CLAUDE_FAILOVER_CONFIG": world.config, "TMUX": "/another/server,1,0"}
-    shown = in_terminal(command, environment, b"THE-ONE", lambda pid: tmux("detach-client", "-s", "=main") and None)
+
+    def detach(_pid: int) -> None:
+        tmux("detach-client", "-s", "=main")
+
+    shown = in_terminal(command, environment, b"THE-ONE", detach)
     assert b"detached (from session main)" in shown
     assert shown.endswith(b"status 0")
 

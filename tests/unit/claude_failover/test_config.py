@@ -17,9 +17,9 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_failover import config as configuration
-from claude_failover import config_rules, defaults
+from claude_failover import defaults
 from claude_failover.config import Account, Config, ConfigError, Session, load, parse
+from claude_failover.schema import Problem
 
 # The example of the documentation, which says every default.
 EXAMPLE = """\
@@ -55,14 +55,14 @@ notify: {command: null}
 ACCOUNTS = "accounts: [{name: a, home: /h/a}, {name: b, home: /h/b}]\n"
 
 
-def problems_of(text: str | bytes) -> list[configuration.Problem]:
+def problems_of(text: str | bytes) -> list[Problem]:
     with pytest.raises(ConfigError) as caught:
         parse(text, "/etc/config.yml")
     assert caught.value.exit_code == 2
     return caught.value.problems
 
 
-def the_problem(extra: str) -> configuration.Problem:
+def the_problem(extra: str) -> Problem:
     """Return the one problem of a configuration that is right but for ``extra``."""
     found = problems_of(ACCOUNTS + extra)
     assert len(found) == 1, found
@@ -502,4 +502,4 @@ def test_any_bytes_are_refused_with_reasons(text: str | bytes) -> None:
 def test_the_holders_name_is_the_tmux_clients() -> None:
     from claude_failover.tmux.client import HOLDER
 
-    assert config_rules.HOLDER == defaults.HOLDER == HOLDER
+    assert defaults.HOLDER == HOLDER

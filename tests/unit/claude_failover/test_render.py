@@ -125,9 +125,14 @@ def test_no_active_account() -> None:
 
 
 def test_a_newer_or_broken_document_still_gives_a_page() -> None:
-    for document in ({}, {"accounts": 5, "sessions": "x", "queue": [], "last_switch": []}, {"accounts": [None, {}]},
-                     {"sessions": [{"name": 5, "dedicated": "x", "uuid": 7}], "accounts": [{"used_percent": [1]}]},
-                     {"accounts": [{"exhausted": [{}], "used_percent": {"five_hour": None}}]}):  # fmt: skip
+    documents: tuple[dict[str, Any], ...] = (
+        {},
+        {"accounts": 5, "sessions": "x", "queue": [], "last_switch": []},
+        {"accounts": [None, {}]},
+        {"sessions": [{"name": 5, "dedicated": "x", "uuid": 7}], "accounts": [{"used_percent": [1]}]},
+        {"accounts": [{"exhausted": [{}], "used_percent": {"five_hour": None}}]},
+    )
+    for document in documents:
         assert render.status(document, NOW).startswith("Active account: ")
 
 
