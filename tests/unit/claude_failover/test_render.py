@@ -67,6 +67,7 @@ main     busy   compte2  dedicated  12 s ago    815  3f0c8a52 (hook)  /srv/work
 
   漢字é: exited with status 1 at once
 
+compte3 is not logged in: claude-failover login compte3
 No automatic switch before 20:54Z (in 30 s)
 Queue: 2 queued, 1 accepted
 Last switch: 20:53Z (30 s ago): switched compte1 -> compte2 (limit, 5-hour, seen in main)

@@ -230,6 +230,10 @@ def _used(value: Any) -> str:
 
 def _tail(document: Mapping[str, Any], now: datetime, colour: bool) -> str:
     lines = []
+    for row in _mappings(document.get("accounts")):
+        if row.get("login") in ("missing", "expired"):
+            name = one_line(_text(row.get("name")))
+            lines.append(paint(f"{name} is not logged in: claude-failover login {name}", "warn", colour))
     suspended = document.get("suspended")
     if suspended:
         why = "" if suspended is True else f": {one_line(str(suspended))}"
