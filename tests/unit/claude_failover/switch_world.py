@@ -50,10 +50,11 @@ class World:
             failover=Failover(**failover),
             state_dir=os.path.join(self.folder, "state"),
         )
-        validate_all(self.config.homes, self.config.shared_links)
-        for name in names:
-            self.log_in(name)
-        os.symlink(self.home(names[0]), self.link)
+        if not os.path.lexists(self.link):
+            validate_all(self.config.homes, self.config.shared_links)
+            for name in names:
+                self.log_in(name)
+            os.symlink(self.home(names[0]), self.link)
         self.start()
 
     def start(self):
@@ -143,11 +144,12 @@ class FakeCarryOver:
 class Rig:
     """A `Failover` over a `World`."""
 
-    def __init__(self, world, monkeypatch=None, **options):
+    def __init__(self, world, **options):
         self.world = world
         self.carry = FakeCarryOver()
         self.newest = {}
         self.idle = False
+        self.notified = []
         self.options = options
         self.made()
 

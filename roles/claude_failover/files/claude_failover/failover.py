@@ -119,6 +119,7 @@ class Failover:
         self._retry_at = 0.0
         self._looked_at = self._metrics_at = float("-inf")
         self._turn_ended = False
+        self._to_carry = False  # there are sessions to be carried over that are not being carried yet
 
     # -- the daemon's side -------------------------------------------------------------------------------------
 
@@ -128,6 +129,7 @@ class Failover:
         record = await self.switcher.recover()
         if record is not None:
             self._after(record)
+            self._retry_at = 0.0  # what was undone is done now, and not after a pause
         for row in self.switcher.journal.opened():
             self._opened.setdefault(row["id"], time.monotonic())
 
@@ -530,6 +532,7 @@ class Failover:
             self._state.save()
             self._retry.failures, self._retry_at = 0, 0.0
             self._last = record
+            self._to_carry = True
             carries = carries or bool(self._state.held)
         elif outcome in ("refused", "failed") and record["reason"] != "manual":
             self._retry_at = time.monotonic() + (self._retry.failed(0.0) if outcome == "refused" else 1.0)
@@ -543,6 +546,7 @@ class Failover:
             for evidence in ready
             if time.monotonic() - self._carried.get(evidence.session, (float("-inf"), None))[0] >= _CARRY_AGAIN
         ]
+        self._to_carry = len(due) < len(ready)
         if not due:
             return
         for evidence in due:
@@ -580,7 +584,7 @@ class Failover:
         for record in self.switcher.journal.opened():
             at = self._opened.setdefault(record["id"], time.monotonic())
             age = time.monotonic() - at
-            if age >= RECORD_BOUND or (age >= STRAGGLERS and not self._carrying):
+            if age >= RECORD_BOUND or (age >= STRAGGLERS and not self._carrying and not self._to_carry):
                 for names in self._carrying.values():
                     self._add_unfinished(record, names)
                 self._close(record)

@@ -1,0 +1,168 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every step of a switch is walked with the process dying there, and the next start looked at."""
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from claude_failover import failover
+from claude_failover.switcher import BACK, STEPS
+from switch_world import Rig, World
+
+DIED = 77
+CHILD = """
+import asyncio, os, sys
+sys.path.insert(0, sys.argv[1])
+from claude_failover import accounts, failover
+from switch_world import Rig, World
+
+folder, moment, step = sys.argv[2:5]
+failover.STRAGGLERS = 0.0
+world = World(folder, "abc")
+rig = Rig(world)
+switcher = world.switcher
+
+def die(*_arguments):
+    os._exit(77)
+
+def probe(at, name):
+    if name == "verify" and at == "begin" and step == "back":
+        world.diverge("b")
+    if (at, name) == (moment, step):
+        die()
+
+switcher.probe = probe
+if step == "in-point":  # the new link stands under its temporary name
+    accounts.os.rename = die
+if step == "in-flip":  # the link has moved, and the log of flips does not know
+    switcher.flips.add = die
+if step == "in-end":  # everything is done but the record
+    switcher.journal.end = die
+if step == "in-close":  # the record is in the log, and still in the journal
+    world.store.append = lambda *arguments, append=world.store.append: (append(*arguments), die())
+
+async def main():
+    rig.notice(world.evidence("one"), world.evidence("two"))
+    await rig.settle()
+
+asyncio.run(main())
+"""
+
+POINTS = [
+    *[(moment, step.name) for step in STEPS for moment in ("begin", "end")],
+    ("end", "record"),
+    *[("in", f"in-{place}") for place in ("point", "flip", "end", "close")],
+]
+BEFORE = {("begin", "prepare"), ("end", "prepare"), ("begin", "wait"), ("end", "wait"), ("begin", "flip"), ("in", "in-point")}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(failover, "STRAGGLERS", 0.0)
+
+
+def died(tmp_path, python_path, moment, step):
+    World(tmp_path, "abc")
+    here = os.path.dirname(__file__)
+    child = subprocess.run(
+        [sys.executable, "-W", "error", "-c", CHILD, here, str(tmp_path), moment, step],
+        env={"PYTHONPATH": python_path, "PATH": os.environ["PATH"]},
+        capture_output=True, text=True, timeout=60, check=False,
+    )
+    assert child.returncode == DIED, child.stderr
+
+
+def restarted(tmp_path):
+    world = World(tmp_path, "abc")
+    rig = Rig(world)
+
+    async def go_on():
+        await rig.failover.recover()
+        await rig.settle()
+
+    asyncio.run(go_on())
+    return world, rig
+
+
+def switched(world):
+    return [row for row in world.log() if row["outcome"] == "switched"]
+
+
+@pytest.mark.parametrize(("moment", "step"), POINTS)
+def test_after_a_crash_there_is_one_switch_and_every_session_goes_on(tmp_path, python_path, moment, step):
+    died(tmp_path, python_path, moment, step)
+    flipped = os.readlink(tmp_path / ".claude").endswith("-b")
+    assert flipped is ((moment, step) not in BEFORE)
+    world, rig = restarted(tmp_path)
+    assert world.active == "b"
+    rows = switched(world)
+    assert [(row["reason"], row["from_account"], row["to_account"]) for row in rows] == [("limit", "a", "b")]
+    assert [row["outcome"] for row in world.log()] == ([] if flipped else ["failed"]) + ["switched"]
+    assert len({row["id"] for row in world.log()}) == len(world.log())
+    assert world.switcher.journal.opened() == []
+    assert world.switcher.journal.under_way is None
+    assert [(flip.origin, flip.target) for flip in world.switcher.flips.all()] == [("a", "b")]
+    assert rig.failover.limited() == {}
+    if step != "in-close":  # then they had been carried over before
+        assert sorted(rig.carry.ran) == ["one", "two"]
+        assert sorted(row["name"] for row in rows[0]["sessions"]) == ["one", "two"]
+    assert [name for name in os.listdir(tmp_path) if re.fullmatch(r"\.claude\.[0-9a-f]{12}", name)] == []
+    assert os.stat(world.credentials("b")).st_mtime > 0
+    assert {row["limit"] for row in world.exhaustion.rows("a", world.now)} == {"five_hour"}
+
+
+@pytest.mark.parametrize("moment", ["begin", "end"])
+def test_a_crash_while_flipping_back_is_flipped_back(tmp_path, python_path, moment):
+    died(tmp_path, python_path, moment, BACK)
+    world, _rig = restarted(tmp_path)
+    failed = world.log()[0]
+    assert (failed["outcome"], failed["to_account"]) == ("failed", "b")
+    assert world.active == "c", "the target of the first try is barred, the next one is taken"
+    assert [(row["from_account"], row["to_account"]) for row in switched(world)] == [("a", "c")]
+
+
+@pytest.mark.parametrize(("moment", "step"), POINTS)
+def test_a_link_that_leads_elsewhere_after_a_crash_is_kept_and_recorded(tmp_path, python_path, moment, step):
+    died(tmp_path, python_path, moment, step)
+    World(tmp_path, "abc").point("c")
+    world, _rig = restarted(tmp_path)
+    assert world.active == "c"
+    rows = world.log()
+    assert [row["reason"] for row in rows].count("external") == 1
+    external = next(row for row in rows if row["reason"] == "external")
+    assert (external["to_account"], external["outcome"]) == ("c", "switched")
+    assert sum(row["reason"] == "limit" for row in rows) <= 1
+    assert len({row["id"] for row in rows}) == len(rows)
+
+
+def test_what_is_not_ours_beside_the_link_stays(tmp_path, python_path):
+    World(tmp_path, "abc")
+    os.symlink("/nowhere", tmp_path / ".claude.0123456789ab")
+    (tmp_path / ".claude.ba9876543210").write_text("a note")
+    died(tmp_path, python_path, "in", "in-point")
+    strays = [name for name in os.listdir(tmp_path) if re.fullmatch(r"\.claude\.[0-9a-f]{12}", name)]
+    assert len(strays) == 3
+    restarted(tmp_path)
+    left = [name for name in os.listdir(tmp_path) if re.fullmatch(r"\.claude\.[0-9a-f]{12}", name)]
+    assert sorted(left) == [".claude.0123456789ab", ".claude.ba9876543210"]
+
+
+def test_a_restart_that_dies_as_well_comes_to_the_same_end(tmp_path, python_path):
+    died(tmp_path, python_path, "end", "flip")
+    world = World(tmp_path, "abc")
+
+    def stop(moment, step):
+        if (moment, step) == ("begin", "verify"):
+            raise KeyboardInterrupt
+
+    world.switcher.probe = stop
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(world.switcher.recover())
+    world, _rig = restarted(tmp_path)
+    assert [(row["from_account"], row["to_account"]) for row in switched(world)] == [("a", "b")]
