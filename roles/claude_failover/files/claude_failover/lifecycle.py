@@ -8,6 +8,7 @@ import asyncio
 import glob
 import logging
 import os
+import re
 import time
 import uuid
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 _NO_CONVERSATION = "No conversation found with session ID"
 _ALREADY_IN_USE = "is already in use"
 
+# What tmux itself writes behind the last line of a program that has ended (3.3a).
+_TMUXS_OWN = re.compile(r"Pane is dead( \([^()]*\))?$")
 PANE_WAIT = 5.0  # seconds for tmux to see that a program has ended
 STATUS_LOOKS, STATUS_WAIT = 5, 0.02  # how often, and how many seconds apart, an exit status is looked for
 
@@ -160,8 +163,7 @@ class Lifecycle:
         """Say why a session's program ended, and when it will be started again."""
         pane = await self._with_exit_status(pane)
         lines = [line.strip() for line in await self._tmux.capture(pane.pane_id, lines=500)]
-        # tmux itself writes "Pane is dead (…)" below what the program wrote (3.3a).
-        said = [line for line in lines if line and not line.startswith("Pane is dead")]
+        said = [line for line in (_TMUXS_OWN.sub("", line).strip() for line in lines) if line]
         found = from_pane(lines)
         if found is not None:
             self._registry.offer(watched.name, Entry(found, "pane", cwd=pane.cwd))

@@ -159,6 +159,7 @@ class Sessions:
             return
         if previous is None or previous.pid != watched.pane.pid:
             watched.activity, watched.activity_at, watched.hooked = "starting", None, False
+            watched.config_dir = None
         for pane, process, file in speaking:
             if pane.pane_id == watched.pane.pane_id:
                 watched.claude = process
@@ -167,7 +168,8 @@ class Sessions:
         if watched.claude is None and watched.plan is not None and watched.plan.claude_args:
             watched.claude = next(snapshot.tree(watched.pane.pid), None)
         if watched.claude is not None:
-            watched.config_dir = variable(watched.claude.pid, "CLAUDE_CONFIG_DIR")
+            # A process that has just died has no environment any more, and what it said still counts.
+            watched.config_dir = variable(watched.claude.pid, "CLAUDE_CONFIG_DIR") or watched.config_dir
         # Two processes that both could be the session are no answer: none is guessed.
         candidates = {file.uuid for _pane, _process, file in speaking if UUID.fullmatch(file.uuid)}
         if len(candidates) == 1:

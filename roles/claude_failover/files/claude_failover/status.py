@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
+    DIVERGENT,
+    NOT_A_SYMLINK,
     SharedSymlinkError,
     ensure_for_account,
 )
@@ -21,10 +23,9 @@ def links_state(account: Account, config: Config) -> str:
     """Tell whether the account's links hold: ``ok``, ``divergent`` or ``unknown``. Nothing is created."""
     try:
         report = ensure_for_account(account.home, config.shared_links, check_mode=True)
-    except SharedSymlinkError:
-        return "divergent"
-    except OSError:
-        return "unknown"
+    except SharedSymlinkError as error:
+        found = {link.status for report in error.reports for link in report.links}
+        return "divergent" if found & {DIVERGENT, NOT_A_SYMLINK} else "unknown"
     return "divergent" if report.changed else "ok"
 
 

@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A whole failover in a folder: real tmux, the real daemon, and the stand-in for claude."""
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+
+import pytest
+
+from claude_failover.standin.credentials import made_up
+from claude_failover.standin.launcher import install
+
+from ..daemon.conftest import Host, wait_for
+
+
+class World(Host):
+    """A host whose accounts are logged in (with made-up tokens) and whose sessions run the stand-in."""
+
+    def __init__(self, folder: str, python_path: str, accounts: tuple[str, ...] = ("one", "two")) -> None:
+        super().__init__(folder, python_path)
+        self.config["accounts"] = [{"name": name, "home": self.path(f"user/.claude-{name}")} for name in accounts]
+        self.config["failover"] = {"cooldown": 1}
+        self.modes = {}
+        self.world_file = self.path("world/world.json")
+        os.mkdir(self.path("world"))
+        self.set_world()
+        install(self.path("bin"), ["env", f"CLAUDE_STANDIN_WORLD={self.world_file}", sys.executable, "-m",
+                                   "claude_failover.standin"])
+        with open(self.path("bin/claude-failover"), "w", encoding="utf-8") as stream:
+            stream.write(f'#!/bin/sh\nexec {sys.executable} -S -m claude_failover "$@"\n')
+        os.chmod(self.path("bin/claude-failover"), 0o700)
+        for name in accounts:
+            home = self.path(f"user/.claude-{name}")
+            os.makedirs(home)
+            self.login(name)
+            with open(os.path.join(home, ".claude.json"), "w", encoding="utf-8") as stream:
+                trusted = {self.path("work"): {"hasTrustDialogAccepted": True}}
+                json.dump({"hasCompletedOnboarding": True, "projects": trusted}, stream)
+
+    def login(self, name: str) -> None:
+        path = os.path.join(self.path(f"user/.claude-{name}"), ".credentials.json")
+        with open(path, "w", encoding="utf-8") as stream:
+            json.dump(made_up(name), stream)
+        os.chmod(path, 0o600)
+
+    def set_world(self, **modes) -> None:
+        """Say what each account gets from now on, as the stand-in's world file has it."""
+        self.modes.update(modes)
+        temporary = self.world_file + ".new"
+        with open(temporary, "w", encoding="utf-8") as stream:
+            json.dump({"accounts": self.modes}, stream)
+        os.rename(temporary, self.world_file)
+
+    def limit(self, name: str, claim: str = "five_hour", seconds: float = 3600) -> None:
+        self.set_world(**{name: {"mode": "limit", "claim": claim, "resets_at": int(time.time() + seconds)}})
+
+    def requests(self) -> list[dict]:
+        try:
+            with open(self.path("world/requests.jsonl"), encoding="utf-8") as stream:
+                return [json.loads(line) for line in stream]
+        except FileNotFoundError:
+            return []
+
+    def prompt(self, session: str, text: str) -> None:
+        """Type a prompt as a person would."""
+        self.tmux("send-keys", "-t", f"={session}:", "-l", text)
+        wait_for(lambda: text in self.screen(session), f"{text!r} in the prompt box of {session}")
+        time.sleep(0.2)  # a person's pause: text and Enter in one read count as a paste
+        self.tmux("send-keys", "-t", f"={session}:", "Enter")
+
+    def screen(self, session: str) -> str:
+        return self.tmux("capture-pane", "-p", "-J", "-t", f"={session}:")
+
+    def ready(self, *names: str) -> None:
+        for name in names:
+            wait_for(lambda: self.row(name)["state"] == "idle", f"{name} to be idle")
+
+    def switches(self) -> list[dict]:
+        """What the log of switches holds, oldest first."""
+        try:
+            with open(self.path("state/switches.jsonl"), encoding="utf-8") as stream:
+                return [json.loads(line) for line in stream]
+        except FileNotFoundError:
+            return []
+
+    def turns(self, account: str, prompt: str, mode: str = "ok") -> list[dict]:
+        """The requests with that prompt which the account was asked for and that ended so."""
+        return [
+            row
+            for row in self.requests()
+            if row.get("tag") == account and row.get("prompt") == prompt and row.get("mode") == mode
+        ]
+
+    def answered(self, account: str, prompt: str, count: int = 1) -> None:
+        wait_for(
+            lambda: len(self.turns(account, prompt)) >= count,
+            f"{prompt!r} answered {count} times under {account}; requests: {self.requests()[-6:]}",
+        )
+
+
+@pytest.fixture
+def world(python_path):
+    folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
+    world = World(folder, python_path)
+    yield world
+    print(world.daemon_log())  # shown when the test failed
+    world.close()
+    shutil.rmtree(folder, ignore_errors=True)
