@@ -21,7 +21,7 @@ from .backoff import Backoff
 from .blame import blame, same_place
 from .config import Account, Config
 from .errors import UsageError
-from .evidence import Evidence, TurnEvent
+from .evidence import Evidence, TurnEvent, moved_on
 from .exhaustion import MODEL_LIMITS, SAME_RESET, Exhaustion, reset_of
 from .failover_state import FailoverState, Held, Waiting
 from .logins import Logins
@@ -46,6 +46,12 @@ TICK = 1.0
 _LOOK_FOR_ACCOUNTS = 5.0  # seconds between two looks whether another account has become usable
 _CARRY_AGAIN = 3.0  # seconds; Claude Code notices other credentials within about 2 s (2.1.330)
 _METRICS_EVERY = 15.0
+
+# What becomes of a session that could not be carried over (a draft, a dialog, a failure): it is tried again with
+# growing pauses, some minutes long in all, and then left to the operator.
+_TRIES = 8
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 120.0
+_SEEN_TO = ("continued", "moved on", "gone")
 _OLD_FIGURES = timedelta(minutes=10)  # how long after a flip a status line may still show the old account's figures
 _HISTORY = 10000
 
@@ -114,6 +120,8 @@ class Failover:
         self._task: asyncio.Task[None] | None = None
         self._carrying: dict[asyncio.Task[None], tuple[str, ...]] = {}
         self._carried: dict[str, tuple[float, Evidence]] = {}  # by session: when the last carry-over ended, of what
+        self._tries: dict[str, Backoff] = {}  # by session
+        self._again_at: dict[str, float] = {}  # by session: time.monotonic() of the next try
         self._opened: dict[str, float] = {}  # by id of an open record: time.monotonic() of its opening
         self._retry = Backoff(5, 60)
         self._retry_at = 0.0
@@ -344,6 +352,8 @@ class Failover:
                 log.warning("account %s is out of usage (%s) until %s", found.account, limit, clock.iso(until))
         if found.follows and not self._is_carried(evidence):
             self._state.held[evidence.session] = Held(evidence, found.account)
+            self._tries.pop(evidence.session, None)
+            self._again_at.pop(evidence.session, None)
             self._carry_over.add(evidence.session, evidence.uuid, evidence)
 
     def _is_carried(self, evidence: Evidence) -> bool:
@@ -432,8 +442,7 @@ class Failover:
         triggers = sorted(triggers, key=lambda item: (item.evidence.verdict.limit in MODEL_LIMITS, item.evidence.at))
         for item in triggers:
             evidence = item.evidence
-            newest = self._newest_turn(evidence.session)
-            if newest is not None and not newest.verdict.limited and newest.at > evidence.at:
+            if moved_on(self._newest_turn(evidence.session), evidence):
                 log.info("session %s: its newest turn is not limited any more: nothing to do", evidence.session)
                 if self._state.held.pop(evidence.session, None) is not None:
                     self._state.save()
@@ -541,12 +550,14 @@ class Failover:
 
     def _carry(self, ready: list[Evidence]) -> None:
         """Carry sessions over, in the background."""
+        now = time.monotonic()
+        soon = [evidence for evidence in ready if now >= self._again_at.get(evidence.session, now)]
         due = [
             evidence
-            for evidence in ready
-            if time.monotonic() - self._carried.get(evidence.session, (float("-inf"), None))[0] >= _CARRY_AGAIN
+            for evidence in soon
+            if now - self._carried.get(evidence.session, (float("-inf"), None))[0] >= _CARRY_AGAIN
         ]
-        self._to_carry = len(due) < len(ready)
+        self._to_carry = len(due) < len(soon)
         if not due:
             return
         for evidence in due:
@@ -558,18 +569,34 @@ class Failover:
 
     async def _carry_out(self, due: list[Evidence], record_id: str | None) -> None:
         results = await self._carry_over.run([evidence.session for evidence in due])
+        came_to = {str(result.get("name")): str(result.get("result")) for result in results}
         for evidence in due:
             held = self._state.held.get(evidence.session)
             if held is not None and held.evidence is evidence:
-                del self._state.held[evidence.session]
+                self._came_to(evidence.session, came_to.get(evidence.session, "gone"))
         self._state.save()
         record = next((row for row in self.switcher.journal.opened() if row["id"] == record_id), None)
         for result in results:
             log.info("session %s: carried over: %s", result.get("name"), session_row(result))
             if record is not None:
-                record["sessions"].append(session_row(result))
+                others = [row for row in record["sessions"] if row["name"] != result.get("name")]
+                record["sessions"] = [*others, session_row(result)]
         if record is not None:
             self.switcher.journal.update(record)
+
+    def _came_to(self, session: str, result: str) -> None:
+        """Take a session off the list, or have it tried again later."""
+        if result.partition(":")[0] not in _SEEN_TO:
+            tries = self._tries.setdefault(session, Backoff(_FIRST_PAUSE, _LONGEST_PAUSE))
+            pause = tries.failed(0.0)
+            if tries.failures < _TRIES:
+                self._again_at[session] = time.monotonic() + pause
+                log.warning("session %s: not carried over (%s); tried again in %.0f s", session, result, pause)
+                return
+            log.error("session %s: not carried over (%s), and not tried again: it is left to you", session, result)
+        self._tries.pop(session, None)
+        self._again_at.pop(session, None)
+        self._state.held.pop(session, None)
 
     def _carry_ended(self, task: asyncio.Task[None]) -> None:
         names = self._carrying.pop(task)

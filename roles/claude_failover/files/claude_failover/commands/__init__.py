@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import classify, daemon, information, links, login, terminal
+from . import classify, daemon, history, information, links, login, switch, terminal
 
 Register = Callable[[Any], None]
 
@@ -23,5 +23,7 @@ GROUPS: tuple[Register, ...] = (
     login.register,
     information.register,
     terminal.register,
+    switch.register,
+    history.register,
     classify.register,
 )

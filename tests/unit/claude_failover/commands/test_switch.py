@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``switch`` and ``history`` ask the daemon, and say in words what it answers."""
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+
+import pytest
+
+from claude_failover import cli
+from claude_failover.commands import common, history, switch
+from claude_failover.errors import FailoverError
+
+NOW = datetime(2026, 11, 22, 20, 10, tzinfo=timezone.utc)
+RECORD = {
+    "id": "1", "time": "2026-11-22T20:00:00.000Z", "reason": "limit", "trigger_session": "main", "source": "hook",
+    "pattern": "p", "snippet": "s", "limit": "five_hour", "resets_at": None, "from_account": "a", "to_account": "b",
+    "outcome": "switched", "detail": "b: can be used", "sessions": [{"name": "main"}], "seconds": 0.5,
+}  # fmt: skip
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    asked = []
+
+    def run(answer, *words):
+        def ask(arguments, op, options=None, timeout=10.0):
+            asked.append((op, options))
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(common, "ask", ask)
+        code = cli.main(list(words))
+        out = capsys.readouterr()
+        return code, out.out, out.err, asked[-1] if asked else None
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ([], {"dry_run": False, "force": False}),
+        (["b"], {"dry_run": False, "force": False, "account": "b"}),
+        (["b", "--reason", "R", "--force"], {"dry_run": False, "force": True, "account": "b", "reason": "R"}),
+        (["--dry-run"], {"dry_run": True, "force": False}),
+    ],
+)
+def test_the_options_are_the_requests_keys(call, words, options):
+    code, out, _err, asked = call(RECORD, "switch", *words)
+    assert (code, asked) == (0, ("switch", options))
+    assert out == "switched from a to b: b: can be used\n"
+
+
+def test_a_refusal_is_exit_1_with_the_reason(call):
+    code, out, err, _asked = call(FailoverError("refused: b: its login is dead"), "switch", "b")
+    assert (code, out) == (1, "")
+    assert "its login is dead" in err
+
+
+def test_a_dry_run_shows_every_candidate(call):
+    candidates = [{"account": "a", "eligible": False, "why": "it is the active account"},
+                  {"account": "b\x1b[2J", "eligible": True, "why": "can be used"}]  # fmt: skip
+    code, out, _err, _asked = call({**RECORD, "dry_run": True, "candidates": candidates}, "switch", "--dry-run")
+    assert code == 0
+    assert out.startswith("would switch from a to b")
+    assert "it is the active account" in out
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize(
+    ("outcome", "dry", "head"),
+    [
+        ("stayed", False, "stayed with b"), ("stayed", True, "would stay with b"),
+        ("refused", True, "would be refused"), ("failed", False, "failed"),
+    ],
+)  # fmt: skip
+def test_outcomes_in_words(outcome, dry, head):
+    assert switch.explain({**RECORD, "outcome": outcome, "dry_run": dry}).startswith(head + ":")
+
+
+def test_json_is_what_the_daemon_said(call):
+    code, out, _err, _asked = call(RECORD, "switch", "--json")
+    assert (code, json.loads(out)) == (0, RECORD)
+    code, out, _err, asked = call([RECORD], "history", "--json", "-n", "3")
+    assert (code, json.loads(out), asked) == (0, [RECORD], ("history", {"limit": 3}))
+
+
+def test_the_history_is_a_table(call):
+    code, out, _err, asked = call([RECORD], "history")
+    assert (code, asked) == (0, ("history", {"limit": 20}))
+    for text in ("limit", "a -> b", "switched", "five_hour", "main", "0.5 s", "b: can be used"):
+        assert text in out
+
+
+def test_an_empty_history_says_so(call):
+    assert call([], "history")[1] == "No switches yet.\n"
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "1.5", ""])
+def test_a_wrong_number_is_wrong_use(call, number):
+    assert call([], "history", f"-n={number}")[0] == 2
+
+
+def test_what_comes_from_elsewhere_is_printable():
+    row = {**RECORD, "trigger_session": "a\x1b]0;x\x07", "detail": "\x9b31m", "to_account": "\n", "seconds": None}
+    assert all(character.isprintable() or character == "\n" for character in history.page([row], NOW))
