@@ -79,7 +79,7 @@ class World(Host):
 
     def ready(self, *names: str) -> None:
         for name in names:
-            wait_for(lambda: self.row(name)["state"] == "idle", f"{name} to be idle")
+            wait_for(lambda name=name: self.row(name)["state"] == "idle", f"{name} to be idle")
 
     def switches(self) -> list[dict]:
         """What the log of switches holds, oldest first."""

@@ -21,7 +21,7 @@ from typing import Any
 from . import clock
 from .config import Config
 from .errors import FailoverError
-from .evidence import Evidence, TurnEvent
+from .evidence import Evidence, TurnEvent, moved_on
 from .lifecycle import Lifecycle
 from .processes import Process, is_alive
 from .sessions import Sessions, Watched
@@ -63,6 +63,7 @@ class CarryOver:
         self._newest_turn = newest_turn
         self._send = send
         self._begun: dict[str, datetime] = {}
+        self._seen: dict[str, Evidence] = {}
         self._slots: asyncio.Semaphore | None = None
         self.configure(config)
 
@@ -70,8 +71,9 @@ class CarryOver:
         """Take over a configuration, first or new."""
         self._prompt = config.failover.resume_prompt
 
-    def add(self, session: str, _uuid: str | None, _evidence: Evidence) -> None:
+    def add(self, session: str, _uuid: str | None, evidence: Evidence) -> None:
         """Show a session as limited until a turn of it begins. The durable list is the failover's."""
+        self._seen[session] = evidence
         watched = self._sessions.get(session)
         if watched is not None:
             watched.carry = "limited"
@@ -145,8 +147,12 @@ class CarryOver:
 
     def _has_moved_on(self, watched: Watched) -> bool:
         """Tell whether the limit is no longer what the newest turn came to: somebody was quicker."""
-        newest = self._newest_turn(watched)
-        return newest is not None and not newest.verdict.limited
+        seen = self._seen.get(watched.name)
+        if seen is None:
+            return False
+        if seen.uuid is not None and seen.uuid != self._sessions.conversation(watched.name):
+            return True  # /clear: the conversation that was limited is not the one in the pane
+        return moved_on(self._newest_turn(watched), seen)
 
     async def _is_up(self, watched: Watched) -> bool:
         end = time.monotonic() + UP_WAIT

@@ -31,6 +31,15 @@ class Evidence:
     config_dir: str | None = None
 
 
+def moved_on(newest: Evidence | None, seen: Evidence) -> bool:
+    """Tell whether a session has gone on since its limit was seen: its newest turn is a later one, and not limited.
+
+    A hook can come before the record of the limit is written (Claude Code 2.1.330); what is older than the
+    sighting says nothing against it.
+    """
+    return newest is not None and not newest.verdict.limited and newest.at > seen.at
+
+
 @dataclass(frozen=True)
 class TurnEvent:
     """A step in a session's conversation.
