@@ -337,3 +337,9 @@ def test_a_server_that_is_gone_is_the_callers_to_wait_for() -> None:
     claude.gone = TmuxGone("no tmux server")
     with pytest.raises(TmuxGone):
         claude.deliver()
+
+
+def test_a_last_backslash_does_not_turn_enter_into_a_line_break() -> None:
+    claude = Claude()
+    assert claude.deliver("a path C:\\").result == "delivered"
+    assert claude.sent == ["a path C:\\ "]

@@ -16,7 +16,15 @@ from dataclasses import dataclass
 from typing import Callable, Optional, Union
 
 from .control import HOLDER, ControlClient, TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
-from .quoting import literal_format, search_pattern, session_name, session_target, typable, window_target
+from .quoting import (
+    QuotingError,
+    literal_format,
+    search_pattern,
+    session_name,
+    session_target,
+    typable,
+    window_target,
+)
 
 __all__ = ["HOLDER", "Pane", "Tmux", "TmuxError", "TmuxGone", "TmuxNotFound", "TmuxTimeout"]
 
@@ -128,6 +136,8 @@ def _environment(env: Mapping[str, str]) -> list[str]:
     for name, value in env.items():
         if not _ENV_NAME.match(name):
             raise TmuxError(f"{name!r} is no name of an environment variable")
+        if "\0" in value or "\n" in value:
+            raise QuotingError(f"environment variable {name} holds a NUL or a line break: tmux cannot be given it")
         arguments += ["-e", f"{name}={value}"]
     return arguments
 

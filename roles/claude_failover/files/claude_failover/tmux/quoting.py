@@ -41,8 +41,10 @@ def quote(text: str) -> str:
     found = _UNQUOTABLE.search(text)
     if found:
         kind = "NUL" if found.group() == "\0" else "line break"
+        # The text itself is not shown: it can be the value of somebody's environment variable.
         raise QuotingError(
-            f"{text[:60]!r} holds a {kind}, and a tmux command is one line of text: take it out"
+            f"a text of {len(text)} characters holds a {kind} at character {found.start() + 1}: "
+            "a tmux command is one line of text, take it out"
         )
     return "'" + text.replace("'", "'\\''") + "'"
 

@@ -13,7 +13,7 @@ begin. What goes wrong is tried again with exponential back-off, a bounded numbe
 
 Facts (Claude Code 2.1.330 and 2.1.197): text and Enter in one go are taken for a paste; text right after Escape
 is taken for Alt and a letter, which loses the letter; a text that begins with ``!`` becomes a shell command, typed or
-pasted, unless a blank comes before it; a lone ``?`` typed opens the help, pasted it is text; Ctrl-U empties one
+pasted, unless a blank comes before it; Enter after a backslash is a line break; a lone ``?`` typed opens the help, pasted it is text; Ctrl-U empties one
 line of the box, or a folded paste.
 """
 from __future__ import annotations
@@ -119,8 +119,11 @@ async def deliver(
     text = typable(text).strip("\n")
     if not text.strip():
         raise ValueError("there is nothing to send: the text is empty")
+    # A blank keeps the first from meaning a shell command, and the last from turning Enter into a line break.
     if text.startswith("!"):
         text = " " + text
+    if text.endswith("\\"):
+        text += " "
     now = clock or asyncio.get_running_loop().time
     sender = _Sender(tmux, pane_id, text, began, timing or Timing(), now, sleep)
     start = now()
@@ -139,6 +142,33 @@ async def deliver(
         return Delivery(stop.result, tried, now() - start, stop.detail, stop.submitted)
     except TmuxNotFound as error:
         return Delivery("pane_gone", tried, now() - start, str(error), sender.submitted)
+
+
+async def withdraw(
+    tmux: Terminal,
+    pane_id: str,
+    text: str,
+    *,
+    timing: Optional[Timing] = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> str:
+    """Take a text that was put into a session's prompt box, and not sent, out of it again.
+
+    Returns ``out`` (it was there, and the box is empty now), ``empty`` (the box was) or ``kept`` (there is no box, or
+    something else in it, which stays). No key but Ctrl-U is sent. Raises TmuxNotFound, TmuxGone.
+    """
+    sender = _Sender(tmux, pane_id, text, _never, timing or Timing(), asyncio.get_running_loop().time, sleep)
+    return await sender.withdraw()
+
+
+async def _never() -> bool:
+    return False
+
+
+def sendable(text: str) -> str:
+    """Return ``text`` as it is put into the prompt box."""
+    text = typable(text).strip("\n")
+    return " " + text if text.startswith("!") else text
 
 
 class _Sender:
@@ -175,6 +205,23 @@ class _Sender:
         """Wait before the next attempt."""
         first, most = self._timing.backoff
         await self._sleep(min(most, first * 2.0 ** min(failures - 1, 64)))
+
+    async def withdraw(self) -> str:
+        """Empty the box of the text; see the function of that name."""
+        self._text, self._typed = sendable(self._text), True
+        pane = await self._tmux.pane(self._pane_id)
+        if pane.dead or pane.in_mode:
+            return "kept"
+        try:
+            look = await self._look()
+            if look.box is None or look.dialog is not None:
+                return "kept"
+            if not look.box.draft.strip():
+                return "empty"
+            await self._make_empty(self._ours(look.box))
+        except (_Again, _Stop):
+            return "kept"
+        return "out"
 
     # -- the steps
 
@@ -313,4 +360,4 @@ def _describe(found: Dialog) -> str:
     return f"{names.get(found.kind, 'a dialog is open')}: {found.title!r}; a person has to answer it"
 
 
-__all__ = ["Delivery", "Terminal", "Timing", "TmuxGone", "deliver"]
+__all__ = ["Delivery", "Terminal", "Timing", "TmuxGone", "deliver", "sendable", "withdraw"]

@@ -1,0 +1,344 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sessions, panes, screens and keys on a real tmux server; and that tmux reads back what is quoted."""
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from claude_failover.tmux.client import Pane, Tmux, TmuxError, TmuxNotFound
+from claude_failover.tmux.quoting import QuotingError
+
+from .conftest import Driver, Server, wait_for
+
+# Writes what it was started with, and stays.
+REPORT = """
+import json, os, sys, time
+with open(sys.argv[1] + ".new", "w") as stream:
+    json.dump({"argv": sys.argv[2:], "cwd": os.getcwd(), "env": dict(os.environ)}, stream)
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+time.sleep(1000)
+"""
+
+# Asks for bracketed paste, and writes every byte that arrives to a file.
+TYPEWRITER = """
+import os, sys, tty
+tty.setraw(0)
+os.write(1, b"\\x1b[?2004h" + b"ready")
+with open(sys.argv[1], "ab", buffering=0) as stream:
+    while True:
+        stream.write(os.read(0, 65536))
+"""
+
+ODD_TEXTS = ["", "plain", "two words", "$HOME ~ `id` $(id)", "a;b", ";", "\\;", "{ } #{pid} ##{pid} #[bold]", "it's",
+             '"', "\\", "tab\there", "%if 1", "-x", "--", "é 日本 😀", "esc \x1b[31m", "cr\rhere", "\x01\x7f"]
+
+
+def script(folder: str, text: str) -> str:
+    """Write a program into the folder: as an argument its line breaks would be refused."""
+    path = os.path.join(folder, f"program{len(os.listdir(folder))}.py")
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    return path
+
+
+def read_json(path: str) -> dict[str, object]:
+    with open(path, encoding="utf-8") as stream:
+        found: dict[str, object] = json.load(stream)
+    return found
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(st.characters(exclude_characters="\0\n", exclude_categories=["Cs"])))
+def test_tmux_reads_back_what_is_quoted(server: Server, driver: Driver, text: str) -> None:
+    if not driver.clients:
+        driver.client(server.socket)
+    (tmux,) = driver.clients
+    path = os.path.join(server.folder, "buffer")
+    # The letter is there because tmux makes no buffer of nothing.
+    driver.run(tmux.command("set-buffer", "-b", "it", "--", "x" + text))
+    driver.run(tmux.command("save-buffer", "-b", "it", path))
+    with open(path, "rb") as stream:
+        assert stream.read() == b"x" + text.encode()
+
+
+def test_what_a_session_is_started_with_arrives_as_it_is(server: Server, driver: Driver) -> None:
+    tmux = driver.client(server.socket)
+    program = script(server.folder, REPORT)
+    folders = ["plain", "a b", "a#{pid}", "a##{pid}", "a#[b", "a##[b", "a#,b#}", "a%H", "é'\"$x"]
+    for number, folder in enumerate(folders):
+        cwd = os.path.join(server.folder, folder)
+        os.mkdir(cwd)
+        out = os.path.join(server.folder, f"out{number}")
+        environment = {f"ODD_{i}": text for i, text in enumerate(ODD_TEXTS)}
+        pane = driver.run(tmux.new_session(
+            f"s{number}", cwd, [sys.executable, program, out, *ODD_TEXTS], environment, width=123, height=45))
+
+        wait_for(functools.partial(os.path.exists, out), "the report")
+        found = read_json(out)
+        assert found["argv"] == ODD_TEXTS
+        assert found["cwd"] == cwd
+        env = found["env"]
+        assert isinstance(env, dict)
+        assert {name: env.get(name) for name in environment} == environment
+        now = driver.run(tmux.pane(pane.pane_id))
+        assert (now.session, now.cwd, now.dead, now.width, now.height, now.active) == (
+            f"s{number}", cwd, False, 123, 45, True)
+        assert now.pid == pane.pid
+        with open(f"/proc/{now.pid}/cmdline", encoding="utf-8") as stream:
+            assert stream.read().split("\0")[0] == sys.executable, "something stands between tmux and the program"
+
+
+@pytest.mark.parametrize("name", ["plain", "a b", "a#{pid}", "#", "=eq", "@5", "%3", "é", "it's", "-x", "*", "$1"])
+def test_session_names_and_exact_targets(server: Server, driver: Driver, name: str) -> None:
+    tmux = driver.client(server.socket)
+    pane = driver.run(tmux.new_session(name, "/", ["sleep", "1000"], {}))
+    assert pane.session == name
+    assert driver.run(tmux.has_session(name))
+    assert not driver.run(tmux.has_session(name + "x"))
+    assert driver.run(tmux.command("show-options", "-wv", "-t", pane.pane_id, "remain-on-exit")) == ["on"]
+    with pytest.raises(TmuxError, match="duplicate session"):
+        driver.run(tmux.new_session(name, "/", ["sleep", "1000"], {}))
+    driver.run(tmux.kill_session(name))
+    assert not driver.run(tmux.has_session(name))
+
+
+def test_a_target_matches_no_other_session(server: Server, driver: Driver) -> None:
+    tmux = driver.client(server.socket)
+    driver.run(tmux.new_session("main-2", "/", ["sleep", "1000"], {}))
+    for near in ("main", "main-", "m*", "main-?"):
+        assert not driver.run(tmux.has_session(near))
+        with pytest.raises(TmuxNotFound):
+            driver.run(tmux.kill_session(near))
+    assert driver.run(tmux.has_session("main-2"))
+
+
+@pytest.mark.parametrize(
+    ("name", "cwd", "command", "env", "error"),
+    [
+        ("a.b", "/", ["true"], {}, QuotingError),
+        ("", "/", ["true"], {}, QuotingError),
+        ("a", "/a\nb", ["true"], {}, QuotingError),
+        ("a", "/", ["echo", "a\nb"], {}, QuotingError),
+        ("a", "/", ["echo", "a\0b"], {}, QuotingError),
+        ("a", "/", ["true"], {"A": "x\ny"}, QuotingError),
+        ("a", "/", ["true"], {"A=B": "x"}, TmuxError),
+        ("a", "/", [], {}, TmuxError),
+        ("a", "/", [""], {}, TmuxError),
+        ("a", "/", ["A=B"], {}, TmuxError),
+    ],
+)
+def test_what_cannot_be_started_is_refused_before_anything_is_done(
+    server: Server, driver: Driver, name: str, cwd: str, command: list[str], env: dict[str, str], error: type[Exception]
+) -> None:
+    tmux = driver.client(server.socket)
+    with pytest.raises(error):
+        driver.run(tmux.new_session(name, cwd, command, env))
+    assert driver.run(tmux.panes()) == []
+
+
+def dead_pane(driver: Driver, tmux: Tmux, pane_id: str) -> Pane:
+    async def dead() -> bool:
+        return (await tmux.pane(pane_id)).dead
+
+    driver.until(dead, "the program's end")
+    return driver.run(tmux.pane(pane_id))
+
+
+def test_a_program_that_ends_at_once_leaves_its_pane(plain_server: Server, driver: Driver) -> None:
+    """On a server whose panes vanish by themselves: the option is set before tmux looks at its children."""
+    tmux = driver.client(plain_server.socket)
+    for number in range(100):
+        driver.run(tmux.new_session(f"s{number}", "/", ["true"], {}))
+    panes = [pane for pane in driver.run(tmux.panes()) if pane.session != "mine"]
+    assert len(panes) == 100
+
+
+def test_how_a_program_ended(server: Server, driver: Driver) -> None:
+    tmux = driver.client(server.socket)
+    ended = {
+        "status": (["sh", "-c", "exit 7"], (7, None)),
+        "signal": (["sh", "-c", "kill -9 $$"], (None, 9)),
+        "absent": (["/nonexistent/claude"], (127, None)),
+    }
+    for name, (command, how) in ended.items():
+        pane = dead_pane(driver, tmux, driver.run(tmux.new_session(name, "/", command, {})).pane_id)
+        assert (pane.exit_status, pane.exit_signal) == how, name
+    # A folder that is not there: no program is started in another one.
+    pane = dead_pane(driver, tmux, driver.run(tmux.new_session("nowhere", "/nonexistent", ["sleep", "9"], {})).pane_id)
+    assert pane.exit_status == 125
+
+
+def test_a_dead_pane_gets_a_new_program_and_a_live_one_does_not(server: Server, driver: Driver) -> None:
+    tmux = driver.client(server.socket)
+    pane = driver.run(tmux.new_session("s", "/", ["sh", "-c", "exit 1"], {"OLD": "old"}))
+    dead_pane(driver, tmux, pane.pane_id)
+    out = os.path.join(server.folder, "out")
+    program = [sys.executable, script(server.folder, REPORT), out]
+    driver.run(tmux.respawn(pane.pane_id, server.folder, program, {"NEW": "it's"}))
+    wait_for(lambda: os.path.exists(out), "the report")
+    found = read_json(out)
+    env = found["env"]
+    assert isinstance(env, dict)
+    assert (found["cwd"], env["NEW"], env["OLD"]) == (server.folder, "it's", "old")
+    with pytest.raises(TmuxError, match="still active"):
+        driver.run(tmux.respawn(pane.pane_id, "/", ["true"], {}))
+    with pytest.raises(TmuxNotFound):
+        driver.run(tmux.respawn("%999", "/", ["true"], {}))
+
+
+def test_a_folders_name_cannot_forge_a_pane(server: Server, driver: Driver) -> None:
+    tmux = driver.client(server.socket)
+    cwd = os.path.join(server.folder, "a\n%99,$9,@9,1,0,,,1,1,1,0,1,1")
+    os.mkdir(cwd)
+    program = f"import os, time; os.chdir({cwd!r}); time.sleep(999)"
+    pane = driver.run(tmux.new_session("s", "/", [sys.executable, "-c", program], {}))
+
+    async def there() -> bool:
+        return (await tmux.pane(pane.pane_id)).cwd == cwd
+
+    driver.until(there, "the program to change its folder")
+    assert [item.pane_id for item in driver.run(tmux.panes())] == [pane.pane_id]
+
+
+def typewriter(driver: Driver, tmux: Tmux, folder: str) -> tuple[str, str]:
+    """Start a program that keeps what it is sent; return its pane and its file."""
+    path = os.path.join(folder, "typed")
+    pane = driver.run(tmux.new_session("typewriter", "/", [sys.executable, script(folder, TYPEWRITER), path], {}))
+
+    async def ready() -> bool:
+        return (await tmux.screen(pane.pane_id))[0] == "ready"
+
+    driver.until(ready, "the typewriter")
+    return pane.pane_id, path
+
+
+def arrives(path: str, expected: bytes) -> None:
+    wait_for(lambda: os.path.getsize(path) >= len(expected), f"{len(expected)} bytes")
+    with open(path, "rb") as stream:
+        assert stream.read() == expected
+    os.truncate(path, 0)
+
+
+def test_keys_text_and_pastes_arrive_to_the_byte(server: Server, driver: Driver) -> None:
+    tmux = driver.client(server.socket)
+    pane, path = typewriter(driver, tmux, server.folder)
+    for text in ("continue", "it's; $HOME #{pid} -- é 😀", "-x", ";", "Enter", "C-c", "~", "\\"):
+        driver.run(tmux.type_text(pane, text))
+        arrives(path, text.encode())
+    sent = ((["Enter"], b"\r"), (["C-u"], b"\x15"), (["Escape"], b"\x1b"), (["C-u", "Enter"], b"\x15\r"))
+    for keys, received in sent:
+        driver.run(tmux.keys(pane, *keys))
+        arrives(path, received)
+    driver.run(tmux.paste(pane, "one\ntwo\tthree\n\n'four';\x1b[201~\x00\x03 #{pid}"))
+    arrives(path, b"\x1b[200~one\rtwo\tthree\r\r'four';[201~ #{pid}\x1b[201~")
+    long = "".join(f"line {i} of a long prompt, it's $HOME\n" for i in range(5000))
+    driver.run(tmux.paste(pane, long))
+    arrives(path, b"\x1b[200~" + long.replace("\n", "\r").encode() + b"\x1b[201~")
+    assert driver.run(tmux.command("list-buffers")) == []
+
+
+def test_only_known_keys_and_plain_text_are_sent(server: Server, driver: Driver) -> None:
+    tmux = driver.client(server.socket)
+    for names in (["1"], ["y"], ["Enter", "1"], ["-X"], []):
+        with pytest.raises(TmuxError):
+            driver.run(tmux.keys("%0", *names))
+    for text in ("a\nb", "a\tb", "a\x1bb", "a\x9bb"):
+        with pytest.raises(TmuxError, match="control characters"):
+            driver.run(tmux.type_text("%0", text))
+    for target in ("main", "=main", "%", "%1x", "", "0"):
+        with pytest.raises(TmuxError, match="is no pane"):
+            driver.run(tmux.keys(target, "Enter"))
+
+
+def test_a_paste_into_a_pane_that_is_gone_leaves_no_buffer(server: Server, driver: Driver) -> None:
+    tmux = driver.client(server.socket)
+    with pytest.raises(TmuxNotFound):
+        driver.run(tmux.paste("%999", "secret"))
+    assert driver.run(tmux.command("list-buffers")) == []
+
+
+def shown(driver: Driver, tmux: Tmux, name: str, text: str, *, width: int = 80) -> Pane:
+    """Start a session that shows a text; return its pane once it does."""
+    program = "import sys, time; print(sys.argv[1]); print('END', flush=True); time.sleep(999)"
+    pane = driver.run(tmux.new_session(name, "/", [sys.executable, "-c", program, text], {}, width=width, height=20))
+
+    async def there() -> bool:
+        return "END" in await tmux.screen(pane.pane_id)
+
+    driver.until(there, "the text")
+    return pane
+
+
+def test_captures(server: Server, driver: Driver) -> None:
+    tmux = driver.client(server.socket)
+    text = "word " * 30 + "end"
+    pane = shown(driver, tmux, "narrow", text, width=40).pane_id
+    assert driver.run(tmux.capture(pane))[:2] == [text, "END"]
+    assert driver.run(tmux.capture(pane, join=False))[0] == ("word " * 8).rstrip()
+    assert len(driver.run(tmux.screen(pane))) == 20
+    coloured = shown(driver, tmux, "coloured", "\x1b[2mdim\x1b[0m no-break\xa0").pane_id
+    assert driver.run(tmux.screen(coloured))[0] == "dim no-break\xa0"
+    assert "\x1b[2m" in driver.run(tmux.screen(coloured, escapes=True))[0]
+    assert "\x1b[2m" in driver.run(tmux.capture(coloured, escapes=True))[0]
+    assert driver.run(tmux.capture(coloured, lines=5)) == [""] * 5
+    with pytest.raises(TmuxNotFound):
+        driver.run(tmux.capture("%999"))
+
+
+def test_the_search_on_the_server(server: Server, driver: Driver) -> None:
+    tmux = driver.client(server.socket)
+    limited = shown(driver, tmux, "limited", "  ⎿  You\u2019ve hit your 5-hour limit · resets 9:36pm (UTC)")
+    odd = shown(driver, tmux, "odd", "a,b}c{d#e|f:g/h'i\\j\"k$l")
+    run = driver.run
+    assert run(tmux.search("You've hit your")) == [limited.pane_id]
+    assert run(tmux.search("a,b}c{d#e|f:g/h'i\\j\"k$l")) == [odd.pane_id]
+    assert run(tmux.search(["You've hit your", "a,b}c{d#e|"])) == [limited.pane_id, odd.pane_id]
+    assert run(tmux.search("you've HIT")) == []
+    assert run(tmux.search(["no such", "text"])) == []
+    now = int(time.time())
+    assert run(tmux.search("You've hit your", since=now - 60)) == [limited.pane_id]
+    assert run(tmux.search("You've hit your", since=now + 60)) == []
+    # Somebody who scrolls hides nothing.
+    run(tmux.command("copy-mode", "-t", limited.pane_id))
+    assert run(tmux.pane(limited.pane_id)).in_mode
+    assert run(tmux.search("You've hit your")) == [limited.pane_id]
+    assert "You\u2019ve hit" in run(tmux.screen(limited.pane_id))[0]
+    run(tmux.leave_mode(limited.pane_id))
+    assert not run(tmux.pane(limited.pane_id)).in_mode
+
+
+def children(pid: int) -> list[str]:
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as stream:
+        return stream.read().split()
+
+
+def test_a_hundred_sessions_take_one_client_process(server: Server, driver: Driver) -> None:
+    before = set(children(os.getpid()))
+    tmux = driver.client(server.socket)
+    names = [f"s{i}" for i in range(100)]
+
+    async def start() -> None:
+        await asyncio.gather(*(tmux.new_session(name, "/", ["sleep", "1000"], {}) for name in names))
+
+    driver.run(start())
+    panes = driver.run(tmux.panes())
+    assert sorted(pane.session for pane in panes) == sorted(names)
+    for pane in panes:
+        driver.run(tmux.type_text(pane.pane_id, "continue"))
+        driver.run(tmux.screen(pane.pane_id))
+    assert driver.run(tmux.search("continue")) == [pane.pane_id for pane in panes]
+    assert len(set(children(os.getpid())) - before) == 1
+    # And nobody's size was touched.
+    assert {(pane.width, pane.height) for pane in panes} == {(200, 50)}
+    assert subprocess.run(["tmux", "-N", "-S", server.socket, "kill-server"], timeout=20, check=False).returncode == 0
