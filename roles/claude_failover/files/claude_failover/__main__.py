@@ -16,6 +16,10 @@ def main(arguments: list[str]) -> int:
         from . import hook
 
         return hook.main(arguments[1:])
+    if arguments[:1] == ["standin"]:  # what ``rehearse`` runs as ``claude``; not a command for people
+        from .standin import program
+
+        return program.main(arguments[1:])
     from . import cli
 
     return cli.main(arguments)

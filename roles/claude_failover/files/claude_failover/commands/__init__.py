@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import classify, daemon, history, information, links, login, switch, terminal
+from . import classify, daemon, history, information, links, login, rehearse, switch, terminal
 
 Register = Callable[[Any], None]
 
@@ -26,4 +26,5 @@ GROUPS: tuple[Register, ...] = (
     switch.register,
     history.register,
     classify.register,
+    rehearse.register,
 )

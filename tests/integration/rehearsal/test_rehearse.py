@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``claude-failover rehearse`` from outside: its verdict, and that nothing of it is left."""
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+from claude_failover import rehearsal
+
+
+def rehearse(python_path, home, *options, path="/usr/local/bin:/usr/bin:/bin"):
+    return subprocess.run(
+        [sys.executable, "-m", "claude_failover", "rehearse", *options],
+        env={"PYTHONPATH": python_path, "PATH": path, "HOME": str(home)},
+        capture_output=True, text=True, timeout=300, check=False,
+    )
+
+
+def folders():
+    return {name for name in os.listdir("/tmp") if name.startswith("claude-failover-rehearsal-")}
+
+
+def test_a_rehearsal_goes_well_and_leaves_nothing(python_path, tmp_path):
+    before = folders()
+    result = rehearse(python_path, tmp_path, "--json")
+    assert result.returncode == 0, result.stdout + result.stderr
+    verdict = json.loads(result.stdout)
+    assert verdict["verdict"] == "ok"
+    assert [step["ok"] for step in verdict["steps"]] == [True] * 7
+    assert verdict["switch"]["outcome"] == "switched"
+    assert verdict["seconds"] > 0
+    assert folders() == before
+    assert list(tmp_path.iterdir()) == [], "the home of whoever runs it is not touched"
+
+
+def test_a_kept_folder_is_named_and_holds_the_log(python_path, tmp_path):
+    result = rehearse(python_path, tmp_path, "--keep", "--json")
+    folder = json.loads(result.stdout)["folder"]
+    with open(os.path.join(folder, "log"), encoding="utf-8") as stream:
+        log = stream.read()
+    shutil.rmtree(folder)
+    assert "ready: active account first" in log
+    assert "STUB" not in log, "no token is ever logged"
+
+
+def test_without_tmux_it_says_so(python_path, tmp_path):
+    result = rehearse(python_path, tmp_path, path=str(tmp_path))
+    assert result.returncode == 1
+    assert "install tmux" in result.stderr
+
+
+def test_a_failover_that_does_not_happen_is_a_failed_rehearsal(tmp_path, monkeypatch):
+    """The verdict can fail: here the second account is out of usage too."""
+    monkeypatch.setattr(rehearsal, "BOUND", 5.0)
+    set_world = rehearsal.Stage.set_world
+
+    def both_limited(stage, accounts):
+        limits = dict.fromkeys((rehearsal.FIRST, rehearsal.SECOND), next(iter(accounts.values()), None))
+        set_world(stage, limits if accounts else {})
+
+    monkeypatch.setattr(rehearsal.Stage, "set_world", both_limited)
+    verdict = rehearsal.rehearse()
+    assert not verdict.ok
+    assert verdict.steps[-1].ok is False
+    assert "waited" in verdict.steps[-1].detail
