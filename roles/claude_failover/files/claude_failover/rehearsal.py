@@ -109,8 +109,9 @@ class Stage:
         for account in (FIRST, SECOND):
             os.mkdir(self.home(account), 0o700)
             self._json(os.path.join(self.home(account), ".credentials.json"), made_up(account))
-            trusted = {"hasCompletedOnboarding": True, "projects": {self.path("work"): {"hasTrustDialogAccepted": True}}}
-            self._json(os.path.join(self.home(account), ".claude.json"), trusted)
+            projects = {self.path("work"): {"hasTrustDialogAccepted": True}}
+            settled = {"hasCompletedOnboarding": True, "projects": projects}
+            self._json(os.path.join(self.home(account), ".claude.json"), settled)
         self.set_world({})
         world = f"{WORLD_VARIABLE}={self.path('world/world.json')}"
         install(self.path("bin"), ["env", world, *self.command, "standin"])

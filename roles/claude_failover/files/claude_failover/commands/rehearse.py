@@ -38,7 +38,8 @@ def rehearse(arguments: argparse.Namespace) -> int:
         return 0 if verdict.ok else 1
     for step in verdict.steps:
         mark = "ok    " if step.ok else "FAILED"
-        common.show(f"{mark}  {step.seconds:6.2f} s  {step.step}" + (f": {one_line(step.detail)}" if step.detail else ""))
+        detail = f": {one_line(step.detail)}" if step.detail else ""
+        common.show(f"{mark}  {step.seconds:6.2f} s  {step.step}{detail}")
     if verdict.folder:
         common.show(f"kept: {verdict.folder} (the daemon's log is the file log)")
     common.show("The rehearsal " + ("went well." if verdict.ok else "FAILED; --keep keeps the folder to look into."))
