@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from claude_failover.tmux.client import HOLDER, TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
 
-from .conftest import Driver, Server, wait_for
+from .conftest import Driver, Server, role_configuration, wait_for
 
 PARENT = """
 import asyncio, sys
@@ -56,6 +57,15 @@ def test_the_servers_configuration(server: Server, driver: Driver) -> None:
     flags = driver.run(tmux.command("list-clients", "-F", "#{client_control_mode} #{client_flags}"))
     assert len(flags) == 1
     assert {"no-output", "ignore-size"} <= set(flags[0].split()[1].split(","))
+
+
+def test_every_option_of_the_configuration_is_known(server: Server, driver: Driver) -> None:
+    """A server that stumbles over its configuration says so only to the first terminal that attaches."""
+    tmux = driver.client(server.socket)
+    options = [line for line in role_configuration().splitlines() if line.startswith("set-option ")]
+    assert len(options) >= 5
+    for line in options:
+        driver.run(tmux.command(*shlex.split(line)))
 
 
 def test_an_operators_own_server_gets_a_holder_and_keeps_its_sizes(plain_server: Server, driver: Driver) -> None:

@@ -11,10 +11,11 @@ begin. What goes wrong is tried again with exponential back-off, a bounded numbe
 * submit, change or delete what somebody else has typed;
 * send the text again once it has left the box: whether a turn began is then told, and the caller decides.
 
-Facts (Claude Code 2.1.330 and 2.1.197): text and Enter in one go are taken for a paste; text right after Escape
-is taken for Alt and a letter, which loses the letter; a text that begins with ``!`` becomes a shell command, typed or
-pasted, unless a blank comes before it; Enter after a backslash is a line break; a lone ``?`` typed opens the help, pasted it is text; Ctrl-U empties one
-line of the box, or a folded paste.
+Facts (Claude Code 2.1.330 and 2.1.197): text and Enter in one go are taken for a paste; text right after Escape is
+taken for Alt and a letter, which loses the letter; a text that begins with ``!`` becomes a shell command, typed or
+pasted, unless a blank comes before it; Enter after a backslash is a line break; a lone ``?`` typed opens the help,
+pasted it is text; Ctrl-U empties one line of the box, or a folded paste. A tab arrives as blanks. 2.1.330 wraps what
+it folds away in ``<pasted_content>``. An unknown ``/command`` is taken and begins no turn.
 """
 from __future__ import annotations
 
