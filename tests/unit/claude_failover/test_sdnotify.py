@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +37,24 @@ def test_states_reach_systemd(tmp_path, address):
         assert systemd.recv(999) == b"READY=1\nSTATUS=3 sessions X=1"
         Notifier(path).reloading()
         assert systemd.recv(999).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+
+
+def test_ready_waits_for_a_systemd_that_is_slow_and_a_status_does_not(tmp_path):
+    path = str(tmp_path / "n.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(path)
+        systemd.settimeout(10)
+        notifier = Notifier(path)
+        backlog = int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text()) + 2
+        for number in range(backlog):
+            notifier.send(STATUS=f"starting: {number}")
+        ready = threading.Thread(target=notifier.send, kwargs={"READY": 1})
+        ready.start()
+        heard = []
+        while b"READY=1" not in heard:
+            heard.append(systemd.recv(999))
+        ready.join()
+        assert len(heard) <= backlog
 
 
 def test_nobody_to_notify_is_no_error(tmp_path, monkeypatch):

@@ -8,6 +8,11 @@ import os
 import socket
 import time
 
+# A notification socket holds max_dgram_qlen (10 by default) datagrams that systemd has not read. What a start depends
+# on waits for room this long, in seconds; seen with systemd 257 on a busy machine, which missed READY=1 and gave up.
+PATIENCE = 5.0
+DEPENDED_ON = frozenset({"READY", "RELOADING", "STOPPING"})
+
 
 class Notifier:
     """Sends states to the socket that systemd names, and does nothing where there is none."""
@@ -18,12 +23,15 @@ class Notifier:
         self._address = "\0" + address[1:] if address and address.startswith("@") else address
 
     def send(self, **states: str | int) -> None:
-        """Send assignments, such as ``READY=1, STATUS="3 sessions"``. A notification that fails is lost."""
+        """Send assignments, such as ``READY=1, STATUS="3 sessions"``.
+
+        Where systemd is slow, READY, RELOADING and STOPPING wait for it, within a bound; anything else is lost.
+        """
         if not self._address:
             return
         text = "\n".join(f"{name}={str(value).replace(chr(10), ' ')}" for name, value in states.items())
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
-            connection.setblocking(False)
+            connection.settimeout(PATIENCE if DEPENDED_ON & states.keys() else 0)
             try:
                 connection.sendto(text.encode(), self._address)
             except OSError:
