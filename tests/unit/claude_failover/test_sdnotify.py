@@ -50,6 +50,8 @@ def test_ready_waits_for_a_systemd_that_is_slow_and_a_status_does_not(tmp_path):
             notifier.send(STATUS=f"starting: {number}")
         ready = threading.Thread(target=notifier.send, kwargs={"READY": 1})
         ready.start()
+        ready.join(0.2)  # one that does not wait has ended by now, unheard
+        assert ready.is_alive()
         heard = []
         while b"READY=1" not in heard:
             heard.append(systemd.recv(999))
