@@ -3,12 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The world of the end-to-end tests: the real Claude Code CLI, a stub of its API, a namespace with only loopback.
 
-Prerequisites, all of Debian: root (for the namespaces), ``iproute2``, ``util-linux``, ``tmux``, ``openssl``,
-``python3`` with ``python3-yaml``, and ``npm`` to fetch the CLI. The CLI is a native program: **no Node is
-needed to run it**, only npm to download it, and any npm will do (the package wants node >= 22 and Debian 12
-has 18: npm only warns, because the version is pinned; seen with npm 11.19 under Node 20.20, on 2.1.330 and
-2.1.197). npm 11.16 and later do not run its install script, so the program is taken from the platform's
-package (``@anthropic-ai/claude-code-linux-x64/claude``) and not from ``node_modules/.bin``.
+Run by ``python -m pytest tests/e2e`` as root. With ``CI=true`` a missing prerequisite is a failure, elsewhere a skip
+that says what is missing.
+
+Prerequisites, all of Debian: root (for the namespaces), ``iproute2``, ``util-linux``, ``tmux``, ``openssl``, ``python3``
+with ``python3-yaml``, and ``npm`` to fetch the CLI (once, into ``.cache/claude-cli`` of the checkout).
+
+The CLI is a native program: **no Node is needed to run it**, only npm to download it, and the npm of Debian 12 will do:
+npm 9.2.0 under Node 18.20.4 installs the pinned 2.1.330 with a warning (the package wants Node >= 22), as does npm
+11.19.1 under Node 20.20.2, which however does not run the package's install script any more. So the program is taken
+from the platform's package (``@anthropic-ai/claude-code-linux-x64/claude``) and not from ``node_modules/.bin``.
 """
 
 from __future__ import annotations

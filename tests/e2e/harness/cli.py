@@ -21,7 +21,7 @@ def native(folder: str) -> str | None:
     """Return the native program in an npm folder, or None."""
     found = glob.glob(os.path.join(folder, "node_modules", "@anthropic-ai", "claude-code-linux-*", "claude"))
     # The musl variant, where npm put both, does not run on Debian.
-    chosen = [path for path in found if "musl" not in path]
+    chosen = [path for path in found if not os.path.dirname(path).endswith("-musl")]
     return chosen[0] if chosen else None
 
 

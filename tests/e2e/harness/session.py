@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import time
 import uuid
 from typing import Any
@@ -154,15 +155,23 @@ class Session:
         return int(self.world.tmux("display-message", "-p", "-t", f"={self.name}:", "#{pane_pid}"))
 
     def dead(self) -> tuple[str, str] | None:
-        """Return the pane's exit status and signal, or None as long as its program runs.
+        """Return the pane's exit status and signal, or None as long as its program runs or tmux does not know them.
 
-        For an instant tmux says that a pane is dead and not yet how it died: that is not the end yet.
+        tmux 3.3a now and then misses a child's end: the pane is dead, the program stays a zombie, and its status is
+        unknown until another SIGCHLD comes. So one is sent.
         """
         text = self.world.tmux(
-            "display-message", "-p", "-t", f"={self.name}:", "#{pane_dead}|#{pane_dead_status}|#{pane_dead_signal}"
+            "display-message",
+            "-p",
+            "-t",
+            f"={self.name}:",
+            "#{pane_dead}|#{pane_dead_status}|#{pane_dead_signal}|#{pid}",
         ).strip()
-        dead, status, number = text.split("|")
-        return (status, number) if dead == "1" and (status or number) else None
+        dead, status, number, server = text.split("|")
+        if dead == "1" and not status and not number:
+            os.kill(int(server), signal.SIGCHLD)
+            return None
+        return (status, number) if dead == "1" else None
 
     def status_file(self) -> dict[str, Any] | None:
         """Return ``sessions/<pid>.json`` of the running CLI, from whichever home holds it."""

@@ -63,6 +63,7 @@ class World:
         os.chmod(os.path.join(self.stub_folder, "requests.jsonl"), 0o666)  # the stand-in writes it as the ordinary user
         self.authority, self.certificate, self.key = certificates.make(self.stub_folder)
         self.stub: subprocess.Popen[bytes] | None = None
+        self.children: list[subprocess.Popen[bytes]] = []  # others that `close` has to wait for
         self.socket = self.path("tmux.sock")
 
     def path(self, *names: str) -> str:
@@ -363,6 +364,6 @@ class World:
     def close(self) -> None:
         """End every process of the namespace and remove the folder."""
         self.namespace.clear()
-        if self.stub is not None:
-            self.stub.wait(timeout=10)
+        for child in [*self.children, *([self.stub] if self.stub else [])]:
+            child.wait(timeout=10)
         shutil.rmtree(self.folder)

@@ -210,6 +210,57 @@ def test_retries_end_in_an_error(place: Place) -> None:
     assert len([line for line in requests if '"began", ' not in line and '"phase"' not in line]) == 11
 
 
+def test_clear_begins_another_conversation_in_the_same_process(place: Place) -> None:
+    log = place.folder / "events"
+    command = f"{{ cat; echo; }} >> {log}"
+    events = ("SessionStart", "SessionEnd", "Stop")
+    hooks = {event: [{"hooks": [{"type": "command", "command": command}]}] for event in events}
+    place.start("--session-id", UUID, "--settings", json.dumps({"hooks": hooks}))
+    place.seen("❯\xa0")
+    place.ask("one", "Cooked for")
+    place.ask("/clear", "❯\xa0\x1b[7m ")
+    place.wait(lambda: log.read_text().count("\n") == 4, "the hooks")
+    place.ask("two", "Cooked for")
+    payloads = [json.loads(line) for line in log.read_text().splitlines()]
+    told = [(p["hook_event_name"], p.get("source") or p.get("reason"), p["session_id"] == UUID) for p in payloads]
+    assert told == [
+        ("SessionStart", "startup", True),
+        ("Stop", None, True),
+        ("SessionEnd", "clear", True),
+        ("SessionStart", "clear", False),
+        ("Stop", None, False),
+    ]
+
+
+def test_a_command_that_needs_permission_waits_for_it(place: Place) -> None:
+    place.start("--permission-mode", "default")
+    place.seen("❯\xa0")
+    place.ask("[[tool touch made]]", "Do you want to proceed?")
+    (status,) = (place.folder / "A" / "sessions").glob("*.json")
+    assert json.loads(status.read_text())["waitingFor"] == "permission prompt"
+    place.type("\x1b")
+    place.seen("Interrupted")
+    assert not (place.cwd / "made").exists()
+    place.ask("[[tool touch made]] again", "Do you want to proceed?")
+    place.type("\r")
+    place.seen("tag=A last=[tool done]")
+    assert (place.cwd / "made").exists()
+
+
+def test_a_session_that_is_killed_leaves_its_status_and_can_be_resumed(place: Place) -> None:
+    place.start("--session-id", UUID)
+    place.seen("❯\xa0")
+    place.ask("one", "Cooked for")
+    place.wait(lambda: any(record["type"] == "assistant" for record in place.records()), "the transcript")
+    place.stop(signal.SIGKILL)
+    assert len(list((place.folder / "A" / "sessions").glob("*.json"))) == 1
+    place.start("--resume", UUID)
+    place.seen("tag=A last=[one]")
+    place.ask("two", "tag=A last=[two]")
+    assert place.stop() == 143
+    assert len(list((place.folder / "A" / "sessions").glob("*.json"))) == 1
+
+
 def test_the_trust_dialog_refuses_by_default(place: Place) -> None:
     (place.folder / "A" / ".claude.json").write_text(json.dumps({"hasCompletedOnboarding": True}))
     place.start()

@@ -81,7 +81,7 @@ class Keyboard:
         view = self.session.view
         if self.session.busy:
             self.session.interrupt()
-        elif self.session.cancel_continue(told=True):
+        elif self.session.limit.cancel(told=True):
             return
         elif self.editor.text:
             if self._clearing:
@@ -121,7 +121,7 @@ class Keyboard:
         if dialog.kind in ("trust", "bypass", "theme"):
             self.leave(1, "", UNTRUSTED if dialog.kind == "trust" else "")
         elif dialog.kind == "permission":
-            self.session.decide(False)
+            self.session.tools.decide(False)
         else:
             if dialog.kind == "login":
                 self.session.view.add("prompt", "/login")
@@ -134,7 +134,7 @@ class Keyboard:
         if dialog.kind in ("trust", "bypass") and dialog.selected == 0:
             self._close(dialog)
         elif dialog.kind == "permission":
-            self.session.decide(dialog.selected < len(dialog.options) - 1)
+            self.session.tools.decide(dialog.selected < len(dialog.options) - 1)
         elif dialog.kind == "trust":
             state = read_object(context.state_file)
             state.setdefault("projects", {}).setdefault(context.cwd, {})["hasTrustDialogAccepted"] = True

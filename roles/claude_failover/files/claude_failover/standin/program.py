@@ -170,8 +170,8 @@ class Program:
         if not self._begun:
             return status, notice
         await self.session.end(reason)
-        if self.session.transcript.written:
-            notice = wording.exit_notice(self.session.id, self.context.options.settings, self._other_flags())
+        if self.session.core.transcript.written:
+            notice = wording.exit_notice(self.session.core.id, self.context.options.settings, self._other_flags())
         return status, notice
 
     def _other_flags(self) -> bool:
@@ -200,7 +200,7 @@ class Program:
                 break
             folder = os.path.dirname(folder)
         settings = {**of_account(self.context.config_dir), **self.context.settings}
-        if self.session.mode == "bypassPermissions" and not settings.get("skipDangerousModePermissionPrompt"):
+        if self.session.core.mode == "bypassPermissions" and not settings.get("skipDangerousModePermissionPrompt"):
             found.append(dialogs.bypass())
         return found
 
