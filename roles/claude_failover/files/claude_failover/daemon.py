@@ -30,6 +30,7 @@ from .accounts import ActiveLink, describe_active, point_active, read_active
 from .carryover import CarryOver
 from .config import Account, Config
 from .control_server import ControlServer
+from .dispatcher import Dispatcher
 from .errors import FailoverError, Refused
 from .events import Events
 from .evidence import Evidence, TurnEvent
@@ -43,6 +44,7 @@ from .sessions import Sessions
 from .settings import base_settings
 from .state import Store
 from .status import account_row, session_rows
+from .task_queue import TaskFiles, TaskQueue
 from .tmux.client import Tmux
 
 log = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ class Daemon:
         self.events: Events
         self.carry_over: CarryOver
         self.failover: Failover
+        self.dispatcher: Dispatcher
         self.server: ControlServer
 
     # -- start ---------------------------------------------------------------------------------------------
@@ -148,10 +151,14 @@ class Daemon:
             all_idle=self._all_idle,
             status=self.status,
         )
+        self.dispatcher = Dispatcher(
+            self.config, TaskQueue(TaskFiles(self.config.state_dir)), self.sessions, self.registry, self.tmux
+        )
 
     def _on_turn(self, event: TurnEvent) -> None:
         self.carry_over.on_turn(event)
         self.failover.on_turn(event)
+        self.dispatcher.on_turn(event)
 
     def _newest_turn(self, name: str) -> Evidence | None:
         watched = self.sessions.get(name)
@@ -218,6 +225,7 @@ class Daemon:
             self._tasks = [
                 asyncio.create_task(self.lifecycle.run(), name="lifecycle"),
                 asyncio.create_task(self.events.sweep(), name="sweep"),
+                asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
             ]
             interval = watchdog_interval()
             if interval is not None:
@@ -245,7 +253,7 @@ class Daemon:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for part in ("server", "failover", "events", "tmux"):  # those that the start got to
+        for part in ("server", "dispatcher", "failover", "events", "tmux"):  # those that the start got to
             if hasattr(self, part):
                 await getattr(self, part).stop()
         for lock in reversed(self._locks):
@@ -288,6 +296,7 @@ class Daemon:
         self.events.configure(new)
         self.carry_over.configure(new)
         self.failover.configure(new)
+        self.dispatcher.configure(new)
         log.info("configuration %s reloaded: %s", new.path, self.summary())
 
     # -- what is -------------------------------------------------------------------------------------------
@@ -318,7 +327,7 @@ class Daemon:
                 for account in self.config.accounts
             ],
             "sessions": self.session_rows(active),
-            "queue": {},
+            "queue": self.dispatcher.counts(),
             **self.failover.status(),
         }
 

@@ -36,6 +36,14 @@ def operations(daemon: Daemon) -> dict[str, Op]:
     async def history(options: dict[str, Any]) -> list[dict[str, Any]]:
         return daemon.failover.history(**options)
 
+    async def dispatch(options: dict[str, Any]) -> dict[str, Any]:
+        return await daemon.dispatcher.dispatch(**options)
+
+    async def queue(options: dict[str, Any]) -> Any:
+        if options.get("cancel") is not None:
+            return daemon.dispatcher.cancel(options["cancel"])
+        return daemon.dispatcher.queue()
+
     return {
         "status": Op(status, keys={}),
         "sessions": Op(sessions, keys={}),
@@ -45,5 +53,9 @@ def operations(daemon: Daemon) -> dict[str, Op]:
             keys={"account": (str, NONE), "reason": (str, NONE), "dry_run": (bool,), "force": (bool,)},
         ),
         "history": Op(history, keys={"limit": (int,)}),
+        "dispatch": Op(
+            dispatch, keys={"prompt": (str,), "session": (str, NONE), "cwd": (str, NONE)}, required=("prompt",)
+        ),
+        "queue": Op(queue, keys={"cancel": (str, NONE)}),
         "hook": Op(hook, keys={"payload": (dict,), "env": (dict,)}, required=("payload", "env")),
     }

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import classify, daemon, history, information, links, login, rehearse, switch, terminal
+from . import classify, daemon, dispatch, history, information, links, login, rehearse, switch, terminal
 
 Register = Callable[[Any], None]
 
@@ -24,6 +24,7 @@ GROUPS: tuple[Register, ...] = (
     information.register,
     terminal.register,
     switch.register,
+    dispatch.register,
     history.register,
     classify.register,
     rehearse.register,

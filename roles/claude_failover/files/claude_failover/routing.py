@@ -1,0 +1,119 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which session a task may go to. Pure.
+
+There is one rule and no exception: a session is of the pool when the configuration that holds now names it with
+``dedicated: false`` and ``claude_args: true``, and the process in its pane is surely the one that the daemon started
+for that name. It is asked when a session is chosen, and again before every key that a task's prompt needs.
+"""
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from .config import Config
+from .errors import Refused
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a task asks for: a session's name, and the folder that a session has to be configured with; None: any."""
+
+    session: str | None = None
+    cwd: str | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A session at one moment.
+
+    ``planned``: the configuration names it; ``dedicated``, ``claude_args`` and ``cwd`` are its words. ``doubt`` is why
+    it is not sure that its process is the one that the daemon started for that name, None when it is sure.
+    """
+
+    name: str
+    planned: bool
+    dedicated: bool
+    claude_args: bool
+    cwd: str | None
+    state: str
+    doubt: str | None
+
+
+def same_folder(one: str, other: str) -> bool:
+    """Tell whether two absolute paths name one folder, links resolved."""
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def barred(candidate: Candidate, wish: Wish) -> str | None:
+    """Say why a session must not get a task, whatever it does; None when it may."""
+    if not candidate.planned:
+        return "was started by hand"
+    if candidate.dedicated:
+        return "is dedicated"
+    if not candidate.claude_args:
+        return "runs a command of its own (claude_args: false)"
+    if wish.session is not None and wish.session != candidate.name:
+        return "is another one than was asked for"
+    if wish.cwd is not None and (candidate.cwd is None or not same_folder(wish.cwd, candidate.cwd)):
+        return "works in another folder"
+    return None
+
+
+def refusal(candidate: Candidate, wish: Wish) -> str | None:
+    """Say why a session cannot get a task now; None when it can."""
+    why = barred(candidate, wish)
+    if why is not None:
+        return why
+    if candidate.state != "idle":
+        return f"is {candidate.state}"
+    return candidate.doubt
+
+
+def choose(candidates: Iterable[Candidate], wish: Wish, taken: Collection[str]) -> str | None:
+    """Return the first session, in the configuration's order, that can get a task now; ``taken`` are spoken for."""
+    for candidate in candidates:
+        if candidate.name not in taken and refusal(candidate, wish) is None:
+            return candidate.name
+    return None
+
+
+def explain(candidates: Sequence[Candidate], wish: Wish, taken: Collection[str]) -> str:
+    """Say why a task has to wait, session by session."""
+    asked = [candidate for candidate in candidates if wish.session in (None, candidate.name)]
+    if wish.session is not None and not asked:
+        return f"waits: the configuration has no session {wish.session}"
+    reasons = [
+        f"{candidate.name} {refusal(candidate, wish) or ('is not free yet' if candidate.name in taken else 'is next')}"
+        for candidate in asked
+    ]
+    more = f", and {len(reasons) - 10} more" if len(reasons) > 10 else ""
+    return "waits for a session of the pool: " + (", ".join(reasons[:10]) + more if reasons else "there is none")
+
+
+def check_wish(config: Config, by_hand: Collection[str], wish: Wish) -> None:
+    """Check what a task asks for. ``by_hand`` are the sessions that the configuration does not name.
+
+    A pool that has no session for it is no error: the task waits. Raises Refused for a session that no task may go
+    to, and for a name or a folder that no session has.
+    """
+    pool = ", ".join(plan.name for plan in config.sessions if not plan.dedicated and plan.claude_args) or "none"
+    if wish.session is not None:
+        plan = config.session(wish.session)
+        if plan is None:
+            what = "was started by hand, and belongs to whoever did" if wish.session in by_hand else "does not exist"
+            raise Refused(f"session {wish.session!r} {what}; tasks go to the sessions of the pool: {pool}")
+        if plan.dedicated:
+            raise Refused(f"session {plan.name} is dedicated, and never gets a task; the pool has: {pool}")
+        if not plan.claude_args:
+            raise Refused(
+                f"session {plan.name} runs a command of its own (claude_args: false), and never gets a task; "
+                f"the pool has: {pool}"
+            )
+        if wish.cwd is not None and not same_folder(wish.cwd, plan.cwd):
+            raise Refused(f"session {plan.name} works in {plan.cwd}, not in {wish.cwd}; leave one of the two out")
+    elif wish.cwd is not None and not any(same_folder(wish.cwd, plan.cwd) for plan in config.sessions):
+        folders = ", ".join(sorted({plan.cwd for plan in config.sessions})) or "none"
+        raise Refused(f"no configured session works in {wish.cwd}; they work in: {folders}")

@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A task: a prompt for a session of the pool, and what became of it. Pure."""
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from . import clock
+from .errors import Refused
+from .text import printable, shorten
+from .tmux.quoting import typable
+
+QUEUED, SENT, ACCEPTED, DONE, FAILED, CANCELLED = "queued", "sent", "accepted", "done", "failed", "cancelled"
+#: Every state, in the order in which a task goes through them.
+STATES = (QUEUED, SENT, ACCEPTED, DONE, FAILED, CANCELLED)
+FINISHED = frozenset({DONE, FAILED, CANCELLED})
+
+PROMPT_MAX = 256 << 10  # bytes of UTF-8: even with every character escaped in JSON a request stays below 1 MiB
+EXCERPT = 200  # characters of a prompt that lists show
+
+ID = re.compile(r"[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class Handed:
+    """To whom a task's prompt was begun to be typed: the session, its pane, its process, its conversation, and when
+    (aware datetime). Written down before the first key."""
+
+    session: str
+    pane: str
+    pane_pid: int
+    pid: int
+    started: int
+    uuid: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task. Times are aware datetimes.
+
+    ``number`` is its place in the order. ``wanted`` and ``cwd`` are the session and the folder that were asked for,
+    None for any. ``session`` is the one that it was given to. ``handed`` stands from before the first key is typed
+    until the prompt is known to have been taken back. A queued task that has it was interrupted while it was typed;
+    Enter is never pressed before the state ``sent`` is on the disk.
+    """
+
+    id: str
+    number: int
+    prompt: str
+    created_at: datetime
+    wanted: str | None = None
+    cwd: str | None = None
+    state: str = QUEUED
+    session: str | None = None
+    handed: Handed | None = None
+    attempts: int = 0
+    detail: str = ""
+    sent_at: datetime | None = None
+    accepted_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in FINISHED
+
+    def row(self) -> dict[str, Any]:
+        """Return what ``queue --json`` and ``dispatch --json`` show of it."""
+        return {
+            "id": self.id,
+            "state": self.state,
+            "session": self.session,
+            "wanted_session": self.wanted,
+            "wanted_cwd": self.cwd,
+            "prompt": shorten(printable(self.prompt), EXCERPT),
+            "prompt_bytes": len(self.prompt.encode()),
+            "attempts": self.attempts,
+            "detail": self.detail,
+            "created_at": clock.iso(self.created_at),
+            "sent_at": clock.optional_iso(self.sent_at),
+            "accepted_at": clock.optional_iso(self.accepted_at),
+            "finished_at": clock.optional_iso(self.finished_at),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as it is stored."""
+        return {key: _stored(value) for key, value in vars(self).items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Task:
+        """Return what `to_json` wrote. Raises ValueError for anything else."""
+        try:
+            handed = data["handed"]
+            values = {**data, "handed": None if handed is None else Handed(**{**handed, "at": _time(handed["at"])})}
+            for key in ("created_at", "sent_at", "accepted_at", "finished_at"):
+                values[key] = None if data[key] is None else _time(data[key])
+            task = cls(**values)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"found no task: {error}") from None
+        texts = (task.id, task.prompt, task.detail)
+        if not all(isinstance(text, str) for text in texts) or not ID.fullmatch(task.id) or task.state not in STATES:
+            raise ValueError("found a task without id, prompt or known state")
+        if task.state in (SENT, ACCEPTED) and task.handed is None:
+            raise ValueError(f"found a task that is {task.state} to nobody")
+        return task
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return clock.iso(value)
+    if isinstance(value, Handed):
+        return {**dataclasses.asdict(value), "at": clock.iso(value.at)}
+    return value
+
+
+def _time(value: Any) -> datetime:
+    if not isinstance(value, str):
+        raise ValueError(f"found {value!r}, expected a time")
+    return clock.parse_iso(value)
+
+
+def checked_prompt(prompt: str) -> str:
+    """Return a prompt as it is kept: control characters but line breaks and tabs dropped.
+
+    Raises Refused for an empty one, one over `PROMPT_MAX` and one that is no Unicode text.
+    """
+    try:
+        size = len(prompt.encode())
+    except UnicodeEncodeError:
+        raise Refused("the prompt is no valid text: found bytes that are no UTF-8; expected UTF-8") from None
+    if size > PROMPT_MAX:
+        raise Refused(
+            f"the prompt is too long: found {size} bytes, expected at most {PROMPT_MAX}; "
+            "put the material into a file, and name the file in the prompt"
+        )
+    kept = typable(prompt).strip("\n")
+    if not kept.strip():
+        raise Refused("the prompt is empty: expected some text")
+    # Claude Code takes Enter right after a backslash for a line break (2.1.330).
+    return kept + " " if kept.endswith("\\") else kept

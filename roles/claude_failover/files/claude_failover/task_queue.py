@@ -1,0 +1,161 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The durable queue of tasks: one document for each, written with every change, in the order in which they came."""
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Protocol
+
+from .errors import Refused
+from .files import set_aside
+from .state import Store
+from .task import FINISHED, QUEUED, STATES, Task
+
+log = logging.getLogger(__name__)
+
+FOLDER = "tasks"  # below state_dir
+HISTORY = 200  # finished tasks that are kept
+WAITING_MAX = 1000  # unfinished ones that are taken
+_DOCUMENT = re.compile(r"([0-9]{12}-[0-9a-f]{8})\.json")
+
+
+class Documents(Protocol):
+    """What is needed of a store: named documents, each replaced as a whole and durably."""
+
+    def names(self) -> list[str]: ...
+    def load(self, name: str) -> dict[str, Any]: ...
+    def save(self, name: str, data: dict[str, Any]) -> None: ...
+    def remove(self, name: str) -> None: ...
+    def set_aside(self, name: str, reason: str) -> None: ...
+
+
+class TaskFiles:
+    """The documents of the tasks, in a folder of their own below the state's."""
+
+    def __init__(self, state_dir: str) -> None:
+        """Raises OSError when the folder cannot be made."""
+        self._store = Store(os.path.join(state_dir, FOLDER))
+
+    def names(self) -> list[str]:
+        """Return the names of all documents. Raises OSError."""
+        found = [_DOCUMENT.fullmatch(name) for name in os.listdir(self._store.folder)]
+        return sorted(match.group(1) for match in found if match)
+
+    def load(self, name: str) -> dict[str, Any]:
+        """Return one document; an empty one where it was torn or foreign, and has been set aside. Raises OSError."""
+        found: dict[str, Any] = self._store.load(name, {})
+        return found
+
+    def save(self, name: str, data: dict[str, Any]) -> None:
+        """Write one document, durably. Raises OSError."""
+        self._store.save(name, data)
+
+    def remove(self, name: str) -> None:
+        """Remove one document of a task that is over. Raises OSError."""
+        os.unlink(self._store.path(name))
+
+    def set_aside(self, name: str, reason: str) -> None:
+        """Move a document that makes no sense out of the way, and say so. Raises OSError."""
+        set_aside(self._store.path(name), reason)
+
+
+class TaskQueue:
+    """All tasks that are known, oldest first."""
+
+    def __init__(self, documents: Documents) -> None:
+        """Raises OSError when what is stored cannot be read at all."""
+        self._documents = documents
+        self._tasks: dict[str, Task] = {}
+        self._unwritten: set[str] = set()
+        for name in sorted(documents.names()):
+            data = documents.load(name)
+            if not data:
+                continue
+            try:
+                task = Task.from_json(data)
+            except ValueError as error:
+                documents.set_aside(name, f"is no task of this daemon ({error})")
+                continue
+            self._tasks[task.id] = task
+        self._next = max((task.number for task in self._tasks.values()), default=0) + 1
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(list(self._tasks.values()))
+
+    def get(self, identity: str) -> Task | None:
+        """Return the task of that id, or None."""
+        return self._tasks.get(identity)
+
+    def in_state(self, *states: str) -> list[Task]:
+        """Return the tasks in one of these states, oldest first."""
+        return [task for task in self._tasks.values() if task.state in states]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many tasks are in each state."""
+        found = dict.fromkeys(STATES, 0)
+        for task in self._tasks.values():
+            found[task.state] += 1
+        return found
+
+    def add(self, prompt: str, created_at: datetime, *, wanted: str | None, cwd: str | None) -> Task:
+        """Put a task at the end of the queue, durably. Raises Refused when it is full, OSError."""
+        waiting = sum(not task.finished for task in self._tasks.values())
+        if waiting >= WAITING_MAX:
+            raise Refused(
+                f"the queue is full: found {waiting} unfinished tasks, expected fewer than {WAITING_MAX}; "
+                "wait for some to be done, or cancel some (claude-failover queue --cancel ID)"
+            )
+        identity = secrets.token_hex(4)
+        while identity in self._tasks:
+            identity = secrets.token_hex(4)
+        task = Task(identity, self._next, prompt, created_at, wanted=wanted, cwd=cwd, state=QUEUED)
+        self._next += 1
+        self.put(task)
+        return task
+
+    def put(self, task: Task) -> None:
+        """Take over a task as it is now, on the disk first. Raises OSError; then nothing has changed."""
+        self._documents.save(_name(task), task.to_json())
+        self._tasks[task.id] = task
+        self._unwritten.discard(task.id)
+        if task.finished:
+            self._forget_old()
+
+    def note(self, task: Task) -> None:
+        """Take over what has happened to a task already; where it cannot be written, `flush` writes it later."""
+        self._tasks[task.id] = task
+        try:
+            self.put(task)
+        except OSError as error:
+            self._unwritten.add(task.id)
+            log.error("task %s: %s, which could not be stored, and will be as soon as it can: %s",
+                      task.id, task.state, error)
+
+    def flush(self) -> None:
+        """Write what could not be written before. Raises OSError."""
+        for identity in list(self._unwritten):
+            self.put(self._tasks[identity])
+
+    def _forget_old(self) -> None:
+        finished = [task for task in self._tasks.values() if task.state in FINISHED]
+        finished.sort(key=lambda task: (task.finished_at or task.created_at, task.number))
+        for task in finished[:max(0, len(finished) - HISTORY)]:
+            try:
+                self._documents.remove(_name(task))
+            except FileNotFoundError:
+                pass  # somebody was quicker
+            except OSError as error:
+                log.warning("task %s: its document cannot be removed: %s", task.id, error)
+                continue
+            del self._tasks[task.id]
+            self._unwritten.discard(task.id)
+
+
+def _name(task: Task) -> str:
+    return f"{task.number:012d}-{task.id}"
