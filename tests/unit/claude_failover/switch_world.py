@@ -11,6 +11,7 @@ import os
 from datetime import datetime, timedelta, timezone
 
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import required_shared, validate_all
+
 from claude_failover.config import Account, Config, Failover
 from claude_failover.evidence import Evidence
 from claude_failover.exhaustion import Exhaustion
@@ -67,6 +68,9 @@ class World:
             self.config, self.store, self.exhaustion, self.logins, self.usage,
             now=lambda: self.now, lock_bound=0.2, look_again=0.001,
         )
+        moved_at = self.switcher._moved_at
+        # The kernel's clock is not the test's.
+        self.switcher._moved_at = lambda: (self.now, moved_at()[1])
         return self.switcher
 
     def home(self, name):

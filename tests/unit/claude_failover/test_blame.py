@@ -7,10 +7,11 @@ import os
 from datetime import timedelta
 
 import pytest
+from switch_world import T0, World, minutes
+
 from claude_failover.blame import blame, same_place
 from claude_failover.flips import Flip, Flips, account_at
 from claude_failover.state import Store
-from switch_world import T0, World, minutes
 
 
 def seconds(number):

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import pytest
-from claude_failover.choice import Standing, choose
 from hypothesis import given
 from hypothesis import strategies as st
 from switch_world import T0, minutes
+
+from claude_failover.choice import Standing, choose
 
 
 def test_the_order_is_the_preference():

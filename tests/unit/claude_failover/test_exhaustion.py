@@ -7,9 +7,10 @@ import json
 from datetime import timedelta
 
 import pytest
+from switch_world import T0, minutes, verdict
+
 from claude_failover.exhaustion import CLOCK_SKEW, Exhaustion, reset_of
 from claude_failover.state import Store
-from switch_world import T0, minutes, verdict
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ import time
 from datetime import timedelta
 
 import pytest
+from switch_world import TOKEN, Rig, World, minutes
+
 from claude_failover import failover
 from claude_failover.errors import Refused, UsageError
 from claude_failover.evidence import TurnEvent
 from claude_failover.limits import Verdict
-from switch_world import TOKEN, Rig, World, minutes
 
 
 def seconds(number):

@@ -11,9 +11,10 @@ import subprocess
 import sys
 
 import pytest
+from switch_world import Rig, World
+
 from claude_failover import failover
 from claude_failover.switcher import BACK, STEPS
-from switch_world import Rig, World
 
 DIED = 77
 CHILD = """

@@ -9,11 +9,12 @@ import os
 import stat
 
 import pytest
+from switch_world import TOKEN, World, minutes
+
 from claude_failover import refresh_lock, switcher
 from claude_failover.errors import Refused, UsageError
 from claude_failover.switch_record import KEYS, OUTCOMES
 from claude_failover.switcher import BACK, STEPS, Overtaken, SwitchRequest, refused_for_operator
-from switch_world import TOKEN, World, minutes
 
 
 @pytest.fixture

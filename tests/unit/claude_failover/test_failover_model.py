@@ -1,0 +1,251 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Random histories of limits, requests, time, hands and crashes, against what must hold in every one of them.
+
+The model knows the truth: which account is really out of usage, and under which account each request was begun.
+"""
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import shutil
+import tempfile
+from collections import Counter
+from datetime import timedelta
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from switch_world import Rig, World, minutes
+
+from claude_failover import failover
+from claude_failover.clock import iso, parse_iso
+from claude_failover.errors import Refused
+from claude_failover.switcher import STEPS
+
+ACCOUNTS = "abc"
+SESSIONS = {"plain-1": "five_hour", "plain-2": "five_hour", "thinker": "opus"}
+STEP_NAMES = [step.name for step in STEPS]
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+class Model(RuleBasedStateMachine):
+    """One history."""
+
+    def __init__(self):
+        super().__init__()
+        self.folder = tempfile.mkdtemp(prefix="cf-model-", dir="/tmp")
+        self.patched = {name: getattr(failover, name) for name in ("STRAGGLERS", "_CARRY_AGAIN", "_LOOK_FOR_ACCOUNTS")}
+        for name in self.patched:
+            setattr(failover, name, 0.0)
+        self.world = World(self.folder, ACCOUNTS, cooldown=60)
+        self.rig = Rig(self.world)
+        self.truth = {}  # (account, limit) -> when it really resets
+        self.windows = []  # every (account, limit, reset) that there ever was
+        self.requests = {}  # session -> (moment, account)
+        self.by_hand = 0
+        self.crash_at = None
+        self.dead = set()
+        self.refused = 0
+        self.settle()
+
+    def teardown(self):
+        for name, value in self.patched.items():
+            setattr(failover, name, value)
+        shutil.rmtree(self.folder)
+
+    # -- the machinery ---------------------------------------------------------------------------------------------
+
+    def settle(self, action=None):
+        self.rig.failover._retry_at = 0.0
+
+        def probe(moment, step):
+            if (moment, step) == self.crash_at:
+                self.crash_at = None
+                raise Crash
+
+        async def go_on():
+            if action is not None:
+                await action()
+            await self.rig.settle()
+
+        self.world.switcher.probe = probe
+        try:
+            asyncio.run(go_on())
+        except Crash:
+            self.restart()
+
+    @rule()
+    def restart(self):
+        self.rig.restart()
+        self.crash_at = None
+        self.settle(self.rig.failover.recover)
+
+    @rule(moment=st.sampled_from(["begin", "end"]), step=st.sampled_from(STEP_NAMES))
+    def the_next_switch_will_crash(self, moment, step):
+        self.crash_at = (moment, step)
+
+    # -- what happens ----------------------------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([1, 5, 20, 61, 600, 4000]))
+    def time_passes(self, seconds):
+        self.world.now += timedelta(seconds=seconds)
+        self.settle()
+
+    @rule(limit=st.sampled_from(["five_hour", "five_hour", "opus"]), length=st.sampled_from([7, 45, 290]),
+          at_once=st.booleans())  # fmt: skip
+    def the_active_account_runs_out(self, limit, length, at_once):
+        key = (self.world.active, limit)
+        if self.truth.get(key, self.world.now) <= self.world.now:
+            # An odd number of seconds, so that no two resets are taken for one another.
+            reset = self.world.now + minutes(length) + timedelta(seconds=197 * (len(self.windows) + 1))
+            self.truth[key] = reset
+            self.windows.append((*key, iso(reset)))
+        if at_once:
+            self.every_session_asks()
+
+    @rule(session=st.sampled_from(sorted(SESSIONS)))
+    def a_request_begins(self, session):
+        self.world.now += timedelta(seconds=4)  # by then Claude Code has noticed a flip
+        self.requests[session] = (self.world.now, self.world.active)
+
+    @precondition(lambda self: self.requests)
+    @rule(twice=st.booleans())
+    def the_requests_are_answered(self, twice):
+        """Those that are refused are noticed one after the other, some by two sources."""
+        self.world.now += timedelta(seconds=1)
+        for session, (begun, account) in self.requests.items():
+            for limit in dict.fromkeys(["five_hour", SESSIONS[session]]):
+                reset = self.truth.get((account, limit))
+                if reset is not None and reset > self.world.now:
+                    self.refuse(session, limit, begun, reset, twice)
+                    break
+        self.requests.clear()
+        self.settle()
+
+    def refuse(self, session, limit, begun, reset, twice):
+        evidence = self.world.evidence(session, limit)
+        evidence = dataclasses.replace(
+            evidence, request_at=begun, verdict=dataclasses.replace(evidence.verdict, resets_at=reset)
+        )
+        self.refused += 1
+        self.rig.notice(evidence)
+        if twice:
+            self.rig.notice(dataclasses.replace(evidence, source="transcript"))
+
+    @rule()
+    def every_session_asks(self):
+        for session in SESSIONS:
+            self.a_request_begins(session)
+        self.the_requests_are_answered(False)
+
+    @rule(session=st.sampled_from(sorted(SESSIONS)), seconds=st.sampled_from([1, 20, 61, 100]))
+    def a_refusal_comes_late(self, session, seconds):
+        """Its request was begun before the flip that another session's refusal leads to."""
+        self.a_request_begins(session)
+        late = {session: self.requests.pop(session)}
+        self.the_active_account_runs_out("five_hour", 290, False)
+        self.requests = {other: (self.world.now, self.world.active) for other in SESSIONS if other != session}
+        self.the_requests_are_answered(False)
+        self.time_passes(seconds)
+        self.requests = late
+        self.the_requests_are_answered(True)
+        self.time_passes(61)
+
+    @rule(seconds=st.sampled_from([1, 20, 61]))
+    def time_passes_and_every_session_asks(self, seconds):
+        self.time_passes(seconds)
+        self.every_session_asks()
+
+    @rule(account=st.sampled_from(ACCOUNTS), how=st.sampled_from(["switch", "force", "flip", "login", "none", "none"]))
+    def the_operator_does_something(self, account, how):
+        if how == "none":
+            return
+        if how == "login":
+            self.dead ^= {account}
+            self.world.log_in(account, "" if account in self.dead else "a-token-of-the-model")
+            self.settle()
+        elif how == "flip":
+            self.by_hand += 1
+            self.world.point(account)
+            self.settle()
+        else:
+            self.by_hand += 1
+            self.settle(lambda: self.switch_by_hand(account, how == "force"))
+
+    async def switch_by_hand(self, account, force):
+        try:
+            await self.rig.failover.switch(account, force=force)
+        except Refused as refused:
+            assert account not in self.dead or "login" in str(refused) or "active" in str(refused)
+
+    # -- what must hold --------------------------------------------------------------------------------------------
+
+    def records(self):
+        return sorted(self.world.switcher.history(1000), key=lambda row: row["time"])
+
+    def switched(self, *reasons):
+        return [row for row in self.records() if row["outcome"] == "switched" and row["reason"] in reasons]
+
+    @invariant()
+    def every_record_is_there_once(self):
+        assert max(Counter(row["id"] for row in self.world.log()).values(), default=1) == 1
+        assert self.world.switcher.journal.under_way is None
+
+    @invariant()
+    def a_switch_leaves_an_account_that_is_really_out_of_usage(self):
+        for row in self.switched("limit", "reset"):
+            assert (row["from_account"], row["limit"], row["resets_at"]) in self.windows or row["reason"] == "reset"
+
+    @invariant()
+    def automatic_switches_keep_the_cooldown(self):
+        moments = [parse_iso(row["time"]) for row in self.switched("limit", "reset")]
+        assert all(later - earlier >= timedelta(seconds=60) for earlier, later in zip(moments, moments[1:]))
+
+    @invariant()
+    def one_limit_makes_one_switch(self):
+        """For each time that the account was flipped to; nobody goes back to it on his own before its reset."""
+        flips = [flip for flip in self.world.switcher.flips.all() if flip.reason != "failed"]
+        arrived = Counter(flip.target for flip in flips)
+        left = Counter((row["from_account"], row["limit"], row["resets_at"]) for row in self.switched("limit"))
+        for (account, limit, _reset), number in left.items():
+            by_hand = sum(flip.target == account and flip.reason in ("manual", "external") for flip in flips)
+            most = 1 + (by_hand if limit == "five_hour" else arrived[account])
+            assert number <= most, (account, limit, number)
+
+    @invariant()
+    def there_is_no_ping_pong(self):
+        resets = len(self.switched("reset"))
+        assert len(self.switched("limit")) <= 2 * (len(self.windows) + self.by_hand + resets) + 1
+
+    @invariant()
+    def the_target_was_never_barred(self):
+        for row in self.switched("limit", "reset"):
+            at, target = parse_iso(row["time"]), row["to_account"]
+            last = max((flip.at for flip in self.world.switcher.flips.all() if flip.target == target and flip.at < at),
+                       default=None)  # fmt: skip
+            told = [
+                seen
+                for seen in self.switched("limit")
+                if seen["from_account"] == target and seen["limit"] in ("five_hour", row["limit"])
+                and parse_iso(seen["time"]) < at < parse_iso(seen["resets_at"])
+            ]
+            forced = last is not None and any(parse_iso(seen["time"]) < last for seen in told)
+            assert not told or forced, (row, told)
+
+    @invariant()
+    def the_link_leads_where_the_log_says(self):
+        assert self.world.switcher.flips.known == self.world.active
+        assert [name for name in os.listdir(self.folder) if name.startswith(".claude.")] == []
+
+
+Model.TestCase.settings = settings(
+    max_examples=30, stateful_step_count=30, deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)  # fmt: skip
+TestModel = Model.TestCase

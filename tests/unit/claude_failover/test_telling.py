@@ -1,0 +1,246 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Telling: the record, the metrics, the notify command; and the figures of the status line."""
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+import time
+
+import pytest
+from switch_world import T0, World, minutes
+
+from claude_failover import refresh_lock
+from claude_failover.metrics import Metrics, render
+from claude_failover.notify import Notify
+from claude_failover.state import Store
+from claude_failover.switch_record import (
+    evidence_from_json,
+    evidence_to_json,
+    is_record,
+    log_line,
+    new_record,
+    session_row,
+)
+from claude_failover.usage import Usage
+
+STATUS = {
+    "version": "0.4.0",
+    "started_at": "2026-11-22T20:00:00.000Z",
+    "accounts": [
+        {"name": 'a"\\\n', "active": True, "login": "ok", "links": "ok",
+         "exhausted": [{"limit": "five_hour", "until": "2026-11-22T21:36:00.000Z"}], "used_percent": {"five_hour": 92}},
+        {"name": "b", "active": False, "login": "expired", "links": "divergent", "exhausted": [], "used_percent": {}},
+    ],
+    "sessions": [{"state": "idle"}, {"state": "idle"}, {"state": "limited"}],
+    "queue": {"queued": 3},
+    "cooldown_until": "2026-11-22T20:01:00.000Z",
+    "switching": False,
+    "suspended": "led away",
+    "last_switch": {"time": "2026-11-22T20:00:00.000Z", "seconds": 0.25},
+}  # fmt: skip
+
+
+def test_the_metrics_are_in_the_text_format():
+    text = render(STATUS, {("limit", "switched"): 2})
+    lines = text.splitlines()
+    for line in (
+        'claude_failover_info{version="0.4.0"} 1',
+        'claude_failover_account_active{account="a\\"\\\\\\n"} 1',
+        'claude_failover_account_login_ok{account="b"} 0',
+        'claude_failover_account_links_ok{account="b"} 0',
+        'claude_failover_account_exhausted_until_seconds{account="a\\"\\\\\\n",limit="five_hour"} 1795383360',
+        'claude_failover_sessions{state="idle"} 2',
+        'claude_failover_tasks{state="queued"} 3',
+        "claude_failover_suspended 1",
+        "claude_failover_cooldown_until_seconds 1795377660",
+        "claude_failover_last_switch_duration_seconds 0.25",
+        'claude_failover_switches_total{reason="limit",outcome="switched"} 2',
+        'claude_failover_switches_total{reason="manual",outcome="failed"} 0',
+    ):
+        assert line in lines, line
+    named = {line.split()[2] for line in lines if line.startswith("# TYPE")}
+    assert {line.split("{")[0].split()[0] for line in lines if not line.startswith("#")} == named
+    assert text.endswith("\n")
+
+
+def test_nothing_yet_is_a_valid_file_too():
+    empty = {**STATUS, "accounts": [], "sessions": [], "queue": {}, "cooldown_until": None, "last_switch": None}
+    assert "claude_failover_account_active" not in render(empty, {})
+
+
+def test_the_file_is_readable_for_the_node_exporter_and_counts_go_on(tmp_path):
+    path = tmp_path / "cf.prom"
+    metrics = Metrics(str(path), [{"reason": "limit", "outcome": "switched"}])
+    metrics.add({"reason": "limit", "outcome": "switched"})
+    metrics.write(STATUS)
+    assert 'reason="limit",outcome="switched"} 2' in path.read_text()
+    assert os.stat(path).st_mode & 0o777 == 0o644
+    assert os.listdir(tmp_path) == ["cf.prom"]
+
+
+def test_metrics_that_cannot_be_written_are_told_once_and_harm_nothing(tmp_path, caplog):
+    metrics = Metrics(str(tmp_path / "missing" / "cf.prom"), [])
+    for _time in range(3):
+        metrics.write(STATUS)
+    assert caplog.text.count("cannot be written") == 1
+    Metrics(None, []).write(STATUS)
+
+
+def tell(command, records, timeout=10.0):
+    async def go_on():
+        notify = Notify(command, timeout=timeout)
+        for record in records:
+            notify.send(record)
+        await notify.stop()
+
+    begun = time.monotonic()
+    asyncio.run(go_on())
+    return time.monotonic() - begun
+
+
+def test_every_record_is_told(tmp_path):
+    command = ("/bin/sh", "-c", f'cat > {tmp_path}/told.$$')
+    tell(command, [{"id": number, "text": "é" * 100000} for number in range(9)])
+    told = [json.loads(path.read_text()) for path in tmp_path.iterdir()]
+    assert sorted(record["id"] for record in told) == list(range(9))
+    assert told[0]["text"] == "é" * 100000
+
+
+def test_without_a_command_nothing_is_run():
+    assert tell(None, [{"id": 1}]) < 5
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("/no/such/program",), "cannot be run"),
+        (("/bin/sh", "-c", "exit 3"), "exited with status 3"),
+        (("/bin/sh", "-c", "exec 0<&-; exit 4"), "exited with status 4"),
+    ],
+)
+def test_a_command_that_fails_is_told_and_harms_nothing(command, told, caplog):
+    tell(command, [{"id": 1, "text": "x" * 1000000}])
+    assert told in caplog.text
+
+
+def test_a_command_that_hangs_is_ended_with_what_it_started(tmp_path, caplog):
+    pids = tmp_path / "pids"
+    command = ("/bin/sh", "-c", f"sleep 300 & echo $! $$ > {pids}; wait")
+    assert tell(command, [{"id": 1}], timeout=1.0) < 60
+    assert "took more than 1 s" in caplog.text
+    deadline = time.monotonic() + 20
+    left = [int(pid) for pid in pids.read_text().split()]
+    while any(running(pid) for pid in left) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(running(pid) for pid in left)
+
+
+def running(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stream:
+            return stream.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_evidence_comes_back_as_it_was(tmp_path):
+    world = World(tmp_path)
+    for evidence in (world.evidence(), world.evidence(reset=None, begun=None, config_dir=None)):
+        assert evidence_from_json(json.loads(json.dumps(evidence_to_json(evidence)))) == evidence
+
+
+@pytest.mark.parametrize("value", [None, 3, {}, {"verdict": 3}, {"verdict": {}}])
+def test_what_is_no_evidence_is_refused(value):
+    with pytest.raises(ValueError, match="no evidence"):
+        evidence_from_json(value)
+
+
+def test_a_log_line_is_one_line_of_fields(tmp_path):
+    world = World(tmp_path)
+    evidence = dataclasses.replace(world.evidence(), session='a "b"\nc')
+    record = new_record("limit", T0, origin="a", target="b", outcome="switched", detail="x\ny", trigger=evidence)
+    record["sessions"].append(session_row({"name": "main", "token": "never"}))
+    line = log_line(record)
+    assert "\n" not in line
+    assert "reason=limit outcome=switched from=a to=b limit=five_hour" in line
+    assert "session=\"a 'b' c\" sessions=1" in line
+    assert 'detail="x y"' in line
+    assert list(record["sessions"][0]) == ["name", "uuid", "method", "result", "seconds"]
+    assert is_record(record)
+    assert not is_record({"id": 1})
+
+
+@pytest.mark.parametrize(
+    ("reason", "source"), [("manual", "manual"), ("external", "manual"), ("proactive", "statusline"), ("failback", None)]
+)
+def test_what_was_not_triggered_by_a_sighting_has_its_own_source(reason, source):
+    record = new_record(reason, T0, origin="a", target="b", outcome="switched")
+    assert record["source"] == source
+
+
+# -- usage ---------------------------------------------------------------------------------------------------------
+
+
+def window(percent, reset):
+    return {"used_percentage": percent, "resets_at": None if reset is None else (T0 + minutes(reset)).timestamp()}
+
+
+def test_usage_is_kept_by_window_until_it_begins_anew(tmp_path):
+    usage = Usage(Store(str(tmp_path)))
+    assert usage.note("a", {"five_hour": window(92, 30), "seven_day": window(40, 900), "other": window(7, None)})
+    assert not usage.note("a", {"five_hour": window(92, 30)})
+    again = Usage(Store(str(tmp_path)))
+    assert again.percent("a", T0) == {"five_hour": 92, "seven_day": 40, "other": 7}
+    assert again.percent("a", T0 + minutes(30)) == {"seven_day": 40, "other": 7}
+    assert again.next_reset("a", T0 + minutes(30)) == T0 + minutes(900)
+    assert again.percent("b", T0) == {}
+    assert again.next_reset("b", T0) is None
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [None, [], "x", {"five_hour": None}, {"five_hour": {"used_percentage": "92"}}, {"five_hour": {"used_percentage": True}},
+     {"five_hour": {"used_percentage": -1}}, {"five_hour": {"used_percentage": float("nan")}}],
+)  # fmt: skip
+def test_figures_that_make_no_sense_are_passed_over(tmp_path, figures):
+    assert not Usage(Store(str(tmp_path))).note("a", figures)
+
+
+@pytest.mark.parametrize("reset", [True, "soon", 1e300, float("nan"), None])
+def test_a_reset_that_makes_no_sense_is_not_known(tmp_path, reset):
+    usage = Usage(Store(str(tmp_path)))
+    usage.note("a", {"five_hour": {"used_percentage": 5, "resets_at": reset}})
+    assert usage.percent("a", T0) == {"five_hour": 5}
+    assert usage.next_reset("a", T0) is None
+
+
+def test_the_figures_of_another_account_are_recognised_by_their_reset(tmp_path):
+    usage = Usage(Store(str(tmp_path)))
+    usage.note("a", {"five_hour": window(92, 30)})
+    assert usage.same_as("a", {"five_hour": window(93, 30)})
+    assert not usage.same_as("a", {"five_hour": window(92, 31)})
+    assert not usage.same_as("b", {"five_hour": window(92, 30)})
+    assert not usage.same_as("a", None)
+
+
+# -- refresh locks -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("age", "live"), [(0, True), (50, True), (70, False), (-50, True), (-70, False)])
+def test_a_lock_is_live_while_it_is_renewed(tmp_path, age, live):
+    world = World(tmp_path)
+    world.lock("b", age)
+    assert refresh_lock.held(world.home("b")) is live
+    assert refresh_lock.holder([world.home("a"), world.home("b")]) == (world.home("b") if live else None)
+    assert not refresh_lock.held(world.home("a"))
+    assert not refresh_lock.held("/no/such/home")
+
+
+def test_a_home_that_cannot_be_looked_into_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError):
+        refresh_lock.held(str(tmp_path / "file"))
