@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 import os
 import signal
@@ -141,6 +142,8 @@ class Program:
         self.session = Session(context, self._changed)
         self.keyboard = Keyboard(self.session, self._leave)
         self.decoder = Decoder()
+        # A read of a long paste ends anywhere, in the middle of a character too.
+        self.utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._left: asyncio.Future[tuple[int, str, str]] | None = None
         self._begun = False
         self._scheduled = False
@@ -215,7 +218,7 @@ class Program:
         if not raw:
             self._leave(0, "other", "")
             return
-        for event in self.decoder.feed(raw.decode(errors="replace")):
+        for event in self.decoder.feed(self.utf8.decode(raw)):
             self.keyboard.take(event)
         if self.decoder.pending_escape:
             asyncio.get_running_loop().call_later(ESCAPE_WAIT, self._escape_alone)
