@@ -8,6 +8,7 @@ import asyncio
 import dataclasses
 import json
 import os
+import time
 from datetime import datetime, timedelta, timezone
 
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import required_shared, validate_all
@@ -23,11 +24,21 @@ from claude_failover.switcher import Switcher
 from claude_failover.usage import Usage
 
 T0 = datetime(2026, 11, 22, 20, 0, tzinfo=timezone.utc)
+NOW = timedelta(0)
+AN_HOUR_AND_A_HALF = timedelta(minutes=90)
 TOKEN = "sk-ant-oat01-must-not-be-seen-anywhere"
 
 
 def minutes(number):
     return timedelta(minutes=number)
+
+
+async def until(condition, seconds=30):
+    """Wait until something is the case; fail when it never is."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came to be"
+        await asyncio.sleep(0.001)
 
 
 def verdict(limit="five_hour", resets_at=None, rule="usage-limit-reached"):
@@ -114,7 +125,7 @@ class World:
         """The records in switches.jsonl, oldest first."""
         return self.store.newest("switches", 1000)[::-1]
 
-    def evidence(self, session="main", limit="five_hour", reset=minutes(90), begun=timedelta(0), **values):
+    def evidence(self, session="main", limit="five_hour", reset=AN_HOUR_AND_A_HALF, begun=NOW, **values):
         """A request of the session, begun ``begun`` ago, was refused now; ``reset`` from now."""
         values.setdefault("config_dir", self.link)
         resets_at = None if reset is None else self.now + reset

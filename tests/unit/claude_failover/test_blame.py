@@ -111,7 +111,11 @@ def test_the_link_by_another_spelling_is_still_the_link(world, tmp_path_factory)
 
 
 def test_account_at_walks_the_flips():
-    flips = [Flip(T0, "a", "b", "limit"), Flip(T0 + minutes(1), "b", None, "external"), Flip(T0 + minutes(2), None, "c", "external")]
+    flips = [
+        Flip(T0, "a", "b", "limit"),
+        Flip(T0 + minutes(1), "b", None, "external"),
+        Flip(T0 + minutes(2), None, "c", "external"),
+    ]
     moments = [-1, 0, 0.5, 1, 1.5, 2, 9]
     assert [account_at(T0 + minutes(moment), flips, "z") for moment in moments] == ["a", "b", "b", None, None, "c", "c"]
     assert account_at(T0, [], "z") == "z"

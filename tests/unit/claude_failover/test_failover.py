@@ -7,11 +7,10 @@ import asyncio
 import dataclasses
 import json
 import os
-import time
 from datetime import timedelta
 
 import pytest
-from switch_world import TOKEN, Rig, World, minutes
+from switch_world import TOKEN, Rig, World, minutes, until
 
 from claude_failover import failover
 from claude_failover.errors import Refused, UsageError
@@ -64,7 +63,8 @@ def shifted(evidence, after):
 
 
 def moves(world):
-    return [(row["reason"], row["from_account"], row["to_account"]) for row in world.log() if row["outcome"] == "switched"]
+    rows = [row for row in world.log() if row["outcome"] == "switched"]
+    return [(row["reason"], row["from_account"], row["to_account"]) for row in rows]
 
 
 def outcomes(world):
@@ -398,8 +398,7 @@ def test_a_switch_by_hand_that_is_under_way_is_not_answered_by_another(tmp_path)
     async def both():
         await world.switcher.observe()
         by_hand = asyncio.ensure_future(rig.failover.switch("b"))
-        while world.switcher.journal.under_way is None or world.switcher.journal.under_way.step != "wait":
-            await asyncio.sleep(0.001)
+        await until(lambda: getattr(world.switcher.journal.under_way, "step", None) == "wait")
         rig.notice(world.evidence("one", begun=seconds(5)))
         judged = asyncio.ensure_future(rig.settle())
         await asyncio.sleep(0.01)
@@ -571,9 +570,7 @@ def test_the_notify_command_gets_the_record_and_the_metrics_are_written(tmp_path
     async def go_on():
         rig.failover.start()
         rig.notice(world.evidence("one"))
-        deadline = time.monotonic() + 20
-        while not world.log() and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
+        await until(world.log)
         await rig.failover.stop()
 
     asyncio.run(go_on())
@@ -592,7 +589,8 @@ def test_no_token_is_in_what_is_logged_or_kept(world, rig, caplog):
 
 
 def test_a_state_that_makes_no_sense_is_passed_over(world):
-    world.store.save("failover", {"inbox": [1], "held": [{"evidence": {}}], "waiting": {"account": 3}, "cooldown_until": 7})
+    senseless = {"inbox": [1], "held": [{"evidence": {}}], "waiting": {"account": 3}, "cooldown_until": 7}
+    world.store.save("failover", senseless)
     rig = Rig(world)
     run(rig, world.evidence())
     assert moves(world) == [("limit", "a", "b")]

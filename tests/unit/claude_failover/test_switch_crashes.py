@@ -60,7 +60,9 @@ POINTS = [
     ("end", "record"),
     *[("in", f"in-{place}") for place in ("point", "flip", "end", "close")],
 ]
-BEFORE = {("begin", "prepare"), ("end", "prepare"), ("begin", "wait"), ("end", "wait"), ("begin", "flip"), ("in", "in-point")}
+BEFORE = {
+    ("begin", "prepare"), ("end", "prepare"), ("begin", "wait"), ("end", "wait"), ("begin", "flip"), ("in", "in-point"),
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import os
 import stat
 
 import pytest
-from switch_world import TOKEN, World, minutes
+from switch_world import TOKEN, World, minutes, until
 
 from claude_failover import refresh_lock, switcher
 from claude_failover.errors import Refused, UsageError
@@ -146,8 +146,8 @@ def test_by_hand_without_a_target_and_without_an_account_left_is_refused(world):
 
 
 def test_an_automatic_switch_stays_when_none_is_left_and_says_until_when(world):
-    for name, until in (("a", 90), ("b", 10)):
-        world.exhaustion.mark(name, "five_hour", world.now + minutes(until), now=world.now)
+    for name, reset in (("a", 90), ("b", 10)):
+        world.exhaustion.mark(name, "five_hour", world.now + minutes(reset), now=world.now)
     record = switch(world, "limit", trigger=world.evidence())
     assert (record["outcome"], record["to_account"], world.active) == ("stayed", "a", "a")
     assert "2026-11-22T20:10:00.000Z" in record["detail"]
@@ -212,8 +212,7 @@ def test_a_refresh_that_ends_is_waited_for(world):
 
     async def both():
         task = asyncio.ensure_future(world.switcher.switch(SwitchRequest("manual")))
-        while world.switcher.journal.under_way is None or world.switcher.journal.under_way.step != "wait":
-            await asyncio.sleep(0.001)
+        await until(lambda: getattr(world.switcher.journal.under_way, "step", None) == "wait")
         assert world.switcher.switching
         os.rmdir(path)
         return await task

@@ -175,7 +175,8 @@ def test_a_log_line_is_one_line_of_fields(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("reason", "source"), [("manual", "manual"), ("external", "manual"), ("proactive", "statusline"), ("failback", None)]
+    ("reason", "source"),
+    [("manual", "manual"), ("external", "manual"), ("proactive", "statusline"), ("failback", None)],
 )
 def test_what_was_not_triggered_by_a_sighting_has_its_own_source(reason, source):
     record = new_record(reason, T0, origin="a", target="b", outcome="switched")
@@ -203,8 +204,11 @@ def test_usage_is_kept_by_window_until_it_begins_anew(tmp_path):
 
 @pytest.mark.parametrize(
     "figures",
-    [None, [], "x", {"five_hour": None}, {"five_hour": {"used_percentage": "92"}}, {"five_hour": {"used_percentage": True}},
-     {"five_hour": {"used_percentage": -1}}, {"five_hour": {"used_percentage": float("nan")}}],
+    [
+        None, [], "x", {"five_hour": None}, {"five_hour": {"used_percentage": "92"}},
+        {"five_hour": {"used_percentage": True}}, {"five_hour": {"used_percentage": -1}},
+        {"five_hour": {"used_percentage": float("nan")}},
+    ],
 )  # fmt: skip
 def test_figures_that_make_no_sense_are_passed_over(tmp_path, figures):
     assert not Usage(Store(str(tmp_path))).note("a", figures)
