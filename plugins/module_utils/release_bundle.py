@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 
 LIBRARY = "lib/"
@@ -59,7 +61,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
                 if info.filename in members:
                     raise BundleError("the bundle holds %r twice" % info.filename)
                 members[info.filename] = archive.read(info)
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, RuntimeError) as error:
         raise BundleError("the bundle is damaged: %s" % error) from error
     return members
 

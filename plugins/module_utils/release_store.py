@@ -21,6 +21,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Optional
 
@@ -238,12 +239,14 @@ def publish(layout: Layout, staged: str, name: str) -> None:
 def switch(layout: Layout, name: str) -> None:
     """Let ``current`` lead to the release ``name``, in one step; the link is there at every moment.
 
-    The folder's time tells :func:`folders` the order of use.
+    The folder's time tells :func:`folders` the order of use; it is set to the nanosecond, since the kernel's own
+    clock for files is coarse enough to give two folders one time.
     """
     previous = read_current(layout)
+    moment = time.time_ns()
     if previous is not None and os.path.isdir(layout.folder(previous)):
-        os.utime(layout.folder(previous))
-    os.utime(layout.folder(name))
+        os.utime(layout.folder(previous), ns=(moment - 1, moment - 1))
+    os.utime(layout.folder(name), ns=(moment, moment))
     folder = tempfile.mkdtemp(prefix=STAGING, dir=layout.releases)
     link = os.path.join(folder, "current")
     os.symlink(os.path.join("releases", name), link)

@@ -1,0 +1,146 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's part: the same bytes wherever it packs, a release that runs, and one round trip."""
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+from ansible_collections.secuaas.claude.plugins.action import claude_failover_release as action
+from ansible_collections.secuaas.claude.plugins.module_utils import release_bundle as bundles
+from ansible_collections.secuaas.claude.plugins.module_utils import release_store as store
+
+COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(action.__file__))))
+PARTS = ("roles/claude_failover/files", "plugins/module_utils")
+
+
+def copy(folder: str, umask: int) -> str:
+    """Copy what is packed, with other file times, modes and byte code than the original has."""
+    previous = os.umask(umask)
+    try:
+        for part in PARTS:
+            for where, folders, files in os.walk(os.path.join(COLLECTION, part)):
+                folders[:] = [name for name in folders if name != "__pycache__"]
+                target = os.path.join(folder, os.path.relpath(where, COLLECTION))
+                os.makedirs(target)
+                for name in reversed(files):
+                    shutil.copyfile(os.path.join(where, name), os.path.join(target, name))
+                    os.utime(os.path.join(target, name), (umask, umask))
+    finally:
+        os.umask(previous)
+    compiled = os.path.join(folder, PARTS[0], "claude_failover", "__pycache__")
+    os.mkdir(compiled)
+    with open(os.path.join(compiled, f"cli.cpython-{umask}.pyc"), "wb") as file:
+        file.write(b"byte code of the controller")
+    return folder
+
+
+def test_the_same_code_gives_the_same_bytes_and_name(base: str) -> None:
+    packed = [action.release_sources(copy(f"{base}/{umask}", umask)) for umask in (0o022, 0o077)]
+    packed.append(action.release_sources(COLLECTION))
+    assert len({bundles.pack(members) for members in packed}) == 1
+    assert len({bundles.pack(dict(reversed(list(members.items())))) for members in packed}) == 1
+    assert len({bundles.release_name(members) for members in packed}) == 1
+    assert not [name for name in packed[0] if "__pycache__" in name or name.endswith(".pyc")]
+
+
+def test_any_change_of_content_gives_another_name() -> None:
+    members = action.release_sources(COLLECTION)
+    name = bundles.release_name(members)
+    for changed in ("__main__.py", "claude_failover/hook.py"):
+        assert bundles.release_name({**members, changed: members[changed] + b"\n"}) != name
+    del members["claude_failover/hook.py"]
+    assert bundles.release_name(members) != name
+
+
+def test_what_is_packed_runs_by_itself(base: str) -> None:
+    """Every module of the release is imported from the release alone, without the rest of the collection."""
+    library = f"{base}/lib"
+    members = action.release_sources(COLLECTION)
+    store.write_sources(library, members)
+    names = sorted(name[:-3].replace("/", ".") for name in members if name.endswith(".py") and "__" not in name)
+    program = (
+        "import importlib, sys; sys.path.insert(0, sys.argv[1]); "
+        "[importlib.import_module(name) for name in sys.argv[2:]]"
+    )
+    subprocess.run([sys.executable, "-I", "-B", "-c", program, library, *names], check=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-B", library, "version"], check=True, capture_output=True, text=True
+    )
+    assert bundles.release_name(members).split("-")[0] in done.stdout
+
+
+def play(base: str, python_path: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a play with the action on this machine, into a scratch folder."""
+    os.makedirs(f"{base}/templates", exist_ok=True)
+    for name, text in (("settings.json.j2", '{"who": "{{ who }}"}\n'), ("plain.txt.j2", "for {{ who }}\n\n")):
+        with open(f"{base}/templates/{name}", "w", encoding="utf-8") as file:
+            file.write(text)
+    tasks = [{
+        "secuaas.claude.claude_failover_release": {
+            "root": f"{base}/opt", "launcher": f"{base}/bin/cf", "python": sys.executable,
+            "files": [
+                {"path": f"{base}/etc", "directory": True},
+                {"path": f"{base}/etc/settings.json", "src": "settings.json.j2"},
+                {"path": f"{base}/etc/plain.txt", "src": "plain.txt.j2"},
+            ],
+        },
+    }]
+    with open(f"{base}/play.yml", "w", encoding="utf-8") as file:
+        yaml.safe_dump([{"hosts": "all", "gather_facts": False, "vars": {"who": "somebody"}, "tasks": tasks}], file)
+    home = f"{base}/home"
+    os.makedirs(home, exist_ok=True)
+    environment = {
+        "PATH": os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"], "HOME": home, "LC_ALL": "C.UTF-8",
+        "ANSIBLE_COLLECTIONS_PATH": python_path, "ANSIBLE_PIPELINING": "true",
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+    }
+    command = [
+        sys.executable, "-m", "ansible", "playbook", "-i", "here,", "-c", "local", *options,
+        "-e", f"ansible_python_interpreter={sys.executable}", f"{base}/play.yml",
+    ]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=base)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="SKIPPED, NOT TESTED: a controller needs Python 3.10 or newer")
+def test_a_play_installs_in_one_round_trip_and_does_not_show_the_bundle(base: str, python_path: str) -> None:
+    first = play(base, python_path, "-vvv")
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert first.stdout.count(" EXEC ") == 1
+    assert " PUT " not in first.stdout
+    assert '"bundle"' not in first.stdout
+    assert max(len(line) for line in first.stdout.splitlines()) < 20_000
+    with open(f"{base}/etc/settings.json", encoding="utf-8") as file:
+        assert file.read() == '{"who": "somebody"}\n'
+    with open(f"{base}/etc/plain.txt", encoding="utf-8") as file:
+        assert file.read() == "for somebody\n\n"
+    version = subprocess.run([f"{base}/bin/cf", "version"], capture_output=True, text=True, check=True).stdout
+    assert os.path.basename(os.path.realpath(f"{base}/opt/current")).split("-")[0] in version
+    second = play(base, python_path)
+    assert "changed=0" in second.stdout
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="SKIPPED, NOT TESTED: a controller needs Python 3.10 or newer")
+def test_a_template_that_cannot_be_rendered_is_an_error_of_the_controller(base: str, python_path: str) -> None:
+    play(base, python_path, "--syntax-check")
+    with open(f"{base}/play.yml", encoding="utf-8") as file:
+        text = json.dumps(yaml.safe_load(file)).replace("plain.txt.j2", "missing.j2")
+    with open(f"{base}/play.yml", "w", encoding="utf-8") as file:
+        file.write(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "-i", "here,", "-c", "local", f"{base}/play.yml"],
+        env={
+            "PATH": os.environ["PATH"], "HOME": f"{base}/home", "LC_ALL": "C.UTF-8",
+            "ANSIBLE_COLLECTIONS_PATH": python_path,
+        },
+        capture_output=True, text=True, check=False, cwd=base,
+    )
+    assert done.returncode == 2
+    assert "missing.j2" in done.stdout + done.stderr
+    assert not os.path.exists(f"{base}/opt")

@@ -1,0 +1,427 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Releases: a real bundle is unpacked, byte-compiled, verified, switched to, pruned and removed."""
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible.module_utils import basic
+from ansible_collections.secuaas.claude.plugins.module_utils import release_bundle as bundles
+from ansible_collections.secuaas.claude.plugins.module_utils import release_store as store
+from ansible_collections.secuaas.claude.plugins.modules import claude_failover_release as module
+
+# A daemon in small: it says its version, and refuses a configuration that says so.
+MAIN = b"""\
+import sys
+from claude_failover import VERSION
+if sys.argv[1:2] == ["check-config"]:
+    text = sys.stdin.read()
+    sys.exit("line 1: found 'bad', expected 'good'" if "bad" in text else 0)
+print(VERSION, sys.argv[1:], sys.flags.no_site, sys.flags.isolated)
+"""
+
+
+def sources(version: str) -> dict[str, bytes]:
+    return {
+        "__main__.py": MAIN,
+        "claude_failover/__init__.py": b'VERSION = "%s"\n' % version.encode(),
+        "claude_failover/inner/__init__.py": b"",
+        "claude_failover/inner/deep.py": b"DEPTH = 2\n",
+    }
+
+
+class Host:
+    """A scratch host, and the module run on it in this process as a controller would."""
+
+    def __init__(
+        self, folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.folder, self._monkeypatch, self._capsys = folder, monkeypatch, capsys
+        self.layout = store.Layout(f"{folder}/opt/cf", sys.executable)
+        self.launcher, self.config = f"{folder}/bin/claude-failover", f"{folder}/etc/cf/config.yml"
+
+    def arguments(self, version: str = "1.0.0", config: str = "good\n", **more: Any) -> dict[str, Any]:
+        members = {bundles.LIBRARY + name: data for name, data in sources(version).items()}
+        members[bundles.FILES + "1"] = config.encode()
+        return {
+            "root": self.layout.root,
+            "launcher": self.launcher,
+            "python": self.layout.python,
+            "bundle": base64.b64encode(bundles.pack(members)).decode(),
+            "files": [
+                {"path": f"{self.folder}/etc/cf", "directory": True, "mode": "0750"},
+                {"path": self.config, "src": "config.yml.j2", "mode": "0640", "config": True},
+            ],
+            **more,
+        }
+
+    def run(self, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+        sent = {"_ansible_check_mode": check, "_ansible_diff": True, **self.arguments(**arguments)}
+        self._monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": sent}).encode())
+        self._monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
+        with pytest.raises(SystemExit) as ended:
+            module.main()
+        output = self._capsys.readouterr()
+        result: dict[str, Any] = json.loads(output.out)
+        # Where the controller's code is loaded too, a warning is shown and not returned.
+        result["told"] = str(result.pop("warnings", "")) + output.err
+        assert bool(result.get("failed")) == (ended.value.code != 0)
+        return result
+
+    def start(self, *words: str) -> str:
+        done = subprocess.run([self.launcher, *words], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def tree(self) -> dict[str, tuple[Any, ...]]:
+        """Everything that can be seen of every file: kind, mode, owner, times to the nanosecond, content."""
+        found: dict[str, tuple[Any, ...]] = {}
+        for where, folders, files in os.walk(self.folder):
+            for path in [where, *(os.path.join(where, name) for name in folders + files)]:
+                status = os.lstat(path)
+                if os.path.islink(path):
+                    content: Any = os.readlink(path)
+                elif os.path.isfile(path):
+                    with open(path, "rb") as file:
+                        content = file.read()
+                else:
+                    content = None
+                times = (status.st_mtime_ns, status.st_ctime_ns)
+                found[path] = (status.st_mode, status.st_uid, status.st_ino, *times, content)
+        return found
+
+
+@pytest.fixture
+def host(base: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Host:
+    return Host(base, monkeypatch, capsys)
+
+
+def test_it_installs_a_release_that_runs_and_then_finds_nothing_to_do(host: Host) -> None:
+    first = host.run()
+    name = bundles.release_name(sources("1.0.0"))
+    assert name.startswith("1.0.0-")
+    assert len(name) == len("1.0.0-") + 12
+    assert (first["changed"], first["switched"], first["release"]) == (True, True, name)
+    assert first["previous"] is None
+    assert first["config_checked"] is True
+    assert sorted(first["created"]) == sorted([f"{host.folder}/etc/cf", host.config, host.launcher])
+    assert os.readlink(host.layout.current) == f"releases/{name}"
+    assert host.start("version") == "1.0.0 ['version'] 0 1"
+    assert host.start("hook", "--socket", "x") == "1.0.0 ['hook', '--socket', 'x'] 1 1"
+    before = host.tree()
+    second = host.run()
+    assert second["changed"] is False
+    assert second["diff"] == []
+    assert host.tree() == before
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_modes_do_not_depend_on_the_umask(host: Host, umask: int) -> None:
+    previous = os.umask(umask)
+    try:
+        host.run()
+    finally:
+        os.umask(previous)
+    modes = {oct(os.lstat(path).st_mode & 0o7777) for path in host.tree() if path.startswith(host.layout.releases)}
+    assert modes == {"0o755", "0o644"}
+    assert os.stat(host.config).st_mode & 0o7777 == 0o640
+    assert os.stat(host.launcher).st_mode & 0o7777 == 0o755
+    assert os.stat(os.path.dirname(host.launcher)).st_mode & 0o7777 == 0o755
+
+
+def test_byte_code_is_used_and_names_the_final_place(host: Host) -> None:
+    path = host.run()["path"]
+    program = (
+        "import sys, claude_failover.inner.deep as deep; "
+        "print(deep.__cached__, deep.__spec__.loader.get_code(deep.__name__).co_filename)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {path + '/lib'!r}); {program}"],
+        capture_output=True, text=True, check=True,
+    )
+    cached, filename = done.stdout.split()
+    assert os.path.isfile(cached)
+    assert filename == f"{path}/lib/claude_failover/inner/deep.py"
+    with open(cached, "rb") as file:
+        flags = file.read(8)[4]
+    assert flags == 0b01, "expected unchecked-hash byte code, which no file time can make stale"
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_check_mode_predicts_and_touches_nothing(host: Host, installed: bool) -> None:
+    if installed:
+        host.run()
+        with open(host.config, "a", encoding="utf-8") as file:
+            file.write("# by hand\n")
+        os.chmod(host.launcher, 0o700)
+    before = host.tree()
+    foreseen = host.run(check=True, version="1.0.1")
+    assert host.tree() == before
+    real = host.run(version="1.0.1")
+    foreseen.pop("invocation")
+    # Ansible adds owner and mode of a path that exists, as it does after the real run.
+    assert {key: real[key] for key in foreseen} == foreseen
+    assert real["changed"] is True
+
+
+TAMPERINGS = {
+    "a source changed": lambda lib: append(f"{lib}/claude_failover/inner/deep.py"),
+    "a source removed": lambda lib: os.unlink(f"{lib}/claude_failover/inner/deep.py"),
+    "a source added": lambda lib: append(f"{lib}/claude_failover/extra.py"),
+    "a source behind a link": lambda lib: relink(f"{lib}/claude_failover/inner/deep.py"),
+    "byte code changed": lambda lib: append(next(byte_code(lib))),
+    "byte code removed": lambda lib: os.unlink(next(byte_code(lib))),
+    "a file that others may write": lambda lib: os.chmod(f"{lib}/__main__.py", 0o666),
+    "the manifest removed": lambda lib: os.unlink(f"{lib}/../manifest.json"),
+    "the manifest torn": lambda lib: os.truncate(f"{lib}/../manifest.json", 10),
+}
+
+
+def append(path: str) -> None:
+    with open(path, "ab") as file:
+        file.write(b"#")
+
+
+def relink(path: str) -> None:
+    os.rename(path, path + ".moved")
+    os.symlink(path + ".moved", path)
+
+
+def byte_code(lib: str) -> Iterator[str]:
+    for where, _folders, files in os.walk(lib):
+        yield from (os.path.join(where, name) for name in files if name.endswith(".pyc"))
+
+
+@pytest.mark.parametrize("how", TAMPERINGS)
+def test_a_tampered_release_is_told_and_replaced_by_one_beside_it(host: Host, how: str) -> None:
+    path = host.run()["path"]
+    TAMPERINGS[how](f"{path}/lib")
+    tampered = {name: seen for name, seen in host.tree().items() if name.startswith(path + os.sep)}
+    foreseen = host.run(check=True)
+    result = host.run()
+    assert result["drift"] == foreseen["drift"] != []
+    assert all(line.startswith(path) for line in result["drift"])
+    assert result["switched"] is True
+    assert result["path"] == path + ".2"
+    assert host.start("version").startswith("1.0.0 ")
+    # What may still run from the old folder is left alone.
+    assert {name: seen for name, seen in host.tree().items() if name.startswith(path + os.sep)} == tampered
+    assert host.run()["changed"] is False
+
+
+def test_the_byte_code_of_another_python_is_drift(host: Host) -> None:
+    path = host.run()["path"]
+    manifest = f"{path}/{store.MANIFEST}"
+    with open(manifest, encoding="utf-8") as file:
+        text = json.load(file)
+    with open(manifest, "w", encoding="utf-8") as file:
+        json.dump({**text, "python": "/usr/bin/python3.0"}, file)
+    result = host.run()
+    assert "/usr/bin/python3.0" in result["drift"][0]
+    assert result["path"] == path + ".2"
+
+
+def test_a_refused_configuration_changes_nothing(host: Host) -> None:
+    host.run()
+    before = host.tree()
+    for check in (True, False):
+        result = host.run(check=check, version="2.0.0", config="bad\n")
+        assert result["failed"] is True
+        assert "found 'bad', expected 'good'" in result["msg"]
+        left = {path: seen[-1] for path, seen in host.tree().items()}
+        assert left == {path: seen[-1] for path, seen in before.items()}
+    assert host.start("version").startswith("1.0.0 ")
+
+
+def test_the_new_release_judges_the_configuration(host: Host) -> None:
+    host.run()
+    arguments = host.arguments(version="2.0.0", config="bad\n")
+    members = bundles.unpack(base64.b64decode(arguments["bundle"]))
+    members["lib/__main__.py"] = MAIN.replace(b'"bad"', b'"worse"')
+    result = host.run(files=arguments["files"], bundle=base64.b64encode(bundles.pack(members)).decode())
+    assert result["changed"] is True
+    assert result["config_checked"] is True
+
+
+def test_old_releases_go_but_never_one_that_runs_nor_the_one_before(host: Host) -> None:
+    first = host.run(keep=2)["path"]
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)", f"{first}/lib"])
+    try:
+        second = host.run(keep=2, version="1.0.1")
+        third = host.run(keep=2, version="1.0.2")
+        assert (second["removed"], third["removed"]) == ([], [])
+        fourth = host.run(keep=2, version="1.0.3")
+        assert fourth["removed"] == [second["release"]]
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+    foreseen = host.run(keep=2, version="1.0.3", check=True)
+    after = host.run(keep=2, version="1.0.3")
+    assert foreseen["removed"] == after["removed"] == [os.path.basename(first)]
+    assert sorted(os.listdir(host.layout.releases)) == sorted([third["release"], fourth["release"]])
+
+
+def test_going_back_is_only_a_switch(host: Host) -> None:
+    old = host.run()
+    host.run(version="1.0.1")
+    inode = os.stat(old["path"]).st_ino
+    back = host.run()
+    assert back["switched"] is True
+    assert back["path"] == old["path"]
+    assert os.stat(back["path"]).st_ino == inode
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"keep": 1}, "at least 2"),
+        ({"root": "opt/cf"}, "absolute path"),
+        ({"bundle": "%%%"}, "damaged"),
+        ({"bundle": ""}, "damaged"),
+        ({"bundle": base64.b64encode(bundles.pack({"lib/x.py": b""})).decode()}, "no release of the daemon"),
+        ({"files": [{"path": "/x", "src": "x"}]}, "src of /x is missing"),
+        ({"files": [{"path": "/x", "directory": True, "mode": "u=rwx"}]}, "octal number"),
+        ({"files": [{"path": "/x", "directory": True, "owner": "no-such-user-cf"}]}, "no-such-user-cf"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(host: Host, arguments: dict[str, Any], expected: str) -> None:
+    result = host.run(**arguments)
+    assert result["failed"] is True
+    assert expected in result["msg"]
+    assert os.listdir(host.folder) == []
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "lib//x", "lib/./x", "a\\b"])
+def test_no_member_of_a_bundle_leaves_its_folder(name: str) -> None:
+    with pytest.raises(bundles.BundleError):
+        bundles.pack({name: b""})
+
+
+def test_a_damaged_bundle_is_refused() -> None:
+    good = bundles.pack({"lib/__main__.py": MAIN * 50})
+    for position in range(0, len(good), 7):
+        torn = bytearray(good)
+        torn[position] ^= 0xFF
+        try:
+            unpacked = bundles.unpack(bytes(torn))
+        except bundles.BundleError:
+            continue
+        # What no check sum guards (times, system of origin) does not matter; names and contents must.
+        assert list(unpacked.values()) == [MAIN * 50]
+
+
+def test_a_link_in_the_place_of_a_file_is_left_as_it_is(host: Host) -> None:
+    os.makedirs(os.path.dirname(host.config))
+    os.symlink("/dev/null", host.config)
+    result = host.run()
+    assert result["failed"] is True
+    assert "symbolic link to /dev/null" in result["msg"]
+    assert os.readlink(host.config) == "/dev/null"
+    assert not os.path.exists(host.layout.root)
+
+
+def test_an_owner_that_does_not_exist_yet_is_a_prediction_in_check_mode(host: Host) -> None:
+    entry = {"path": f"{host.folder}/state", "directory": True, "owner": "no-such-user-cf"}
+    assert host.run(check=True, files=[entry])["created"][0] == entry["path"]
+    os.mkdir(entry["path"], 0o755)
+    assert host.run(check=True, files=[entry])["updated"] == [entry["path"]]
+
+
+def test_absent_removes_what_it_made_and_nothing_else(host: Host) -> None:
+    host.run()
+    host.run(version="1.0.1")
+    theirs = f"{host.folder}/etc/cf/notes.txt"
+    append(theirs)
+    before = host.tree()
+    foreseen = host.run(state="absent", check=True)
+    assert host.tree() == before
+    result = host.run(state="absent")
+    assert result["removed"] == foreseen["removed"]
+    left = sorted(path for path in host.tree() if os.path.isfile(path))
+    assert left == [theirs]
+    assert not os.path.exists(host.layout.root)
+    assert host.run(state="absent")["changed"] is False
+    os.unlink(theirs)
+    assert host.run(state="absent")["removed"] == [f"{host.folder}/etc/cf"]
+
+
+def test_absent_leaves_somebody_elses_command(host: Host) -> None:
+    host.run()
+    with open(host.launcher, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\nexec somebody-elses\n")
+    result = host.run(state="absent")
+    assert os.path.exists(host.launcher)
+    assert host.launcher in result["told"]
+
+
+def test_a_hook_without_a_release_does_not_fail_a_session(host: Host) -> None:
+    host.run()
+    os.unlink(host.layout.current)
+    assert host.start("hook", "--socket", "x") == ""
+    done = subprocess.run([host.launcher, "status"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "leads to no release" in done.stderr
+
+
+STEPS = frozenset({
+    "open", "os.chmod", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.utime",
+    "shutil.rmtree", "subprocess.Popen", "tempfile.mkdtemp", "tempfile.mkstemp",
+})  # fmt: skip
+
+
+def run_and_die_at(host: Host, step: int, **arguments: Any) -> bool:
+    """Run the module in a child that SIGKILL ends right before its ``step``-th change; return whether it was ended."""
+    child = os.fork()
+    if child == 0:  # pragma: no cover
+        count = 0
+
+        def hook(event: str, parameters: tuple[Any, ...]) -> None:
+            nonlocal count
+            if event not in STEPS or (event == "open" and not int(parameters[2] or 0) & (os.O_WRONLY | os.O_RDWR)):
+                return
+            # Only what happens to the host counts: Python's own files do not.
+            ours = any(str(parameter).startswith(host.folder) for parameter in parameters)
+            if event.startswith(("open", "os.")) and not ours:
+                return
+            count += 1
+            if count == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            sys.addaudithook(hook)
+            host.run(**arguments)
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def test_killed_at_any_step_it_leaves_the_old_release_or_the_new_one_and_the_next_run_mends(host: Host) -> None:
+    old = host.run(config="good, old\n")
+    for step in range(1, 500):
+        killed = run_and_die_at(host, step, version="2.0.0", config="good, new\n")
+        current = store.read_current(host.layout)
+        assert current is not None
+        version = current.split("-")[0]
+        assert version in ("1.0.0", "2.0.0")
+        assert store.check(host.layout.folder(current), sources(version), host.layout.python) == []
+        with open(host.config, encoding="utf-8") as file:
+            assert file.read() in ("good, old\n", "good, new\n")
+        assert os.access(host.launcher, os.X_OK)
+        assert host.run(version="2.0.0", config="good, new\n")["path"].split("/")[-1].startswith("2.0.0-")
+        assert host.run(version="2.0.0", config="good, new\n")["changed"] is False
+        assert not [name for name in os.listdir(host.layout.releases) if name.startswith(".")]
+        # Back to where the next try starts from.
+        assert host.run(config="good, old\n")["path"] == old["path"]
+        store.remove(host.layout, [name for name in os.listdir(host.layout.releases) if name != old["release"]])
+        if not killed:
+            assert step > 20, "fewer steps than an installation has: the hook counts too little"
+            return
+    pytest.fail("the installation did not end within 500 steps")

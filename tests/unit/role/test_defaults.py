@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role's variables, templates and handlers agree with one another and with the daemon."""
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+import shlex
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+
+from claude_failover import defaults
+from claude_failover.settings import HOOK_EVENTS, own_settings
+
+ROLE = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))),
+    "roles", "claude_failover",
+)  # fmt: skip
+
+
+def read(name: str) -> Any:
+    with open(os.path.join(ROLE, name), encoding="utf-8") as file:
+        return yaml.safe_load(file)
+
+
+DEFAULTS = read("defaults/main.yml")
+VARS = read("vars/main.yml")
+OPTIONS = read("meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+# What an operator of version 0.4.0 may rely on.
+CONTRACT = [
+    "state", "user", "group", "create_user", "home", "accounts", "active_link", "shared_root", "shared_links",
+    "sessions", "failover", "detection", "lifecycle", "tmux_socket", "tmux_extra_config", "control_group",
+    "metrics_textfile_dir", "notify_command", "service_enabled", "service_state", "claude_install",
+    "claude_version", "keep_releases",
+]  # fmt: skip
+
+
+def test_the_variables_are_those_of_the_contract() -> None:
+    assert set(DEFAULTS) == {f"claude_failover_{name}" for name in CONTRACT}
+
+
+def test_every_default_is_documented_and_every_documented_one_is_a_default() -> None:
+    assert {name: option["default"] for name, option in OPTIONS.items()} == DEFAULTS
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_every_option_says_what_it_is(name: str) -> None:
+    assert OPTIONS[name]["description"]
+    assert OPTIONS[name]["type"] in ("str", "bool", "int", "list", "dict")
+
+
+def test_no_variable_is_used_that_is_not_declared() -> None:
+    declared = set(DEFAULTS) | set(VARS)
+    used: set[str] = set()
+    for path in glob.glob(os.path.join(ROLE, "*", "*")):
+        if os.path.isfile(path) and "/files/" not in path:
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+            declared |= set(re.findall(r"^ *register: (\w+)", text, re.MULTILINE))
+            # A variable stands in an expression; a tag or a group of hosts may share the prefix.
+            for expression in re.findall(r"\{\{.*?\}\}|\{%.*?%\}", text, re.DOTALL):
+                used |= set(re.findall(r"\b_?_?claude_failover_\w+", expression))
+            used |= set(re.findall(r"\b__claude_failover_\w+", text))
+    assert used - declared == set()
+    assert {name for name in declared if name.startswith("__")} - used == set()
+
+
+def test_internal_variables_are_named_as_such() -> None:
+    assert {name for name in VARS if not name.startswith("__claude_failover_")} == set()
+
+
+def test_the_paths_are_those_that_the_daemon_expects() -> None:
+    assert VARS["__claude_failover_config_dir"] + "/config.yml" == defaults.CONFIG
+    assert VARS["__claude_failover_control_socket"] == defaults.CONTROL_SOCKET
+    assert VARS["__claude_failover_state_dir"] == defaults.STATE_DIR
+    assert DEFAULTS["claude_failover_tmux_socket"] == defaults.TMUX_SOCKET
+
+
+def test_the_settings_of_the_sessions_are_those_that_the_daemon_would_make() -> None:
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701  JSON, not HTML
+    environment.filters["quote"] = shlex.quote
+    environment.filters["to_nice_json"] = lambda value, indent, sort_keys: json.dumps(value)
+    with open(os.path.join(ROLE, "templates", "claude-settings.json.j2"), encoding="utf-8") as file:
+        made = json.loads(environment.from_string(file.read()).render(**VARS))
+    launcher, socket = VARS["__claude_failover_launcher"], VARS["__claude_failover_control_socket"]
+    assert made == own_settings(launcher, socket)
+    assert set(VARS["__claude_failover_hook_events"]) == set(HOOK_EVENTS)
+
+
+def test_no_handler_touches_the_tmux_server() -> None:
+    for handler in read("handlers/main.yml"):
+        assert "tmux" not in json.dumps({key: value for key, value in handler.items() if key not in ("when", "name")})
+    for path in glob.glob(os.path.join(ROLE, "tasks", "*.yml")):
+        for task in read(os.path.relpath(path, ROLE)):
+            unit = task.get("ansible.builtin.systemd_service", {})
+            if "tmux" in str(unit.get("name", "")):
+                assert "restarted" not in str(unit)
+                assert "reloaded" not in str(unit)
+
+
+def test_nothing_of_an_uninstall_names_what_must_stay() -> None:
+    with open(os.path.join(ROLE, "tasks", "absent.yml"), encoding="utf-8") as file:
+        text = file.read()
+    for word in ("state_folder", "accounts", "_home", "shared", "active_link", "ansible.builtin.user", "builtin.file"):
+        assert word not in text.split("\n", 2)[2]
