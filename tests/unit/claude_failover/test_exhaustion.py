@@ -94,7 +94,7 @@ def test_it_outlives_a_restart(store, table):
     [
         {"limits": []}, {"limits": {"a": 3}}, {"limits": {"a": {"opus": {"until": "soon"}}}}, {"bans": {"a": None}},
         {"x": 1},
-    ],  # fmt: skip
+    ],
 )
 def test_a_row_that_makes_no_sense_is_passed_over(store, data):
     store.save("exhaustion", data)

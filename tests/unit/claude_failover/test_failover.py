@@ -551,6 +551,69 @@ def test_a_carry_over_that_breaks_is_told_and_tried_again(world, rig, caplog):
     assert len(moves(world)) == 1
 
 
+def carry_coming_to(rig, result):
+    async def run_(sessions):
+        rig.carry.ran += sessions
+        return [{"name": name, "uuid": None, "method": "none", "result": result, "seconds": 1.0} for name in sessions]
+
+    rig.carry.run = run_
+
+
+@pytest.mark.parametrize("result", ["draft: something is typed", "dialog: permission", "failed: not ready"])
+def test_what_could_not_be_carried_over_is_tried_again_and_in_the_end_left(world, rig, result, caplog):
+    carry_coming_to(rig, result)
+    run(rig, world.evidence("one"))
+    assert rig.carry.ran == ["one"]
+    assert world.log()[0]["sessions"][0]["result"] == result
+    for tries in range(2, 9):
+        run(rig)
+        assert len(rig.carry.ran) == tries - 1, "not before its time"
+        rig.failover._again_at["one"] = 0.0
+        run(rig)
+        assert len(rig.carry.ran) == tries
+    assert "left to you" in caplog.text
+    assert rig.failover.limited() == {}
+    assert len(moves(world)) == 1
+
+
+@pytest.mark.parametrize("result", ["gone", "moved on", "continued"])
+def test_what_is_seen_to_is_off_the_list(world, rig, result):
+    carry_coming_to(rig, result)
+    run(rig, world.evidence("one"))
+    run(rig)
+    assert (rig.carry.ran, rig.failover.limited()) == (["one"], {})
+
+
+def test_a_sighting_that_cannot_be_judged_does_not_stop_the_others(world, rig, caplog):
+    run(rig, world.evidence("odd", config_dir="/a\0b"), world.evidence("main"))
+    assert moves(world) == [("limit", "a", "b")]
+    assert rig.carry.ran == ["main"]
+
+
+def test_a_bug_in_a_round_does_not_end_the_failover(world, rig, monkeypatch, caplog):
+    observe = world.switcher.observe
+    broken = [True]
+
+    async def breaking():
+        if broken:
+            broken.clear()
+            raise RuntimeError("a bug")
+        return await observe()
+
+    monkeypatch.setattr(world.switcher, "observe", breaking)
+
+    async def go_on():
+        rig.failover.start()
+        await asyncio.sleep(0)
+        rig.notice(world.evidence("main"))
+        await until(world.log)
+        await rig.failover.stop()
+
+    asyncio.run(go_on())
+    assert "a bug; it is tried again" in caplog.text
+    assert moves(world) == [("limit", "a", "b")]
+
+
 def test_the_notify_command_gets_the_record_and_the_metrics_are_written(tmp_path):
     world = World(tmp_path)
     told = tmp_path / "told"

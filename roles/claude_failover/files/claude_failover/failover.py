@@ -169,6 +169,8 @@ class Failover:
                 await self.round()
             except OSError as error:
                 log.error("failover: %s; it is tried again", error)
+            except Exception:  # a bug must not end the failover for good: the next round sees what is the case
+                log.exception("failover: a bug; it is tried again")
             wake = self._event()
             try:
                 await asyncio.wait_for(wake.wait(), self._pause())
@@ -327,9 +329,13 @@ class Failover:
         """Blame what was noticed, and note whose limit it is."""
         if not self._state.inbox:
             return
-        for evidence in self._state.inbox:
-            self._take(evidence)
-        self._state.inbox = []
+        while self._state.inbox:
+            evidence = self._state.inbox[0]
+            try:
+                self._take(evidence)
+            except Exception:
+                log.exception("session %s: a sighting could not be judged, and is passed over", evidence.session)
+            del self._state.inbox[0]
         self._state.save()
 
     def _take(self, evidence: Evidence) -> None:

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import signal
+import time
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -44,9 +45,16 @@ class Notify:
         self._next()
 
     async def stop(self) -> None:
-        """Wait for what runs, which its own bound ends."""
-        while self._running:
-            await asyncio.gather(*self._running, return_exceptions=True)
+        """Wait for what is still to be told, no longer than one run may take; then end what runs."""
+        end = time.monotonic() + self._timeout + 1.0
+        while self._running and time.monotonic() < end:
+            await asyncio.wait(self._running, timeout=end - time.monotonic())
+        if self._waiting:
+            log.error("notify: the daemon ends, and %d messages are not sent", len(self._waiting))
+            self._waiting.clear()
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     def _next(self) -> None:
         while self._waiting and len(self._running) < _AT_ONCE:
