@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 # Short pieces that every limit's banner has in some row; a hit is only a reason to look (facts of tmux 3.3a: the
 # server's search works row by row, and its cost is nothing when it is gated by activity).
 ANCHORS = ("limit", "out of usage", "out of extra", "usage credits", "allocation", "seat type")
+EXACT = "api-error"  # the rule of a record that says by itself which limit it is, and until when
 SLOW_PASS = 60.0  # seconds between two looks at panes whose wrapped banner the search cannot find
 SAME_EVENT = timedelta(seconds=15)  # within which two sources speak of one limit
 _TURNS = {
@@ -78,6 +79,7 @@ class Events:
         self._transcripts: Transcripts | None = None
         self._zone = clock.host_zone()
         self._asked: dict[str, datetime] = {}  # by UUID: when the newest request of the main conversation was begun
+        self._prompted: dict[str, datetime] = {}  # by session: when a hook told of its newest turn
         self._told: dict[str, Evidence] = {}  # by session: the limit that was reported last, until a turn begins
         self._unknown: set[str] = set()  # wordings that smell of a limit, each logged once
         self.configure(config)
@@ -138,13 +140,15 @@ class Events:
         verdict = classify_hook(payload, now=clock.now(), tz=self._zone)
         self._smell(verdict)
         found = self.newest_turn(watched)
-        if found is not None and found.verdict.limited:
+        begun = self._prompted.get(watched.name)
+        # The transcript can lag: a refusal from before this turn began is not the one that the hook speaks of.
+        if found is not None and found.verdict.limited and (begun is None or found.at >= begun):
             self._tell(replace(found, source="hook"))
         elif verdict.limited:
-            entry = self._registry.get(watched.name)
-            uuid = entry.uuid if entry else None
+            uuid = self._sessions.conversation(watched.name)
+            asked = [moment for moment in (self._asked.get(uuid or ""), begun) if moment is not None]
             self._tell(Evidence(
-                watched.name, uuid, "hook", verdict, clock.now(), self._asked.get(uuid or ""), watched.config_dir,
+                watched.name, uuid, "hook", verdict, clock.now(), max(asked, default=None), watched.config_dir,
             ))
 
     # -- transcripts ---------------------------------------------------------------------------------------
@@ -246,16 +250,15 @@ class Events:
     def _turn(self, watched: Watched, kind: str, at: datetime, prompt: object, error: object) -> None:
         if kind in ("prompt", "start"):
             self._told.pop(watched.name, None)
-        entry = self._registry.get(watched.name)
+            self._prompted[watched.name] = at
         self._on_turn(TurnEvent(
-            watched.name, entry.uuid if entry else None, kind, at,
+            watched.name, self._sessions.conversation(watched.name), kind, at,
             prompt if isinstance(prompt, str) else None, error if isinstance(error, str) else None,
         ))
 
     def _tell(self, evidence: Evidence) -> None:
         told = self._told.get(evidence.session)
-        adds_the_reset = told is not None and told.verdict.resets_at is None and evidence.verdict.resets_at is not None
-        if told is not None and _same(told, evidence) and not adds_the_reset:
+        if told is not None and _same(told, evidence) and not _knows_more(told.verdict, evidence.verdict):
             return
         self._told[evidence.session] = evidence
         self._on_evidence(evidence)
@@ -274,6 +277,16 @@ def _same(told: Evidence, evidence: Evidence) -> bool:
     if evidence.source == "pane" or told.source == "pane":
         return told.verdict.snippet == evidence.verdict.snippet or abs(evidence.at - told.at) < SAME_EVENT
     return abs(evidence.at - told.at) < SAME_EVENT
+
+
+def _knows_more(told: Verdict, verdict: Verdict) -> bool:
+    """Tell whether a second sighting gives the reset that the first did not have, or had from its words only.
+
+    A banner's time is cut to the minute; the transcript's record has it to the second (Claude Code 2.1.330).
+    """
+    if verdict.resets_at is None or verdict.resets_at == told.resets_at:
+        return False
+    return told.resets_at is None or (told.rule != EXACT and verdict.rule == EXACT)
 
 
 def _contents(record: Mapping[str, Any]) -> Sequence[Any]:

@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The failover daemon in a test's world: as the ordinary user, in the namespace, from a tree as it is deployed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from typing import Any
+
+from .wait import until
+from .world import DAEMON_LIB, World
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(DAEMON_LIB)))
+SHARED_CODE = ("ansible_collections", "secuaas", "claude", "plugins", "module_utils")
+#: Environment that the daemon sets itself, and refuses in a session's configuration.
+OWN = ("CLAUDE_CONFIG_DIR", "PWD")
+
+
+class Daemon:
+    """One daemon and its configuration; its log is the file daemon.log of the world."""
+
+    def __init__(self, world: World, sessions: list[dict[str, Any]], **failover: Any) -> None:
+        """``sessions`` are those of the configuration; command and environment are added. ``failover`` is its section."""
+        self.world = world
+        self.process: subprocess.Popen[bytes] | None = None
+        self.library = world.path("lib")
+        self._deploy()
+        self.launcher = world.path("bin", "claude-failover")
+        with open(self.launcher, "w", encoding="ascii") as stream:
+            stream.write(f'#!/bin/sh\n[ "$1" = hook ] && set -- -S {self.library} "$@" || set -- {self.library} "$@"\n')
+            stream.write('exec /usr/bin/python3 -I "$@"\n')
+        os.chmod(self.launcher, 0o755)
+        environment = {name: value for name, value in world.env().items() if name not in OWN}
+        self.config = {
+            "accounts": [{"name": tag, "home": world.account_home(tag)} for tag in world.accounts],
+            "active_link": world.link,
+            "shared_root": world.home,
+            "sessions": [
+                {"cwd": world.cwd, "command": [world.claude], "env": environment, **session} for session in sessions
+            ],
+            "failover": {"cooldown": 2, **failover},
+            "lifecycle": {"check_interval": 1},
+            "tmux": {"socket": world.socket},
+            "state_dir": world.path("state"),
+            "control_socket": world.path("control.sock"),
+        }
+
+    def _deploy(self) -> None:
+        shutil.copytree(DAEMON_LIB, self.library, ignore=shutil.ignore_patterns("__pycache__"))
+        folder = self.library
+        for name in SHARED_CODE:
+            folder = os.path.join(folder, name)
+            os.mkdir(folder)
+            with open(os.path.join(folder, "__init__.py"), "w", encoding="ascii"):
+                pass
+        for name in ("shared_symlinks.py", "control_client.py"):
+            shutil.copy(os.path.join(ROOT, "plugins", "module_utils", name), folder)
+
+    def start(self) -> Daemon:
+        """Write the configuration, start the daemon and wait until it is ready."""
+        self.world.write_json(self.world.path("config.yml"), self.config)
+        env = self.world.env(CLAUDE_FAILOVER_LAUNCHER=self.launcher)
+        before = self.log().count("ready: ")
+        with open(self.world.path("daemon.log"), "ab") as log:
+            self.process = self.world.namespace.start(
+                ["/usr/bin/python3", "-I", self.library, "--config", self.world.path("config.yml"), "run"],
+                env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self.world.children.append(self.process)
+        until(lambda: self.log().count("ready: ") > before, "the daemon to be ready", show=self.log)
+        return self
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End the daemon; returns its exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(timeout=20)
+
+    def signal(self, number: int) -> None:
+        """Send the daemon a signal."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def log(self) -> str:
+        """Return what the daemon said."""
+        try:
+            with open(self.world.path("daemon.log"), encoding="utf-8") as stream:
+                return stream.read()
+        except FileNotFoundError:
+            return ""
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the daemon's."""
+        env = self.world.env(CLAUDE_FAILOVER_CONFIG=self.world.path("config.yml"))
+        return self.world.namespace.run([self.launcher, *arguments], env)
+
+    def status(self) -> dict[str, Any]:
+        """Return ``status --json``."""
+        done = self.command("status", "--json")
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def row(self, name: str) -> dict[str, Any]:
+        """Return one session's row of the status."""
+        return next(row for row in self.status()["sessions"] if row["name"] == name)
+
+    def switches(self) -> list[dict[str, Any]]:
+        """Return the records of the switches that are over, oldest first."""
+        try:
+            with open(self.world.path("state", "switches.jsonl"), encoding="utf-8") as stream:
+                return [json.loads(line) for line in stream]
+        except FileNotFoundError:
+            return []

@@ -1,0 +1,272 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The failover itself, with the real Claude Code CLI: which token each request bore, and that no conversation is lost.
+
+The stub logs every request with the account's tag; the daemon runs as it is deployed, as an ordinary user.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import uuid
+
+import pytest
+from conftest import MakeWorld, real
+from harness import cli
+from harness.daemon import Daemon
+from harness.session import Session
+from harness.wait import until
+from harness.world import World
+
+RESUME = "continue"
+
+
+def begin(world: World, *names: str, **failover: object) -> tuple[Daemon, dict[str, Session]]:
+    """Start the daemon with sessions of these names, and wait until each shows its prompt box."""
+    daemon = Daemon(world, [{"name": name} for name in names], **failover).start()
+    sessions = {}
+    for name in names:
+        row = daemon.row(name)
+        sessions[name] = Driven(world, name, identity=row["uuid"])
+        sessions[name].wait_ready()
+    return daemon, sessions
+
+
+class Driven(Session):
+    """A session of the daemon's: its hooks go to the daemon, so its turns are seen at the stub."""
+
+    def prompt(self, text: str) -> None:
+        """Type a prompt, see it in the box, press Enter, and see it go out."""
+        before = len(self.asked(text))
+        self.text(text)
+        until(lambda: text[:60] in (self.box() or ""), f"{text!r} in the prompt box", show=self.screen)
+        self.keys("Enter")
+        until(lambda: len(self.asked(text)) > before, f"the prompt {text!r} to be sent", show=self.screen)
+
+    def asked(self, text: str) -> list[dict[str, object]]:
+        """Return the requests that were begun with this prompt."""
+        return [turn for turn in self.world.turns(self.id, began=True) if turn["prompt"] == text]
+
+    def answered(self, text: str, tag: str, timeout: float = 30) -> dict[str, object]:
+        """Wait until a prompt is answered under an account; return the stub's record."""
+        return until(
+            lambda: turns_of(self.world, self.id, text, tag),
+            f"{text!r} answered under {tag}",
+            timeout=timeout,
+            show=self._seen,
+        )[0]
+
+    def _seen(self) -> str:
+        with open(self.world.path("daemon.log"), encoding="utf-8") as log:
+            return self.screen() + "\n" + log.read()[-6000:]
+
+
+def turns_of(world: World, session: str, text: str, tag: str, mode: str = "ok") -> list[dict[str, object]]:
+    """Return the finished requests of a session with this prompt."""
+    return [
+        turn
+        for turn in world.turns(session)
+        if turn["prompt"] == text and turn["tag"] == tag and (turn["status"] == 200) == (mode == "ok")
+    ]
+
+
+def one_switch(daemon: Daemon) -> dict[str, object]:
+    """Wait for the record of the one switch that there was."""
+    records = until(daemon.switches, "the record of the switch", show=daemon.log)
+    assert [record["outcome"] for record in records] == ["switched"], records
+    return records[0]
+
+
+def whole(world: World, session: Session, *texts: str) -> None:
+    """Check that the transcript holds every prompt, each once and in this order, and an answer to the last."""
+
+    def conversation() -> bool:
+        records = world.records(session.id)
+        typed = [
+            r["message"]["content"]
+            for r in records
+            if r.get("type") == "user"
+            and not r.get("isMeta")
+            and isinstance(r["message"]["content"], str)
+            and not r["message"]["content"].startswith("<")
+        ]
+        answers = [r for r in records if r.get("type") == "assistant" and not r.get("isApiErrorMessage")]
+        return (
+            typed == list(texts)
+            and bool(answers)
+            and records.index(answers[-1]) > max(index for index, r in enumerate(records) if r.get("type") == "user")
+        )
+
+    until(conversation, f"a whole transcript with {texts}", show=lambda: str(world.records(session.id))[-3000:])
+
+
+def no_token_told(world: World, daemon: Daemon) -> None:
+    """Check that no made-up token stands in what the daemon wrote."""
+    paths = [os.path.join(folder, name) for folder, _, names in os.walk(world.path("state")) for name in names]
+    assert world.tokens_in([world.path("daemon.log"), *paths]) == []
+
+
+@pytest.mark.parametrize("version", [cli.NEW, cli.OLD])
+def test_one_session_goes_on_hot(make_world: MakeWorld, version: str) -> None:
+    """The refused session is answered under the next account, by the same process, in the same conversation."""
+    world = make_world(real(version))
+    daemon, sessions = begin(world, "main")
+    main = sessions["main"]
+    main.prompt("hello")
+    main.answered("hello", "A")
+    pid = main.pid()
+    world.set("A", "limit")
+    main.prompt("the big job")
+    main.answered(RESUME, "B")
+    record = one_switch(daemon)
+    assert (record["limit"], record["from_account"], record["to_account"]) == ("five_hour", "A", "B")
+    assert [(row["method"], row["result"]) for row in record["sessions"]] == [("hot", "continued")]
+    assert main.pid() == pid
+    whole(world, main, "hello", "the big job", RESUME)
+    no_token_told(world, daemon)
+
+
+def test_ten_sessions_make_one_switch(make_world: MakeWorld) -> None:
+    """Three hit the limit in the same second, one is busy in a tool, the others are idle: one switch, three prompts."""
+    world = make_world(real(cli.NEW))
+    names = [f"s{number}" for number in range(10)]
+    daemon, sessions = begin(world, *names)
+    world.set("A", "tool", command="sleep 12")
+    sessions["s9"].prompt("a long tool")
+    until(lambda: daemon.row("s9")["state"] in ("busy", "waiting"), "the busy session", show=sessions["s9"].screen)
+    world.set("A", "limit")
+    for name in names[:3]:
+        sessions[name].text(f"job of {name}")
+    for name in names[:3]:
+        until(lambda name=name: f"job of {name}" in (sessions[name].box() or ""), "the prompt in the box")
+    for name in names[:3]:
+        sessions[name].keys("Enter")
+    for name in names[:3]:
+        sessions[name].answered(RESUME, "B")
+    until(lambda: sum(len(record["sessions"]) for record in daemon.switches()) == 3, "three sessions in the record")
+    record = one_switch(daemon)
+    assert {row["name"] for row in record["sessions"]} == set(names[:3])
+    assert {row["method"] for row in record["sessions"]} == {"hot"}
+    for name in names[3:9]:
+        assert sessions[name].asked(RESUME) == [], "an idle session is left alone"
+    sessions["s5"].prompt("and now?")
+    sessions["s5"].answered("and now?", "B")
+
+
+def test_a_weekly_limits_menu_is_closed(make_world: MakeWorld) -> None:
+    """The menu is open when the daemon comes; it is closed with Escape and never answered."""
+    world = make_world(real(cli.NEW))
+    daemon, sessions = begin(world, "main")
+    world.set("A", "limit", claim="seven_day", resets_at=int(time.time()) + 3 * 86400)
+    sessions["main"].prompt("the big job")
+    sessions["main"].answered(RESUME, "B")
+    record = one_switch(daemon)
+    assert record["limit"] == "seven_day"
+    assert record["sessions"][0]["method"] == "hot"
+    assert "What do you want to do?" not in sessions["main"].screen()
+
+
+def test_a_session_that_takes_no_prompt_is_started_again(make_world: MakeWorld) -> None:
+    """Its transcript view is open, and there is no prompt box: it is ended, and its conversation resumed."""
+    world = make_world(real(cli.NEW))
+    daemon, sessions = begin(world, "main")
+    main = sessions["main"]
+    main.prompt("hello")
+    main.answered("hello", "A")
+    pid = main.pid()
+    world.set("A", "limit")
+    daemon.signal(signal.SIGSTOP)
+    main.prompt("the big job")
+    until(lambda: [r for r in world.records(main.id) if r.get("isApiErrorMessage")], "the record of the refusal")
+    main.keys("C-o")
+    until(lambda: main.box() is None, "the transcript view", show=main.screen)
+    daemon.signal(signal.SIGCONT)
+    main.answered(RESUME, "B", timeout=120)
+    assert main.pid() != pid
+    whole(world, main, "hello", "the big job", RESUME)
+    record = one_switch(daemon)
+    assert [(row["method"], row["result"]) for row in record["sessions"]] == [("restart", "continued")]
+
+
+def test_all_exhausted_then_a_reset_also_after_a_restart_of_the_daemon(make_world: MakeWorld) -> None:
+    """Nothing is killed while no account can be used; at the reset the waiting session goes on by itself."""
+    world = make_world(real(cli.NEW), accounts="AB")
+    daemon, sessions = begin(world, "main")
+    main = sessions["main"]
+    pid = main.pid()
+    world.set("A", "limit", resets_at=int(time.time()) + 3600)
+    reset = int(time.time()) + 25
+    world.set("B", "limit", resets_at=reset)
+    main.prompt("the big job")
+    until(lambda: turns_of(world, main.id, RESUME, "B", "limit"), "the second account to refuse", show=daemon.log)
+    until(lambda: all(row["exhausted"] for row in daemon.status()["accounts"]), "both to be known", show=daemon.log)
+    daemon.stop(signal.SIGKILL)
+    daemon.start()
+    assert daemon.row("main")["state"] == "limited"
+    assert time.time() < reset, "the test was too slow to see the wait"
+    world.set("B", "ok")
+    main.answered(RESUME, "B", timeout=90)
+    assert time.time() >= reset
+    assert main.pid() == pid
+
+
+def test_a_dead_login_is_no_target(make_world: MakeWorld) -> None:
+    """The second account's tokens are blank: the third one is taken."""
+    world = make_world(real(cli.NEW))
+    blank = {"claudeAiOauth": {"accessToken": "", "refreshToken": "", "expiresAt": 0}}
+    world.write_json(os.path.join(world.account_home("B"), ".credentials.json"), blank, mode=0o600)
+    daemon, sessions = begin(world, "main")
+    world.set("A", "limit")
+    sessions["main"].prompt("the big job")
+    sessions["main"].answered(RESUME, "C")
+    assert one_switch(daemon)["to_account"] == "C"
+
+
+def test_a_throttle_switches_nothing(make_world: MakeWorld) -> None:
+    """A 429 without the headers of a usage limit is the server's, and Claude Code's to retry."""
+    world = make_world(real(cli.NEW))
+    daemon, sessions = begin(world, "main")
+    world.set("A", "throttle")
+    sessions["main"].prompt("hello")
+    until(lambda: len(sessions["main"].asked("hello")) >= 3, "some retries", show=sessions["main"].screen)
+    world.set("A", "ok")
+    sessions["main"].answered("hello", "A", timeout=90)
+    assert daemon.switches() == []
+    assert os.readlink(world.link) == world.account_home("A")
+
+
+def test_a_session_started_by_hand_without_hooks_is_carried_over_too(make_world: MakeWorld) -> None:
+    """Nothing but its transcript tells of it, and the process file of which conversation it is."""
+    world = make_world(real(cli.NEW))
+    daemon = Daemon(world, []).start()
+    hand = Driven(world, "hand", identity=str(uuid.uuid4())).start(settings=False)
+    hand.prompt("hello")
+    hand.answered("hello", "A")
+    until(lambda: daemon.row("hand")["uuid"] == hand.id, "its conversation to be known", show=daemon.log)
+    world.set("A", "limit")
+    hand.prompt("the big job")
+    hand.answered(RESUME, "B")
+    assert one_switch(daemon)["source"] == "transcript"
+
+
+def test_kill_dash_nine_at_any_moment_of_a_failover_loses_nothing(make_world: MakeWorld) -> None:
+    """The daemon is killed again and again while a limit is being dealt with; the session goes on all the same."""
+    world = make_world(real(cli.NEW), accounts="ABCDEF")
+    daemon, sessions = begin(world, "main")
+    main = sessions["main"]
+    for delay, origin, target in zip((0.0, 0.02, 0.05, 0.1, 0.3), "ABCDE", "BCDEF"):
+        job = f"the job of {origin}"
+        world.set(origin, "limit")
+        main.prompt(job)
+        until(lambda job=job, origin=origin: turns_of(world, main.id, job, origin, "limit"), "the refusal", every=0.005)
+        time.sleep(delay)  # not to wait for anything: the moment of the kill is what is varied
+        daemon.stop(signal.SIGKILL)
+        daemon.start()
+        main.answered(RESUME, target, timeout=60)
+        until(lambda: daemon.row("main")["state"] == "idle", "the session to be idle", show=main.screen)
+    until(lambda: len(daemon.switches()) == 5, "five records", show=lambda: str(daemon.switches()))
+    assert [record["outcome"] for record in daemon.switches()] == ["switched"] * 5
+    assert os.readlink(world.link) == world.account_home("F")
