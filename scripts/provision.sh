@@ -68,7 +68,8 @@ if [ -d /run/systemd/system ]; then
 else
     say "there is no systemd on this machine: start the tmux server and the daemon yourself"
     cat <<TEXT
-  sudo install -d -o $user -g $user -m 0750 /run/claude-failover /run/claude-failover-tmux
+  sudo install -d -o $user -m 0755 /run/claude-failover
+  sudo install -d -o $user -m 0700 /run/claude-failover-tmux
   sudo -u $user tmux -D -f /etc/claude-failover/tmux.conf -S /run/claude-failover-tmux/tmux.sock &
   sudo -u $user claude-failover run
 TEXT
