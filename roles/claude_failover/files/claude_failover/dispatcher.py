@@ -22,7 +22,7 @@ import os
 import time
 from collections.abc import Awaitable, Iterable
 from datetime import datetime
-from typing import Any, Callable, Protocol
+from typing import Any, Callable, Optional, Protocol
 
 from . import clock, identity, task_turn
 from .backoff import Backoff
@@ -51,6 +51,9 @@ LOOK_AGAIN = 2.0  # seconds between two looks at a transcript; also for Claude C
 UNSURE = 10.0  # seconds without a sign of a sent prompt, in an idle session, after which it counts as failed
 ENDED = 3.0  # seconds that a session has been idle, after which its transcript is asked how the turn ended
 SILENT = 60.0  # the same, after which a turn of which nothing more is to be seen counts as failed
+STRANDED = 600.0  # the same for a turn that a usage limit ended, and that no carry-over is waiting to take up
+
+Before = Optional[Callable[[], None]]
 
 _CLOSED = ("idle", "down")  # states in which no turn goes on
 
@@ -60,10 +63,10 @@ class Terminal(Protocol):
 
     async def pane(self, pane_id: str) -> Pane: ...
     async def screen(self, pane_id: str, escapes: bool = False) -> list[str]: ...
-    async def keys(self, pane_id: str, *names: str) -> None: ...
-    async def type_text(self, pane_id: str, text: str) -> None: ...
-    async def paste(self, pane_id: str, text: str) -> None: ...
-    async def leave_mode(self, pane_id: str) -> None: ...
+    async def keys(self, pane_id: str, *names: str, before: Before = None) -> None: ...
+    async def type_text(self, pane_id: str, text: str, *, before: Before = None) -> None: ...
+    async def paste(self, pane_id: str, text: str, *, before: Before = None) -> None: ...
+    async def leave_mode(self, pane_id: str, *, before: Before = None) -> None: ...
     async def command(self, *arguments: str) -> list[str]: ...
 
 
@@ -85,11 +88,16 @@ class NoLonger(Exception):
 
 
 class _Guard:
-    """The terminal as `deliver` gets it: before each thing that is typed, ``check(enter)`` has its say."""
+    """The terminal as `deliver` gets it.
 
-    def __init__(self, terminal: Terminal, check: Callable[[bool], Awaitable[None]]) -> None:
+    Before each thing that is typed ``look`` finds out how the pane stands, and ``allow(enter)`` has the last word, at
+    the very moment at which the keys go to tmux: a reload cannot come in between.
+    """
+
+    def __init__(self, terminal: Terminal, look: Callable[[], Awaitable[None]], allow: Callable[[bool], None]) -> None:
         self._terminal = terminal
-        self._check = check
+        self._look = look
+        self._allow = allow
         self.typed = False  # whether text of ours can stand in the prompt box
 
     async def pane(self, pane_id: str) -> Pane:
@@ -99,22 +107,24 @@ class _Guard:
         return await self._terminal.screen(pane_id, escapes)
 
     async def keys(self, pane_id: str, *names: str) -> None:
-        await self._check("Enter" in names)
-        await self._terminal.keys(pane_id, *names)
+        await self._look()
+        await self._terminal.keys(pane_id, *names, before=lambda: self._allow("Enter" in names))
 
     async def type_text(self, pane_id: str, text: str) -> None:
-        await self._check(False)
-        self.typed = True
-        await self._terminal.type_text(pane_id, text)
+        await self._look()
+        await self._terminal.type_text(pane_id, text, before=self._allow_text)
 
     async def paste(self, pane_id: str, text: str) -> None:
-        await self._check(False)
-        self.typed = True
-        await self._terminal.paste(pane_id, text)
+        await self._look()
+        await self._terminal.paste(pane_id, text, before=self._allow_text)
 
     async def leave_mode(self, pane_id: str) -> None:
-        await self._check(False)
-        await self._terminal.leave_mode(pane_id)
+        await self._look()
+        await self._terminal.leave_mode(pane_id, before=lambda: self._allow(False))
+
+    def _allow_text(self) -> None:
+        self._allow(False)
+        self.typed = True
 
 
 class Dispatcher:
@@ -348,15 +358,22 @@ class Dispatcher:
             self._now(),
         )
 
-        async def check(enter: bool) -> None:
-            await self._check(identity_, handed, enter)
+        pane = watched.pane
+
+        async def look() -> None:
+            nonlocal pane
+            pane = await self._tmux.pane(handed.pane)
+
+        def allow(enter: bool) -> None:
+            self._allow(identity_, handed, pane, enter)
 
         async def began() -> bool:
             return await self._began(identity_)
 
-        guard = _Guard(self._tmux, check)
+        guard = _Guard(self._tmux, look, allow)
         try:
-            await check(False)
+            await look()
+            allow(False)
             self.tasks.put(dataclasses.replace(self.tasks.get(identity_) or task, session=name, handed=handed))
             delivery = await self._send(guard, handed.pane, task.prompt, began=began, attempts=3)
             why, counts = delivery.detail, delivery.result in ("failed", "not_ready")
@@ -366,12 +383,12 @@ class Dispatcher:
             why, counts = str(error), True
         await self._after(identity_, handed, guard.typed, why, counts)
 
-    async def _check(self, identity_: str, handed: Handed, enter: bool) -> None:
-        """Ask for the last time, right before a key, whether this session may have this task.
+    def _allow(self, identity_: str, handed: Handed, pane: Pane, enter: bool) -> None:
+        """Say for the last time, right before a key, whether this session may have this task.
 
-        Nothing is waited for between the answer and the key but the disk. Raises NoLonger, TmuxError, OSError.
+        Nothing of the event loop comes between this and the key. ``pane`` is the pane as tmux has just listed it.
+        Raises NoLonger, OSError.
         """
-        pane = await self._tmux.pane(handed.pane)
         task, watched = self.tasks.get(identity_), self._sessions.get(handed.session)
         if self._stopping or task is None or task.state not in (QUEUED, SENT):
             raise NoLonger("is not to have the task any more")
@@ -613,7 +630,9 @@ class Dispatcher:
         if kind == "answered":
             self._end(now, DONE, "")
         elif kind == "error" and classify_transcript(records, now=self._now(), tz=clock.host_zone()).limited:
-            self._since.pop((task.id, "end"), None)  # it goes on after the failover
+            # It goes on after the failover, under which the session is not idle but limited.
+            if waited >= STRANDED:
+                self._fail(now, f"the turn hit a usage limit, and nothing takes it up again: {said}")
         elif kind == "error":
             self._fail(now, f"the turn ended with an error: {said}")
         elif kind == "interrupted":

@@ -298,25 +298,27 @@ class Tmux:
 
     # -- what a pane is sent
 
-    async def leave_mode(self, pane_id: str) -> None:
-        """End copy mode and the like, in which keys do not reach the program."""
-        await self.command("copy-mode", "-q", "-t", _pane_id(pane_id))
+    # ``before`` may raise, and then nothing is sent: see `ControlClient.run`.
 
-    async def keys(self, pane_id: str, *names: str) -> None:
+    async def leave_mode(self, pane_id: str, *, before: Optional[Callable[[], None]] = None) -> None:
+        """End copy mode and the like, in which keys do not reach the program."""
+        await self._control.run(["copy-mode", "-q", "-t", _pane_id(pane_id)], before=before)
+
+    async def keys(self, pane_id: str, *names: str, before: Optional[Callable[[], None]] = None) -> None:
         """Send keys of the closed set `KEYS`. Raises TmuxError for any other name."""
         unknown = [name for name in names if name not in KEYS]
         if unknown or not names:
             raise TmuxError(f"keys {unknown or names!r} are not sent: expected some of {', '.join(sorted(KEYS))}")
-        await self.command("send-keys", "-t", _pane_id(pane_id), "--", *names)
+        await self._control.run(["send-keys", "-t", _pane_id(pane_id), "--", *names], before=before)
 
-    async def type_text(self, pane_id: str, text: str) -> None:
+    async def type_text(self, pane_id: str, text: str, *, before: Optional[Callable[[], None]] = None) -> None:
         """Type one line of text, without Enter. Raises TmuxError for text with a control character."""
         if typable(text) != text or "\n" in text or "\t" in text:
             raise TmuxError("text with control characters is not typed; paste it, or take them out")
         if text:
-            await self.command("send-keys", "-l", "-t", _pane_id(pane_id), "--", text)
+            await self._control.run(["send-keys", "-l", "-t", _pane_id(pane_id), "--", text], before=before)
 
-    async def paste(self, pane_id: str, text: str) -> None:
+    async def paste(self, pane_id: str, text: str, *, before: Optional[Callable[[], None]] = None) -> None:
         """Paste text of any length, without Enter, bracketed if the program asks for it.
 
         Control characters but line breaks and tabs are dropped. The text goes through a buffer of its own that
@@ -331,6 +333,7 @@ class Tmux:
             await self._control.run(
                 ["set-buffer", "-b", buffer, "--", content],
                 ["paste-buffer", "-p", "-d", "-b", buffer, "-t", _pane_id(pane_id)],
+                before=before,
             )
         except TmuxGone:
             raise

@@ -249,12 +249,16 @@ class ControlClient:
             self._closing = None
         self._reason = "stopped"
 
-    async def run(self, *commands: Sequence[str]) -> list[list[str]]:
+    async def run(
+        self, *commands: Sequence[str], before: Optional[Callable[[], None]] = None
+    ) -> list[list[str]]:
         """Run commands in one go, up to the first that fails; return the lines that each printed.
 
         Raises TmuxError with tmux's words when one fails, TmuxNotFound when its target does not exist, TmuxGone
         when no server answers, TmuxTimeout when it took too long, QuotingError when an argument cannot be written.
         Commands that run others (if-shell, run-shell, source-file) print more answers than one: they are not for here.
+        ``before`` is called right before the commands go to the server, with nothing of the event loop in between;
+        what it raises is passed on, and nothing is sent.
         """
         if self._connection is None:
             raise self._gone()
@@ -262,6 +266,8 @@ class ControlClient:
         async with self._lock:
             if self._connection is None:
                 raise self._gone()
+            if before is not None:
+                before()
             return await self._connection.ask(commands, self._timeout)
 
     def _gone(self) -> TmuxGone:
