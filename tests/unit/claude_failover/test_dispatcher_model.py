@@ -171,8 +171,10 @@ class History:
             await self.safely(self.cancel(self.random.choice(list(self.taken))))
         else:
             try:
-                self.random.choice([self.reload, self.rename, self.swap, self.die, self.revive, self.revive, self.operate,
-                                    self.turn, self.turn, self.observe, self.observe, self.lag, self.tmux])()
+                self.random.choice([
+                    self.reload, self.rename, self.swap, self.die, self.revive, self.revive, self.operate, self.turn,
+                    self.turn, self.observe, self.observe, self.lag, self.tmux,
+                ])()
             except Crash:
                 await self.world.crash()
         if self.chance(0.5):
@@ -232,7 +234,8 @@ class History:
             for watched in self.world:
                 if watched.carry and watched.claude is not None:
                     watched.carry = None
-                    next(each.claude for each in self.world.places if each.claude.pid == watched.claude.pid).begin("continue")
+                    pid = watched.claude.pid
+                    next(each.claude for each in self.world.places if each.claude.pid == pid).begin("continue")
             self.world.observe()
             if all(task.finished for task in self.world.dispatcher.tasks):
                 return

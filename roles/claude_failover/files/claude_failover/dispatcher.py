@@ -381,6 +381,9 @@ class Dispatcher:
             why, counts = f"session {name} {error}", False
         except (TmuxError, OSError) as error:
             why, counts = str(error), True
+        except Exception as error:  # a bug must not have the same task tried for ever
+            log.exception("task %s: a bug: its delivery failed", identity_)
+            why, counts = f"a bug: {error!r}; the daemon's log has the details", True
         await self._after(identity_, handed, guard.typed, why, counts)
 
     def _allow(self, identity_: str, handed: Handed, pane: Pane, enter: bool) -> None:

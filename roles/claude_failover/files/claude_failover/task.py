@@ -104,9 +104,11 @@ class Task:
             task = cls(**values)
         except (KeyError, TypeError) as error:
             raise ValueError(f"found no task: {error}") from None
-        texts = (task.id, task.prompt, task.detail)
-        if not all(isinstance(text, str) for text in texts) or not ID.fullmatch(task.id) or task.state not in STATES:
-            raise ValueError("found a task without id, prompt or known state")
+        texts, numbers = (task.id, task.prompt, task.detail, task.state), (task.number, task.attempts)
+        if not all(isinstance(text, str) for text in texts) or not all(isinstance(number, int) for number in numbers):
+            raise ValueError("found a task with values of other types")
+        if not ID.fullmatch(task.id) or task.state not in STATES or task.created_at is None:
+            raise ValueError("found a task without id, time or known state")
         if task.state in (SENT, ACCEPTED) and task.handed is None:
             raise ValueError(f"found a task that is {task.state} to nobody")
         return task

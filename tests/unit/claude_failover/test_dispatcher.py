@@ -1,0 +1,329 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What becomes of one task in each single thing that can happen to it."""
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from unittest import mock
+
+import pytest
+from dispatch_world import Crash, World, proc
+
+from claude_failover import identity
+from claude_failover.errors import Refused
+from claude_failover.evidence import TurnEvent
+
+TALL = "first\nsecond\nthird\nfourth\nfifth"
+
+
+@pytest.fixture
+def world():
+    world = World(("w1",), ("main",))
+    with mock.patch.multiple(identity, **proc(world)):
+        yield world
+
+
+def run(awaitable):
+    return asyncio.run(awaitable)
+
+
+def task(world):
+    (found,) = world.dispatcher.tasks
+    return found
+
+
+def at(world, number, action):
+    """Do something at the number-th chance that the world gives."""
+    left = [number]
+
+    def disturb():
+        left[0] -= 1
+        if left[0] == 0:
+            action()
+
+    world.disturb = disturb
+
+
+def kill(world):
+    def killed():
+        world.life += 1
+        raise Crash
+
+    return killed
+
+
+@pytest.mark.parametrize("text", ["do it", TALL, "!ls", "x" * 900])
+def test_a_task_goes_to_an_idle_session_and_is_done_when_the_turn_is(world, text):
+    row = run(world.dispatcher.dispatch(text))
+    assert (row["state"], row["session"], row["detail"]) == ("accepted", "w1", "")
+    world.place("w1").claude.finish()
+    assert task(world).state == "done"
+    assert world.times_sent(text) == 1
+
+
+def test_tasks_are_handed_over_in_their_order(world):
+    for number in range(4):
+        run(world.dispatcher.dispatch(f"task {number}"))
+    for number in range(4):
+        run(world.step())
+        assert [each.state for each in world.dispatcher.tasks] == (
+            ["done"] * number + ["accepted"] + ["queued"] * (3 - number)
+        )
+        world.place("w1").claude.finish()
+
+
+def test_two_sessions_work_at_once_and_a_folder_is_kept_to():
+    world = World(("w1", "w2"))
+    with mock.patch.multiple(identity, **proc(world)):
+        world.replan("w2", cwd="/srv/other")
+        rows = [run(world.dispatcher.dispatch("a", cwd="/srv/other")), run(world.dispatcher.dispatch("b")),
+                run(world.dispatcher.dispatch("c"))]
+    assert [(row["session"], row["state"]) for row in rows] == [
+        ("w2", "accepted"), ("w1", "accepted"), (None, "queued"),
+    ]
+    assert rows[2]["detail"] == "waits for a session of the pool: main is dedicated, w1 is busy, w2 is busy"
+
+
+@pytest.mark.parametrize("name", ["main", "hand", "nobody"])
+def test_a_session_that_is_not_of_the_pool_is_refused_by_name(world, name):
+    world.start_session("hand", None)
+    world.observe()
+    with pytest.raises(Refused):
+        run(world.dispatcher.dispatch("do it", session=name))
+    assert world.disk.documents == {}
+
+
+@pytest.mark.parametrize("chance", range(1, 9))
+def test_a_reload_at_any_moment_before_enter_keeps_the_task_away(world, chance):
+    at(world, chance, lambda: world.replan("w1", dedicated=True))
+    row = run(world.dispatcher.dispatch("do it"))
+    assert all(allowed for _text, _by, _made_for, allowed in world.truth)
+    if not world.truth:
+        assert row["state"] == "queued" and "w1 is dedicated" in row["detail"]
+        assert world.place("w1").claude.box == ""  # what was typed has been taken back
+
+
+def test_what_a_person_typed_stays_and_the_task_waits(world):
+    world.place("w1").claude.key("mine", "person")
+    row = run(world.dispatcher.dispatch("do it"))
+    assert row["state"] == "queued" and "somebody typed" in row["detail"]
+    assert world.place("w1").claude.box == "mine"
+    world.place("w1").claude.key("C-u", "person")
+    run(world.step(5))
+    assert task(world).state == "accepted"
+
+
+@pytest.mark.parametrize("text", ["do it", TALL])
+@pytest.mark.parametrize("chance", range(1, 14))
+def test_a_daemon_killed_at_any_moment_sends_it_once(world, text, chance):
+    async def history():
+        at(world, chance, kill(world))
+        try:
+            await world.dispatcher.dispatch(text)
+        except (Crash, asyncio.CancelledError):
+            pass
+        world.disturb = lambda: None
+        await world.crash()
+        for _step in range(10):
+            await world.step(3)
+            world.place("w1").claude.finish()
+
+    run(history())
+    assert task(world).state == "done"
+    assert world.times_sent(text) == 1
+
+
+def test_a_text_that_may_be_a_persons_is_left_where_it_is_after_a_kill(world, caplog):
+    async def history():
+        claude = world.place("w1").claude
+        at(world, 6, kill(world))
+        try:
+            await world.dispatcher.dispatch(TALL)
+        except (Crash, asyncio.CancelledError):
+            pass
+        world.disturb = lambda: None
+        assert claude.box == TALL
+        world.place("w1").activity = int(world.now.timestamp()) + 1  # somebody pressed a key since
+        await world.crash()
+        for _step in range(6):
+            await world.step(3)
+        assert claude.box == TALL and world.truth == []
+        assert task(world).state == "queued" and "that somebody typed" in task(world).detail
+        assert "its text may still stand in the prompt box of w1, not sent" in caplog.text
+
+    run(history())
+
+
+def test_an_enter_that_leaves_no_trace_is_told_and_never_repeated(world):
+    async def history():
+        claude = world.place("w1").claude
+        claude.begin = lambda text: None  # taken, and nothing is seen of it: as a command such as /clear
+        await world.dispatcher.dispatch("/clear")
+        for _step in range(15):
+            await world.step(2)
+        assert task(world).state == "failed"
+        assert "whether it was taken is not known, and it is not sent again" in task(world).detail
+        assert world.times_sent("/clear") == 1
+
+    run(history())
+
+
+def test_a_process_that_ends_right_after_enter_is_told(world):
+    async def history():
+        claude = world.place("w1").claude
+        claude.begin = lambda text: claude.end()
+        await world.dispatcher.dispatch("do it")
+        for _step in range(5):
+            await world.step(3)
+        assert task(world).state == "failed" and "Claude Code ended right then" in task(world).detail
+
+    run(history())
+
+
+def test_hands_in_vain_are_bounded(world):
+    async def history():
+        claude = world.place("w1").claude
+        claude.key = lambda key, by: None  # whatever is typed is lost
+        await world.dispatcher.dispatch("do it")
+        for _step in range(10):
+            await world.step(70)
+        assert (task(world).state, task(world).attempts) == ("failed", 5)
+        assert "the text was not seen in the prompt box; given up after 5 attempts" in task(world).detail
+
+    run(history())
+
+
+def test_a_task_whose_session_hits_a_limit_goes_on_after_the_failover(world):
+    async def history():
+        claude, watched = world.place("w1").claude, world.get("w1")
+        await world.dispatcher.dispatch("do it")
+        claude.fail("You've hit your session limit · resets 9pm", limited=True)
+        watched.carry = "limited"
+        for _step in range(20):
+            await world.step(3600)
+        assert task(world).state == "accepted"
+        await world.crash()
+        watched.carry = None
+        claude.begin("continue")
+        await world.step()
+        claude.finish()
+        assert task(world).state == "done"
+
+    run(history())
+
+
+@pytest.mark.parametrize(
+    ("ending", "detail"),
+    [
+        (lambda claude: claude.fail("API Error: 500", limited=False), "the turn ended with an error: API Error: 500"),
+        (lambda claude: claude.interrupt(), "somebody interrupted the turn"),
+        (lambda claude: claude.end(), "the session is down, and the end of the turn was not seen"),
+    ],
+)
+def test_a_turn_without_an_answer_is_told(world, ending, detail):
+    async def history():
+        await world.dispatcher.dispatch("do it")
+        ending(world.place("w1").claude)
+        world.observe()
+        for _step in range(30):
+            await world.step(3)
+        assert (task(world).state, task(world).detail) == ("failed", detail)
+
+    run(history())
+
+
+def test_a_turn_that_ended_while_no_daemon_ran_is_found_in_the_transcript(world):
+    async def history():
+        await world.dispatcher.dispatch("do it")
+        claude = world.place("w1").claude
+        claude.deaf = True
+        claude.finish()
+        await world.crash()
+        for _step in range(4):
+            await world.step(3)
+        assert task(world).state == "done"
+
+    run(history())
+
+
+def test_a_queued_task_can_be_cancelled_and_a_sent_one_not(world):
+    world.replan("w1", dedicated=True)
+    row = run(world.dispatcher.dispatch("do it"))
+    assert world.dispatcher.cancel(row["id"])["state"] == "cancelled"
+    with pytest.raises(Refused, match="is cancelled: only a task that is queued"):
+        world.dispatcher.cancel(row["id"])
+    with pytest.raises(Refused, match="found no task"):
+        world.dispatcher.cancel("nothing")
+    world.replan("w1", dedicated=False)
+    sent = run(world.dispatcher.dispatch("do that"))
+    with pytest.raises(Refused, match=r"is accepted \(session w1\)"):
+        world.dispatcher.cancel(sent["id"])
+    assert world.times_sent("do it") == 0
+
+
+def test_a_task_cancelled_while_it_is_typed_is_taken_back(world):
+    at(world, 5, lambda: world.dispatcher.cancel(task(world).id))
+    assert run(world.dispatcher.dispatch("do it"))["state"] == "cancelled"
+    assert world.truth == [] and world.place("w1").claude.box == ""
+
+
+def test_a_disk_that_is_full_sends_nothing(world):
+    async def history():
+        saves = [0]
+
+        def fault(moment):
+            saves[0] += moment == "before"
+            if saves[0] == 3:  # taken, handed, and now: sent
+                raise OSError(28, "No space left on device")
+
+        world.disk.fault = fault
+        row = await world.dispatcher.dispatch("do it")
+        assert row["state"] == "queued" and "No space left" in row["detail"] and world.truth == []
+        assert world.place("w1").claude.box == ""
+        await world.step(5)
+        assert task(world).state == "accepted"
+
+    run(history())
+
+
+def test_somebody_elses_prompt_does_not_count_as_the_tasks(world):
+    async def history():
+        claude = world.place("w1").claude
+        claude.begin = lambda text: world.dispatcher.on_turn(
+            TurnEvent("w1", claude.uuid, "prompt", world.now, "something else"))
+        row = await world.dispatcher.dispatch("do it")
+        assert row["state"] == "sent"
+
+    run(history())
+
+
+def test_a_bug_in_a_delivery_is_an_attempt_and_ends_nothing(world, caplog):
+    async def broken(*_arguments, **_more):
+        raise RuntimeError("made up")
+
+    async def history():
+        world.dispatcher._send = broken
+        await world.dispatcher.dispatch("do it")
+        for _step in range(10):
+            await world.step(70)
+        assert (task(world).state, task(world).attempts) == ("failed", 5)
+        assert caplog.text.count("Traceback") == 5
+
+    run(history())
+
+
+def test_the_counts_are_those_of_the_status(world):
+    run(world.dispatcher.dispatch("do it"))
+    run(world.dispatcher.dispatch("and that"))
+    assert world.dispatcher.counts() == {
+        "queued": 1, "sent": 0, "accepted": 1, "done": 0, "failed": 0, "cancelled": 0,
+    }
+
+
+def test_a_session_taken_out_of_the_configuration_gets_nothing(world):
+    plans = tuple(plan for plan in world.config.sessions if plan.name != "w1")
+    world.configure(dataclasses.replace(world.config, sessions=plans))
+    left = run(world.dispatcher.dispatch("now"))
+    assert left["state"] == "queued" and "w1 was started by hand" in left["detail"]

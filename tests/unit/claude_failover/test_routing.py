@@ -1,0 +1,96 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which session a task may go to: properties of the rule, and its words."""
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from claude_failover.config import Account, Config, Session
+from claude_failover.errors import Refused
+from claude_failover.routing import Candidate, Wish, barred, check_wish, choose, explain, refusal
+
+NAMES = ["a", "b", "c", "d"]
+FOLDERS = ["/srv/one", "/srv/two"]
+candidate = st.builds(
+    Candidate,
+    name=st.sampled_from(NAMES), planned=st.booleans(), dedicated=st.booleans(), claude_args=st.booleans(),
+    cwd=st.sampled_from([*FOLDERS, None]),
+    state=st.sampled_from(["starting", "idle", "idle", "busy", "waiting", "limited", "resuming", "down"]),
+    doubt=st.sampled_from([None, None, "was renamed in tmux to 'z'"]),
+)
+candidates = st.lists(candidate, max_size=4, unique_by=lambda item: item.name)
+wish = st.builds(Wish, session=st.sampled_from([None, *NAMES]), cwd=st.sampled_from([None, *FOLDERS]))
+taken = st.sets(st.sampled_from(NAMES))
+
+
+@given(candidates, wish, taken)
+def test_whoever_is_chosen_may_have_it(found, asked, spoken_for):
+    name = choose(found, asked, spoken_for)
+    able = [
+        item for item in found
+        if item.planned and not item.dedicated and item.claude_args and item.state == "idle" and item.doubt is None
+        and asked.session in (None, item.name) and asked.cwd in (None, item.cwd) and item.name not in spoken_for
+    ]
+    assert name == (able[0].name if able else None)
+
+
+@given(candidates, wish, taken)
+def test_a_task_that_waits_is_told_of_every_session_why(found, asked, spoken_for):
+    if choose(found, asked, spoken_for) is None:
+        text = explain(found, asked, spoken_for)
+        assert text.startswith("waits") and "is next" not in text
+        for item in found:
+            if asked.session in (None, item.name):
+                assert item.name in text
+
+
+@given(candidate, wish)
+def test_what_is_barred_is_refused_in_every_state(item, asked):
+    if barred(item, asked) is not None:
+        assert refusal(item, asked) == barred(item, asked)
+
+
+def test_a_folder_is_the_same_through_a_link(tmp_path):
+    folder, link = tmp_path / "real", tmp_path / "link"
+    folder.mkdir()
+    os.symlink(folder, link)
+    item = Candidate("a", True, False, True, str(link), "idle", None)
+    assert refusal(item, Wish(cwd=str(folder))) is None
+    assert refusal(item, Wish(cwd=str(tmp_path))) == "works in another folder"
+
+
+def configuration(*plans):
+    return Config(path="/c.yml", accounts=(Account("one", "/h/one"),), active_link="/h/.claude", shared_root="/h",
+                  shared_links=(), sessions=plans, state_dir="/s")
+
+
+MAIN = Session("main", "/srv/main", ("claude",), True, True, {})
+POOL = Session("pool", "/srv/pool", ("claude",), True, False, {})
+OTHER = Session("other", "/srv/other", ("htop",), False, False, {})
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (Wish("main"), "session main is dedicated, and never gets a task; the pool has: pool"),
+        (Wish("other"), "session other runs a command of its own"),
+        (Wish("hand"), "session 'hand' was started by hand"),
+        (Wish("none"), "session 'none' does not exist; tasks go to the sessions of the pool: pool"),
+        (Wish("pool", "/srv/main"), "session pool works in /srv/pool, not in /srv/main"),
+        (Wish(cwd="/srv/nowhere"), "no configured session works in /srv/nowhere; they work in: /srv/main, /srv/other"),
+    ],
+)
+def test_a_wish_that_can_never_come_true_is_refused(asked, found):
+    with pytest.raises(Refused, match="^" + found.replace("(", r"\(")) as error:
+        check_wish(configuration(MAIN, POOL, OTHER), ["hand"], asked)
+    assert error.value.exit_code == 1
+
+
+@pytest.mark.parametrize("asked", [Wish(), Wish(cwd="/srv/main"), Wish(cwd="/srv/main/")])
+def test_a_pool_without_a_session_for_it_lets_a_task_wait(asked):
+    check_wish(configuration(MAIN), [], asked)
