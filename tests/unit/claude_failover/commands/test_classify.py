@@ -20,7 +20,7 @@ NOW = "2026-11-22T20:10:00Z"
 
 def fixture(*parts):
     with open(os.path.join(FIXTURES, *parts), "rb") as stream:
-        return stream.read()
+        return stream.read().replace(b"\\u2019", "\u2019".encode())
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def turn(message: str, width: int, *, prompt: str = "please work", offer: bool =
     """Return a prompt and the CLI's own answer to it."""
     lines = wrap(prompt, width, "❯ ", "  ") + wrap(message, width, "  ⎿ \u00a0", "     ")
     if offer:
-        lines += wrap("/upgrade or /usage-credits to finish what you’re working on.", width, "     ", "     ")
+        lines += wrap("/upgrade or /usage-credits to finish what you\u2019re working on.", width, "     ", "     ")
     return [*lines, ""]
 
 
@@ -112,4 +112,4 @@ ANSWERED = ["❯ first", "", "● All done.", "", "✻ Baked for 3s · done 8:06
 def fixture(name: str) -> list[str]:
     """Return the lines of a captured pane."""
     with open(os.path.join(PANES, name), encoding="utf-8") as stream:
-        return stream.read().split("\n")
+        return stream.read().replace("\\u2019", "\u2019").split("\n")

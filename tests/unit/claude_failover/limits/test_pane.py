@@ -100,7 +100,7 @@ def test_dress(message, limit):
     lines = [*turn(message, width), *menu(width)]
     coloured = [f"\x1b[38;5;246m{line}\x1b[39m\x1b]8;;http://x\x07\x1b]8;;\x07" for line in lines]
     jumps = [re.sub(" +", lambda m: f"\x1b[{len(m.group())}C", line) for line in lines]
-    curly = [line.replace("'", "’") for line in lines]
+    curly = [line.replace("'", "\u2019") for line in lines]
     framed = ["╭" + "─" * width + "╮", *(f"│ {line:<{width}}│" for line in turn(message, width)[:-1]),
               "╰" + "─" * width + "╯", *menu(width)]
     for dressed in (coloured, jumps, curly, framed, [line + "\r" for line in lines], ["\n".join(lines)]):
@@ -111,7 +111,7 @@ def test_dress(message, limit):
 def test_banner_alone_in_a_box():
     verdict = judge(rows("""
 ╭────────────────────────────────────╮
-│ You’ve hit your session limit      │
+│ You\u2019ve hit your session limit      │
 │ · resets 10:30pm (Europe/Paris)    │
 ╰────────────────────────────────────╯"""))
     assert (verdict.limited, verdict.limit) == (True, "five_hour")
@@ -198,7 +198,7 @@ You've hit your session limit · resets 10:30pm (America/Los_Angeles)
 ❯ go
   ⎿  You've hit your session limit · resets 4:30am
      (Asia/Tokyo)
-     /usage-credits to finish what you’re working
+     /usage-credits to finish what you\u2019re working
      on.
 """,
     "a local command after it": """

@@ -60,7 +60,7 @@ def test_every_wording_in_every_structured_source(message, limit):
     assert record(message, isApiErrorMessage=True, error="rate_limit").limit == limit
     assert record(message).limit == limit
     assert classify_text(message, now=NOW, tz=UTC).limit == limit
-    assert classify_text(message.replace("'", "’"), now=NOW, tz=UTC).limit == limit
+    assert classify_text(message.replace("'", "\u2019"), now=NOW, tz=UTC).limit == limit
 
 
 @pytest.mark.parametrize("message", HARMLESS)

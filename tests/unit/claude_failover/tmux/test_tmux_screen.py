@@ -22,7 +22,7 @@ RULE = "─" * 40
 
 def screen(name: str) -> list[str]:
     with open(os.path.join(PANES, name), encoding="utf-8") as stream:
-        return stream.read().split("\n")
+        return stream.read().replace("\\u2019", "\u2019").split("\n")
 
 
 BOXES = {

@@ -18,7 +18,7 @@ LABELS = {
 # Up to so far ahead of the reset, 2.1.330 waits by itself; further ahead it opens the menu, whatever the limit.
 AUTO_CONTINUE_WITHIN = 24 * 3600
 MENU_TITLE = "What do you want to do?"
-HINT = "/upgrade or /usage-credits to finish what you’re working on."
+HINT = "/upgrade or /usage-credits to finish what you\u2019re working on."
 THROTTLED = (
     "API Error: Server is temporarily limiting requests (not your usage limit) · This request would exceed "
     "your account's rate limit. Please try again later."
