@@ -26,7 +26,7 @@ from .lifecycle import Lifecycle
 from .processes import Process, is_alive
 from .sessions import Sessions, Watched
 from .tmux.client import Tmux, TmuxError
-from .tmux.send import Delivery, deliver
+from .tmux.send import Delivery, Timing, deliver
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,12 @@ TERM_WAIT = 10.0  # seconds for the Claude CLI to end; SIGTERM took 0.15 to 1.5 
 KILL_WAIT = 5.0  # seconds for the kernel to end it
 UP_WAIT = 30.0  # seconds for a session that is down to be started by the lifecycle
 POLL = 0.05
+
+# A running session has its prompt box in view or will not have it; one that was just started needs a while
+# (0.75 to 1.9 s on 2.1.330, more on a busy host).
+RUNNING = Timing(ready=3.0, turn=10.0)
+STARTED = Timing(ready=20.0)
+ATTEMPTS = 2
 
 # Why a prompt was not delivered although nothing is wrong with the session: a person has the word.
 _A_PERSONS = ("draft", "dialog")
@@ -125,7 +131,7 @@ class CarryOver:
             return "none", "moved on"
         if not await self._is_up(watched):
             return "none", f"failed: the session is down: {watched.reason}"
-        delivery = await self._deliver(watched)
+        delivery = await self._deliver(watched, RUNNING)
         if delivery.result == "delivered":
             return "hot", "continued"
         if delivery.result in _A_PERSONS:
@@ -139,7 +145,7 @@ class CarryOver:
         log.warning("carry-over: session %s: %s; it is started again", watched.name, delivery.detail)
         await self._end_claude(watched)
         await self._lifecycle.restart(watched, plan)
-        delivery = await self._deliver(watched)
+        delivery = await self._deliver(watched, STARTED)
         if delivery.result == "delivered":
             return "restart", "continued"
         kind = delivery.result if delivery.result in _A_PERSONS else "failed"
@@ -163,7 +169,7 @@ class CarryOver:
             await asyncio.sleep(POLL)
         return True
 
-    async def _deliver(self, watched: Watched) -> Delivery:
+    async def _deliver(self, watched: Watched, timing: Timing) -> Delivery:
         pane = watched.pane
         if pane is None:
             return Delivery("pane_gone", 0, 0.0, "the session has no pane")
@@ -174,7 +180,9 @@ class CarryOver:
             return moment is not None and moment >= since
 
         try:
-            return await self._send(self._tmux, pane.pane_id, self._prompt, began=began)
+            return await self._send(
+                self._tmux, pane.pane_id, self._prompt, began=began, attempts=ATTEMPTS, timing=timing
+            )
         except TmuxError as error:
             return Delivery("failed", 0, 0.0, str(error))
 

@@ -22,7 +22,14 @@ from typing import Any, Callable
 
 from . import clock
 from .config import Config
-from .evidence import Evidence, TurnEvent, is_of_the_conversation, record_time, refused_request_time
+from .evidence import (
+    Evidence,
+    TurnEvent,
+    is_of_the_conversation,
+    record_time,
+    refused_request_time,
+    turn_of,
+)
 from .limits import Verdict, classify_hook, classify_pane, classify_record, classify_transcript
 from .registry import Registry
 from .sessions import Sessions, Watched
@@ -35,6 +42,7 @@ log = logging.getLogger(__name__)
 # Short pieces that every limit's banner has in some row; a hit is only a reason to look (facts of tmux 3.3a: the
 # server's search works row by row, and its cost is nothing when it is gated by activity).
 ANCHORS = ("limit", "out of usage", "out of extra", "usage credits", "allocation", "seat type")
+HOOK_DELAY = timedelta(seconds=1)  # by which a hook can be later than the record of the same step
 EXACT = "api-error"  # the rule of a record that says by itself which limit it is, and until when
 SLOW_PASS = 60.0  # seconds between two looks at panes whose wrapped banner the search cannot find
 SAME_EVENT = timedelta(seconds=15)  # within which two sources speak of one limit
@@ -79,6 +87,7 @@ class Events:
         self._transcripts: Transcripts | None = None
         self._zone = clock.host_zone()
         self._asked: dict[str, datetime] = {}  # by UUID: when the newest request of the main conversation was begun
+        self._turns: dict[str, str | None] = {}  # by UUID: the id of its newest turn
         self._prompted: dict[str, datetime] = {}  # by session: when a hook told of its newest turn
         self._told: dict[str, Evidence] = {}  # by session: the limit that was reported last, until a turn begins
         self._unknown: set[str] = set()  # wordings that smell of a limit, each logged once
@@ -128,7 +137,11 @@ class Events:
             return
         kind = _TURNS.get(str(payload["hook_event_name"]))
         if kind is not None:
-            self._turn(watched, kind, clock.now(), payload.get("prompt"), payload.get("error"))
+            self._turn(watched, TurnEvent(
+                watched.name, self._sessions.conversation(watched.name), kind, clock.now(),
+                prompt=_text(payload.get("prompt")), turn=_text(payload.get("prompt_id")),
+                error=_text(payload.get("error")),
+            ))
         if kind == "failure":
             self._failed(watched, payload)
 
@@ -140,15 +153,16 @@ class Events:
         verdict = classify_hook(payload, now=clock.now(), tz=self._zone)
         self._smell(verdict)
         found = self.newest_turn(watched)
+        turn = _text(payload.get("prompt_id"))
         begun = self._prompted.get(watched.name)
-        # The transcript can lag: a refusal from before this turn began is not the one that the hook speaks of.
-        if found is not None and found.verdict.limited and (begun is None or found.at >= begun):
+        # The transcript can lag: a refusal of an earlier turn is not the one that the hook speaks of.
+        if found is not None and found.verdict.limited and _is_of_turn(found, turn, begun):
             self._tell(replace(found, source="hook"))
         elif verdict.limited:
             uuid = self._sessions.conversation(watched.name)
             asked = [moment for moment in (self._asked.get(uuid or ""), begun) if moment is not None]
             self._tell(Evidence(
-                watched.name, uuid, "hook", verdict, clock.now(), max(asked, default=None), watched.config_dir,
+                watched.name, uuid, "hook", verdict, clock.now(), max(asked, default=None), watched.config_dir, turn,
             ))
 
     # -- transcripts ---------------------------------------------------------------------------------------
@@ -172,7 +186,7 @@ class Events:
             at = record_time(own[-1]) if own else None
             return Evidence(
                 watched.name, entry.uuid, "transcript", verdict, at or clock.now(), refused_request_time(own),
-                watched.config_dir,
+                watched.config_dir, turn_of(own),
             )
         return None
 
@@ -187,9 +201,9 @@ class Events:
                 continue
             moment = record_time(record) or clock.now()
             if record.get("type") == "user":
-                self._asked[uuid] = moment
+                self._asked[uuid], self._turns[uuid] = moment, turn_of([record])
                 if watched is not None and not watched.hooked and _is_prompt(record):
-                    self._turn(watched, "prompt", moment, None, None)
+                    self._turn(watched, TurnEvent(watched.name, uuid, "prompt", moment, turn=self._turns[uuid]))
                 continue
             verdict = classify_record(record, now=clock.now(), tz=self._zone)
             self._smell(verdict)
@@ -198,9 +212,10 @@ class Events:
             if verdict.limited:
                 self._tell(Evidence(
                     watched.name, uuid, "transcript", verdict, moment, self._asked.get(uuid), watched.config_dir,
+                    self._turns.get(uuid),
                 ))
             elif not watched.hooked and _ends_turn(record):
-                self._turn(watched, "stop", moment, None, None)
+                self._turn(watched, TurnEvent(watched.name, uuid, "stop", moment, turn=self._turns.get(uuid)))
 
     # -- panes ---------------------------------------------------------------------------------------------
 
@@ -247,14 +262,13 @@ class Events:
 
     # -- what they say -------------------------------------------------------------------------------------
 
-    def _turn(self, watched: Watched, kind: str, at: datetime, prompt: object, error: object) -> None:
-        if kind in ("prompt", "start"):
-            self._told.pop(watched.name, None)
-            self._prompted[watched.name] = at
-        self._on_turn(TurnEvent(
-            watched.name, self._sessions.conversation(watched.name), kind, at,
-            prompt if isinstance(prompt, str) else None, error if isinstance(error, str) else None,
-        ))
+    def _turn(self, watched: Watched, event: TurnEvent) -> None:
+        if event.kind in ("prompt", "start"):
+            told = self._told.get(watched.name)
+            if told is not None and not _is_of_turn(told, event.turn, event.at):
+                del self._told[watched.name]
+            self._prompted[watched.name] = event.at
+        self._on_turn(event)
 
     def _tell(self, evidence: Evidence) -> None:
         told = self._told.get(evidence.session)
@@ -274,9 +288,21 @@ class Events:
 
 def _same(told: Evidence, evidence: Evidence) -> bool:
     """Tell whether two sightings are of one refusal: a pane goes on showing it, the others are quick."""
-    if evidence.source == "pane" or told.source == "pane":
-        return told.verdict.snippet == evidence.verdict.snippet or abs(evidence.at - told.at) < SAME_EVENT
+    if told.turn is not None and evidence.turn is not None:
+        return told.turn == evidence.turn
+    if "pane" in (told.source, evidence.source) and told.verdict.snippet == evidence.verdict.snippet:
+        return True
     return abs(evidence.at - told.at) < SAME_EVENT
+
+
+def _is_of_turn(seen: Evidence, turn: str | None, begun: datetime | None) -> bool:
+    """Tell whether a refusal belongs to a turn: by the ids where both have one, else by the time.
+
+    A hook's own time is when it arrived, which on a busy host is later than what it tells of.
+    """
+    if seen.turn is not None and turn is not None:
+        return seen.turn == turn
+    return begun is None or seen.at >= begun - HOOK_DELAY
 
 
 def _knows_more(told: Verdict, verdict: Verdict) -> bool:
@@ -287,6 +313,10 @@ def _knows_more(told: Verdict, verdict: Verdict) -> bool:
     if verdict.resets_at is None or verdict.resets_at == told.resets_at:
         return False
     return told.resets_at is None or (told.rule != EXACT and verdict.rule == EXACT)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _contents(record: Mapping[str, Any]) -> Sequence[Any]:

@@ -19,7 +19,8 @@ class Evidence:
 
     ``source`` is ``hook``, ``transcript`` or ``pane``; ``at`` when the limit was shown; ``request_at`` when the refused
     request was begun (the record that it answers), None when that is not known; ``config_dir`` the
-    CLAUDE_CONFIG_DIR of the session's process, None when that is not known.
+    CLAUDE_CONFIG_DIR of the session's process, None when that is not known; ``turn`` is the id that Claude Code
+    gives to a prompt, in hooks as ``prompt_id``, in transcripts as ``promptId`` (2.1.330; None on older ones).
     """
 
     session: str
@@ -29,6 +30,7 @@ class Evidence:
     at: datetime
     request_at: datetime | None = None
     config_dir: str | None = None
+    turn: str | None = None
 
 
 def moved_on(newest: Evidence | None, seen: Evidence) -> bool:
@@ -52,6 +54,7 @@ class TurnEvent:
     kind: str
     at: datetime
     prompt: str | None = None
+    turn: str | None = None
     error: str | None = None
 
 
@@ -66,6 +69,15 @@ def record_time(record: Mapping[str, Any]) -> datetime | None:
 def is_of_the_conversation(record: Mapping[str, Any]) -> bool:
     """Tell whether a record is a message of the session's own conversation, and not a sub-agent's or a notice."""
     return record.get("type") in ("user", "assistant") and not record.get("isSidechain") and not record.get("isMeta")
+
+
+def turn_of(records: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return the id of the turn that the last user's record among ``records`` belongs to, where it has one."""
+    turn = None
+    for record in records:
+        if record.get("type") == "user" and is_of_the_conversation(record):
+            turn = record.get("promptId")
+    return turn if isinstance(turn, str) else None
 
 
 def refused_request_time(records: Iterable[Mapping[str, Any]]) -> datetime | None:

@@ -74,6 +74,11 @@ class Speaker(Protocol):
     config_dir: str | None
 
 
+def _is_in(record: Record, result: dict[str, Any]) -> bool:
+    """Tell whether the record has the session already: what carried it over says more than a later look."""
+    return any(row["name"] == result.get("name") for row in record["sessions"])
+
+
 class Failover:
     """The one place where it is decided that a switch is made.
 
@@ -584,7 +589,7 @@ class Failover:
         record = next((row for row in self.switcher.journal.opened() if row["id"] == record_id), None)
         for result in results:
             log.info("session %s: carried over: %s", result.get("name"), session_row(result))
-            if record is not None:
+            if record is not None and not (result.get("result") == "moved on" and _is_in(record, result)):
                 others = [row for row in record["sessions"] if row["name"] != result.get("name")]
                 record["sessions"] = [*others, session_row(result)]
         if record is not None:

@@ -127,6 +127,7 @@ def evidence_to_json(evidence: Evidence) -> dict[str, Any]:
         "at": clock.iso(evidence.at),
         "request_at": clock.optional_iso(evidence.request_at),
         "config_dir": evidence.config_dir,
+        "turn": evidence.turn,
     }
 
 
@@ -149,6 +150,7 @@ def evidence_from_json(value: Any) -> Evidence:
             at=clock.parse_iso(value["at"]),
             request_at=_moment(value["request_at"]),
             config_dir=_text(value["config_dir"]),
+            turn=_text(value.get("turn")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no evidence: {error!r}") from None
