@@ -25,3 +25,8 @@ DRIVER_COLLECTIONS = ("community/docker", "community/library_inventory_filtering
 
 OLDEST_PYTHON = (3, 9)
 NO_ENGINE = 75  # molecule/docker-engine.sh: there is none, and it may not be installed
+# molecule/docker-engine.sh keeps here which dockerd it has launched.
+ENGINE_PID = os.path.join(CACHE, "dockerd", "pid")
+
+# What tests/e2e needs beside the tools: program and Debian package.
+E2E_PACKAGES = {"ip": "iproute2", "unshare": "util-linux", "openssl": "openssl", "npm": "npm"}
