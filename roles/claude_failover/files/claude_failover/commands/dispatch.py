@@ -149,6 +149,6 @@ def queue(arguments: argparse.Namespace) -> int:
         for row in rows
     ]
     text = render.table(("TASK", "STATE", "SESSION", "GIVEN", "PROMPT"), cells, **page)
-    details = [one_line(f"  {row['id']}: {row['detail']}") for row in rows if row["detail"]]
+    details = ["  " + one_line(f"{row['id']}: {row['detail']}") for row in rows if row["detail"]]
     common.show(text + ("\n\n" + "\n".join(details) if details else ""))
     return 0
