@@ -25,7 +25,7 @@ class Daemon:
     """One daemon and its configuration; its log is the file daemon.log of the world."""
 
     def __init__(self, world: World, sessions: list[dict[str, Any]], **failover: Any) -> None:
-        """``sessions`` are those of the configuration; command and environment are added. ``failover`` is its section."""
+        """``sessions`` are the configuration's; command and environment are added. ``failover`` is its section."""
         self.world = world
         self.process: subprocess.Popen[bytes] | None = None
         self.library = world.path("lib")
