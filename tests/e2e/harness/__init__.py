@@ -6,7 +6,8 @@
 Run by ``python -m pytest tests/e2e`` as root. With ``CI=true`` a missing prerequisite is a failure, elsewhere a skip
 that says what is missing.
 
-Prerequisites, all of Debian: root (for the namespaces), ``iproute2``, ``util-linux``, ``tmux``, ``openssl``, ``python3``
+Prerequisites, all of Debian: root (for the namespaces), ``iproute2``, ``util-linux``, ``tmux``, ``openssl``,
+``python3``
 with ``python3-yaml``, and ``npm`` to fetch the CLI (once, into ``.cache/claude-cli`` of the checkout).
 
 The CLI is a native program: **no Node is needed to run it**, only npm to download it, and the npm of Debian 12 will do:
