@@ -321,7 +321,7 @@ def test_no_token_leaves_the_credentials(either: World) -> None:
     paths = [
         os.path.join(parent, name)
         for folder in (either.hooks_folder, either.stub_folder, either.shared("projects"))
-        for parent, _, names in os.walk(folder)
+        for parent, _folders, names in os.walk(folder)
         for name in names
     ]
     assert len(paths) > 3

@@ -105,7 +105,7 @@ def whole(world: World, session: Session, *texts: str) -> None:
 
 def no_token_told(world: World, daemon: Daemon) -> None:
     """Check that no made-up token stands in what the daemon wrote."""
-    paths = [os.path.join(folder, name) for folder, _, names in os.walk(world.path("state")) for name in names]
+    paths = [os.path.join(folder, name) for folder, _folders, names in os.walk(world.path("state")) for name in names]
     assert world.tokens_in([world.path("daemon.log"), *paths]) == []
 
 
@@ -178,12 +178,12 @@ def test_a_session_that_takes_no_prompt_is_started_again(make_world: MakeWorld) 
     main.answered("hello", "A")
     pid = main.pid()
     world.set("A", "limit")
-    daemon.signal(signal.SIGSTOP)
+    daemon.send(signal.SIGSTOP)
     main.prompt("the big job")
     until(lambda: [r for r in world.records(main.id) if r.get("isApiErrorMessage")], "the record of the refusal")
     main.keys("C-o")
     until(lambda: main.box() is None, "the transcript view", show=main.screen)
-    daemon.signal(signal.SIGCONT)
+    daemon.send(signal.SIGCONT)
     main.answered(RESUME, "B", timeout=120)
     assert main.pid() != pid
     whole(world, main, "hello", "the big job", RESUME)

@@ -180,7 +180,7 @@ def test_requests_of_one_connection_are_answered_in_order(running: Running) -> N
         for number in range(200):
             client.sendall(b"\n" + json.dumps({"op": "echo", "number": number}).encode() + b"\r\n")
         stream = client.makefile("rb")
-        assert [json.loads(stream.readline())["result"]["number"] for _ in range(200)] == list(range(200))
+        assert [json.loads(stream.readline())["result"]["number"] for _line in range(200)] == list(range(200))
         stream.close()
 
 
@@ -298,7 +298,7 @@ def test_a_client_that_asks_nothing_is_let_go(running: Running, monkeypatch: pyt
 
 
 def test_a_client_that_goes_while_it_is_served_harms_nothing(running: Running) -> None:
-    for _ in range(20):
+    for _try in range(20):
         with connected(running.path) as client:
             client.sendall(b'{"op": "big", "size": 1000000}\n')
     until(lambda: running.connections() == 0)

@@ -84,7 +84,7 @@ class Daemon:
         self.process.send_signal(number)
         return self.process.wait(timeout=20)
 
-    def signal(self, number: int) -> None:
+    def send(self, number: int) -> None:
         """Send the daemon a signal."""
         assert self.process is not None
         self.process.send_signal(number)

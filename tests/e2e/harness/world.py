@@ -196,7 +196,7 @@ class World:
             if name.startswith("."):
                 continue
             with open(os.path.join(self.hooks_folder, name), encoding="utf-8") as stream:
-                env, _, raw = stream.read().partition("\n")
+                env, _break, raw = stream.read().partition("\n")
             payload = json.loads(raw)
             payload["_env"] = dict(word.split("=", 1) for word in env.split() if "=" in word)
             payload["_time"] = int(name.split(".")[0]) / 1e9

@@ -145,7 +145,7 @@ def test_a_server_that_does_not_answer_holds_nobody_up(server: Server, driver: D
     async def ask() -> list[object]:
         server.signal(signal.SIGSTOP)
         started = time.monotonic()
-        found: list[object] = list(await asyncio.gather(*(tmux.panes() for _ in range(10)), return_exceptions=True))
+        found: list[object] = list(await asyncio.gather(*(tmux.panes() for _call in range(10)), return_exceptions=True))
         assert time.monotonic() - started < 5, "the callers waited one after the other"
         return found
 
@@ -209,7 +209,7 @@ def test_answers_belong_to_their_commands(server: Server, driver: Driver) -> Non
         names = [f"answer {i}" for i in range(50)]
         answers = await asyncio.gather(*(tmux.command("display-message", "-p", name) for name in names))
         assert answers == [[name] for name in names]
-        for _ in range(3):
+        for _try in range(3):
             with pytest.raises(TmuxNotFound, match="can't find session"):
                 await tmux.kill_session("none")
             with pytest.raises(TmuxError, match="unknown command"):
@@ -237,7 +237,7 @@ def test_a_huge_answer(server: Server, driver: Driver) -> None:
 
 def test_a_parent_that_is_killed_leaves_no_client_behind(server: Server, python_path: str) -> None:
     """And the server can still be ended: with an orphan, kill-server hangs."""
-    for _ in range(3):
+    for _try in range(3):
         parent = subprocess.Popen([sys.executable, "-c", PARENT, server.socket], stdout=subprocess.PIPE,
                                   env={**os.environ, "PYTHONPATH": python_path}, text=True)
         try:

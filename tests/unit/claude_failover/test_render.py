@@ -73,6 +73,7 @@ Queue: 2 queued, 1 accepted
 Last switch: 20:53Z (30 s ago): switched compte1 -> compte2 (limit, 5-hour, seen in main)
 """
 
+
 def test_columns_line_up_by_what_the_terminal_shows() -> None:
     lines = render.table(("A", "B"), [[Cell("漢字"), Cell("x")], [Cell("e\u0301e"), Cell("x")]]).splitlines()
     starts = {render.width(line[: line.rindex(line[-1])]) for line in lines}

@@ -86,10 +86,14 @@ def test_a_torn_line_spoils_no_other(store):
         assert b'{"n": 2, "to\n' in stream.read()
 
 
+def broken_disk(descriptor):
+    raise OSError(errno.EIO, "EIO")
+
+
 def test_a_half_written_line_is_taken_back(tmp_path, monkeypatch):
     path = str(tmp_path / "log")
     files.append_line(path, "one")
-    monkeypatch.setattr(files.os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(errno.EIO, "EIO")))
+    monkeypatch.setattr(files.os, "fsync", broken_disk)
     with pytest.raises(OSError, match="EIO"):
         files.append_line(path, "two")
     monkeypatch.undo()

@@ -15,7 +15,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from typing import Any, Callable
 
@@ -40,7 +40,7 @@ from .locks import Lock, daemon_locks
 from .operations import operations
 from .registry import Registry
 from .sdnotify import Notifier, watchdog_interval
-from .sessions import Sessions
+from .sessions import Sessions, Watched
 from .settings import base_settings
 from .state import Store
 from .status import account_row, session_rows
@@ -135,10 +135,10 @@ class Daemon:
             self.sessions,
             self.registry,
             self.tmux,
-            on_evidence=lambda evidence: self.failover.notice(evidence),
+            on_evidence=self._on_evidence,
             on_turn=self._on_turn,
-            on_usage=lambda watched, figures: self.failover.on_usage(watched, figures),
-            on_login_dead=lambda watched, message: self.failover.on_login_dead(watched, message),
+            on_usage=self._on_usage,
+            on_login_dead=self._on_login_dead,
         )
         self.carry_over = CarryOver(
             self.config, self.tmux, self.sessions, self.lifecycle, self.events.newest_turn
@@ -154,6 +154,17 @@ class Daemon:
         self.dispatcher = Dispatcher(
             self.config, TaskQueue(TaskFiles(self.config.state_dir)), self.sessions, self.registry, self.tmux
         )
+
+    # What the events say goes to parts that are made after them.
+
+    def _on_evidence(self, evidence: Evidence) -> None:
+        self.failover.notice(evidence)
+
+    def _on_usage(self, watched: Watched, figures: Mapping[str, Any]) -> None:
+        self.failover.on_usage(watched, figures)
+
+    def _on_login_dead(self, watched: Watched, message: str) -> None:
+        self.failover.on_login_dead(watched, message)
 
     def _on_turn(self, event: TurnEvent) -> None:
         self.carry_over.on_turn(event)

@@ -64,7 +64,6 @@ class CarryOver(Protocol):
 
     async def run(self, sessions: Sequence[str]) -> list[dict[str, Any]]:
         """Carry sessions over; returns ``{name, uuid, method, result, seconds}`` for each."""
-        ...
 
 
 class Speaker(Protocol):

@@ -232,7 +232,7 @@ class Sessions:
 
     def speaker(self, environment: dict[str, Any]) -> Watched | None:
         """Return the session whose own process has this environment, or None."""
-        server = str(environment.get("TMUX", "")).split(",")[0]
+        server = str(environment.get("TMUX", "")).partition(",")[0]
         watched = self.by_pane(str(environment.get("TMUX_PANE", "")))
         if watched is None or server != self._config.tmux.socket:
             return None

@@ -588,5 +588,3 @@ def refused_for_operator(record: Record) -> Record:
     if record["outcome"] in ("refused", "failed") and not record.get("dry_run"):
         raise Refused(f"{record['outcome']}: {record['detail']}")
     return record
-
-

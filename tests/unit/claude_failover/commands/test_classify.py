@@ -45,7 +45,7 @@ def test_pane(call):
 
 
 def test_hook(call):
-    limit, *_, throttle = fixture("hooks", "StopFailure.jsonl").splitlines()
+    limit, *_others, throttle = fixture("hooks", "StopFailure.jsonl").splitlines()
     assert call(limit, "--source", "hook", "--now", NOW)[0] == 0
     code, out = call(throttle, "--source", "hook", "--json")
     assert (code, json.loads(out)["limited"], json.loads(out)["limit"]) == (1, False, None)

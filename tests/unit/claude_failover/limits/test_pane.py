@@ -557,7 +557,8 @@ def test_operators_patterns_count_where_a_banner_may_stand_and_only_there():
 
 
 _PIECES = st.sampled_from([
-    *(b for b, _ in BANNERS), *HARMLESS, "❯ go", "● Bash(ls)", "  ⎿  ok", "─" * 40, "▔" * 40, "❯", "  ❯ 1. Yes",
+    *(banner for banner, _limit in BANNERS), *HARMLESS,
+    "❯ go", "● Bash(ls)", "  ⎿  ok", "─" * 40, "▔" * 40, "❯", "  ❯ 1. Yes",
     "   2. No", " Enter to confirm · Esc to cancel", "╭────────╮", "│ x │", "╰────────╯", "", "✻ Baked for 1s",
     "\x1b[3", "\x1b[99999999C", "   ├─ x", "▎ note", "Claude Code v2.1.330", "  ⎿  You've hit your limit"])
 

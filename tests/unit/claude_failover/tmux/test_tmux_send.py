@@ -134,7 +134,7 @@ class Claude:
                                    clock=lambda: self.time, sleep=self.sleep))
 
     def names(self) -> list[str]:
-        return [name for _, name in self.events]
+        return [name for _moment, name in self.events]
 
 
 def test_typed_seen_and_sent_apart() -> None:

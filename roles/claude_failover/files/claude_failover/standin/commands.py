@@ -36,7 +36,7 @@ async def run(command: str, raw: bytes, env: Mapping[str, str], cwd: str, timeou
         start_new_session=True,
     )
     try:
-        output, _ = await asyncio.wait_for(process.communicate(raw), timeout)
+        output, _errors = await asyncio.wait_for(process.communicate(raw), timeout)
     except asyncio.TimeoutError:
         return -signal.SIGKILL, ""
     finally:

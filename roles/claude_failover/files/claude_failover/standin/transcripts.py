@@ -22,7 +22,7 @@ def project_folder(cwd: str) -> str:
     if len(name) <= 200:
         return name
     number, mark = sum(ord(character) * 31 ** (place % 7) for place, character in enumerate(name)), ""
-    for _ in range(6):
+    for _try in range(6):
         number, digit = divmod(number, 36)
         mark += BASE36[digit]
     return f"{name[:200]}-{mark}"

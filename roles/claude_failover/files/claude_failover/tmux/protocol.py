@@ -67,7 +67,7 @@ class Parser:
         return events
 
     def _line(self, line: bytes) -> Optional[Event]:
-        word, _, rest = line.partition(b" ")
+        word, _blank, rest = line.partition(b" ")
         if self._guard is not None:
             if word in (b"%end", b"%error") and rest == self._guard.text:
                 block = Block(self._guard.number, self._guard.ours, word == b"%end", tuple(self._lines))

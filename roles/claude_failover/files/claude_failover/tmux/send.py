@@ -268,7 +268,7 @@ class _Sender:
 
     async def _make_empty(self, box: PromptBox) -> None:
         """Take what an earlier attempt left out of the box, line by line."""
-        for _ in range(2 * box.rows + 2):
+        for _key in range(2 * box.rows + 2):
             if not box.draft.strip():
                 return
             await self._tmux.keys(self._pane_id, "C-u")
@@ -295,7 +295,7 @@ class _Sender:
 
     async def _submit(self) -> None:
         """Send Enter, once more while the box keeps the text."""
-        for _ in range(2):
+        for _try in range(2):
             look = await self._look()
             if look.dialog is not None or look.box is None or not shows(look.box, self._text):
                 raise _Again("failed", "the prompt box changed before Enter")
