@@ -84,9 +84,11 @@ def describe_active(path: str, link: ActiveLink, accounts: Sequence[Account]) ->
 
 # Only the emptiness of the tokens matters, and only that is looked at: the pattern stops at the first quote,
 # and no part of a token is captured. On an invalid_grant Claude Code writes
-# "accessToken":"","refreshToken":"","expiresAt":0 (seen on 2.1.330).
-_TOKEN_BLANK = re.compile(rb'"(?:accessToken|refreshToken)"\s*:\s*""')
-_TOKEN_SET = re.compile(rb'"accessToken"\s*:\s*"(?=[^"])')
+# "accessToken":"","refreshToken":"","expiresAt":0 (seen on 2.1.330). The file also holds the logins of MCP servers
+# (``mcpOAuth``), with keys of the same names: an empty one there says nothing of the account.
+_LOGIN = rb'"claudeAiOauth"\s*:\s*\{[^{}]*?'
+_TOKEN_BLANK = re.compile(_LOGIN + rb'"(?:accessToken|refreshToken)"\s*:\s*""')
+_TOKEN_SET = re.compile(_LOGIN + rb'"accessToken"\s*:\s*"(?=[^"])')
 
 
 def login_state(home: str) -> str:

@@ -1,0 +1,36 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from claude_failover.accounts import login_state
+
+OAUTH = {"scopes": ["user:inference"], "accessToken": "made-up", "refreshToken": "made-up", "expiresAt": 1}
+BLANKED = {**OAUTH, "accessToken": "", "refreshToken": "", "expiresAt": 0}
+MCP = {"srv|1": {"serverName": "srv", "accessToken": "", "discoveryState": {}}}
+MCP_IN = {"srv|1": {"serverName": "srv", "accessToken": "made-up", "refreshToken": "made-up"}}
+
+
+@pytest.mark.parametrize(("document", "expected"), [
+    ({"claudeAiOauth": OAUTH}, "ok"),
+    ({"claudeAiOauth": BLANKED}, "expired"),
+    ({"claudeAiOauth": {**OAUTH, "refreshToken": ""}}, "expired"),
+    ({}, "missing"),
+    # The logins of MCP servers stand in the same file, before or after the account's own.
+    ({"claudeAiOauth": OAUTH, "mcpOAuth": MCP}, "ok"),
+    ({"mcpOAuth": MCP, "claudeAiOauth": OAUTH}, "ok"),
+    ({"claudeAiOauth": BLANKED, "mcpOAuth": MCP_IN}, "expired"),
+    ({"mcpOAuth": MCP_IN}, "missing"),
+])  # fmt: skip
+@pytest.mark.parametrize("indent", [None, 2])
+def test_the_login_is_the_accounts_own(tmp_path, document, expected, indent):
+    (tmp_path / ".credentials.json").write_text(json.dumps(document, indent=indent))
+    assert login_state(str(tmp_path)) == expected
+
+
+def test_a_home_without_credentials_is_not_logged_in(tmp_path):
+    assert login_state(str(tmp_path)) == "missing"
