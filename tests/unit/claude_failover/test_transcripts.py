@@ -216,3 +216,32 @@ def test_a_linked_folder_is_not_watched(projects, tmp_path):
         add(projects, {"n": 2})
 
     assert asyncio.run(collect(projects, act, 1)) == [(ONE, {"n": 2})]
+
+
+def test_a_long_file_is_read_in_pieces_between_which_others_have_their_turn(projects, tmp_path):
+    """The event loop stands still for one piece at most, also when 200 MB appear at once."""
+    count, line = 40, {"text": "x" * 900_000}
+    other = os.path.join(projects, "-srv", "short.jsonl")
+    (tmp_path / "long").write_text("".join(json.dumps({**line, "n": n}) + "\n" for n in range(count)))
+    order = []
+
+    async def scenario():
+        watch = Transcripts(projects, lambda uuid, records: order.extend(uuid for _record in records))
+        await watch.start()
+        try:
+            os.rename(tmp_path / "long", os.path.join(projects, "-srv", ONE + ".jsonl"))
+            deadline = time.monotonic() + 20
+            while ONE not in order:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0)
+            with open(other, "w", encoding="utf-8") as stream:
+                stream.write('{"n": 1}\n')
+            while len(order) < count + 1:
+                assert time.monotonic() < deadline, (len(order), order[-1:])
+                await asyncio.sleep(0)
+        finally:
+            await watch.stop()
+
+    asyncio.run(scenario())
+    assert order.count(ONE) == count
+    assert order.index("short") < count, "the short file was kept waiting until the long one was read"

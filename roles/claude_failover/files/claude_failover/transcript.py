@@ -65,6 +65,7 @@ class Tail:
     def __init__(self, projects: str, folder: str, name: str, start: int) -> None:
         """Raises NotATranscript, OSError."""
         self._place = (projects, folder, name)
+        self.behind = False  # whether the last `read` came to its bound before it came to the end
         self._partial = b""
         self._offset = start
         descriptor = open_below(*self._place)
@@ -76,20 +77,27 @@ class Tail:
         finally:
             os.close(descriptor)
 
-    def read(self) -> Iterator[dict[str, Any]]:
-        """Yield the records that have been completed since. Raises NotATranscript, OSError."""
+    def read(self, most: int | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the records that have been completed since.
+
+        It stops after ``most`` bytes, rounded up to whole pieces, and is then ``behind``; None reads to the end.
+        Raises NotATranscript, OSError.
+        """
+        self.behind = False
         descriptor = open_below(*self._place)
         try:
             found = os.fstat(descriptor)
             if (found.st_dev, found.st_ino) != self._inode or found.st_size < self._offset:
                 self._inode, self._offset = (found.st_dev, found.st_ino), 0
                 self._partial, self._skipping = b"", False
-            while True:
+            end = None if most is None else self._offset + most
+            while end is None or self._offset < end:
                 data = os.pread(descriptor, CHUNK, self._offset)
                 if not data:
                     return
                 self._offset += len(data)
                 yield from self._lines(data)
+            self.behind = True
         finally:
             os.close(descriptor)
 

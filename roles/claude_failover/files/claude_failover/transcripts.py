@@ -12,12 +12,13 @@ from typing import Any, Callable
 
 from . import inotify
 from .inotify import Inotify
-from .transcript import NotATranscript, Tail
+from .transcript import CHUNK, NotATranscript, Tail
 
 log = logging.getLogger(__name__)
 
 _ROOT = inotify.CREATE | inotify.MOVED_TO
 _FOLDER = inotify.CREATE | inotify.MOVED_TO | inotify.MODIFY
+_YIELD = 0.001  # seconds between two pieces of a long file
 
 
 class Transcripts:
@@ -36,6 +37,8 @@ class Transcripts:
         self._tails: dict[tuple[str, str], Tail] = {}
         self._sizes: dict[tuple[str, str], int] = {}  # of the files that were there at the start, until read
         self._root = -1
+        self._later: dict[tuple[str, str], None] = {}  # files of which more is to be read, in this order
+        self._next: asyncio.Handle | None = None
 
     async def start(self) -> None:
         """Begin to watch. Raises OSError when the folder cannot be watched."""
@@ -50,6 +53,8 @@ class Transcripts:
         """End watching."""
         asyncio.get_running_loop().remove_reader(self._inotify.fileno())
         self._inotify.close()
+        if self._next is not None:
+            self._next.cancel()
 
     def _watch(self, folder: str) -> list[str]:
         """Watch one folder; returns the transcripts that it holds."""
@@ -79,7 +84,8 @@ class Transcripts:
             elif event.watch in self._folders and event.name.endswith(".jsonl"):
                 changed[(self._folders[event.watch], event.name)] = True
         for place in changed:
-            self._read(place)
+            if place not in self._later:
+                self._read(place)
 
     def _look_at_everything(self, changed: dict[tuple[str, str], bool]) -> None:
         for folder in os.listdir(self._projects):
@@ -92,7 +98,7 @@ class Transcripts:
             if tail is None:
                 start = self._sizes.pop(place, 0)
                 tail = self._tails[place] = Tail(self._projects, folder, name, start)
-            records = list(tail.read())
+            records = list(tail.read(most=CHUNK))
         except FileNotFoundError:
             self._tails.pop(place, None)
             self._sizes.pop(place, None)
@@ -100,5 +106,18 @@ class Transcripts:
         except (OSError, NotATranscript) as error:
             log.warning("transcripts: %s/%s is not read: %s", folder, name, error)
             return
+        if tail.behind:
+            # The rest waits until everything else had its turn: a file can be hundreds of MB long.
+            self._later[place] = None
+            if self._next is None:
+                self._next = asyncio.get_running_loop().call_later(_YIELD, self._read_on)
         if records:
             self._on_records(name[:-len(".jsonl")], records)
+
+    def _read_on(self) -> None:
+        self._next = None
+        place = next(iter(self._later))
+        del self._later[place]
+        if self._later:
+            self._next = asyncio.get_running_loop().call_later(_YIELD, self._read_on)
+        self._read(place)
