@@ -37,7 +37,7 @@ CONTRACT = [
     "state", "user", "group", "create_user", "home", "accounts", "active_link", "shared_root", "shared_links",
     "sessions", "failover", "detection", "lifecycle", "tmux_socket", "tmux_extra_config", "control_group",
     "metrics_textfile_dir", "notify_command", "service_enabled", "service_state", "claude_install",
-    "claude_version", "keep_releases",
+    "claude_version", "seed_trust", "keep_releases",
 ]  # fmt: skip
 
 
