@@ -19,6 +19,7 @@ import functools
 import glob
 import logging
 import os
+import re
 import time
 from collections.abc import Awaitable, Iterable
 from datetime import datetime
@@ -632,7 +633,7 @@ class Dispatcher:
         kind, said = task_turn.outcome(records, task.prompt, handed.at)
         if kind == "answered":
             self._end(now, DONE, "")
-        elif kind == "error" and classify_transcript(records, now=self._now(), tz=clock.host_zone()).limited:
+        elif kind == "error" and self._is_limited(records):
             # It goes on after the failover, under which the session is not idle but limited.
             if waited >= STRANDED:
                 self._fail(now, f"the turn hit a usage limit, and nothing takes it up again: {said}")
@@ -643,6 +644,12 @@ class Dispatcher:
         elif waited >= SILENT:
             where = "is gone" if watched is None else f"is {watched.state}"
             self._fail(now, f"the session {where}, and the end of the turn was not seen")
+
+    def _is_limited(self, records: list[dict[str, Any]]) -> bool:
+        patterns = [re.compile(pattern) for pattern in self._config.detection.extra_patterns]
+        return classify_transcript(
+            records, now=self._now(), tz=clock.host_zone(), extra_patterns=patterns
+        ).limited
 
     async def _read(self, uuid: str) -> list[dict[str, Any]]:
         return await asyncio.get_running_loop().run_in_executor(None, read_conversation, self._projects, uuid)

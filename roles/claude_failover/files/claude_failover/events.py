@@ -150,7 +150,7 @@ class Events:
         if payload.get("error") == "authentication_failed":
             self._on_login_dead(watched, message)
             return
-        verdict = classify_hook(payload, now=clock.now(), tz=self._zone)
+        verdict = classify_hook(payload, now=clock.now(), tz=self._zone, extra_patterns=self._patterns)
         self._smell(verdict)
         found = self.newest_turn(watched)
         turn = _text(payload.get("prompt_id"))
@@ -182,7 +182,9 @@ class Events:
             except (OSError, NotATranscript):
                 continue
             own = [record for record in records if is_of_the_conversation(record)]
-            verdict = classify_transcript(records, now=clock.now(), tz=self._zone)
+            verdict = classify_transcript(
+                records, now=clock.now(), tz=self._zone, extra_patterns=self._patterns
+            )
             at = record_time(own[-1]) if own else None
             return Evidence(
                 watched.name, entry.uuid, "transcript", verdict, at or clock.now(), refused_request_time(own),
@@ -205,7 +207,7 @@ class Events:
                 if watched is not None and not watched.hooked and _is_prompt(record):
                     self._turn(watched, TurnEvent(watched.name, uuid, "prompt", moment, turn=self._turns[uuid]))
                 continue
-            verdict = classify_record(record, now=clock.now(), tz=self._zone)
+            verdict = classify_record(record, now=clock.now(), tz=self._zone, extra_patterns=self._patterns)
             self._smell(verdict)
             if watched is None:
                 continue

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import datetime, timezone
 
 import pytest
@@ -194,3 +195,24 @@ def test_every_row_says_where_it_was_seen():
         assert row.seen
         assert row.source
     assert len({row.name for row in BLOCKING}) == len(BLOCKING)
+
+
+def test_an_operators_pattern_counts_in_the_structured_sources_too():
+    """A session with hooks is judged by nothing else, and an unknown wording's message says to add a pattern."""
+    message = "Your plan's weekly allowance is gone"
+    extra = [re.compile(r"weekly allowance is gone")]
+    payload = {"hook_event_name": "StopFailure", "error": "rate_limit", "last_assistant_message": message}
+    refusal = {"type": "assistant", "isApiErrorMessage": True, "error": "rate_limit",
+               "message": {"model": "<synthetic>", "content": [{"type": "text", "text": message}]}}
+    answer = {"type": "assistant", "message": {"model": "claude", "content": [{"type": "text", "text": message}]}}
+
+    def verdicts(patterns):
+        return [
+            classify_hook(payload, now=NOW, tz=UTC, extra_patterns=patterns),
+            classify_record(refusal, now=NOW, tz=UTC, extra_patterns=patterns),
+            classify_transcript(iter([refusal]), now=NOW, tz=UTC, extra_patterns=iter(patterns)),
+        ]
+
+    assert [verdict.limited for verdict in verdicts([])] == [False] * 3
+    assert [(verdict.limited, verdict.rule) for verdict in verdicts(extra)] == [(True, "extra-pattern")] * 3
+    assert not classify_record(answer, now=NOW, tz=UTC, extra_patterns=extra).limited, "the model may say so"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
+from re import Pattern
 from typing import Any
 
 from claude_failover import clock
@@ -25,8 +26,9 @@ _MARKED = "usage_limit_reached"
 _MODEL_MARKED = "model_requires_usage_credits"
 
 
-def classify_hook(payload: Mapping[str, Any], *, now: datetime, tz: tzinfo) -> Verdict:
-    """Judge the payload of a hook event.
+def classify_hook(payload: Mapping[str, Any], *, now: datetime, tz: tzinfo,
+                  extra_patterns: Iterable[Pattern[str]] = ()) -> Verdict:
+    """Judge the payload of a hook event; ``extra_patterns`` are the operator's own, compiled.
 
     ``payload`` is the JSON object a hook gets on standard input. Only ``StopFailure`` can be a usage limit: its
     ``error`` is ``rate_limit`` for server throttles too, so its ``last_assistant_message`` decides. The payload has no
@@ -43,14 +45,15 @@ def classify_hook(payload: Mapping[str, Any], *, now: datetime, tz: tzinfo) -> V
     if not message:
         return not_limited("ambiguous-error", error, f"the error {error!r} comes without a message: "
                            "a throttle gives it too; the transcript's record decides")
-    return classify_text(message, now=now, tz=tz, prefix=True)
+    return classify_text(message, now=now, tz=tz, extra_patterns=extra_patterns, prefix=True)
 
 
 def _other_error(error: str, message: str) -> Verdict:
     return not_limited(f"error-{snippet_of(error)[:40]}", message, f"the error is {error!r}, not a usage limit")
 
 
-def classify_record(record: Mapping[str, Any], *, now: datetime, tz: tzinfo) -> Verdict:
+def classify_record(record: Mapping[str, Any], *, now: datetime, tz: tzinfo,
+                    extra_patterns: Iterable[Pattern[str]] = ()) -> Verdict:
     """Judge one record of a session's transcript, or one line of ``--output-format stream-json``. Raises nothing.
 
     A time of day in its text is read from the record's own ``timestamp`` on, so that an old record does not name a
@@ -71,7 +74,7 @@ def classify_record(record: Mapping[str, Any], *, now: datetime, tz: tzinfo) -> 
                    or (kind == "result" and record.get("is_error")))
     if not (marked or synthetic or refused):
         return not_limited("answer" if kind == "assistant" else "other-record", text, "the model's own answer")
-    verdict = classify_text(text, now=seen, tz=tz, prefix=True)
+    verdict = classify_text(text, now=seen, tz=tz, extra_patterns=extra_patterns, prefix=True)
     if marked:
         return _marked(record, marked, text, verdict, now=now, seen=seen, tz=tz)
     error = _text(record.get("error"))
@@ -103,12 +106,14 @@ def _marked(record: Mapping[str, Any], mark: str, text: str, verdict: Verdict, *
                    + ("" if verdict.limited else "; its wording is unknown"))
 
 
-def classify_transcript(records: Iterable[Mapping[str, Any]], *, now: datetime, tz: tzinfo) -> Verdict:
+def classify_transcript(records: Iterable[Mapping[str, Any]], *, now: datetime, tz: tzinfo,
+                        extra_patterns: Iterable[Pattern[str]] = ()) -> Verdict:
     """Judge what the newest turn of a transcript came to: a later prompt or answer makes a limit's record old.
 
     ``records`` in the order of the file; those that are not of the conversation (modes, snapshots, notices, the
     sub-agents' own) change nothing.
     """
+    extra = tuple(extra_patterns)
     newest = not_limited("no-limit", "", "no record of a turn")
     for record in records:
         kind = _text(record.get("type"))
@@ -119,7 +124,7 @@ def classify_transcript(records: Iterable[Mapping[str, Any]], *, now: datetime, 
             newest = not_limited(rule, newest.snippet, "a later prompt or tool result follows" if rule == "older-limit"
                                  else "the newest turn has no answer yet")
         elif kind in ("assistant", "result"):
-            verdict = classify_record(record, now=now, tz=tz)
+            verdict = classify_record(record, now=now, tz=tz, extra_patterns=extra)
             # The result of `-p` repeats the record before it, with less in it.
             if kind == "assistant" or (verdict.limited and not newest.limited):
                 newest = verdict
