@@ -119,6 +119,20 @@ def test_one_event_told_by_two_sources_is_carried_over_once(world, rig):
     assert world.exhaustion.barred("a", None, world.now).until == world.now + minutes(20)
 
 
+def test_a_long_carry_over_is_waited_for_and_not_spun_for(world, rig):
+    async def scenario():
+        rig.carry.gate = asyncio.Event()
+        rig.notice(world.evidence("main"))
+        await rig.settle()
+        pause = rig.failover._pause()  # the record is open, and older than the time for stragglers
+        rig.carry.gate.set()
+        await rig.settle()
+        return pause
+
+    assert asyncio.run(scenario()) == failover.TICK
+    assert [row["sessions"][0]["result"] for row in world.log()] == ["continued"]
+
+
 def test_what_is_no_limit_is_not_taken_in(world, rig):
     evidence = world.evidence()
     run(rig, dataclasses.replace(evidence, verdict=Verdict(False, None, None, "gauge", "", "")))

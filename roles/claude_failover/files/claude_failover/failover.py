@@ -197,8 +197,9 @@ class Failover:
         if self._state.waiting is not None and self._state.waiting.until is not None:
             moments.append(self._state.waiting.until + RESET_MARGIN)
         delays = [(moment - now).total_seconds() for moment in moments if moment is not None and moment > now]
-        delays += [at + STRAGGLERS - time.monotonic() for at in self._opened.values()]
-        return min(TICK, *[max(0.01, delay) for delay in delays]) if delays else TICK
+        closings = [at + STRAGGLERS - time.monotonic() for at in self._opened.values()]
+        delays += [delay for delay in closings if delay > 0]  # what is over waits for a carry-over to end, which wakes
+        return min([TICK, *[max(0.01, delay) for delay in delays]])
 
     # -- what comes in -----------------------------------------------------------------------------------------
 
