@@ -221,7 +221,6 @@ def test_a_linked_folder_is_not_watched(projects, tmp_path):
 def test_a_long_file_is_read_in_pieces_between_which_others_have_their_turn(projects, tmp_path):
     """The event loop stands still for one piece at most, also when 200 MB appear at once."""
     count, line = 40, {"text": "x" * 900_000}
-    other = os.path.join(projects, "-srv", "short.jsonl")
     (tmp_path / "long").write_text("".join(json.dumps({**line, "n": n}) + "\n" for n in range(count)))
     order = []
 
@@ -234,8 +233,7 @@ def test_a_long_file_is_read_in_pieces_between_which_others_have_their_turn(proj
             while ONE not in order:
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0)
-            with open(other, "w", encoding="utf-8") as stream:
-                stream.write('{"n": 1}\n')
+            add(projects, {"n": 1}, name="short")
             while len(order) < count + 1:
                 assert time.monotonic() < deadline, (len(order), order[-1:])
                 await asyncio.sleep(0)
