@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -107,6 +108,24 @@ def test_an_entry_that_makes_no_sense_is_passed_over_and_told(store, caplog):
     assert "'bad'" in caplog.text
     assert "'worse'" in caplog.text
     assert "'worst'" in caplog.text
+
+
+def test_what_a_full_disk_did_not_take_is_kept_and_stored_later(table, store, monkeypatch, caplog):
+    def full(name, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(store, "save", full)
+        assert table.offer("main", Entry(ONE, "process", **me()))
+        assert table.get("main").uuid == ONE
+        assert table.offer("main", Entry(ONE, "process", **me())) is False
+        assert table.offer("other", Entry(TWO, "hook"))
+        with pytest.raises(OSError, match="No space left"):
+            table.flush()
+        assert [record.levelname for record in caplog.records].count("ERROR") == 1  # told once
+    assert table.offer("main", Entry(ONE, "process", **me())) is False
+    assert Registry(store).get("main").uuid == ONE
+    assert Registry(store).get("other").uuid == TWO
 
 
 def test_forget_and_rename(table, store):

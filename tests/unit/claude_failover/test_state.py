@@ -43,6 +43,7 @@ def test_a_missing_document_is_the_default(store):
         (b'{"version": 99, "data": {}}', "newer than 1"),
         (b'{"version": 1, "data": [1]}', "a list instead of a dict"),
         (b'{"version": 1}', "a NoneType instead of a dict"),
+        (b"[" * 100_000, "cannot be read as JSON"),
     ],
 )
 def test_what_cannot_be_used_is_set_aside_and_told(store, caplog, content, told):
@@ -55,6 +56,13 @@ def test_what_cannot_be_used_is_set_aside_and_told(store, caplog, content, told)
         assert stream.read() == content
 
 
+def test_a_folder_in_a_documents_place_is_set_aside_and_told(store, caplog):
+    os.mkdir(store.path("queue"))
+    assert store.load("queue", {"fresh": True}) == {"fresh": True}
+    assert "is a directory" in caplog.text
+    store.save("queue", {})
+
+
 def test_a_failed_save_leaves_the_old_document_and_no_litter(store, monkeypatch):
     store.save("queue", {"old": 1})
 
@@ -62,8 +70,9 @@ def test_a_failed_save_leaves_the_old_document_and_no_litter(store, monkeypatch)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(files.os, "fsync", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         store.save("queue", {"new": 2})
+    assert caught.value.filename == store.path("queue")
     monkeypatch.undo()
     assert store.load("queue", {}) == {"old": 1}
     assert os.listdir(store.folder) == ["queue.json"]

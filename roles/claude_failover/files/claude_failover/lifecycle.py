@@ -271,6 +271,7 @@ class Lifecycle:
         if held is None:
             # Written down before the start: a kill right after it must not lose the conversation's name.
             self._registry.offer(plan.name, Entry(conversation, "assigned", cwd=plan.cwd))
+        self._registry.flush()
         return [command[0], option, conversation, *command[1:]], {**environment, **more}, conversation
 
     def has_transcript(self, conversation: str) -> bool:

@@ -55,6 +55,7 @@ class Registry:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._entries: dict[str, Entry] = {}
+        self._unsaved = False
         known = {field.name for field in dataclasses.fields(Entry)}
         for name, values in store.load(DOCUMENT, {}).items():
             try:
@@ -78,7 +79,8 @@ class Registry:
         """Take what a source says of a session, unless a better one stands; returns whether it was taken.
 
         A better source keeps its word only as long as the process that vouched for it runs: after that, what
-        was said belongs to a conversation that is over. Raises OSError when it cannot be stored.
+        was said belongs to a conversation that is over. What cannot be stored (a full disk) is told, kept in
+        memory, and tried again with the next offer; `flush` is for whoever must know that it is stored.
         """
         held = self._entries.get(name)
         if held is not None and held.uuid == entry.uuid:
@@ -87,6 +89,7 @@ class Registry:
             return False
         entry = dataclasses.replace(entry, updated_at=clock.iso(clock.now()))
         if held is not None and dataclasses.replace(held, updated_at=entry.updated_at) == entry:
+            self._try_to_save()
             return False
         if held is not None and held.uuid != entry.uuid:
             log.info(
@@ -94,8 +97,23 @@ class Registry:
                 name, entry.uuid, entry.source, held.uuid, held.source,
             )
         self._entries[name] = entry
-        self._save()
+        told, self._unsaved = self._unsaved, True
+        self._try_to_save(told)
         return True
+
+    def flush(self) -> None:
+        """Store what could not be stored when it was offered. Raises OSError."""
+        if self._unsaved:
+            self._save()
+            log.info("registry: stored again")
+
+    def _try_to_save(self, told: bool = True) -> None:
+        if self._unsaved:
+            try:
+                self._save()
+            except OSError as error:
+                if not told:
+                    log.error("registry: it cannot be stored, is kept in memory and tried again: %s", error)
 
     def forget(self, name: str) -> None:
         """Drop a session from the table. Raises OSError."""
@@ -110,6 +128,7 @@ class Registry:
 
     def _save(self) -> None:
         self._store.save(DOCUMENT, {name: dataclasses.asdict(entry) for name, entry in self._entries.items()})
+        self._unsaved = False
 
 
 def _joined(held: Entry, seen: Entry) -> Entry:

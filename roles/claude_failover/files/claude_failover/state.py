@@ -47,6 +47,9 @@ class Store:
                 raw = stream.read()
         except FileNotFoundError:
             return default
+        except IsADirectoryError:
+            set_aside(path, "is a directory")
+            return default
         reason = "cannot be read as JSON"
         try:
             document = json.loads(raw)
@@ -58,7 +61,7 @@ class Store:
                 reason = f"holds a {type(document.get('data')).__name__} instead of a {type(default).__name__}"
             else:
                 return document["data"]
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
         set_aside(path, reason)
         return default
@@ -85,7 +88,7 @@ class Store:
                 break
             try:
                 record = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(record, dict):
                 records.append(record)
