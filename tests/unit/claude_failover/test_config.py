@@ -213,7 +213,7 @@ def test_files_that_cannot_be_read(tmp_path: Any) -> None:
     os.mkfifo(tmp_path / "fifo")
     for path, word in (
         (str(tmp_path / "none"), "no such file"),
-        (str(tmp_path), "directory"),
+        (str(tmp_path), "found a directory; expected a YAML file"),
         (str(tmp_path / "fifo"), "no regular file"),
         (str(tmp_path / "none" / "x"), "no such file"),
         ("a\0b", "embedded null"),
@@ -450,6 +450,20 @@ def test_an_active_link_in_a_home_by_way_of_another_link(tmp_path: Any) -> None:
 def test_targets_in_homes_or_in_the_active_link(target: str) -> None:
     found = problems_of(ACCOUNTS + f"shared_links: [{{name: projects, target: {target}}}]\n")
     assert {problem.key for problem in found} == {"shared_links[0]"}
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("state_dir: /home/ubuntu/.claude", "state_dir"),
+        ("state_dir: /home/ubuntu/.claude/state", "state_dir"),
+        ("control_socket: /home/ubuntu/.claude", "control_socket"),
+        ("tmux: {socket: /home/ubuntu/.claude/s}", "tmux.socket"),
+        ("metrics: {textfile: /home/ubuntu/.claude}", "metrics.textfile"),
+    ],
+)
+def test_nothing_of_the_daemon_is_or_lies_in_the_active_link(text: str, key: str) -> None:
+    assert the_problem(text + "\n").key == key
 
 
 def test_one_path_for_both_sockets() -> None:

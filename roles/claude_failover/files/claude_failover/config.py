@@ -173,10 +173,11 @@ def _read(path: str) -> bytes:
     try:
         # Not to hang on a FIFO that nobody writes.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):  # of which no stream can be made
+            os.close(descriptor)
+            raise ConfigError(path, [Problem("", "a directory", "a YAML file")])
         with os.fdopen(descriptor, "rb") as stream:
-            mode = os.fstat(descriptor).st_mode
-            if stat.S_ISDIR(mode):
-                raise ConfigError(path, [Problem("", "a directory", "a YAML file")])
             if not stat.S_ISREG(mode):
                 raise ConfigError(path, [Problem("", "no regular file", f"{expected}, or - for standard input")])
             return stream.read(yamldoc.MAX_BYTES + 1)
@@ -238,6 +239,16 @@ def _config(value: Any, path: str, problems: list[Problem]) -> Config | None:
         {f"accounts[{index}].home": item.home for index, item in enumerate(accounts) if item.home},
         config.active_link,
         {f"shared_links[{index}]": item.target for index, item in enumerate(links) if item.target},
+        problems,
+    )
+    rules.check_apart_from_link(
+        {
+            "state_dir": config.state_dir,
+            "control_socket": config.control_socket,
+            "tmux.socket": config.tmux.socket,
+            "metrics.textfile": config.metrics_textfile or "",
+        },
+        config.active_link,
         problems,
     )
     rules.check_sockets(config.control_socket, config.tmux.socket, problems)

@@ -242,6 +242,13 @@ def check_places(
                 place.bad(f"the target {describe(target)}, which {key} lies in", "one that no account home lies in")
 
 
+def check_apart_from_link(places: Mapping[str, str], active_link: str, problems: list[Problem]) -> None:
+    """Note what would be or lie in the active link: it would be another file after each flip, or in its place."""
+    for key, path in places.items():
+        if path and _lies_in(path, active_link, follow_last=False):
+            Place(key, problems).bad(f"{describe(path)}, which is or lies in active_link", "a path outside of it")
+
+
 def check_sockets(control: str, tmux: str, problems: list[Problem]) -> None:
     """Note one path for both sockets."""
     if os.path.realpath(control) == os.path.realpath(tmux):
