@@ -106,7 +106,12 @@ class Daemon:
             )
 
     async def _take_locks(self) -> None:
-        os.makedirs(self.config.state_dir, mode=0o700, exist_ok=True)
+        try:
+            os.makedirs(self.config.state_dir, mode=0o700, exist_ok=True)
+        except FileExistsError:
+            raise Refused(f"state_dir {self.config.state_dir}: found a file, expected a folder; move it away") from None
+        except OSError as error:
+            raise Refused(f"state_dir {self.config.state_dir} cannot be made: {error.strerror}") from None
         for lock in daemon_locks(self.config.active_link, self.config.state_dir):
             lock.acquire()
             self._locks.append(lock)
@@ -251,14 +256,14 @@ class Daemon:
         return 0
 
     async def _until_stopped(self) -> None:
-        """Wait for the order to stop. A task that ends by itself is a bug, and is raised as what it is."""
+        """Wait for the order to stop. A task that ends by itself is a bug, and is raised as one: RuntimeError."""
         stop = asyncio.create_task(self._stop.wait())
         done, _pending = await asyncio.wait([stop, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
         for task in done:
             if task is not stop:
-                task.result()
-                raise RuntimeError(f"the task {task.get_name()} ended")
+                # Whatever it raised: as exit code 1 or 2 it would be a refusal, after which systemd restarts nothing.
+                raise RuntimeError(f"the task {task.get_name()} ended: {task.exception()!r}") from task.exception()
 
     async def _end(self) -> None:
         for task in self._tasks:
@@ -299,6 +304,12 @@ class Daemon:
                 raise Refused(
                     f"{new.path}: {key} cannot change while the daemon runs: restart it (the tmux sessions go on)"
                 )
+        active = self.active().account
+        if active is not None and active.home not in new.homes:
+            raise Refused(
+                f"{new.path}: found no account with the home {active.home}, which {active.name} is active with; "
+                "expected it to stay in accounts until another is active: claude-failover switch ACCOUNT"
+            )
         check_writable(new)
         validate_links(new)
         self.config = new

@@ -8,6 +8,7 @@ against each other, two with one state folder would write each other's registry.
 """
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 
@@ -22,8 +23,18 @@ class Lock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock. Raises Refused, naming the holder's pid, when another process has it; OSError."""
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        """Take the lock.
+
+        Raises Refused when another process has it, naming that one's pid, and where it cannot be made; OSError.
+        """
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            what = "found a link there" if error.errno == errno.ELOOP else error.strerror
+            raise Refused(
+                f"the lock {self.path} cannot be made: {what}; expected a folder that exists and that this user "
+                "may write in, and nobody else's file at that path"
+            ) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
