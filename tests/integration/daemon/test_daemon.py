@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
+import subprocess
 import uuid
 
 import pytest
@@ -232,6 +234,75 @@ def test_settings_of_the_operator_are_merged(host):
     assert '"model": "x"' in text
     assert start["env"]["CLAUDE_FAILOVER_STATUS_LINE"] == "my-line"
     assert start["argv"][-2:] == ["--model", "y"]
+
+
+@pytest.mark.parametrize("settings", ['{"hooks": {"Stop": 5}}', "[" * 100_000, '{"hooks": []}'])
+def test_settings_that_make_no_sense_are_told_and_end_nothing(host, settings):
+    with open(host.path("work/s.json"), "w", encoding="utf-8") as stream:
+        stream.write(settings)
+    host.session("main", command=[host.claude, "--settings", "s.json"])
+    host.session("other")
+    host.start_tmux()
+    host.start()
+    assert "--settings" in host.row("main")["reason"]
+    assert host.row("other")["state"] != "down"
+
+
+def test_a_slash_in_a_name_is_no_folder(host):
+    host.session("team/main")
+    host.session("team%2Fmain")
+    host.start_tmux()
+    host.start()
+    starts = wait_for(lambda: len(host.starts()) == 2 and host.starts(), "both sessions")
+    given = {start["argv"][start["argv"].index("--settings") + 1] for start in starts}
+    assert {os.path.dirname(path) for path in given} == {host.path("state/settings")}
+    assert len(given) == 2
+
+
+def test_a_disk_that_is_full_ends_no_daemon_and_loses_no_conversation(running):
+    """A full disk is a limit on the size of files here: what is written over it fails as ENOSPC would."""
+    wait_for(lambda: running.row("main")["uuid_source"] and running.row("main")["state"] == "idle", "the session")
+    uuid = running.row("main")["uuid"]
+    _soft, hard = resource.prlimit(running.daemon.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(running.daemon.pid, resource.RLIMIT_FSIZE, (0, hard))
+    by_hand = "11111111-1111-4111-8111-111111111111"
+    running.tmux("new-session", "-d", "-s", "hand", "-c", running.path("work"),
+                 "-e", f"CLAUDE_CONFIG_DIR={running.config['active_link']}",
+                 running.claude, "--session-id", by_hand)  # fmt: skip
+    wait_for(lambda: any(row["uuid"] == by_hand for row in running.status()["sessions"]), "the session by hand")
+    running.tmux("kill-session", "-t", "=main")
+    wait_for(lambda: "too large" in (running.row("main")["reason"] or ""), "the reason")
+    resource.prlimit(running.daemon.pid, resource.RLIMIT_FSIZE, (hard, hard))
+    wait_for(lambda: running.row("main")["state"] == "idle", "the session to come back")
+    assert running.row("main")["uuid"] == uuid
+    wait_for(lambda: by_hand in _read(running.path("state/registry.json")), "the table to be stored")
+    assert running.daemon.poll() is None
+
+
+def test_the_account_that_is_active_cannot_be_taken_out_by_a_reload(running):
+    accounts = running.config["accounts"]
+    running.config["accounts"] = accounts[1:]
+    running.write_config()
+    refused = running.command("reload")
+    assert refused.returncode == 1
+    assert "switch ACCOUNT" in refused.stderr
+    assert running.status()["active_account"] == "one"
+    assert len(running.status()["accounts"]) == 2
+
+
+def test_attach_finds_a_name_that_the_terminal_cannot_show(host):
+    host.session("été")
+    host.start_tmux()
+    host.start()
+    wait_for(host.starts, "the session")
+    host.environment.update(LANG="C", LC_ALL="C")
+    assert "found no session" not in host.command("attach", "été", stdin=subprocess.DEVNULL).stderr
+    assert "found no session" in host.command("attach", "ete", stdin=subprocess.DEVNULL).stderr
+
+
+def _read(path):
+    with open(path, encoding="utf-8") as stream:
+        return stream.read()
 
 
 def test_a_hook_tells_of_a_cleared_conversation(running):

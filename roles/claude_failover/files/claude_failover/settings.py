@@ -62,10 +62,13 @@ def read_settings(text_or_path: str) -> dict[str, Any]:
             with open(text_or_path, encoding="utf-8") as stream:
                 text_or_path = stream.read()
         settings = json.loads(text_or_path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--settings: {source} cannot be read as Claude Code settings: {error}") from None
     if not isinstance(settings, dict) or not isinstance(settings.get("hooks", {}), dict):
         raise UsageError(f"--settings: {source} holds no JSON object with an object under 'hooks'")
+    for event, rows in settings.get("hooks", {}).items():
+        if not isinstance(rows, list):
+            raise UsageError(f"--settings: {source}: hooks.{event} is no list, as Claude Code expects it")
     return settings
 
 
@@ -112,9 +115,14 @@ def with_own_settings(
         if shown:
             environment["CLAUDE_FAILOVER_STATUS_LINE"] = shown
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    path = os.path.join(folder, name + ".json")
+    path = os.path.join(folder, file_name(name))
     write_atomic(path, json.dumps(settings, ensure_ascii=False, indent=1).encode() + b"\n")
     return [rest[0], "--settings", path, *rest[1:]], environment
+
+
+def file_name(name: str) -> str:
+    """Return the name of the settings file of the session ``name``, which may hold a slash."""
+    return name.replace("%", "%25").replace("/", "%2F") + ".json"
 
 
 def base_settings(config: Config) -> dict[str, Any]:

@@ -66,7 +66,8 @@ def _check_exists(program: str, path: str, name: str) -> None:
     import subprocess
 
     listed = subprocess.run(
-        [program, "-N", "-S", path, "list-sessions", "-F", "#{session_name}"],
+        # -u: in a terminal without UTF-8 tmux would show each byte of other characters as _ (3.3a).
+        [program, "-u", "-N", "-S", path, "list-sessions", "-F", "#{session_name}"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=False, timeout=10,
     )  # fmt: skip
     if listed.returncode != 0:
