@@ -109,3 +109,9 @@ def test_nothing_of_an_uninstall_names_what_must_stay() -> None:
         text = file.read()
     for word in ("state_folder", "accounts", "_home", "shared", "active_link", "ansible.builtin.user", "builtin.file"):
         assert word not in text.split("\n", 2)[2]
+
+
+def test_the_readme_tells_every_variable_and_no_other() -> None:
+    with open(os.path.join(os.path.dirname(os.path.dirname(ROLE)), "README.md"), encoding="utf-8") as file:
+        told = re.findall(r"^\| `(claude_failover_\w+)` \|", file.read(), re.MULTILINE)
+    assert told == list(DEFAULTS)
