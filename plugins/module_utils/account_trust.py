@@ -227,8 +227,8 @@ def _sessions_in(home: str) -> Iterator[int]:
     folder = os.path.join(home, "sessions")
     try:
         names = os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return
+    except OSError:
+        return  # where this user may not look, its sessions write nothing either
     for name in names:
         stem, ending = os.path.splitext(name)
         if ending != ".json" or not (stem.isascii() and stem.isdecimal()):

@@ -138,9 +138,8 @@ def main() -> None:
     )
     homes, folders = module.params["account_homes"], module.params["folders"]
     active_link, owner = module.params["active_link"], module.params["owner"]
-    failures = [
-        f"found {path!r}, expected an absolute path" for path in [*homes, *folders, active_link] if not os.path.isabs(path)
-    ]
+    relative = [path for path in [*homes, *folders, active_link] if not os.path.isabs(path)]
+    failures = [f"found {path!r}, expected an absolute path" for path in relative]
     user = as_user.find(owner)
     if user is None and not module.check_mode:
         failures.append(f"owner: found no user {owner!r} on this host, expected one that exists; create it first")
@@ -154,13 +153,14 @@ def main() -> None:
         reports = [account_trust.HomeReport(*row) for row in (work() if user is None else as_user.run(user, work))]
     except as_user.AsUserError as error:
         module.fail_json(msg=f"trust: {error}", homes=[], failures=[str(error)])
+    failures = [f"{report.home}: {report.detail}" for report in reports if report.status == account_trust.ERROR]
     result = {
         "changed": any(report.status in (account_trust.ADDED, account_trust.MISSING) for report in reports),
         "homes": [report._asdict() for report in reports],
-        "failures": [f"{report.home}: {report.detail}" for report in reports if report.status == account_trust.ERROR],
+        "failures": failures,
     }
-    if result["failures"]:
-        module.fail_json(msg="\n- ".join(["trust:", *result["failures"]]), **result)
+    if failures:
+        module.fail_json(msg="\n- ".join(["trust:", *failures]), **result)
     module.exit_json(**result)
 
 
