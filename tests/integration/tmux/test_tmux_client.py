@@ -34,8 +34,8 @@ time.sleep(1000)
 TYPEWRITER = """
 import os, sys, tty
 tty.setraw(0)
-os.write(1, b"\\x1b[?2004h" + b"ready")
 with open(sys.argv[1], "ab", buffering=0) as stream:
+    os.write(1, b"\\x1b[?2004h" + b"ready")
     while True:
         stream.write(os.read(0, 65536))
 """

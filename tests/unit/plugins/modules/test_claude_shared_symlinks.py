@@ -176,7 +176,8 @@ def test_documentation_example_and_result_agree_with_the_code(run: Runner, base:
     returned = yaml.safe_load(module.RETURN)
     assert list(returned["links"]["contains"]) == LINK_KEYS
     result = run(account_homes=[f"{base}/a"], shared_root=base)
-    assert set(result) - {"changed", "diff", "invocation"} == set(returned)
+    # Old versions of ansible-core add warnings about the Python that they run on.
+    assert set(result) - {"changed", "diff", "invocation", "warnings"} == set(returned)
     described = "\n".join(returned["links"]["contains"]["status"]["description"])
     for status in (links.OK, links.CREATED, links.MISSING, links.DIVERGENT, links.NOT_A_SYMLINK, links.ERROR):
         assert f"V({status})" in described
