@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import errno
 import json
 import os
 from datetime import timedelta
@@ -602,6 +603,22 @@ def test_a_sighting_that_cannot_be_judged_does_not_stop_the_others(world, rig, c
     run(rig, world.evidence("odd", config_dir="/a\0b"), world.evidence("main"))
     assert moves(world) == [("limit", "a", "b")]
     assert rig.carry.ran == ["main"]
+
+
+def test_a_sighting_outlives_a_full_disk(world, rig, monkeypatch):
+    """Neither the limit nor the session that waits may be lost because the disk had no room for a moment."""
+    rig.notice(world.evidence())
+
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("claude_failover.state.write_atomic", full)
+        with pytest.raises(OSError, match="No space left"):
+            asyncio.run(rig.failover.round())
+    asyncio.run(rig.settle())
+    assert moves(world) == [("limit", "a", "b")]
+    assert rig.made
 
 
 def test_a_bug_in_a_round_does_not_end_the_failover(world, rig, monkeypatch, caplog):

@@ -331,13 +331,15 @@ class Failover:
             self._write_metrics()
 
     def _take_in(self) -> None:
-        """Blame what was noticed, and note whose limit it is."""
+        """Blame what was noticed, and note whose limit it is. Raises OSError; then the rest waits for its turn."""
         if not self._state.inbox:
             return
         while self._state.inbox:
             evidence = self._state.inbox[0]
             try:
                 self._take(evidence)
+            except OSError:  # a full disk: what it did not take is in memory, and the sighting is taken next time
+                raise
             except Exception:
                 log.exception("session %s: a sighting could not be judged, and is passed over", evidence.session)
             del self._state.inbox[0]
