@@ -9,6 +9,7 @@ import glob
 import logging
 import os
 import re
+import shlex
 import time
 import uuid
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ _ALREADY_IN_USE = "is already in use"
 
 # What tmux itself writes behind the last line of a program that has ended (3.3a).
 _TMUXS_OWN = re.compile(r"Pane is dead( \([^()]*\))?$")
+READY_WAIT = 60.0  # seconds after which a program that gives no sign of being Claude Code is told
 PANE_WAIT = 5.0  # seconds for tmux to see that a program has ended
 STATUS_LOOKS, STATUS_WAIT = 5, 0.02  # how often, and how many seconds apart, an exit status is looked for
 
@@ -60,6 +62,7 @@ class Lifecycle:
         self._registry = registry
         self._restarts: dict[str, _Restarts] = {}
         self._forced: dict[str, str] = {}
+        self._starting: dict[str, tuple[int, float]] = {}  # by name: the pane's pid, and since when it is starting
         self._restarting: set[str] = set()
         self._wake = asyncio.Event()
         self.checked_at = time.monotonic()
@@ -127,6 +130,7 @@ class Lifecycle:
                 restarts.due = None
             if watched.reason is not None and not watched.reason.startswith("renamed"):
                 watched.reason = None
+            watched.reason = watched.reason or self._not_ready(watched, watched.plan)
             if self._registry.get(watched.name) is None:
                 await self._look_in_pane(watched)
             return
@@ -138,6 +142,21 @@ class Lifecycle:
             await self._note_end(watched, watched.pane)
         if restarts.due is None or time.monotonic() >= restarts.due:
             await self.start(watched, watched.plan)
+
+    def _not_ready(self, watched: Watched, plan: Session | None) -> str | None:
+        """Say that a session runs something that gives no sign of being Claude Code, after a while of it."""
+        pid = watched.pane.pid if watched.pane is not None else 0
+        seen, since = self._starting.get(watched.name, (0, 0.0))
+        if plan is None or not plan.claude_args or watched.activity != "starting":
+            self._starting.pop(watched.name, None)
+        elif seen != pid:
+            self._starting[watched.name] = pid, time.monotonic()
+        elif time.monotonic() - since >= READY_WAIT:
+            return (
+                f"no sign of Claude Code in it for {READY_WAIT:.0f} s: it waits for an answer, or another program "
+                f"has this session's name; look: claude-failover attach {shlex.quote(watched.name)}"
+            )
+        return None
 
     def _restarts_of(self, name: str) -> _Restarts:
         first, most = self._config.lifecycle.restart_backoff
@@ -202,7 +221,10 @@ class Lifecycle:
         Raises FailoverError, OSError; then the caller puts the next try off.
         """
         if not _is_folder(plan.cwd):
-            raise FailoverError(f"cwd {plan.cwd} is no directory: make it, or correct sessions[{plan.name}].cwd")
+            raise FailoverError(
+                f"cwd {plan.cwd} is no directory that this user may enter: make it, give the user rights on it, or "
+                f"correct sessions[{plan.name}].cwd"
+            )
         held = self._registry.get(plan.name)
         if held is not None and held.pid is not None and is_alive(held.pid, held.started):
             raise FailoverError(
@@ -285,7 +307,8 @@ class Lifecycle:
 
 
 def _is_folder(path: str) -> bool:
-    return os.path.isdir(path)
+    # Where tmux may not enter, it starts a program in the user's home without a word (3.3a).
+    return os.path.isdir(path) and os.access(path, os.X_OK, effective_ids=True)
 
 
 def _ending(pane: Pane) -> str:

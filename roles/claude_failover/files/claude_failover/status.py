@@ -53,7 +53,8 @@ def session_row(watched: Watched, config: Config, registry: Registry, active: Ac
         "state": watched.state,
         "reason": watched.carry_note or watched.reason,
         "dedicated": watched.dedicated,
-        "cwd": watched.plan.cwd if watched.plan else (pane.cwd if pane else None),
+        # tmux has no folder to tell of a dead pane.
+        "cwd": watched.plan.cwd if watched.plan else ((pane.cwd or None) if pane else None),
         "account": account_of(watched, config, active),
         "pid": pane.pid if pane and watched.up else None,
         "last_event_at": clock.optional_iso(watched.activity_at),

@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+
+from claude_failover import lifecycle
+from claude_failover.config import Account, Config, Session
+from claude_failover.registry import Registry
+from claude_failover.sessions import Sessions
+from claude_failover.state import Store
+from claude_failover.status import session_row
+from claude_failover.tmux.client import Pane
+
+
+class FakeTmux:
+    """A tmux server with one pane, whose process is this one: alive, and no Claude Code."""
+
+    def __init__(self, **values):
+        self.values = values
+        self.started = []
+
+    async def panes(self):
+        if not self.values:
+            return []
+        return [Pane(
+            session_id="$0", window_id="@0", pane_id="%0", exit_status=None, exit_signal=None, command="bash",
+            activity=0, width=80, height=24, in_mode=False, active=True, **self.values,
+        )]  # fmt: skip
+
+    async def capture(self, pane_id, *, lines):
+        return []
+
+    async def new_session(self, *arguments):
+        self.started.append(arguments)
+
+
+def made(tmp_path, tmux, *sessions):
+    config = Config(
+        path=str(tmp_path / "config.yml"), accounts=(Account("a", str(tmp_path / "a")),), sessions=sessions,
+        state_dir=str(tmp_path / "state"),
+    )  # fmt: skip
+    registry = Registry(Store(config.state_dir))
+    table = Sessions(config, registry)
+    return config, registry, table, lifecycle.Lifecycle(config, tmux, table, registry, {})
+
+
+def test_a_program_that_is_no_claude_code_is_told_after_a_while(tmp_path, monkeypatch):
+    tmux = FakeTmux(session="my main", pid=os.getpid(), dead=False, cwd="/")
+    _config, _registry, table, loop = made(tmp_path, tmux, Session("my main", "/"))
+    asyncio.run(loop.check())
+    asyncio.run(loop.check())
+    assert table.get("my main").reason is None
+    monkeypatch.setattr(lifecycle, "READY_WAIT", 0.0)
+    asyncio.run(loop.check())
+    assert "no sign of Claude Code" in table.get("my main").reason
+    assert "attach 'my main'" in table.get("my main").reason
+    table.get("my main").saw("idle")
+    asyncio.run(loop.check())
+    assert table.get("my main").reason is None
+
+
+def test_a_program_of_the_operators_own_need_not_be_claude_code(tmp_path, monkeypatch):
+    monkeypatch.setattr(lifecycle, "READY_WAIT", 0.0)
+    tmux = FakeTmux(session="main", pid=os.getpid(), dead=False, cwd="/")
+    _config, _registry, table, loop = made(tmp_path, tmux, Session("main", "/", ("top",), claude_args=False))
+    asyncio.run(loop.check())
+    asyncio.run(loop.check())
+    assert table.get("main").reason is None
+
+
+@pytest.mark.parametrize("kind", ["file", "closed", "missing"])
+def test_a_folder_that_cannot_be_entered_is_told_and_nothing_started(tmp_path, monkeypatch, kind):
+    place = tmp_path / "work"
+    if kind == "file":
+        place.touch()
+    elif kind == "closed":
+        place.mkdir()
+        monkeypatch.setattr(lifecycle.os, "access", lambda path, *_mode, **_more: path != str(place))
+    tmux = FakeTmux()
+    _config, _registry, table, loop = made(tmp_path, tmux, Session("main", str(place)))
+    asyncio.run(loop.check())
+    assert f"cwd {place} is no directory that this user may enter" in table.get("main").reason
+    assert tmux.started == []
+
+
+def test_a_dead_pane_of_nobodys_has_no_folder(tmp_path):
+    tmux = FakeTmux(session="hand", pid=os.getpid(), dead=True, cwd="")
+    config, registry, table, loop = made(tmp_path, tmux)
+    asyncio.run(loop.check())
+    assert session_row(table.get("hand"), config, registry, None)["cwd"] is None
