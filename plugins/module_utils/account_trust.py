@@ -5,7 +5,8 @@
 
 Seen on Claude Code 2.1.330: with ``CLAUDE_CONFIG_DIR`` set, ``<home>/.claude.json`` holds for each folder
 ``projects.<real path>.hasTrustDialogAccepted``; where it is not true, a session that starts there asks, and nobody
-answers. A running session keeps that file in memory and writes it as a whole, so it is left alone while one runs.
+answers. A running session keeps that file in memory and writes it as a whole, so it is left alone while one runs. A
+file with nothing but these keys still lets the first start ask all else, and keeps them.
 
 Nothing of a file's content is ever returned or told. Standard library only.
 """
