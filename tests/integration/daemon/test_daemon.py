@@ -290,6 +290,29 @@ def test_the_account_that_is_active_cannot_be_taken_out_by_a_reload(running):
     assert len(running.status()["accounts"]) == 2
 
 
+def test_a_reload_with_wrong_settings_takes_over_nothing(running):
+    with open(running.path("claude-settings.json"), "w", encoding="utf-8") as stream:
+        stream.write("{torn")
+    running.session("third")
+    running.write_config()
+    refused = running.command("reload")
+    assert refused.returncode == 2
+    assert "claude-settings.json" in refused.stderr
+    assert [row["name"] for row in running.status()["sessions"]] == ["main", "pool"]
+    with open(running.path("claude-settings.json"), "w", encoding="utf-8") as stream:
+        stream.write("{}")
+    assert running.command("reload").returncode == 0
+    wait_for(lambda: running.row("third")["state"] == "idle", "the third session")
+
+
+def test_settings_in_a_fifo_are_refused_and_not_waited_for(host):
+    os.mkfifo(host.path("work/s.json"))
+    host.session("main", command=[host.claude, "--settings", "s.json"])
+    host.start_tmux()
+    host.start()
+    assert "no regular file" in host.row("main")["reason"]
+
+
 def test_attach_finds_a_name_that_the_terminal_cannot_show(host):
     host.session("été")
     host.start_tmux()

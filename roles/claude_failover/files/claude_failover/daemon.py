@@ -289,9 +289,10 @@ class Daemon:
         self.notifier.reloading()
         try:
             self.reload()
-        except FailoverError as error:
+        except (FailoverError, OSError) as error:
             log.error("reload refused, the old configuration stays: %s", error)
-        self.notifier.send(READY=1, STATUS=self.summary())
+        finally:  # or systemd would count the unit as reloading for ever
+            self.notifier.send(READY=1, STATUS=self.summary())
 
     def reload(self) -> None:
         """Take over the configuration as it is in its file now.
@@ -310,11 +311,13 @@ class Daemon:
                 f"{new.path}: found no account with the home {active.home}, which {active.name} is active with; "
                 "expected it to stay in accounts until another is active: claude-failover switch ACCOUNT"
             )
+        settings = base_settings(new)
         check_writable(new)
         validate_links(new)
+        # From here on nothing may fail.
         self.config = new
         self.sessions.configure(new)
-        self.lifecycle.configure(new, base_settings(new))
+        self.lifecycle.configure(new, settings)
         self.events.configure(new)
         self.carry_over.configure(new)
         self.failover.configure(new)

@@ -59,6 +59,8 @@ def read_settings(text_or_path: str) -> dict[str, Any]:
     try:
         if not text_or_path.lstrip().startswith("{"):
             source = text_or_path
+            if os.path.exists(source) and not os.path.isfile(source):
+                raise ValueError("it is no regular file")  # a FIFO would stop the daemon until somebody writes
             with open(text_or_path, encoding="utf-8") as stream:
                 text_or_path = stream.read()
         settings = json.loads(text_or_path)
