@@ -305,6 +305,17 @@ def test_a_reload_with_wrong_settings_takes_over_nothing(running):
     wait_for(lambda: running.row("third")["state"] == "idle", "the third session")
 
 
+def test_a_session_may_have_a_path_of_its_own(host):
+    host.session("main", command=["claude"], env={"PATH": host.path("bin")})
+    host.session("lost", command=["claude"], env={"PATH": "/nowhere"})
+    host.start_tmux()
+    host.start()
+    wait_for(lambda: host.row("main")["state"] == "idle", "the session")
+    reason = wait_for(lambda: host.row("lost")["reason"], "the reason")
+    assert "127" in reason
+    assert "claude" in reason
+
+
 def test_settings_in_a_fifo_are_refused_and_not_waited_for(host):
     os.mkfifo(host.path("work/s.json"))
     host.session("main", command=[host.claude, "--settings", "s.json"])

@@ -307,7 +307,7 @@ class Lifecycle:
 
 
 def _is_folder(path: str) -> bool:
-    # Where tmux may not enter, it starts a program in the user's home without a word (3.3a).
+    # What may not be entered would only be told by the program that could not be started there.
     return os.path.isdir(path) and os.access(path, os.X_OK, effective_ids=True)
 
 

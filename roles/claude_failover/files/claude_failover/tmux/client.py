@@ -32,6 +32,8 @@ KEYS = frozenset({"Escape", "Enter", "C-u", "C-c", "C-e", "BSpace"})
 """The only keys that are ever sent by name."""
 
 _PANE_ID = re.compile(r"%[0-9]+\Z")
+# By its path: a session's own PATH may hold no more than the folder of its program.
+_ENV = "/usr/bin/env"
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 _NUMBERS = (
@@ -128,7 +130,7 @@ def _program(command: Sequence[str], cwd: str) -> list[str]:
         raise TmuxError("a session needs a command to run, and the one given is empty")
     if "=" in command[0]:
         raise TmuxError(f"{command[0]!r} cannot be run: a program with '=' in its path would be taken for a variable")
-    return ["--", "env", f"--chdir={cwd}", "--", *command]
+    return ["--", _ENV, f"--chdir={cwd}", "--", *command]
 
 
 def _environment(env: Mapping[str, str]) -> list[str]:
