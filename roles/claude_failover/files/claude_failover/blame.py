@@ -15,9 +15,10 @@ from .exhaustion import Exhaustion
 from .flips import Flip, account_at
 
 # Claude Code notices other credentials within about 2 s of a flip (2.1.330); a request that is begun in that
-# time can still bear the old account's token. Known exhaustion tells them apart for longer than that.
+# time can still bear the old account's token. Known exhaustion tells them apart for a little longer than that, and no
+# more: windows of two accounts often end in the same minute, and until then the session is sent into the same wall.
 UNNOTICED = timedelta(seconds=3)
-OLD_LIMIT = timedelta(seconds=15)
+OLD_LIMIT = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
