@@ -99,6 +99,33 @@ def test_a_daemon_that_reads_nothing_holds_nobody_up(tmp_path, python_path):
     assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
 
 
+def test_a_full_queue_is_waited_for_and_nothing_is_lost(tmp_path, monkeypatch):
+    """connect(2) refuses at once while the daemon has not let those in who came before."""
+    path = str(tmp_path / "c.sock")
+    accepted, pauses = [], []
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen(1)
+        waiting = []
+        with pytest.raises(BlockingIOError):
+            while True:
+                waiting.append(socket.socket(socket.AF_UNIX))
+                waiting[-1].setblocking(False)
+                waiting[-1].connect(path)
+
+        def make_room(seconds):
+            pauses.append(seconds)
+            accepted.append(server.accept()[0])
+
+        monkeypatch.setattr(hook.time, "sleep", make_room)
+        hook.deliver(path, b"it\n")
+        assert pauses == [hook.PAUSE]
+        accepted.extend(server.accept()[0] for _connection in waiting[1:])
+        assert accepted[-1].recv(10) == b"it\n"
+    for connection in waiting + accepted:
+        connection.close()
+
+
 def test_a_line_break_between_tokens_does_not_end_the_request():
     line = hook.request(b'{\n  "hook_event_name":\r\n "Stop"\n}\n', {})
     assert line.count(b"\n") == 1

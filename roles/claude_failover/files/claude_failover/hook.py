@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ ENVIRONMENT = (
 )
 STATUS_LINE_VARIABLE = "CLAUDE_FAILOVER_STATUS_LINE"
 TIMEOUT = 0.25  # seconds; a daemon that is stopped or drowning holds no session up
+PAUSE = 0.01  # seconds between two knocks at a socket whose queue is full
 LINE_LIMIT = 1 << 20  # bytes; the control socket's
 TEXT_KEPT = 2000  # characters of each text that are kept when a payload is over the limit
 
@@ -108,7 +110,15 @@ def deliver(path: str, line: bytes) -> None:
     """Send one line to the socket at ``path``, without waiting for an answer. Raises OSError."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as connection:
         connection.settimeout(TIMEOUT)
-        connection.connect(path)
+        end = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                connection.connect(path)
+                break
+            except BlockingIOError:  # so many wait to be let in that there is no room (unix(7)): not a refusal
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(PAUSE)
         connection.sendall(line)
 
 
