@@ -123,6 +123,9 @@ def test_root_works_in_the_name_of_the_owner(run: Runner, base: str) -> None:
     user = some_user()
     os.chown(run.homes[0], user.pw_uid, user.pw_gid)
     os.chmod(run.homes[0], 0o700)
+    # The other one is still root's: check mode foresees that.
+    foreseen = run(check=True, owner=user.pw_name)
+    assert [row["status"] for row in foreseen["homes"]] == ["missing", "error"]
     private = f"{base}/private"
     os.mkdir(private, 0o700)
     put(private, "{}")
