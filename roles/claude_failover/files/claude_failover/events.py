@@ -186,8 +186,10 @@ class Events:
                 records, now=clock.now(), tz=self._zone, extra_patterns=self._patterns
             )
             at = record_time(own[-1]) if own else None
+            if at is None:
+                return None  # nothing is written yet, or nothing that says when: it is no news of any turn
             return Evidence(
-                watched.name, entry.uuid, "transcript", verdict, at or clock.now(), refused_request_time(own),
+                watched.name, entry.uuid, "transcript", verdict, at, refused_request_time(own),
                 watched.config_dir, turn_of(own),
             )
         return None

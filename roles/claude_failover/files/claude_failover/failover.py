@@ -568,7 +568,8 @@ class Failover:
         due = [
             evidence
             for evidence in soon
-            if now - self._carried.get(evidence.session, (float("-inf"), None))[0] >= _CARRY_AGAIN
+            if self._was_flipped_since(evidence)
+            or now - self._carried.get(evidence.session, (float("-inf"), None))[0] >= _CARRY_AGAIN
         ]
         self._to_carry = len(due) < len(soon)
         if not due:
@@ -579,6 +580,12 @@ class Failover:
         task = asyncio.ensure_future(self._carry_out(due, opened[-1] if opened else None))
         self._carrying[task] = tuple(evidence.session for evidence in due)
         task.add_done_callback(self._carry_ended)
+
+    def _was_flipped_since(self, evidence: Evidence) -> bool:
+        """Tell whether the link was flipped after a refusal: then it is not the flip before that which Claude Code
+        has yet to notice, and there is nothing to wait for."""
+        last = self.switcher.flips.last
+        return last is not None and last.at > evidence.at
 
     async def _carry_out(self, due: list[Evidence], record_id: str | None) -> None:
         results = await self._carry_over.run([evidence.session for evidence in due])
