@@ -46,7 +46,11 @@ def made(tmp_path, tmux, *sessions):
     )  # fmt: skip
     registry = Registry(Store(config.state_dir))
     table = Sessions(config, registry)
-    return config, registry, table, lifecycle.Lifecycle(config, tmux, table, registry, {})
+
+    async def make():  # Python 3.9 makes its events inside of a loop only
+        return lifecycle.Lifecycle(config, tmux, table, registry, {})
+
+    return config, registry, table, asyncio.run(make())
 
 
 def test_a_program_that_is_no_claude_code_is_told_after_a_while(tmp_path, monkeypatch):
