@@ -9,6 +9,7 @@ processes that tests start.
 """
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import tempfile
@@ -28,7 +29,16 @@ def _collections_folder() -> str:
     namespace = os.path.join(folder, "ansible_collections", "secuaas")
     os.makedirs(namespace)
     os.symlink(ROOT, os.path.join(namespace, "claude"))
+    atexit.register(_remove, folder, os.getpid())
     return folder
+
+
+def _remove(folder: str, maker: int) -> None:
+    """Take the link and its folders away again, and nothing else; in the process that made them only."""
+    if os.getpid() == maker:
+        namespace = os.path.join(folder, "ansible_collections", "secuaas")
+        os.unlink(os.path.join(namespace, "claude"))
+        os.removedirs(namespace)  # up to the first folder that is not empty
 
 
 COLLECTIONS = _collections_folder()
