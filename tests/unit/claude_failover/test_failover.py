@@ -120,6 +120,17 @@ def test_one_event_told_by_two_sources_is_carried_over_once(world, rig):
     assert world.exhaustion.barred("a", None, world.now).until == world.now + minutes(20)
 
 
+def test_a_new_flip_is_followed_by_a_carry_over_at_once(tmp_path, monkeypatch):
+    """Only a flip that Claude Code has yet to notice is waited for, and that is one from before the refusal."""
+    monkeypatch.setattr(failover, "_CARRY_AGAIN", 1000.0)
+    world = World(tmp_path, "abc")
+    rig = Rig(world)
+    run(rig, world.evidence("main"))
+    run(rig, world.evidence("main", reset=minutes(200), begun=seconds(0)), after=minutes(5))
+    assert moves(world) == [("limit", "a", "b"), ("limit", "b", "c")]
+    assert rig.carry.ran == ["main", "main"]
+
+
 def test_a_long_carry_over_is_waited_for_and_not_spun_for(world, rig):
     async def scenario():
         rig.carry.gate = asyncio.Event()

@@ -585,7 +585,7 @@ class Failover:
         """Tell whether the link was flipped after a refusal: then it is not the flip before that which Claude Code
         has yet to notice, and there is nothing to wait for."""
         last = self.switcher.flips.last
-        return last is not None and last.at > evidence.at
+        return last is not None and last.at >= evidence.at
 
     async def _carry_out(self, due: list[Evidence], record_id: str | None) -> None:
         results = await self._carry_over.run([evidence.session for evidence in due])
