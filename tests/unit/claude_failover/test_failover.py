@@ -120,6 +120,22 @@ def test_one_event_told_by_two_sources_is_carried_over_once(world, rig):
     assert world.exhaustion.barred("a", None, world.now).until == world.now + minutes(20)
 
 
+@pytest.mark.parametrize("turn", ["the turn's id", None])
+def test_two_sources_that_differ_in_the_requests_time_are_one_refusal(world, rig, turn):
+    """A hook takes its arrival for the time of the request; a second prompt would go into a session at work."""
+    refused = world.evidence("one", turn=turn)
+    world.now += seconds(1)
+    run(rig, dataclasses.replace(refused, request_at=refused.request_at + seconds(0.2)))
+    resets_at = refused.verdict.resets_at + seconds(30)
+    run(rig, dataclasses.replace(
+        refused, source="transcript", verdict=dataclasses.replace(refused.verdict, resets_at=resets_at),
+    ))
+    assert rig.carry.ran == ["one"]
+    later = world.evidence("one", turn=turn and "another turn's id", begun=seconds(0))
+    run(rig, dataclasses.replace(later, verdict=refused.verdict))
+    assert rig.carry.ran == ["one", "one"], "a refusal of the prompt itself is a new one"
+
+
 def test_a_new_flip_is_followed_by_a_carry_over_at_once(tmp_path, monkeypatch):
     """Only a flip that Claude Code has yet to notice is waited for, and that is one from before the refusal."""
     monkeypatch.setattr(failover, "_CARRY_AGAIN", 1000.0)

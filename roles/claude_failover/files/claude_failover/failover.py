@@ -124,6 +124,7 @@ class Failover:
         self._task: asyncio.Task[None] | None = None
         self._carrying: dict[asyncio.Task[None], tuple[str, ...]] = {}
         self._carried: dict[str, tuple[float, Evidence]] = {}  # by session: when the last carry-over ended, of what
+        self._carry_began: dict[str, datetime] = {}  # by session: when the last carry-over began
         self._tries: dict[str, Backoff] = {}  # by session
         self._again_at: dict[str, float] = {}  # by session: time.monotonic() of the next try
         self._opened: dict[str, float] = {}  # by id of an open record: time.monotonic() of its opening
@@ -370,14 +371,20 @@ class Failover:
             self._carry_over.add(evidence.session, evidence.uuid, evidence)
 
     def _is_carried(self, evidence: Evidence) -> bool:
-        """Tell whether this is one more sighting of what is being, or was just, carried over."""
+        """Tell whether this is one more sighting of what is being, or was just, carried over.
+
+        A hook takes its arrival for the time of the request, so two sources agree on the turn's id and not on that
+        time. Where there is none (Claude Code 2.1.197) what was refused before the carry-over began is what it
+        carries over.
+        """
         _ended, known = self._carried.get(evidence.session, (0.0, None))
-        return (
-            known is not None
-            and known.uuid == evidence.uuid
-            and known.request_at is not None
-            and known.request_at == evidence.request_at
-        )
+        if known is None or known.uuid != evidence.uuid:
+            return False
+        if known.turn is not None and evidence.turn is not None:
+            return known.turn == evidence.turn
+        if known.request_at is not None and known.request_at == evidence.request_at:
+            return True
+        return evidence.at < self._carry_began[evidence.session]
 
     async def _judge(self, active: str) -> None:
         busy = {name for names in self._carrying.values() for name in names}
@@ -576,6 +583,7 @@ class Failover:
             return
         for evidence in due:
             self._carried[evidence.session] = (float("inf"), evidence)
+            self._carry_began[evidence.session] = self._now()
         opened = [row["id"] for row in self.switcher.journal.opened() if row["id"] in self._opened]
         task = asyncio.ensure_future(self._carry_out(due, opened[-1] if opened else None))
         self._carrying[task] = tuple(evidence.session for evidence in due)
