@@ -9,7 +9,7 @@
 #
 # The images are claude-failover-molecule:SUITE. One that exists is built again only when this script, or what it
 # takes over from this machine, has changed: a digest of both is kept in a label of the image.
-# MOLECULE_DEBIAN_MIRROR names another mirror than deb.debian.org.
+# MOLECULE_DEBIAN_MIRROR names another mirror than the one that mmdebstrap takes by itself.
 set -eu
 
 LABEL=org.secuaas.claude.molecule.digest
