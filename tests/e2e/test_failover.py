@@ -137,13 +137,10 @@ def test_ten_sessions_make_one_switch(make_world: MakeWorld) -> None:
     world.set("A", "tool", command="sleep 12")
     sessions["s9"].prompt("a long tool")
     until(lambda: daemon.row("s9")["state"] in ("busy", "waiting"), "the busy session", show=sessions["s9"].screen)
+    world.set("A", "hold")  # on a busy host the switch is quicker than three requests: they are refused together
+    for name in names[:3]:
+        sessions[name].prompt(f"job of {name}")
     world.set("A", "limit")
-    for name in names[:3]:
-        sessions[name].text(f"job of {name}")
-    for name in names[:3]:
-        until(lambda name=name: f"job of {name}" in (sessions[name].box() or ""), "the prompt in the box")
-    for name in names[:3]:
-        sessions[name].keys("Enter")
     for name in names[:3]:
         sessions[name].answered(RESUME, "B")
     until(lambda: sum(len(record["sessions"]) for record in daemon.switches()) == 3, "three sessions in the record")
