@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import string
 import time
 import uuid
 
@@ -21,12 +22,16 @@ from harness.session import Session
 from harness.wait import until
 from harness.world import World
 
+from claude_failover.switcher import STEPS
+
 RESUME = "continue"
 
 
-def begin(world: World, *names: str, **failover: object) -> tuple[Daemon, dict[str, Session]]:
+def begin(
+    world: World, *names: str, dedicated: tuple[str, ...] = (), **failover: object
+) -> tuple[Daemon, dict[str, Session]]:
     """Start the daemon with sessions of these names, and wait until each shows its prompt box."""
-    daemon = Daemon(world, [{"name": name} for name in names], **failover).start()
+    daemon = Daemon(world, [{"name": name, "dedicated": name in dedicated} for name in names], **failover).start()
     sessions = {}
     for name in names:
         row = daemon.row(name)
@@ -133,7 +138,7 @@ def test_ten_sessions_make_one_switch(make_world: MakeWorld) -> None:
     """Three hit the limit in the same second, one is busy in a tool, the others are idle: one switch, three prompts."""
     world = make_world(real(cli.NEW))
     names = [f"s{number}" for number in range(10)]
-    daemon, sessions = begin(world, *names)
+    daemon, sessions = begin(world, *names, dedicated=("s0", "s4"))
     world.set("A", "tool", command="sleep 12")
     sessions["s9"].prompt("a long tool")
     until(lambda: daemon.row("s9")["state"] in ("busy", "waiting"), "the busy session", show=sessions["s9"].screen)
@@ -267,3 +272,29 @@ def test_kill_dash_nine_at_any_moment_of_a_failover_loses_nothing(make_world: Ma
     until(lambda: len(daemon.switches()) == 5, "five records", show=lambda: str(daemon.switches()))
     assert [record["outcome"] for record in daemon.switches()] == ["switched"] * 5
     assert os.readlink(world.link) == world.account_home("F")
+
+
+CRASHES = [*((moment, step.name) for step in STEPS for moment in ("begin", "end")), ("end", "record")]
+
+
+def test_kill_dash_nine_at_each_step_of_the_journal(make_world: MakeWorld) -> None:
+    """A daemon that dies at any step leaves one that starts after it to finish or to undo: one switch, every time."""
+    accounts = string.ascii_uppercase[: len(CRASHES) + 1]
+    world = make_world(real(cli.NEW), accounts=accounts)
+    daemon, sessions = begin(world, "main")
+    main = sessions["main"]
+    for number, (crash, origin, target) in enumerate(zip(CRASHES, accounts, accounts[1:])):
+        daemon.stop()
+        daemon.start(crash)
+        # Resets apart from each other: a refusal right after a flip with the old account's reset counts as its.
+        world.set(origin, "limit", resets_at=int(time.time()) + 3600 * (number + 2))
+        main.prompt(f"the job of {origin}")
+        assert daemon.process is not None
+        assert daemon.process.wait(timeout=30) == -signal.SIGKILL, crash
+        daemon.start()
+        main.answered(RESUME, target, timeout=60)
+        until(lambda: daemon.row("main")["state"] == "idle", f"the session to be idle after {crash}", show=daemon.log)
+    until(lambda: len([r for r in daemon.switches() if r["outcome"] == "switched"]) == len(CRASHES), "the records")
+    assert os.readlink(world.link) == world.account_home(accounts[-1])
+    assert len({record["id"] for record in daemon.switches()}) == len(daemon.switches())
+    no_token_told(world, daemon)

@@ -21,6 +21,23 @@ SHARED_CODE = ("ansible_collections", "secuaas", "claude", "plugins", "module_ut
 OWN = ("CLAUDE_CONFIG_DIR", "PWD")
 
 
+#: Runs the daemon, and ends it with SIGKILL at one moment of one step of a switch.
+CRASHING = """
+import os, signal, sys
+library, moment, step, *arguments = sys.argv[1:]
+sys.path.insert(0, library)
+from claude_failover import switcher
+from claude_failover.__main__ import main
+
+def probe(_switcher, *here):
+    if here == (moment, step):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+switcher.Switcher.probe = probe
+sys.exit(main(arguments))
+"""
+
+
 class Daemon:
     """One daemon and its configuration; its log is the file daemon.log of the world."""
 
@@ -61,14 +78,22 @@ class Daemon:
         for name in ("shared_symlinks.py", "control_client.py"):
             shutil.copy(os.path.join(ROOT, "plugins", "module_utils", name), folder)
 
-    def start(self) -> Daemon:
-        """Write the configuration, start the daemon and wait until it is ready."""
+    def start(self, crash: tuple[str, str] | None = None) -> Daemon:
+        """Write the configuration, start the daemon and wait until it is ready.
+
+        With ``crash`` (``begin`` or ``end``, and a step of the switch) it kills itself when it gets there.
+        """
+        program = [self.library]
+        if crash is not None:
+            program = [self.world.path("crashing.py"), self.library, *crash]
+            with open(program[0], "w", encoding="ascii") as stream:
+                stream.write(CRASHING)
         self.world.write_json(self.world.path("config.yml"), self.config)
         env = self.world.env(CLAUDE_FAILOVER_LAUNCHER=self.launcher)
         before = self.log().count("ready: ")
         with open(self.world.path("daemon.log"), "ab") as log:
             self.process = self.world.namespace.start(
-                ["/usr/bin/python3", "-I", self.library, "--config", self.world.path("config.yml"), "run"],
+                ["/usr/bin/python3", "-I", *program, "--config", self.world.path("config.yml"), "run"],
                 env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
