@@ -113,6 +113,9 @@ class CarryOver:
                     method, result = await self._resume(watched)
                 except (FailoverError, OSError) as error:
                     method, result = "none", f"failed: {error}"
+                except Exception as error:  # a bug in one session must not begin the others again
+                    log.exception("carry-over: session %s: a bug", name)
+                    method, result = "none", f"failed: {error!r}"
                 finally:
                     done = result in _DONE
                     if watched.carry == "resuming":

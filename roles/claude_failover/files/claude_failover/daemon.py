@@ -369,7 +369,7 @@ def validate_links(config: Config) -> None:
     try:
         reports = validate_all(config.homes, config.shared_links)
     except SharedSymlinkError as error:
-        raise Refused(f"the shared links are not right, and nothing was started: {error}") from None
+        raise Refused(f"the shared links are not right: {error}") from None
     for report in reports:
         for path in report.created:
             log.info("links: created %s", path)
