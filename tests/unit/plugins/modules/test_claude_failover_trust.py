@@ -175,5 +175,6 @@ def test_the_documentation_names_the_options_and_results(run: Runner) -> None:
     assert set(options) == {"account_homes", "active_link", "folders", "owner"}
     returned = yaml.safe_load(module.RETURN)
     result = run()
-    assert set(returned) == {"homes", "failures"} == set(result) - {"changed", "invocation"}
+    # Old versions of ansible-core add warnings about the Python that they run on.
+    assert set(returned) == {"homes", "failures"} == set(result) - {"changed", "invocation", "warnings"}
     assert set(returned["homes"]["contains"]) == set(result["homes"][0])
