@@ -28,25 +28,34 @@ SEEN = Evidence("main", ONE, "hook", LIMITED, NOW, NOW)
 class Rig:
     """A carry-over whose deliveries come to what the test says, in turn."""
 
-    def __init__(self, *results, plan=True, **more):
+    def __init__(self, *results, plan=True, interrupted=(), **more):
         self.results = list(results)
         self.sent = []
         self.restarted = []
         self.newest = None
+        self.document = list(interrupted)
+        self.noted = []
+        self.adopted = []
         self.at_once = self.most = 0
         pane = SimpleNamespace(pane_id="%1", dead=False)
         plans = Session("main", "/srv", ("claude",), **more) if plan else None
         self.table = {}
         self.watch("main", plans, pane)
         self.carry = CarryOver(
-            SimpleNamespace(failover=Failover()), None, self, self, lambda _watched: self.newest, send=self.send
+            SimpleNamespace(failover=Failover()), None, self, self, lambda _watched: self.newest, self, send=self.send
         )
         self.carry.add("main", ONE, SEEN)
 
     def watch(self, name, plan, pane):
         self.table[name] = Watched(name, plan=plan, pane=pane, activity="idle")
 
-    # what is asked of the sessions and of the lifecycle
+    # what is asked of the store, the sessions and the lifecycle
+
+    def load(self, _name, _default):
+        return self.document
+
+    def save(self, _name, document):
+        self.noted.append(document)
 
     def get(self, name):
         return self.table.get(name)
@@ -60,7 +69,8 @@ class Rig:
     async def restart(self, watched, _plan):
         self.restarted.append(watched.name)
 
-    async def send(self, _tmux, _pane_id, text, **_options):
+    async def send(self, _tmux, _pane_id, text, *, adopt, **_options):
+        self.adopted.append(adopt)
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         self.sent.append(text)
@@ -178,3 +188,11 @@ def test_a_few_at_a_time():
         rig.watch(name, rig.main.plan, rig.main.pane)
     assert len(rig.run(*names)) == 20
     assert rig.most == carryover.AT_ONCE
+
+
+def test_only_what_a_kill_left_is_taken_for_ours_and_only_once():
+    rig = Rig("delivered", "delivered", interrupted=["main"])
+    rig.run()
+    rig.run()
+    assert rig.adopted == [True, False]
+    assert rig.noted == [["main"], [], ["main"], []]

@@ -25,11 +25,13 @@ from .evidence import Evidence, TurnEvent, moved_on
 from .lifecycle import Lifecycle
 from .processes import Process, is_alive
 from .sessions import Sessions, Watched
+from .state import Store
 from .tmux.client import Tmux, TmuxError
 from .tmux.send import Delivery, Timing, deliver
 
 log = logging.getLogger(__name__)
 
+DOCUMENT = "carrying"  # the sessions that are being carried over just now
 AT_ONCE = 4  # sessions that are carried over at the same time
 TERM_WAIT = 10.0  # seconds for the Claude CLI to end; SIGTERM took 0.15 to 1.5 s (2.1.330)
 KILL_WAIT = 5.0  # seconds for the kernel to end it
@@ -50,7 +52,8 @@ _DONE = ("continued", "moved on")
 class CarryOver:
     """Carries sessions over, a few at a time.
 
-    ``newest_turn`` reads from a session's transcript what its newest turn came to, None when that is not known.
+    ``newest_turn`` reads from a session's transcript what its newest turn came to, None when that is not known;
+    ``store`` keeps which sessions are being carried over, for the start after a kill.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class CarryOver:
         sessions: Sessions,
         lifecycle: Lifecycle,
         newest_turn: Callable[[Watched], Evidence | None],
+        store: Store,
         *,
         send: Callable[..., Awaitable[Delivery]] = deliver,
     ) -> None:
@@ -68,6 +72,9 @@ class CarryOver:
         self._lifecycle = lifecycle
         self._newest_turn = newest_turn
         self._send = send
+        self._store = store
+        self._under_way: set[str] = set()
+        self._interrupted = {str(name) for name in store.load(DOCUMENT, [])}
         self._begun: dict[str, datetime] = {}
         self._seen: dict[str, Evidence] = {}
         self._slots: asyncio.Semaphore | None = None
@@ -109,6 +116,7 @@ class CarryOver:
         async with slots:
             if watched is not None:
                 watched.carry = "resuming"
+                self._note(name, True)
                 try:
                     method, result = await self._resume(watched)
                 except (FailoverError, OSError) as error:
@@ -117,6 +125,8 @@ class CarryOver:
                     log.exception("carry-over: session %s: a bug", name)
                     method, result = "none", f"failed: {error!r}"
                 finally:
+                    self._note(name, False)
+                    self._interrupted.discard(name)
                     done = result in _DONE
                     if watched.carry == "resuming":
                         watched.carry = None if done else "limited"
@@ -128,6 +138,15 @@ class CarryOver:
         )  # fmt: skip
         uuid = self._sessions.conversation(name)
         return {"name": name, "uuid": uuid, "method": method, "result": result, "seconds": seconds}
+
+    def _note(self, name: str, begins: bool) -> None:
+        """Write down whose prompt box may hold our prompt: a kill in between leaves it there, and without a note
+        it would be taken for the operator's draft."""
+        (self._under_way.add if begins else self._under_way.discard)(name)
+        try:
+            self._store.save(DOCUMENT, sorted(self._under_way))
+        except OSError as error:
+            log.error("carry-over: it cannot be noted that session %s is carried over: %s", name, error)
 
     async def _resume(self, watched: Watched) -> tuple[str, str]:
         if self._has_moved_on(watched):
@@ -184,7 +203,8 @@ class CarryOver:
 
         try:
             return await self._send(
-                self._tmux, pane.pane_id, self._prompt, began=began, attempts=ATTEMPTS, timing=timing
+                self._tmux, pane.pane_id, self._prompt, began=began, attempts=ATTEMPTS, timing=timing,
+                adopt=watched.name in self._interrupted,
             )
         except TmuxError as error:
             return Delivery("failed", 0, 0.0, str(error))

@@ -146,7 +146,7 @@ class Daemon:
             on_login_dead=self._on_login_dead,
         )
         self.carry_over = CarryOver(
-            self.config, self.tmux, self.sessions, self.lifecycle, self.events.newest_turn
+            self.config, self.tmux, self.sessions, self.lifecycle, self.events.newest_turn, self.store
         )
         self.failover = Failover(
             self.config,

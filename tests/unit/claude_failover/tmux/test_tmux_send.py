@@ -129,8 +129,8 @@ class Claude:
         return self.turn_at is not None and self.time >= self.turn_at
 
     def deliver(self, text: str = "continue", attempts: int = 5,
-                began: Optional[Callable[[], Awaitable[bool]]] = None) -> Delivery:
-        return asyncio.run(deliver(self, "%1", text, began=began or self.began, attempts=attempts,
+                began: Optional[Callable[[], Awaitable[bool]]] = None, adopt: bool = False) -> Delivery:
+        return asyncio.run(deliver(self, "%1", text, began=began or self.began, attempts=attempts, adopt=adopt,
                                    clock=lambda: self.time, sleep=self.sleep))
 
     def names(self) -> list[str]:
@@ -189,6 +189,18 @@ def test_somebodys_draft_stays_and_is_not_sent(draft: str) -> None:
     assert (found.result, found.submitted) == ("draft", False)
     assert claude.events == []
     assert claude.draft == draft
+
+
+def test_what_an_interrupted_delivery_left_is_sent_and_nothing_else_is() -> None:
+    claude = Claude()
+    claude.draft = "continue"
+    assert claude.deliver(adopt=True).result == "delivered"
+    assert claude.sent == ["continue"]
+    for draft in ("continue please", "contin", "my own words"):
+        claude = Claude()
+        claude.draft = draft
+        assert claude.deliver(adopt=True).result == "draft"
+        assert claude.sent == []
 
 
 def test_words_typed_into_ours_are_neither_sent_nor_taken_away() -> None:

@@ -107,6 +107,7 @@ async def deliver(
     *,
     began: Callable[[], Awaitable[bool]],
     attempts: int = 5,
+    adopt: bool = False,
     timing: Optional[Timing] = None,
     clock: Optional[Callable[[], float]] = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -114,8 +115,9 @@ async def deliver(
     """Send ``text`` as a prompt to the session in a pane.
 
     ``began`` tells whether a turn has begun since the call (the UserPromptSubmit hook, or the busy status).
-    ``attempts`` is at least 1. ``clock`` returns seconds, monotonic. Control characters but line breaks and tabs are
-    dropped from the text. Raises ValueError for a text with nothing in it, TmuxGone when the server does not answer.
+    ``attempts`` is at least 1. With ``adopt`` a box that holds exactly this text is taken for what an earlier delivery
+    was interrupted at, and not for somebody's draft. ``clock`` returns seconds, monotonic. Control characters but line
+    breaks and tabs are dropped from the text. Raises ValueError for a text with nothing in it, TmuxGone when the server does not answer.
     """
     text = typable(text).strip("\n")
     if not text.strip():
@@ -127,6 +129,7 @@ async def deliver(
         text += " "
     now = clock or asyncio.get_running_loop().time
     sender = _Sender(tmux, pane_id, text, began, timing or Timing(), now, sleep)
+    sender.adopts = adopt
     start = now()
     tried = 0
     try:
@@ -186,6 +189,7 @@ class _Sender:
         self._tmux, self._pane_id, self._text, self._began = tmux, pane_id, text, began
         self._timing, self._now, self._sleep = timing, now, sleep
         self._typed = False  # whether what is in the box can be ours
+        self.adopts = False
         self.submitted = False
         self._notes: list[str] = []
 
@@ -259,6 +263,9 @@ class _Sender:
     def _ours(self, box: PromptBox) -> PromptBox:
         """Return the box if it is empty or holds but what this delivery put there. Raises _Stop."""
         if self._typed and (shows(box, self._text) or remains_of(box, self._text)):
+            return box
+        if self.adopts and not box.shell and shows(box, self._text):
+            self._typed = True
             return box
         if box.shell:
             raise _Stop("draft", "the prompt box is in shell mode")
