@@ -117,7 +117,8 @@ async def deliver(
     ``began`` tells whether a turn has begun since the call (the UserPromptSubmit hook, or the busy status).
     ``attempts`` is at least 1. With ``adopt`` a box that holds exactly this text is taken for what an earlier delivery
     was interrupted at, and not for somebody's draft. ``clock`` returns seconds, monotonic. Control characters but line
-    breaks and tabs are dropped from the text. Raises ValueError for a text with nothing in it, TmuxGone when the server does not answer.
+    breaks and tabs are dropped from the text. Raises ValueError for a text with nothing in it, TmuxGone when the
+    server does not answer.
     """
     text = typable(text).strip("\n")
     if not text.strip():
