@@ -114,6 +114,7 @@ class Host:
         conf = self.path("t/tmux.conf")
         with open(conf, "w", encoding="utf-8") as stream:
             stream.write("set -s exit-empty off\nset -g remain-on-exit on\nset -g default-size 200x50\n")
+            stream.write("new-session -d -s _claude_failover -- sleep infinity\n")  # as the role's own
         self.tmux_server = subprocess.Popen(
             ["tmux", "-D", "-f", conf, "-S", self.tmux_socket], env=self.environment, stdin=subprocess.DEVNULL
         )

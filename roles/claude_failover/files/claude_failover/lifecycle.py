@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import shlex
+import signal
 import time
 import uuid
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ _ALREADY_IN_USE = "is already in use"
 _TMUXS_OWN = re.compile(r"Pane is dead( \([^()]*\))?$")
 READY_WAIT = 60.0  # seconds after which a program that gives no sign of being Claude Code is told
 PANE_WAIT = 5.0  # seconds for tmux to see that a program has ended
-STATUS_LOOKS, STATUS_WAIT = 5, 0.02  # how often, and how many seconds apart, an exit status is looked for
+STATUS_LOOKS, STATUS_WAIT = 10, 0.02  # how often, and how many seconds apart, an exit status is looked for
 
 
 @dataclass
@@ -191,6 +192,8 @@ class Lifecycle:
         ran = time.monotonic() - begun if begun else 0.0
         delay = self._put_off(watched, ran)
         watched.reason = _ending(pane) + (f": {last}" if last else "")
+        if pane.exit_status == 127 and watched.plan is not None:
+            watched.reason += f" (is {watched.plan.command[0]} installed, and in the PATH of the session?)"
         if any(_NO_CONVERSATION in line for line in said[-3:]):
             self._forced[watched.name] = "--session-id"
         elif any(_ALREADY_IN_USE in line for line in said[-3:]):
@@ -200,14 +203,25 @@ class Lifecycle:
     async def _with_exit_status(self, pane: Pane) -> Pane:
         """Return the pane with its program's exit status.
 
-        tmux 3.3a calls a pane dead once its terminal is closed, a moment before it has the status.
+        tmux 3.3a calls a pane dead once its terminal is closed, a moment before it has the status; and on a busy
+        host it can miss the end of a child altogether, until the next SIGCHLD makes it look at all of them.
         """
-        for _look in range(STATUS_LOOKS):
+        for look in range(STATUS_LOOKS):
             if pane.exit_status is not None or pane.exit_signal is not None:
                 break
+            if look == STATUS_LOOKS // 2:
+                self._have_children_looked_at()
             await asyncio.sleep(STATUS_WAIT)
             pane = next((item for item in await self._tmux.panes() if item.pane_id == pane.pane_id), pane)
         return pane
+
+    def _have_children_looked_at(self) -> None:
+        """Send the tmux server the signal that it missed; it does nothing but look at its children then."""
+        if self._tmux.server_pid is not None:
+            try:
+                os.kill(self._tmux.server_pid, signal.SIGCHLD)
+            except OSError as error:
+                log.debug("the tmux server cannot be made to look at its children: %s", error)
 
     def _put_off(self, watched: Watched, ran: float) -> float:
         restarts = self._restarts_of(watched.name)

@@ -26,7 +26,7 @@ from .files import write_atomic
 from .standin.credentials import made_up
 from .standin.launcher import install
 from .standin.world import VARIABLE as WORLD_VARIABLE
-from .tmux.client import Tmux
+from .tmux.client import HOLDER, Tmux
 from .tmux.send import deliver
 
 BOUND = 30.0  # seconds for each step; normally it takes one or two
@@ -117,7 +117,9 @@ class Stage:
         install(self.path("bin"), ["env", world, *self.command, "standin"])
         launcher = "#!/bin/sh\nexec " + " ".join(f"'{word}'" for word in self.command) + ' "$@"\n'
         write_atomic(self.path("bin/claude-failover"), launcher.encode(), 0o700)
-        write_atomic(self.path("tmux.conf"), b"set -s exit-empty off\nset -g remain-on-exit on\n")
+        # As the role's own: the holder session is there before any client comes.
+        conf = f"set -s exit-empty off\nset -g remain-on-exit on\nnew-session -d -s {HOLDER} -- sleep infinity\n"
+        write_atomic(self.path("tmux.conf"), conf.encode())
         # JSON is YAML, and needs no library to write.
         self._json(self.path("config.yml"), {
             "accounts": [{"name": name, "home": self.home(name)} for name in (FIRST, SECOND)],
@@ -212,8 +214,9 @@ class Rehearsal:
                 try:
                     detail = await step()
                     self.verdict.steps.append(Step(name, True, round(time.monotonic() - begun, 3), detail))
-                except (StepFailed, FailoverError, OSError) as error:
-                    self.verdict.steps.append(Step(name, False, round(time.monotonic() - begun, 3), str(error)))
+                except (StepFailed, FailoverError, OSError, asyncio.TimeoutError) as error:
+                    detail = str(error) or type(error).__name__
+                    self.verdict.steps.append(Step(name, False, round(time.monotonic() - begun, 3), detail))
                     return self.verdict
             self.verdict.ok = True
         finally:
