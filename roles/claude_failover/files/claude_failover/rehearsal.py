@@ -31,6 +31,7 @@ from .tmux.send import deliver
 
 BOUND = 30.0  # seconds for each step; normally it takes one or two
 POLL = 0.02
+REMOVAL = 10.0  # seconds for the sessions of a tmux server that has ended to end too
 FIRST, SECOND = "first", "second"
 LIMITED, OTHER = "limited", "other"
 JOB = "a long job that runs into the limit"
@@ -318,6 +319,22 @@ def rehearse(tmux_binary: str = "tmux", *, keep: bool = False) -> Verdict:
     finally:
         stage.end()
         if not keep:
-            shutil.rmtree(folder)
+            _remove(folder)
     verdict.folder = folder if keep else None
     return verdict
+
+
+def _remove(folder: str) -> None:
+    """Remove the folder. Sessions whose tmux server has just ended may still write their last words into it.
+
+    Raises OSError when it cannot be removed.
+    """
+    end = time.monotonic() + REMOVAL
+    while True:
+        try:
+            shutil.rmtree(folder)
+            return
+        except OSError:
+            if time.monotonic() >= end:
+                raise
+        time.sleep(POLL)
