@@ -4,7 +4,7 @@
 """What one control-mode client costs against one tmux process per pane. Usage: bench_tmux.py [SESSIONS]
 
 Prints, for one sweep over every pane: processes started, commands, milliseconds, and the ratio of the two ways.
-The times are for the reader; nothing depends on them. Needs PYTHONPATH=roles/claude_failover/files.
+The times are for the reader; nothing depends on them.
 """
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import conftest  # noqa: F401  makes the daemon importable from a checkout
 
 from claude_failover.tmux.client import Tmux
 
