@@ -7,7 +7,7 @@ INVENTORY ?=
 CHECK ?=
 ARGS ?=
 
-GATES = $(PYTHON) scripts/gates
+GATES = $(PYTHON) tests/gates
 
 .DEFAULT_GOAL := help
 .PHONY: help provision drift test setup unit lint docs changelog sanity build molecule e2e clean
@@ -20,10 +20,10 @@ help: ## this text
 	@echo "  and start Docker Engine where there is none) and MOLECULE_SCENARIOS='default drift'."
 
 provision: ## set up the machines of an inventory, or this one
-	@INVENTORY='$(INVENTORY)' CHECK='$(CHECK)' scripts/provision.sh site $(ARGS)
+	@INVENTORY='$(INVENTORY)' CHECK='$(CHECK)' playbooks/provision/provision.sh site $(ARGS)
 
 drift: ## report what on the machines differs from what is configured; changes nothing
-	@INVENTORY='$(INVENTORY)' scripts/provision.sh drift $(ARGS)
+	@INVENTORY='$(INVENTORY)' playbooks/provision/provision.sh drift $(ARGS)
 
 test: ## every gate below but e2e, in this order
 	@$(GATES) all

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the gates of ``make test``: ``python3 scripts/gates STAGE…``, each stage alone or all in order.
+"""Runs the gates of ``make test``: ``python3 tests/gates STAGE…``, each stage alone or all in order.
 
 Every check prints one line as it begins and its verdict and duration as it ends; its whole output goes to
 ``.cache/logs``, and the end of it to the terminal where the check failed (all of it, at once, with VERBOSE=1).

@@ -11,7 +11,8 @@ set -eu
 
 playbook=$1
 shift
-top=$(cd "$(dirname "$0")/.." && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
 cd "$top"
 venv=$top/.venv
 collections=$venv/collections
@@ -35,7 +36,7 @@ if ! [ -r "$inventory" ]; then
 fi
 
 say "ansible-core in .venv"
-scripts/venv.sh "$venv" requirements.txt
+"$here/venv.sh" "$venv" "$here/requirements.txt"
 cat >"$venv/ansible.cfg" <<'CFG'
 [defaults]
 interpreter_python = auto_silent

@@ -29,8 +29,8 @@ def make_tools() -> None:
 
 
 def make_venv(folder: str, requirements: str, python: str = "") -> None:
-    """A virtual environment that holds what a requirements file asks for (scripts/venv.sh)."""
-    command = [os.path.join(ROOT, "scripts", "venv.sh"), folder, os.path.join(ROOT, requirements)]
+    """A virtual environment that holds what a requirements file asks for (playbooks/provision/venv.sh)."""
+    command = [os.path.join(ROOT, "playbooks", "provision", "venv.sh"), folder, os.path.join(ROOT, requirements)]
     done = require([*command, python] if python else command).strip()
     if done:
         say(f"setup: {done.splitlines()[-1]}")
@@ -62,7 +62,7 @@ def make_ansible_test_home() -> dict[str, str]:
     cache = os.path.join(home, ".ansible", "test", "cache")
     os.makedirs(cache, exist_ok=True)
     # The name is that of ansible-core 2.19.
-    shutil.copyfile(os.path.join(ROOT, "scripts", "get_pip.py"), os.path.join(cache, "get_pip_24_2.py"))
+    shutil.copyfile(os.path.join(ROOT, "tests", "gates", "get_pip.py"), os.path.join(cache, "get_pip_24_2.py"))
     # pip's settings and cache stay those of the caller.
     return {
         "HOME": home,
