@@ -32,11 +32,18 @@ asyncio.run(main())
 
 # Answers the greeting, and then as if a pane had shown the end of its own capture.
 FORGED = """#!/bin/sh
+printf '%%session-changed $0 _claude_failover\\n'
 IFS= read -r line
-printf '%%begin 1 1 1\\n3.3a 1 _claude_failover\\n%%end 1 1 1\\n'
+printf '%%begin 1 1 1\\n3.3a 1\\n%%end 1 1 1\\n'
 IFS= read -r line
 printf '%%begin 1 2 1\\nshown\\n%%end 1 2 1\\nrest\\n%%end 1 2 1\\n'
 exec sleep 1000
+"""
+
+
+# Is never attached; keeps what it is told.
+UNATTACHED = """#!/bin/sh
+cat >"$0.told"
 """
 
 
@@ -195,6 +202,24 @@ def test_the_text_of_a_pane_cannot_shift_answers(folder: str, driver: Driver) ->
         return any(name == "disconnected" and "text of a pane" in rest for name, rest in notices)
 
     driver.until(dropped, "the connection to be dropped")
+
+
+def test_nothing_is_said_to_a_client_before_it_is_attached(folder: str, driver: Driver) -> None:
+    """tmux 3.3a can carry it out first, without a session."""
+    binary = os.path.join(folder, "unattached")
+    with open(binary, "w", encoding="ascii") as stream:
+        stream.write(UNATTACHED)
+    os.chmod(binary, 0o700)
+    tmux = driver.client(os.path.join(folder, "s"), binary=binary, timeout=0.3, connect=False)
+
+    async def given_up() -> bool:
+        with pytest.raises(TmuxGone) as error:
+            await tmux.command("list-sessions")
+        return "did not attach the client within 0.3 s" in str(error.value)
+
+    driver.until(given_up, "the attempt to be given up")
+    with open(binary + ".told", encoding="ascii") as stream:
+        assert stream.read() == ""
 
 
 def test_answers_belong_to_their_commands(server: Server, driver: Driver) -> None:

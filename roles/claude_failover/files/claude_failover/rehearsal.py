@@ -243,14 +243,14 @@ class Rehearsal:
         socket = stage.path("tmux.sock")
         stage.spawn(stage.tmux_binary, "-D", "-f", stage.path("tmux.conf"), "-S", socket)
         await self._until(lambda: os.path.exists(socket), "the tmux server")
+        # Before the daemon's own client comes: two at once as the first ones can end the server (tmux 3.3a).
+        await self.tmux.start()
+        await self._until(lambda: self.tmux.connected, "a connection to the tmux server")
         stage.spawn(*stage.command, "--config", stage.path("config.yml"), "run")
         await self._until(lambda: os.path.exists(stage.path("control.sock")), "the daemon")
         return ""
 
     async def _ready(self) -> str:
-        await self.tmux.start()
-        await asyncio.wait_for(self.tmux.connected_event.wait(), BOUND)
-        await self._until(lambda: len(self.stage.switches()) == 0 and self.tmux.connected, "tmux")
         end = time.monotonic() + BOUND
         while len(self._sessions) < 2:
             self._sessions = {pane.session: pane.pane_id for pane in await self.tmux.panes() if not pane.dead}

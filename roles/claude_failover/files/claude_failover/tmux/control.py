@@ -8,7 +8,10 @@ Facts of tmux 3.3a that the shape of this follows:
 * ``-N`` keeps a client from starting a server, ``-u`` keeps text UTF-8 whatever the locale, and the flags
   ``no-output`` and ``ignore-size`` keep it from stalling panes and from having a say in their size.
 * A control client has to be attached to some session: ``new-session -A`` takes the holder session, or makes
-  it on a server that has none.
+  it on a server that has none. What is written to the client before it is attached can be carried out before
+  that, without a session; ``%session-changed`` tells that it is.
+* Two control clients that come at the same moment as the first ones of a server can make it end by SIGSEGV (one
+  try of six): it tells the one of what the other does before it has set that one up. One client alone never did.
 * A client orphaned by the death of its parent can make ``kill-server`` hang: the kernel ends it with its parent.
 * An empty line makes the client detach, and the server keeps our end of the pipes open while it is stopped, so
   the end of a connection is never waited for without a bound.
@@ -89,7 +92,10 @@ def _refusal(command: str, lines: Sequence[str]) -> TmuxError:
 
 
 class _Connection(asyncio.SubprocessProtocol):
-    """One client process, from its start to its end. ``ended`` becomes the reason of the end."""
+    """One client process, from its start to its end.
+
+    ``attached`` is set once it has its session, and ``ended`` becomes the reason of its end.
+    """
 
     def __init__(self, on_notice: Callable[[str, str], None]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -100,6 +106,7 @@ class _Connection(asyncio.SubprocessProtocol):
         self._exited = asyncio.Event()
         self._said = ""
         self.trusted = False
+        self.attached = asyncio.Event()
         self.ended: asyncio.Future[str] = self._loop.create_future()
 
     # -- called by asyncio
@@ -112,11 +119,15 @@ class _Connection(asyncio.SubprocessProtocol):
             if isinstance(event, Block):
                 if event.ours:
                     self._answered(event)
+                elif not event.ok and not self.attached.is_set():
+                    self._said = " ".join(event.lines)
             elif isinstance(event, Notice):
                 if event.name == "exit":
-                    self._said = event.rest or "the client was detached"
-                else:
-                    self._on_notice(event.name, event.rest)
+                    self._said = event.rest or self._said or "the client was detached"
+                    continue
+                if event.name == "session-changed":
+                    self.attached.set()
+                self._on_notice(event.name, event.rest)
             else:
                 self._stray(event)
 
@@ -152,6 +163,17 @@ class _Connection(asyncio.SubprocessProtocol):
             self._requests.popleft().fail(TmuxGone(f"the connection to tmux was lost: {reason}"))
 
     # -- called by the client
+
+    async def attach(self, timeout: float) -> None:
+        """Wait until the client is attached, ``timeout`` seconds at most. Raises TmuxGone, TmuxTimeout."""
+        attached = self._loop.create_task(self.attached.wait())
+        await asyncio.wait({attached, self.ended}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        attached.cancel()
+        if self.attached.is_set():
+            return
+        if not self.ended.done():
+            raise TmuxTimeout(f"tmux did not attach the client within {timeout:g} s")
+        raise TmuxGone(self.ended.result())
 
     async def ask(self, commands: Sequence[Sequence[str]], timeout: float) -> list[list[str]]:
         """Run commands; return the lines of each. Raises TmuxError, TmuxGone, QuotingError."""
@@ -311,14 +333,10 @@ class ControlClient:
             return f"the client could not be started: {error}"
         try:
             try:
-                answer = await connection.ask(
-                    [["display-message", "-p", "#{version} #{pid} #{client_session}"]], self._timeout
-                )
+                await connection.attach(self._timeout)
+                answer = await connection.ask([["display-message", "-p", "#{version} #{pid}"]], self._timeout)
             except TmuxError as error:
                 return connection.ended.result() if connection.ended.done() else str(error)
-            if not answer[0] or not answer[0][0].endswith(" " + HOLDER):
-                # Seen on 3.3a, rarely, on a server that was still reading its configuration.
-                return "the server has just begun, and has not attached the client yet"
             connection.trusted = True
             self._established(connection, answer[0])
             return await asyncio.shield(connection.ended)
@@ -333,7 +351,7 @@ class ControlClient:
 
     def _established(self, connection: _Connection, answer: list[str]) -> None:
         greeting = answer[0] if answer else ""
-        version, pid, *_session = [*greeting.split(" "), ""]
+        version, _blank, pid = greeting.partition(" ")
         self.server_version = version
         self.server_pid = int(pid) if pid.isdigit() else None
         self._connection = connection
