@@ -139,7 +139,7 @@ def run_logged(
         except OSError as error:
             out.write(f"{error}\n")
             return 127
-        assert process.stdout is not None  # noqa: S101 - it is a pipe, asked for above; this tells mypy
+        assert process.stdout is not None
         for line in process.stdout:
             out.write(line)
             out.flush()
