@@ -333,7 +333,7 @@ def test_an_opus_limit_does_not_keep_others_from_the_account(world, rig):
 
 def test_a_refresh_lock_is_told_and_the_switch_tried_again(world, rig, monkeypatch):
     path = world.lock("b")
-    world.switcher._lock_bound = 0.02
+    world.switcher.procedure._lock_bound = 0.02
     run(rig, world.evidence())
     assert outcomes(world) == [("limit", "refused")]
     run(rig)
@@ -362,9 +362,10 @@ def test_a_dead_login_is_passed_over_and_the_third_account_taken(tmp_path):
 def test_a_failed_switch_bars_its_target_and_takes_the_next(tmp_path, monkeypatch):
     world = World(tmp_path, "abc")
     rig = Rig(world)
-    world.switcher.probe = lambda moment, step: world.diverge("b") if (moment, step) == ("begin", "verify") else None
+    procedure = world.switcher.procedure
+    procedure.probe = lambda moment, step: world.diverge("b") if (moment, step) == ("begin", "verify") else None
     run(rig, world.evidence())
-    world.switcher.probe = lambda moment, step: None
+    procedure.probe = lambda moment, step: None
     world.mend("b")
     monkeypatch.setattr(rig.failover, "_retry_at", 0.0)
     run(rig)
@@ -433,7 +434,7 @@ def test_while_suspended_nothing_is_switched_and_afterwards_it_is_judged(world, 
 
 def test_a_switch_by_hand_that_is_under_way_is_not_answered_by_another(tmp_path):
     world = World(tmp_path, "abc")
-    world.switcher._lock_bound = 30.0
+    world.switcher.procedure._lock_bound = 30.0
     rig = Rig(world)
     path = world.lock("b")
 

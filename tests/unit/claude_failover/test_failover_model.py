@@ -23,7 +23,7 @@ from switch_world import Rig, World, minutes
 from claude_failover import failover
 from claude_failover.clock import iso, parse_iso
 from claude_failover.errors import Refused
-from claude_failover.switcher import STEPS
+from claude_failover.switch_procedure import STEPS
 
 ACCOUNTS = "abc"
 SESSIONS = {"plain-1": "five_hour", "plain-2": "five_hour", "thinker": "opus"}
@@ -74,7 +74,7 @@ class Model(RuleBasedStateMachine):
                 await action()
             await self.rig.settle()
 
-        self.world.switcher.probe = probe
+        self.world.switcher.procedure.probe = probe
         try:
             asyncio.run(go_on())
         except Crash:
@@ -183,7 +183,7 @@ class Model(RuleBasedStateMachine):
             await self.rig.failover.switch(account, force=force)
         except Refused:
             return
-        assert account not in self.dead or self.world.switcher.active() == account
+        assert account not in self.dead or self.world.switcher.standings.active() == account
 
     # -- what must hold --------------------------------------------------------------------------------------------
 

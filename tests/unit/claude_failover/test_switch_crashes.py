@@ -14,7 +14,7 @@ import pytest
 from switch_world import Rig, World
 
 from claude_failover import failover
-from claude_failover.switcher import BACK, STEPS
+from claude_failover.switch_procedure import BACK, STEPS
 
 DIED = 77
 CHILD = """
@@ -38,7 +38,7 @@ def probe(at, name):
     if (at, name) == (moment, step):
         die()
 
-switcher.probe = probe
+switcher.procedure.probe = probe
 if step == "in-point":  # the new link stands under its temporary name
     accounts.os.rename = die
 if step == "in-flip":  # the link has moved, and the log of flips does not know
@@ -164,7 +164,7 @@ def test_a_restart_that_dies_as_well_comes_to_the_same_end(tmp_path, python_path
         if (moment, step) == ("begin", "verify"):
             raise KeyboardInterrupt
 
-    world.switcher.probe = stop
+    world.switcher.procedure.probe = stop
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(world.switcher.recover())
     world, _rig = restarted(tmp_path)

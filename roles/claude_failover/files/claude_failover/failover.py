@@ -27,9 +27,10 @@ from .failover_state import FailoverState, Held, Waiting
 from .logins import Logins
 from .metrics import Metrics
 from .notify import Notify
+from .standings import RESET_MARGIN
 from .state import Store
 from .switch_record import Record, log_line, new_record, session_row
-from .switcher import RESET_MARGIN, Overtaken, Switcher, SwitchRequest, refused_for_operator
+from .switcher import Overtaken, Switcher, SwitchRequest, refused_for_operator
 from .usage import Usage
 
 log = logging.getLogger(__name__)
@@ -105,10 +106,11 @@ class Failover:
         now: Callable[[], datetime] = clock.now,
         switcher: Switcher | None = None,
     ) -> None:
-        self.exhaustion = switcher.exhaustion if switcher else Exhaustion(store)
-        self.logins = switcher.logins if switcher else Logins(store)
-        self.usage = switcher.usage if switcher else Usage(store)
-        self.switcher = switcher or Switcher(config, store, self.exhaustion, self.logins, self.usage, now=now)
+        self.switcher = switcher or Switcher(config, store, Exhaustion(store), Logins(store), Usage(store), now=now)
+        self._standings = self.switcher.standings
+        self.exhaustion = self._standings.exhaustion
+        self.logins = self._standings.logins
+        self.usage = self._standings.usage
         self.notify = Notify(config.notify_command)
         history = self.switcher.history(_HISTORY)
         self.metrics = Metrics(config.metrics_textfile, store.newest("switches", _HISTORY))
@@ -262,7 +264,7 @@ class Failover:
         if folder is None:
             return None
         if same_place(folder, self._config.active_link):
-            return self._config.account(self.switcher.active() or "")
+            return self._config.account(self._standings.active() or "")
         return next((account for account in self._config.accounts if same_place(account.home, folder)), None)
 
     # -- a switch by hand --------------------------------------------------------------------------------------
@@ -294,7 +296,7 @@ class Failover:
         return {
             "cooldown_until": clock.optional_iso(until) if until is not None and until > self._now() else None,
             "switching": self.switcher.switching,
-            "suspended": self.switcher.suspended,
+            "suspended": self.switcher.watch.suspended,
             "last_switch": self._last,
         }
 
@@ -323,8 +325,8 @@ class Failover:
         if moved is not None:
             self._after(moved)
         self._take_in()
-        if self.switcher.suspended is None:
-            active = self.switcher.active()
+        if self.switcher.watch.suspended is None:
+            active = self._standings.active()
             if active is not None:
                 await self._judge(active)
         self._close_records()
@@ -349,7 +351,7 @@ class Failover:
     def _take(self, evidence: Evidence) -> None:
         now, verdict = self._now(), evidence.verdict
         found = blame(
-            evidence, self.switcher.flips.all(), self.switcher.active(), self._config.active_link,
+            evidence, self.switcher.flips.all(), self._standings.active(), self._config.active_link,
             self._config.accounts, self.exhaustion,
         )  # fmt: skip
         log.info(
@@ -395,7 +397,7 @@ class Failover:
         stuck = [
             item
             for item in held
-            if self.switcher.barred(active, item.evidence.verdict.limit) and not (by_hand and item.account != active)
+            if self._standings.barred(active, item.evidence.verdict.limit) and not (by_hand and item.account != active)
         ]
         ready = [item for item in held if item not in stuck]
         if self._state.waiting is not None and not stuck:
@@ -487,15 +489,15 @@ class Failover:
         waiting = self._state.waiting
         if waiting is None or waiting.account != active or waiting.limit != limit:
             return False
-        if self.switcher.choice(limit, clean=clean).target is not None:
+        if self._standings.choice(limit, clean=clean).target is not None:
             return False
-        until = self.switcher.usable_from(limit)
+        until = self._standings.usable_from(limit)
         if until is None or waiting.until is None:
             return until == waiting.until
         return abs(until - waiting.until) <= SAME_RESET and self._now() < waiting.until + RESET_MARGIN
 
     def _wait(self, active: str, limit: str | None) -> None:
-        until = self.switcher.usable_from(limit)
+        until = self._standings.usable_from(limit)
         waiting = Waiting(active, limit, until)
         if waiting != self._state.waiting:
             self._state.waiting = waiting
@@ -516,7 +518,7 @@ class Failover:
         request = None
         if below is not None and (ended or self._all_idle()):
             most = max(self.usage.percent(active, self._now()).values(), default=0.0)
-            if most >= below and self.switcher.choice(None, clean=True, below=below).target is not None:
+            if most >= below and self._standings.choice(None, clean=True, below=below).target is not None:
                 note = f"{active} has used {most:g} % of a window"
                 request = SwitchRequest("proactive", note=note, clean=True, below=below, expected=active)
         look = time.monotonic() - self._looked_at >= _LOOK_FOR_ACCOUNTS
@@ -543,7 +545,7 @@ class Failover:
         for account in self._config.accounts:
             if account.name == active:
                 return None
-            if self.switcher.choice(None, only=account.name, clean=True, below=below).target is not None:
+            if self._standings.choice(None, only=account.name, clean=True, below=below).target is not None:
                 note = f"{account.name} is preferred, can be used again, and every session is idle"
                 return SwitchRequest("failback", account.name, note=note, clean=True, below=below, expected=active)
         return None
