@@ -26,14 +26,14 @@ CRASHING = """
 import os, signal, sys
 library, moment, step, *arguments = sys.argv[1:]
 sys.path.insert(0, library)
-from claude_failover import switcher
 from claude_failover.__main__ import main
+from claude_failover.switch_procedure import Procedure
 
-def probe(_switcher, *here):
+def probe(_procedure, *here):
     if here == (moment, step):
         os.kill(os.getpid(), signal.SIGKILL)
 
-switcher.Switcher.probe = probe
+Procedure.probe = probe
 sys.exit(main(arguments))
 """
 

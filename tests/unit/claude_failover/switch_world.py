@@ -79,9 +79,9 @@ class World:
             self.config, self.store, self.exhaustion, self.logins, self.usage,
             now=lambda: self.now, lock_bound=0.2, look_again=0.001,
         )
-        moved_at = self.switcher._moved_at
+        moved_at = self.switcher.watch.moved_at
         # The kernel's clock is not the test's.
-        self.switcher._moved_at = lambda: (self.now, moved_at()[1])
+        self.switcher.watch.moved_at = lambda: (self.now, moved_at()[1])
         return self.switcher
 
     def home(self, name):

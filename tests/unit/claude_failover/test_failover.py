@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 from switch_world import TOKEN, Rig, World, minutes, until
 
-from claude_failover import failover
+from claude_failover import carry_queue, failover, judge, open_records
 from claude_failover.errors import Refused, UsageError
 from claude_failover.evidence import TurnEvent
 from claude_failover.limits import Verdict
@@ -25,9 +25,9 @@ def seconds(number):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(failover, "STRAGGLERS", 0.0)
-    monkeypatch.setattr(failover, "_CARRY_AGAIN", 0.0)
-    monkeypatch.setattr(failover, "_LOOK_FOR_ACCOUNTS", 0.0)
+    monkeypatch.setattr(open_records, "STRAGGLERS", 0.0)
+    monkeypatch.setattr(carry_queue, "_CARRY_AGAIN", 0.0)
+    monkeypatch.setattr(judge, "_LOOK_FOR_ACCOUNTS", 0.0)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_limit_is_answered_by_a_switch_and_a_carry_over(world, rig):
     assert world.log()[0]["sessions"] == [
         {"name": "main", "uuid": None, "method": "hot", "result": "continued", "seconds": 0.5}
     ]
-    assert rig.failover.limited() == {}
+    assert rig.failover.queue.limited() == {}
 
 
 def test_ten_sessions_make_one_switch(world, rig):
@@ -138,7 +138,7 @@ def test_two_sources_that_differ_in_the_requests_time_are_one_refusal(world, rig
 
 def test_a_new_flip_is_followed_by_a_carry_over_at_once(tmp_path, monkeypatch):
     """Only a flip that Claude Code has yet to notice is waited for, and that is one from before the refusal."""
-    monkeypatch.setattr(failover, "_CARRY_AGAIN", 1000.0)
+    monkeypatch.setattr(carry_queue, "_CARRY_AGAIN", 1000.0)
     world = World(tmp_path, "abc")
     rig = Rig(world)
     run(rig, world.evidence("main"))
@@ -197,7 +197,7 @@ def test_in_the_cooldown_evidence_is_kept_and_judged_again_at_its_end(tmp_path):
     run(rig, world.evidence("one"))
     run(rig, world.evidence("one", limit="seven_day", begun=seconds(1)), after=seconds(20))
     assert moves(world) == [("limit", "a", "b")]
-    assert list(rig.failover.limited()) == ["one"]
+    assert list(rig.failover.queue.limited()) == ["one"]
     assert rig.failover.status()["cooldown_until"] == "2026-11-22T20:01:00.000Z"
     run(rig, after=seconds(39))
     assert len(moves(world)) == 1
@@ -212,12 +212,12 @@ def test_what_is_over_at_the_end_of_the_cooldown_switches_nothing(tmp_path):
     run(rig, world.evidence("one"))
     evidence = world.evidence("one", limit="seven_day", begun=seconds(1))
     run(rig, evidence, after=seconds(20))
-    assert list(rig.failover.limited()) == ["one"]
+    assert list(rig.failover.queue.limited()) == ["one"]
     answered = Verdict(False, None, None, "answered", "", "")
     rig.newest["one"] = dataclasses.replace(evidence, verdict=answered, at=world.now + seconds(5))
     run(rig, after=seconds(60))
     assert moves(world) == [("limit", "a", "b")]
-    assert rig.failover.limited() == {}
+    assert rig.failover.queue.limited() == {}
 
 
 def test_kept_evidence_and_the_cooldown_outlive_a_restart(tmp_path):
@@ -256,13 +256,13 @@ def test_all_exhausted_stays_says_until_when_and_goes_on_at_the_earliest_reset(w
     exhaust_both(world, rig, first=10, second=60)
     assert outcomes(world) == [("limit", "switched"), ("limit", "stayed")]
     assert "2026-11-22T20:10:00.000Z" in world.log()[-1]["detail"]
-    assert rig.failover.waiting_until == world.now - seconds(100) + minutes(10)
+    assert rig.failover._judge.waiting_until == world.now - seconds(100) + minutes(10)
     run(rig, after=minutes(5))
     assert len(world.log()) == 2, "nothing new, nothing more is recorded"
     run(rig, after=minutes(4))
     assert moves(world)[1:] == [("reset", "b", "a")]
     assert rig.carry.ran == ["one", "one"]
-    assert rig.failover.waiting_until is None
+    assert rig.failover._judge.waiting_until is None
 
 
 def test_the_reset_is_waited_for_across_a_restart(world, rig):
@@ -291,7 +291,7 @@ def test_many_sessions_make_one_record_of_staying(world, rig):
     run(rig, *[world.evidence(f"s{number}", begun=seconds(1), reset=minutes(60) - seconds(5)) for number in range(9)],
         after=seconds(5))
     assert outcomes(world) == [("limit", "switched"), ("limit", "stayed")]
-    assert len(rig.failover.limited()) == 10
+    assert len(rig.failover.queue.limited()) == 10
 
 
 def test_an_account_that_is_logged_in_meanwhile_ends_the_wait(tmp_path):
@@ -333,13 +333,13 @@ def test_an_opus_limit_does_not_keep_others_from_the_account(world, rig):
 
 def test_a_refresh_lock_is_told_and_the_switch_tried_again(world, rig, monkeypatch):
     path = world.lock("b")
-    world.switcher._lock_bound = 0.02
+    world.switcher.procedure._lock_bound = 0.02
     run(rig, world.evidence())
     assert outcomes(world) == [("limit", "refused")]
     run(rig)
     assert len(world.log()) == 1, "not before its time"
     os.rmdir(path)
-    monkeypatch.setattr(rig.failover, "_retry_at", 0.0)
+    monkeypatch.setattr(rig.failover._judge, "_retry_at", 0.0)
     run(rig)
     assert outcomes(world) == [("limit", "refused"), ("limit", "switched")]
     assert rig.carry.ran == ["main"]
@@ -353,7 +353,7 @@ def test_a_dead_login_is_passed_over_and_the_third_account_taken(tmp_path):
         name, config_dir = "other", world.home("b")
 
     asyncio.run(rig.settle())
-    rig.failover.on_login_dead(Speaker(), "Login expired")
+    rig.failover.testimony.on_login_dead(Speaker(), "Login expired")
     assert rig.failover.account_keys(world.config.account("b"))["login"] == "expired"
     run(rig, world.evidence())
     assert moves(world) == [("limit", "a", "c")]
@@ -362,11 +362,12 @@ def test_a_dead_login_is_passed_over_and_the_third_account_taken(tmp_path):
 def test_a_failed_switch_bars_its_target_and_takes_the_next(tmp_path, monkeypatch):
     world = World(tmp_path, "abc")
     rig = Rig(world)
-    world.switcher.probe = lambda moment, step: world.diverge("b") if (moment, step) == ("begin", "verify") else None
+    procedure = world.switcher.procedure
+    procedure.probe = lambda moment, step: world.diverge("b") if (moment, step) == ("begin", "verify") else None
     run(rig, world.evidence())
-    world.switcher.probe = lambda moment, step: None
+    procedure.probe = lambda moment, step: None
     world.mend("b")
-    monkeypatch.setattr(rig.failover, "_retry_at", 0.0)
+    monkeypatch.setattr(rig.failover._judge, "_retry_at", 0.0)
     run(rig)
     assert outcomes(world) == [("limit", "failed"), ("limit", "switched")]
     assert moves(world) == [("limit", "a", "c")]
@@ -433,7 +434,7 @@ def test_while_suspended_nothing_is_switched_and_afterwards_it_is_judged(world, 
 
 def test_a_switch_by_hand_that_is_under_way_is_not_answered_by_another(tmp_path):
     world = World(tmp_path, "abc")
-    world.switcher._lock_bound = 30.0
+    world.switcher.procedure._lock_bound = 30.0
     rig = Rig(world)
     path = world.lock("b")
 
@@ -474,7 +475,7 @@ def stop(world):
 def test_at_the_end_of_a_turn_above_the_threshold_there_is_a_switch(tmp_path):
     world = World(tmp_path, proactive_threshold=90)
     rig = Rig(world)
-    rig.failover.on_usage(Follower(world), figures(world, 91))
+    rig.failover.testimony.on_usage(Follower(world), figures(world, 91))
     run(rig)
     assert world.log() == []
     rig.failover.on_turn(stop(world))
@@ -488,7 +489,7 @@ def test_at_the_end_of_a_turn_above_the_threshold_there_is_a_switch(tmp_path):
 def test_below_the_threshold_there_is_none(tmp_path, percent):
     world = World(tmp_path, proactive_threshold=90)
     rig = Rig(world)
-    rig.failover.on_usage(Follower(world), figures(world, percent))
+    rig.failover.testimony.on_usage(Follower(world), figures(world, percent))
     rig.failover.on_turn(stop(world))
     run(rig)
     assert world.log() == []
@@ -499,7 +500,7 @@ def test_two_full_accounts_do_not_ping_pong(tmp_path):
     rig = Rig(world)
     rig.idle = True
     for _turn in range(10):
-        rig.failover.on_usage(Follower(world), figures(world, 95, reset=600 + len(world.active)))
+        rig.failover.testimony.on_usage(Follower(world), figures(world, 95, reset=600 + len(world.active)))
         rig.failover.on_turn(stop(world))
         run(rig, after=minutes(11))
     assert len(moves(world)) <= 1
@@ -510,7 +511,7 @@ def test_the_old_accounts_figures_right_after_a_flip_are_not_the_new_ones(tmp_pa
     rig = Rig(world)
     old = figures(world, 95)
     for _turn in range(4):
-        rig.failover.on_usage(Follower(world), old)
+        rig.failover.testimony.on_usage(Follower(world), old)
         rig.failover.on_turn(stop(world))
         run(rig, after=seconds(5))
     assert moves(world) == [("proactive", "a", "b")]
@@ -566,7 +567,7 @@ def test_a_record_stays_open_while_sessions_are_carried_over(world, rig):
 
 
 def test_a_record_is_closed_at_its_bound_all_the_same(world, rig, monkeypatch):
-    monkeypatch.setattr(failover, "RECORD_BOUND", 0.0)
+    monkeypatch.setattr(open_records, "RECORD_BOUND", 0.0)
 
     async def go_on():
         rig.carry.gate = asyncio.Event()
@@ -610,11 +611,11 @@ def test_what_could_not_be_carried_over_is_tried_again_and_in_the_end_left(world
     for tries in range(2, 9):
         run(rig)
         assert len(rig.carry.ran) == tries - 1, "not before its time"
-        rig.failover._again_at["one"] = 0.0
+        rig.failover.queue._again_at["one"] = 0.0
         run(rig)
         assert len(rig.carry.ran) == tries
     assert "left to you" in caplog.text
-    assert rig.failover.limited() == {}
+    assert rig.failover.queue.limited() == {}
     assert len(moves(world)) == 1
 
 
@@ -623,7 +624,7 @@ def test_what_is_seen_to_is_off_the_list(world, rig, result):
     carry_coming_to(rig, result)
     run(rig, world.evidence("one"))
     run(rig)
-    assert (rig.carry.ran, rig.failover.limited()) == (["one"], {})
+    assert (rig.carry.ran, rig.failover.queue.limited()) == (["one"], {})
 
 
 def test_a_sighting_that_cannot_be_judged_does_not_stop_the_others(world, rig, caplog):

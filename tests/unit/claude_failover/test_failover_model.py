@@ -20,14 +20,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from switch_world import Rig, World, minutes
 
-from claude_failover import failover
+from claude_failover import carry_queue, judge, open_records
 from claude_failover.clock import iso, parse_iso
 from claude_failover.errors import Refused
-from claude_failover.switcher import STEPS
+from claude_failover.switch_procedure import STEPS
 
 ACCOUNTS = "abc"
 SESSIONS = {"plain-1": "five_hour", "plain-2": "five_hour", "thinker": "opus"}
 STEP_NAMES = [step.name for step in STEPS]
+PAUSES = ((open_records, "STRAGGLERS"), (carry_queue, "_CARRY_AGAIN"), (judge, "_LOOK_FOR_ACCOUNTS"))
 
 
 class Crash(BaseException):
@@ -40,9 +41,9 @@ class Model(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.folder = tempfile.mkdtemp(prefix="cf-model-", dir="/tmp")
-        self.patched = {name: getattr(failover, name) for name in ("STRAGGLERS", "_CARRY_AGAIN", "_LOOK_FOR_ACCOUNTS")}
-        for name in self.patched:
-            setattr(failover, name, 0.0)
+        self.patched = {(part, name): getattr(part, name) for part, name in PAUSES}
+        for part, name in PAUSES:
+            setattr(part, name, 0.0)
         self.world = World(self.folder, ACCOUNTS, cooldown=60)
         self.rig = Rig(self.world)
         self.truth = {}  # (account, limit) -> when it really resets
@@ -55,14 +56,14 @@ class Model(RuleBasedStateMachine):
         self.settle()
 
     def teardown(self):
-        for name, value in self.patched.items():
-            setattr(failover, name, value)
+        for (part, name), value in self.patched.items():
+            setattr(part, name, value)
         shutil.rmtree(self.folder)
 
     # -- the machinery ---------------------------------------------------------------------------------------------
 
     def settle(self, action=None):
-        self.rig.failover._retry_at = 0.0
+        self.rig.failover._judge.retry_at_once()
 
         def probe(moment, step):
             if (moment, step) == self.crash_at:
@@ -74,7 +75,7 @@ class Model(RuleBasedStateMachine):
                 await action()
             await self.rig.settle()
 
-        self.world.switcher.probe = probe
+        self.world.switcher.procedure.probe = probe
         try:
             asyncio.run(go_on())
         except Crash:
@@ -183,7 +184,7 @@ class Model(RuleBasedStateMachine):
             await self.rig.failover.switch(account, force=force)
         except Refused:
             return
-        assert account not in self.dead or self.world.switcher.active() == account
+        assert account not in self.dead or self.world.switcher.standings.active() == account
 
     # -- what must hold --------------------------------------------------------------------------------------------
 

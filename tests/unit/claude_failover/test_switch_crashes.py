@@ -13,18 +13,18 @@ import sys
 import pytest
 from switch_world import Rig, World
 
-from claude_failover import failover
-from claude_failover.switcher import BACK, STEPS
+from claude_failover import open_records
+from claude_failover.switch_procedure import BACK, STEPS
 
 DIED = 77
 CHILD = """
 import asyncio, os, sys
 sys.path.insert(0, sys.argv[1])
-from claude_failover import accounts, failover
+from claude_failover import accounts, open_records
 from switch_world import Rig, World
 
 folder, moment, step = sys.argv[2:5]
-failover.STRAGGLERS = 0.0
+open_records.STRAGGLERS = 0.0
 world = World(folder, "abc")
 rig = Rig(world)
 switcher = world.switcher
@@ -38,7 +38,7 @@ def probe(at, name):
     if (at, name) == (moment, step):
         die()
 
-switcher.probe = probe
+switcher.procedure.probe = probe
 if step == "in-point":  # the new link stands under its temporary name
     accounts.os.rename = die
 if step == "in-flip":  # the link has moved, and the log of flips does not know
@@ -67,7 +67,7 @@ BEFORE = {
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(failover, "STRAGGLERS", 0.0)
+    monkeypatch.setattr(open_records, "STRAGGLERS", 0.0)
 
 
 def died(tmp_path, python_path, moment, step):
@@ -111,7 +111,7 @@ def test_after_a_crash_there_is_one_switch_and_every_session_goes_on(tmp_path, p
     assert world.switcher.journal.opened() == []
     assert world.switcher.journal.under_way is None
     assert [(flip.origin, flip.target) for flip in world.switcher.flips.all()] == [("a", "b")]
-    assert rig.failover.limited() == {}
+    assert rig.failover.queue.limited() == {}
     if step != "in-close":  # then they had been carried over before
         assert sorted(rig.carry.ran) == ["one", "two"]
         assert sorted(row["name"] for row in rows[0]["sessions"]) == ["one", "two"]
@@ -164,7 +164,7 @@ def test_a_restart_that_dies_as_well_comes_to_the_same_end(tmp_path, python_path
         if (moment, step) == ("begin", "verify"):
             raise KeyboardInterrupt
 
-    world.switcher.probe = stop
+    world.switcher.procedure.probe = stop
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(world.switcher.recover())
     world, _rig = restarted(tmp_path)

@@ -11,10 +11,11 @@ import stat
 import pytest
 from switch_world import TOKEN, World, minutes, until
 
-from claude_failover import refresh_lock, switcher
+from claude_failover import refresh_lock, switch_procedure
 from claude_failover.errors import Refused, UsageError
+from claude_failover.switch_procedure import BACK, STEPS
 from claude_failover.switch_record import KEYS, OUTCOMES
-from claude_failover.switcher import BACK, STEPS, Overtaken, SwitchRequest, refused_for_operator
+from claude_failover.switcher import Overtaken, SwitchRequest, refused_for_operator
 
 
 @pytest.fixture
@@ -208,7 +209,7 @@ def test_a_stale_refresh_lock_does_not_matter(world, age):
 
 def test_a_refresh_that_ends_is_waited_for(world):
     path = world.lock("a")
-    world.switcher._lock_bound = 30.0
+    world.switcher.procedure._lock_bound = 30.0
 
     async def both():
         task = asyncio.ensure_future(world.switcher.switch(SwitchRequest("manual")))
@@ -225,7 +226,7 @@ def test_a_refresh_that_ends_is_waited_for(world):
 def test_a_refresh_that_begins_just_before_the_flip_flips_back_and_waits(world, monkeypatch):
     """The lock appears between the last look and the replacement: seen by the look right after."""
     pointed = []
-    point = switcher.point_active
+    point = switch_procedure.point_active
 
     def late(path, account):
         pointed.append(account.name)
@@ -235,7 +236,7 @@ def test_a_refresh_that_begins_just_before_the_flip_flips_back_and_waits(world, 
         if len(pointed) == 2:
             os.rmdir(os.path.join(world.home("a"), refresh_lock.LOCK))
 
-    monkeypatch.setattr(switcher, "point_active", late)
+    monkeypatch.setattr(switch_procedure, "point_active", late)
     record = switch(world)
     assert (record["outcome"], world.active) == ("switched", "b")
     assert pointed == ["b", "a", "b"]
@@ -243,14 +244,14 @@ def test_a_refresh_that_begins_just_before_the_flip_flips_back_and_waits(world, 
 
 
 def test_a_refresh_that_begins_just_before_the_flip_and_lasts_is_refused(world, monkeypatch):
-    point = switcher.point_active
+    point = switch_procedure.point_active
 
     def late(path, account):
         if account.name == "b":
             world.lock("a")
         point(path, account)
 
-    monkeypatch.setattr(switcher, "point_active", late)
+    monkeypatch.setattr(switch_procedure, "point_active", late)
     record = switch(world)
     assert (record["outcome"], world.active) == ("refused", "a")
     assert world.switcher.flips.all() == ()
@@ -265,7 +266,7 @@ def probing(world, at):
         if action is not None:
             action()
 
-    world.switcher.probe = probe
+    world.switcher.procedure.probe = probe
 
 
 def test_links_that_fail_after_the_flip_bring_it_back_and_bar_the_target(world):
@@ -279,7 +280,7 @@ def test_links_that_fail_after_the_flip_bring_it_back_and_bar_the_target(world):
     again = switch(world, "limit", trigger=world.evidence())
     assert (again["outcome"], world.active) == ("stayed", "a")
     assert "barred" in again["detail"]
-    world.now += switcher.BAN + minutes(1)
+    world.now += switch_procedure.BAN + minutes(1)
     assert switch(world, "limit", trigger=world.evidence())["outcome"] == "switched"
 
 
@@ -363,7 +364,7 @@ def test_a_link_to_no_account_suspends_until_it_leads_to_one_again(world, lead, 
     record = observe(world)
     assert (record["reason"], record["from_account"], record["to_account"]) == ("external", "a", None)
     assert "switching is suspended" in caplog.text
-    assert world.switcher.suspended
+    assert world.switcher.watch.suspended
     assert observe(world) is None
     for reason in ("manual", "limit"):
         refused = switch(world, reason, target="b", force=True)
@@ -373,14 +374,14 @@ def test_a_link_to_no_account_suspends_until_it_leads_to_one_again(world, lead, 
         os.rmdir(world.link)
     world.point("b")
     back = observe(world)
-    assert (back["from_account"], back["to_account"], world.switcher.suspended) == (None, "b", None)
+    assert (back["from_account"], back["to_account"], world.switcher.watch.suspended) == (None, "b", None)
 
 
 def test_a_link_that_is_gone_for_a_moment_suspends_nothing(world):
     """`ln -sfn` removes the link before it makes the new one."""
     observe(world)
     os.unlink(world.link)
-    world.switcher._look_again = 0.2
+    world.switcher.watch._look_again = 0.2
 
     async def both():
         task = asyncio.ensure_future(world.switcher.observe())
@@ -389,7 +390,7 @@ def test_a_link_that_is_gone_for_a_moment_suspends_nothing(world):
         return await task
 
     assert asyncio.run(both())["to_account"] == "b"
-    assert world.switcher.suspended is None
+    assert world.switcher.watch.suspended is None
 
 
 # -- what cannot be written ------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The accounts as they stand on the disk: the active link, and whether an account is logged in.
+"""The accounts as they stand on the disk: the active link, an account's shared links, and whether it is logged in.
 
 Claude Code resolves nothing at its start: every access goes through the path, so replacing the active link
 moves running sessions to the other account (24 of 24 flips, Claude Code 2.1.330).
@@ -14,7 +14,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .config import Account
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
+    SharedSymlinkError,
+    ensure_for_account,
+)
+
+from .config import Account, Config
 from .errors import Refused
 from .files import sync_folder
 
@@ -80,6 +85,15 @@ def describe_active(path: str, link: ActiveLink, accounts: Sequence[Account]) ->
         f"as it is. Expected a link to one of {homes}. Add that account to the configuration, or point the "
         f"link at one of them: ln -sfn {accounts[0].home} {path}"
     )
+
+
+def wrong_links(account: Account, config: Config, *, check_mode: bool = False) -> str | None:
+    """Make the account's shared links right (in check mode: look whether they are); return what is wrong, or None."""
+    try:
+        ensure_for_account(account.home, config.shared_links, check_mode=check_mode)
+    except (SharedSymlinkError, OSError) as error:
+        return str(error)
+    return None
 
 
 # Only the emptiness of the tokens matters, and only that is looked at: the pattern stops at the first quote,

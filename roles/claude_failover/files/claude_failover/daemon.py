@@ -166,10 +166,10 @@ class Daemon:
         self.failover.notice(evidence)
 
     def _on_usage(self, watched: Watched, figures: Mapping[str, Any]) -> None:
-        self.failover.on_usage(watched, figures)
+        self.failover.testimony.on_usage(watched, figures)
 
     def _on_login_dead(self, watched: Watched, message: str) -> None:
-        self.failover.on_login_dead(watched, message)
+        self.failover.testimony.on_login_dead(watched, message)
 
     def _on_turn(self, event: TurnEvent) -> None:
         self.carry_over.on_turn(event)
@@ -224,7 +224,7 @@ class Daemon:
         return (missed.verdict.resets_at or missed.at + wait) <= clock.now()
 
     async def _recover_carry_overs(self) -> None:
-        for name, evidence in self.failover.limited().items():
+        for name, evidence in self.failover.queue.limited().items():
             self.carry_over.add(name, evidence.uuid, evidence)
         self.failover.start()
 

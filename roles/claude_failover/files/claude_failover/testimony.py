@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What sessions say of their account, limits aside: the figures of a status line, and that a login was refused."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from .blame import same_place
+from .config import Account, Config
+from .flips import Flips
+from .standings import Standings
+
+log = logging.getLogger(__name__)
+
+_OLD_FIGURES = timedelta(minutes=10)  # how long after a flip a status line may still show the old account's figures
+_OLD_LOGIN = timedelta(seconds=3)  # how long after a flip a refused login may be the old account's
+
+
+class Speaker(Protocol):
+    """The session that a figure or a refusal comes from."""
+
+    name: str
+    config_dir: str | None
+
+
+class Testimony:
+    """Finds out whose account a session speaks of, and keeps what it says. ``config`` may be replaced at any time."""
+
+    def __init__(self, config: Config, standings: Standings, flips: Flips, *, now: Callable[[], datetime]) -> None:
+        self.config = config
+        self._standings = standings
+        self._flips = flips
+        self._now = now
+
+    def on_usage(self, speaker: Speaker, figures: Any) -> None:
+        """Take in the figures of a session's status line."""
+        account = self._account_of(speaker)
+        if account is None:
+            return
+        last = self._flips.last
+        if (
+            last is not None
+            and last.origin is not None
+            and last.target == account.name
+            and self._now() - last.at < _OLD_FIGURES
+            and self._standings.usage.same_as(last.origin, figures)
+        ):
+            return  # until its first answer under the new account, a session shows the old one's figures
+        try:
+            self._standings.usage.note(account.name, figures)
+        except OSError as error:
+            log.error("the usage of %s cannot be stored: %s", account.name, error)
+
+    def on_login_dead(self, speaker: Speaker, message: str) -> None:
+        """The server refused a session's login: the account is no target until its credentials change."""
+        account = self._account_of(speaker)
+        if account is None:
+            log.warning("session %s: the login of its account was refused, and it is not known which", speaker.name)
+            return
+        last = self._flips.last
+        if last is not None and last.target == account.name and self._now() - last.at < _OLD_LOGIN:
+            return  # either account can have been refused; if it is this one, the next request says so
+        try:
+            self._standings.logins.refused(account)
+        except OSError as error:
+            log.error("the dead login of %s cannot be stored: %s", account.name, error)
+        self._tell_dead(account, message)
+
+    def _tell_dead(self, account: Account, message: str) -> None:
+        log.error(
+            "account %s: its login is dead%s. It is switched to no more; log it in: claude-failover login %s",
+            account.name, f" ({message[:200]!r})" if message else "", account.name,
+        )  # fmt: skip
+
+    def _account_of(self, speaker: Speaker) -> Account | None:
+        folder = speaker.config_dir
+        if folder is None:
+            return None
+        if same_place(folder, self.config.active_link):
+            return self.config.account(self._standings.active() or "")
+        return next((account for account in self.config.accounts if same_place(account.home, folder)), None)
