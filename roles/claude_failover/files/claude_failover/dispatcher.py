@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
-import glob
 import logging
 import os
 import re
@@ -39,7 +38,7 @@ from .task import ACCEPTED, CANCELLED, DONE, FAILED, QUEUED, SENT, Handed, Task,
 from .task_queue import TaskQueue
 from .tmux.client import Pane, TmuxError, TmuxNotFound
 from .tmux.send import Delivery, deliver, withdraw
-from .transcript import NotATranscript, last_records, locate
+from .transcript import read_conversation
 
 log = logging.getLogger(__name__)
 
@@ -178,10 +177,7 @@ class Dispatcher:
     def configure(self, config: Config) -> None:
         """Take over a configuration, first or new."""
         self._config = config
-        self._projects = next(
-            (link.target for link in config.shared_links if link.name == "projects"),
-            os.path.join(config.active_link, "projects"),
-        )
+        self._projects = config.projects
         self._wake_up()
 
     def _recover(self) -> None:
@@ -653,16 +649,6 @@ class Dispatcher:
 
     async def _read(self, uuid: str) -> list[dict[str, Any]]:
         return await asyncio.get_running_loop().run_in_executor(None, read_conversation, self._projects, uuid)
-
-
-def read_conversation(projects: str, uuid: str) -> list[dict[str, Any]]:
-    """Return the records at the end of a conversation's transcript, oldest first; none where there is no transcript."""
-    for path in glob.glob(os.path.join(glob.escape(projects), "*", glob.escape(uuid) + ".jsonl")):
-        try:
-            return last_records(projects, *locate(projects, path))
-        except (OSError, NotATranscript):
-            continue
-    return []
 
 
 def _leftover(handed: Handed) -> str:
