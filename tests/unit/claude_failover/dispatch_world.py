@@ -303,7 +303,7 @@ class World:
         """Let time pass, and the dispatcher look once; what it begins goes on to its end."""
         self.now += timedelta(seconds=seconds)
         await self.dispatcher.step()
-        flights = list(self.dispatcher._flights.values())
+        flights = list(self.dispatcher._handover._flights.values())
         if flights:
             await asyncio.wait(flights)
         for flight in flights:

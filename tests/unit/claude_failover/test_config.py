@@ -115,6 +115,12 @@ def test_targets_follow_the_shared_root_and_stay_as_they_are_written() -> None:
     assert parse(ACCOUNTS + "shared_root: /srv\n", "x").shared_links == required_shared("/srv")
 
 
+def test_transcripts_stand_in_the_shared_folder_or_else_in_the_active_accounts() -> None:
+    links = "active_link: /h/link\nshared_links: "
+    assert parse(ACCOUNTS + links + "[{name: projects, target: /data/projects}]\n", "x").projects == "/data/projects"
+    assert parse(ACCOUNTS + links + "[session-env]\n", "x").projects == "/h/link/projects"
+
+
 def test_paths_lose_slashes_that_would_follow_a_link() -> None:
     config = parse("accounts: [{name: a, home: /h/a/}]\nactive_link: /h//link/\n", "x")
     assert (config.accounts[0].home, config.active_link) == ("/h/a", "/h/link")

@@ -304,7 +304,7 @@ def test_a_bug_in_a_delivery_is_an_attempt_and_ends_nothing(world, caplog):
         raise RuntimeError("made up")
 
     async def history():
-        world.dispatcher._send = broken
+        world.dispatcher._handover._send = broken
         await world.dispatcher.dispatch("do it")
         for _step in range(10):
             await world.step(70)

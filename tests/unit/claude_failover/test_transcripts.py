@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from claude_failover import transcript as module
 from claude_failover import transcripts as watcher
-from claude_failover.transcript import NotATranscript, Tail, last_records, locate
+from claude_failover.transcript import NotATranscript, Tail, last_records, locate, paths_of, read_conversation
 from claude_failover.transcripts import Transcripts
 
 ONE = "11111111-1111-4111-8111-111111111111"
@@ -35,6 +35,14 @@ def add(projects, *records, name=ONE, folder="-srv", end="\n"):
 
 def tail(projects, start=0):
     return Tail(projects, "-srv", ONE + ".jsonl", start)
+
+
+def test_a_conversation_is_found_by_its_uuid_alone(projects):
+    os.mkdir(os.path.join(projects, "-other"))
+    path = add(projects, {"n": 1}, folder="-other")
+    assert paths_of(projects, ONE) == [path]
+    assert read_conversation(projects, ONE) == [{"n": 1}]
+    assert paths_of(projects, "*") == read_conversation(projects, "*") == []
 
 
 def test_only_what_is_new_is_read(projects):

@@ -6,6 +6,9 @@
 Looks seen: 2.1.330 and 2.1.197 (captures), 1.0 to 2.1.118 (screens that people reported): prompts `❯` or `>`, replies
 `●` or `⏺`, results `⎿` two columns in, done lines `✻ … for 3s`, a prompt box between two long rules (or with rounded
 corners), menus with a selected `❯ 1.`, a footer below the box.
+
+This reads whatever a screen may show, old looks and cropped captures too, to judge what was said on it. Whether a key
+may be sent is for `tmux.screen`, whose rule for the prompt box is another one: in doubt, none.
 """
 from __future__ import annotations
 

@@ -126,6 +126,12 @@ class Config:
         """The account homes, in the order of preference."""
         return [account.home for account in self.accounts]
 
+    @property
+    def projects(self) -> str:
+        """The folder of all accounts' transcripts; the active account's own where none is shared."""
+        shared = (link.target for link in self.shared_links if link.name == "projects")
+        return next(shared, os.path.join(self.active_link, "projects"))
+
 
 class ConfigError(FailoverError):
     """A configuration cannot be used; ``problems`` says all of why, and the text names file, line and key."""

@@ -10,9 +10,7 @@ one adds the time of the reset, which a hook does not have (Claude Code 2.1.330)
 from __future__ import annotations
 
 import asyncio
-import glob
 import logging
-import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -34,7 +32,7 @@ from .limits import Verdict, classify_hook, classify_pane, classify_record, clas
 from .registry import Registry
 from .sessions import Sessions, Watched
 from .tmux.client import Tmux, TmuxError
-from .transcript import NotATranscript, last_records, locate
+from .transcript import NotATranscript, last_records, locate, paths_of
 from .transcripts import Transcripts
 
 log = logging.getLogger(__name__)
@@ -97,10 +95,7 @@ class Events:
         """Take over a configuration, first or new."""
         self._config = config
         self._patterns = [re.compile(pattern) for pattern in config.detection.extra_patterns]
-        self._projects = next(
-            (link.target for link in config.shared_links if link.name == "projects"),
-            os.path.join(config.active_link, "projects"),
-        )
+        self._projects = config.projects
 
     async def start(self) -> None:
         """Begin to follow the transcripts. A host that refuses (inotify used up) is told, and hooks go on."""
@@ -196,7 +191,7 @@ class Events:
 
     def _candidates(self, uuid: str, transcript: str | None) -> list[str]:
         found = [transcript] if transcript else []
-        return found + glob.glob(os.path.join(glob.escape(self._projects), "*", uuid + ".jsonl"))
+        return found + paths_of(self._projects, uuid)
 
     def _records(self, uuid: str, records: list[dict[str, Any]]) -> None:
         watched = self._sessions.by_uuid(uuid)

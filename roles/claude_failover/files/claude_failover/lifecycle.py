@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import glob
 import logging
 import os
 import re
@@ -24,6 +23,7 @@ from .registry import Entry, Registry, from_pane
 from .sessions import Sessions, Watched
 from .settings import with_own_settings
 from .tmux.client import Pane, Tmux, TmuxError, TmuxGone
+from .transcript import paths_of
 
 log = logging.getLogger(__name__)
 
@@ -313,11 +313,7 @@ class Lifecycle:
     def has_transcript(self, conversation: str) -> bool:
         """Tell whether a conversation has been written to: before its first turn there is nothing to resume,
         and Claude Code says "No conversation found" (2.1.330)."""
-        projects = next(
-            (link.target for link in self._config.shared_links if link.name == "projects"),
-            os.path.join(self._config.active_link, "projects"),
-        )
-        return any(glob.iglob(os.path.join(glob.escape(projects), "*", conversation + ".jsonl")))
+        return bool(paths_of(self._config.projects, conversation))
 
 
 def _is_folder(path: str) -> bool:

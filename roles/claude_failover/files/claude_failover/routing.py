@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from .config import Config
 from .errors import Refused
+from .task import Task
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class Candidate:
     cwd: str | None
     state: str
     doubt: str | None
+
+
+def wish_of(task: Task) -> Wish:
+    """Return what a task asks for."""
+    return Wish(task.wanted, task.cwd)
 
 
 def same_folder(one: str, other: str) -> bool:

@@ -9,6 +9,7 @@ blocking: a FIFO or a device in its place is passed over.
 """
 from __future__ import annotations
 
+import glob
 import json
 import os
 import stat
@@ -22,6 +23,11 @@ TAIL = 4 << 20  # bytes at the end in which the newest turn is looked for
 
 class NotATranscript(Exception):
     """The path is outside of the shared folder, or leads to something that is no regular file."""
+
+
+def paths_of(projects: str, uuid: str) -> list[str]:
+    """Return where a conversation's transcript stands below ``projects``; nowhere before its first turn."""
+    return glob.glob(os.path.join(glob.escape(projects), "*", glob.escape(uuid) + ".jsonl"))
 
 
 def locate(projects: str, path: str) -> tuple[str, str]:
@@ -135,6 +141,16 @@ def last_records(projects: str, folder: str, name: str) -> list[dict[str, Any]]:
     lines = data.split(b"\n")
     # The first may be the end of a longer line, and what follows the last line break is not complete yet.
     return [record for line in lines[1 if begin else 0:-1] for record in parse(line)]
+
+
+def read_conversation(projects: str, uuid: str) -> list[dict[str, Any]]:
+    """Return the records at the end of a conversation's transcript, oldest first; none where there is no transcript."""
+    for path in paths_of(projects, uuid):
+        try:
+            return last_records(projects, *locate(projects, path))
+        except (OSError, NotATranscript):
+            continue
+    return []
 
 
 def parse(line: bytes) -> Iterator[dict[str, Any]]:

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What waits for input at the bottom of a Claude Code screen: its prompt box, or a dialog. Pure.
 
-This decides whether a key may be sent, so it is strict: what is not surely a prompt box is none. Looks seen on
-Claude Code 2.1.330 and 2.1.197 (``tests/fixtures/claude-code/panes``), rows as ``capture-pane -p -e`` of tmux 3.3a
-gives them.
+This decides whether a key may be sent, so it is strict: what is not surely a prompt box is none. (`claude_screen`, by
+which only verdicts are reached, has a lenient rule.) Looks seen on Claude Code 2.1.330 and 2.1.197
+(``tests/fixtures/claude-code/panes``), rows as ``capture-pane -p -e`` of tmux 3.3a gives them.
 
 * The box is a row of ``─``, rows of text of which the first begins with ``❯`` (``!``: a shell command) and a
   no-break space and the others with two blanks, and a row of ``─``; below it are rows indented by two or more.

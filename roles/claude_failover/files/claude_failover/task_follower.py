@@ -1,0 +1,258 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finds out what becomes of tasks: by what their sessions say, and by their transcripts where nothing was heard.
+
+A task that was ``sent`` is looked for in the session's transcript. If it is there, it was accepted; if its text still
+stands in the prompt box, it is taken out again and the task waits; if neither can be seen, the task has failed, which
+says so: it is never sent again on a guess.
+"""
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import Any, Callable
+
+from . import clock, task_turn
+from .candidates import Sessions
+from .config import Config
+from .evidence import TurnEvent
+from .guard import Terminal
+from .limits import classify_transcript
+from .sessions import Watched
+from .task import ACCEPTED, QUEUED, SENT, Handed, Task
+from .task_queue import TaskQueue
+from .task_steps import Steps, leftover
+from .task_waits import LOOK_AGAIN, Waits
+from .tmux.client import TmuxNotFound
+from .transcript import read_conversation
+
+log = logging.getLogger(__name__)
+
+UNSURE = 10.0  # seconds without a sign of a sent prompt, in an idle session, after which it counts as failed
+ENDED = 3.0  # seconds that a session has been idle, after which its transcript is asked how the turn ended
+SILENT = 60.0  # the same, after which a turn of which nothing more is to be seen counts as failed
+STRANDED = 600.0  # the same for a turn that a usage limit ended, and that no carry-over is waiting to take up
+
+_CLOSED = ("idle", "down")  # states in which no turn goes on
+
+
+class Follower:
+    """Follows tasks that were handed to a session.
+
+    Args:
+        records: see `dispatcher.Dispatcher`.
+        take_back: see `tmux.send.withdraw`.
+        alive: tells, by its pid and its start, whether a process still runs.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        tasks: TaskQueue,
+        sessions: Sessions,
+        tmux: Terminal,
+        steps: Steps,
+        waits: Waits,
+        *,
+        records: Callable[[str], Awaitable[list[dict[str, Any]]]] | None,
+        take_back: Callable[..., Awaitable[str]],
+        alive: Callable[[int, int], bool],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._tasks = tasks
+        self._sessions = sessions
+        self._tmux = tmux
+        self._steps = steps
+        self._waits = waits
+        self._records = records or self._read
+        self._take_back = take_back
+        self._alive = alive
+        self._now = now
+        self.configure(config)
+        for task in tasks:
+            if task.state == SENT or (task.state == QUEUED and task.handed is not None):
+                log.warning(
+                    "task %s: the daemon ended while it was handed to session %s; what became of it is looked for",
+                    task.id, task.session,
+                )
+
+    def configure(self, config: Config) -> None:
+        """Take over a configuration, first or new."""
+        self._config = config
+
+    # -- what sessions say ---------------------------------------------------------------------------------
+
+    def on_turn(self, event: TurnEvent) -> None:
+        """Take note of a turn that began or ended. Never raises for the disk's sake."""
+        for task in self._tasks.in_state(QUEUED, SENT, ACCEPTED):
+            handed = task.handed
+            if handed is None or event.at < handed.at or not _speaks_of(event, handed):
+                continue
+            if event.kind == "prompt" and task.state in (QUEUED, SENT):
+                # Of a queued one it was a person who pressed Enter on what we had typed: it is sent all the same.
+                if event.prompt is None:
+                    self._waits.make_due(task)
+                elif task_turn.is_prompt_of(event.prompt, task.prompt):
+                    self._steps.accept(task, event.at)
+            elif event.kind == "stop" and task.state == ACCEPTED:
+                self._steps.done(task)
+
+    # -- what is looked for --------------------------------------------------------------------------------
+
+    async def look(self, task: Task) -> None:
+        """See to a task, whatever its state. Raises TmuxError; it is then looked at again."""
+        if task.state == QUEUED:
+            await self._take_back_interrupted(task)
+        elif task.state == SENT:
+            await self._follow_sent(task)
+        elif task.state == ACCEPTED:
+            await self._follow_accepted(task)
+
+    async def has_begun(self, task_id: str) -> bool:
+        """Tell whether a task that is being typed has begun, or is not to be waited for any more."""
+        task = self._tasks.get(task_id)
+        if task is not None and task.state == SENT and self._waits.is_due(task):
+            await self._look_for_prompt(task)
+            task = self._tasks.get(task_id)
+        return task is None or task.state not in (QUEUED, SENT)
+
+    async def _look_for_prompt(self, task: Task) -> None:
+        """Accept a task whose prompt the conversation has."""
+        handed = task.handed
+        if handed is None:
+            return
+        records = await self._records(handed.uuid)
+        found = task_turn.find(records, task.prompt, handed.at)
+        now = self._tasks.get(task.id)
+        if found is not None and now is not None and now.state in (QUEUED, SENT):
+            self._steps.accept(now, self._now())
+
+    async def _take_back_interrupted(self, task: Task) -> None:
+        """See to a queued task that was being typed when the daemon ended: Enter was surely not pressed by it."""
+        handed = task.handed
+        if handed is None:
+            return
+        await self._look_for_prompt(task)  # a person may have pressed it
+        task = self._tasks.get(task.id) or task
+        if task.state != QUEUED:
+            return
+        found = await self._reclaim(handed, task.prompt)
+        now = self._tasks.get(task.id)
+        if now is None or now.state != QUEUED:
+            return
+        why = now.detail or "the daemon ended while it was typed"
+        if found in ("out", "empty", "gone"):
+            if self._waits.waited(now, "written") >= LOOK_AGAIN:
+                self._steps.back(now, why, counts=False)
+        elif self._waits.waited(now, "taking back") >= UNSURE:
+            self._steps.back(now, f"{why}; {leftover(handed)}", counts=False)
+
+    async def _follow_sent(self, task: Task) -> None:
+        """Find out what became of a task after Enter may have been pressed."""
+        handed = task.handed
+        if handed is None or not self._waits.is_due(task):
+            return
+        await self._look_for_prompt(task)
+        now = self._tasks.get(task.id)
+        if now is None or now.state != SENT:
+            return
+        if not self._alive(handed.pid, handed.started):
+            self._unsure(now, "Claude Code ended right then")
+            return
+        holder = self._holder(handed)
+        if holder is not None and holder.state != "idle":
+            self._waits.stop(task, "sign")  # what it does may be what was sent, or comes before it
+            return
+        if self._waits.waits(task, "out"):
+            # What Claude Code had taken in before would have been written by now.
+            self._steps.back(now, "Enter was not taken, and the text was taken back", counts=True)
+        elif await self._reclaim(handed, task.prompt) == "out":
+            self._waits.waited(now, "out")
+        elif self._waits.waited(now, "sign") >= UNSURE:
+            self._unsure(now, "no turn was seen to begin, and the prompt box does not hold it any more")
+
+    def _unsure(self, task: Task, why: str) -> None:
+        self._steps.fail(
+            task, f"sent to {task.session}, but {why}: whether it was taken is not known, and it is not sent "
+                  "again. Look at the session, and dispatch it again if it is not there")
+
+    async def _follow_accepted(self, task: Task) -> None:
+        """Find out how a turn ended whose end was not heard: a person broke it off, an error, the daemon was away."""
+        handed = task.handed
+        holder = self._holder(handed) if handed is not None else None
+        watched = holder or (self._sessions.get(handed.session) if handed is not None else None)
+        if handed is None or (watched is not None and watched.state not in _CLOSED):
+            self._waits.stop(task, "end")
+            return
+        waited = self._waits.waited(task, "end")
+        if waited < ENDED or not self._waits.is_due(task):
+            return
+        records = await self._records(handed.uuid)
+        now = self._tasks.get(task.id)
+        if now is None or now.state != ACCEPTED:
+            return
+        kind, said = task_turn.outcome(records, task.prompt, handed.at)
+        if kind == "answered":
+            self._steps.done(now)
+        elif kind == "error" and self._is_limited(records):
+            # It goes on after the failover, under which the session is not idle but limited.
+            if waited >= STRANDED:
+                self._steps.fail(now, f"the turn hit a usage limit, and nothing takes it up again: {said}")
+        elif kind == "error":
+            self._steps.fail(now, f"the turn ended with an error: {said}")
+        elif kind == "interrupted":
+            self._steps.fail(now, "somebody interrupted the turn")
+        elif waited >= SILENT:
+            where = "is gone" if watched is None else f"is {watched.state}"
+            self._steps.fail(now, f"the session {where}, and the end of the turn was not seen")
+
+    # -- with what -----------------------------------------------------------------------------------------
+
+    def _holder(self, handed: Handed) -> Watched | None:
+        """Return the session that holds the process, whatever it is called now."""
+        for watched in self._sessions:
+            if watched.claude is not None and (watched.claude.pid, watched.claude.start) == (
+                handed.pid, handed.started,
+            ):
+                found: Watched = watched
+                return found
+        return None
+
+    async def _reclaim(self, handed: Handed, text: str) -> str:
+        """Take our text out of a prompt box after a restart, if nobody has pressed a key there since.
+
+        Returns what `tmux.send.withdraw` does, or ``gone`` when the process has ended, and its box with it.
+        """
+        try:
+            pane = await self._tmux.pane(handed.pane)
+            if pane.dead or pane.pid != handed.pane_pid or not self._alive(handed.pid, handed.started):
+                return "gone"
+            # tmux moves a session's activity on with every key of a client, and not with keys sent by a command (3.3a).
+            condition = f"#{{==:#{{pane_id}},{handed.pane}}}"
+            rows = await self._tmux.command("list-panes", "-a", "-f", condition, "-F", "#{session_activity}")
+            if any(not row.isdigit() or int(row) > int(handed.at.timestamp()) for row in rows):
+                return "kept"
+            return await self._take_back(self._tmux, handed.pane, text)
+        except TmuxNotFound:
+            return "gone"
+
+    def _is_limited(self, records: list[dict[str, Any]]) -> bool:
+        patterns = [re.compile(pattern) for pattern in self._config.detection.extra_patterns]
+        return classify_transcript(
+            records, now=self._now(), tz=clock.host_zone(), extra_patterns=patterns
+        ).limited
+
+    async def _read(self, uuid: str) -> list[dict[str, Any]]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, read_conversation, self._config.projects, uuid)
+
+
+def _speaks_of(event: TurnEvent, handed: Handed) -> bool:
+    """Tell whether an event is of the conversation that the task was handed to."""
+    if event.uuid is not None:
+        return event.uuid == handed.uuid
+    return event.session == handed.session
