@@ -75,6 +75,12 @@ else
   sudo -u $user claude-failover run
 TEXT
 fi
+# The PATH is that of the sessions, as the role's unit sets it.
+path=$(getent passwd "$user" | cut -d: -f6)/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+if ! as_root runuser -u "$user" -- env -i PATH="$path" sh -c 'command -v claude' >/dev/null; then
+    say "next: install the Claude Code CLI, which the user $user does not find: in your own way, or from npm by"
+    echo "  make provision ARGS='-e claude_failover_claude_install=npm'"
+fi
 say "next: log each account in, once"
 # The role has installed python3-yaml; the accounts stand in the configuration in their order of preference.
 as_root /usr/bin/python3 -I - "$user" "$config" <<'PYTHON'
