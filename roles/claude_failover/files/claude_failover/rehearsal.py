@@ -243,7 +243,7 @@ class Rehearsal:
         socket = stage.path("tmux.sock")
         stage.spawn(stage.tmux_binary, "-D", "-f", stage.path("tmux.conf"), "-S", socket)
         await self._until(lambda: os.path.exists(socket), "the tmux server")
-        # Before the daemon's own client comes: two at once as the first ones can end the server (tmux 3.3a).
+        # Before the daemon's own client comes: see tmux.control on two that come at once.
         await self.tmux.start()
         await self._until(lambda: self.tmux.connected, "a connection to the tmux server")
         stage.spawn(*stage.command, "--config", stage.path("config.yml"), "run")

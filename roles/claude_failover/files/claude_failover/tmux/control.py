@@ -10,8 +10,9 @@ Facts of tmux 3.3a that the shape of this follows:
 * A control client has to be attached to some session: ``new-session -A`` takes the holder session, or makes
   it on a server that has none. What is written to the client before it is attached can be carried out before
   that, without a session; ``%session-changed`` tells that it is.
-* Two control clients that come at the same moment as the first ones of a server can make it end by SIGSEGV (one
-  try of six): it tells the one of what the other does before it has set that one up. One client alone never did.
+* A server reads its configuration when its first client comes. When that is a control client and another client
+  comes at the same moment, the server can end by SIGSEGV (one try of seven). A client that comes alone never ended
+  it, nor did any that came later; so the unit of the server lets a plain one come first.
 * A client orphaned by the death of its parent can make ``kill-server`` hang: the kernel ends it with its parent.
 * An empty line makes the client detach, and the server keeps our end of the pipes open while it is stopped, so
   the end of a connection is never waited for without a bound.
