@@ -118,11 +118,17 @@ class Host:
         self.tmux_server = subprocess.Popen(
             ["tmux", "-D", "-f", conf, "-S", self.tmux_socket], env=self.environment, stdin=subprocess.DEVNULL
         )
-        wait_for(lambda: os.path.exists(self.tmux_socket), "the tmux server")
+        # As the unit does: a plain client is the first.
+        asked = [*self._client, "has-session", "-t", "=_claude_failover"]
+        wait_for(lambda: subprocess.run(asked, capture_output=True, check=False).returncode == 0, "the tmux server")
+
+    @property
+    def _client(self) -> list[str]:
+        return ["tmux", "-N", "-S", self.tmux_socket]
 
     def tmux(self, *arguments: str) -> str:
         return subprocess.run(
-            ["tmux", "-N", "-S", self.tmux_socket, *arguments],
+            [*self._client, *arguments],
             env=self.environment, capture_output=True, text=True, check=True, timeout=DEADLINE,
         ).stdout
 
