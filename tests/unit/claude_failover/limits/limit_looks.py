@@ -46,6 +46,9 @@ BANNERS = (
     ("5-hour limit reached ∙ resets 5am", "five_hour"),
     ("Weekly limit reached ∙ resets Nov 25, 5pm", "seven_day"),
     ("Opus limit reached ∙ resets Nov 25, 5pm", "opus"),
+    ("Opus weekly limit reached ∙ resets Nov 24", "opus"),
+    ("Sonnet weekly limit reached ∙ resets Nov 25, 9am", "sonnet"),
+    ("Fable weekly limit reached ∙ resets Nov 25, 9am", "model"),
 )
 
 #: Messages that only look like one.
@@ -61,6 +64,8 @@ HARMLESS = (
     "5-hour limit reached ∙ resets 3pm ∙ now using extra usage",
     "Weekly limit reached ∙ resets Nov 25, 8pm ∙ now using extra usage",
     "You've hit your session limit · resets 3pm (UTC) · now using usage credits",
+    "Opus weekly limit reached ∙ resets Nov 25, 8pm ∙ now using extra usage",
+    "Sonnet weekly limit reached ∙ resets Nov 25 ∙ now using extra usage · /model opus",
     "API Error: Server is temporarily limiting requests (not your usage limit) · Rate limited",
     "API Error: 529 Overloaded. This is a server-side issue, usually temporary — try again in a moment.",
     "API Error: Request rejected (429) · this may be a temporary capacity issue",

@@ -65,9 +65,9 @@ BLOCKING = (
     _row("claude-limit-reached", r"claude (?:ai )?usage limit reached(?=\||\.| ·|$)", "unknown",
          "1.0.31 to 2.0 (2025-06 to 2025-10)", "anthropics/claude-code#2490, #6119, #8638"),
     _row("named-limit-reached",
-         r"(?P<what>(?:5-hour|five-hour|session|weekly|opus|sonnet|fable|haiku|mythos)(?: usage)? )limit reached"
-         r"(?=\.| ·|$)",
-         None, "1.0.89 to 2.0 (2025-08 to 2025-12)", "anthropics/claude-code#6392"),
+         r"(?P<what>(?:(?:claude )?(?:opus|sonnet|fable|haiku|mythos)(?: \d[\d.]*)? (?:weekly )?"
+         r"|(?:5-hour|five-hour|session|weekly) )(?:usage )?)limit reached(?=\.| ·|$)",
+         None, "1.0.89 to 2.0 (2025-08 to 2025-12); a model's weekly limit in 2.0", "anthropics/claude-code#6392"),
     _row("waiting-notice",
          r"usage limit reached(?: again)? · (?:set to continue|continuing|(?:limit )?resets)\b", "unknown",
          "2.1.234 to 2.1.330", "the CLI's own wait for the reset; its documentation, captures"),
@@ -148,6 +148,7 @@ NAMES = (
     Named(re.compile(r"\bsonnet\b", re.IGNORECASE), "sonnet", "2.1.330"),
     Named(re.compile(r"\b(?:spend|budget|credits?|monthly|individual usage)\b", re.IGNORECASE), "spend",
           "2.1.215, 2.1.330"),
+    Named(re.compile(r"\b(?:fable|haiku|mythos)\b", re.IGNORECASE), "model", "Fable 2.1.198, 2.1.330"),
     Named(re.compile(r"\b(?:5[- ]hour|five[- ]hour|session)\b", re.IGNORECASE), "five_hour",
           "5-hour 2.1.330, session 2.1.197"),
     Named(re.compile(r"\b(?:weekly|7[- ]day|seven[- ]day)\b", re.IGNORECASE), "seven_day", "2.1.330"),
