@@ -40,11 +40,15 @@ def _row(name: str, pattern: str, limit: str | None, seen: str, source: str) -> 
     return Wording(name, re.compile(pattern, re.IGNORECASE), limit, seen, source)
 
 
+#: A piece of a limit's name: no punctuation, but the dot in "Opus 5.5" and the brackets in "(1M context)".
+_NAME = r"(?:[^·|.,:;!?()\"`]|(?<=\d)\.(?=\d)|\(\d+[km] context\))"
+
 BLOCKING = (
     _row("hit-your-limit",
-         r"you(?:'ve| have)? (?:hit|reached) your (?P<what>(?:[^·|.,:;!?()\"`]{0,60}? )?(?:limit|budget)\b"
+         r"you(?:'ve| have)? (?:hit|reached) your (?P<what>(?:" + _NAME + r"{0,60}? )?(?:limit|budget)\b"
          r"(?: for [\w ]{1,40})?)",
-         None, "2.1.4 to 2.1.330; without 've in 2026-08", "anthropics/claude-code#19472, #52575, #68864; captures"),
+         None, "2.1.4 to 2.1.330; without 've in 2026-08; model names with a dot or a context, not seen",
+         "anthropics/claude-code#19472, #52575, #68864; captures; Opus 5.5 in the header of 2.1.330"),
     _row("out-of-credits", r"you're out of (?:usage credits|extra usage)\b", "spend",
          "2.1.84 to 2.1.330", "anthropics/claude-code#29741; the program's own prefix list, 2.1.283"),
     _row("org-out-of-usage", r"your org(?:anization)? is out of usage ·", "spend",
