@@ -38,6 +38,8 @@ BANNERS = (
     ("You're out of usage credits · resets 10pm (America/Los_Angeles)", "spend"),
     ("You're out of extra usage · resets 3am (America/Chicago)", "spend"),
     ("Your org is out of usage · contact your admin", "spend"),
+    ("Your org is out of extra usage · contact your admin", "spend"),
+    ("You've hit your extra usage limit · resets Nov 25, 8pm (UTC)", "spend"),
     ("Your seat type doesn't include usage credits", "spend"),
     ("Your usage allocation has been disabled by your admin · ask your admin for a higher limit", "spend"),
     ("Your group's usage limit is set to $0 · run /usage-credits to ask your admin for a higher limit", "spend"),
