@@ -194,6 +194,21 @@ it · resets 9:36pm (UTC)
 You've hit your session limit · resets 10:30pm (America/Los_Angeles)
 ✻ Cooked for 0s
 """,
+    "a bullet before a banner that says what to run": """
+❯ go
+
+● You're out of usage credits. Run /usage-credits to keep using Fable 5 or /model to switch models.
+""",
+    "a bullet before a banner that says where to pay": """
+❯ go
+
+● You're out of extra usage. Add more usage credits at: https://claude.ai/settings/usage
+""",
+    "a bullet before a banner with a whole date": """
+❯ go
+
+● You've hit your weekly limit · resets 2026-11-25T21:30:00Z
+""",
     "a wrapped zone": """
 ❯ go
   ⎿  You've hit your session limit · resets 4:30am

@@ -130,6 +130,7 @@ _WHEN = (r"(?:(?:at|on|in|and|today|tomorrow|shortly|noon|midnight|utc|gmt|"
          r"when (?:it|the limit|your limit) resets|"
          r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?|"
          r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|"
+         r"20\d{2}-\d{2}-\d{2}t\d{2}:\d{2}(?::\d{2})?(?:z|[+-]\d{2}:\d{2})?|"
          r"\d[\d:]*(?:am|pm|st|nd|rd|th|d|h|m|s)?|[ap]\.?m\b\.?|"
          r"(?:days?|hours?|hrs?|min(?:ute)?s?))(?:, ?| |$|(?= ?\()))+"
          r"(?:\([^)]{1,48}\))?")
@@ -142,10 +143,14 @@ TAILS = tuple(re.compile(pattern + r"$", re.IGNORECASE) for pattern in (
     r"out of (?:usage credits|extra usage)", r"progress saved",
     r"ask your admin (?:to raise it at|for a higher limit)\b.{0,80}",
     r"(?:raise it at|visit|or visit|manage it in|contact your admin)\b.{0,80}",
-    r"(?:run )?/[a-z-]+\b.{0,100}", r"add funds to continue", r"view your usage details", r"\d{10,13}",
+    r"(?:run )?/[a-z-]+\b.{0,100}", r"add funds to continue",
+    r"add (?:more )?(?:usage credits|extra usage) at:? \S{1,80}", r"view your usage details", r"\d{10,13}",
     r"see usage in settings", r"an org owner or .{1,80}", r"switch to another model\b.{0,80}",
     r"for help, please contact support", r"(?:set to continue|continuing)(?: automatically)? " + _WHEN,
     r"esc (?:or type )?to cancel", r"(?:usage|usage credits|extra usage|credits)", r"by your admin"))
+#: What parts one such clause from the next: a dot of either height, a bar, or that a command follows.
+_BETWEEN = re.compile(r"\brun\s+(?=/(?:usage-credits|extra-usage|upgrade|model)\b)|"
+                      r"\s*·\s*|\s*\|\s*|\.\s+|\.$|…|\s+(?=/[a-z-]+\b)", re.IGNORECASE)
 
 NAMES = (
     Named(re.compile(r"\bopus\b", re.IGNORECASE), "opus", "2.1.330"),
@@ -218,5 +223,5 @@ def nothing_else(row: Wording, text: str) -> bool:
     if found is None:
         return False
     rest = text[found.end():]
-    parts = re.split(r"\s*·\s*|\s*\|\s*|\.\s+|\.$|…|\s+(?=/[a-z-]+\b)", rest)
+    parts = _BETWEEN.split(rest)
     return all(any(tail.match(part.strip()) for tail in TAILS) for part in parts if part.strip())
