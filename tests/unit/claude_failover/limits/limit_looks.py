@@ -74,6 +74,8 @@ HARMLESS = (
     "API Error: Server is temporarily limiting requests (not your usage limit) · Rate limited",
     "API Error: 529 Overloaded. This is a server-side issue, usually temporary — try again in a moment.",
     "API Error: Request rejected (429) · this may be a temporary capacity issue",
+    "You've hit your fast limit · resets in 5m",
+    "Fast limit reached and temporarily disabled · resets in 5m",
     "Login expired · Please run /login",
     "Credit balance is too low",
     "Your usage limit has reset · press enter to continue",
