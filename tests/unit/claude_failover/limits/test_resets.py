@@ -80,13 +80,20 @@ def found(clause, now=NOW, tz=UTC, **more):
     ("x|1795383393", utc(2026, 11, 22, 21, 36, 33)),
     ("x|1795383393000", utc(2026, 11, 22, 21, 36, 33)),
     ("x|1750708800", utc(2025, 6, 23, 20)),
+    # broken by a narrow pane
+    ("resets 9:36p m (UTC)", utc(2026, 11, 22, 21, 36)),
+    ("resets Nov 25 , 8: 10pm (UTC)", utc(2026, 11, 25, 20, 10)),
+    ("x|179 5383393", utc(2026, 11, 22, 21, 36, 33)),
+    ("x|1795383393 000", utc(2026, 11, 22, 21, 36, 33)),
+    ("x|1795383393 2 more", utc(2026, 11, 22, 21, 36, 33)),
 ])
 def test_written(clause, at):
     assert found(clause).at == at
 
 
 @pytest.mark.parametrize("clause", [
-    "", "resets soon", "resets when it resets", "resets shortly", "raise it at claude.ai/x"])
+    "resets 9:36p", "resets 9:3 6pm", "resets 9:36 p", "resets Nov 25, 8:1 0pm", "resets Nov 2 5, 8pm", "resets Nov 25, 8:1",
+    "resets Nov 25, 8", "", "resets soon", "resets when it resets", "resets shortly", "raise it at claude.ai/x"])
 def test_none_given(clause):
     assert found(clause) == found("")
     assert found(clause).at is None

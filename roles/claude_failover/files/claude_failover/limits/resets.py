@@ -32,13 +32,15 @@ _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _INTRO = (r"(?:\b(?:limits?\s+)?(?:will\s+)?resets?|\b(?:try again|available again|continue automatically|"
           r"continuing automatically|auto-continue))[:\s]+")
-_CLOCK = (r"(?:(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))?\s*(?P<half>[ap])\.?m\b\.?"
-          r"|(?P<hour24>\d{1,2}):(?P<minute24>\d{2})(?!\d)|(?P<word>noon|midnight)\b)")
+# A row that was broken by force leaves a blank anywhere; half a clock ("9:36p", cut off) is no time on 24 hours.
+_CLOCK = (r"(?:(?P<hour>\d{1,2})(?:\s?:\s?(?P<minute>\d{2}))?\s*(?P<half>[ap])\s?\.?m\b\.?"
+          r"|(?P<hour24>\d{1,2}):(?P<minute24>\d{2})(?!\s?\d|\s*[ap](?:\b|\.?m))|(?P<word>noon|midnight)\b)")
 _ZONE = r"(?:\s*\((?P<zone>[A-Za-z0-9_+\-:/ ]{1,48})\)|\s+(?P<bare>UTC|GMT)\b)?"
 _MONTH = r"(?P<month>" + "|".join(_MONTHS) + r")[a-z]*\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?\b"
 _YEAR = r"(?:,?\s+(?P<year>20\d{2})\b)?"
-_TIME = r"(?:(?:,|\s)\s*(?:at\s+)?" + _CLOCK + r")?"
+# No time at all, or one that can be read: a date whose time is garbled would become midnight.
+_TIME = r"(?:(?:\s?,|\s)\s*(?:at\s+)?" + _CLOCK + r"|(?!\s*,?\s*(?:at\s+)?\d))"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def _row(name: str, pattern: str, seen: str, example: str) -> Grammar:
 
 #: The first that is found decides.
 GRAMMARS = (
-    _row("epoch", r"\|\s*(?P<epoch>\d{9,13})\b", "1.0.31 to 1.0.84", "limit reached|1750708800"),
+    _row("epoch", r"\|\s*(?P<epoch>\d{9,13}\b|(?=(?:\d\s?){9}\d(?:\s?\d\s?\d\s?\d)?(?!\s?\d))\d+\s\d+\b)",
+         "1.0.31 to 1.0.84; with a blank: broken by a narrow pane", "limit reached|1750708800"),
     _row("relative",
          _INTRO + r"in\s+(?P<relative>(?:\d+\s*(?:d(?:ays?)?|h(?:ours?|rs?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?)\b"
          r"[,\s]*(?:and\s+)?)+)", "2.1.2xx", "resets in 2h 5m"),
@@ -133,7 +136,7 @@ def _epoch(value: float) -> datetime:
 def _resolve(name: str, found: Match[str], now: datetime, tz: tzinfo, notes: list[str]) -> datetime:
     groups = found.groupdict()
     if name == "epoch":
-        return _epoch(float(groups["epoch"]))
+        return _epoch(float("".join(groups["epoch"].split())))
     if name == "relative":
         return now + _span(groups["relative"])
     zone = _zone(groups, tz, notes)
