@@ -22,6 +22,9 @@ REPLACED = {
     "US/Alaska": "America/Anchorage", "US/Arizona": "America/Phoenix", "US/Central": "America/Chicago",
     "US/Eastern": "America/New_York", "US/Hawaii": "Pacific/Honolulu", "US/Mountain": "America/Denver",
     "US/Pacific": "America/Los_Angeles",
+    # Without a slash, but ICU knows them as zones of their own, and the tz database (2024b) as these.
+    "CST6CDT": "America/Chicago", "EST5EDT": "America/New_York", "MST7MDT": "America/Denver",
+    "PST8PDT": "America/Los_Angeles",
 }
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?$", re.IGNORECASE)
 
@@ -43,7 +46,7 @@ def zone_named(name: str) -> tzinfo | None:
 
 
 def _iana(name: str) -> tzinfo | None:
-    # A name without a slash (PST, EST5EDT) says less than the host's own zone does.
+    # A name without a slash (PST, Singapore) says less than the host's own zone does.
     if "/" not in name:
         return None
     try:
