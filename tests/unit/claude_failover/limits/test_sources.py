@@ -62,6 +62,7 @@ def test_every_wording_in_every_structured_source(message, limit):
     assert record(message).limit == limit
     assert classify_text(message, now=NOW, tz=UTC).limit == limit
     assert classify_text(message.replace("'", "\u2019"), now=NOW, tz=UTC).limit == limit
+    assert hook(last_assistant_message=f"\x1b[31m{message}\x1b[0m").limit == limit
 
 
 @pytest.mark.parametrize("message", HARMLESS)

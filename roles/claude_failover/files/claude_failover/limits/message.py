@@ -12,6 +12,7 @@ from claude_failover.limits import wordings
 from claude_failover.limits.resets import Reset, find_reset
 from claude_failover.limits.verdict import Verdict, not_limited, snippet_of
 from claude_failover.limits.wordings import Wording
+from claude_failover.terminal_text import plain_lines
 
 #: Longer than any message of the CLI about a limit; what is longer was written by somebody else.
 MESSAGE_MAX = 400
@@ -56,7 +57,7 @@ def classify_text(message: str, *, now: datetime, tz: tzinfo, extra_patterns: It
     ``now`` is aware: when the message was seen. ``tz`` is the host's zone. ``prefix``: what the CLI itself takes for a
     usage limit by its first words is one, whatever it names. Raises nothing for any text.
     """
-    text = wordings.normalise(message[:20 * MESSAGE_MAX])
+    text = wordings.normalise(" ".join(plain_lines([message[:20 * MESSAGE_MAX]])))
     harmless = wordings.first(wordings.NON_BLOCKING, text)
     if harmless is not None:
         return not_limited(harmless.name, text, f"not a usage limit: {harmless.source}; seen on {harmless.seen}")
