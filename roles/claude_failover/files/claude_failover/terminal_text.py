@@ -41,8 +41,11 @@ def plain(line: str) -> str:
 
 
 def plain_lines(lines: Iterable[str]) -> list[str]:
-    """Return every line of a screen plain; one that holds several (by a moving cursor, too) becomes several."""
-    return [plain(piece) for line in lines for piece in _NEW_LINE.split(line)]
+    """Return every line of a screen plain; one that holds several (by a moving cursor, too) becomes several.
+
+    A carriage return at a line's end is the rest of its CR LF, and no line of its own.
+    """
+    return [plain(piece) for line in lines for piece in _NEW_LINE.split(line.rstrip("\r"))]
 
 
 def _clean(text: str) -> str:

@@ -103,9 +103,18 @@ def test_dress(message, limit):
     curly = [line.replace("'", "\u2019") for line in lines]
     framed = ["╭" + "─" * width + "╮", *(f"│ {line:<{width}}│" for line in turn(message, width)[:-1]),
               "╰" + "─" * width + "╯", *menu(width)]
-    for dressed in (coloured, jumps, curly, framed, [line + "\r" for line in lines], ["\n".join(lines)]):
+    for dressed in (coloured, jumps, curly, framed, [line + "\r" for line in lines], ["\n".join(lines)],
+                    ["\r\n".join(lines)]):
         verdict = judge(dressed)
         assert (verdict.limited, verdict.limit) == (True, limit), (dressed, verdict)
+
+
+def test_carriage_returns_part_no_paragraphs():
+    lines = [*ANSWERED, *turn("You've hit your session limit · resets 10:10pm (America/Argentina/Buenos_Aires)", 40),
+             *waiting(40)]
+    verdict = judge([line + "\r" for line in lines])
+    assert verdict == judge(lines)
+    assert verdict.resets_at is not None
 
 
 def test_banner_alone_in_a_box():
