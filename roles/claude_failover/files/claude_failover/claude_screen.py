@@ -247,7 +247,7 @@ class _Reader:
         """Begin a block for a line with a mark at the left edge; False if it has none."""
         mark, rest = text[0], text[1:].strip()
         if mark in "❯>" and (len(text) == 1 or text[1] == " "):
-            self._start("shell" if rest.startswith("! ") else "prompt", indent, rest)
+            self._start("shell" if rest.startswith("!") else "prompt", indent, rest)
         elif text.startswith("! "):
             self._start("shell", indent, rest)
         elif _DONE.match(text):

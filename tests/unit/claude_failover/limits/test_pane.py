@@ -302,6 +302,10 @@ NOT_LIMITED = {
 > ! cat b.txt
   ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
 """,
+    "a command of the user's, written without a blank": """
+❯ !cat b.txt
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
     "a change shown": """
 ● Update(x.py)
   ⎿  Updated x.py with 1 addition
