@@ -31,7 +31,8 @@ _OPTION = re.compile(r"^\s*(?P<selected>❯\s*)?(?P<number>\d)\.\s+(?P<text>\S.*
 _MENU_END = re.compile(r"esc to cancel|enter to (?:confirm|select|continue)", re.IGNORECASE)
 _DONE = re.compile(r"^[✻✽✶✳✢*·∗] \S+ for (?:\d+[hms] ?)+(?: · .*)?$")
 _SPINNER = re.compile(r"^[✻✽✶✳✢*·∗⏺] ?\S.{0,60}(?:…|\.\.\.)(?:\s*\(.*)?|^[✻✽✶✳✢*·∗] .*\bretrying in \d")
-_TASKS = re.compile(r"^\s{0,6}(?:[✔✓◼◻☐☒□■]\s|\d+ tasks? \()")
+# The list's own headline: `  8 tasks (7 done, …` (2.1.x), `  Todos` (1.x, 2.0).
+_TASKS = re.compile(r"^\s{0,6}(?:[✔✓◼◻☐☒□■]\s|\d+ tasks? \(|Todos$)")
 _COLLAPSED = re.compile(r"^(?:(?:Ran|Read|Reading|Searched|Listed|Edited|Wrote|Fetched|Called|Updated|Created|Used|"
                         r"Deleted|Recalled|Loaded|Queried|Launched)\b.*\d|.*\(ctrl\+\w to expand\)|"
                         r"\d+ agents? (?:finished|launched|completed))", re.IGNORECASE)

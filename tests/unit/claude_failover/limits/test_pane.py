@@ -218,6 +218,15 @@ You've hit your session limit · resets 10:30pm (America/Los_Angeles)
 
 ● You've hit your weekly limit · resets 2026-11-25T21:30:00Z
 """,
+    "the to-do list of 2.0 below it": """
+> Audit this system
+  ⎿  Session limit reached ∙ resets 3pm
+     /upgrade to increase your usage limit.
+
+  Todos
+  ☒ Code cleanup
+  ☐ OPTIONAL: create the manager
+""",
     "a wrapped zone": """
 ❯ go
   ⎿  You've hit your session limit · resets 4:30am
