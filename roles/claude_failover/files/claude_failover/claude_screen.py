@@ -33,6 +33,8 @@ _DONE = re.compile(r"^[✻✽✶✳✢*·∗] \S+ for (?:\d+[hms] ?)+(?: · .*)?
 _SPINNER = re.compile(r"^[✻✽✶✳✢*·∗⏺] ?\S.{0,60}(?:…|\.\.\.)(?:\s*\(.*)?|^[✻✽✶✳✢*·∗] .*\bretrying in \d")
 # The list's own headline: `  8 tasks (7 done, …` (2.1.x), `  Todos` (1.x, 2.0).
 _TASKS = re.compile(r"^\s{0,6}(?:[✔✓◼◻☐☒□■]\s|\d+ tasks? \(|Todos$)")
+# What is above was folded: `✻ Conversation compacted` and, in 2.0.55, `═══ Conversation compacted · ctrl+o … ═══`.
+_COMPACTED = re.compile(r"^[═─]{3,}\s+(Conversation compacted\b.*?)[\s═─]*$")
 _COLLAPSED = re.compile(r"^(?:(?:Ran|Read|Reading|Searched|Listed|Edited|Wrote|Fetched|Called|Updated|Created|Used|"
                         r"Deleted|Recalled|Loaded|Queried|Launched)\b.*\d|.*\(ctrl\+\w to expand\)|"
                         r"\d+ agents? (?:finished|launched|completed))", re.IGNORECASE)
@@ -228,6 +230,8 @@ class _Reader:
         text, indent = row.strip(), indent_of(row)
         if not text:
             self.fresh = True
+        elif indent < 2 and (compacted := _COMPACTED.match(text)):
+            self._start("collapsed", indent, compacted.group(1))
         elif _RULE.match(row) and indent < 2:
             self.current, self.fresh = None, True
         elif indent < 2 and self._marked(text, indent):

@@ -227,6 +227,16 @@ You've hit your session limit · resets 10:30pm (America/Los_Angeles)
   ☒ Code cleanup
   ☐ OPTIONAL: create the manager
 """,
+    "after a compaction that 2.0.55 shows as a rule": """
+ ▐▛███▜▌   Claude Code v2.0.55
+▝▜█████▛▘  Opus 4.5 · Claude Max
+  ▘▘ ▝▝    /srv/work
+═══════════════ Conversation compacted · ctrl+o for history ═══════════════
+  ⎿  Read timeline.json (47 lines)
+  ⎿  Todo list read (6 items)
+  ⎿  5-hour limit reached · resets 8pm (Europe/Berlin) · /upgrade to Max 20x or turn on /extra-usage
+     /upgrade to increase your usage limit.
+""",
     "a wrapped zone": """
 ❯ go
   ⎿  You've hit your session limit · resets 4:30am
@@ -314,6 +324,12 @@ NOT_LIMITED = {
     "a command of the user's, written without a blank": """
 ❯ !cat b.txt
   ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
+    "compacted since, shown as a rule": """
+> go
+  ⎿  Session limit reached ∙ resets 3pm
+
+═══════════════ Conversation compacted · ctrl+o for history ═══════════════
 """,
     "a change shown": """
 ● Update(x.py)
