@@ -29,7 +29,8 @@ _LAUNCH = re.compile(r"(?:^|[\s/])claude(?=\s|$)")
 _RESUMING = re.compile(r"\s(?:--resume|-r|--continue|-c|--from-pr|--teleport)\b")
 _OPTION = re.compile(r"^\s*(?P<selected>❯\s*)?(?P<number>\d)\.\s+(?P<text>\S.*)$")
 _MENU_END = re.compile(r"esc to cancel|enter to (?:confirm|select|continue)", re.IGNORECASE)
-_DONE = re.compile(r"^[✻✽✶✳✢*·∗] \S+ for (?:\d+[hms] ?)+(?: · .*)?$")
+_DONE = re.compile(r"^[✻✽✶✳✢*·∗] (?:\S+ for (?:\d+[hms] ?)+|"
+                   r"Waiting for \d+ background (?:agents?|tasks?|shells?) to finish)(?: · .*)?$")
 _SPINNER = re.compile(r"^[✻✽✶✳✢*·∗⏺] ?\S.{0,60}(?:…|\.\.\.)(?:\s*\(.*)?|^[✻✽✶✳✢*·∗] .*\bretrying in \d")
 # The list's own headline: `  8 tasks (7 done, …` (2.1.x), `  Todos` (1.x, 2.0).
 _TASKS = re.compile(r"^\s{0,6}(?:[✔✓◼◻☐☒□■]\s|\d+ tasks? \(|Todos$)")

@@ -237,6 +237,13 @@ You've hit your session limit · resets 10:30pm (America/Los_Angeles)
   ⎿  5-hour limit reached · resets 8pm (Europe/Berlin) · /upgrade to Max 20x or turn on /extra-usage
      /upgrade to increase your usage limit.
 """,
+    "background agents still work below it": """
+❯ go
+  ⎿  You've hit your session limit · resets 7pm (UTC)
+     /upgrade to increase your usage limit.
+
+✻ Waiting for 1 background agent to finish
+""",
     "a wrapped zone": """
 ❯ go
   ⎿  You've hit your session limit · resets 4:30am
