@@ -38,7 +38,9 @@ _TASKS = re.compile(r"^\s{0,6}(?:[✔✓◼◻☐☒□■]\s|\d+ tasks? \(|Todo
 _COMPACTED = re.compile(r"^[═─]{3,}\s+(Conversation compacted\b.*?)[\s═─]*$")
 _COLLAPSED = re.compile(r"^(?:(?:Ran|Read|Reading|Searched|Listed|Edited|Wrote|Fetched|Called|Updated|Created|Used|"
                         r"Deleted|Recalled|Loaded|Queried|Launched)\b.*\d|.*\(ctrl\+\w to expand\)|"
-                        r"\d+ agents? (?:finished|launched|completed))", re.IGNORECASE)
+                        r"\d+ agents? (?:finished|launched|completed)|"
+                        # Not a tool's titles, but what the CLI says of work in the background (2.1.2xx).
+                        r"Monitor event: \"|Agent \"[^\"]+\" (?:finished|completed) · \d)", re.IGNORECASE)
 _TOOL = re.compile(r"^[A-Z][\w.:/-]*\(|^[A-Z][\w.:/-]*(?: [\w.:/-]+){0,3}\s?\((?!ctrl\+)|^mcp__|"
                    r"^[\w.-]+ - [\w.-]+ \(MCP\)")
 

@@ -244,6 +244,18 @@ You've hit your session limit · resets 10:30pm (America/Los_Angeles)
 
 ✻ Waiting for 1 background agent to finish
 """,
+    "after an event of a monitor": """
+⏺ Monitor event: "idle wait for wave 2 reports"
+  ⎿  You've hit your session limit · resets 7pm (Asia/Jerusalem)
+     /upgrade to increase your usage limit.
+""",
+    "after an agent in the background": """
+● Agent "Correctness review" finished · 4m 5s
+  ⎿  You've hit your session limit · resets 7pm (UTC)
+     /upgrade to increase your usage limit.
+
+✻ Crunched for 28m 9s
+""",
     "a wrapped zone": """
 ❯ go
   ⎿  You've hit your session limit · resets 4:30am
@@ -337,6 +349,9 @@ NOT_LIMITED = {
   ⎿  Session limit reached ∙ resets 3pm
 
 ═══════════════ Conversation compacted · ctrl+o for history ═══════════════
+""",
+    "an agent's notice that names the limit": """
+● Agent "You've hit your session limit · resets 7pm (UTC)" finished · 4m 5s
 """,
     "a change shown": """
 ● Update(x.py)
