@@ -117,12 +117,13 @@ def test_carriage_returns_part_no_paragraphs():
     assert verdict.resets_at is not None
 
 
-def test_banner_alone_in_a_box():
+@pytest.mark.parametrize("corners", ["╭╮╰╯─│", "┏┓┗┛━┃", "╔╗╚╝═║"])
+def test_banner_alone_in_a_box(corners):
     verdict = judge(rows("""
 ╭────────────────────────────────────╮
 │ You\u2019ve hit your session limit      │
 │ · resets 10:30pm (Europe/Paris)    │
-╰────────────────────────────────────╯"""))
+╰────────────────────────────────────╯""".translate(str.maketrans("╭╮╰╯─│", corners))))
     assert (verdict.limited, verdict.limit) == (True, "five_hour")
     assert verdict.resets_at is not None
     assert verdict.resets_at.hour == 21
