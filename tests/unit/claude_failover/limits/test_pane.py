@@ -354,6 +354,18 @@ NOT_LIMITED = {
     "an agent's notice that names the limit": """
 ● Agent "You've hit your session limit · resets 7pm (UTC)" finished · 4m 5s
 """,
+    "a tool shown by a long title": """
+❯ go
+
+● Search the repository's tests for every wording of a usage limit (ran 2s)
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
+    "a tool shown by a title that was cut": """
+❯ go
+
+● Print the last lines of the log that the daemon…
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
     "a change shown": """
 ● Update(x.py)
   ⎿  Updated x.py with 1 addition

@@ -39,8 +39,9 @@ _RUNNING = re.compile(r"\besc to interrupt\b", re.IGNORECASE)
 #: A result that comes before a tool's output, and is not yet it.
 _PREAMBLE = re.compile(r"^(?:allowed by|approved by|denied by|running|waiting|pretooluse|posttooluse|hook\b)",
                        re.IGNORECASE)
-#: A reply this long, or one that ends like a sentence, is prose; a shorter one may be a tool use shown by its title.
-_TITLE_MAX = 60
+#: A reply this long, or one that ends like a sentence, is prose; any other may be a tool use shown by its title, which
+#: the model wrote, or the beginning of one.
+_TITLE_MAX = 120
 _QUIET = ("done", "note", "tasks")
 
 
@@ -179,7 +180,7 @@ def _place(turn: list[Block], index: int, live: bool) -> str:
         return "cli" if siblings else ""
     if owner.kind == "reply":
         prose = (len(owner.paragraphs) > 1 or len(owner.text) > _TITLE_MAX
-                 or owner.text.endswith((".", ":", "!", "?", "…")))
+                 or owner.text.endswith((".", ":", "!", "?")))
         return "cli" if prose or siblings else "any" if live else ""
     return ""
 
