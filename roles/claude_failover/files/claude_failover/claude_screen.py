@@ -52,12 +52,13 @@ class Block:
     ``kind``: ``prompt``, ``shell`` (a command the user ran with ``!``), ``reply``, ``tool``, ``collapsed`` (tool uses
     folded into one line), ``result``, ``done``, ``spinner``, ``note`` (``▎`` at the left edge), ``tasks``, ``bare``
     (text at the left edge with no mark), ``loose`` (indented text that belongs to nothing). ``paragraphs``: its text,
-    wrapped lines joined.
+    wrapped lines joined. ``apart``: a blank line is above it.
     """
 
     kind: str
     indent: int
     paragraphs: list[str] = field(default_factory=list)
+    apart: bool = False
 
     @property
     def text(self) -> str:
@@ -217,7 +218,7 @@ class _Reader:
         return self.blocks
 
     def _start(self, kind: str, indent: int, text: str) -> None:
-        self.current = Block(kind, indent, [text.strip()] if text.strip() else [])
+        self.current = Block(kind, indent, [text.strip()] if text.strip() else [], self.fresh)
         self.blocks.append(self.current)
         self.fresh = False
         self.tree = False

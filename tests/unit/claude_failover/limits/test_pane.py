@@ -366,6 +366,11 @@ NOT_LIMITED = {
 ● Print the last lines of the log that the daemon…
   ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
 """,
+    "a quotation of the CLI's line": """
+● The CLI prints:
+
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
     "a change shown": """
 ● Update(x.py)
   ⎿  Updated x.py with 1 addition

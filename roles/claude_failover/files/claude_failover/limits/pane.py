@@ -181,7 +181,9 @@ def _place(turn: list[Block], index: int, live: bool) -> str:
     if owner.kind == "reply":
         prose = (len(owner.paragraphs) > 1 or len(owner.text) > _TITLE_MAX
                  or owner.text.endswith((".", ":", "!", "?")))
-        return "cli" if prose or siblings else "any" if live else ""
+        # The CLI leaves no blank line between the model's words and its own; a quotation has one.
+        mine = prose and not block.apart
+        return "cli" if mine or siblings else "any" if live else ""
     return ""
 
 
