@@ -207,6 +207,8 @@ class _Reader:
         self.tree = False   # within a tree of sub-agents
         self.width = 0      # of the widest row: where the terminal itself broke a line
         self.full = False   # the row before filled it
+        self.before = 0     # that row's length
+        self.spilt = False  # bare text at hand that may be the rest of a prompt of old
 
     def read(self, rows: list[str]) -> list[Block]:
         """Return the blocks."""
@@ -215,6 +217,7 @@ class _Reader:
             self._row(row)
             # A break at a blank leaves the row one shorter: the blank is not captured.
             self.full = len(row) >= self.width - 1
+            self.before = len(row)
         return self.blocks
 
     def _start(self, kind: str, indent: int, text: str) -> None:
@@ -279,6 +282,9 @@ class _Reader:
     def _result(self, text: str, indent: int) -> None:
         if self.tree and indent > 4:
             return  # a sub-agent's own line
+        if self.spilt and not self.fresh and self.blocks[-1] is self.current and self.current.kind == "bare":
+            self.current = self.blocks[-2]
+            self.current.paragraphs[-1] += " " + self.blocks.pop().text
         self._start("result", indent, text[1:])
 
     def _continued(self, text: str, indent: int) -> None:
@@ -306,4 +312,8 @@ class _Reader:
         elif block is not None and block.kind == "bare" and not self.fresh:
             block.paragraphs[-1] += " " + text
         else:
+            # 1.x and 2.0 wrapped a prompt to the left edge. What a shell prints stands there, too; but no elbow below
+            # it, and it does not begin where the row above had no room for its first word.
+            self.spilt = (block is not None and block.kind == "prompt" and bool(block.paragraphs) and not self.fresh
+                          and self.before + len(text.split()[0]) >= self.width)
             self._start("bare", 0, text)

@@ -257,6 +257,17 @@ You've hit your session limit · resets 10:30pm (America/Los_Angeles)
 
 ✻ Crunched for 28m 9s
 """,
+    "a prompt of 2.0 that is wrapped to the left edge": """
+> Its all in the .env. We have acitve live APIS in the .env for everything. Do
+not alter or erase the .env
+  ⎿  Session limit reached ∙ resets 3pm
+     /upgrade to increase your usage limit.
+""",
+    "a prompt of 2.0 that is wrapped to the column after it": """
+> Audit this system to make sure we are inline when it comes to using our Manager for our agents
+ context memory. Make sure we are following our json contract for the agents also.
+  ⎿  Session limit reached ∙ resets 3pm
+""",
     "a wrapped zone": """
 ❯ go
   ⎿  You've hit your session limit · resets 4:30am
@@ -370,6 +381,17 @@ NOT_LIMITED = {
 ● The CLI prints:
 
   ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
+    "a file in a shell that prompts as 2.0 did": """
+> cat b.txt
+a screen of old:
+  ⎿  Session limit reached ∙ resets 3pm
+     /upgrade to increase your usage limit.
+""",
+    "a file in a shell after a long command": """
+> cat /srv/work/a/very/long/name/of/a/file/that/fills/the/row/b.txt
+You've hit your 5-hour limit · resets 9:36pm (UTC)
+user@host:~$
 """,
     "a change shown": """
 ● Update(x.py)
@@ -651,7 +673,7 @@ def test_operators_patterns_count_where_a_banner_may_stand_and_only_there():
 
 _PIECES = st.sampled_from([
     *(banner for banner, _limit in BANNERS), *HARMLESS,
-    "❯ go", "● Bash(ls)", "  ⎿  ok", "─" * 40, "▔" * 40, "❯", "  ❯ 1. Yes",
+    "❯ go", ">", "ab", "● Bash(ls)", "  ⎿  ok", "─" * 40, "▔" * 40, "❯", "  ❯ 1. Yes",
     "   2. No", " Enter to confirm · Esc to cancel", "╭────────╮", "│ x │", "╰────────╯", "", "✻ Baked for 1s",
     "\x1b[3", "\x1b[99999999C", "   ├─ x", "▎ note", "Claude Code v2.1.330", "  ⎿  You've hit your limit"])
 
