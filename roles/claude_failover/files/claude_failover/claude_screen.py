@@ -253,7 +253,7 @@ class _Reader:
         elif indent >= 2:
             self._continued(text, indent)
         else:
-            self._bare(text)
+            self._bare(text, indent)
 
     def _marked(self, text: str, indent: int) -> bool:
         """Begin a block for a line with a mark at the left edge; False if it has none."""
@@ -304,11 +304,12 @@ class _Reader:
         else:
             block.paragraphs[-1] += " " + text
 
-    def _bare(self, text: str) -> None:
+    def _bare(self, text: str, indent: int) -> None:
         block = self.current
         if (self.full and not self.fresh and block is not None and block.kind in ("result", "reply")
                 and block.paragraphs):
-            block.paragraphs[-1] += text  # broken by the terminal, in the middle of a word
+            # Broken by the terminal: at a blank, or in the middle of a word.
+            block.paragraphs[-1] += (" " if indent or self.before < self.width else "") + text
         elif block is not None and block.kind == "bare" and not self.fresh:
             block.paragraphs[-1] += " " + text
         else:

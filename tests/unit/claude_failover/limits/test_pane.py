@@ -135,6 +135,19 @@ LIMITED = {
   ⎿  You've hit your 5-hour lim
 it · resets 9:36pm (UTC)
 """,
+    "broken by the terminal at a blank that begins the next row": """
+❯ go
+  ⎿  You've hit your
+ weekly limit · rese
+ts Nov 25, 8:10pm (U
+TC)
+""",
+    "broken by the terminal at a blank that ends the row": """
+❯ go
+  ⎿  You've hit your weekly
+limit · resets Nov 25, 8:10p
+m (UTC)
+""",
     "after a folded tool use (2.1.330)": """
 ❯ go
 

@@ -105,7 +105,8 @@ NON_BLOCKING = (
          "2.1.330", "captures: a dead login is a state of its own"),
     _row("api-credit", r"credit balance is too low", None,
          "2.1.330", "captures: an API key's credit, not a subscription's usage"),
-    _row("fast-mode", r"(?:fast mode disabled\b|(?:you(?:'ve| have)? (?:hit|reached) your )?fast(?: mode)? limit\b)", None,
+    _row("fast-mode",
+         r"(?:fast mode disabled\b|(?:you(?:'ve| have)? (?:hit|reached) your )?fast(?: mode)? limit\b)", None,
          "2.1.330, read in the program; fast limit: reported, not seen", "the session works on, slower"),
 )
 
