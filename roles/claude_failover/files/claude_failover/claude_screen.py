@@ -25,7 +25,10 @@ _BORDERED = re.compile(r"^\s{0,1}[│┃║](.*?)[│┃║]?$")
 _TOP, _BOTTOM = re.compile(r"^\s{0,1}[╭┌╔┏]"), re.compile(r"^\s{0,1}[╰└╚┗]")
 _VERSION = re.compile(r"(?:Claude Code\s+|^[ ▐▛█▜▌▝▘]+\s)v(\d+)\.(\d+)\.(\d+)\b")
 _LOGO = re.compile(r"[▐▛█▜▌▝▘]{3,}|▝▝ {1,4}▝▝|▘▘ {1,4}▝▝")
-_LAUNCH = re.compile(r"(?:^|[\s/])claude(?=\s|$)")
+#: Where a shell's prompt ends, and its command begins; oh-my-zsh puts the folder behind its arrow.
+_SHELL_PROMPT = re.compile(r".*?(?:[$#%>❯✗λ](?=\s|$)|➜\s+\S+(?: git:\(\S+)?(?=\s|$))[\s$#%>❯✗λ]*")
+_LAUNCH = re.compile(r"(?:.*(?:&&|;)\s*)?(?:(?:exec|env|command|time)\s+|\w+=\S*\s+)*(?:[\w.~/+-]*/)?claude(?=\s|$)")
+_LAUNCH_ALONE = re.compile(_LAUNCH.pattern + r"(?:$|\s+-)")  # without a shell's prompt: no prose
 _RESUMING = re.compile(r"\s(?:--resume|-r|--continue|-c|--from-pr|--teleport)\b")
 _OPTION = re.compile(r"^\s*(?P<selected>❯\s*)?(?P<number>\d)\.\s+(?P<text>\S.*)$")
 _MENU_END = re.compile(r"esc to cancel|enter to (?:confirm|select|continue)", re.IGNORECASE)
@@ -113,11 +116,20 @@ def read_screen(lines: Iterable[str]) -> Screen:
 
 def _launch(above: list[str]) -> str | None:
     """Return how the command above the header began the session, if it is in view (a narrow pane wraps it)."""
-    command = " ".join([row for row in above if row][-3:])
-    started = _LAUNCH.search(command)
-    if started is None:
+    command: list[str] = []
+    for row in reversed([row for row in above if row][-3:]):
+        prompt = _SHELL_PROMPT.match(row)
+        command.insert(0, row[prompt.end():] if prompt else row)
+        if prompt or _LAUNCH_ALONE.match(row):
+            break
+    else:
         return None
-    return "resumed" if _RESUMING.search(command[started.end():]) else "new"
+    # The terminal may have broken it at a blank, or in the middle of an option.
+    joined = (" ".join(command), "".join(command))
+    options = [text[started.end():] for text in joined if (started := _LAUNCH.match(text))]
+    if not options:
+        return None
+    return "resumed" if any(_RESUMING.search(text) for text in options) else "new"
 
 
 def _version(rows: list[str]) -> tuple[int, int, int] | None:

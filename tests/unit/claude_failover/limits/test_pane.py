@@ -738,7 +738,15 @@ def test_measured_pane(name):
 
 @pytest.mark.parametrize(("command", "limited"), [
     ("bash-5.2$ /srv/cc/bin/claude --session-id 88888888-8888-4888-8888-888888888888", True), ("$ claude", True),
-    ("$ claude --resume 88888888-8888-4888-8888-888888888888", False), ("$ claude -c", False), ("$ ls", False)])
+    ("$ claude --resume 88888888-8888-4888-8888-888888888888", False), ("$ claude -c", False), ("$ ls", False),
+    ("Resume this session with:\nclaude --resume 5e1f0c3a\nuser@host:~$ claude", True),
+    ("user@host:~/claude $ cc", False), ("user@host:~/claude $ cc -c", False), ("➜  claude git:(main) ✗ cc", False),
+    ("➜  claude cc", False), ("➜  work git:(main) ✗ claude", True), ("➜  work claude -c", False),
+    ("[user@host claude]$ cc", False), ("host% A=b exec /opt/claude", True), ("user@host ~/claude> cc", False),
+    ("$ A=b claude --dangerously-skip-permissions --resu\nme 5e1f", False),
+    ("$ claude --session-id 5e1f0c3a\n--model opus", True), ("$ cd /srv && claude", True),
+    ("$ /srv/a/long/na\nme/bin/claude", True), ("$ tmux new -s claude cc", False),
+    ("# start claude as usual\n$ cc", False), ("$ cat claude\nclaude is a model", False), ("claude", True)])
 def test_the_command_above_the_header_tells_a_new_session_from_a_resumed_one(command, limited):
     header = rows("""
 ╭─── Claude Code v2.1.197 ─────────────────────────╮
@@ -751,5 +759,6 @@ def test_the_command_above_the_header_tells_a_new_session_from_a_resumed_one(com
  ▝▝   ▝▝   /srv/work
 """)
     for top in (header, logo):
-        verdict = judge([command, *top, "", *turn("You've hit your session limit · resets 10pm", 80), *box(80)])
+        verdict = judge([*command.split("\n"), *top, "", *turn("You've hit your session limit · resets 10pm", 80),
+                         *box(80)])
         assert verdict.limited is limited, verdict

@@ -93,7 +93,8 @@ def test_written(clause, at):
 
 @pytest.mark.parametrize("clause", [
     "resets 9:36p", "resets 9:3 6pm", "resets 9:36 p", "resets Nov 25, 8:1 0pm", "resets Nov 2 5, 8pm",
-    "resets Nov 25, 8:1", "resets Nov 25, 8", "", "resets soon", "resets when it resets", "resets shortly", "raise it at claude.ai/x"])
+    "resets Nov 25, 8:1", "resets Nov 25, 8", "", "resets soon", "resets when it resets", "resets shortly",
+    "raise it at claude.ai/x"])
 def test_none_given(clause):
     assert found(clause) == found("")
     assert found(clause).at is None
