@@ -313,6 +313,19 @@ not alter or erase the .env
 
  Enter to confirm · Esc to cancel
 """,
+    "the menu that has nothing to wait for": """
+❯ go
+  ⎿  You've hit your monthly spend limit
+
+────────────────────────────────────────
+ What do you want to do?
+
+ ❯ 1. Stop
+   2. Add funds to continue with usage credits
+   3. Upgrade your plan
+
+ Enter to confirm · Esc to cancel
+""",
     "only the waiting footer is left in a low pane": """
 ● Usage limit reached · set to continue automatically at 9:36pm
 
@@ -560,6 +573,18 @@ user@host:~$
 
  Enter to confirm · Esc to exit
  esc to cancel
+""",
+    "a menu that can stop something else": """
+❯ go
+  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+
+────────────────────────────────────────
+ What do you want to do?
+
+ ❯ 1. Stop
+   2. Keep the task running
+
+ Enter to confirm · Esc to cancel
 """,
     "running again": """
 ❯ go

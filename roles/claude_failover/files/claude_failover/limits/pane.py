@@ -35,6 +35,9 @@ from claude_failover.limits.verdict import Verdict, not_limited
 WAITING_SINCE = (2, 1, 234)
 _DONE_AT = re.compile(r" · done \d{1,2}:\d{2}")  # `✻ Baked for 0s · done 8:06 PM`: 2.1.330, not yet 2.1.197
 _LIMIT_MENU = re.compile(r"\bwait for (?:the )?limit to reset\b", re.IGNORECASE)
+#: The same menu where there is nothing to wait for (reported from 2.1.2xx): `1. Stop / 2. Add funds to continue …`.
+_STOP_MENU = (re.compile(r"^what do you want to do\?$", re.IGNORECASE), re.compile(r"^stop$", re.IGNORECASE),
+              re.compile(r"^(?:add funds to continue|upgrade your plan)\b", re.IGNORECASE))
 _RUNNING = re.compile(r"\besc to interrupt\b", re.IGNORECASE)
 #: A result that comes before a tool's output, and is not yet it.
 _PREAMBLE = re.compile(r"^(?:allowed by|approved by|denied by|running|waiting|pretooluse|posttooluse|hook\b)",
@@ -102,7 +105,13 @@ def _live(screen: Screen) -> bool:
 
 
 def _is_limit_menu(screen: Screen) -> bool:
-    return screen.menu is not None and any(_LIMIT_MENU.search(option) for option in screen.menu.options)
+    if screen.menu is None:
+        return False
+    options = screen.menu.options
+    if any(_LIMIT_MENU.search(option) for option in options):
+        return True
+    title, *wanted = _STOP_MENU
+    return bool(title.match(screen.menu.title)) and all(any(map(row.match, options)) for row in wanted)
 
 
 def _may_be_old(screen: Screen) -> bool:
