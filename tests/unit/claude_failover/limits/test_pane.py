@@ -326,6 +326,17 @@ not alter or erase the .env
 
  Enter to confirm · Esc to cancel
 """,
+    "the waiting footer, cut off": """
+❯ go
+  ⎿  You've hit your session limit · resets 10pm (UTC)
+
+● Usage limit reached · set to continue automatically at 10pm
+
+──────────────────────────────
+❯
+──────────────────────────────
+  ⚠ Usage limit reached · limit res…
+""",
     "only the waiting footer is left in a low pane": """
 ● Usage limit reached · set to continue automatically at 9:36pm
 

@@ -122,8 +122,9 @@ OFFERS = (
 )
 
 #: The CLI's footer while it waits for the reset, and after it. In the footer only: the same words are prose elsewhere.
-WAITING_FOOTER = _row("waiting-footer", r"(?:⚠ )?usage limit reached · (?:limit resets|continuing|resets)\b", "unknown",
-                      "2.1.234 to 2.1.330", "captures")
+WAITING_FOOTER = _row("waiting-footer",
+                      r"(?:⚠ )?usage limit reached · (?:(?:limit resets|continuing|resets)\b|[lcr][a-z ]{0,11}…)",
+                      "unknown", "2.1.234 to 2.1.330; cut off by the pane: not seen", "captures")
 RESET_FOOTER = _row("limit-has-reset", r"(?:⚠ )?your usage limit has reset\b", None, "2.1.234 to 2.1.330",
                     "read in the program")
 
