@@ -281,6 +281,18 @@ not alter or erase the .env
  context memory. Make sure we are following our json contract for the agents also.
   ⎿  Session limit reached ∙ resets 3pm
 """,
+    "after a tool's output that begins above the pane": """
+       388 +      } else if (action === 'reset' && data.email) {
+       389 +        console.log('Reset password for:', data.email);
+       397        let mounted = true;
+  ⎿  Weekly limit reached ∙ resets Nov 28, 8:45pm
+     /upgrade to increase your usage limit.
+
+──────────────────────────────────────────
+>
+──────────────────────────────────────────
+  ? for shortcuts
+""",
     "a wrapped zone": """
 ❯ go
   ⎿  You've hit your session limit · resets 4:30am
@@ -429,6 +441,19 @@ a screen of old:
 > cat /srv/work/a/very/long/name/of/a/file/that/fills/the/row/b.txt
 You've hit your 5-hour limit · resets 9:36pm (UTC)
 user@host:~$
+""",
+    "a tool's output that begins above the pane": """
+     a screen of old:
+       ⎿  Weekly limit reached ∙ resets Nov 28, 8:45pm
+""",
+    "a quotation that begins above the pane": """
+  The CLI prints
+  ⎿  Weekly limit reached ∙ resets Nov 28, 8:45pm
+""",
+    "a quotation after code that begins above the pane": """
+      x = 1
+
+  ⎿  Weekly limit reached ∙ resets Nov 28, 8:45pm
 """,
     "a change shown": """
 ● Update(x.py)

@@ -45,6 +45,8 @@ _PREAMBLE = re.compile(r"^(?:allowed by|approved by|denied by|running|waiting|pr
 #: A reply this long, or one that ends like a sentence, is prose; any other may be a tool use shown by its title, which
 #: the model wrote, or the beginning of one.
 _TITLE_MAX = 120
+#: Where a tool's output stands: behind its elbow.
+_OUTPUT_INDENT = 5
 _QUIET = ("done", "note", "tasks")
 
 
@@ -187,6 +189,8 @@ def _place(turn: list[Block], index: int, live: bool) -> str:
         return "cli" if block.indent <= 3 or siblings else ""
     if owner.kind == "tool":
         return "cli" if siblings else ""
+    if owner.kind == "loose" and before == 0 and owner.indent >= _OUTPUT_INDENT > block.indent and not block.apart:
+        return "any"  # the capture begins within a tool's output; its own elbows stand deeper
     if owner.kind == "reply":
         prose = (len(owner.paragraphs) > 1 or len(owner.text) > _TITLE_MAX
                  or owner.text.endswith((".", ":", "!", "?")))
