@@ -455,6 +455,30 @@ user@host:~$
 
   ⎿  Weekly limit reached ∙ resets Nov 28, 8:45pm
 """,
+    "a screen that a tool printed": """
+❯ go
+
+● Bash(tmux capture-pane -p)
+  ⎿  ❯ go
+       ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+          /upgrade to increase your usage limit.
+""",
+    "a screen that a folded tool use printed": """
+● Read 2 files (ctrl+o to expand)
+       ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
+    "a sub-agent's tool uses": """
+● Task(review)
+  ⎿  Bash(ls)
+     ⎿  a
+     ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
+    "a screen quoted in prose": """
+● The CLI prints this.
+
+  ❯ go
+    ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)
+""",
     "a change shown": """
 ● Update(x.py)
   ⎿  Updated x.py with 1 addition

@@ -45,8 +45,8 @@ _PREAMBLE = re.compile(r"^(?:allowed by|approved by|denied by|running|waiting|pr
 #: A reply this long, or one that ends like a sentence, is prose; any other may be a tool use shown by its title, which
 #: the model wrote, or the beginning of one.
 _TITLE_MAX = 120
-#: Where a tool's output stands: behind its elbow.
-_OUTPUT_INDENT = 5
+#: The CLI's own elbows are not further in than this, and what a tool printed or a model quoted is not less than that.
+_ELBOW_INDENT, _OUTPUT_INDENT = 3, 5
 _QUIET = ("done", "note", "tasks")
 
 
@@ -174,7 +174,7 @@ def _place(turn: list[Block], index: int, live: bool) -> str:
         return "" if strangers or len(block.paragraphs) > 1 else "cli" if len(turn) == 1 else "any"
     if block.kind == "reply":
         return "any" if len(block.paragraphs) == 1 else ""
-    if block.kind != "result":
+    if block.kind != "result" or (block.indent > _ELBOW_INDENT and index > 0):
         return ""
     before = index - 1
     siblings = 0
@@ -186,10 +186,10 @@ def _place(turn: list[Block], index: int, live: bool) -> str:
     if owner is None or owner.kind in ("collapsed", "done", "note"):
         return "cli" if owner is not None or index == 0 or siblings else "any"
     if owner.kind == "prompt":
-        return "cli" if block.indent <= 3 or siblings else ""
+        return "cli"
     if owner.kind == "tool":
         return "cli" if siblings else ""
-    if owner.kind == "loose" and before == 0 and owner.indent >= _OUTPUT_INDENT > block.indent and not block.apart:
+    if owner.kind == "loose" and before == 0 and owner.indent >= _OUTPUT_INDENT and not block.apart:
         return "any"  # the capture begins within a tool's output; its own elbows stand deeper
     if owner.kind == "reply":
         prose = (len(owner.paragraphs) > 1 or len(owner.text) > _TITLE_MAX
