@@ -75,6 +75,7 @@ def test_what_only_looks_like_one(message):
 def test_hook_details():
     assert hook().rule == "ambiguous-error"
     assert hook(last_assistant_message="Something about your limit being reached").rule == "unknown-wording"
+    assert hook(last_assistant_message="No more Claude usage available until Friday").rule == "unknown-wording"
     assert hook(last_assistant_message="You've hit your ceiling").rule == "blocking-prefix"
     assert hook(last_assistant_message=BANNERS[0][0], agent_id="a1").rule == "sidechain"
     for error in ("authentication_failed", "server_error", "overloaded", "invalid_request", "model_not_found"):

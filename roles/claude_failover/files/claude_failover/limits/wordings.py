@@ -178,7 +178,9 @@ CLAIMS = {"five_hour": "five_hour", "seven_day": "seven_day", "seven_day_opus": 
 SMELL = re.compile(
     r"\b(?:limits?|quota|usage|allowance|credits?)\b.{0,60}\b(?:reached|hit|exceeded|exhausted|used up|spent|out of|"
     r"paused|blocked|resets?)\b|\b(?:reached|hit|exceeded|exhausted|used up|out of)\b.{0,60}"
-    r"\b(?:limits?|quota|usage|allowance|credits?)\b", re.IGNORECASE)
+    r"\b(?:limits?|quota|usage|allowance|credits?)\b|"
+    r"\bno (?:more|remaining)\b.{0,40}\b(?:quota|usage|allowance|credits?)\b",
+    re.IGNORECASE)
 
 _GLYPHS = re.compile(r"^(?:[⎿●⏺⚠✗✘×■│┃|]\s*)+")
 
