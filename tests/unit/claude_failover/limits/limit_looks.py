@@ -69,6 +69,8 @@ HARMLESS = (
     "5-hour limit reached ∙ resets 3pm ∙ now using extra usage",
     "Weekly limit reached ∙ resets Nov 25, 8pm ∙ now using extra usage",
     "You've hit your session limit · resets 3pm (UTC) · now using usage credits",
+    "You're out of extra usage · now using your plan's usage",
+    "5-hour limit reached ∙ resets 3pm Now using extra usage",
     "Opus weekly limit reached ∙ resets Nov 25, 8pm ∙ now using extra usage",
     "Sonnet weekly limit reached ∙ resets Nov 25 ∙ now using extra usage · /model opus",
     "API Error: Server is temporarily limiting requests (not your usage limit) · Rate limited",

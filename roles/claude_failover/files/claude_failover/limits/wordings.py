@@ -89,8 +89,8 @@ NON_BLOCKING = (
     _row("paying-otherwise", r"(?:you're )?now using\b", None,
          "2.1.283, 2.1.330", "the program's own transition prefixes, 2.1.283"),
     _row("model-changed",
-         r"[^·]{0,60}\blimit(?: reached)?(?:,| ·|\.)? (?:[^·]{1,60} · ){0,2}"
-         r"(?:(?:you're )?now using|switch(?:ed|ing) to)\b",
+         r"[^·]{0,60}\b(?:limit|usage credits|extra usage)\b.{0,100}?"
+         r"\b(?:now using|switch(?:ed|ing) to|continuing (?:with|on) (?:usage credits|extra usage))\b",
          None, "1.0 to 2.0; after a reset clause in 2.0", "the session works on: on Sonnet, on extra usage"),
     _row("limit-has-reset", r"your (?:claude\.ai )?usage limit has reset\b", None,
          "2.1.234 to 2.1.330", "the CLI's own wait for the reset is over"),
