@@ -95,7 +95,7 @@ def _refusal(command: str, lines: Sequence[str]) -> TmuxError:
 class _Connection(asyncio.SubprocessProtocol):
     """One client process, from its start to its end.
 
-    ``attached`` is set once it has its session, and ``ended`` becomes the reason of its end.
+    ``attached`` becomes its session once it has one, and ``ended`` the reason of its end.
     """
 
     def __init__(self, on_notice: Callable[[str, str], None]) -> None:
@@ -107,7 +107,7 @@ class _Connection(asyncio.SubprocessProtocol):
         self._exited = asyncio.Event()
         self._said = ""
         self.trusted = False
-        self.attached = asyncio.Event()
+        self.attached: asyncio.Future[str] = self._loop.create_future()
         self.ended: asyncio.Future[str] = self._loop.create_future()
 
     # -- called by asyncio
@@ -120,14 +120,14 @@ class _Connection(asyncio.SubprocessProtocol):
             if isinstance(event, Block):
                 if event.ours:
                     self._answered(event)
-                elif not event.ok and not self.attached.is_set():
+                elif not event.ok and not self.attached.done():
                     self._said = " ".join(event.lines)
             elif isinstance(event, Notice):
                 if event.name == "exit":
                     self._said = event.rest or self._said or "the client was detached"
                     continue
-                if event.name == "session-changed":
-                    self.attached.set()
+                if event.name == "session-changed" and not self.attached.done():
+                    self.attached.set_result(event.rest)
                 self._on_notice(event.name, event.rest)
             else:
                 self._stray(event)
@@ -167,10 +167,8 @@ class _Connection(asyncio.SubprocessProtocol):
 
     async def attach(self, timeout: float) -> None:
         """Wait until the client is attached, ``timeout`` seconds at most. Raises TmuxGone, TmuxTimeout."""
-        attached = self._loop.create_task(self.attached.wait())
-        await asyncio.wait({attached, self.ended}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        attached.cancel()
-        if self.attached.is_set():
+        await asyncio.wait({self.attached, self.ended}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if self.attached.done():
             return
         if not self.ended.done():
             raise TmuxTimeout(f"tmux did not attach the client within {timeout:g} s")
