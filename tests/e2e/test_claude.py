@@ -305,6 +305,7 @@ def test_what_is_said_about_ids_that_cannot_be_used(either: World) -> None:
     """A used ``--session-id`` and an unknown ``--resume``."""
     session = Session(either, "one").start()
     session.ask("first")
+    answered(either, session)
     used = either.namespace.run([either.claude, "--session-id", session.id, "-p", "x"], either.env())
     assert used.returncode == 1
     assert f"Error: Session ID {session.id} is already in use." in used.stdout + used.stderr

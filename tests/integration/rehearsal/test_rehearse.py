@@ -34,6 +34,7 @@ def test_a_rehearsal_goes_well_and_leaves_nothing(python_path, tmp_path):
     assert [step["ok"] for step in verdict["steps"]] == [True] * 7
     assert verdict["switch"]["outcome"] == "switched"
     assert verdict["seconds"] > 0
+    assert verdict["log"] == []
     assert folders() == before
     assert list(tmp_path.iterdir()) == [], "the home of whoever runs it is not touched"
 
@@ -68,3 +69,4 @@ def test_a_failover_that_does_not_happen_is_a_failed_rehearsal(tmp_path, monkeyp
     assert not verdict.ok
     assert verdict.steps[-1].ok is False
     assert "waited" in verdict.steps[-1].detail
+    assert any("account first is out of usage" in line for line in verdict.log), verdict.log

@@ -33,6 +33,7 @@ BOUND = 30.0  # seconds for each step; normally it takes one or two
 POLL = 0.02
 REMOVAL = 10.0  # seconds for the sessions of a tmux server that has ended to end too
 FIRST, SECOND = "first", "second"
+LAST_WORDS = 20  # lines of the log that a failed rehearsal shows
 LIMITED, OTHER = "limited", "other"
 JOB = "a long job that runs into the limit"
 
@@ -56,13 +57,15 @@ class Step:
 @dataclass
 class Verdict:
     """What the rehearsal showed. ``seconds`` is from the refused request to the first answer under the second
-    account; ``folder`` is None when it was removed."""
+    account; ``folder`` is None when it was removed; ``log`` has the last lines that daemon and tmux server said, when
+    it went wrong."""
 
     ok: bool = False
     seconds: float | None = None
     steps: list[Step] = field(default_factory=list)
     switch: dict[str, Any] | None = None
     folder: str | None = None
+    log: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as ``rehearse --json`` prints it."""
@@ -176,6 +179,14 @@ class Stage:
                 with open(os.path.join(folder, uuid + ".jsonl"), encoding="utf-8") as stream:
                     return stream.read()
         return ""
+
+    def log(self) -> list[str]:
+        """Return what the programs said, nothing if none was started. Raises OSError."""
+        try:
+            with open(self.path("log"), encoding="utf-8", errors="replace") as stream:
+                return stream.read().splitlines()
+        except FileNotFoundError:
+            return []
 
     def end(self) -> None:
         """End every program that was started here, the daemon before the tmux server."""
@@ -316,6 +327,8 @@ def rehearse(tmux_binary: str = "tmux", *, keep: bool = False) -> Verdict:
     stage = Stage(folder, tmux_binary)
     try:
         verdict = asyncio.run(Rehearsal(stage).run())
+        if not verdict.ok:
+            verdict.log = stage.log()[-LAST_WORDS:]
     finally:
         stage.end()
         if not keep:

@@ -40,6 +40,8 @@ def rehearse(arguments: argparse.Namespace) -> int:
         mark = "ok    " if step.ok else "FAILED"
         detail = f": {one_line(step.detail)}" if step.detail else ""
         common.show(f"{mark}  {step.seconds:6.2f} s  {step.step}{detail}")
+    for line in verdict.log:
+        common.show(f"log: {one_line(line)}")
     if verdict.folder:
         common.show(f"kept: {verdict.folder} (the daemon's log is the file log)")
     common.show("The rehearsal " + ("went well." if verdict.ok else "FAILED; --keep keeps the folder to look into."))
