@@ -304,23 +304,24 @@ def test_reload(world: World, daemon: FakeDaemon) -> None:
 
 @needs_root
 def test_who_may_not_read_the_configuration_gets_the_default_socket(world: World, daemon: FakeDaemon) -> None:
-    """The default socket is not this test's to make, so what is seen is that it was tried, and which."""
+    """The default socket is the host's, which may have a daemon: another name for it is tried, and nothing is there."""
+    absent = os.path.join(world.folder, "default.sock")
     os.chmod(world.folder, 0o755)
     os.chmod(world.config, 0o600)
     # The other user may not enter the folders of Python and of this checkout: all is imported before, by use.
     code = (
-        "import os, sys; from claude_failover import cli;"
+        "import os, sys; from claude_failover import cli, defaults; defaults.CONTROL_SOCKET = sys.argv.pop(1);"
         "cli.main(['--config', sys.argv[2], 'status']); cli.main(['--config', '/nonexistent', 'status']);"
         "sys.stdout.flush(); os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.stderr.write('---');"
         "sys.exit(cli.main(sys.argv[1:]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "--config", world.config, "status"], env=world.environment,
+        [sys.executable, "-c", code, absent, "--config", world.config, "status"], env=world.environment,
         capture_output=True, text=True, timeout=DEADLINE, check=False,
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
     said = done.stderr.rpartition("---")[2]
-    assert defaults.CONTROL_SOCKET in said
+    assert absent in said
     assert f"{world.config} could not be read" in said
     assert len(daemon.asked) == 1
 
