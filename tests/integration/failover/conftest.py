@@ -70,8 +70,8 @@ class World(Host):
     def prompt(self, session: str, text: str) -> None:
         """Type a prompt as a person would."""
         self.tmux("send-keys", "-t", f"={session}:", "-l", text)
+        # Seen there it was read, and Enter comes in a read of its own: in one with the text it could be pasted.
         wait_for(lambda: text in self.screen(session), f"{text!r} in the prompt box of {session}")
-        time.sleep(0.2)  # a person's pause: text and Enter in one read count as a paste
         self.tmux("send-keys", "-t", f"={session}:", "Enter")
 
     def screen(self, session: str) -> str:

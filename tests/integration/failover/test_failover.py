@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 
 import pytest
 
@@ -75,12 +74,14 @@ def test_three_sessions_at_once_make_one_switch_and_the_busy_one_works_on(world)
     world.ready(*names)
     world.prompt("s5", "[[slow 6]] long work")
     wait_for(lambda: world.row("s5")["state"] == "busy", "s5 to be busy")
+    # All three have asked before the first is refused: a switch that comes in between would leave the rest nothing
+    # to be refused for.
+    world.set_world(one={"mode": "hold"})
+    for name in names[:3]:
+        world.prompt(name, f"job of {name}")
+    jobs = {f"job of {name}" for name in names[:3]}
+    wait_for(lambda: jobs <= {row.get("prompt") for row in world.requests()}, "three requests under way")
     world.limit("one")
-    for name in names[:3]:
-        world.tmux("send-keys", "-t", f"={name}:", "-l", f"job of {name}")
-    time.sleep(0.4)  # a person's pause, see prompt()
-    for name in names[:3]:
-        world.tmux("send-keys", "-t", f"={name}:", "Enter")
     world.answered("two", RESUME, 3)
     wait_for(lambda: sum(len(record["sessions"]) for record in world.switches()) == 3, "three carried sessions")
     record = only_switch(world, outcome="switched")
