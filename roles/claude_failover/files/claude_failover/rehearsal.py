@@ -226,9 +226,8 @@ class Rehearsal:
                 try:
                     detail = await step()
                     self.verdict.steps.append(Step(name, True, round(time.monotonic() - begun, 3), detail))
-                except (StepFailed, FailoverError, OSError, asyncio.TimeoutError) as error:
-                    detail = str(error) or type(error).__name__
-                    self.verdict.steps.append(Step(name, False, round(time.monotonic() - begun, 3), detail))
+                except (StepFailed, FailoverError, OSError) as error:
+                    self.verdict.steps.append(Step(name, False, round(time.monotonic() - begun, 3), str(error)))
                     return self.verdict
             self.verdict.ok = True
         finally:
