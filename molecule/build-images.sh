@@ -81,8 +81,7 @@ build() {
 [ $# -gt 0 ] || set -- bookworm trixie
 if ! command -v mmdebstrap >/dev/null 2>&1 || ! [ -e /usr/share/keyrings/debian-archive-keyring.gpg ]; then
     say "installing mmdebstrap"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
-        mmdebstrap debian-archive-keyring
+    "$(dirname "$0")/../playbooks/provision/apt.sh" mmdebstrap debian-archive-keyring
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -5,8 +5,13 @@
 #
 # Gives molecule a Docker Engine, and takes away again only what it gave.
 #
-#   docker-engine.sh start   exit 0: an engine answers; 75: there is none and INSTALL_DOCKER=1 was not given; 1: failed
-#   docker-engine.sh stop    ends the engine that `start` launched by hand; any other engine is left alone
+#   docker-engine.sh start         exit 0: an engine answers; 75: there is none and INSTALL_DOCKER=1 was not given;
+#                                  1: failed
+#   docker-engine.sh run PROGRAM…  runs a program of the caller's that talks to the engine
+#   docker-engine.sh stop          ends the engine that `start` launched by hand; any other engine is left alone
+#
+# Debian lets only root and the group docker talk to the engine. `run` lends that group to the one program where the
+# caller is not in it; nobody is made a member.
 #
 # Where systemd is PID 1 the engine is Debian's docker.service. Elsewhere (a container, a CI machine) dockerd is
 # launched by hand; its pid and start time are written to .cache/dockerd, and `stop` compares both before it signals.
@@ -14,6 +19,7 @@ set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 state=$top/.cache/dockerd
+socket=/var/run/docker.sock
 SKIP=75
 
 say() { printf 'docker-engine: %s\n' "$*"; }
@@ -23,17 +29,16 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+answers_somebody() { answers || as_root docker info >/dev/null 2>&1; }
+
 # Field 22 of /proc/PID/stat; the command, field 2, may hold blanks, so count from its closing bracket.
 start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
 
 install_engine() {
     say "installing Docker Engine from Debian's packages"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
-    packages="docker.io iptables"
+    "$top/playbooks/provision/apt.sh" docker.io iptables
     # Debian 13 split the command line off into a package of its own.
-    if apt-cache show docker-cli >/dev/null 2>&1; then packages="$packages docker-cli"; fi
-    # shellcheck disable=SC2086  # a list of package names
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages
+    command -v docker >/dev/null 2>&1 || "$top/playbooks/provision/apt.sh" docker-cli
 }
 
 launch_by_hand() {
@@ -44,7 +49,7 @@ launch_by_hand() {
     as_root setsid sh -c 'echo $$ > "$1/pid"; exec dockerd >>"$1/log" 2>&1 </dev/null' sh "$state" &
     launcher=$!
     deadline=$(($(date +%s) + 60))
-    until answers || as_root docker info >/dev/null 2>&1; do
+    until answers_somebody; do
         if ! kill -0 "$launcher" 2>/dev/null && ! [ -d "/proc/$(cat "$state/pid" 2>/dev/null || echo none)" ]; then
             say "dockerd ended; the last lines of its log:" >&2
             tail -n 20 "$state/log" >&2
@@ -71,14 +76,18 @@ start() {
     fi
     if [ -d /run/systemd/system ]; then
         as_root systemctl start docker.service
-    elif ! as_root docker info >/dev/null 2>&1; then
+    elif ! answers_somebody; then
         launch_by_hand
     fi
-    if ! answers; then
-        say "the engine answers to root only: add $(id -un) to the group docker, or run as root" >&2
-        exit 1
-    fi
+    if ! answers_somebody; then say "the engine was started and does not answer" >&2; exit 1; fi
     say "the engine answers"
+}
+
+run() {
+    if answers; then exec "$@"; fi
+    # sudo sets a PATH of its own, and may set HOME.
+    exec sudo --preserve-env setpriv --reuid="$(id -u)" --regid="$(id -g)" \
+        --groups="$(id -G | tr ' ' ','),$(stat -c %g "$socket")" env PATH="$PATH" HOME="$HOME" "$@"
 }
 
 stop() {
@@ -98,6 +107,7 @@ stop() {
 
 case "${1:-}" in
     start) start ;;
+    run) shift && run "$@" ;;
     stop) stop ;;
-    *) say "usage: docker-engine.sh start|stop" >&2; exit 2 ;;
+    *) say "usage: docker-engine.sh start|run PROGRAM…|stop" >&2; exit 2 ;;
 esac

@@ -18,10 +18,6 @@ python=${3:-}
 
 say() { printf 'venv: %s\n' "$*"; }
 
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
-}
-
 if [ -z "$python" ]; then
     for candidate in python3 python3.13 python3.12 python3.11; do
         if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
@@ -47,8 +43,7 @@ if [ "$(cat "$folder/.requirements" 2>/dev/null || true)" = "$want" ]; then exit
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
     say "installing $package"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$package"
+    "$(dirname "$0")/apt.sh" "$package"
 fi
 
 say "making $folder with $("$python" -V)"

@@ -10,8 +10,8 @@ import re
 import subprocess
 import sys
 
-from places import OLDEST_PYTHON, TOOLS
-from runner import StageError, as_root, require, say
+from places import OLDEST_PYTHON, ROOT, TOOLS
+from runner import StageError, require, say
 
 
 def pythons() -> list[tuple[tuple[int, int], str]]:
@@ -49,9 +49,7 @@ def real_python_path() -> str:
 def apt_install(*packages: str) -> None:
     """Install Debian packages, as root or with sudo."""
     say(f"setup: installing {' '.join(packages)}")
-    quiet = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y")
-    require(as_root(*quiet, "update"))
-    require(as_root(*quiet, "install", "--no-install-recommends", *packages))
+    require([os.path.join(ROOT, "playbooks", "provision", "apt.sh"), *packages])
 
 
 def dotted(version: tuple[int, int]) -> str:

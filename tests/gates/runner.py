@@ -169,11 +169,6 @@ def require(command: Sequence[str], *, cwd: str = ROOT, env: dict[str, str] | No
     return done.stdout
 
 
-def as_root(*command: str) -> list[str]:
-    """The command as root: as it stands for root, with sudo for anyone else."""
-    return list(command) if os.geteuid() == 0 else ["sudo", *command]
-
-
 def verdict_of(checks: Sequence[Check]) -> str:
     """passed, failed or skipped: of the checks of one stage."""
     verdicts = {check.verdict for check in checks}

@@ -192,7 +192,7 @@ def stage_molecule(run: Run) -> None:
         env = {"ANSIBLE_COLLECTIONS_PATH": COLLECTIONS}
         if "MOLECULE_IMAGE_BOOKWORM" not in os.environ and "MOLECULE_IMAGE_TRIXIE" not in os.environ:
             images = os.path.join(ROOT, "molecule", "build-images.sh")
-            if not run.check("images", [images], limit=900, progress="^build-images"):
+            if not run.check("images", [engine, "run", images], limit=900, progress="^build-images"):
                 return
             env.update(MOLECULE_IMAGE_BOOKWORM="claude-failover-molecule:bookworm",
                        MOLECULE_IMAGE_TRIXIE="claude-failover-molecule:trixie", MOLECULE_PULL="false")
@@ -200,7 +200,7 @@ def stage_molecule(run: Run) -> None:
         run.once("copy", make_copy)
         run.once("installed", make_installed)
         for scenario in scenarios:
-            run.check(scenario, ["molecule", "test", "-s", scenario], env=env, limit=1200,
+            run.check(scenario, [engine, "run", "molecule", "test", "-s", scenario], env=env, limit=1200,
                       progress=r"INFO .*(Executing|Running|Completed|Failed)|CRITICAL|fatal: \[")
     finally:
         if not found:

@@ -73,6 +73,7 @@ def test_three_sessions_at_once_make_one_switch_and_the_busy_one_works_on(world)
     world.start()
     world.ready(*names)
     world.prompt("s5", "[[slow 6]] long work")
+    wait_for(lambda: "[[slow 6]] long work" in {row.get("prompt") for row in world.requests()}, "s5's request under way")
     wait_for(lambda: world.row("s5")["state"] == "busy", "s5 to be busy")
     # All three have asked before the first is refused: a switch that comes in between would leave the rest nothing
     # to be refused for.

@@ -343,7 +343,11 @@ def test_a_hundred_sessions_take_one_client_process(server: Server, driver: Driv
     for pane in panes:
         driver.run(tmux.type_text(pane.pane_id, "continue"))
         driver.run(tmux.screen(pane.pane_id))
-    assert driver.run(tmux.search("continue")) == [pane.pane_id for pane in panes]
+
+    async def all_show_it() -> bool:
+        return await tmux.search("continue") == [pane.pane_id for pane in panes]
+
+    driver.until(all_show_it, "the echo of what was typed in each of 100 panes")
     assert len(set(children(os.getpid())) - before) == 1
     # And nobody's size was touched.
     assert {(pane.width, pane.height) for pane in panes} == {(200, 50)}

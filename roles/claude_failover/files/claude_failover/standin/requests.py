@@ -73,8 +73,12 @@ class Client:
                 "method": "POST",
                 "began": time.time(),
             }
+            # Who reads in the log that a request has begun may change the world: this request has seen the old one.
+            account = self.world.account(tag)
             self.world.log({**record, "phase": "began"})
-            account = await self._settled(tag)
+            while account["mode"] == "hold":
+                await asyncio.sleep(POLL)
+                account = self.world.account(tag)
             mode = account["mode"] if tag != "?" else "unauthorized"
             answer = await self._answer(mode, tag, account, prompt, tool_result)
             self.world.log(
@@ -93,13 +97,6 @@ class Client:
             retrying(f"{label} · retrying in {delay:.0f}s · attempt {attempt}/{RETRIES}")
             await asyncio.sleep(delay)
         raise AssertionError("the last try always returns")
-
-    async def _settled(self, tag: str) -> dict[str, Any]:
-        while True:
-            account = self.world.account(tag)
-            if account["mode"] != "hold":
-                return account
-            await asyncio.sleep(POLL)
 
     async def _login(self) -> Answer | None:
         """Look after the login, refreshing an expired one; return the error that a dead one gives."""
