@@ -13,21 +13,29 @@ import sys
 from claude_failover import rehearsal
 
 
-def rehearse(python_path, home, *options, path="/usr/local/bin:/usr/bin:/bin"):
+# The command, which says on standard error what folders it makes: other rehearsals may run on this machine.
+TELLING = """
+import runpy, sys, tempfile
+make = tempfile.mkdtemp
+def tell(*arguments, **options):
+    folder = make(*arguments, **options)
+    print(folder, file=sys.stderr)
+    return folder
+tempfile.mkdtemp = tell
+runpy.run_module("claude_failover", run_name="__main__", alter_sys=True)
+"""
+
+
+def rehearse(python_path, home, *options, path="/usr/local/bin:/usr/bin:/bin", program=("-m", "claude_failover")):
     return subprocess.run(
-        [sys.executable, "-m", "claude_failover", "rehearse", *options],
+        [sys.executable, *program, "rehearse", *options],
         env={"PYTHONPATH": python_path, "PATH": path, "HOME": str(home)},
         capture_output=True, text=True, timeout=300, check=False,
     )
 
 
-def folders():
-    return {name for name in os.listdir("/tmp") if name.startswith("claude-failover-rehearsal-")}
-
-
 def test_a_rehearsal_goes_well_and_leaves_nothing(python_path, tmp_path):
-    before = folders()
-    result = rehearse(python_path, tmp_path, "--json")
+    result = rehearse(python_path, tmp_path, "--json", program=("-c", TELLING))
     assert result.returncode == 0, result.stdout + result.stderr
     verdict = json.loads(result.stdout)
     assert verdict["verdict"] == "ok"
@@ -35,7 +43,9 @@ def test_a_rehearsal_goes_well_and_leaves_nothing(python_path, tmp_path):
     assert verdict["switch"]["outcome"] == "switched"
     assert verdict["seconds"] > 0
     assert verdict["log"] == []
-    assert folders() == before
+    made = result.stderr.split()
+    assert made
+    assert not [folder for folder in made if os.path.lexists(folder)]
     assert list(tmp_path.iterdir()) == [], "the home of whoever runs it is not touched"
 
 
