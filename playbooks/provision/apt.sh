@@ -21,7 +21,7 @@ apt_get() {
 }
 
 deadline=$(($(date +%s) + LOCK_TIMEOUT))
-# The lock of the package lists is the one that apt-get itself does not wait for (seen with apt 2.6 and 3.0).
+# The lock of the package lists is the one that apt-get itself does not wait for (seen with apt 2.6).
 until told=$(apt_get update 2>&1); do
     case $told in
         *'Could not get lock'*) ;;

@@ -87,7 +87,7 @@ def _home(home: str, wanted: list[str], homes: list[str], active_link: str, chec
     except _Refused as refusal:
         return HomeReport(home, ERROR, [], [], str(refusal))
     except OSError as error:
-        return HomeReport(home, ERROR, [], [], f"{error.filename or home}: {error.strerror or type(error).__name__}")
+        return HomeReport(home, ERROR, [], [], f"{STATE_FILE}: {error.strerror or type(error).__name__}")
     return HomeReport(home, ADDED, absent, declined, "")
 
 
@@ -130,6 +130,8 @@ def _with_keys(file: _File | None, wanted: list[str]) -> tuple[bytes, list[str],
         raise _Refused(f"{STATE_FILE}: projects is not an object; it is left as it is")
     absent, declined = [], []
     for folder in wanted:
+        if not _is_text(folder):
+            raise _Refused(f"the folder {folder!r} has a name that is not UTF-8, which no key can hold")
         project = projects.setdefault(folder, {})
         if not isinstance(project, dict):
             raise _Refused(f"{STATE_FILE}: what it holds for {folder} is not an object; it is left as it is")
@@ -141,8 +143,17 @@ def _with_keys(file: _File | None, wanted: list[str]) -> tuple[bytes, list[str],
     try:
         # Escaped where it is not ASCII: the same to every reader, and possible for every text.
         return json.dumps(data, indent=2, allow_nan=False).encode("ascii"), absent, declined
-    except ValueError:
-        raise _Refused(f"{STATE_FILE} holds a number that cannot be written again; it is left as it is") from None
+    except (ValueError, RecursionError):
+        raise _Refused(f"{STATE_FILE} holds something that cannot be written again; it is left as it is") from None
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file's name is more than bytes that mean nothing."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:

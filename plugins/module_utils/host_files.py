@@ -79,9 +79,7 @@ def compare(wanted: Wanted, *, owners_may_be_missing: bool = False) -> Differenc
 
 def apply(wanted: Wanted, difference: Difference) -> None:
     """Bring about what :func:`compare` found missing. A file is replaced in one step, never seen half."""
-    uid, gid = _number(wanted.owner, "user", False), _number(wanted.group, "group", False)
-    if uid is None or gid is None:
-        raise AssertionError("unknown owners were refused above")
+    uid, gid = _known_number(wanted.owner, "user"), _known_number(wanted.group, "group")
     if difference.status == OK:
         return
     folder = os.path.dirname(wanted.path)
@@ -145,18 +143,33 @@ def _make_parents(folder: str) -> None:
     if os.path.isdir(folder):
         return
     _make_parents(os.path.dirname(folder))
-    os.mkdir(folder)
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        raise FileError("%s is no folder, and is left as it is: move it away" % folder) from None
     os.chmod(folder, 0o755)
 
 
 def _number(name: Optional[str], kind: str, may_be_missing: bool) -> Optional[int]:
-    if name is None:
-        return os.geteuid() if kind == "user" else os.getegid()
+    """Return the number of a user or group; None for one that is missing and may be. Raises FileError."""
     try:
-        return pwd.getpwnam(name).pw_uid if kind == "user" else grp.getgrnam(name).gr_gid
-    except KeyError:
+        return _known_number(name, kind)
+    except FileError:
         if may_be_missing:
             return None
+        raise
+
+
+def _known_number(name: Optional[str], kind: str) -> int:
+    """Return the number of a user or group that is given by name or number. Raises FileError."""
+    if name is None:
+        return os.geteuid() if kind == "user" else os.getegid()
+    by_number = name.isascii() and name.isdecimal()
+    try:
+        if kind == "user":
+            return (pwd.getpwuid(int(name)) if by_number else pwd.getpwnam(name)).pw_uid
+        return (grp.getgrgid(int(name)) if by_number else grp.getgrnam(name)).gr_gid
+    except (KeyError, OverflowError):
         raise FileError("there is no %s %r on this host; make it first" % (kind, name)) from None
 
 

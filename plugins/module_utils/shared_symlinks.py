@@ -23,6 +23,7 @@ import json
 import os
 import pwd
 import stat
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -152,8 +153,8 @@ def ensure_for_account(
     required: Iterable[SharedSymlink],
     *,
     check_mode: bool = False,
-    owner: str | None = None,
-    group: str | None = None,
+    owner: str | int | None = None,
+    group: str | int | None = None,
     mode: int = DEFAULT_MODE,
 ) -> AccountReport:
     """Make every link of one account home right, or say why not; see ``validate_all``."""
@@ -166,8 +167,8 @@ def validate_all(
     required: Iterable[SharedSymlink],
     *,
     check_mode: bool = False,
-    owner: str | None = None,
-    group: str | None = None,
+    owner: str | int | None = None,
+    group: str | int | None = None,
     mode: int = DEFAULT_MODE,
 ) -> list[AccountReport]:
     """Make every link of every account home right; create what is missing, touch nothing that is there.
@@ -184,11 +185,11 @@ def validate_all(
     problems = _problems_of_mode(mode)
     user = gid = None
     try:
-        user = _user(owner, check_mode)
+        user = _user(None if owner is None else str(owner), check_mode)
     except _RefusedError as refusal:
         problems.append(str(refusal))
     try:
-        gid = _group_id(group, check_mode)
+        gid = _group_id(None if group is None else str(group), check_mode)
     except _RefusedError as refusal:
         problems.append(str(refusal))
     problems += _problems_of_text(homes, links)
@@ -198,7 +199,7 @@ def validate_all(
     def work() -> _Outcome:
         return _run(homes, links, _Imagined(mode, gid) if check_mode else _Disk(mode, gid))
 
-    failures, reports = work() if user is None else _in_child(user, work)
+    failures, reports = work() if user is None else _run_as(user, work)
     if failures:
         raise SharedSymlinkError(failures, reports)
     return reports
@@ -552,7 +553,7 @@ def _kind(status: os.stat_result) -> str:
 
 def _run(homes: list[str], links: list[SharedSymlink], disk: _Disk) -> _Outcome:
     """See to every account, as the user that this process is; return all failures and all reports."""
-    problems = _problems_of_group(disk) + _problems_of_places(homes, links)
+    problems = _problems_of_group(disk.gid) + _problems_of_places(homes, links)
     if problems:
         return problems, []
     run = _Run(links, disk)
@@ -688,37 +689,102 @@ def _user_name() -> str:
 # ---- Users and groups --------------------------------------------------------------------------------------
 
 
-class _User(NamedTuple):
-    name: str
-    uid: int
-    gid: int
-    groups: list[int]
+class AsUserError(Exception):
+    """Something could not be done in another user's name; the text says why."""
 
 
-def _user(owner: str | None, check_mode: bool) -> _User | None:
+def find_user(owner: str) -> pwd.struct_passwd | None:
+    """Return the user of that name or number; None if there is none."""
+    try:
+        return pwd.getpwuid(int(owner)) if _is_number(owner) else pwd.getpwnam(owner)
+    except (KeyError, ValueError, OverflowError):
+        return None
+
+
+def run_as(user: pwd.struct_passwd, work: Callable[[], Any]) -> Any:
+    """Do ``work`` with the ids and groups of ``user`` and nothing more; return what it returns, as JSON holds it.
+
+    As root this happens in a child process. So no link that the user plants, before or during the work, can lead it
+    where that user could not have written anyway. The kernel lets the user neither trace nor read a process that was
+    root's before it changed its ids (PR_SET_DUMPABLE in prctl(2)); should the user kill it, the work has failed.
+
+    Raises AsUserError if the work ends without an answer, or if this process is neither root nor the user.
+    """
+    if user.pw_uid == os.geteuid():
+        return work()
+    if os.geteuid() != 0:
+        raise AsUserError(f"this runs as {_user_name()}; expected root or {user.pw_name}, in whose name it works")
+    groups = os.getgrouplist(user.pw_name, user.pw_gid)
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _child(user, groups, work, reader, writer)
+    os.close(writer)
+    try:
+        with os.fdopen(reader, "rb") as stream:
+            raw = stream.read()
+    finally:
+        status = _wait(pid)
+    answer = json.loads(raw) if raw else {"failed": f"wait status {status}"}
+    if "failed" in answer:
+        raise AsUserError(f"the process that works as {user.pw_name} ended before it was done ({answer['failed']})")
+    return answer["done"]
+
+
+def _child(
+    user: pwd.struct_passwd, groups: list[int], work: Callable[[], Any], reader: int, writer: int
+) -> None:
+    """The life of the child process, from fork to end; never returns."""
+    try:
+        os.close(reader)
+        try:
+            # Else an odd one would leave a directory in which not even its maker may set the mode.
+            os.umask(0o077)
+            os.setgroups(groups)
+            os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+            os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+            answer = {"done": work()}
+        except Exception as exc:
+            # Not its text, which could quote what was read.
+            kind = exc.strerror if isinstance(exc, OSError) and exc.strerror else type(exc).__name__
+            place = traceback.extract_tb(exc.__traceback__)[-1]
+            answer = {"failed": f"{kind}, at {os.path.basename(place.filename)}:{place.lineno}"}
+        with os.fdopen(writer, "wb") as stream:
+            stream.write(json.dumps(answer).encode())
+    finally:
+        os._exit(0)
+
+
+def _wait(pid: int) -> int | None:
+    """Return how the child ended; None where this process was started with SIGCHLD ignored and cannot know."""
+    try:
+        return os.waitpid(pid, 0)[1]
+    except ChildProcessError:
+        return None
+
+
+def _user(owner: str | None, check_mode: bool) -> pwd.struct_passwd | None:
     """Return the user in whose name to work, or None for the one that this process is.
 
     Raises _RefusedError for one that does not exist (check mode: one that will), or that only root could be.
     """
     if owner is None:
         return None
-    try:
-        entry = pwd.getpwuid(int(owner)) if _is_number(owner) else pwd.getpwnam(owner)
-    except (KeyError, ValueError, OverflowError):
+    user = find_user(owner)
+    if user is None:
         if check_mode:
             return None
         raise _RefusedError(
             f"owner {owner!r}: found no such user on this host, expected one that exists; create it first"
-        ) from None
-    if entry.pw_uid == os.geteuid():
+        )
+    if user.pw_uid == os.geteuid():
         return None
     if os.geteuid() != 0:
         raise _RefusedError(
             f"owner {owner!r}: found that this runs as {_user_name()}, expected root or the owner, for nobody"
             " else can create anything in the owner's name; become one of them (become, become_user)"
         )
-    groups = os.getgrouplist(entry.pw_name, entry.pw_gid)
-    return _User(entry.pw_name, entry.pw_uid, entry.pw_gid, groups)
+    return user
 
 
 def _group_id(group: str | None, check_mode: bool) -> int | None:
@@ -742,9 +808,8 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal()
 
 
-def _problems_of_group(disk: _Disk) -> list[str]:
+def _problems_of_group(gid: int | None) -> list[str]:
     """Return why the user that this process is may not give what it creates to the group."""
-    gid = disk.gid
     if gid is None or os.geteuid() == 0 or gid in (os.getegid(), *os.getgroups()):
         return []
     problem = (
@@ -754,53 +819,14 @@ def _problems_of_group(disk: _Disk) -> list[str]:
     return [problem]
 
 
-def _in_child(user: _User, work: Callable[[], _Outcome]) -> _Outcome:
-    """Do ``work`` with the ids and groups of ``user`` and nothing more; return what it returns.
-
-    So no link that the user plants, before or during the run, can lead the work where that user could not
-    have written anyway. The kernel lets the user neither trace nor read a process that was root's before it
-    changed its ids (PR_SET_DUMPABLE in prctl(2)); should the user kill it, the run fails.
-
-    Raises SharedSymlinkError if the child ends without an answer.
-    """
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        _child(user, work, reader, writer)
-    os.close(writer)
+def _run_as(user: pwd.struct_passwd, work: Callable[[], _Outcome]) -> _Outcome:
+    """Do ``work`` in the name of ``user`` and return what it returns. Raises SharedSymlinkError."""
     try:
-        with os.fdopen(reader, "rb") as stream:
-            answer = stream.read()
-    finally:
-        status = os.waitpid(pid, 0)[1]
-    if not answer:
-        raise SharedSymlinkError([f"{_broken_off(user)} (wait status {status}). {_RUN_AGAIN}"])
-    failures, reports = json.loads(answer)
+        failures, reports = run_as(user, work)
+    except AsUserError as exc:
+        kept = "What it had created by then is kept and nothing else was touched; put this right and run again"
+        raise SharedSymlinkError([f"{exc}. {kept}"]) from exc
     return failures, [
         AccountReport(home, tuple(LinkReport(*link) for link in links), tuple(created), tuple(failed))
         for home, links, created, failed in reports
     ]
-
-
-def _child(user: _User, work: Callable[[], _Outcome], reader: int, writer: int) -> None:
-    """The life of the child process, from fork to end; never returns."""
-    try:
-        os.close(reader)
-        try:
-            os.setgroups(user.groups)
-            os.setresgid(user.gid, user.gid, user.gid)
-            os.setresuid(user.uid, user.uid, user.uid)
-            outcome = work()
-        except Exception as exc:
-            outcome = [f"{_broken_off(user)} ({exc!r}). {_RUN_AGAIN}"], []
-        with os.fdopen(writer, "wb") as stream:
-            stream.write(json.dumps(outcome).encode())
-    finally:
-        os._exit(0)
-
-
-_RUN_AGAIN = "What it had created by then is kept and nothing else was touched; put this right and run again"
-
-
-def _broken_off(user: _User) -> str:
-    return f"the process that works as {user.name} ended before it was done"

@@ -121,7 +121,7 @@ failures:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.secuaas.claude.plugins.module_utils import account_trust, as_user
+from ansible_collections.secuaas.claude.plugins.module_utils import account_trust, shared_symlinks
 
 
 def main() -> None:
@@ -138,9 +138,11 @@ def main() -> None:
     )
     homes, folders = module.params["account_homes"], module.params["folders"]
     active_link, owner = module.params["active_link"], module.params["owner"]
-    relative = [path for path in [*homes, *folders, active_link] if not os.path.isabs(path)]
-    failures = [f"found {path!r}, expected an absolute path" for path in relative]
-    user = as_user.find(owner)
+    unusable = [path for path in [*homes, *folders, active_link] if not os.path.isabs(path) or "\0" in path]
+    failures = [f"found {path!r}, expected an absolute path" for path in unusable]
+    if not homes:
+        failures.append("account_homes: found an empty list, expected at least one absolute path")
+    user = shared_symlinks.find_user(owner)
     if user is None and not module.check_mode:
         failures.append(f"owner: found no user {owner!r} on this host, expected one that exists; create it first")
     if failures:
@@ -150,8 +152,9 @@ def main() -> None:
         return account_trust.seed(homes, folders, active_link, check_mode=module.check_mode)
 
     try:
-        reports = [account_trust.HomeReport(*row) for row in (work() if user is None else as_user.run(user, work))]
-    except as_user.AsUserError as error:
+        rows = work() if user is None else shared_symlinks.run_as(user, work)
+        reports = [account_trust.HomeReport(*row) for row in rows]
+    except shared_symlinks.AsUserError as error:
         module.fail_json(msg=f"trust: {error}", homes=[], failures=[str(error)])
     failures = [f"{report.home}: {report.detail}" for report in reports if report.status == account_trust.ERROR]
     result = {

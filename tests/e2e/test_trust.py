@@ -9,7 +9,7 @@ import json
 import os
 import pwd
 
-from ansible_collections.secuaas.claude.plugins.module_utils import account_trust, as_user
+from ansible_collections.secuaas.claude.plugins.module_utils import account_trust, shared_symlinks
 from harness.session import Session
 from harness.wait import until
 from harness.world import World
@@ -24,7 +24,7 @@ def state_file(world: World) -> str:
 def seed(world: World) -> list[account_trust.HomeReport]:
     """Do what the module does, in the name of the worlds' user."""
     user = pwd.getpwuid(world.namespace.uid)
-    rows = as_user.run(user, lambda: account_trust.seed([world.account_home("A")], [world.cwd], world.link))
+    rows = shared_symlinks.run_as(user, lambda: account_trust.seed([world.account_home("A")], [world.cwd], world.link))
     return [account_trust.HomeReport(*row) for row in rows]
 
 

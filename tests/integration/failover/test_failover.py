@@ -72,8 +72,9 @@ def test_three_sessions_at_once_make_one_switch_and_the_busy_one_works_on(world)
     world.start_tmux()
     world.start()
     world.ready(*names)
-    world.prompt("s5", "[[slow 6]] long work")
-    wait_for(lambda: "[[slow 6]] long work" in {row.get("prompt") for row in world.requests()}, "s5's request under way")
+    long_work = "[[slow 6]] long work"
+    world.prompt("s5", long_work)
+    wait_for(lambda: long_work in {row.get("prompt") for row in world.requests()}, "s5's request under way")
     wait_for(lambda: world.row("s5")["state"] == "busy", "s5 to be busy")
     # All three have asked before the first is refused: a switch that comes in between would leave the rest nothing
     # to be refused for.
@@ -88,7 +89,7 @@ def test_three_sessions_at_once_make_one_switch_and_the_busy_one_works_on(world)
     record = only_switch(world, outcome="switched")
     assert {row["name"] for row in record["sessions"]} == set(names[:3])
     assert all(row["method"] == "hot" for row in record["sessions"])
-    wait_for(lambda: world.turns("one", "[[slow 6]] long work"), "the busy one to be answered where it was asked")
+    wait_for(lambda: world.turns("one", long_work), "the busy one to be answered where it was asked")
     assert world.row("s4")["state"] == "idle"
 
 

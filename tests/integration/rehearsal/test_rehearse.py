@@ -12,7 +12,6 @@ import sys
 
 from claude_failover import rehearsal
 
-
 # The command, which says on standard error what folders it makes: other rehearsals may run on this machine.
 TELLING = """
 import runpy, sys, tempfile

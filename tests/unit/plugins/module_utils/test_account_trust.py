@@ -180,7 +180,31 @@ def test_what_is_no_regular_file_is_neither_followed_nor_replaced(base: str, hom
 def test_a_home_that_is_missing_is_told(base: str, homes: list[str]) -> None:
     reports = seed(base, [f"{base}/nowhere", homes[0]])
     assert statuses(reports) == ["error", "added"]
-    assert f"{base}/nowhere" in reports[0].detail
+    assert (reports[0].home, reports[0].detail) == (f"{base}/nowhere", ".claude.json: No such file or directory")
+
+
+def test_a_folder_whose_name_is_not_text_is_refused(base: str, homes: list[str]) -> None:
+    os.symlink(os.fsencode(f"{base}/work/") + b"\xff", f"{base}/link")
+    (report,) = seed(base, homes[:1], f"{base}/link")
+    assert report.status == "error"
+    assert "not UTF-8" in report.detail
+    assert os.listdir(homes[0]) == []
+
+
+def test_a_file_that_is_nested_too_deeply_to_be_written_is_left_alone(
+    base: str, homes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.12 reads some 1,200 levels and cannot write them; other versions do both or neither."""
+    put(homes[0], {})
+
+    def too_deep(*_arguments: object, **_options: object) -> str:
+        raise RecursionError
+
+    before = picture(homes[0])
+    monkeypatch.setattr(json, "dumps", too_deep)
+    (report,) = seed(base, homes[:1])
+    assert report.status == "error"
+    assert picture(homes[0]) == before
 
 
 def test_a_home_with_a_running_session_is_left_alone(base: str, homes: list[str], spawn: Spawn) -> None:

@@ -241,6 +241,35 @@ def test_a_child_that_may_not_become_the_owner_does_nothing(home: str, monkeypat
 
 
 @needs_root
+@pytest.mark.parametrize("umask", [0o000, 0o777])
+def test_the_mode_is_that_which_is_asked_for_whatever_the_umask(home: str, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        assert as_owner([f"{home}/a"], home)[0] == []
+    finally:
+        os.umask(before)
+    assert os.stat(f"{home}/a").st_mode & 0o7777 == 0o700
+
+
+@needs_root
+def test_a_caller_that_ignores_its_children_gets_the_answer_all_the_same(home: str) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert as_owner([f"{home}/a"], home)[0] == []
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert len(texts(f"{home}/a")) == 3
+
+
+@needs_root
+def test_owner_and_group_may_be_numbers(home: str) -> None:
+    user = some_user()
+    report = links.ensure_for_account(f"{home}/a", required(home), owner=user.pw_uid, group=user.pw_gid)
+    assert report.changed
+    assert (os.stat(f"{home}/a").st_uid, os.stat(f"{home}/a").st_gid) == (user.pw_uid, user.pw_gid)
+
+
+@needs_root
 def test_no_child_and_no_descriptor_is_left(home: str) -> None:
     before = os.listdir("/proc/self/fd")
     as_owner([f"{home}/a"], home)

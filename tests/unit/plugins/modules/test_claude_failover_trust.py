@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils import basic
-from ansible_collections.secuaas.claude.plugins.module_utils import as_user
+from ansible_collections.secuaas.claude.plugins.module_utils import shared_symlinks
 from ansible_collections.secuaas.claude.plugins.modules import claude_failover_trust as module
 from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import needs_root, picture, some_user
 
@@ -100,7 +100,7 @@ def test_what_is_wrong_with_one_home_keeps_nobody_from_the_next(run: Runner) -> 
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("account_homes", ["relative"]), ("folders", ["~/work"]), ("active_link", "x"),
+        ("account_homes", ["relative"]), ("account_homes", ["/a\0b"]), ("folders", ["~/work"]), ("active_link", "x"),
         ("owner", "nobody-of-that-name"), ("owner", "4294967296"),
     ],
 )  # fmt: skip
@@ -110,8 +110,13 @@ def test_what_cannot_be_right_is_refused_before_anything_is_touched(
     before = picture(base)
     result = run(**{option: value})
     assert result["failed"] is True
-    assert str(value[0] if isinstance(value, list) else value) in result["msg"]
+    shown = value[0] if isinstance(value, list) else value
+    assert repr(shown) in result["msg"]
     assert picture(base) == before
+
+
+def test_an_empty_list_of_homes_is_refused(run: Runner) -> None:
+    assert "account_homes: found an empty list" in run(account_homes=[])["msg"]
 
 
 def test_a_user_to_come_is_foreseen_in_check_mode(run: Runner) -> None:
@@ -148,7 +153,7 @@ def test_the_work_is_done_with_nothing_of_root() -> None:
         return [os.getresuid(), os.getresgid(), os.getgroups()]
 
     ids, groups = [user.pw_uid] * 3, os.getgrouplist(user.pw_name, user.pw_gid)
-    assert as_user.run(user, look) == [ids, [user.pw_gid] * 3, groups]
+    assert shared_symlinks.run_as(user, look) == [ids, [user.pw_gid] * 3, groups]
 
 
 @needs_root
@@ -156,8 +161,8 @@ def test_an_error_of_the_work_is_told_by_its_kind_only() -> None:
     def fail() -> None:
         raise ValueError(SECRET)
 
-    with pytest.raises(as_user.AsUserError, match="ValueError") as caught:
-        as_user.run(some_user(), fail)
+    with pytest.raises(shared_symlinks.AsUserError, match="ValueError") as caught:
+        shared_symlinks.run_as(some_user(), fail)
     assert SECRET not in str(caught.value)
 
 
@@ -166,8 +171,8 @@ def test_a_process_that_is_killed_is_told() -> None:
     def die() -> None:
         os.kill(os.getpid(), 9)
 
-    with pytest.raises(as_user.AsUserError, match="wait status 9"):
-        as_user.run(some_user(), die)
+    with pytest.raises(shared_symlinks.AsUserError, match="wait status 9"):
+        shared_symlinks.run_as(some_user(), die)
 
 
 def test_the_documentation_names_the_options_and_results(run: Runner) -> None:
