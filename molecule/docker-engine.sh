@@ -17,6 +17,8 @@
 # launched by hand; its pid and start time are written to .cache/dockerd, and `stop` compares both before it signals.
 set -eu
 
+# Where dockerd lies, which an ordinary user's PATH leaves out.
+PATH=$PATH:/usr/sbin:/sbin
 top=$(cd "$(dirname "$0")/.." && pwd)
 state=$top/.cache/dockerd
 socket=/var/run/docker.sock
@@ -85,9 +87,10 @@ start() {
 
 run() {
     if answers; then exec "$@"; fi
-    # sudo sets a PATH of its own, and may set HOME.
+    # sudo tells a program that it is root's; this one is the caller's.
     exec sudo --preserve-env setpriv --reuid="$(id -u)" --regid="$(id -g)" \
-        --groups="$(id -G | tr ' ' ','),$(stat -c %g "$socket")" env PATH="$PATH" HOME="$HOME" "$@"
+        --groups="$(id -G | tr ' ' ','),$(stat -c %g "$socket")" \
+        env PATH="$PATH" HOME="$HOME" USER="$(id -un)" LOGNAME="$(id -un)" "$@"
 }
 
 stop() {

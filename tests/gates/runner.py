@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
-from places import LOGS, ROOT, TOOLS
+from places import CACHE, LOGS, ROOT, TOOLS
 
 
 @dataclass
@@ -107,8 +107,12 @@ def say(text: str) -> None:
 
 
 def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
-    """The environment of every program: the tools first on PATH, a UTF-8 locale, no settings of the caller's."""
+    """The environment of every program: the tools first on PATH, a UTF-8 locale, no settings of the caller's.
+
+    What Ansible keeps in the caller's home it keeps here instead.
+    """
     env = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "MAKE", "PYTEST_"))}
+    env["ANSIBLE_HOME"] = os.path.join(CACHE, "ansible")
     env.pop("VIRTUAL_ENV", None)
     env.pop("PYTHONPATH", None)
     env["PATH"] = os.pathsep.join([os.path.join(TOOLS, "bin"), env.get("PATH", os.defpath)])

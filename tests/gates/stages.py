@@ -96,7 +96,7 @@ def stage_lint(run: Run) -> None:
     run.check("mypy", ["mypy", "--strict", "--cache-dir", os.path.join(CACHE, "mypy"), *mypy_targets()],
               cwd=COPY, env={"MYPYPATH": mypy_path})
     run.check("ansible-lint", ["ansible-lint", "--profile", "production", "--strict", "--offline"], cwd=COPY,
-              env={"ANSIBLE_COLLECTIONS_PATH": COPY_PARENT, "ANSIBLE_HOME": os.path.join(CACHE, "ansible-lint")})
+              env={"ANSIBLE_COLLECTIONS_PATH": COPY_PARENT})
 
 
 def list_copy() -> list[str]:
@@ -130,7 +130,8 @@ def stage_docs(run: Run) -> None:
     run.once("tools", make_tools)
     run.once("copy", make_copy)
     run.check("antsibull-docs", ["antsibull-docs", "lint-collection-docs", "--plugin-docs",
-                                 "--validate-collection-refs=all", "."], cwd=COPY)
+                                 "--validate-collection-refs=all", "."], cwd=COPY,
+              env={"HOME": CACHE})  # it writes antsibull.log there
 
 
 def stage_changelog(run: Run) -> None:
