@@ -27,8 +27,8 @@ as_root() {
 
 # Ansible wants a UTF-8 locale, and a fresh machine may have none set.
 export LC_ALL=C.UTF-8
-# Only what the environment holds is used: no settings and no collections of whoever runs this.
-export ANSIBLE_CONFIG="$venv/ansible.cfg" ANSIBLE_HOME="$venv/ansible" ANSIBLE_COLLECTIONS_PATH="$collections"
+# No settings and no collections of whoever runs this are used.
+export ANSIBLE_CONFIG="$top/ansible.cfg" ANSIBLE_HOME="$venv/ansible" ANSIBLE_COLLECTIONS_PATH="$collections"
 
 if ! [ -r "$inventory" ]; then
     echo "there is no inventory $inventory" >&2
@@ -37,13 +37,6 @@ fi
 
 say "ansible-core in .venv"
 "$here/venv.sh" "$venv" "$here/requirements.txt"
-cat >"$venv/ansible.cfg" <<'CFG'
-[defaults]
-interpreter_python = auto_silent
-callback_result_format = yaml
-[connection]
-pipelining = true
-CFG
 
 say "the collection in .venv"
 rm -rf "$venv/dist"
