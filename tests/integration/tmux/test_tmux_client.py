@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from claude_failover.tmux.client import Pane, Tmux, TmuxError, TmuxNotFound
-from claude_failover.tmux.quoting import QuotingError
+from claude_failover.tmux.quoting import QuotingError, name_expected, tmux_name
 
 from .conftest import Driver, Server, wait_for
 
@@ -112,6 +112,15 @@ def test_session_names_and_exact_targets(server: Server, driver: Driver, name: s
         driver.run(tmux.new_session(name, "/", ["sleep", "1000"], {}))
     driver.run(tmux.kill_session(name))
     assert not driver.run(tmux.has_session(name))
+
+
+@pytest.mark.parametrize(
+    "name", ["a.b", "a:b", "a\\b", "a$b", "a$_", "a${b}", "$a$b", "a$$b", "a\\$b", "a$1", "a$", "$ a"]
+)
+def test_what_tmux_makes_of_a_session_name(server: Server, driver: Driver, name: str) -> None:
+    tmux = driver.client(server.socket)
+    assert driver.run(tmux.command("new-session", "-d", "-P", "-F", "#{session_name}", "-s", name)) == [tmux_name(name)]
+    assert (name_expected(name) is None) == (tmux_name(name) == name)
 
 
 def test_a_target_matches_no_other_session(server: Server, driver: Driver) -> None:

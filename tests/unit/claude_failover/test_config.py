@@ -164,7 +164,7 @@ def test_a_command_that_runs_as_it_stands_may_be_anything() -> None:
     assert parse(with_session(command=command, claude_args=False), "x").sessions[0].command == tuple(command)
 
 
-@pytest.mark.parametrize("name", ["main", "a b", "é漢", "x-1", "a=b", "50%", "*", "~", "a#b"])
+@pytest.mark.parametrize("name", ["main", "a b", "é漢", "x-1", "a=b", "50%", "*", "~", "a#b", "a$1", "a$"])
 def test_session_names_that_tmux_takes_as_they_are(name: str) -> None:
     assert parse(with_session(name=name), "x").sessions[0].name == name
 
@@ -340,6 +340,7 @@ def test_groups_that_are_refused(group: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a.b", "a:b", "a\\b", "=a", "@a", "$a", "%a", "-a", "a\tb", "a\nb", "a\x1bb",
+                                  "a$b", "a${HOME}", "a$_", "a\u2028b", "a\u0378b", "a\ufffeb",
                                   " a", "a ", defaults.HOLDER, "x" * 201, None, 5, True])  # fmt: skip
 def test_session_names_that_are_refused(name: Any) -> None:
     assert [problem.key for problem in problems_of(with_session(name=name))] == ["sessions[0].name"]
@@ -347,6 +348,7 @@ def test_session_names_that_are_refused(name: Any) -> None:
 
 def test_what_tmux_would_make_of_a_name_is_told() -> None:
     assert "'a_b'" in problems_of(with_session(name="a.b"))[0].expected
+    assert repr("a\\$b") in problems_of(with_session(name="a$b"))[0].expected
 
 
 def test_two_sessions_of_one_name_also_after_tmux_has_changed_it() -> None:

@@ -65,7 +65,7 @@ def test_literal_formats(text: str, written: str) -> None:
     assert literal_format(text) == written
 
 
-@pytest.mark.parametrize("name", ["", "a.b", "a:b", "a\tb", "a\x7fb"])
+@pytest.mark.parametrize("name", ["", "a.b", "a:b", "a\\b", "a$b", "a${b}", "a\tb", "a\x7fb", "a\u2028b"])
 def test_names_that_tmux_would_change_are_refused(name: str) -> None:
     with pytest.raises(QuotingError, match="session name"):
         session_name(name)
