@@ -324,6 +324,31 @@ def test_settings_in_a_fifo_are_refused_and_not_waited_for(host):
     assert "no regular file" in host.row("main")["reason"]
 
 
+def test_what_is_no_file_in_the_daemons_place_is_set_aside_and_holds_nobody_up(host):
+    """A FIFO that nobody writes to would stop the whole daemon, and its end as well."""
+    for folder in ("state", "user/.claude-one", "user/.claude-two"):
+        os.mkdir(host.path(folder))
+    os.mkfifo(host.path("state/switches.jsonl"))
+    os.mkdir(host.path("state/registry.json"))
+    for name in ("state/tasks", "state/settings"):
+        with open(host.path(name), "w", encoding="utf-8") as stream:
+            stream.write("mine")
+    for name in ("one", "two"):
+        os.mkfifo(host.path(f"user/.claude-{name}/.credentials.json"))
+    host.session("main")
+    host.start_tmux()
+    host.start()
+    start = wait_for(host.starts, "the session")[0]
+    os.mkdir(host.path("user/.claude-two/sessions"))
+    os.mkfifo(host.path(f"user/.claude-two/sessions/{start['pid']}.json"))
+    wait_for(lambda: host.row("main")["state"] == "idle", "main to be idle")
+    assert [account["login"] for account in host.status()["accounts"]] == ["unknown", "unknown"]
+    aside = [name.partition(".2")[0] for name in os.listdir(host.path("state")) if name.endswith(".set-aside")]
+    assert sorted(aside) == ["registry.json", "settings", "switches.jsonl", "tasks"]
+    assert host.daemon_log().count("set aside as") == 4
+    assert host.stop() == 0
+
+
 def test_attach_finds_a_name_that_the_terminal_cannot_show(host):
     host.session("été")
     host.start_tmux()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -34,3 +35,9 @@ def test_the_login_is_the_accounts_own(tmp_path, document, expected, indent):
 
 def test_a_home_without_credentials_is_not_logged_in(tmp_path):
     assert login_state(str(tmp_path)) == "missing"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_credentials_that_are_no_file_are_not_known_and_not_waited_for(tmp_path, make):
+    make(tmp_path / ".credentials.json")
+    assert login_state(str(tmp_path)) == "unknown"

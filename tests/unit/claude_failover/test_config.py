@@ -220,7 +220,7 @@ def test_files_that_cannot_be_read(tmp_path: Any) -> None:
     for path, word in (
         (str(tmp_path / "none"), "no such file"),
         (str(tmp_path), "found a directory; expected a YAML file"),
-        (str(tmp_path / "fifo"), "no regular file"),
+        (str(tmp_path / "fifo"), "found a FIFO, and no regular file; expected"),
         (str(tmp_path / "none" / "x"), "no such file"),
         ("a\0b", "embedded null"),
     ):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import socket
 
 import pytest
 
@@ -63,6 +64,43 @@ def test_a_folder_in_a_documents_place_is_set_aside_and_told(store, caplog):
     store.save("queue", {})
 
 
+@pytest.fixture(params=["directory", "FIFO", "socket"])
+def stand_in(request):
+    """Puts something else in a file's place, and says what it is called."""
+
+    def put(path):
+        if request.param == "directory":
+            os.mkdir(path)
+        elif request.param == "FIFO":
+            os.mkfifo(path)
+        else:
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(path)
+        return request.param
+
+    return put
+
+
+def test_what_is_no_file_is_set_aside_and_told_and_not_waited_for(store, caplog, stand_in):
+    for path in (store.path("queue"), store.log_path("switches")):
+        kind = stand_in(path)
+        assert store.load("queue", {"fresh": True}) == {"fresh": True}
+        assert store.newest("switches", 3) == []
+        assert f"{path} is a {kind}: set aside" in caplog.text
+        assert not os.path.lexists(path)
+    store.save("queue", {})
+    store.append("switches", {"n": 1})
+    assert len([name for name in os.listdir(store.folder) if name.endswith(".set-aside")]) == 2
+
+
+def test_a_file_in_the_place_of_the_folder_is_set_aside_and_told(tmp_path, caplog):
+    (tmp_path / "tasks").write_text("mine")
+    Store(str(tmp_path / "tasks")).save("a", {})
+    (aside,) = tmp_path.glob("tasks.*.set-aside")
+    assert aside.read_text() == "mine"
+    assert "is no folder" in caplog.text
+
+
 def test_a_failed_save_leaves_the_old_document_and_no_litter(store, monkeypatch):
     store.save("queue", {"old": 1})
 
@@ -93,6 +131,15 @@ def test_a_torn_line_spoils_no_other(store):
     assert [row["n"] for row in store.newest("switches", 9)] == [3, 1]
     with open(store.log_path("switches"), "rb") as stream:
         assert b'{"n": 2, "to\n' in stream.read()
+
+
+def test_lines_of_no_use_are_passed_over_and_told_once(store, caplog):
+    with open(store.log_path("switches"), "w", encoding="utf-8") as stream:
+        stream.write('{"n": 1}\n{"n": 2, "to\n[3]\n{"n": NaN}\n{"m": 5}\n{"n": 6}\n')
+    for _time in range(2):
+        assert store.newest("switches", 2, lambda row: "n" in row) == [{"n": 6}, {"n": 1}]
+    assert caplog.text.count("passed over") == 1
+    assert "this daemon: 4" in caplog.text
 
 
 def broken_disk(descriptor):

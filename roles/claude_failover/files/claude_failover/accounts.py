@@ -22,6 +22,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 from .config import Account, Config
 from .errors import Refused
 from .files import sync_folder
+from .regular import read_regular
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,7 @@ def login_state(home: str) -> str:
     """
     path = os.path.join(home, ".credentials.json")
     try:
-        with open(path, "rb") as stream:
-            raw = stream.read(1 << 20)
+        raw = read_regular(path, 1 << 20)
     except FileNotFoundError:
         return "missing"
     except OSError:

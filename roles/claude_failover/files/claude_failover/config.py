@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import stat
 import warnings
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +24,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 from . import config_rules as rules
 from . import defaults, schema, yamldoc
 from .errors import FailoverError
+from .regular import NotRegular, read_regular
 from .schema import Bad, Place, Problem, Section, describe
 
 STRATEGIES = ("priority", "headroom", "soonest_reset")
@@ -177,16 +177,12 @@ def _read(path: str) -> bytes:
     """Return the file's bytes, a few more than may be at most. Raises ConfigError."""
     expected = "a regular file that can be read"
     try:
-        # Not to hang on a FIFO that nobody writes.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):  # of which no stream can be made
-            os.close(descriptor)
-            raise ConfigError(path, [Problem("", "a directory", "a YAML file")])
-        with os.fdopen(descriptor, "rb") as stream:
-            if not stat.S_ISREG(mode):
-                raise ConfigError(path, [Problem("", "no regular file", f"{expected}, or - for standard input")])
-            return stream.read(yamldoc.MAX_BYTES + 1)
+        return read_regular(path, yamldoc.MAX_BYTES + 1)
+    except NotRegular as error:
+        if error.kind == "a directory":
+            raise ConfigError(path, [Problem("", error.kind, "a YAML file")]) from None
+        found = f"{error.kind}, and no regular file"
+        raise ConfigError(path, [Problem("", found, f"{expected}, or - for standard input")]) from None
     except (OSError, ValueError) as error:
         number = error.errno if isinstance(error, OSError) else None
         advice = ""

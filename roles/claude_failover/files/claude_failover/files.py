@@ -73,6 +73,18 @@ def append_line(path: str, text: str, mode: int = 0o600) -> None:
         sync_folder(os.path.dirname(path))
 
 
+def make_folder(path: str) -> None:
+    """Make a folder of the daemon's own (0700) where it is missing; a file in its place is set aside.
+
+    Raises OSError.
+    """
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except FileExistsError:
+        set_aside(path, "is no folder")
+        os.mkdir(path, 0o700)
+
+
 def set_aside(path: str, reason: str) -> str:
     """Move a file that cannot be used out of the way, and say so; nothing is thrown away.
 

@@ -9,10 +9,14 @@ aside and told, never a crash and never thrown away.
 from __future__ import annotations
 
 import json
+import logging
 import os
-from typing import Any
+from typing import Any, Callable
 
-from .files import append_line, set_aside, write_atomic
+from .files import append_line, make_folder, set_aside, write_atomic
+from .regular import NotRegular, read_regular
+
+log = logging.getLogger(__name__)
 
 VERSION = 1
 
@@ -20,12 +24,14 @@ VERSION = 1
 class Store:
     """Documents (``<name>.json``) and logs (``<name>.jsonl``) in one folder.
 
-    ``folder`` is an absolute path; it is made (0700) when it is missing.
+    ``folder`` is an absolute path; it is made (0700) when it is missing, and a file in its place is set aside.
     """
 
     def __init__(self, folder: str) -> None:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        """Raises OSError when the folder cannot be made."""
+        make_folder(folder)
         self.folder = folder
+        self._told: set[str] = set()  # the logs of which it was told that there are lines of no use in them
 
     def path(self, name: str) -> str:
         """Return the path of the document ``name``."""
@@ -43,12 +49,11 @@ class Store:
         """
         path = self.path(name)
         try:
-            with open(path, "rb") as stream:
-                raw = stream.read()
+            raw = read_regular(path)
         except FileNotFoundError:
             return default
-        except IsADirectoryError:
-            set_aside(path, "is a directory")
+        except NotRegular as error:
+            set_aside(path, f"is {error.kind}")
             return default
         reason = "cannot be read as JSON"
         try:
@@ -75,21 +80,45 @@ class Store:
         """Add one record to the log ``name``, durably. Raises OSError."""
         append_line(self.log_path(name), json.dumps(record, ensure_ascii=False))
 
-    def newest(self, name: str, limit: int) -> list[dict[str, Any]]:
-        """Return up to ``limit`` records of the log, newest first, passing over torn lines."""
+    def newest(
+        self, name: str, limit: int, fits: Callable[[dict[str, Any]], bool] = lambda _record: True
+    ) -> list[dict[str, Any]]:
+        """Return up to ``limit`` records of the log, newest first.
+
+        Lines that are torn, or whose record does not ``fit``, stay where they are and are passed over, which is
+        told once. Raises OSError when the file is there and cannot be read at all.
+        """
         records: list[dict[str, Any]] = []
+        path = self.log_path(name)
         try:
-            with open(self.log_path(name), "rb") as stream:
-                lines = stream.read().splitlines()
+            lines = read_regular(path).splitlines()
         except FileNotFoundError:
             return records
+        except NotRegular as error:
+            set_aside(path, f"is {error.kind}")
+            return records
+        passed_over = 0
         for line in reversed(lines):
             if len(records) >= limit:
                 break
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(record, dict):
+            record = _record(line)
+            if record is not None and fits(record):
                 records.append(record)
+            else:
+                passed_over += 1
+        if passed_over and name not in self._told:
+            self._told.add(name)
+            log.warning("%s: passed over lines that are torn or no records of this daemon: %d", path, passed_over)
         return records
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")  # and would be in none of the answers that a record is shown in
