@@ -716,3 +716,13 @@ def test_a_state_that_makes_no_sense_is_passed_over(world):
     rig = Rig(world)
     run(rig, world.evidence())
     assert moves(world) == [("limit", "a", "b")]
+
+
+def test_a_foreign_line_in_the_log_of_switches_is_passed_over_and_told_once(world, caplog):
+    with open(world.store.log_path("switches"), "w") as stream:
+        stream.write('{"id": 1}\n')
+    world.start()
+    rig = Rig(world)
+    run(rig, world.evidence())
+    assert [(row["reason"], row["outcome"]) for row in rig.failover.history()] == [("limit", "switched")]
+    assert caplog.text.count("no records of this daemon") == 1

@@ -464,6 +464,15 @@ def test_a_journal_that_makes_no_sense_is_told_and_passed_over(world, caplog):
     assert switch(world)["outcome"] == "switched"
 
 
+@pytest.mark.parametrize("time", ["yesterday", "2026-11-22T20:00:00", 7, "0001-01-01T00:00:00+23:00"])
+def test_a_switch_under_way_that_began_at_no_moment_is_told_and_passed_over(world, caplog, time):
+    texts = dict.fromkeys(("id", "reason", "origin", "target", "step", "detail"), "b")
+    world.store.save("switch-journal", {"under_way": {**texts, "time": time, "trigger": None}, "open": []})
+    world.start()
+    assert asyncio.run(world.switcher.recover()) is None
+    assert "makes no sense" in caplog.text
+
+
 def test_the_steps_are_those_of_the_contract():
     assert [step.name for step in STEPS] == ["prepare", "wait", "flip", "touch", "verify", "settle"]
     assert BACK not in {step.name for step in STEPS}

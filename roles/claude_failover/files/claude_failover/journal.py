@@ -13,6 +13,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from . import clock
 from .evidence import Evidence
 from .state import Store
 from .switch_record import Record, evidence_from_json, evidence_to_json, is_record
@@ -53,8 +54,13 @@ class Journal:
         self._store = store
         document = store.load(DOCUMENT, {})
         self.under_way = _under_way(document.get("under_way"))
+        self._open: list[Record] = []
         rows = document.get("open")
-        self._open: list[Record] = [row for row in rows if is_record(row)] if isinstance(rows, list) else []
+        for row in rows if isinstance(rows, list) else []:
+            if is_record(row):
+                self._open.append(row)
+            else:
+                log.warning("the journal of the switches: a record makes no sense and is passed over: %r", row)
 
     # -- the switch under way ----------------------------------------------------------------------------------
 
@@ -87,16 +93,20 @@ class Journal:
 
     def close(self, record: Record) -> None:
         """Append the record to the log, exactly once, and take it out of the journal. Raises OSError."""
-        if all(row.get("id") != record["id"] for row in self._store.newest(LOG, _LOOKED_BACK)):
+        if all(row["id"] != record["id"] for row in self.logged(_LOOKED_BACK)):
             self._store.append(LOG, record)
         self._save(self.under_way, [row for row in self._open if row["id"] != record["id"]])
 
+    def logged(self, limit: int) -> list[Record]:
+        """Return up to ``limit`` records of the log, newest first. Raises OSError."""
+        return self._store.newest(LOG, limit, is_record)
+
     def history(self, limit: int) -> list[Record]:
-        """Return up to ``limit`` records, newest first, the open ones as they stand."""
-        logged = self._store.newest(LOG, limit)
-        known = {row.get("id") for row in logged}
+        """Return up to ``limit`` records, newest first, the open ones as they stand. Raises OSError."""
+        logged = self.logged(limit)
+        known = {row["id"] for row in logged}
         both = [row for row in reversed(self._open) if row["id"] not in known] + logged
-        return sorted(both, key=lambda row: str(row.get("time")), reverse=True)[:limit]
+        return sorted(both, key=lambda row: str(row["time"]), reverse=True)[:limit]
 
     def _save(self, under_way: UnderWay | None, rows: list[Record]) -> None:
         self._store.save(
@@ -109,11 +119,12 @@ def _under_way(value: Any) -> UnderWay | None:
     if value is None:
         return None
     try:
+        clock.parse_iso(value["time"])  # a switch that began at no moment cannot be finished or undone
         trigger = value["trigger"]
         return UnderWay(
             **{key: str(value[key]) for key in ("id", "time", "reason", "origin", "target", "step", "detail")},
             trigger=evidence_from_json(trigger) if trigger is not None else None,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         log.error("the journal of the last switch makes no sense, and nothing is finished or undone by it: %r", error)
         return None
