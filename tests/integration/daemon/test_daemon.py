@@ -103,6 +103,19 @@ def test_a_program_that_exits_at_once_is_not_started_in_a_tight_loop(host):
     assert "status 3" in log
 
 
+def test_a_session_that_ends_itself_is_not_started_in_a_tight_loop(host):
+    end = f"echo >> {host.path('ends')}; exec tmux -S {host.tmux_socket} kill-session -t =gone"
+    host.session("gone", command=["sh", "-c", end], claude_args=False)
+    host.config["lifecycle"]["restart_backoff"] = [0.2, 60]
+    host.start_tmux()
+    host.start()
+    wait_for(lambda: host.daemon_log().count("its tmux session was ended; next start in") >= 3, "some restarts")
+    with open(host.path("ends"), encoding="utf-8") as stream:
+        assert len(stream.readlines()) <= 4
+    row = wait_for(lambda: [r for r in [host.row("gone")] if r["reason"]], "the reason")[0]
+    assert (row["state"], row["reason"]) == ("down", "its tmux session was ended")
+
+
 def test_a_session_started_by_hand_is_seen_and_belongs_to_nobody_else(running):
     running.tmux("new-session", "-d", "-s", "by hand", "-c", running.path("work"), "sleep", "1000")
     row = wait_for(lambda: [r for r in running.status()["sessions"] if r["name"] == "by hand"], "it to be seen")[0]
