@@ -13,7 +13,7 @@ import uuid
 
 import pytest
 
-from .conftest import wait_for
+from .conftest import DEADLINE, wait_for
 
 
 def pane_pids(host):
@@ -195,6 +195,28 @@ def test_a_reload_takes_sessions_up_and_refuses_what_is_wrong(running):
     del running.config["sessions"][0]["dedicatd"]
     running.write_config()
     assert len(running.status()["sessions"]) == 3
+
+
+def test_a_hang_up_during_the_start_is_answered_after_it(host):
+    def heard(text):
+        if text == "STATUS=starting: tmux":
+            host.daemon.send_signal(signal.SIGHUP)
+            host.start_tmux()
+
+    host.start(heard=heard)
+    assert "RELOADING" not in "".join(host.notifications), "systemd would take the READY=1 after it for the start's"
+    wait_for(lambda: "reloaded" in host.daemon_log(), "the reload")
+    assert host.stop() == 0
+
+
+@pytest.mark.parametrize("step", ["control socket", "tmux"])
+def test_an_order_to_stop_during_the_start_ends_it(host, step):
+    host.session("main")
+    host.start("STOPPING=1", lambda text: step in text and host.daemon.send_signal(signal.SIGTERM))
+    assert host.daemon.wait(DEADLINE) == 0
+    assert "READY" not in "".join(host.notifications)
+    assert "starting: sessions" not in "".join(host.notifications)
+    assert "no tmux server answers" not in host.daemon_log(), "it was waited for"
 
 
 def test_the_tmux_server_may_come_later_and_go(host):
