@@ -173,6 +173,24 @@ def test_an_active_link_that_is_somebody_elses_is_left_alone(host, kind):
     assert os.path.isdir(link) if kind == "directory" else os.readlink(link) == "/nowhere"
 
 
+def test_an_active_link_that_cannot_be_looked_at_suspends_switching_and_ends_nothing(host):
+    os.mkdir(host.path("l"))
+    host.config["active_link"] = host.path("l/.claude")
+    host.environment["WATCHDOG_USEC"] = "100000"  # the watchdog's food tells the active account
+    host.start_tmux()
+    host.start()
+    os.rename(host.path("l"), host.path("away"))
+    with open(host.path("l"), "w", encoding="utf-8"):
+        pass
+    wait_for(lambda: "Not a directory" in (host.status()["suspended"] or ""), "the suspension")
+    assert host.status()["active_account"] is None
+    os.unlink(host.path("l"))
+    os.rename(host.path("away"), host.path("l"))
+    wait_for(lambda: host.status()["suspended"] is None, "the end of the suspension")
+    assert host.status()["active_account"] == "one"
+    assert host.stop() == 0
+
+
 def test_a_second_daemon_names_the_first(running):
     first = running.daemon
     second = running.launch()
