@@ -175,7 +175,8 @@ def test_session_names_that_tmux_takes_as_they_are(name: str) -> None:
 @pytest.mark.parametrize(("text", "word"), [
     ("", "empty"), ("# nothing\n", "empty"), ("---\n", "null"), ("- a\n", "list"), ("just text", "text"),
     ("5", "number"), (b"\xff\xfe\x00", "0xff"), (b"accounts: \x80", "0x80"), ("a: \x00", "control characters"),
-    ("a: 1\n---\nb: 2\n", "second YAML document"), ("a: [", "did not find"), ("a: *b", "undefined alias"),
+    ("a: 1\n---\nb: 2\n", "second YAML document"), ("a: *b", "undefined alias"),
+    ("a: [", "no valid YAML: did not find"),
     ("a: !!python/object/apply:os.system [id]", "tag"), ("a: !!binary aGk=", "tag"), ("[" * 5000, "deep"),
     ("a: &a [*a]", "unfold"), ("x" * (2 << 20), "bytes"), ("? [a]\n: 1\n", "a key that is a list"),
     ("<<: 5\n", "no mapping"), ("\t- a", "token"), ("%", "directive"),
