@@ -10,7 +10,7 @@ import os
 import pwd
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import defaults
 from ..errors import FailoverError, NotRunning, UsageError
@@ -28,6 +28,14 @@ exit codes:
   70  a bug"""
 
 Act = Callable[[argparse.Namespace], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line without passing its control characters on to the terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        super().error(printable(message))
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -71,8 +79,14 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def config_path(arguments: argparse.Namespace) -> str:
-    """Return the path of the configuration: the option, the environment, the default."""
-    return arguments.config or os.environ.get("CLAUDE_FAILOVER_CONFIG") or defaults.CONFIG
+    """Return the path of the configuration: the option, the environment, the default.
+
+    Raises UsageError for an option that is empty, as one made of an unset variable is: it means no other file.
+    """
+    named: str | None = arguments.config
+    if named == "":
+        raise UsageError("the configuration: found an empty path; expected the path of a file")
+    return named or os.environ.get("CLAUDE_FAILOVER_CONFIG") or defaults.CONFIG
 
 
 def load_config(arguments: argparse.Namespace) -> Config:
