@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import pwd
+import re
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -26,6 +27,8 @@ exit codes:
   2   wrong use, or a wrong configuration
   3   the daemon is not running
   70  a bug"""
+
+_LEFT_BY_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 Act = Callable[[argparse.Namespace], int]
 
@@ -162,17 +165,10 @@ def show_json(document: Any) -> None:
 def as_json(document: Any, indent: int | None) -> str:
     """Return JSON in which no character can do anything to a terminal.
 
-    JSON escapes C0 by itself. DEL, C1 and lone surrogates stand in it as they are, so they are escaped too.
+    JSON escapes C0 by itself. DEL, C1, the other line ends and lone surrogates are escaped too.
     """
     text = json.dumps(document, indent=indent, ensure_ascii=False)
-    if text.isprintable():
-        return text
-    kept = []
-    for character in text:
-        code = ord(character)
-        unsafe = 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or code in (0x2028, 0x2029)
-        kept.append(f"\\u{code:04x}" if unsafe else character)
-    return "".join(kept)
+    return _LEFT_BY_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def note(text: str) -> None:
