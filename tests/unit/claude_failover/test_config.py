@@ -520,9 +520,3 @@ def test_any_bytes_are_refused_with_reasons(text: str | bytes) -> None:
     with pytest.raises(ConfigError) as caught:
         parse(text, "f")
     assert caught.value.problems
-
-
-def test_the_holders_name_is_the_tmux_clients() -> None:
-    from claude_failover.tmux.client import HOLDER
-
-    assert defaults.HOLDER == HOLDER

@@ -179,11 +179,6 @@ class Exhaustion:
         self._bans[account] = Ban(reason, until)
         self._save(now)
 
-    def lift(self, account: str, *, now: datetime) -> None:
-        """End a ban. Raises OSError."""
-        if self._bans.pop(account, None) is not None:
-            self._save(now)
-
     def ban_of(self, account: str, now: datetime) -> Ban | None:
         """Return the account's ban, while it lasts."""
         ban = self._bans.get(account)

@@ -17,7 +17,6 @@ from claude_failover.tmux.quoting import (
     quote,
     search_pattern,
     session_name,
-    session_target,
     typable,
     window_target,
 )
@@ -72,7 +71,6 @@ def test_names_that_tmux_would_change_are_refused(name: str) -> None:
 
 
 def test_targets_are_exact() -> None:
-    assert session_target("main") == "=main"
     assert window_target("main") == "=main:"
 
 

@@ -104,17 +104,13 @@ def session_name(name: str) -> str:
     return name
 
 
-def session_target(name: str) -> str:
-    """Return the target of exactly this session; a bare name would match by prefix and by pattern."""
-    return "=" + session_name(name)
-
-
 def window_target(name: str) -> str:
     """Return the target of the current window, or pane, of exactly this session.
 
-    Without the colon tmux 3.3a takes ``=name`` for the name of a window, and finds none.
+    A bare name would match by prefix and by pattern. Without the colon tmux 3.3a takes ``=name`` for the name of a
+    window, and finds none.
     """
-    return session_target(name) + ":"
+    return f"={session_name(name)}:"
 
 
 def search_pattern(anchors: Iterable[str]) -> str:
