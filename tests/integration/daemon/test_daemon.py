@@ -383,21 +383,23 @@ def test_what_is_no_file_in_the_daemons_place_is_set_aside_and_holds_nobody_up(h
         os.mkdir(host.path(folder))
     os.mkfifo(host.path("state/switches.jsonl"))
     os.mkdir(host.path("state/registry.json"))
-    for name in ("state/tasks", "state/settings"):
-        with open(host.path(name), "w", encoding="utf-8") as stream:
-            stream.write("mine")
+    os.makedirs(host.path("state/settings/other.json"))
+    with open(host.path("state/tasks"), "w", encoding="utf-8") as stream:
+        stream.write("mine")
     for name in ("one", "two"):
         os.mkfifo(host.path(f"user/.claude-{name}/.credentials.json"))
     host.session("main")
+    host.session("other")
     host.start_tmux()
     host.start()
-    start = wait_for(host.starts, "the session")[0]
+    start = wait_for(lambda: len(host.starts()) == 2 and host.starts(), "the sessions")[0]
     os.mkdir(host.path("user/.claude-two/sessions"))
     os.mkfifo(host.path(f"user/.claude-two/sessions/{start['pid']}.json"))
-    wait_for(lambda: host.row("main")["state"] == "idle", "main to be idle")
+    wait_for(lambda: {row["state"] for row in host.status()["sessions"]} == {"idle"}, "both to be idle")
     assert [account["login"] for account in host.status()["accounts"]] == ["unknown", "unknown"]
     aside = [name.partition(".2")[0] for name in os.listdir(host.path("state")) if name.endswith(".set-aside")]
-    assert sorted(aside) == ["registry.json", "settings", "switches.jsonl", "tasks"]
+    assert sorted(aside) == ["registry.json", "switches.jsonl", "tasks"]
+    assert [name for name in os.listdir(host.path("state/settings")) if name.startswith("other.json.")]
     assert host.daemon_log().count("set aside as") == 4
     assert host.stop() == 0
 

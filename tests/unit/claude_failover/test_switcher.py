@@ -12,6 +12,7 @@ import pytest
 from switch_world import TOKEN, World, minutes, until
 
 from claude_failover import refresh_lock, switch_procedure
+from claude_failover.accounts import ActiveLink
 from claude_failover.errors import Refused, UsageError
 from claude_failover.switch_procedure import BACK, STEPS
 from claude_failover.switch_record import KEYS, OUTCOMES
@@ -282,6 +283,18 @@ def test_links_that_fail_after_the_flip_bring_it_back_and_bar_the_target(world):
     assert "barred" in again["detail"]
     world.now += switch_procedure.BAN + minutes(1)
     assert switch(world, "limit", trigger=world.evidence())["outcome"] == "switched"
+
+
+def test_a_link_that_cannot_be_looked_at_is_not_said_to_be_flipped_back(world, monkeypatch):
+    def blind():
+        unreadable = ActiveLink("unreadable", text="Permission denied")
+        monkeypatch.setattr(switch_procedure, "read_active", lambda _path, _accounts: unreadable)
+
+    probing(world, {("begin", "verify"): lambda: world.diverge("b"), ("begin", BACK): blind})
+    record = switch(world, "limit", trigger=world.evidence())
+    assert (record["outcome"], world.active) == ("failed", "b")
+    assert "could not be flipped back" in record["detail"]
+    assert "cannot be looked at: Permission denied" in record["detail"]
 
 
 def test_a_flip_by_hand_meanwhile_is_kept(tmp_path):
