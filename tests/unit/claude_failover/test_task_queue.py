@@ -48,10 +48,25 @@ def add(queue, prompt="do it"):
     return queue.add(prompt, T0, wanted=None, cwd=None)
 
 
-@given(tasks, st.sampled_from(["id", "number", "prompt", "attempts", "detail", "state", "created_at"]))
+@given(tasks, st.sampled_from([field.name for field in dataclasses.fields(Task)]))
 def test_a_task_with_a_wrong_value_is_told(task, key):
-    with pytest.raises(ValueError, match="found"):
-        Task.from_json({**task.to_json(), key: {"no": "text"}})
+    for wrong in ({"no": "text"}, ["x"], 0.5):
+        with pytest.raises(ValueError, match="found"):
+            Task.from_json({**task.to_json(), key: wrong})
+
+
+@given(tasks, st.sampled_from([field.name for field in dataclasses.fields(Handed)]))
+def test_a_task_that_was_handed_to_something_of_another_kind_is_told(task, key):
+    data = task.to_json()
+    for wrong in (None, {"no": "text"}, ["x"], 0.5):
+        with pytest.raises(ValueError, match="found"):
+            Task.from_json({**data, "handed": {**data["handed"], key: wrong}})
+
+
+def test_a_prompt_that_is_no_text_is_told():
+    data = Task("0123abcd", 1, "x", T0).to_json()
+    with pytest.raises(ValueError, match="surrogates"):
+        Task.from_json({**data, "prompt": "\udc00"})
 
 
 @given(tasks)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -97,21 +97,35 @@ class Task:
     def from_json(cls, data: Mapping[str, Any]) -> Task:
         """Return what `to_json` wrote. Raises ValueError for anything else."""
         try:
-            handed = data["handed"]
-            values = {**data, "handed": None if handed is None else Handed(**{**handed, "at": _time(handed["at"])})}
+            values = {**data, "handed": None if data["handed"] is None else _handed(data["handed"])}
             for key in ("created_at", "sent_at", "accepted_at", "finished_at"):
                 values[key] = None if data[key] is None else _time(data[key])
             task = cls(**values)
         except (KeyError, TypeError) as error:
             raise ValueError(f"found no task: {error}") from None
-        texts, numbers = (task.id, task.prompt, task.detail, task.state), (task.number, task.attempts)
-        if not all(isinstance(text, str) for text in texts) or not all(isinstance(number, int) for number in numbers):
+        texts = (task.id, task.prompt, task.detail, task.state)
+        optional = (task.wanted, task.cwd, task.session)
+        numbers = (task.number, task.attempts)
+        if not (_all(texts, str) and _all(numbers, int) and _all([text for text in optional if text is not None], str)):
             raise ValueError("found a task with values of other types")
+        task.prompt.encode()  # a UnicodeEncodeError is a ValueError: what is no Unicode text cannot be typed
         if not ID.fullmatch(task.id) or task.state not in STATES or task.created_at is None:
             raise ValueError("found a task without id, time or known state")
         if task.state in (SENT, ACCEPTED) and task.handed is None:
             raise ValueError(f"found a task that is {task.state} to nobody")
         return task
+
+
+def _all(values: Iterable[Any], kind: type) -> bool:
+    return all(isinstance(value, kind) for value in values)
+
+
+def _handed(data: Mapping[str, Any]) -> Handed:
+    handed = Handed(**{**data, "at": _time(data["at"])})
+    texts, numbers = (handed.session, handed.pane, handed.uuid), (handed.pane_pid, handed.pid, handed.started)
+    if not (_all(texts, str) and _all(numbers, int)):
+        raise ValueError("found a task that was handed to somebody with values of other types")
+    return handed
 
 
 def _stored(value: Any) -> Any:
