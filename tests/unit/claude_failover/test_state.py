@@ -24,8 +24,9 @@ def test_the_folder_is_made_private(store):
 
 
 def test_a_document_comes_back_as_it_was_saved(store):
-    store.save("registry", {"é": [1, None, "x\ny"]})
-    assert store.load("registry", {}) == {"é": [1, None, "x\ny"]}
+    document = {"é": [1, None, "x\ny", "half an emoji \ud83d, and its escape \\ud83d"]}
+    store.save("registry", document)
+    assert store.load("registry", {}) == document
     assert os.stat(store.path("registry")).st_mode & 0o777 == 0o600
 
 

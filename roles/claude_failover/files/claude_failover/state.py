@@ -74,7 +74,8 @@ class Store:
     def save(self, name: str, data: Any) -> None:
         """Replace the document ``name``, durably. Raises OSError; then the old one still stands."""
         text = json.dumps({"version": VERSION, "data": data}, ensure_ascii=False, indent=1)
-        write_atomic(self.path(name), text.encode() + b"\n")
+        # A lone surrogate, as half an emoji from a transcript is, becomes the escape that JSON has for it.
+        write_atomic(self.path(name), text.encode(errors="backslashreplace") + b"\n")
 
     def append(self, name: str, record: dict[str, Any]) -> None:
         """Add one record to the log ``name``, durably. Raises OSError."""
