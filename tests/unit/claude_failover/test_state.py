@@ -11,6 +11,11 @@ import socket
 import pytest
 
 from claude_failover import files
+from claude_failover.exhaustion import Exhaustion
+from claude_failover.failover_state import FailoverState
+from claude_failover.flips import Flips
+from claude_failover.journal import Journal
+from claude_failover.logins import Logins
 from claude_failover.state import Store
 
 
@@ -56,6 +61,81 @@ def test_what_cannot_be_used_is_set_aside_and_told(store, caplog, content, told)
     (aside,) = [name for name in os.listdir(store.folder) if name.endswith(".set-aside")]
     with open(os.path.join(store.folder, aside), "rb") as stream:
         assert stream.read() == content
+
+
+def asides(store):
+    """What was set aside, oldest first."""
+    names = sorted(name for name in os.listdir(store.folder) if name.endswith(".set-aside"))
+    found = []
+    for name in names:
+        with open(os.path.join(store.folder, name), encoding="utf-8") as stream:
+            found.append(json.load(stream)["data"])
+    return found
+
+
+def test_a_part_that_makes_no_sense_is_told_and_kept_aside_once(store, caplog):
+    store.save("queue", {"a": "1", "b": "x", "c": [2]})
+    os.utime(store.path("queue"), ns=(1, 1))  # the clock of a quick disk may not have moved on at the next save
+
+    def read():
+        return [store.part("queue", f"the number {key}", int, value) for key, value in store.load("queue", {}).items()]
+
+    assert read() == read() == [1, None, None]
+    assert "the number b makes no sense" in caplog.text and "the number c makes no sense" in caplog.text
+    assert asides(store) == [{"a": "1", "b": "x", "c": [2]}]
+    store.save("queue", {"a": "1", "b": "y"})
+    assert read() == [1, None]
+    assert asides(store) == [{"a": "1", "b": "x", "c": [2]}, {"a": "1", "b": "y"}]
+
+
+def test_a_part_that_makes_sense_leaves_everything_as_it_is(store, caplog):
+    store.save("queue", {"a": "1"})
+    assert store.part("queue", "the number", int, store.load("queue", {})["a"]) == 1
+    assert os.listdir(store.folder) == ["queue.json"]
+    assert not caplog.text
+
+
+def senseless(name, data, into):
+    return pytest.param(name, data, into, id=f"{name}-{json.dumps(data)}")
+
+
+MOVE = {"at": "2026-11-22T20:00:00Z", "origin": "a", "target": "b", "reason": "limit"}
+
+
+@pytest.mark.parametrize(("name", "data", "into"), [
+    senseless("flips", {"known": ["a"], "flips": []}, Flips),
+    senseless("flips", {"known": "a", "flips": {}}, Flips),
+    senseless("flips", {"known": "a", "flips": [{**MOVE, "origin": ["a"]}]}, Flips),
+    senseless("flips", {"known": "a", "flips": [{**MOVE, "target": {}}]}, Flips),
+    senseless("flips", {"known": "a", "flips": [{**MOVE, "at": 7}]}, Flips),
+    senseless("exhaustion", {"limits": []}, Exhaustion),
+    senseless("exhaustion", {"limits": {"a": 3}}, Exhaustion),
+    senseless("exhaustion", {"limits": {"a": {"opus": {"until": "soon"}}}}, Exhaustion),
+    senseless("exhaustion", {"bans": {"a": None}}, Exhaustion),
+    senseless("failover", {"inbox": [1]}, FailoverState),
+    senseless("failover", {"inbox": 1}, FailoverState),
+    senseless("failover", {"held": [{"evidence": {}, "account": "a"}]}, FailoverState),
+    senseless("failover", {"waiting": {"account": 3}}, FailoverState),
+    senseless("failover", {"cooldown_until": 7}, FailoverState),
+    senseless("logins", {"a": "yesterday"}, Logins),
+])
+def test_what_makes_no_sense_in_a_document_is_not_thrown_away_by_the_next_save(store, caplog, name, data, into):
+    store.save(name, data)
+    into(store)
+    assert "makes no sense" in caplog.text
+    assert asides(store) == [data]
+
+
+@pytest.mark.parametrize("into", [Flips, Exhaustion, FailoverState, Logins, Journal])
+def test_an_empty_document_makes_sense(store, caplog, into):
+    into(store)
+    assert os.listdir(store.folder) == []
+    assert not caplog.text
+
+
+def test_a_move_whose_account_is_no_text_is_no_move(store):
+    store.save("flips", {"known": "b", "flips": [MOVE, {**MOVE, "target": ["c"]}]})
+    assert [flip.target for flip in Flips(store).all()] == ["b"]
 
 
 def test_a_folder_in_a_documents_place_is_set_aside_and_told(store, caplog):

@@ -95,3 +95,17 @@ def set_aside(path: str, reason: str) -> str:
     os.rename(path, aside)
     log.warning("%s %s: set aside as %s, and begun anew", path, reason, aside)
     return aside
+
+
+def copy_aside(path: str, reason: str) -> str:
+    """Copy a file of which a part cannot be used, and say so: it will be written without that part.
+
+    A file that was copied and has not been written since is not copied again, however often it is read.
+    Returns the copy's path, ``<path>.<its mtime in ns>.set-aside``. Raises OSError.
+    """
+    with open(path, "rb") as stream:
+        aside = f"{path}.{os.fstat(stream.fileno()).st_mtime_ns}.set-aside"
+        if not os.path.lexists(aside):
+            write_atomic(aside, stream.read())
+            log.warning("%s %s: as it stands it is kept as %s", path, reason, aside)
+    return aside

@@ -4,19 +4,22 @@
 """The one store of everything that has to outlive the daemon: JSON documents and JSON Lines logs.
 
 A document is ``{"version": 1, "data": …}``. One that is torn, foreign or written by a newer version is set
-aside and told, never a crash and never thrown away.
+aside and told, never a crash and never thrown away; one of which only a part makes no sense is copied aside.
 """
 from __future__ import annotations
 
 import json
 import logging
 import os
-from typing import Any, Callable
+from typing import Any, Callable, TypeVar
 
-from .files import append_line, make_folder, set_aside, write_atomic
+from .files import append_line, copy_aside, make_folder, set_aside, write_atomic
 from .regular import NotRegular, read_regular
+from .text import shorten
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 VERSION = 1
 
@@ -71,6 +74,24 @@ class Store:
         set_aside(path, reason)
         return default
 
+    def part(self, name: str, what: str, read: Callable[[Any], T], value: Any) -> T | None:
+        """Return what ``read`` makes of a part of the document ``name``, or None where that makes no sense.
+
+        ``read`` raises KeyError, TypeError, ValueError or AttributeError for what makes none; that is told, and the
+        document is copied aside before the next `save` leaves it out. Raises OSError.
+        """
+        try:
+            return read(value)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            log.warning("%s: %s makes no sense and is passed over: %s", name, what, shorten(repr(error), 300))
+            self.keep_aside(name)
+            return None
+
+    def keep_aside(self, name: str) -> None:
+        """Copy the document ``name`` aside, once as it stands: there is something in it that the next `save` will
+        leave out. Raises OSError."""
+        copy_aside(self.path(name), "holds what makes no sense")
+
     def save(self, name: str, data: Any) -> None:
         """Replace the document ``name``, durably. Raises OSError; then the old one still stands."""
         text = json.dumps({"version": VERSION, "data": data}, ensure_ascii=False, indent=1)
@@ -123,3 +144,27 @@ def _record(line: bytes) -> dict[str, Any] | None:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")  # and would be in none of the answers that a record is shown in
+
+
+# What `Store.part` reads the plain parts of a document with. Each raises TypeError for a value of another type.
+
+
+def list_of(value: Any) -> list[Any]:
+    """Return a list."""
+    if not isinstance(value, list):
+        raise TypeError(f"found {type(value).__name__}, expected a list")
+    return value
+
+
+def items_of(value: Any) -> list[tuple[str, Any]]:
+    """Return the items of an object."""
+    if not isinstance(value, dict):
+        raise TypeError(f"found {type(value).__name__}, expected an object")
+    return list(value.items())
+
+
+def optional_text(value: Any) -> str | None:
+    """Return a text, or None."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"found {type(value).__name__}, expected a text")
+    return value
