@@ -117,13 +117,10 @@ class Exhaustion:
         self._save(now)
         return held is None or since is now or not held.known or until - held.until > SAME_RESET
 
-    def clear(self, account: str, limit: str | None = None, *, now: datetime) -> None:
-        """Forget an account's limit, or all of them and its ban. Raises OSError."""
-        if limit is not None:
-            self._marks.get(account, {}).pop(limit, None)
-        else:
-            self._marks.pop(account, None)
-            self._bans.pop(account, None)
+    def clear(self, account: str, *, now: datetime) -> None:
+        """Forget an account's limits and its ban. Raises OSError."""
+        self._marks.pop(account, None)
+        self._bans.pop(account, None)
         self._save(now)
 
     def marks(self, account: str, now: datetime) -> list[Mark]:
