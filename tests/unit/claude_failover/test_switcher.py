@@ -189,6 +189,26 @@ def test_a_dry_run_tells_of_a_refusal_and_of_a_lock(world):
     assert "being refreshed" in switch(world, dry_run=True)["detail"]
 
 
+def test_a_dry_run_does_not_wait_for_a_switch_that_waits(world):
+    path = world.lock("a")
+    world.switcher.procedure._lock_bound = 30.0
+
+    async def both():
+        task = asyncio.ensure_future(world.switcher.switch(SwitchRequest("manual")))
+        await until(lambda: getattr(world.switcher.journal.under_way, "step", None) == "wait")
+        preview = asyncio.ensure_future(world.switcher.switch(SwitchRequest("manual", dry_run=True)))
+        await asyncio.wait({task, preview}, return_when=asyncio.FIRST_COMPLETED)
+        waiting = not task.done()
+        os.rmdir(path)
+        await task
+        return waiting, await preview
+
+    waiting, record = asyncio.run(both())
+    assert waiting
+    assert (record["outcome"], record["to_account"]) == ("switched", "b")
+    assert "being refreshed" in record["detail"]
+
+
 # -- refresh locks -------------------------------------------------------------------------------------------------
 
 
