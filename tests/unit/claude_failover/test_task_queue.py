@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_failover import task_queue
-from claude_failover.errors import Refused
+from claude_failover.errors import Refused, UsageError
 from claude_failover.task import (
     ACCEPTED,
     CANCELLED,
@@ -158,12 +158,12 @@ def test_a_full_queue_says_so(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("prompt", "why"),
-    [("", "empty"), (" \n\t \x07\x1b", "empty"), ("x" * (PROMPT_MAX + 1), "found 262145 bytes"), ("\udcff", "UTF-8"),
-     ("é" * (PROMPT_MAX // 2 + 1), "too long")],
+    ("prompt", "kind", "why"),
+    [("", UsageError, "empty"), (" \n\t \x07\x1b", UsageError, "empty"), ("\udcff", UsageError, "UTF-8"),
+     ("x" * (PROMPT_MAX + 1), Refused, "found 262145 bytes"), ("é" * (PROMPT_MAX // 2 + 1), Refused, "too long")],
 )
-def test_what_cannot_be_a_prompt_is_refused(prompt, why):
-    with pytest.raises(Refused, match=why):
+def test_what_cannot_be_a_prompt_is_refused(prompt, kind, why):
+    with pytest.raises(kind, match=why):
         checked_prompt(prompt)
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from . import clock
-from .errors import Refused
+from .errors import Refused, UsageError
 from .text import printable, shorten
 from .tmux.quoting import typable
 
@@ -145,12 +145,12 @@ def _time(value: Any) -> datetime:
 def checked_prompt(prompt: str) -> str:
     """Return a prompt as it is kept: control characters but line breaks and tabs dropped.
 
-    Raises Refused for an empty one, one over `PROMPT_MAX` and one that is no Unicode text.
+    Raises UsageError for an empty one and one that is no Unicode text, Refused for one over `PROMPT_MAX`.
     """
     try:
         size = len(prompt.encode())
     except UnicodeEncodeError:
-        raise Refused("the prompt is no valid text: found bytes that are no UTF-8; expected UTF-8") from None
+        raise UsageError("the prompt is no valid text: found bytes that are no UTF-8; expected UTF-8") from None
     if size > PROMPT_MAX:
         raise Refused(
             f"the prompt is too long: found {size} bytes, expected at most {PROMPT_MAX}; "
@@ -158,6 +158,6 @@ def checked_prompt(prompt: str) -> str:
         )
     kept = typable(prompt).strip("\n")
     if not kept.strip():
-        raise Refused("the prompt is empty: expected some text")
+        raise UsageError("the prompt is empty: expected some text")
     # Claude Code takes Enter right after a backslash for a line break (2.1.330).
     return kept + " " if kept.endswith("\\") else kept
