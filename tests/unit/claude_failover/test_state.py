@@ -118,6 +118,9 @@ MOVE = {"at": "2026-11-22T20:00:00Z", "origin": "a", "target": "b", "reason": "l
     senseless("failover", {"waiting": {"account": 3}}, FailoverState),
     senseless("failover", {"cooldown_until": 7}, FailoverState),
     senseless("logins", {"a": "yesterday"}, Logins),
+    senseless("switch-journal", {"under_way": {"id": 3}, "open": []}, Journal),
+    senseless("switch-journal", {"under_way": None, "open": [7]}, Journal),
+    senseless("switch-journal", {"under_way": None, "open": {}}, Journal),
 ])
 def test_what_makes_no_sense_in_a_document_is_not_thrown_away_by_the_next_save(store, caplog, name, data, into):
     store.save(name, data)

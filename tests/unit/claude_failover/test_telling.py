@@ -178,7 +178,7 @@ def test_a_log_line_is_one_line_of_fields(tmp_path):
 @pytest.mark.parametrize("values", [
     {"time": "x"}, {"time": None}, {"time": "2026-11-22T20:00:00"}, {"time": "0001-01-01T00:00:00+23:00"},
     {"id": 1}, {"outcome": None}, {"detail": 5}, {"limit": {}}, {"to_account": 3},
-    {"sessions": None}, {"sessions": [1]}, {"sessions": [{}]},
+    {"sessions": None}, {"sessions": [1]}, {"sessions": [{}]}, {"sessions": [{"name": ["main"]}]},
     {"seconds": "1"}, {"seconds": float("nan")}, {"seconds": 10**400},
 ])  # fmt: skip
 def test_what_lacks_something_that_is_read_later_is_no_record(values):

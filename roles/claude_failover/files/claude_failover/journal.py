@@ -15,7 +15,7 @@ from typing import Any
 
 from . import clock
 from .evidence import Evidence
-from .state import Store
+from .state import Store, list_of
 from .switch_record import Record, evidence_from_json, evidence_to_json, is_record
 
 log = logging.getLogger(__name__)
@@ -53,14 +53,11 @@ class Journal:
     def __init__(self, store: Store) -> None:
         self._store = store
         document = store.load(DOCUMENT, {})
-        self.under_way = _under_way(document.get("under_way"))
-        self._open: list[Record] = []
-        rows = document.get("open")
-        for row in rows if isinstance(rows, list) else []:
-            if is_record(row):
-                self._open.append(row)
-            else:
-                log.warning("the journal of the switches: a record makes no sense and is passed over: %r", row)
+        unfinished = "the switch under way (nothing is finished or undone by it)"
+        self.under_way = store.part(DOCUMENT, unfinished, _under_way, document.get("under_way"))
+        rows = store.part(DOCUMENT, "the list of open records", list_of, document.get("open", [])) or []
+        found = [store.part(DOCUMENT, "an open record", _record, row) for row in rows]
+        self._open: list[Record] = [row for row in found if row is not None]
 
     # -- the switch under way ----------------------------------------------------------------------------------
 
@@ -118,13 +115,16 @@ class Journal:
 def _under_way(value: Any) -> UnderWay | None:
     if value is None:
         return None
-    try:
-        clock.parse_iso(value["time"])  # a switch that began at no moment cannot be finished or undone
-        trigger = value["trigger"]
-        return UnderWay(
-            **{key: str(value[key]) for key in ("id", "time", "reason", "origin", "target", "step", "detail")},
-            trigger=evidence_from_json(trigger) if trigger is not None else None,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        log.error("the journal of the last switch makes no sense, and nothing is finished or undone by it: %r", error)
-        return None
+    clock.parse_iso(value["time"])  # a switch that began at no moment cannot be finished or undone
+    trigger = value["trigger"]
+    return UnderWay(
+        **{key: str(value[key]) for key in ("id", "time", "reason", "origin", "target", "step", "detail")},
+        trigger=evidence_from_json(trigger) if trigger is not None else None,
+    )
+
+
+def _record(value: Any) -> Record:
+    if not is_record(value):
+        raise ValueError("found no record of a switch")
+    found: Record = value
+    return found

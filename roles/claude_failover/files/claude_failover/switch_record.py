@@ -103,7 +103,7 @@ def is_record(value: Any) -> bool:
         all(isinstance(value[key], str) for key in _TEXTS)
         and all(value[key] is None or isinstance(value[key], str) for key in _TEXTS_OR_NULL)
         and isinstance(rows, list)
-        and all(isinstance(row, dict) and "name" in row for row in rows)
+        and all(isinstance(row, dict) and isinstance(row.get("name"), str) for row in rows)
         and isinstance(seconds, (int, float))
         and abs(seconds) < 1e9  # which infinity and NaN are not either
     )
