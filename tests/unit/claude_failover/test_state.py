@@ -17,6 +17,7 @@ from claude_failover.flips import Flips
 from claude_failover.journal import Journal
 from claude_failover.logins import Logins
 from claude_failover.state import Store
+from claude_failover.usage import Usage
 
 
 @pytest.fixture
@@ -118,6 +119,8 @@ MOVE = {"at": "2026-11-22T20:00:00Z", "origin": "a", "target": "b", "reason": "l
     senseless("failover", {"waiting": {"account": 3}}, FailoverState),
     senseless("failover", {"cooldown_until": 7}, FailoverState),
     senseless("logins", {"a": "yesterday"}, Logins),
+    senseless("usage", {"a": 92}, Usage),
+    senseless("usage", {"a": {"five_hour": {"used_percentage": "much"}}}, Usage),
     senseless("switch-journal", {"under_way": {"id": 3}, "open": []}, Journal),
     senseless("switch-journal", {"under_way": None, "open": [7]}, Journal),
     senseless("switch-journal", {"under_way": None, "open": {}}, Journal),
@@ -129,7 +132,7 @@ def test_what_makes_no_sense_in_a_document_is_not_thrown_away_by_the_next_save(s
     assert asides(store) == [data]
 
 
-@pytest.mark.parametrize("into", [Flips, Exhaustion, FailoverState, Logins, Journal])
+@pytest.mark.parametrize("into", [Flips, Exhaustion, FailoverState, Logins, Usage, Journal])
 def test_an_empty_document_makes_sense(store, caplog, into):
     into(store)
     assert os.listdir(store.folder) == []
