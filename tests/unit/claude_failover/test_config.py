@@ -138,7 +138,7 @@ def test_every_optional_value_can_be_set() -> None:
     assert config.metrics_textfile == "/var/lib/m/claude.prom"
     assert config.notify_command == ("/bin/logger", "-t", "x")
     assert config.failover.proactive_threshold == 95
-    assert config.detection.extra_patterns == ("^Out of .* tokens",)
+    assert [pattern.pattern for pattern in config.detection.extra_patterns] == ["^Out of .* tokens"]
     assert config.lifecycle.restart_backoff == (0.5, 0.5)
 
 

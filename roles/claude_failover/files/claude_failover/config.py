@@ -13,6 +13,7 @@ import os
 import re
 import warnings
 from dataclasses import dataclass, field
+from re import Pattern
 from typing import Any
 
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
@@ -67,14 +68,14 @@ class Failover:
 
 @dataclass(frozen=True)
 class Detection:
-    """Where limits are looked for. ``sweep_interval`` in seconds; ``extra_patterns`` are regexes that compile."""
+    """Where limits are looked for. ``sweep_interval`` in seconds; ``extra_patterns`` are compiled."""
 
     hooks: bool = True
     transcripts: bool = True
     panes: bool = True
     sweep_interval: float = 1.0
     capture_lines: int = 500
-    extra_patterns: tuple[str, ...] = ()
+    extra_patterns: tuple[Pattern[str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -345,7 +346,7 @@ def _detection(top: Section) -> Detection:
     )
 
 
-def _pattern(value: Any, _place: Place) -> str:
+def _pattern(value: Any, _place: Place) -> Pattern[str]:
     if not isinstance(value, str):
         raise Bad(describe(value), "a regular expression as text, between quotes")
     if len(value) > 1000:
@@ -358,7 +359,7 @@ def _pattern(value: Any, _place: Place) -> str:
         raise Bad(f"{describe(value)} ({error})", "a regular expression that Python can compile") from None
     if compiled.search(""):
         raise Bad(f"{describe(value)}, which matches an empty line", "one that only a limit matches")
-    return value
+    return compiled
 
 
 def _lifecycle(top: Section) -> Lifecycle:
