@@ -158,8 +158,8 @@ class Host:
             )
         return self.daemon
 
-    def start(self) -> None:
-        """Start the daemon, and wait for its READY."""
+    def start(self, until: str = "READY=1", heard=lambda _text: None) -> None:
+        """Start the daemon, and wait for its READY, or for another notification; ``heard`` is given each one."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
             path = self.path("notify.sock")
             if os.path.exists(path):
@@ -173,7 +173,8 @@ class Host:
                 except socket.timeout:
                     raise AssertionError(self.daemon_log()) from None
                 self.notifications.append(text)
-                if "READY=1" in text:
+                heard(text)
+                if until in text:
                     return
                 if "STOPPING=1" in text:
                     raise AssertionError(self.daemon_log())

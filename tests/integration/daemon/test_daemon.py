@@ -13,7 +13,7 @@ import uuid
 
 import pytest
 
-from .conftest import wait_for
+from .conftest import DEADLINE, wait_for
 
 
 def pane_pids(host):
@@ -103,6 +103,19 @@ def test_a_program_that_exits_at_once_is_not_started_in_a_tight_loop(host):
     assert "status 3" in log
 
 
+def test_a_session_that_ends_itself_is_not_started_in_a_tight_loop(host):
+    end = f"echo >> {host.path('ends')}; exec tmux -S {host.tmux_socket} kill-session -t =gone"
+    host.session("gone", command=["sh", "-c", end], claude_args=False)
+    host.config["lifecycle"]["restart_backoff"] = [0.2, 60]
+    host.start_tmux()
+    host.start()
+    wait_for(lambda: host.daemon_log().count("its tmux session was ended; next start in") >= 3, "some restarts")
+    with open(host.path("ends"), encoding="utf-8") as stream:
+        assert len(stream.readlines()) <= 4
+    row = wait_for(lambda: [r for r in [host.row("gone")] if r["reason"]], "the reason")[0]
+    assert (row["state"], row["reason"]) == ("down", "its tmux session was ended")
+
+
 def test_a_session_started_by_hand_is_seen_and_belongs_to_nobody_else(running):
     running.tmux("new-session", "-d", "-s", "by hand", "-c", running.path("work"), "sleep", "1000")
     row = wait_for(lambda: [r for r in running.status()["sessions"] if r["name"] == "by hand"], "it to be seen")[0]
@@ -160,6 +173,24 @@ def test_an_active_link_that_is_somebody_elses_is_left_alone(host, kind):
     assert os.path.isdir(link) if kind == "directory" else os.readlink(link) == "/nowhere"
 
 
+def test_an_active_link_that_cannot_be_looked_at_suspends_switching_and_ends_nothing(host):
+    os.mkdir(host.path("l"))
+    host.config["active_link"] = host.path("l/.claude")
+    host.environment["WATCHDOG_USEC"] = "100000"  # the watchdog's food tells the active account
+    host.start_tmux()
+    host.start()
+    os.rename(host.path("l"), host.path("away"))
+    with open(host.path("l"), "w", encoding="utf-8"):
+        pass
+    wait_for(lambda: "Not a directory" in (host.status()["suspended"] or ""), "the suspension")
+    assert host.status()["active_account"] is None
+    os.unlink(host.path("l"))
+    os.rename(host.path("away"), host.path("l"))
+    wait_for(lambda: host.status()["suspended"] is None, "the end of the suspension")
+    assert host.status()["active_account"] == "one"
+    assert host.stop() == 0
+
+
 def test_a_second_daemon_names_the_first(running):
     first = running.daemon
     second = running.launch()
@@ -182,6 +213,28 @@ def test_a_reload_takes_sessions_up_and_refuses_what_is_wrong(running):
     del running.config["sessions"][0]["dedicatd"]
     running.write_config()
     assert len(running.status()["sessions"]) == 3
+
+
+def test_a_hang_up_during_the_start_is_answered_after_it(host):
+    def heard(text):
+        if text == "STATUS=starting: tmux":
+            host.daemon.send_signal(signal.SIGHUP)
+            host.start_tmux()
+
+    host.start(heard=heard)
+    assert "RELOADING" not in "".join(host.notifications), "systemd would take the READY=1 after it for the start's"
+    wait_for(lambda: "reloaded" in host.daemon_log(), "the reload")
+    assert host.stop() == 0
+
+
+@pytest.mark.parametrize("step", ["control socket", "tmux"])
+def test_an_order_to_stop_during_the_start_ends_it(host, step):
+    host.session("main")
+    host.start("STOPPING=1", lambda text: step in text and host.daemon.send_signal(signal.SIGTERM))
+    assert host.daemon.wait(DEADLINE) == 0
+    assert "READY" not in "".join(host.notifications)
+    assert "starting: sessions" not in "".join(host.notifications)
+    assert "no tmux server answers" not in host.daemon_log(), "it was waited for"
 
 
 def test_the_tmux_server_may_come_later_and_go(host):
@@ -322,6 +375,33 @@ def test_settings_in_a_fifo_are_refused_and_not_waited_for(host):
     host.start_tmux()
     host.start()
     assert "no regular file" in host.row("main")["reason"]
+
+
+def test_what_is_no_file_in_the_daemons_place_is_set_aside_and_holds_nobody_up(host):
+    """A FIFO that nobody writes to would stop the whole daemon, and its end as well."""
+    for folder in ("state", "user/.claude-one", "user/.claude-two"):
+        os.mkdir(host.path(folder))
+    os.mkfifo(host.path("state/switches.jsonl"))
+    os.mkdir(host.path("state/registry.json"))
+    os.makedirs(host.path("state/settings/other.json"))
+    with open(host.path("state/tasks"), "w", encoding="utf-8") as stream:
+        stream.write("mine")
+    for name in ("one", "two"):
+        os.mkfifo(host.path(f"user/.claude-{name}/.credentials.json"))
+    host.session("main")
+    host.session("other")
+    host.start_tmux()
+    host.start()
+    start = wait_for(lambda: len(host.starts()) == 2 and host.starts(), "the sessions")[0]
+    os.mkdir(host.path("user/.claude-two/sessions"))
+    os.mkfifo(host.path(f"user/.claude-two/sessions/{start['pid']}.json"))
+    wait_for(lambda: {row["state"] for row in host.status()["sessions"]} == {"idle"}, "both to be idle")
+    assert [account["login"] for account in host.status()["accounts"]] == ["unknown", "unknown"]
+    aside = [name.partition(".2")[0] for name in os.listdir(host.path("state")) if name.endswith(".set-aside")]
+    assert sorted(aside) == ["registry.json", "switches.jsonl", "tasks"]
+    assert [name for name in os.listdir(host.path("state/settings")) if name.startswith("other.json.")]
+    assert host.daemon_log().count("set aside as") == 4
+    assert host.stop() == 0
 
 
 def test_attach_finds_a_name_that_the_terminal_cannot_show(host):

@@ -61,9 +61,9 @@ def test_a_dedicated_session_never_gets_a_task(pool):
               f"CLAUDE_CONFIG_DIR={pool.config['active_link']}", pool.claude)
     pool.ready("main", "mine")
 
-    for name, why in (("main", "is dedicated"), ("mine", "by hand"), ("other", "does not exist")):
+    for name, code, why in (("main", 1, "is dedicated"), ("mine", 1, "by hand"), ("other", 2, "does not exist")):
         result = pool.command("dispatch", "--session", name, "do it")
-        assert (result.returncode, why in result.stderr) == (1, True), result.stderr
+        assert (result.returncode, why in result.stderr) == (code, True), result.stderr
     result = pool.command("dispatch", "do it")
     assert result.returncode == 0, result.stderr
     assert re.search(r"^task \w+: queued: waits for .*main is dedicated, mine was started by hand", result.stdout)
@@ -147,9 +147,9 @@ def test_what_cannot_be_a_task_is_refused(pool):
     pool.session("worker")
     pool.start_tmux()
     pool.start()
-    for text, why in (("", "empty"), (" \n\t\x07", "empty"), ("x" * (256 * 1024 + 1), "too long")):
+    for text, code, why in (("", 2, "empty"), (" \n\t\x07", 2, "empty"), ("x" * (256 * 1024 + 1), 1, "too long")):
         result = pool.command("dispatch", "-", input=text)
-        assert (result.returncode, why in result.stderr) == (1, True), result.stderr
+        assert (result.returncode, why in result.stderr) == (code, True), result.stderr
     result = pool.command("dispatch", "--cwd", pool.path("nowhere"), "do it")
     assert (result.returncode, "works in" in result.stderr) == (1, True), result.stderr
     assert pool.tasks() == []

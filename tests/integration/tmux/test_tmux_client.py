@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from claude_failover.tmux.client import Pane, Tmux, TmuxError, TmuxNotFound
-from claude_failover.tmux.quoting import QuotingError
+from claude_failover.tmux.quoting import QuotingError, name_expected, tmux_name, window_target
 
 from .conftest import Driver, Server, wait_for
 
@@ -105,23 +105,28 @@ def test_session_names_and_exact_targets(server: Server, driver: Driver, name: s
     tmux = driver.client(server.socket)
     pane = driver.run(tmux.new_session(name, "/", ["sleep", "1000"], {}))
     assert pane.session == name
-    assert driver.run(tmux.has_session(name))
-    assert not driver.run(tmux.has_session(name + "x"))
+    assert driver.run(tmux.command("display-message", "-p", "-t", window_target(name), "#{pane_id}")) == [pane.pane_id]
     assert driver.run(tmux.command("show-options", "-wv", "-t", pane.pane_id, "remain-on-exit")) == ["on"]
     with pytest.raises(TmuxError, match="duplicate session"):
         driver.run(tmux.new_session(name, "/", ["sleep", "1000"], {}))
-    driver.run(tmux.kill_session(name))
-    assert not driver.run(tmux.has_session(name))
+
+
+@pytest.mark.parametrize(
+    "name", ["a.b", "a:b", "a\\b", "a$b", "a$_", "a${b}", "$a$b", "a$$b", "a\\$b", "a$1", "a$", "$ a"]
+)
+def test_what_tmux_makes_of_a_session_name(server: Server, driver: Driver, name: str) -> None:
+    tmux = driver.client(server.socket)
+    assert driver.run(tmux.command("new-session", "-d", "-P", "-F", "#{session_name}", "-s", name)) == [tmux_name(name)]
+    assert (name_expected(name) is None) == (tmux_name(name) == name)
 
 
 def test_a_target_matches_no_other_session(server: Server, driver: Driver) -> None:
     tmux = driver.client(server.socket)
     driver.run(tmux.new_session("main-2", "/", ["sleep", "1000"], {}))
     for near in ("main", "main-", "m*", "main-?"):
-        assert not driver.run(tmux.has_session(near))
         with pytest.raises(TmuxNotFound):
-            driver.run(tmux.kill_session(near))
-    assert driver.run(tmux.has_session("main-2"))
+            driver.run(tmux.command("list-panes", "-t", window_target(near)))
+    assert driver.run(tmux.command("list-panes", "-t", window_target("main-2")))
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_a_pane_in_copy_mode(server: Server, driver: Driver) -> None:
 def test_a_program_that_ended_and_a_pane_that_is_gone(server: Server, driver: Driver) -> None:
     tmux = driver.client(server.socket)
     pane = Pane(driver, tmux, server.folder, "s")
-    driver.run(tmux.kill_session("s"))
+    driver.run(tmux.command("kill-session", "-t", "=s"))
     assert driver.run(pane.deliver("continue")).result == "pane_gone"
     pane = Pane(driver, tmux, server.folder, "short")
     os.kill(driver.run(tmux.pane(pane.id)).pid, 9)

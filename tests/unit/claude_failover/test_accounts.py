@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
-from claude_failover.accounts import login_state
+from claude_failover.accounts import describe_active, login_state, read_active
+from claude_failover.config import Account
 
 OAUTH = {"scopes": ["user:inference"], "accessToken": "made-up", "refreshToken": "made-up", "expiresAt": 1}
 BLANKED = {**OAUTH, "accessToken": "", "refreshToken": "", "expiresAt": 0}
@@ -34,3 +36,17 @@ def test_the_login_is_the_accounts_own(tmp_path, document, expected, indent):
 
 def test_a_home_without_credentials_is_not_logged_in(tmp_path):
     assert login_state(str(tmp_path)) == "missing"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_credentials_that_are_no_file_are_not_known_and_not_waited_for(tmp_path, make):
+    make(tmp_path / ".credentials.json")
+    assert login_state(str(tmp_path)) == "unknown"
+
+
+def test_a_link_that_cannot_be_looked_at_is_told_and_no_error(tmp_path):
+    (tmp_path / "file").touch()
+    path, accounts = str(tmp_path / "file" / ".claude"), [Account("a", "/h/a")]
+    link = read_active(path, accounts)
+    assert (link.kind, link.account) == ("unreadable", None)
+    assert f"{path} cannot be looked at: Not a directory. Expected" in describe_active(path, link, accounts)

@@ -135,6 +135,19 @@ def test_what_the_daemon_did_not_start_it_does_not_start_again(rig):
     assert rig.restarted == []
 
 
+@pytest.mark.parametrize("plan", [{"plan": False}, {"claude_args": False}, {}])
+def test_a_turn_that_only_the_transcript_shows_has_begun_all_the_same(plan):
+    rig = Rig("failed", **plan)
+
+    async def unheard(*arguments, **options):
+        rig.newest = dataclasses.replace(SEEN, verdict=ANSWERED, at=NOW + timedelta(seconds=1))
+        return await rig.send(*arguments, **options)
+
+    rig.carry._send = unheard
+    assert came_to(rig.run()) == [("main", "hot", "continued")]
+    assert rig.restarted == []
+
+
 def test_a_session_that_went_on_by_itself_is_left_alone():
     rig = Rig()
     rig.newest = dataclasses.replace(SEEN, verdict=ANSWERED, at=NOW + timedelta(seconds=1))

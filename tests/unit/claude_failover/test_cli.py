@@ -24,7 +24,8 @@ import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import control_client
 
 from claude_failover import VERSION, cli, defaults
-from claude_failover.commands import common
+from claude_failover.commands import common, terminal
+from claude_failover.errors import Refused
 
 DEADLINE = 30.0
 COMMANDS = ["run", "check-config", "reload", "version", "validate", "login", "status", "sessions", "attach"]
@@ -514,6 +515,21 @@ def test_the_sudo_line_leaves_the_default_configuration_out(monkeypatch: pytest.
     assert common.sudo_line(0, arguments, "login", "a b") == f"sudo -u {name} claude-failover login 'a b'"
 
 
+@pytest.mark.parametrize("arguments", [["check-config", ""], ["--config", "", "status"], ["status", "--config="]])
+def test_an_empty_path_does_not_mean_the_default_configuration(world: World, arguments: list[str]) -> None:
+    done = world.run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "claude-failover: the configuration: found an empty path; expected the path of a file\n"
+
+
+@pytest.mark.parametrize("arguments", [["status"], [], ["history", "-n"]])
+def test_a_wrong_command_line_is_told_without_control_characters(world: World, arguments: list[str]) -> None:
+    done = world.run(*arguments, "\x1b[31m\x9b1m")
+    assert done.returncode == 2
+    assert "31m" in done.stderr
+    assert not {"\x1b", "\x9b"} & set(done.stderr)
+
+
 # ---- attach ------------------------------------------------------------------------------------------------
 
 
@@ -554,6 +570,13 @@ def test_attach_starts_no_server(world: World) -> None:
     done = world.run("attach", "main")
     assert done.returncode == 1
     assert "no tmux server answers" in done.stderr
+
+
+def test_attach_waits_a_while_only_for_a_server_that_is_stopped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "ANSWER_WAIT", 0.01)
+    program = world.program("tmux", "#!/bin/sh\nexec sleep 1000\n")
+    with pytest.raises(Refused, match="does not answer"):
+        terminal._check_exists(program, world.tmux, "main")
 
 
 @needs_root

@@ -138,7 +138,7 @@ def test_every_optional_value_can_be_set() -> None:
     assert config.metrics_textfile == "/var/lib/m/claude.prom"
     assert config.notify_command == ("/bin/logger", "-t", "x")
     assert config.failover.proactive_threshold == 95
-    assert config.detection.extra_patterns == ("^Out of .* tokens",)
+    assert [pattern.pattern for pattern in config.detection.extra_patterns] == ["^Out of .* tokens"]
     assert config.lifecycle.restart_backoff == (0.5, 0.5)
 
 
@@ -164,7 +164,7 @@ def test_a_command_that_runs_as_it_stands_may_be_anything() -> None:
     assert parse(with_session(command=command, claude_args=False), "x").sessions[0].command == tuple(command)
 
 
-@pytest.mark.parametrize("name", ["main", "a b", "é漢", "x-1", "a=b", "50%", "*", "~", "a#b"])
+@pytest.mark.parametrize("name", ["main", "a b", "é漢", "x-1", "a=b", "50%", "*", "~", "a#b", "a$1", "a$"])
 def test_session_names_that_tmux_takes_as_they_are(name: str) -> None:
     assert parse(with_session(name=name), "x").sessions[0].name == name
 
@@ -175,7 +175,8 @@ def test_session_names_that_tmux_takes_as_they_are(name: str) -> None:
 @pytest.mark.parametrize(("text", "word"), [
     ("", "empty"), ("# nothing\n", "empty"), ("---\n", "null"), ("- a\n", "list"), ("just text", "text"),
     ("5", "number"), (b"\xff\xfe\x00", "0xff"), (b"accounts: \x80", "0x80"), ("a: \x00", "control characters"),
-    ("a: 1\n---\nb: 2\n", "second YAML document"), ("a: [", "did not find"), ("a: *b", "undefined alias"),
+    ("a: 1\n---\nb: 2\n", "second YAML document"), ("a: *b", "undefined alias"),
+    ("a: [", "no valid YAML: did not find"),
     ("a: !!python/object/apply:os.system [id]", "tag"), ("a: !!binary aGk=", "tag"), ("[" * 5000, "deep"),
     ("a: &a [*a]", "unfold"), ("x" * (2 << 20), "bytes"), ("? [a]\n: 1\n", "a key that is a list"),
     ("<<: 5\n", "no mapping"), ("\t- a", "token"), ("%", "directive"),
@@ -220,7 +221,7 @@ def test_files_that_cannot_be_read(tmp_path: Any) -> None:
     for path, word in (
         (str(tmp_path / "none"), "no such file"),
         (str(tmp_path), "found a directory; expected a YAML file"),
-        (str(tmp_path / "fifo"), "no regular file"),
+        (str(tmp_path / "fifo"), "found a FIFO, and no regular file; expected"),
         (str(tmp_path / "none" / "x"), "no such file"),
         ("a\0b", "embedded null"),
     ):
@@ -340,6 +341,7 @@ def test_groups_that_are_refused(group: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a.b", "a:b", "a\\b", "=a", "@a", "$a", "%a", "-a", "a\tb", "a\nb", "a\x1bb",
+                                  "a$b", "a${HOME}", "a$_", "a\u2028b", "a\u0378b", "a\ufffeb",
                                   " a", "a ", defaults.HOLDER, "x" * 201, None, 5, True])  # fmt: skip
 def test_session_names_that_are_refused(name: Any) -> None:
     assert [problem.key for problem in problems_of(with_session(name=name))] == ["sessions[0].name"]
@@ -347,6 +349,7 @@ def test_session_names_that_are_refused(name: Any) -> None:
 
 def test_what_tmux_would_make_of_a_name_is_told() -> None:
     assert "'a_b'" in problems_of(with_session(name="a.b"))[0].expected
+    assert repr("a\\$b") in problems_of(with_session(name="a$b"))[0].expected
 
 
 def test_two_sessions_of_one_name_also_after_tmux_has_changed_it() -> None:
@@ -517,9 +520,3 @@ def test_any_bytes_are_refused_with_reasons(text: str | bytes) -> None:
     with pytest.raises(ConfigError) as caught:
         parse(text, "f")
     assert caught.value.problems
-
-
-def test_the_holders_name_is_the_tmux_clients() -> None:
-    from claude_failover.tmux.client import HOLDER
-
-    assert defaults.HOLDER == HOLDER

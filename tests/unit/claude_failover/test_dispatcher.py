@@ -12,7 +12,7 @@ import pytest
 from dispatch_world import Crash, World, proc
 
 from claude_failover import identity
-from claude_failover.errors import Refused
+from claude_failover.errors import Refused, UsageError
 from claude_failover.evidence import TurnEvent
 
 TALL = "first\nsecond\nthird\nfourth\nfifth"
@@ -90,8 +90,15 @@ def test_two_sessions_work_at_once_and_a_folder_is_kept_to():
 def test_a_session_that_is_not_of_the_pool_is_refused_by_name(world, name):
     world.start_session("hand", None)
     world.observe()
-    with pytest.raises(Refused):
+    with pytest.raises(UsageError if name == "nobody" else Refused):
         run(world.dispatcher.dispatch("do it", session=name))
+    assert world.disk.documents == {}
+
+
+@pytest.mark.parametrize("asked", [{"prompt": " "}, {"prompt": "\udcff"}, {"prompt": "do it", "cwd": "work"}])
+def test_what_can_be_no_task_is_wrong_use(world, asked):
+    with pytest.raises(UsageError):
+        run(world.dispatcher.dispatch(**asked))
     assert world.disk.documents == {}
 
 

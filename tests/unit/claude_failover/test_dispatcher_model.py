@@ -21,7 +21,7 @@ import pytest
 from dispatch_world import Crash, World, proc
 
 from claude_failover import identity
-from claude_failover.errors import Refused
+from claude_failover.errors import Refused, UsageError
 from claude_failover.tmux.client import TmuxGone
 
 SEQUENCES = int(os.environ.get("CLAUDE_FAILOVER_SEQUENCES", "10500"))
@@ -192,7 +192,7 @@ class History:
         wanted = self.random.choice([None, None, "w1", "main"])
         try:
             await self.safely(self.world.dispatcher.dispatch(prompt, wanted, self.random.choice([None, "/srv/work"])))
-        except Refused:
+        except (Refused, UsageError):
             pass
         for task in self.world.dispatcher.tasks:
             self.taken.setdefault(task.id, task.prompt)

@@ -9,11 +9,12 @@ import errno
 import json
 import os
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from switch_world import TOKEN, Rig, World, minutes, until
 
-from claude_failover import carry_queue, failover, judge, open_records
+from claude_failover import carry_queue, failover, judge, open_records, switch_procedure
 from claude_failover.errors import Refused, UsageError
 from claude_failover.evidence import TurnEvent
 from claude_failover.limits import Verdict
@@ -343,6 +344,29 @@ def test_a_refresh_lock_is_told_and_the_switch_tried_again(world, rig, monkeypat
     run(rig)
     assert outcomes(world) == [("limit", "refused"), ("limit", "switched")]
     assert rig.carry.ran == ["main"]
+
+
+@pytest.mark.parametrize("outcome", ["failed", "refused"])
+def test_a_switch_that_keeps_failing_is_tried_more_and_more_rarely(world, rig, monkeypatch, outcome):
+    def full(_link, _account):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    clock = 1000.0
+    monkeypatch.setattr(judge, "time", SimpleNamespace(monotonic=lambda: clock))
+    world.switcher.procedure._lock_bound = 0.0
+    if outcome == "failed":
+        monkeypatch.setattr(switch_procedure, "point_active", full)
+    else:
+        world.lock("b")
+    rig.notice(world.evidence())
+    tried = []
+    for second in range(140):
+        clock = 1000.0 + second
+        known = len(world.log())
+        asyncio.run(rig.failover.round())
+        tried += [second] * (len(world.log()) - known)
+    assert tried == [0, 1, 3, 7, 15, 31, 63, 123]
+    assert set(outcomes(world)) == {("limit", outcome)}
 
 
 def test_a_dead_login_is_passed_over_and_the_third_account_taken(tmp_path):
@@ -716,3 +740,13 @@ def test_a_state_that_makes_no_sense_is_passed_over(world):
     rig = Rig(world)
     run(rig, world.evidence())
     assert moves(world) == [("limit", "a", "b")]
+
+
+def test_a_foreign_line_in_the_log_of_switches_is_passed_over_and_told_once(world, caplog):
+    with open(world.store.log_path("switches"), "w") as stream:
+        stream.write('{"id": 1}\n')
+    world.start()
+    rig = Rig(world)
+    run(rig, world.evidence())
+    assert [(row["reason"], row["outcome"]) for row in rig.failover.history()] == [("limit", "switched")]
+    assert caplog.text.count("no records of this daemon") == 1

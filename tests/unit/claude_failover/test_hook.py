@@ -181,6 +181,12 @@ def test_settings_without_a_status_line_show_none(tmp_path, settings, python_pat
     assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
 
 
+def test_settings_in_a_fifo_are_not_waited_for(tmp_path, python_path):
+    os.mkfifo(tmp_path / "settings.json")
+    result = run(["--socket", "/nowhere"], b'{"model": {}}', python_path, {"CLAUDE_CONFIG_DIR": str(tmp_path)})
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+
+
 def test_the_hook_imports_next_to_nothing(python_path):
     """Every module that the hook imports is paid by each of Claude Code's turns."""
     code = (

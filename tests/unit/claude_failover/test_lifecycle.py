@@ -14,7 +14,7 @@ from claude_failover.registry import Registry
 from claude_failover.sessions import Sessions
 from claude_failover.state import Store
 from claude_failover.status import session_row
-from claude_failover.tmux.client import Pane
+from claude_failover.tmux.client import Pane, TmuxNotFound
 
 
 class FakeTmux:
@@ -23,16 +23,20 @@ class FakeTmux:
     def __init__(self, **values):
         self.values = values
         self.started = []
+        self.gone = False  # whether the pane goes right after it was listed
 
     async def panes(self):
         if not self.values:
             return []
         return [Pane(
-            session_id="$0", window_id="@0", pane_id="%0", exit_status=None, exit_signal=None, command="bash",
+            session_id="$0", window_id="@0", pane_id="%0", exit_status=3, exit_signal=None, command="bash",
             activity=0, width=80, height=24, in_mode=False, active=True, **self.values,
         )]  # fmt: skip
 
     async def capture(self, pane_id, *, lines):
+        if self.gone:
+            self.values = {}
+            raise TmuxNotFound(f"tmux capture-pane: can't find pane: {pane_id}")
         return []
 
     async def new_session(self, *arguments):
@@ -97,3 +101,37 @@ def test_a_dead_pane_of_nobodys_has_no_folder(tmp_path):
     config, registry, table, loop = made(tmp_path, tmux)
     asyncio.run(loop.check())
     assert session_row(table.get("hand"), config, registry, None)["cwd"] is None
+
+
+@pytest.mark.parametrize("ending", ["unseen", "before the pane was looked at"])
+def test_a_session_that_ends_itself_is_not_started_in_a_tight_loop(tmp_path, ending):
+    tmux = FakeTmux()
+    _config, _registry, table, loop = made(tmp_path, tmux, Session("main", "/", ("sh",), claude_args=False))
+    asyncio.run(loop.check())
+    assert len(tmux.started) == 1
+    if ending != "unseen":
+        tmux.values, tmux.gone = {"session": "main", "pid": os.getpid(), "dead": True, "cwd": ""}, True
+    for _check in range(3):
+        asyncio.run(loop.check())
+        assert table.get("main").reason == "its tmux session was ended"
+    assert len(tmux.started) == 1
+
+
+def test_a_session_that_was_ended_while_nobody_looked_is_made_at_once(tmp_path):
+    tmux = FakeTmux(session="main", pid=os.getpid(), dead=False, cwd="/")
+    _config, _registry, _table, loop = made(tmp_path, tmux, Session("main", "/", ("sh",), claude_args=False))
+    asyncio.run(loop.check())
+    tmux.values = {}
+    asyncio.run(loop.check())
+    assert len(tmux.started) == 1
+
+
+@pytest.mark.parametrize(("env", "expected"), [({}, "active"), ({"CLAUDE_CONFIG_DIR": "/mine"}, "/mine")])
+def test_a_command_that_runs_as_it_stands_may_have_a_home_of_its_own(tmp_path, env, expected):
+    tmux = FakeTmux()
+    plan = Session("main", "/", ("sh",), claude_args=False, env=env)
+    config, _registry, _table, loop = made(tmp_path, tmux, plan)
+    asyncio.run(loop.check())
+    ((_name, _cwd, command, environment),) = tmux.started
+    assert command == ["sh"]
+    assert environment["CLAUDE_CONFIG_DIR"] == (config.active_link if expected == "active" else expected)

@@ -110,11 +110,19 @@ def test_a_file_that_another_process_left_says_nothing(tmp_path, changes):
     assert SessionFiles([str(tmp_path)]).of(me) is None
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "7", "{}"])
+@pytest.mark.parametrize("content", ["", "{", "[]", "7", "{}", "[" * 60_000])
 def test_a_torn_file_says_nothing(tmp_path, content):
     me = processes.read(os.getpid())
     write(tmp_path, me)
     (tmp_path / "sessions" / f"{me.pid}.json").write_text(content)
+    assert SessionFiles([str(tmp_path)]).of(me) is None
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_says_nothing_and_is_not_waited_for(tmp_path, make):
+    me = processes.read(os.getpid())
+    (tmp_path / "sessions").mkdir()
+    make(tmp_path / "sessions" / f"{me.pid}.json")
     assert SessionFiles([str(tmp_path)]).of(me) is None
 
 

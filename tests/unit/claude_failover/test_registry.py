@@ -104,7 +104,7 @@ def test_an_entry_that_makes_no_sense_is_passed_over_and_told(store, caplog):
         "worst": 7,
     })
     table = Registry(store)
-    assert table.names() == ["good"]
+    assert [name for name in ("good", "bad", "worse", "worst") if table.get(name)] == ["good"]
     assert "'bad'" in caplog.text
     assert "'worse'" in caplog.text
     assert "'worst'" in caplog.text
@@ -126,15 +126,6 @@ def test_what_a_full_disk_did_not_take_is_kept_and_stored_later(table, store, mo
     assert table.offer("main", Entry(ONE, "process", **me())) is False
     assert Registry(store).get("main").uuid == ONE
     assert Registry(store).get("other").uuid == TWO
-
-
-def test_forget_and_rename(table, store):
-    table.offer("a", Entry(ONE, "pane"))
-    table.rename("a", "b")
-    assert table.get("a") is None
-    assert table.get("b").uuid == ONE
-    table.forget("b")
-    assert Registry(store).names() == []
 
 
 @pytest.mark.parametrize(

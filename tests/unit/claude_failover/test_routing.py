@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_failover.config import Account, Config, Session
-from claude_failover.errors import Refused
+from claude_failover.errors import FailoverError
 from claude_failover.routing import Candidate, Wish, barred, check_wish, choose, explain, refusal
 
 NAMES = ["a", "b", "c", "d"]
@@ -75,20 +75,21 @@ OTHER = Session("other", "/srv/other", ("htop",), False, False, {})
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("asked", "code", "found"),
     [
-        (Wish("main"), "session main is dedicated, and never gets a task; the pool has: pool"),
-        (Wish("other"), "session other runs a command of its own"),
-        (Wish("hand"), "session 'hand' was started by hand"),
-        (Wish("none"), "session 'none' does not exist; tasks go to the sessions of the pool: pool"),
-        (Wish("pool", "/srv/main"), "session pool works in /srv/pool, not in /srv/main"),
-        (Wish(cwd="/srv/nowhere"), "no configured session works in /srv/nowhere; they work in: /srv/main, /srv/other"),
+        (Wish("main"), 1, "session main is dedicated, and never gets a task; the pool has: pool"),
+        (Wish("other"), 1, "session other runs a command of its own"),
+        (Wish("hand"), 1, "session 'hand' was started by hand"),
+        (Wish("none"), 2, "session 'none' does not exist; tasks go to the sessions of the pool: pool"),
+        (Wish("pool", "/srv/main"), 1, "session pool works in /srv/pool, not in /srv/main"),
+        (Wish(cwd="/srv/nowhere"), 1,
+         "no configured session works in /srv/nowhere; they work in: /srv/main, /srv/other"),
     ],
 )
-def test_a_wish_that_can_never_come_true_is_refused(asked, found):
-    with pytest.raises(Refused, match="^" + found.replace("(", r"\(")) as error:
+def test_a_wish_that_can_never_come_true_is_refused(asked, code, found):
+    with pytest.raises(FailoverError, match="^" + found.replace("(", r"\(")) as error:
         check_wish(configuration(MAIN, POOL, OTHER), ["hand"], asked)
-    assert error.value.exit_code == 1
+    assert error.value.exit_code == code
 
 
 @pytest.mark.parametrize("asked", [Wish(), Wish(cwd="/srv/main"), Wish(cwd="/srv/main/")])

@@ -6,11 +6,18 @@ from __future__ import annotations
 import errno
 import json
 import os
+import socket
 
 import pytest
 
 from claude_failover import files
+from claude_failover.exhaustion import Exhaustion
+from claude_failover.failover_state import FailoverState
+from claude_failover.flips import Flips
+from claude_failover.journal import Journal
+from claude_failover.logins import Logins
 from claude_failover.state import Store
+from claude_failover.usage import Usage
 
 
 @pytest.fixture
@@ -23,8 +30,9 @@ def test_the_folder_is_made_private(store):
 
 
 def test_a_document_comes_back_as_it_was_saved(store):
-    store.save("registry", {"é": [1, None, "x\ny"]})
-    assert store.load("registry", {}) == {"é": [1, None, "x\ny"]}
+    document = {"é": [1, None, "x\ny", "half an emoji \ud83d, and its escape \\ud83d"]}
+    store.save("registry", document)
+    assert store.load("registry", {}) == document
     assert os.stat(store.path("registry")).st_mode & 0o777 == 0o600
 
 
@@ -56,11 +64,128 @@ def test_what_cannot_be_used_is_set_aside_and_told(store, caplog, content, told)
         assert stream.read() == content
 
 
+def asides(store):
+    """What was set aside, oldest first."""
+    names = sorted(name for name in os.listdir(store.folder) if name.endswith(".set-aside"))
+    found = []
+    for name in names:
+        with open(os.path.join(store.folder, name), encoding="utf-8") as stream:
+            found.append(json.load(stream)["data"])
+    return found
+
+
+def test_a_part_that_makes_no_sense_is_told_and_kept_aside_once(store, caplog):
+    store.save("queue", {"a": "1", "b": "x", "c": [2]})
+    os.utime(store.path("queue"), ns=(1, 1))  # the clock of a quick disk may not have moved on at the next save
+
+    def read():
+        return [store.part("queue", f"the number {key}", int, value) for key, value in store.load("queue", {}).items()]
+
+    assert read() == read() == [1, None, None]
+    assert "the number b makes no sense" in caplog.text and "the number c makes no sense" in caplog.text
+    assert asides(store) == [{"a": "1", "b": "x", "c": [2]}]
+    store.save("queue", {"a": "1", "b": "y"})
+    assert read() == [1, None]
+    assert asides(store) == [{"a": "1", "b": "x", "c": [2]}, {"a": "1", "b": "y"}]
+
+
+def test_a_part_that_makes_sense_leaves_everything_as_it_is(store, caplog):
+    store.save("queue", {"a": "1"})
+    assert store.part("queue", "the number", int, store.load("queue", {})["a"]) == 1
+    assert os.listdir(store.folder) == ["queue.json"]
+    assert not caplog.text
+
+
+def senseless(name, data, into):
+    return pytest.param(name, data, into, id=f"{name}-{json.dumps(data)}")
+
+
+MOVE = {"at": "2026-11-22T20:00:00Z", "origin": "a", "target": "b", "reason": "limit"}
+
+
+@pytest.mark.parametrize(("name", "data", "into"), [
+    senseless("flips", {"known": ["a"], "flips": []}, Flips),
+    senseless("flips", {"known": "a", "flips": {}}, Flips),
+    senseless("flips", {"known": "a", "flips": [{**MOVE, "origin": ["a"]}]}, Flips),
+    senseless("flips", {"known": "a", "flips": [{**MOVE, "target": {}}]}, Flips),
+    senseless("flips", {"known": "a", "flips": [{**MOVE, "at": 7}]}, Flips),
+    senseless("exhaustion", {"limits": []}, Exhaustion),
+    senseless("exhaustion", {"limits": {"a": 3}}, Exhaustion),
+    senseless("exhaustion", {"limits": {"a": {"opus": {"until": "soon"}}}}, Exhaustion),
+    senseless("exhaustion", {"bans": {"a": None}}, Exhaustion),
+    senseless("failover", {"inbox": [1]}, FailoverState),
+    senseless("failover", {"inbox": 1}, FailoverState),
+    senseless("failover", {"held": [{"evidence": {}, "account": "a"}]}, FailoverState),
+    senseless("failover", {"waiting": {"account": 3}}, FailoverState),
+    senseless("failover", {"cooldown_until": 7}, FailoverState),
+    senseless("logins", {"a": "yesterday"}, Logins),
+    senseless("usage", {"a": 92}, Usage),
+    senseless("usage", {"a": {"five_hour": {"used_percentage": "much"}}}, Usage),
+    senseless("switch-journal", {"under_way": {"id": 3}, "open": []}, Journal),
+    senseless("switch-journal", {"under_way": None, "open": [7]}, Journal),
+    senseless("switch-journal", {"under_way": None, "open": {}}, Journal),
+])
+def test_what_makes_no_sense_in_a_document_is_not_thrown_away_by_the_next_save(store, caplog, name, data, into):
+    store.save(name, data)
+    into(store)
+    assert "makes no sense" in caplog.text
+    assert asides(store) == [data]
+
+
+@pytest.mark.parametrize("into", [Flips, Exhaustion, FailoverState, Logins, Usage, Journal])
+def test_an_empty_document_makes_sense(store, caplog, into):
+    into(store)
+    assert os.listdir(store.folder) == []
+    assert not caplog.text
+
+
+def test_a_move_whose_account_is_no_text_is_no_move(store):
+    store.save("flips", {"known": "b", "flips": [MOVE, {**MOVE, "target": ["c"]}]})
+    assert [flip.target for flip in Flips(store).all()] == ["b"]
+
+
 def test_a_folder_in_a_documents_place_is_set_aside_and_told(store, caplog):
     os.mkdir(store.path("queue"))
     assert store.load("queue", {"fresh": True}) == {"fresh": True}
     assert "is a directory" in caplog.text
     store.save("queue", {})
+
+
+@pytest.fixture(params=["directory", "FIFO", "socket"])
+def stand_in(request):
+    """Puts something else in a file's place, and says what it is called."""
+
+    def put(path):
+        if request.param == "directory":
+            os.mkdir(path)
+        elif request.param == "FIFO":
+            os.mkfifo(path)
+        else:
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(path)
+        return request.param
+
+    return put
+
+
+def test_what_is_no_file_is_set_aside_and_told_and_not_waited_for(store, caplog, stand_in):
+    for path in (store.path("queue"), store.log_path("switches")):
+        kind = stand_in(path)
+        assert store.load("queue", {"fresh": True}) == {"fresh": True}
+        assert store.newest("switches", 3) == []
+        assert f"{path} is a {kind}: set aside" in caplog.text
+        assert not os.path.lexists(path)
+    store.save("queue", {})
+    store.append("switches", {"n": 1})
+    assert len([name for name in os.listdir(store.folder) if name.endswith(".set-aside")]) == 2
+
+
+def test_a_file_in_the_place_of_the_folder_is_set_aside_and_told(tmp_path, caplog):
+    (tmp_path / "tasks").write_text("mine")
+    Store(str(tmp_path / "tasks")).save("a", {})
+    (aside,) = tmp_path.glob("tasks.*.set-aside")
+    assert aside.read_text() == "mine"
+    assert "is no folder" in caplog.text
 
 
 def test_a_failed_save_leaves_the_old_document_and_no_litter(store, monkeypatch):
@@ -93,6 +218,15 @@ def test_a_torn_line_spoils_no_other(store):
     assert [row["n"] for row in store.newest("switches", 9)] == [3, 1]
     with open(store.log_path("switches"), "rb") as stream:
         assert b'{"n": 2, "to\n' in stream.read()
+
+
+def test_lines_of_no_use_are_passed_over_and_told_once(store, caplog):
+    with open(store.log_path("switches"), "w", encoding="utf-8") as stream:
+        stream.write('{"n": 1}\n{"n": 2, "to\n[3]\n{"n": NaN}\n{"m": 5}\n{"n": 6}\n')
+    for _time in range(2):
+        assert store.newest("switches", 2, lambda row: "n" in row) == [{"n": 6}, {"n": 1}]
+    assert caplog.text.count("passed over") == 1
+    assert "this daemon: 4" in caplog.text
 
 
 def broken_disk(descriptor):

@@ -12,6 +12,7 @@ import pytest
 from switch_world import TOKEN, World, minutes, until
 
 from claude_failover import refresh_lock, switch_procedure
+from claude_failover.accounts import ActiveLink
 from claude_failover.errors import Refused, UsageError
 from claude_failover.switch_procedure import BACK, STEPS
 from claude_failover.switch_record import KEYS, OUTCOMES
@@ -188,6 +189,26 @@ def test_a_dry_run_tells_of_a_refusal_and_of_a_lock(world):
     assert "being refreshed" in switch(world, dry_run=True)["detail"]
 
 
+def test_a_dry_run_does_not_wait_for_a_switch_that_waits(world):
+    path = world.lock("a")
+    world.switcher.procedure._lock_bound = 30.0
+
+    async def both():
+        task = asyncio.ensure_future(world.switcher.switch(SwitchRequest("manual")))
+        await until(lambda: getattr(world.switcher.journal.under_way, "step", None) == "wait")
+        preview = asyncio.ensure_future(world.switcher.switch(SwitchRequest("manual", dry_run=True)))
+        await asyncio.wait({task, preview}, return_when=asyncio.FIRST_COMPLETED)
+        waiting = not task.done()
+        os.rmdir(path)
+        await task
+        return waiting, await preview
+
+    waiting, record = asyncio.run(both())
+    assert waiting
+    assert (record["outcome"], record["to_account"]) == ("switched", "b")
+    assert "being refreshed" in record["detail"]
+
+
 # -- refresh locks -------------------------------------------------------------------------------------------------
 
 
@@ -282,6 +303,18 @@ def test_links_that_fail_after_the_flip_bring_it_back_and_bar_the_target(world):
     assert "barred" in again["detail"]
     world.now += switch_procedure.BAN + minutes(1)
     assert switch(world, "limit", trigger=world.evidence())["outcome"] == "switched"
+
+
+def test_a_link_that_cannot_be_looked_at_is_not_said_to_be_flipped_back(world, monkeypatch):
+    def blind():
+        unreadable = ActiveLink("unreadable", text="Permission denied")
+        monkeypatch.setattr(switch_procedure, "read_active", lambda _path, _accounts: unreadable)
+
+    probing(world, {("begin", "verify"): lambda: world.diverge("b"), ("begin", BACK): blind})
+    record = switch(world, "limit", trigger=world.evidence())
+    assert (record["outcome"], world.active) == ("failed", "b")
+    assert "could not be flipped back" in record["detail"]
+    assert "cannot be looked at: Permission denied" in record["detail"]
 
 
 def test_a_flip_by_hand_meanwhile_is_kept(tmp_path):
@@ -462,6 +495,15 @@ def test_a_journal_that_makes_no_sense_is_told_and_passed_over(world, caplog):
     assert asyncio.run(world.switcher.recover()) is None
     assert "makes no sense" in caplog.text
     assert switch(world)["outcome"] == "switched"
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2026-11-22T20:00:00", 7, "0001-01-01T00:00:00+23:00"])
+def test_a_switch_under_way_that_began_at_no_moment_is_told_and_passed_over(world, caplog, time):
+    texts = dict.fromkeys(("id", "reason", "origin", "target", "step", "detail"), "b")
+    world.store.save("switch-journal", {"under_way": {**texts, "time": time, "trigger": None}, "open": []})
+    world.start()
+    assert asyncio.run(world.switcher.recover()) is None
+    assert "makes no sense" in caplog.text
 
 
 def test_the_steps_are_those_of_the_contract():

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_failover import task_queue
-from claude_failover.errors import Refused
+from claude_failover.errors import Refused, UsageError
 from claude_failover.task import (
     ACCEPTED,
     CANCELLED,
@@ -48,10 +48,25 @@ def add(queue, prompt="do it"):
     return queue.add(prompt, T0, wanted=None, cwd=None)
 
 
-@given(tasks, st.sampled_from(["id", "number", "prompt", "attempts", "detail", "state", "created_at"]))
+@given(tasks, st.sampled_from([field.name for field in dataclasses.fields(Task)]))
 def test_a_task_with_a_wrong_value_is_told(task, key):
-    with pytest.raises(ValueError, match="found"):
-        Task.from_json({**task.to_json(), key: {"no": "text"}})
+    for wrong in ({"no": "text"}, ["x"], 0.5):
+        with pytest.raises(ValueError, match="found"):
+            Task.from_json({**task.to_json(), key: wrong})
+
+
+@given(tasks, st.sampled_from([field.name for field in dataclasses.fields(Handed)]))
+def test_a_task_that_was_handed_to_something_of_another_kind_is_told(task, key):
+    data = task.to_json()
+    for wrong in (None, {"no": "text"}, ["x"], 0.5):
+        with pytest.raises(ValueError, match="found"):
+            Task.from_json({**data, "handed": {**data["handed"], key: wrong}})
+
+
+def test_a_prompt_that_is_no_text_is_told():
+    data = Task("0123abcd", 1, "x", T0).to_json()
+    with pytest.raises(ValueError, match="surrogates"):
+        Task.from_json({**data, "prompt": "\udc00"})
 
 
 @given(tasks)
@@ -143,12 +158,12 @@ def test_a_full_queue_says_so(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("prompt", "why"),
-    [("", "empty"), (" \n\t \x07\x1b", "empty"), ("x" * (PROMPT_MAX + 1), "found 262145 bytes"), ("\udcff", "UTF-8"),
-     ("é" * (PROMPT_MAX // 2 + 1), "too long")],
+    ("prompt", "kind", "why"),
+    [("", UsageError, "empty"), (" \n\t \x07\x1b", UsageError, "empty"), ("\udcff", UsageError, "UTF-8"),
+     ("x" * (PROMPT_MAX + 1), Refused, "found 262145 bytes"), ("é" * (PROMPT_MAX // 2 + 1), Refused, "too long")],
 )
-def test_what_cannot_be_a_prompt_is_refused(prompt, why):
-    with pytest.raises(Refused, match=why):
+def test_what_cannot_be_a_prompt_is_refused(prompt, kind, why):
+    with pytest.raises(kind, match=why):
         checked_prompt(prompt)
 
 

@@ -171,7 +171,20 @@ def test_a_log_line_is_one_line_of_fields(tmp_path):
     assert 'detail="x y"' in line
     assert list(record["sessions"][0]) == ["name", "uuid", "method", "result", "seconds"]
     assert is_record(record)
+    assert is_record({**record, "of a newer version": 1})
     assert not is_record({"id": 1})
+
+
+@pytest.mark.parametrize("values", [
+    {"time": "x"}, {"time": None}, {"time": "2026-11-22T20:00:00"}, {"time": "0001-01-01T00:00:00+23:00"},
+    {"id": 1}, {"outcome": None}, {"detail": 5}, {"limit": {}}, {"to_account": 3},
+    {"sessions": None}, {"sessions": [1]}, {"sessions": [{}]}, {"sessions": [{"name": ["main"]}]},
+    {"seconds": "1"}, {"seconds": float("nan")}, {"seconds": 10**400},
+])  # fmt: skip
+def test_what_lacks_something_that_is_read_later_is_no_record(values):
+    record = new_record("limit", T0, origin="a", target="b", outcome="switched")
+    assert is_record(record)
+    assert not is_record({**record, **values})
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,16 @@ def test_a_line_of_any_length_costs_no_memory_and_spoils_no_other(projects, monk
     assert got == [{"n": 1}, {"n": 2}]
 
 
+@pytest.mark.parametrize("line", ["[" * 200_000, '{"a":' * 200_000, "{", "1", "\x00"])
+def test_a_line_that_is_no_record_spoils_no_other(projects, line):
+    path = add(projects, {"n": 1})
+    reader = tail(projects)
+    with open(path, "a", encoding="utf-8") as stream:
+        stream.write(line + "\n")
+    add(projects, {"n": 2})
+    assert list(reader.read()) == last_records(projects, "-srv", ONE + ".jsonl") == [{"n": 1}, {"n": 2}]
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(max_size=30), max_size=8), st.integers(1, 40))
 def test_however_it_is_cut_every_record_comes_once(tmp_path_factory, texts, step):

@@ -22,6 +22,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 from .config import Account, Config
 from .errors import Refused
 from .files import sync_folder
+from .regular import read_regular
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class ActiveLink:
     """What stands at the active link.
 
     ``kind``: ``account`` (it leads to ``account``), ``missing``, ``foreign`` (a link to no configured account),
-    ``not_a_link``. ``text`` is the link's own text, empty where there is none.
+    ``not_a_link``, ``unreadable`` (it cannot be looked at). ``text`` is the link's own text, of an unreadable one the
+    reason, empty where there is none.
     """
 
     kind: str
@@ -38,15 +40,15 @@ class ActiveLink:
 
 
 def read_active(path: str, accounts: Sequence[Account]) -> ActiveLink:
-    """Look at the active link. Raises OSError when it cannot be looked at."""
+    """Look at the active link. Never raises: a folder above it that is closed or gone must not end the daemon."""
     try:
         text = os.readlink(path)
     except FileNotFoundError:
         return ActiveLink("missing")
-    except OSError:
+    except OSError as error:
         if os.path.lexists(path):
             return ActiveLink("not_a_link")
-        raise
+        return ActiveLink("unreadable", text=error.strerror or str(error))
     leads_to = os.path.realpath(path)
     for account in accounts:
         if leads_to == os.path.realpath(account.home):
@@ -74,6 +76,11 @@ def point_active(path: str, account: Account) -> None:
 def describe_active(path: str, link: ActiveLink, accounts: Sequence[Account]) -> str:
     """Say what is wrong with an active link that leads to no account, and what to do."""
     homes = ", ".join(account.home for account in accounts)
+    if link.kind == "unreadable":
+        return (
+            f"active_link {path} cannot be looked at: {link.text}. Expected a link to one of {homes}, in a folder "
+            "that this user may enter. Put that folder back, or give the user rights on it"
+        )
     if link.kind == "not_a_link":
         return (
             f"active_link {path} is not a symlink, and was left as it is: it may hold a login and settings. "
@@ -112,8 +119,7 @@ def login_state(home: str) -> str:
     """
     path = os.path.join(home, ".credentials.json")
     try:
-        with open(path, "rb") as stream:
-            raw = stream.read(1 << 20)
+        raw = read_regular(path, 1 << 20)
     except FileNotFoundError:
         return "missing"
     except OSError:

@@ -23,11 +23,10 @@ OLD_LIMIT = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Blame:
-    """``account`` is whose limit it is, None when that cannot be told; ``switches`` whether it is one that a switch
-    away from the active account can answer; ``follows`` whether the session moves with the active link."""
+    """``account`` is whose limit it is, None when that cannot be told; ``follows`` whether the session moves with the
+    active link, so that a switch can answer it."""
 
     account: str | None
-    switches: bool
     follows: bool
     why: str
 
@@ -62,16 +61,16 @@ def blame(
     """
     folder = evidence.config_dir
     if folder is None:
-        return Blame(None, False, False, "it is not known which account's home the session's process uses")
+        return Blame(None, False, "it is not known which account's home the session's process uses")
     if not same_place(folder, active_link):
         for account in accounts:
             if os.path.realpath(folder) == os.path.realpath(account.home):
                 why = f"the session was started with the home of {account.name}, and speaks of that account only"
-                return Blame(account.name, False, False, why)
+                return Blame(account.name, False, why)
         why = f"the session uses {folder}, which is neither the active link nor an account's home"
-        return Blame(None, False, False, why)
+        return Blame(None, False, why)
     name, why = _answered_by(evidence, flips, active, exhaustion)
-    return Blame(name, name is not None and name == active, True, why)
+    return Blame(name, True, why)
 
 
 def _answered_by(

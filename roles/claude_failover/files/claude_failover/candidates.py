@@ -58,7 +58,7 @@ class Candidates:
         return [self._candidate(watched, watched.pane) for watched in self._sessions]
 
     def check(self, wish: Wish) -> None:
-        """Check what a task asks for. Raises Refused, see `routing.check_wish`."""
+        """Check what a task asks for. Raises Refused, UsageError, see `routing.check_wish`."""
         check_wish(self._config, [each.name for each in self._sessions if each.plan is None], wish)
 
     def addressee(self, name: str, at: datetime) -> Handed | None:

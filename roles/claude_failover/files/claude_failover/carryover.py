@@ -158,12 +158,12 @@ class CarryOver:
             return "hot", "continued"
         if delivery.result in _A_PERSONS:
             return "none", f"{delivery.result}: {delivery.detail}"
+        if self._has_moved_on(watched):
+            return "hot", "continued"
         plan = watched.plan
         if plan is None or not plan.claude_args:
             # Nobody but whoever started it knows how.
             return "none", f"failed: {delivery.detail}; it is not the daemon's to start again"
-        if self._has_moved_on(watched):
-            return "hot", "continued"
         log.warning("carry-over: session %s: %s; it is started again", watched.name, delivery.detail)
         await self._end_claude(watched)
         await self._lifecycle.restart(watched, plan)

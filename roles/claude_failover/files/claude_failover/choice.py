@@ -41,7 +41,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Option:
     """One account, whether it can be switched to, and why or why not."""
 
     account: str
@@ -58,7 +58,7 @@ class Choice:
     """The account to switch to, None for none, and every candidate's reason, in the order of preference."""
 
     target: str | None
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Option, ...]
 
     def reason_of(self, account: str) -> str:
         """Return the reason of one candidate."""
@@ -96,12 +96,12 @@ def choose(
     candidates = []
     for row in standings:
         if row.name == active:
-            candidates.append(Candidate(row.name, False, "it is the active account"))
+            candidates.append(Option(row.name, False, "it is the active account"))
             continue
         why = _obstacle(row, only=only, force=force, clean=clean, below=below)
         if why is None:
             fit.append(row)
-        candidates.append(Candidate(row.name, why is None, why or _merit(row, order[row.name], strategy)))
+        candidates.append(Option(row.name, why is None, why or _merit(row, order[row.name], strategy)))
     if strategy == "headroom":
         fit.sort(key=lambda row: (max(row.used.values(), default=0.0), order[row.name]))
     elif strategy == "soonest_reset":

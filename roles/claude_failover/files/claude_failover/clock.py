@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timezone, tzinfo
+from datetime import MAXYEAR, MINYEAR, datetime, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 
@@ -28,12 +28,15 @@ def optional_iso(moment: datetime | None) -> str | None:
 def parse_iso(text: str) -> datetime:
     """Read what `iso` wrote, and any ISO 8601 time that has a zone.
 
-    Raises ValueError for another text, or for a time without a zone, which could mean any moment.
+    Raises ValueError for another text, for a time without a zone, which could mean any moment, and for one in the
+    first or the last year of the calendar, from which nothing can be reckoned on.
     """
     # datetime.fromisoformat reads a trailing Z only from Python 3.11 on.
     moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
+    if moment.year in (MINYEAR, MAXYEAR):
+        raise ValueError(f"{text!r} is at the end of the calendar")
     return moment.astimezone(timezone.utc)
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import errno
 import os
 import re
-import stat
 import warnings
 from dataclasses import dataclass, field
+from re import Pattern
 from typing import Any
 
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
@@ -25,6 +25,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 from . import config_rules as rules
 from . import defaults, schema, yamldoc
 from .errors import FailoverError
+from .regular import NotRegular, read_regular
 from .schema import Bad, Place, Problem, Section, describe
 
 STRATEGIES = ("priority", "headroom", "soonest_reset")
@@ -67,14 +68,14 @@ class Failover:
 
 @dataclass(frozen=True)
 class Detection:
-    """Where limits are looked for. ``sweep_interval`` in seconds; ``extra_patterns`` are regexes that compile."""
+    """Where limits are looked for. ``sweep_interval`` in seconds; ``extra_patterns`` are compiled."""
 
     hooks: bool = True
     transcripts: bool = True
     panes: bool = True
     sweep_interval: float = 1.0
     capture_lines: int = 500
-    extra_patterns: tuple[str, ...] = ()
+    extra_patterns: tuple[Pattern[str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -177,16 +178,12 @@ def _read(path: str) -> bytes:
     """Return the file's bytes, a few more than may be at most. Raises ConfigError."""
     expected = "a regular file that can be read"
     try:
-        # Not to hang on a FIFO that nobody writes.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):  # of which no stream can be made
-            os.close(descriptor)
-            raise ConfigError(path, [Problem("", "a directory", "a YAML file")])
-        with os.fdopen(descriptor, "rb") as stream:
-            if not stat.S_ISREG(mode):
-                raise ConfigError(path, [Problem("", "no regular file", f"{expected}, or - for standard input")])
-            return stream.read(yamldoc.MAX_BYTES + 1)
+        return read_regular(path, yamldoc.MAX_BYTES + 1)
+    except NotRegular as error:
+        if error.kind == "a directory":
+            raise ConfigError(path, [Problem("", error.kind, "a YAML file")]) from None
+        found = f"{error.kind}, and no regular file"
+        raise ConfigError(path, [Problem("", found, f"{expected}, or - for standard input")]) from None
     except (OSError, ValueError) as error:
         number = error.errno if isinstance(error, OSError) else None
         advice = ""
@@ -349,7 +346,7 @@ def _detection(top: Section) -> Detection:
     )
 
 
-def _pattern(value: Any, _place: Place) -> str:
+def _pattern(value: Any, _place: Place) -> Pattern[str]:
     if not isinstance(value, str):
         raise Bad(describe(value), "a regular expression as text, between quotes")
     if len(value) > 1000:
@@ -362,7 +359,7 @@ def _pattern(value: Any, _place: Place) -> str:
         raise Bad(f"{describe(value)} ({error})", "a regular expression that Python can compile") from None
     if compiled.search(""):
         raise Bad(f"{describe(value)}, which matches an empty line", "one that only a limit matches")
-    return value
+    return compiled
 
 
 def _lifecycle(top: Section) -> Lifecycle:

@@ -15,6 +15,7 @@ from typing import Any
 from . import schema
 from .defaults import HOLDER
 from .schema import Bad, Check, Place, Problem, Told, describe
+from .tmux.quoting import name_expected, tmux_name
 
 _ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -57,22 +58,13 @@ def program(value: Any, place: Place) -> str:
     return name
 
 
-def tmux_name(name: str) -> str:
-    """Return the name that tmux gives to a session that is to be called ``name``.
-
-    Seen on tmux 3.3a: ``.`` and ``:`` become ``_``, a backslash is doubled, control characters are written as
-    escapes. (``#`` begins a format, which the client of tmux sees to.)
-    """
-    return name.replace(".", "_").replace(":", "_").replace("\\", "\\\\")
-
-
 def session_name(value: Any, place: Place) -> str:
     """Check for a session name that tmux takes as it is, and that as a target means this session only."""
     if not isinstance(value, str) or not value:
         raise Bad(describe(value), "the name of a tmux session" + ("" if value in (None, "") else ", as text"))
-    changed = tmux_name(value)
-    if changed != value:
-        raise Bad(describe(value), f"a name without . : and backslash; tmux would make it {describe(changed)}")
+    expected = name_expected(value)
+    if expected is not None:
+        raise Bad(describe(value), expected)
     if value[0] in "=@$%-":
         raise Bad(f"{describe(value)}, which begins with {value[0]}", "a name that does not begin with = @ $ % or -")
     if value != value.strip():

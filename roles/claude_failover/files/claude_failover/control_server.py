@@ -215,7 +215,7 @@ class ControlServer:
             # A client that is answered and cut off before it has asked may die of the broken pipe instead.
             connection.waiting_since = asyncio.get_running_loop().time()
             await asyncio.wait_for(lines.next(), REFUSED_TIMEOUT)
-            await _send(writer, {"ok": False, "error": refusal, "code": 1})
+            await _send(writer, _failure(refusal, 1))
             return
         while True:
             connection.waiting_since = asyncio.get_running_loop().time()
@@ -242,23 +242,20 @@ class ControlServer:
         group = f", and members of the group {self._group}" if self._group else ""
         return f"not allowed: found uid {uid}; only root, the daemon's user{group} may use this socket"
 
-    async def _answer(self, line: bytes) -> dict[str, Any]:
+    async def _answer(self, line: bytes) -> bytes:
         """Return the answer to one request, whatever it is."""
         name = "?"
         try:
             name, op, options = self._understand(line)
             result = await op.handler(options)
-            answer = {"ok": True, "result": result}
-            _encode(answer)
-            return answer
+            return _encode({"ok": True, "result": result})
         except _BadRequest as error:
-            return {"ok": False, "error": str(error), "code": 2}
+            return _failure(str(error), 2)
         except FailoverError as error:
-            code = error.exit_code if error.exit_code in (1, 2) else 1
-            return {"ok": False, "error": str(error), "code": code}
+            return _failure(str(error), error.exit_code if error.exit_code in (1, 2) else 1)
         except Exception:
             log.exception("control socket: the operation %s failed: a bug", name)
-            return {"ok": False, "error": "internal error; the daemon's log has the details", "code": 1}
+            return _failure("internal error; the daemon's log has the details", 1)
 
     def _understand(self, line: bytes) -> tuple[str, Op, dict[str, Any]]:
         """Return what a request asks for. Raises _BadRequest."""
@@ -341,14 +338,18 @@ class _Lines:
             self._buffer += chunk
 
 
-async def _send(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:
+async def _send(writer: asyncio.StreamWriter, answer: bytes) -> None:
     """Send one answer. Raises OSError, asyncio.TimeoutError when the client does not take it."""
-    writer.write(_encode(answer))
+    writer.write(answer)
     await asyncio.wait_for(writer.drain(), WRITE_TIMEOUT)
 
 
 def _encode(answer: dict[str, Any]) -> bytes:
     return json.dumps(answer, allow_nan=False).encode() + b"\n"
+
+
+def _failure(error: str, code: int) -> bytes:
+    return _encode({"ok": False, "error": error, "code": code})
 
 
 def _no_constant(name: str) -> None:

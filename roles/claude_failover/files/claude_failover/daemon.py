@@ -62,6 +62,8 @@ class Daemon:
         self.notifier = Notifier()
         self._locks: list[Lock] = []
         self._stop = asyncio.Event()
+        self._ready = False
+        self._hung_up = False  # whether a SIGHUP came before that
         self._tasks: list[asyncio.Task[None]] = []
         self.store: Store
         self.registry: Registry
@@ -77,7 +79,7 @@ class Daemon:
     # -- start ---------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Go through the steps of the start, in order. Raises FailoverError, OSError."""
+        """Go through the steps of the start, in order, up to an order to stop. Raises FailoverError, OSError."""
         steps: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("tmux program", self._find_tmux),
             ("locks", self._take_locks),
@@ -92,6 +94,9 @@ class Daemon:
             ("carry-overs", self._recover_carry_overs),
         ]
         for name, step in steps:
+            if self._stop.is_set():
+                log.info("start: told to stop; left off before: %s", name)
+                return
             begun = time.monotonic()
             self.notifier.send(STATUS=f"starting: {name}")
             await step()
@@ -198,9 +203,11 @@ class Daemon:
 
     async def _reach_tmux(self) -> None:
         await self.tmux.start()
-        try:
-            await asyncio.wait_for(self.tmux.connected_event.wait(), TMUX_WAIT)
-        except asyncio.TimeoutError:
+        waits = [asyncio.create_task(event.wait()) for event in (self.tmux.connected_event, self._stop)]
+        await asyncio.wait(waits, timeout=TMUX_WAIT, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        if not self.tmux.connected_event.is_set() and not self._stop.is_set():
             log.error(
                 "start: no tmux server answers on %s; it is waited for. It runs in "
                 "claude-failover-tmux.service, or by hand: tmux -S %s -D",
@@ -238,22 +245,30 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         try:
             await self.start()
-            self._tasks = [
-                asyncio.create_task(self.lifecycle.run(), name="lifecycle"),
-                asyncio.create_task(self.events.sweep(), name="sweep"),
-                asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
-            ]
-            interval = watchdog_interval()
-            if interval is not None:
-                self._tasks.append(asyncio.create_task(self._feed_watchdog(interval), name="watchdog"))
-            self.notifier.send(READY=1, STATUS=self.summary())
-            log.info("ready: %s", self.summary())
-            await self._until_stopped()
+            if not self._stop.is_set():
+                self._go_on()
+                await self._until_stopped()
         finally:
             self.notifier.send(STOPPING=1)
             await self._end()
         log.info("stopped; the tmux sessions go on")
         return 0
+
+    def _go_on(self) -> None:
+        """Begin what goes on until the stop, and say that the daemon is ready."""
+        self._tasks = [
+            asyncio.create_task(self.lifecycle.run(), name="lifecycle"),
+            asyncio.create_task(self.events.sweep(), name="sweep"),
+            asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
+        ]
+        interval = watchdog_interval()
+        if interval is not None:
+            self._tasks.append(asyncio.create_task(self._feed_watchdog(interval), name="watchdog"))
+        self.notifier.send(READY=1, STATUS=self.summary())
+        log.info("ready: %s", self.summary())
+        self._ready = True
+        if self._hung_up:
+            self._hang_up()
 
     async def _until_stopped(self) -> None:
         """Wait for the order to stop. A task that ends by itself is a bug, and is raised as one: RuntimeError."""
@@ -286,6 +301,9 @@ class Daemon:
             await asyncio.sleep(interval)
 
     def _hang_up(self) -> None:
+        if not self._ready:  # READY=1 behind a reload would say that the start is over
+            self._hung_up = True
+            return
         self.notifier.reloading()
         try:
             self.reload()

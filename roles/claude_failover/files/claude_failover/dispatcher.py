@@ -24,7 +24,7 @@ from typing import Any, Callable
 from . import clock, identity
 from .candidates import Candidates, Sessions
 from .config import Config
-from .errors import FailoverError, Refused
+from .errors import FailoverError, Refused, UsageError
 from .evidence import TurnEvent
 from .guard import Terminal
 from .identity import Registry
@@ -97,11 +97,12 @@ class Dispatcher:
     async def dispatch(self, prompt: str, session: str | None = None, cwd: str | None = None) -> dict[str, Any]:
         """Take a task, and hand it over if a session can have it now; returns its row after at most `ANSWER` seconds.
 
-        ``cwd`` is an absolute path: only sessions that are configured with that folder count. Raises Refused.
+        ``cwd`` is an absolute path: only sessions that are configured with that folder count. Raises UsageError for
+        what can be no task: no prompt, no path, a session that does not exist; Refused for what is not taken.
         """
         text = checked_prompt(prompt)
         if cwd is not None and not (os.path.isabs(cwd) and "\0" not in cwd):
-            raise Refused(f"cwd: found {cwd!r}, expected an absolute path")
+            raise UsageError(f"cwd: found {cwd!r}, expected an absolute path")
         self._candidates.check(Wish(session, cwd))
         try:
             task = self.tasks.add(text, self._now(), wanted=session, cwd=cwd)

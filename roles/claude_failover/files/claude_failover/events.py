@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -94,7 +93,7 @@ class Events:
     def configure(self, config: Config) -> None:
         """Take over a configuration, first or new."""
         self._config = config
-        self._patterns = [re.compile(pattern) for pattern in config.detection.extra_patterns]
+        self._patterns = config.detection.extra_patterns
         self._projects = config.projects
 
     async def start(self) -> None:

@@ -8,17 +8,16 @@ every other limit bars it always. Kept durably, so that a reset is still known a
 """
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple, TypeVar
 
 from . import clock
 from .limits import Verdict
-from .state import Store
+from .state import Store, items_of
 
-log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 DOCUMENT = "exhaustion"
 
@@ -87,19 +86,18 @@ class Exhaustion:
         self._marks: dict[str, dict[str, Mark]] = {}
         self._bans: dict[str, Ban] = {}
         document = store.load(DOCUMENT, {})
-        for name, rows in _table(document, "limits"):
-            for limit, row in _table(rows, None):
-                mark = _mark(limit, row)
-                if mark is None:
-                    log.warning("exhaustion: the row %r of account %r makes no sense and is passed over", limit, name)
-                else:
+        for name, rows in self._part("the table of limits", items_of, document.get("limits", {})) or []:
+            for limit, row in self._part(f"what is known of account {name!r}", items_of, rows) or []:
+                mark = self._part(f"the limit {limit!r} of account {name!r}", _mark, (limit, row))
+                if mark is not None:
                     self._marks.setdefault(name, {})[limit] = mark
-        for name, row in _table(document, "bans"):
-            ban = _ban(row)
-            if ban is None:
-                log.warning("exhaustion: the ban of account %r makes no sense and is passed over", name)
-            else:
+        for name, row in self._part("the table of bans", items_of, document.get("bans", {})) or []:
+            ban = self._part(f"the ban of account {name!r}", _ban, row)
+            if ban is not None:
                 self._bans[name] = ban
+
+    def _part(self, what: str, read: Callable[[Any], T], value: Any) -> T | None:
+        return self._store.part(DOCUMENT, what, read, value)
 
     # -- limits ------------------------------------------------------------------------------------------------
 
@@ -119,13 +117,10 @@ class Exhaustion:
         self._save(now)
         return held is None or since is now or not held.known or until - held.until > SAME_RESET
 
-    def clear(self, account: str, limit: str | None = None, *, now: datetime) -> None:
-        """Forget an account's limit, or all of them and its ban. Raises OSError."""
-        if limit is not None:
-            self._marks.get(account, {}).pop(limit, None)
-        else:
-            self._marks.pop(account, None)
-            self._bans.pop(account, None)
+    def clear(self, account: str, *, now: datetime) -> None:
+        """Forget an account's limits and its ban. Raises OSError."""
+        self._marks.pop(account, None)
+        self._bans.pop(account, None)
         self._save(now)
 
     def marks(self, account: str, now: datetime) -> list[Mark]:
@@ -179,11 +174,6 @@ class Exhaustion:
         self._bans[account] = Ban(reason, until)
         self._save(now)
 
-    def lift(self, account: str, *, now: datetime) -> None:
-        """End a ban. Raises OSError."""
-        if self._bans.pop(account, None) is not None:
-            self._save(now)
-
     def ban_of(self, account: str, now: datetime) -> Ban | None:
         """Return the account's ban, while it lasts."""
         ban = self._bans.get(account)
@@ -202,21 +192,10 @@ class Exhaustion:
         self._store.save(DOCUMENT, {"limits": limits, "bans": bans})
 
 
-def _table(value: Any, key: str | None) -> list[tuple[str, Any]]:
-    """Return the items of an object of the stored document, none where it holds something else."""
-    found = value.get(key) if key is not None and isinstance(value, dict) else value
-    return list(found.items()) if isinstance(found, dict) else []
+def _mark(item: tuple[str, Any]) -> Mark:
+    limit, row = item
+    return Mark(limit, clock.parse_iso(row["until"]), bool(row["known"]), clock.parse_iso(row["since"]))
 
 
-def _mark(limit: str, row: Any) -> Mark | None:
-    try:
-        return Mark(limit, clock.parse_iso(row["until"]), bool(row["known"]), clock.parse_iso(row["since"]))
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
-
-
-def _ban(row: Any) -> Ban | None:
-    try:
-        return Ban(str(row["reason"]), clock.parse_iso(row["until"]))
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
+def _ban(row: Any) -> Ban:
+    return Ban(str(row["reason"]), clock.parse_iso(row["until"]))

@@ -75,7 +75,7 @@ class Failover:
         self.switcher = switcher or Switcher(config, store, Exhaustion(store), Logins(store), Usage(store), now=now)
         self.notify = Notify(config.notify_command)
         history = self.switcher.history(_HISTORY)
-        self.metrics = Metrics(config.metrics_textfile, store.newest("switches", _HISTORY))
+        self.metrics = Metrics(config.metrics_textfile, self.switcher.journal.logged(_HISTORY))
         self._last = next((row for row in history if row["outcome"] == "switched"), None)
         self._config = config
         self._standings = standings = self.switcher.standings

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import clock
 from .evidence import Evidence
-from .state import Store
+from .state import Store, list_of, optional_text
 from .switch_record import evidence_from_json, evidence_to_json
 
 log = logging.getLogger(__name__)
@@ -42,19 +42,14 @@ class FailoverState:
     def __init__(self, store: Store) -> None:
         self._store = store
         document = store.load(DOCUMENT, {})
-        self.inbox: list[Evidence] = []
-        self.held: dict[str, Held] = {}
-        self.cooldown_until = _moment(document.get("cooldown_until"))
-        self.waiting = _waiting(document.get("waiting"))
-        for row in _rows(document, "inbox"):
-            found = _evidence(row)
-            if found is not None:
-                self.inbox.append(found)
-        for row in _rows(document, "held"):
-            found = _evidence(row.get("evidence")) if isinstance(row, dict) else None
-            if found is not None:
-                account = row.get("account")
-                self.held[found.session] = Held(found, account if isinstance(account, str) else None)
+        self.cooldown_until = store.part(DOCUMENT, "the cooldown", _moment, document.get("cooldown_until"))
+        self.waiting = store.part(DOCUMENT, "what is waited for", _waiting, document.get("waiting"))
+        inbox = store.part(DOCUMENT, "the list of sightings", list_of, document.get("inbox", [])) or []
+        held = store.part(DOCUMENT, "the list of limited sessions", list_of, document.get("held", [])) or []
+        sightings = [store.part(DOCUMENT, "a sighting", evidence_from_json, row) for row in inbox]
+        sessions = [store.part(DOCUMENT, "a limited session", _held, row) for row in held]
+        self.inbox = [evidence for evidence in sightings if evidence is not None]
+        self.held = {item.evidence.session: item for item in sessions if item is not None}
 
     def save(self) -> None:
         """Store it. What cannot be stored is told, and stays in memory: a full disk must not stop a failover."""
@@ -75,28 +70,17 @@ class FailoverState:
             log.error("the state of the failover cannot be stored: %s", error)
 
 
-def _rows(document: dict[str, Any], key: str) -> list[Any]:
-    rows = document.get(key)
-    return rows if isinstance(rows, list) else []
-
-
-def _evidence(value: Any) -> Evidence | None:
-    try:
-        return evidence_from_json(value)
-    except ValueError as error:
-        log.warning("failover: a stored sighting makes no sense and is passed over: %s", error)
-        return None
+def _held(row: Any) -> Held:
+    return Held(evidence_from_json(row["evidence"]), optional_text(row["account"]))
 
 
 def _moment(value: Any) -> datetime | None:
-    try:
-        return None if value is None else clock.parse_iso(value)
-    except (ValueError, TypeError, AttributeError):
-        return None
+    return None if value is None else clock.parse_iso(value)
 
 
 def _waiting(value: Any) -> Waiting | None:
-    if not isinstance(value, dict) or not isinstance(value.get("account"), str):
+    if value is None:
         return None
-    limit = value.get("limit")
-    return Waiting(value["account"], limit if isinstance(limit, str) else None, _moment(value.get("until")))
+    if not isinstance(value["account"], str):
+        raise TypeError("found no account, expected one")
+    return Waiting(value["account"], optional_text(value["limit"]), _moment(value["until"]))

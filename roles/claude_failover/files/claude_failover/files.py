@@ -73,6 +73,18 @@ def append_line(path: str, text: str, mode: int = 0o600) -> None:
         sync_folder(os.path.dirname(path))
 
 
+def make_folder(path: str) -> None:
+    """Make a folder of the daemon's own (0700) where it is missing; a file in its place is set aside.
+
+    Raises OSError.
+    """
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except FileExistsError:
+        set_aside(path, "is no folder")
+        os.mkdir(path, 0o700)
+
+
 def set_aside(path: str, reason: str) -> str:
     """Move a file that cannot be used out of the way, and say so; nothing is thrown away.
 
@@ -82,4 +94,18 @@ def set_aside(path: str, reason: str) -> str:
     aside = f"{path}.{stamp}.set-aside"
     os.rename(path, aside)
     log.warning("%s %s: set aside as %s, and begun anew", path, reason, aside)
+    return aside
+
+
+def copy_aside(path: str, reason: str) -> str:
+    """Copy a file of which a part cannot be used, and say so: it will be written without that part.
+
+    A file that was copied and has not been written since is not copied again, however often it is read.
+    Returns the copy's path, ``<path>.<its mtime in ns>.set-aside``. Raises OSError.
+    """
+    with open(path, "rb") as stream:
+        aside = f"{path}.{os.fstat(stream.fileno()).st_mtime_ns}.set-aside"
+        if not os.path.lexists(aside):
+            write_atomic(aside, stream.read())
+            log.warning("%s %s: as it stands it is kept as %s", path, reason, aside)
     return aside

@@ -4,16 +4,13 @@
 """The durable log of the active link's moves: which account answered at which moment."""
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from . import clock
-from .state import Store
-
-log = logging.getLogger(__name__)
+from .state import Store, list_of, optional_text
 
 DOCUMENT = "flips"
 _KEPT = 100
@@ -46,16 +43,11 @@ class Flips:
     def __init__(self, store: Store) -> None:
         self._store = store
         document = store.load(DOCUMENT, {})
-        self.known: str | None = document.get("known") if isinstance(document.get("known"), str) else None
-        self._flips: list[Flip] = []
+        self.known = store.part(DOCUMENT, "the account of the link", optional_text, document.get("known"))
+        rows = store.part(DOCUMENT, "the list of moves", list_of, document.get("flips", [])) or []
+        found = [store.part(DOCUMENT, "a move", _flip, row) for row in rows]
+        self._flips = [flip for flip in found if flip is not None]
         self._stored = True
-        rows = document.get("flips")
-        for row in rows if isinstance(rows, list) else []:
-            flip = _flip(row)
-            if flip is None:
-                log.warning("flips: a row makes no sense and is passed over: %r", row)
-            else:
-                self._flips.append(flip)
 
     def all(self) -> tuple[Flip, ...]:
         """Return the moves, oldest first."""
@@ -92,8 +84,7 @@ class Flips:
         self._stored = True
 
 
-def _flip(row: Any) -> Flip | None:
-    try:
-        return Flip(clock.parse_iso(row["at"]), row["origin"], row["target"], str(row["reason"]))
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
+def _flip(row: Any) -> Flip:
+    return Flip(
+        clock.parse_iso(row["at"]), optional_text(row["origin"]), optional_text(row["target"]), str(row["reason"])
+    )

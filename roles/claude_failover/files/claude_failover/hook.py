@@ -154,9 +154,10 @@ def show_status_line(payload: bytes, environment: dict[str, str]) -> None:
 def _status_line_of(path: str) -> str | None:
     import json
 
+    from .regular import read_regular
+
     try:
-        with open(path, "rb") as stream:
-            line = json.load(stream).get("statusLine")
+        line = json.loads(read_regular(path)).get("statusLine")
     except (OSError, ValueError, AttributeError):
         return None
     command = line.get("command") if isinstance(line, dict) and line.get("type") == "command" else None

@@ -13,8 +13,9 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from . import clock
 from .evidence import Evidence
-from .state import Store
+from .state import Store, list_of
 from .switch_record import Record, evidence_from_json, evidence_to_json, is_record
 
 log = logging.getLogger(__name__)
@@ -52,9 +53,11 @@ class Journal:
     def __init__(self, store: Store) -> None:
         self._store = store
         document = store.load(DOCUMENT, {})
-        self.under_way = _under_way(document.get("under_way"))
-        rows = document.get("open")
-        self._open: list[Record] = [row for row in rows if is_record(row)] if isinstance(rows, list) else []
+        unfinished = "the switch under way (nothing is finished or undone by it)"
+        self.under_way = store.part(DOCUMENT, unfinished, _under_way, document.get("under_way"))
+        rows = store.part(DOCUMENT, "the list of open records", list_of, document.get("open", [])) or []
+        found = [store.part(DOCUMENT, "an open record", _record, row) for row in rows]
+        self._open: list[Record] = [row for row in found if row is not None]
 
     # -- the switch under way ----------------------------------------------------------------------------------
 
@@ -87,16 +90,20 @@ class Journal:
 
     def close(self, record: Record) -> None:
         """Append the record to the log, exactly once, and take it out of the journal. Raises OSError."""
-        if all(row.get("id") != record["id"] for row in self._store.newest(LOG, _LOOKED_BACK)):
+        if all(row["id"] != record["id"] for row in self.logged(_LOOKED_BACK)):
             self._store.append(LOG, record)
         self._save(self.under_way, [row for row in self._open if row["id"] != record["id"]])
 
+    def logged(self, limit: int) -> list[Record]:
+        """Return up to ``limit`` records of the log, newest first. Raises OSError."""
+        return self._store.newest(LOG, limit, is_record)
+
     def history(self, limit: int) -> list[Record]:
-        """Return up to ``limit`` records, newest first, the open ones as they stand."""
-        logged = self._store.newest(LOG, limit)
-        known = {row.get("id") for row in logged}
+        """Return up to ``limit`` records, newest first, the open ones as they stand. Raises OSError."""
+        logged = self.logged(limit)
+        known = {row["id"] for row in logged}
         both = [row for row in reversed(self._open) if row["id"] not in known] + logged
-        return sorted(both, key=lambda row: str(row.get("time")), reverse=True)[:limit]
+        return sorted(both, key=lambda row: str(row["time"]), reverse=True)[:limit]
 
     def _save(self, under_way: UnderWay | None, rows: list[Record]) -> None:
         self._store.save(
@@ -108,12 +115,16 @@ class Journal:
 def _under_way(value: Any) -> UnderWay | None:
     if value is None:
         return None
-    try:
-        trigger = value["trigger"]
-        return UnderWay(
-            **{key: str(value[key]) for key in ("id", "time", "reason", "origin", "target", "step", "detail")},
-            trigger=evidence_from_json(trigger) if trigger is not None else None,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        log.error("the journal of the last switch makes no sense, and nothing is finished or undone by it: %r", error)
-        return None
+    clock.parse_iso(value["time"])  # a switch that began at no moment cannot be finished or undone
+    trigger = value["trigger"]
+    return UnderWay(
+        **{key: str(value[key]) for key in ("id", "time", "reason", "origin", "target", "step", "detail")},
+        trigger=evidence_from_json(trigger) if trigger is not None else None,
+    )
+
+
+def _record(value: Any) -> Record:
+    if not is_record(value):
+        raise ValueError("found no record of a switch")
+    found: Record = value
+    return found

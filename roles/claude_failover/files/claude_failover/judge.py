@@ -73,7 +73,7 @@ class Judge:
         self._newest_turn = newest_turn
         self._all_idle = all_idle
         self._now = now
-        self._retry = Backoff(5, 60)
+        self._retry = Backoff(1, 60)
         self._retry_at = 0.0
         self._looked_at = float("-inf")
 
@@ -105,7 +105,7 @@ class Judge:
             self._state.save()
             self._retry.failures, self._retry_at = 0, 0.0
         elif outcome in ("refused", "failed") and record["reason"] != "manual":
-            self._retry_at = time.monotonic() + (self._retry.failed(0.0) if outcome == "refused" else 1.0)
+            self._retry_at = time.monotonic() + self._retry.failed(0.0)
 
     def decide(self, active: str) -> SwitchRequest | None:
         """Have those sessions go on that can under the active account; return the switch that is due, None for

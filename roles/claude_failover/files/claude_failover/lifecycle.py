@@ -22,7 +22,7 @@ from .processes import is_alive, read
 from .registry import Entry, Registry, from_pane
 from .sessions import Sessions, Watched
 from .settings import with_own_settings
-from .tmux.client import Pane, Tmux, TmuxError, TmuxGone
+from .tmux.client import Pane, Tmux, TmuxError, TmuxGone, TmuxNotFound
 from .transcript import paths_of
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,12 @@ class Lifecycle:
             return
         restarts = self._restarts_of(watched.name)
         if watched.pane is not None and restarts.due is None:
-            await self._note_end(watched, watched.pane)
+            try:
+                await self._note_end(watched, watched.pane)
+            except TmuxNotFound:  # the pane went after it was listed
+                watched.pane = None
+        if watched.pane is None and restarts.due is None and restarts.begun:
+            self._note_down(watched, "its tmux session was ended")
         if restarts.due is None or time.monotonic() >= restarts.due:
             await self.start(watched, watched.plan)
 
@@ -188,17 +193,20 @@ class Lifecycle:
         if found is not None:
             self._registry.offer(watched.name, Entry(found, "pane", cwd=pane.cwd))
         last = said[-1][:200] if said else ""
-        begun = self._restarts_of(watched.name).begun
-        ran = time.monotonic() - begun if begun else 0.0
-        delay = self._put_off(watched, ran)
-        watched.reason = _ending(pane) + (f": {last}" if last else "")
+        reason = _ending(pane) + (f": {last}" if last else "")
         if pane.exit_status == 127 and watched.plan is not None:
-            watched.reason += f" (is {watched.plan.command[0]} installed, and in the PATH of the session?)"
+            reason += f" (is {watched.plan.command[0]} installed, and in the PATH of the session?)"
         if any(_NO_CONVERSATION in line for line in said[-3:]):
             self._forced[watched.name] = "--session-id"
         elif any(_ALREADY_IN_USE in line for line in said[-3:]):
             self._forced[watched.name] = "--resume"
-        log.warning("session %s: %s; next start in %.0f s", watched.name, watched.reason, delay)
+        self._note_down(watched, reason)
+
+    def _note_down(self, watched: Watched, reason: str) -> None:
+        begun = self._restarts_of(watched.name).begun
+        delay = self._put_off(watched, time.monotonic() - begun if begun else 0.0)
+        watched.reason = reason
+        log.warning("session %s: %s; next start in %.0f s", watched.name, reason, delay)
 
     async def _with_exit_status(self, pane: Pane) -> Pane:
         """Return the pane with its program's exit status.
@@ -290,8 +298,8 @@ class Lifecycle:
     def _launch(self, plan: Session) -> tuple[list[str], dict[str, str], str | None]:
         """Return the command, the environment and the conversation of a session that is to be started."""
         environment = {
-            **plan.env,
             "CLAUDE_CONFIG_DIR": self._config.active_link,
+            **plan.env,  # with claude_args: false it may set the variable above, and the command runs as it stands
             "CLAUDE_FAILOVER_SESSION": plan.name,
         }
         if not plan.claude_args:

@@ -59,7 +59,7 @@ class LinkWatch:
         return self.external(name)
 
     async def settled_link(self) -> ActiveLink:
-        """Return what stands at the link, after some more looks while that is no account. Raises OSError."""
+        """Return what stands at the link, after some more looks while that is no account."""
         for _look in range(_LOOKS):
             link = read_active(self.config.active_link, self.config.accounts)
             if link.account is not None:

@@ -13,7 +13,7 @@ import os
 
 from .accounts import login_state
 from .config import Account
-from .state import Store
+from .state import Store, list_of
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,8 @@ class Logins:
     def __init__(self, store: Store) -> None:
         self._store = store
         held = store.load(DOCUMENT, {})
-        self._dead = {name: stamp for name, stamp in held.items() if isinstance(stamp, list)}
+        stamps = {name: store.part(DOCUMENT, f"the login of {name!r}", list_of, value) for name, value in held.items()}
+        self._dead = {name: stamp for name, stamp in stamps.items() if stamp is not None}
 
     def refused(self, account: Account) -> bool:
         """Note that the server refused the account's login; returns whether that is new. Raises OSError."""

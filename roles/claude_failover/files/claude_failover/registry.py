@@ -71,10 +71,6 @@ class Registry:
         """Return what is known of the session, or None."""
         return self._entries.get(name)
 
-    def names(self) -> list[str]:
-        """Return the sessions that are known."""
-        return list(self._entries)
-
     def offer(self, name: str, entry: Entry) -> bool:
         """Take what a source says of a session, unless a better one stands; returns whether it was taken.
 
@@ -114,17 +110,6 @@ class Registry:
             except OSError as error:
                 if not told:
                     log.error("registry: it cannot be stored, is kept in memory and tried again: %s", error)
-
-    def forget(self, name: str) -> None:
-        """Drop a session from the table. Raises OSError."""
-        if self._entries.pop(name, None) is not None:
-            self._save()
-
-    def rename(self, old: str, new: str) -> None:
-        """Follow a session that was renamed in tmux. Raises OSError."""
-        if old in self._entries:
-            self._entries[new] = self._entries.pop(old)
-            self._save()
 
     def _save(self) -> None:
         self._store.save(DOCUMENT, {name: dataclasses.asdict(entry) for name, entry in self._entries.items()})

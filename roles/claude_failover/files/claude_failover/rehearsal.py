@@ -21,12 +21,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
+from .defaults import HOLDER
 from .errors import FailoverError
 from .files import write_atomic
 from .standin.credentials import made_up
 from .standin.launcher import install
 from .standin.world import VARIABLE as WORLD_VARIABLE
-from .tmux.client import HOLDER, Tmux
+from .tmux.client import Tmux
 from .tmux.send import deliver
 
 BOUND = 30.0  # seconds for each step; normally it takes one or two

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from .config import Config
-from .errors import Refused
+from .errors import Refused, UsageError
 from .task import Task
 
 
@@ -102,15 +102,21 @@ def explain(candidates: Sequence[Candidate], wish: Wish, taken: Collection[str])
 def check_wish(config: Config, by_hand: Collection[str], wish: Wish) -> None:
     """Check what a task asks for. ``by_hand`` are the sessions that the configuration does not name.
 
-    A pool that has no session for it is no error: the task waits. Raises Refused for a session that no task may go
-    to, and for a name or a folder that no session has.
+    A pool that has no session for it is no error: the task waits. Raises UsageError for a name that no session has;
+    Refused for a session that no task may go to, and for a folder that no session works in.
     """
     pool = ", ".join(plan.name for plan in config.sessions if not plan.dedicated and plan.claude_args) or "none"
     if wish.session is not None:
         plan = config.session(wish.session)
+        if plan is None and wish.session in by_hand:
+            raise Refused(
+                f"session {wish.session!r} was started by hand, and belongs to whoever did; "
+                f"tasks go to the sessions of the pool: {pool}"
+            )
         if plan is None:
-            what = "was started by hand, and belongs to whoever did" if wish.session in by_hand else "does not exist"
-            raise Refused(f"session {wish.session!r} {what}; tasks go to the sessions of the pool: {pool}")
+            raise UsageError(
+                f"session {wish.session!r} does not exist; tasks go to the sessions of the pool: {pool}"
+            )
         if plan.dedicated:
             raise Refused(f"session {plan.name} is dedicated, and never gets a task; the pool has: {pool}")
         if not plan.claude_args:

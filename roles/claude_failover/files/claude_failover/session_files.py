@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from .processes import Process
+from .regular import read_regular
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,7 @@ class SessionFiles:
 
 def _read(path: str, process: Process) -> SessionFile | None:
     try:
-        with open(path, "rb") as stream:
-            data = json.loads(stream.read(1 << 16))
+        data = json.loads(read_regular(path, 1 << 16))
         if data["pid"] != process.pid or int(data["procStart"]) != process.start:
             return None
         status = data.get("status")
@@ -70,5 +70,5 @@ def _read(path: str, process: Process) -> SessionFile | None:
             status=status if status in ("idle", "busy", "waiting") else None,
             status_at=datetime.fromtimestamp(moment / 1000, timezone.utc) if moment else None,
         )
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

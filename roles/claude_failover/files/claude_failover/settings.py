@@ -15,7 +15,8 @@ from typing import Any
 
 from .config import Config
 from .errors import UsageError
-from .files import write_atomic
+from .files import make_folder, set_aside, write_atomic
+from .regular import read_regular
 
 HOOK_EVENTS = (
     "Notification",
@@ -59,10 +60,7 @@ def read_settings(text_or_path: str) -> dict[str, Any]:
     try:
         if not text_or_path.lstrip().startswith("{"):
             source = text_or_path
-            if os.path.exists(source) and not os.path.isfile(source):
-                raise ValueError("it is no regular file")  # a FIFO would stop the daemon until somebody writes
-            with open(text_or_path, encoding="utf-8") as stream:
-                text_or_path = stream.read()
+            text_or_path = read_regular(source).decode()
         settings = json.loads(text_or_path)
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--settings: {source} cannot be read as Claude Code settings: {error}") from None
@@ -116,8 +114,10 @@ def with_own_settings(
         shown = status_line_command(theirs)
         if shown:
             environment["CLAUDE_FAILOVER_STATUS_LINE"] = shown
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    make_folder(folder)
     path = os.path.join(folder, file_name(name))
+    if os.path.isdir(path):
+        set_aside(path, "is a directory")
     write_atomic(path, json.dumps(settings, ensure_ascii=False, indent=1).encode() + b"\n")
     return [rest[0], "--settings", path, *rest[1:]], environment
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from . import refresh_lock
-from .accounts import point_active, read_active, touch_credentials, wrong_links
+from .accounts import describe_active, point_active, read_active, touch_credentials, wrong_links
 from .config import Account, Config
 from .errors import FailoverError, Refused
 from .exhaustion import Exhaustion
@@ -130,6 +130,8 @@ class Procedure:
                 raise Refused(f"the account {plan.under_way.origin} is not configured any more")
             await refresh_lock.wait_free([plan.target.home], time.monotonic() + _BACK_BOUND)
             link = read_active(self.config.active_link, self.config.accounts)
+            if link.kind == "unreadable":
+                raise Refused(describe_active(self.config.active_link, link, self.config.accounts))
             if link.account is not None and link.account.name == plan.target.name:
                 point_active(self.config.active_link, plan.origin)
                 if self._flips.known != plan.origin.name:

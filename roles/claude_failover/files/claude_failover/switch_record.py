@@ -22,6 +22,9 @@ KEYS = (
     "from_account", "to_account", "outcome", "detail", "sessions", "seconds",
 )  # fmt: skip
 
+_TEXTS = ("id", "reason", "outcome", "detail")
+_TEXTS_OR_NULL = tuple(key for key in KEYS if key not in (*_TEXTS, "time", "sessions", "seconds"))
+
 REASONS = ("limit", "manual", "proactive", "failback", "reset", "external")
 OUTCOMES = ("switched", "stayed", "refused", "failed")
 _DETAIL_MAX = 4000
@@ -85,8 +88,25 @@ def new_id() -> str:
 
 
 def is_record(value: Any) -> bool:
-    """Tell whether a stored value has the shape of a record."""
-    return isinstance(value, dict) and all(key in value for key in KEYS)
+    """Tell whether a stored value has the shape of a record: what is read from it later is there, and is of its type.
+
+    A newer daemon may have put further keys into it.
+    """
+    if not isinstance(value, dict) or any(key not in value for key in KEYS):
+        return False
+    try:
+        clock.parse_iso(value["time"])
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        return False
+    rows, seconds = value["sessions"], value["seconds"]
+    return (
+        all(isinstance(value[key], str) for key in _TEXTS)
+        and all(value[key] is None or isinstance(value[key], str) for key in _TEXTS_OR_NULL)
+        and isinstance(rows, list)
+        and all(isinstance(row, dict) and isinstance(row.get("name"), str) for row in rows)
+        and isinstance(seconds, (int, float))
+        and abs(seconds) < 1e9  # which infinity and NaN are not either
+    )
 
 
 def session_row(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -121,9 +121,9 @@ class Switcher:
         if request.target is not None and self._config.account(request.target) is None:
             names = ", ".join(account.name for account in self._config.accounts)
             raise UsageError(f"there is no account {request.target!r}; configured are {names}")
+        if request.dry_run:
+            return self._preview(request)  # it changes nothing, and so waits for nothing
         async with self._one_at_a_time():
-            if request.dry_run:
-                return self._preview(request)
             moved = await self.watch.observe()
             if moved is not None and request.reason != "manual":
                 return moved

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from . import clock
-from .errors import Refused
+from .errors import Refused, UsageError
 from .text import printable, shorten
 from .tmux.quoting import typable
 
@@ -97,21 +97,35 @@ class Task:
     def from_json(cls, data: Mapping[str, Any]) -> Task:
         """Return what `to_json` wrote. Raises ValueError for anything else."""
         try:
-            handed = data["handed"]
-            values = {**data, "handed": None if handed is None else Handed(**{**handed, "at": _time(handed["at"])})}
+            values = {**data, "handed": None if data["handed"] is None else _handed(data["handed"])}
             for key in ("created_at", "sent_at", "accepted_at", "finished_at"):
                 values[key] = None if data[key] is None else _time(data[key])
             task = cls(**values)
         except (KeyError, TypeError) as error:
             raise ValueError(f"found no task: {error}") from None
-        texts, numbers = (task.id, task.prompt, task.detail, task.state), (task.number, task.attempts)
-        if not all(isinstance(text, str) for text in texts) or not all(isinstance(number, int) for number in numbers):
+        texts = (task.id, task.prompt, task.detail, task.state)
+        optional = (task.wanted, task.cwd, task.session)
+        numbers = (task.number, task.attempts)
+        if not (_all(texts, str) and _all(numbers, int) and _all([text for text in optional if text is not None], str)):
             raise ValueError("found a task with values of other types")
+        task.prompt.encode()  # a UnicodeEncodeError is a ValueError: what is no Unicode text cannot be typed
         if not ID.fullmatch(task.id) or task.state not in STATES or task.created_at is None:
             raise ValueError("found a task without id, time or known state")
         if task.state in (SENT, ACCEPTED) and task.handed is None:
             raise ValueError(f"found a task that is {task.state} to nobody")
         return task
+
+
+def _all(values: Iterable[Any], kind: type) -> bool:
+    return all(isinstance(value, kind) for value in values)
+
+
+def _handed(data: Mapping[str, Any]) -> Handed:
+    handed = Handed(**{**data, "at": _time(data["at"])})
+    texts, numbers = (handed.session, handed.pane, handed.uuid), (handed.pane_pid, handed.pid, handed.started)
+    if not (_all(texts, str) and _all(numbers, int)):
+        raise ValueError("found a task that was handed to somebody with values of other types")
+    return handed
 
 
 def _stored(value: Any) -> Any:
@@ -131,12 +145,12 @@ def _time(value: Any) -> datetime:
 def checked_prompt(prompt: str) -> str:
     """Return a prompt as it is kept: control characters but line breaks and tabs dropped.
 
-    Raises Refused for an empty one, one over `PROMPT_MAX` and one that is no Unicode text.
+    Raises UsageError for an empty one and one that is no Unicode text, Refused for one over `PROMPT_MAX`.
     """
     try:
         size = len(prompt.encode())
     except UnicodeEncodeError:
-        raise Refused("the prompt is no valid text: found bytes that are no UTF-8; expected UTF-8") from None
+        raise UsageError("the prompt is no valid text: found bytes that are no UTF-8; expected UTF-8") from None
     if size > PROMPT_MAX:
         raise Refused(
             f"the prompt is too long: found {size} bytes, expected at most {PROMPT_MAX}; "
@@ -144,6 +158,6 @@ def checked_prompt(prompt: str) -> str:
         )
     kept = typable(prompt).strip("\n")
     if not kept.strip():
-        raise Refused("the prompt is empty: expected some text")
+        raise UsageError("the prompt is empty: expected some text")
     # Claude Code takes Enter right after a backslash for a line break (2.1.330).
     return kept + " " if kept.endswith("\\") else kept

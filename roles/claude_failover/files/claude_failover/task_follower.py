@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable
 from datetime import datetime
 from typing import Any, Callable
@@ -241,10 +240,8 @@ class Follower:
             return "gone"
 
     def _is_limited(self, records: list[dict[str, Any]]) -> bool:
-        patterns = [re.compile(pattern) for pattern in self._config.detection.extra_patterns]
-        return classify_transcript(
-            records, now=self._now(), tz=clock.host_zone(), extra_patterns=patterns
-        ).limited
+        patterns = self._config.detection.extra_patterns
+        return classify_transcript(records, now=self._now(), tz=clock.host_zone(), extra_patterns=patterns).limited
 
     async def _read(self, uuid: str) -> list[dict[str, Any]]:
         loop = asyncio.get_running_loop()

@@ -157,7 +157,7 @@ def parse(line: bytes) -> Iterator[dict[str, Any]]:
     """Yield the record of a line, if it is one."""
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # a line of many brackets is none of Claude Code's, and spoils no other
         return
     if isinstance(record, dict):
         yield record

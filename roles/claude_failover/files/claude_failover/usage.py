@@ -33,7 +33,9 @@ class Usage:
         self._store = store
         self._windows: dict[str, dict[str, Window]] = {}
         for name, rows in store.load(DOCUMENT, {}).items():
-            self._windows[str(name)] = read_windows(rows)
+            windows = self._windows[str(name)] = read_windows(rows)
+            if not isinstance(rows, dict) or len(windows) < len(rows):
+                store.keep_aside(DOCUMENT)
 
     def note(self, account: str, figures: Any) -> bool:
         """Take in the figures of a status line; returns whether they say anything new. Raises OSError."""

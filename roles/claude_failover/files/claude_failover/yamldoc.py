@@ -133,8 +133,8 @@ def _syntax(error: yaml.YAMLError) -> Problem:
     words = getattr(error, "problem", None) or getattr(error, "reason", None) or "something that is no YAML"
     where = "" if mark is None else f" in column {mark.column + 1}"
     context = getattr(error, "context", None)
-    found = f"{words[6:] if words.startswith('found ') else words}{where}" + (f" ({context})" if context else "")
-    return Problem("", found, "valid YAML", None if mark is None else mark.line + 1)
+    found = f"no valid YAML: {words}{where}" + (f" ({context})" if context else "")
+    return Problem("", found, "YAML that can be read", None if mark is None else mark.line + 1)
 
 
 class _Builder:

@@ -610,6 +610,43 @@ user@host:~$
   You've hit your 5-hour limit · resets 9:36pm (UTC)
   5h: 100% (limit reached, resets 9pm)
 """,
+    "a banner alone that goes on as prose": """
+You've hit your 5-hour limit · resets 9:36pm (UTC) is what the CLI says when your quota is gone, so I wrote a patch.
+""",
+    "a file in less": """
+You've hit your 5-hour limit · resets 9:36pm (UTC)
+~
+~
+(END)
+""",
+    "a file in vi": """
+You've hit your 5-hour limit · resets 9:36pm (UTC)
+~
+~
+"banner.txt" 1L, 50B
+""",
+    "a file of two lines in a pager": """
+You've hit your 5-hour limit · resets 9:36pm (UTC)
+and another line
+""",
+    "a new session whose model was told to print it (2.1.330)": """
+$ claude
+
+ ▐▛███▛█   Claude Code v2.1.330
+▝▜██████▀  Opus 5.5 · Claude Max
+ ▝▝   ▝▝   /srv/work
+
+❯ print the banner
+
+● You've hit your 5-hour limit · resets 9:36pm (UTC)
+
+✻ Baked for 3s · done 8:06 PM
+
+──────────────────────────────
+❯
+──────────────────────────────
+  ⏵⏵ auto mode on (shift+tab to cycle)
+""",
     "a note at the left edge": """
 ▎ You've hit your 5-hour limit · resets 9:36pm (UTC)
 """,
@@ -754,6 +791,13 @@ def test_unknown_wording_is_told_and_not_believed():
     verdict = judge(["❯ go", "  ⎿  Your plan's weekly allowance is used up · back on Monday", "", *menu(80)])
     assert (verdict.limited, verdict.rule) == (False, "unknown-wording")
     assert "allowance" in verdict.snippet
+
+
+def test_unknown_wording_is_told_also_of_a_message_alone():
+    for message in ("Your plan's weekly allowance is used up · back on Monday",
+                    "You've hit your weekly limit · resets Nov 25, 8pm (UTC) · call your account manager"):
+        verdict = judge([message])
+        assert (verdict.limited, verdict.rule) == (False, "unknown-wording"), verdict
 
 
 def test_operators_patterns_count_where_a_banner_may_stand_and_only_there():

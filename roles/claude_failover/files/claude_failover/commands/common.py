@@ -8,9 +8,10 @@ import argparse
 import json
 import os
 import pwd
+import re
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import defaults
 from ..errors import FailoverError, NotRunning, UsageError
@@ -27,7 +28,17 @@ exit codes:
   3   the daemon is not running
   70  a bug"""
 
+_LEFT_BY_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
 Act = Callable[[argparse.Namespace], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line without passing its control characters on to the terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        super().error(printable(message))
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -71,8 +82,14 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def config_path(arguments: argparse.Namespace) -> str:
-    """Return the path of the configuration: the option, the environment, the default."""
-    return arguments.config or os.environ.get("CLAUDE_FAILOVER_CONFIG") or defaults.CONFIG
+    """Return the path of the configuration: the option, the environment, the default.
+
+    Raises UsageError for an option that is empty, as one made of an unset variable is: it means no other file.
+    """
+    named: str | None = arguments.config
+    if named == "":
+        raise UsageError("the configuration: found an empty path; expected the path of a file")
+    return named or os.environ.get("CLAUDE_FAILOVER_CONFIG") or defaults.CONFIG
 
 
 def load_config(arguments: argparse.Namespace) -> Config:
@@ -148,17 +165,10 @@ def show_json(document: Any) -> None:
 def as_json(document: Any, indent: int | None) -> str:
     """Return JSON in which no character can do anything to a terminal.
 
-    JSON escapes C0 by itself. DEL, C1 and lone surrogates stand in it as they are, so they are escaped too.
+    JSON escapes C0 by itself. DEL, C1, the other line ends and lone surrogates are escaped too.
     """
     text = json.dumps(document, indent=indent, ensure_ascii=False)
-    if text.isprintable():
-        return text
-    kept = []
-    for character in text:
-        code = ord(character)
-        unsafe = 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or code in (0x2028, 0x2029)
-        kept.append(f"\\u{code:04x}" if unsafe else character)
-    return "".join(kept)
+    return _LEFT_BY_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def note(text: str) -> None:

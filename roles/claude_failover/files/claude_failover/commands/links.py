@@ -35,23 +35,11 @@ def register(commands: Any) -> None:
 
 def validate(arguments: argparse.Namespace) -> int:
     """Validate the links."""
-    from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
-        SharedSymlinkError,
-        validate_all,
-    )
-
     config = common.load_config(arguments)
-    failures: list[str] = []
-    try:
-        reports = validate_all(config.homes, config.shared_links, check_mode=True)
-        if not arguments.strict and any(report.changed for report in reports):
-            _refuse_root(config, arguments)
-            reports = validate_all(config.homes, config.shared_links)
-    except SharedSymlinkError as error:
-        failures, reports = error.failures, error.reports
-        if not arguments.strict and reports and any(report.changed for report in reports):
-            _refuse_root(config, arguments)
-            failures, reports = _create(config)
+    reports, failures = _look(config, check_mode=True)
+    if not arguments.strict and any(report.changed for report in reports):
+        _refuse_root(config, arguments)
+        reports, failures = _look(config, check_mode=False)
     created = [] if arguments.strict else [path for report in reports for path in report.created]
     missing = [path for report in reports for path in report.created] if arguments.strict else []
     failures += [f"missing: {path}" for path in missing]
@@ -69,17 +57,17 @@ def validate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _create(config: Config) -> tuple[list[str], list[Any]]:
-    """Create what is missing though something else is wrong; return the failures and the reports."""
+def _look(config: Config, *, check_mode: bool) -> tuple[list[Any], list[str]]:
+    """Look at every link, and create what is missing unless in check mode; return the reports and the failures."""
     from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
         SharedSymlinkError,
         validate_all,
     )
 
     try:
-        return [], validate_all(config.homes, config.shared_links)
+        return validate_all(config.homes, config.shared_links, check_mode=check_mode), []
     except SharedSymlinkError as error:
-        return error.failures, error.reports
+        return error.reports, error.failures
 
 
 def _refuse_root(config: Config, arguments: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from ..errors import Refused
 from . import common
 
 _START = "systemctl start claude-failover-tmux"
+ANSWER_WAIT = 10.0  # seconds for the tmux server to name its sessions
 
 
 def register(commands: Any) -> None:
@@ -65,11 +66,18 @@ def _check_exists(program: str, path: str, name: str) -> None:
     """Check that the session exists, so that the answer can say which do. Raises Refused."""
     import subprocess
 
-    listed = subprocess.run(
-        # -u: in a terminal without UTF-8 tmux would show each byte of other characters as _ (3.3a).
-        [program, "-u", "-N", "-S", path, "list-sessions", "-F", "#{session_name}"],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=False, timeout=10,
-    )  # fmt: skip
+    try:
+        listed = subprocess.run(
+            # -u: in a terminal without UTF-8 tmux would show each byte of other characters as _ (3.3a).
+            [program, "-u", "-N", "-S", path, "list-sessions", "-F", "#{session_name}"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=False,
+            timeout=ANSWER_WAIT,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Refused(
+            f"found a tmux server at {path} that does not answer, expected it to within {ANSWER_WAIT:g} s; "
+            "look at it: systemctl status claude-failover-tmux"
+        ) from None
     if listed.returncode != 0:
         raise Refused(f"no tmux server answers at {path}; start it with: {_START}")
     names = [each for each in os.fsdecode(listed.stdout).splitlines() if each != defaults.HOLDER]

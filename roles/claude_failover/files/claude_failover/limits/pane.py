@@ -13,7 +13,8 @@ drawn again by a resume, too. On 2.1.197 (no menu without usage credits) even a 
 a prompt box in view:
 
 * the CLI's own menu or its waiting footer is open: the limit is live;
-* else, where the command above the start-up header began a new session, the banner is of this process: limited;
+* else, where the command above the start-up header began a new session, the banner is of this process: limited,
+  unless it stands as a reply (`●`), which a model can be told to write;
 * else, and the screen shows a start-up header, or a look of the versions that open a menu or wait: not limited, rule
   `banner-above-idle-prompt`. A sweep saw the menu before it was closed, and the transcript has the record (both
   versions open menu or wait once per reset time, so that a second refusal, too, leaves the banner alone);
@@ -74,7 +75,7 @@ def classify_pane(lines: Sequence[str], *, now: datetime, tz: tzinfo,
     found = _banner(turn, index, live, extra, now=now, tz=tz)
     if found is None or not found.limited:
         return found or _why_not(screen, event)
-    if screen.box is not None and not live and _may_be_old(screen):
+    if screen.box is not None and not live and _may_be_old(screen, event):
         return not_limited("banner-above-idle-prompt", found.snippet,
                            "the banner stands above an idle prompt, with neither the CLI's menu nor its wait: "
                            "a resumed session's, or closed by hand")
@@ -116,9 +117,9 @@ def _is_limit_menu(screen: Screen) -> bool:
     return bool(title.match(screen.menu.title)) and all(any(map(row.match, options)) for row in wanted)
 
 
-def _may_be_old(screen: Screen) -> bool:
-    """Tell whether an idle prompt below a banner leaves it open that the banner is old."""
-    if screen.launch == "new":
+def _may_be_old(screen: Screen, event: Block) -> bool:
+    """Tell whether an idle prompt below a banner leaves it open that the banner is old, or the model's own words."""
+    if screen.launch == "new" and event.kind != "reply":
         return False
     return (screen.header or (screen.version is not None and screen.version >= WAITING_SINCE)
             or any(_DONE_AT.search(block.text) for block in screen.blocks if block.kind == "done")
@@ -165,13 +166,14 @@ def _without_event(screen: Screen, turn: list[Block], footer: str, live: bool, *
 
 
 def _place(turn: list[Block], index: int, live: bool) -> str:
-    """Return who can have written a block: ``cli`` (its opening suffices), ``any`` (the whole must be a banner), or
-    an empty text (no banner stands there)."""
+    """Return who can have written a block: ``cli`` (its opening suffices), ``any`` (the whole must be a banner),
+    ``alone`` (the same, for text with nothing around it: a message, a pager, a shell), or an empty text (no banner
+    stands there)."""
     block = turn[index]
     if block.kind == "bare":
         bare = [b for b in turn if b.kind == "bare"]
         strangers = [b for b in bare if b is not block and not wordings.is_companion(wordings.normalise(b.text))]
-        return "" if strangers or len(block.paragraphs) > 1 else "cli" if len(turn) == 1 else "any"
+        return "" if strangers or len(block.paragraphs) > 1 else "alone" if len(turn) == 1 else "any"
     if block.kind == "reply":
         return "any" if len(block.paragraphs) == 1 else ""
     if block.kind != "result" or (block.indent > _ELBOW_INDENT and index > 0):
@@ -217,7 +219,7 @@ def _banner(turn: list[Block], index: int, live: bool, extra: tuple[Pattern[str]
         if len(text) <= MESSAGE_MAX and pattern.search(text):
             return limited_by_operator(pattern, text, now=now, tz=tz)
     # A shell's lines smell of anything; a message of the CLI begins like a sentence.
-    told = place == "cli" and len(text) <= MESSAGE_MAX and text[:1].isupper()
+    told = place in ("cli", "alone") and len(text) <= MESSAGE_MAX and text[:1].isupper()
     if told and wordings.SMELL.search(text):
         return not_limited("unknown-wording", text, "speaks of a limit in words that no rule knows")
     return None

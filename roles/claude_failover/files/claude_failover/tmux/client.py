@@ -15,18 +15,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional, Union
 
-from .control import HOLDER, ControlClient, TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
+from ..defaults import HOLDER
+from .control import ControlClient, TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
 from .quoting import (
     QuotingError,
     literal_format,
     search_pattern,
     session_name,
-    session_target,
     typable,
     window_target,
 )
 
-__all__ = ["HOLDER", "Pane", "Tmux", "TmuxError", "TmuxGone", "TmuxNotFound", "TmuxTimeout"]
+__all__ = ["Pane", "Tmux", "TmuxError", "TmuxGone", "TmuxNotFound", "TmuxTimeout"]
 
 KEYS = frozenset({"Escape", "Enter", "C-u", "C-c", "C-e", "BSpace"})
 """The only keys that are ever sent by name."""
@@ -179,11 +179,6 @@ class Tmux:
         """The pid of the server of the last connection; another one means that the server was restarted."""
         return self._control.server_pid
 
-    @property
-    def server_version(self) -> str:
-        """The version of the server of the last connection, such as ``3.3a``."""
-        return self._control.server_version
-
     async def start(self) -> None:
         """Begin to keep a connection; returns at once."""
         await self._control.start()
@@ -248,18 +243,6 @@ class Tmux:
             "respawn-pane", "-t", _pane_id(pane_id), "-c", literal_format(cwd),
             *_environment(env), *_program(command, cwd),
         )
-
-    async def kill_session(self, name: str) -> None:
-        """End a session and the programs in it."""
-        await self.command("kill-session", "-t", session_target(name))
-
-    async def has_session(self, name: str) -> bool:
-        """Tell whether a session of exactly this name exists."""
-        try:
-            await self.command("has-session", "-t", session_target(name))
-        except TmuxNotFound:
-            return False
-        return True
 
     # -- what a pane shows
 

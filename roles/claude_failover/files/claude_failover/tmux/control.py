@@ -27,14 +27,12 @@ from collections.abc import Sequence
 from typing import Callable, Optional, cast
 
 from ..backoff import Backoff
+from ..defaults import HOLDER
 from ..errors import FailoverError
 from .protocol import Block, Notice, Parser, Stray
 from .quoting import command_line
 
 log = logging.getLogger(__name__)
-
-HOLDER = "_claude_failover"
-"""The hidden session that the client is attached to."""
 
 _FLAGS = "no-output,ignore-size"
 _GRACE = 1.0  # seconds for a client that was told to end, before it is killed
@@ -243,7 +241,6 @@ class ControlClient:
         self._lock: asyncio.Lock
         self._reason = "not started"
         self.connected_event: asyncio.Event
-        self.server_version = ""
         self.server_pid: Optional[int] = None
 
     @property
@@ -351,7 +348,6 @@ class ControlClient:
     def _established(self, connection: _Connection, answer: list[str]) -> None:
         greeting = answer[0] if answer else ""
         version, _blank, pid = greeting.partition(" ")
-        self.server_version = version
         self.server_pid = int(pid) if pid.isdigit() else None
         self._connection = connection
         self._reason = "connected"

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ..errors import FailoverError
+from ..text import shorten
 
 # A line break ends a command in control mode, and a NUL cuts it short.
 _UNQUOTABLE = re.compile("[\0\n]")
@@ -19,8 +20,11 @@ _UNQUOTABLE = re.compile("[\0\n]")
 # C0 but newline and tab, DEL and C1: none is text, and ESC [ 2 0 1 ~ would end a bracketed paste early.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
-# tmux puts "_" in place of the first two, and would find nothing under the name that it was given.
-_CHANGED_IN_NAMES = re.compile("[:.\x00-\x1f\x7f-\x9f]")
+# In a session name tmux puts "_" in place of these two.
+_SEPARATORS = re.compile("[:.]")
+
+# What could be a variable gets a backslash in a session name: a$b becomes a\$b, while a$1 stays.
+_VARIABLE = re.compile(r"\$(?=[A-Za-z_{])")
 
 # A run of "#" is an escape of itself unless "[" follows it: then tmux takes it for a style and leaves it.
 _HASHES = re.compile(r"#+(?![#\[])")
@@ -66,32 +70,47 @@ def literal_format(text: str) -> str:
     return _HASHES.sub(lambda run: run.group() * 2, text)
 
 
-def session_name(name: str) -> str:
-    """Return ``name`` if tmux keeps a session name as it stands.
+def tmux_name(name: str) -> str:
+    """Return the name that tmux gives to a session that is to be called ``name``, of printable characters.
 
-    Raises QuotingError for an empty name and for characters that tmux would change.
+    ``.`` and ``:`` become ``_``, a backslash is doubled, and one is put before a ``$`` that begins a variable.
+    (``#`` begins a format, which `literal_format` sees to.)
     """
-    found = _CHANGED_IN_NAMES.search(name)
-    if found or not name:
-        what = f"holds {found.group()!r}" if found else "is empty"
-        raise QuotingError(
-            f"session name {name!r} {what}: tmux would not keep it; "
-            "use letters, digits, '-' and '_' (no '.', ':' or control character)"
-        )
+    return _VARIABLE.sub(r"\\$", _SEPARATORS.sub("_", name.replace("\\", "\\\\")))
+
+
+def name_expected(name: str) -> str | None:
+    """Return what is expected in place of a session name that tmux would not keep; None for one that it keeps.
+
+    tmux would find nothing under the name that it was given: the session would be made again and again.
+    """
+    if not name:
+        return "a name of at least one character"
+    if not name.isprintable():
+        # Which of them tmux writes as octal escapes depends on its C library; the others nobody could type.
+        return "a name of printable characters"
+    changed = tmux_name(name)
+    if changed != name:
+        rule = "a name without . and :, backslash, and $ before a letter, _ or {"
+        return f"{rule}; tmux would make it {shorten(changed, 60)!r}"
+    return None
+
+
+def session_name(name: str) -> str:
+    """Return ``name`` if tmux keeps a session name as it stands. Raises QuotingError for any other."""
+    expected = name_expected(name)
+    if expected is not None:
+        raise QuotingError(f"session name: found {name!r}, expected {expected}")
     return name
-
-
-def session_target(name: str) -> str:
-    """Return the target of exactly this session; a bare name would match by prefix and by pattern."""
-    return "=" + session_name(name)
 
 
 def window_target(name: str) -> str:
     """Return the target of the current window, or pane, of exactly this session.
 
-    Without the colon tmux 3.3a takes ``=name`` for the name of a window, and finds none.
+    A bare name would match by prefix and by pattern. Without the colon tmux 3.3a takes ``=name`` for the name of a
+    window, and finds none.
     """
-    return session_target(name) + ":"
+    return f"={session_name(name)}:"
 
 
 def search_pattern(anchors: Iterable[str]) -> str:

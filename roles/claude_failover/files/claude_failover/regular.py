@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading what must be a regular file: nothing else in its place can hold the reader up.
+
+The daemon is one thread. To open a FIFO takes until somebody writes to it, and until then it would do nothing,
+not even end.
+"""
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+_KINDS = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
+
+
+class NotRegular(OSError):
+    """Something else stands in a file's place; ``kind`` says what."""
+
+    def __init__(self, path: str, mode: int) -> None:
+        self.kind = _KINDS.get(stat.S_IFMT(mode), "a device")
+        super().__init__(f"{path} is {self.kind}, and no regular file")
+
+
+def read_regular(path: str, limit: int = -1) -> bytes:
+    """Return the content of a regular file, at most ``limit`` bytes of it where that is not negative.
+
+    Links are followed. Raises NotRegular, OSError; ValueError for a path that no file can have.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ENODEV):  # a socket, or a device that is not there
+            raise NotRegular(path, os.stat(path).st_mode) from None
+        raise
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise NotRegular(path, mode)
+        with open(descriptor, "rb", closefd=False) as stream:
+            return stream.read(limit)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,27 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Times as texts."""
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from claude_failover.clock import iso, parse_iso
+
+
+def test_what_was_written_is_read():
+    moment = datetime(2026, 11, 22, 20, 0, 35, 624000, timezone.utc)
+    assert parse_iso(iso(moment)) == moment
+    assert parse_iso("2026-11-22T21:00:35.624+01:00") == moment
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "now", "2026-11-22T20:00:35", "0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00",
+     "9999-12-31T00:00:00Z"],
+)
+def test_what_is_no_moment_is_a_value_error_and_nothing_else(text):
+    with pytest.raises(ValueError, match=r"^Invalid|time zone|calendar"):
+        parse_iso(text)

@@ -1,0 +1,24 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from claude_failover.settings import with_own_settings
+
+
+@pytest.mark.parametrize("place", ["settings", "settings/main.json"])
+def test_what_stands_in_the_place_of_our_settings_is_set_aside_and_told(tmp_path, caplog, place):
+    folder = tmp_path / "settings"
+    if place == "settings":
+        folder.write_text("mine")
+    else:
+        (tmp_path / place).mkdir(parents=True)
+    command, _environment = with_own_settings(("claude", "-x"), "/", {"hooks": {}}, str(folder), "main")
+    assert command == ["claude", "--settings", str(folder / "main.json"), "-x"]
+    assert json.loads((folder / "main.json").read_text()) == {"hooks": {}}
+    assert f"{tmp_path / place} is " in caplog.text
+    assert len(list(tmp_path.glob("**/*.set-aside"))) == 1
