@@ -30,8 +30,8 @@ if [ -z "$python" ]; then
         exit 1
     fi
 fi
-# A launcher such as pyenv's names the real program here.
-python=$("$python" -c 'import sys; print(sys.executable)')
+# The real program, behind a launcher such as pyenv's and behind another environment: $folder's own, too, may be in PATH.
+python=$("$python" -c 'import os, sys; print(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))')
 
 want=$({
     cat "$requirements"
