@@ -105,10 +105,11 @@ def test_no_handler_touches_the_tmux_server() -> None:
 
 
 def test_nothing_of_an_uninstall_names_what_must_stay() -> None:
-    with open(os.path.join(ROLE, "tasks", "absent.yml"), encoding="utf-8") as file:
-        text = file.read()
-    for word in ("state_folder", "accounts", "_home", "shared", "active_link", "ansible.builtin.user", "builtin.file"):
-        assert word not in text.split("\n", 2)[2]
+    for name in ("absent.yml", "remove.yml"):
+        with open(os.path.join(ROLE, "tasks", name), encoding="utf-8") as file:
+            text = file.read()
+        for word in ("state_folder", "accounts", "_home", "shared", "active_link", "builtin.user", "builtin.file"):
+            assert word not in text.split("\n", 2)[2]
 
 
 def test_the_readme_tells_every_variable_and_no_other() -> None:
