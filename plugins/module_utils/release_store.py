@@ -11,6 +11,7 @@ of the byte code and the Python that made it). The sources need no digest: they 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -30,6 +31,9 @@ STAGING = ".staging-"
 TRASH = ".trash-"
 _COMPILE_TIMEOUT = 300.0
 _CHECK_TIMEOUT = 60.0
+_RELEASES = "releases"
+# The clock may have been set by a little between the start of a process and the writing of a file.
+_CLOCK_TOLERANCE = 2.0
 
 
 class ReleaseError(Exception):
@@ -45,7 +49,7 @@ class Layout(NamedTuple):
     @property
     def releases(self) -> str:
         """The folder that holds one folder for each release."""
-        return os.path.join(self.root, "releases")
+        return os.path.join(self.root, _RELEASES)
 
     @property
     def current(self) -> str:
@@ -70,13 +74,24 @@ class Found(NamedTuple):
     """What is wrong with each folder of it that is not intact."""
 
 
+class Daemon(NamedTuple):
+    """A daemon that runs."""
+
+    release: str
+    """Name of the release that it was started from."""
+    started: float
+    """When, in seconds since the epoch."""
+
+
 def read_current(layout: Layout) -> Optional[str]:
     """Return the name of the release that ``current`` leads to, or None where there is no such link.
 
-    Raises ReleaseError where ``current`` is no link, which is then somebody else's.
+    The release need not be there. A link of another text than :func:`switch` writes leads elsewhere, and what is
+    returned is then an absolute path, which is the name of no release. Raises ReleaseError where ``current`` is no
+    link, which is then somebody else's.
     """
     try:
-        return os.path.basename(os.readlink(layout.current))
+        text = os.readlink(layout.current)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -84,6 +99,15 @@ def read_current(layout: Layout) -> Optional[str]:
             "%s is not a symbolic link (%s); expected a link into %s. Move it away."
             % (layout.current, error.strerror, layout.releases)
         ) from error
+    folder, name = os.path.split(text)
+    if folder == _RELEASES and name not in ("", os.curdir, os.pardir):
+        return name
+    return os.path.join(layout.root, text)
+
+
+def is_there(layout: Layout, name: Optional[str]) -> bool:
+    """Tell whether ``name``, as :func:`read_current` returns it, is that of a release that is there, intact or not."""
+    return name is not None and not os.path.isabs(name) and os.path.isdir(layout.folder(name))
 
 
 def folders(layout: Layout) -> list[str]:
@@ -100,7 +124,7 @@ def folders(layout: Layout) -> list[str]:
     return [name for _mtime, name in sorted(dated)]
 
 
-def remains(layout: Layout) -> list[str]:
+def leftovers(layout: Layout) -> list[str]:
     """Return the names of what an interrupted run left behind."""
     try:
         return sorted(name for name in os.listdir(layout.releases) if name.startswith((STAGING, TRASH)))
@@ -244,12 +268,12 @@ def switch(layout: Layout, name: str) -> None:
     """
     previous = read_current(layout)
     moment = time.time_ns()
-    if previous is not None and os.path.isdir(layout.folder(previous)):
+    if previous is not None and is_there(layout, previous):
         os.utime(layout.folder(previous), ns=(moment - 1, moment - 1))
     os.utime(layout.folder(name), ns=(moment, moment))
     folder = tempfile.mkdtemp(prefix=STAGING, dir=layout.releases)
     link = os.path.join(folder, "current")
-    os.symlink(os.path.join("releases", name), link)
+    os.symlink(os.path.join(_RELEASES, name), link)
     os.replace(link, layout.current)
     os.rmdir(folder)
     _sync(layout.root)
@@ -266,30 +290,62 @@ def surplus(layout: Layout, keep: int, current: str, used: set[str]) -> list[str
 
 def used_by_processes(layout: Layout, proc: str = "/proc") -> set[str]:
     """Return the names of the releases that a running process was started from."""
-    prefixes = {os.fsencode(path) + b"/" for path in (layout.releases, os.path.realpath(layout.releases))}
-    used: set[str] = set()
-    for entry in os.listdir(proc):
-        if not entry.isdigit():
+    return {name for _pid, name, _rest in _started_from_a_release(layout, proc)}
+
+
+def daemons(layout: Layout, proc: str = "/proc") -> list[Daemon]:
+    """Return the daemons that run, as the unit starts them: by the launcher, with ``run`` and nothing else.
+
+    One that was started with other words has another configuration, and is not the unit's; nor is one in a
+    container, whose releases are its own.
+    """
+    # When this system was started, by the clock as it stands now; a process counts its start from there.
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    found = []
+    for pid, name, rest in _started_from_a_release(layout, proc):
+        if rest != [b"lib", b"run"]:
             continue
         try:
-            arguments = _read(os.path.join(proc, entry, "cmdline")).split(b"\0")
+            # The name of the program, in parentheses, may hold blanks and parentheses itself.
+            ticks = int(_read(os.path.join(proc, pid, "stat")).rpartition(b")")[2].split()[19])
+            numbers = re.search(rb"^NSpid:(.*)$", _read(os.path.join(proc, pid, "status")), re.MULTILINE)
         except OSError:
-            continue  # ended meanwhile, or may not be looked at
-        for argument in arguments:
-            for prefix in prefixes:
-                if argument.startswith(prefix):
-                    used.add(os.fsdecode(argument[len(prefix):].split(b"/")[0]))
-    return used
+            continue  # ended meanwhile
+        # A process has a number in each namespace down to its own: in a container it has more than one.
+        if numbers is None or len(numbers.group(1).split()) == 1:
+            found.append(Daemon(name, booted + ticks / os.sysconf("SC_CLK_TCK")))
+    return found
+
+
+def is_stale(layout: Layout, paths: Sequence[str], proc: str = "/proc") -> bool:
+    """Tell whether a daemon runs another release than ``current``, or since before one of ``paths`` was last written.
+
+    Such a daemon is what a run leaves that broke between the installation and the restart. A file from the future
+    tells of a clock that was wrong, and of nothing else.
+    """
+    now = time.time()
+    written = [os.lstat(path).st_mtime for path in paths if os.path.lexists(path)]
+    newest = max((moment for moment in written if moment <= now), default=0.0)
+    current = read_current(layout)
+    return any(
+        daemon.release != current or daemon.started + _CLOCK_TOLERANCE < newest for daemon in daemons(layout, proc)
+    )
 
 
 def remove(layout: Layout, names: Sequence[str]) -> None:
-    """Remove folders below ``releases``. A removal that is interrupted leaves no half release behind."""
+    """Remove folders below ``releases``. A removal that is interrupted leaves no half release under its name."""
     for name in names:
         folder = layout.folder(name)
         if not name.startswith((STAGING, TRASH)):
             trash = tempfile.mkdtemp(prefix=TRASH, dir=layout.releases)
-            os.rename(folder, trash)
-            folder = trash
+            try:
+                os.rename(folder, trash)
+                folder = trash
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                # An overlay file system does not rename a folder of its lower layer.
+                os.rmdir(trash)
         shutil.rmtree(folder)
 
 
@@ -298,7 +354,7 @@ def remove_all(layout: Layout) -> None:
     if read_current(layout) is not None:
         os.unlink(layout.current)
     ours = [name for name in folders(layout) if os.path.isfile(os.path.join(layout.folder(name), MANIFEST))]
-    remove(layout, ours + remains(layout))
+    remove(layout, ours + leftovers(layout))
     for folder in (layout.releases, layout.root):
         with contextlib.suppress(OSError):
             os.rmdir(folder)
@@ -359,6 +415,23 @@ def read_sources(library: str) -> dict[str, bytes]:
         for path, is_folder in _walk(library)
         if not is_folder and os.path.isfile(path) and not path.endswith(".pyc")
     }
+
+
+def _started_from_a_release(layout: Layout, proc: str) -> Iterator[tuple[str, str, list[bytes]]]:
+    """Yield (process, name of its release, path below that release and the arguments behind it)."""
+    prefixes = {os.fsencode(path) + b"/" for path in (layout.releases, os.path.realpath(layout.releases))}
+    for entry in os.listdir(proc):
+        if not entry.isdigit():
+            continue
+        try:
+            arguments = _read(os.path.join(proc, entry, "cmdline")).rstrip(b"\0").split(b"\0")
+        except OSError:
+            continue  # ended meanwhile, or may not be looked at
+        for index, argument in enumerate(arguments):
+            for prefix in prefixes:
+                if argument.startswith(prefix):
+                    name, _slash, below = argument[len(prefix):].partition(b"/")
+                    yield entry, os.fsdecode(name), [below, *arguments[index + 1:]]
 
 
 def _walk(top: str) -> Iterator[tuple[str, bool]]:

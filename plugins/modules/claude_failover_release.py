@@ -80,6 +80,10 @@ options:
         description: Whether it is the daemon's configuration, which the new release validates before anything changes.
         type: bool
         default: false
+      restart:
+        description: Whether the daemon reads it when it starts, so that RV(restart) takes account of it.
+        type: bool
+        default: false
   bundle:
     description: What the controller packed. Set by the action plugin, which replaces a value given here.
     type: str
@@ -122,6 +126,10 @@ EXAMPLES = r"""
         group: ubuntu
         mode: '0640'
         config: true
+        restart: true
+  register: installed
+  changed_when: installed is changed or installed.restart
+  notify: Restart the daemon
 
 - name: Remove it
   secuaas.claude.claude_failover_release:
@@ -144,7 +152,9 @@ path:
   type: str
   sample: /opt/claude-failover/releases/0.4.0-2f9c01d77ab3
 previous:
-  description: Name of the release that C(current) led to before; none where there was none.
+  description:
+    - Name of the release that C(current) led to before; none where there was none.
+    - Where C(current) led elsewhere, it is the path.
   returned: success
   type: str
   sample: 0.4.0-91b6d2aa04e5
@@ -153,8 +163,24 @@ switched:
   returned: when O(state=present)
   type: bool
   sample: true
+restart:
+  description:
+    - Whether the daemon has to be restarted, since O(files[].restart) or its release was, or would be, changed, or
+      since RV(stale).
+    - The module does not restart it.
+  returned: when O(state=present)
+  type: bool
+  sample: true
+stale:
+  description:
+    - Whether a daemon was running that was started from another release than C(current) led to, or before a file of
+      O(files[].restart) was last written. An earlier run that broke before the restart leaves one.
+    - Only a daemon that the launcher started as C(claude-failover run) is looked at.
+  returned: when O(state=present)
+  type: bool
+  sample: false
 drift:
-  description: What is wrong with folders of this release that are there.
+  description: What is wrong with folders of this release, or with the one in use.
   returned: when O(state=present)
   type: list
   elements: str
@@ -189,7 +215,7 @@ import binascii
 import os
 import tempfile
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.secuaas.claude.plugins.module_utils import host_files, release_bundle, release_store
@@ -214,11 +240,17 @@ def _argument_spec() -> dict[str, Any]:
                 "group": {"type": "str"},
                 "mode": {"type": "str"},
                 "config": {"type": "bool", "default": False},
+                "restart": {"type": "bool", "default": False},
             },
         },
         # Never shown: it is no secret, but large, and would fill the host's journal.
         "bundle": {"type": "str", "no_log": True},
     }
+
+
+_FOLDER_MODE = "0755"
+_FILE_MODE = "0644"
+_LAUNCHER_MODE = int("0755", 8)
 
 
 def _text(data: bytes | None) -> str:
@@ -233,7 +265,7 @@ def _wanted(
     wanted = []
     for index, entry in enumerate(params["files"]):
         try:
-            mode = int(entry["mode"] or ("0755" if entry["directory"] else "0644"), 8)
+            mode = int(entry["mode"] or (_FOLDER_MODE if entry["directory"] else _FILE_MODE), 8)
         except ValueError:
             raise ValueError(
                 "mode of %s is %r; expected an octal number such as '0640'" % (entry["path"], entry["mode"])
@@ -243,7 +275,7 @@ def _wanted(
             raise ValueError("src of %s is missing; expected the name of a template" % entry["path"])
         wanted.append(host_files.Wanted(entry["path"], content, mode, entry["owner"], entry["group"]))
     launcher = release_store.launcher_text(layout).encode("utf-8")
-    return [*wanted, host_files.Wanted(params["launcher"], launcher, 493)]
+    return [*wanted, host_files.Wanted(params["launcher"], launcher, _LAUNCHER_MODE)]
 
 
 def _file_diff(wanted: host_files.Wanted, found: host_files.Difference) -> dict[str, str]:
@@ -264,14 +296,19 @@ def _release_diff(
 ) -> dict[str, str]:
     """Tell which files another release brings, by short digests."""
 
-    def listing(name: str, files: Mapping[str, bytes]) -> str:
+    def listing(target: str, files: Mapping[str, bytes]) -> str:
         lines = ["%s %s\n" % pair for pair in sorted(release_store.digests(files).items())]
-        return "current -> releases/%s\n%s" % (name, "".join(lines))
+        return "current -> %s\n%s" % (target, "".join(lines))
 
-    before = "" if previous is None else listing(previous, release_store.read_sources(layout.library(previous)))
+    before = ""
+    if previous is not None:
+        there = release_store.is_there(layout, previous)
+        before = listing(
+            layout.folder(previous), release_store.read_sources(layout.library(previous)) if there else {}
+        )
     return {
         "before_header": layout.current, "after_header": layout.current,
-        "before": before, "after": listing(folder, sources),
+        "before": before, "after": listing(layout.folder(folder), sources),
     }
 
 
@@ -285,6 +322,66 @@ def _validate(module: AnsibleModule, layout: release_store.Layout, library: str,
     raise release_store.ReleaseError("The configuration is refused by the release; nothing was changed. %s" % wrong)
 
 
+class _Plan(NamedTuple):
+    """What an installation has to do, and how that is told. Making one changes nothing."""
+
+    result: dict[str, Any]
+    to_make: bool
+    """Whether the release's folder has to be made."""
+    to_check: list[bytes]
+    """The texts of the configuration that the new release has to judge."""
+    to_write: list[tuple[host_files.Wanted, host_files.Difference]]
+    to_remove: list[str]
+
+
+def _plan(
+    module: AnsibleModule,
+    layout: release_store.Layout,
+    name: str,
+    sources: Mapping[str, bytes],
+    wanted: list[host_files.Wanted],
+) -> _Plan:
+    params = module.params
+    previous = release_store.read_current(layout)
+    found = release_store.find(layout, name, sources)
+    folder = found.folder or release_store.free_name(layout, name)
+    # A folder that is gone is made again under its old name, to which the link still leads.
+    switched = folder != previous or found.folder is None
+    drift = list(found.problems)
+    if previous is not None and not os.path.isabs(previous) and not release_store.is_there(layout, previous):
+        drift.append("%s: is missing" % layout.folder(previous))
+    differences = [(item, host_files.compare(item, owners_may_be_missing=module.check_mode)) for item in wanted]
+    to_write = [(item, there) for item, there in differences if there.status != host_files.OK]
+    created = [item.path for item, there in to_write if there.status == host_files.CREATED]
+    updated = [item.path for item, there in to_write if there.status != host_files.CREATED]
+    rewritten = {
+        item.path: item.content or b"" for item, there in differences
+        if switched or there.status in (host_files.CREATED, host_files.CONTENT)
+    }
+    read_at_start = [entry["path"] for entry in params["files"] if entry["restart"]]
+    stale = release_store.is_stale(layout, read_at_start)
+    surplus = release_store.surplus(layout, params["keep"], folder, release_store.used_by_processes(layout))
+    leftovers = release_store.leftovers(layout)
+    result = {
+        "changed": bool(switched or to_write or surplus or leftovers),
+        "release": folder,
+        "path": layout.folder(folder),
+        "previous": previous,
+        "switched": switched,
+        "restart": switched or stale or not set(read_at_start).isdisjoint(created + updated),
+        "stale": stale,
+        "drift": drift,
+        "created": created,
+        "updated": updated,
+        "removed": surplus,
+        "config_checked": False,
+        "diff": ([_release_diff(layout, previous, folder, sources)] if switched else [])
+        + [_file_diff(item, there) for item, there in to_write],
+    }
+    to_check = [rewritten[entry["path"]] for entry in params["files"] if entry["config"] and entry["path"] in rewritten]
+    return _Plan(result, found.folder is None, to_check, to_write, surplus + leftovers)
+
+
 def _present(module: AnsibleModule, layout: release_store.Layout) -> dict[str, Any]:
     params = module.params
     try:
@@ -294,70 +391,56 @@ def _present(module: AnsibleModule, layout: release_store.Layout) -> dict[str, A
     sources = release_bundle.below(members, release_bundle.LIBRARY)
     name = release_bundle.release_name(sources)
     wanted = _wanted(params, members, layout)
-
-    previous = release_store.read_current(layout)
-    found = release_store.find(layout, name, sources)
-    folder = found.folder or release_store.free_name(layout, name)
-    switched = folder != previous
-    pairs = [(item, host_files.compare(item, owners_may_be_missing=module.check_mode)) for item in wanted]
-    changes = [(item, there) for item, there in pairs if there.status != host_files.OK]
-    used = release_store.used_by_processes(layout)
-    surplus = release_store.surplus(layout, params["keep"], folder, used)
-    remains = release_store.remains(layout)
-
-    diffs = [_release_diff(layout, previous, folder, sources)] if switched else []
-    diffs += [_file_diff(item, there) for item, there in changes]
-    result = {
-        "changed": bool(switched or changes or surplus or remains),
-        "release": folder,
-        "path": layout.folder(folder),
-        "previous": previous,
-        "switched": switched,
-        "drift": found.problems,
-        "created": [item.path for item, there in changes if there.status == host_files.CREATED],
-        "updated": [item.path for item, there in changes if there.status != host_files.CREATED],
-        "removed": surplus,
-        "config_checked": False,
-        "diff": diffs,
-    }
-    to_check = [
-        item.content or b""
-        for entry, (item, there) in zip(params["files"], pairs)
-        if entry["config"] and (switched or there.status in (host_files.CREATED, host_files.CONTENT))
-    ]
+    plan = _plan(module, layout, name, sources, wanted)
     if module.check_mode:
-        if to_check:
-            # Not the module's own temporary folder, which would stay on the host.
-            with tempfile.TemporaryDirectory(prefix="claude-failover-check-") as scratch:
-                library = layout.library(folder)
-                if found.folder is None:
-                    library = os.path.join(scratch, folder, "lib")
-                    release_store.write_sources(library, sources)
-                result["config_checked"] = all(_validate(module, layout, library, text) for text in to_check)
-        return result
-    if not result["changed"]:
-        return result
-
+        _foresee(module, layout, sources, plan)
+        return plan.result
+    if not plan.result["changed"]:
+        return plan.result
     with release_store.exclusive(layout):
-        staged = None
-        try:
-            if found.folder is None:
-                staged = release_store.stage(layout, folder, sources)
-            for text in to_check:
-                library = os.path.join(staged, "lib") if staged else layout.library(folder)
-                result["config_checked"] = _validate(module, layout, library, text)
-            if staged:
-                release_store.publish(layout, staged, folder)
-                staged = None
-        finally:
-            if staged:
-                release_store.remove(layout, [os.path.basename(staged)])
-        for item, there in changes:
-            host_files.apply(item, there)
-        if switched:
-            release_store.switch(layout, folder)
-        release_store.remove(layout, surplus + remains)
-    return result
+        # Another installation may have ended while this one waited for the lock.
+        plan = _plan(module, layout, name, sources, wanted)
+        _carry_out(module, layout, sources, plan)
+    return plan.result
+
+
+def _foresee(
+    module: AnsibleModule, layout: release_store.Layout, sources: Mapping[str, bytes], plan: _Plan
+) -> None:
+    """Let the new release judge the configuration, though nothing of it is installed."""
+    if not plan.to_check:
+        return
+    # Not the module's own temporary folder, which would stay on the host.
+    with tempfile.TemporaryDirectory(prefix="claude-failover-check-") as scratch:
+        library = layout.library(plan.result["release"])
+        if plan.to_make:
+            library = os.path.join(scratch, plan.result["release"], "lib")
+            release_store.write_sources(library, sources)
+        plan.result["config_checked"] = all(_validate(module, layout, library, text) for text in plan.to_check)
+
+
+def _carry_out(
+    module: AnsibleModule, layout: release_store.Layout, sources: Mapping[str, bytes], plan: _Plan
+) -> None:
+    folder = plan.result["release"]
+    staged = None
+    try:
+        if plan.to_make:
+            staged = release_store.stage(layout, folder, sources)
+        for text in plan.to_check:
+            library = os.path.join(staged, "lib") if staged else layout.library(folder)
+            plan.result["config_checked"] = _validate(module, layout, library, text)
+        if staged:
+            release_store.publish(layout, staged, folder)
+            staged = None
+    finally:
+        if staged:
+            release_store.remove(layout, [os.path.basename(staged)])
+    for item, there in plan.to_write:
+        host_files.apply(item, there)
+    if plan.result["switched"]:
+        release_store.switch(layout, folder)
+    release_store.remove(layout, plan.to_remove)
 
 
 def _absent(module: AnsibleModule, layout: release_store.Layout) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def role_configuration() -> str:
     with open(TEMPLATE, encoding="utf-8") as stream:
         text = stream.read()
     text = re.sub(r"\{#.*?#\}|\{% if .*?\{% endif %\}", "", text, flags=re.DOTALL)
-    return text.replace("{{ ansible_managed }}", "managed")
+    return text.replace("{{ ansible_managed | comment }}", "# managed")
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:

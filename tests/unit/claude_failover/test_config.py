@@ -13,6 +13,7 @@ import yaml
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
     SharedSymlink,
     required_shared,
+    shared_symlink,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -113,6 +114,11 @@ def test_targets_follow_the_shared_root_and_stay_as_they_are_written() -> None:
         SharedSymlink("/data//todo/", "todo"),
     )
     assert parse(ACCOUNTS + "shared_root: /srv\n", "x").shared_links == required_shared("/srv")
+    # As it is written: the links are made by the same function of the same text.
+    for root in ("//srv//./x//", "/srv\\x", "/"):
+        config = parse(ACCOUNTS + f"shared_root: {root}\nshared_links: [projects]\n", "x")
+        assert config.shared_links == (shared_symlink(root, "projects"),)
+        assert parse(ACCOUNTS + f"shared_root: {root}\n", "x").shared_links == required_shared(root)
 
 
 def test_transcripts_stand_in_the_shared_folder_or_else_in_the_active_accounts() -> None:

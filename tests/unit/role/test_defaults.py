@@ -7,8 +7,10 @@ from __future__ import annotations
 import glob
 import json
 import os
+import pathlib
 import re
 import shlex
+import subprocess
 from typing import Any
 
 import jinja2
@@ -104,11 +106,47 @@ def test_no_handler_touches_the_tmux_server() -> None:
                 assert "reloaded" not in str(unit)
 
 
+def test_the_daemon_is_restarted_for_what_it_reads_when_it_starts_and_for_its_unit() -> None:
+    files = VARS["__claude_failover_config_files"] + VARS["__claude_failover_unit_files"]
+    assert [entry["path"] for entry in files if entry.get("restart")] == [
+        "{{ __claude_failover_config_dir }}/config.yml",
+        "{{ __claude_failover_config_dir }}/claude-settings.json",
+        "{{ __claude_failover_daemon_unit }}",
+    ]
+
+
+def test_a_user_that_is_made_has_its_group_whether_or_not_that_is_there() -> None:
+    tasks = {task["name"]: task for task in read("tasks/prepare.yml")}
+    user, group = tasks["Make the sessions' user"], tasks["Make the sessions' group"]
+    assert user["ansible.builtin.user"]["group"] == "{{ claude_failover_group }}"
+    assert group["ansible.builtin.group"]["name"] == "{{ claude_failover_group }}"
+    assert user["when"] == group["when"]
+
+
+def test_the_command_claude_can_be_run_by_others_whatever_the_umask(tmp_path: pathlib.Path) -> None:
+    (install,) = (task for task in read("tasks/claude.yml") if "ansible.builtin.command" in task)
+    shell, option, program, name = install["ansible.builtin.command"]["argv"][:4]
+    npm = tmp_path / "npm"
+    npm.write_text(
+        "#!/bin/sh\nfor word; do case $word in --prefix=*) prefix=${word#--prefix=};; esac; done\n"
+        "mkdir -p $prefix/bin\necho '#!/bin/sh' >$prefix/bin/claude\nchmod +x $prefix/bin/claude\n"
+    )
+    npm.chmod(0o755)
+    place = tmp_path / "opt" / "1.0"
+    subprocess.run(
+        ["sh", "-c", 'umask 077; exec "$@"', "sh", shell, option, program, name, str(place), "claude@1.0"],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=True,
+    )  # fmt: skip
+    modes = [oct(path.stat().st_mode & 0o777) for path in (place, place / "bin", place / "bin" / "claude")]
+    assert modes == ["0o755"] * 3
+
+
 def test_nothing_of_an_uninstall_names_what_must_stay() -> None:
-    with open(os.path.join(ROLE, "tasks", "absent.yml"), encoding="utf-8") as file:
-        text = file.read()
-    for word in ("state_folder", "accounts", "_home", "shared", "active_link", "ansible.builtin.user", "builtin.file"):
-        assert word not in text.split("\n", 2)[2]
+    for name in ("absent.yml", "remove.yml"):
+        with open(os.path.join(ROLE, "tasks", name), encoding="utf-8") as file:
+            text = file.read()
+        for word in ("state_folder", "accounts", "_home", "shared", "active_link", "builtin.user", "builtin.file"):
+            assert word not in text.split("\n", 2)[2]
 
 
 def test_the_readme_tells_every_variable_and_no_other() -> None:

@@ -20,6 +20,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
     DEFAULT_SHARED_ROOT,
     SharedSymlink,
     required_shared,
+    shared_symlink,
 )
 
 from . import config_rules as rules
@@ -213,7 +214,8 @@ def _config(value: Any, path: str, problems: list[Problem]) -> Config | None:
     # For what is wrong in itself empty text stands in, and the rules between values pass over it.
     accounts = top.need("accounts", schema.list_of(_account, _ACCOUNTS, least=1), _NO_ACCOUNTS, _ACCOUNTS)
     sessions = top.get("sessions", schema.list_of(_session, "a list of sessions"), _NO_SESSIONS)
-    shared_root = top.get("shared_root", schema.path, DEFAULT_SHARED_ROOT)
+    # Links are compared by their text, so the root stays as it is written, as it does where the links are made.
+    shared_root = top.get("shared_root", schema.exact_path, DEFAULT_SHARED_ROOT)
     links = _shared_links(top, shared_root)
     tmux = _tmux(_section(top, "tmux", ("socket", "binary")))
     metrics = _section(top, "metrics", ("textfile",))
@@ -293,7 +295,7 @@ def _shared_links(top: Section, shared_root: str) -> tuple[SharedSymlink, ...]:
     def link(value: Any, place: Place) -> SharedSymlink:
         if isinstance(value, str):
             name = rules.link_name(value, place)
-            return SharedSymlink(f"{shared_root.rstrip('/')}/.claude-{name}-shared", name)
+            return shared_symlink(shared_root, name)
         if not isinstance(value, dict):
             raise Bad(describe(value), "the name of a link, or {name, target}")
         section = Section(value, place, ("name", "target"))

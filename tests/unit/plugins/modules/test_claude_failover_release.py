@@ -5,11 +5,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -166,7 +170,7 @@ def test_check_mode_predicts_and_touches_nothing(host: Host, installed: bool) ->
     foreseen = host.run(check=True, version="1.0.1")
     assert host.tree() == before
     real = host.run(version="1.0.1")
-    foreseen.pop("invocation")
+    foreseen.pop("invocation", None)
     # Ansible adds owner and mode of a path that exists, as it does after the real run.
     assert {key: real[key] for key in foreseen} == foreseen
     assert real["changed"] is True
@@ -214,6 +218,41 @@ def test_a_tampered_release_is_told_and_replaced_by_one_beside_it(host: Host, ho
     assert host.start("version").startswith("1.0.0 ")
     # What may still run from the old folder is left alone.
     assert {name: seen for name, seen in host.tree().items() if name.startswith(path + os.sep)} == tampered
+    assert host.run()["changed"] is False
+
+
+@pytest.mark.parametrize("what", ["its folder", "every folder"])
+def test_a_release_that_is_gone_is_told_and_made_again(host: Host, what: str) -> None:
+    installed = host.run()
+    shutil.rmtree(installed["path"])
+    if what == "every folder":
+        os.rmdir(host.layout.releases)
+    foreseen, result = host.run(check=True), host.run()
+    for told in (foreseen, result):
+        assert told["drift"] == [installed["path"] + ": is missing"]
+        assert (told["changed"], told["switched"], told["restart"]) == (True, True, True)
+        assert (told["release"], told["previous"]) == (installed["release"], installed["release"])
+    assert host.start("version").startswith("1.0.0 ")
+    assert host.run()["changed"] is False
+
+
+@pytest.mark.parametrize(
+    "text", ["{elsewhere}/{name}", "{releases}/{name}", "{name}", "releases/..", "releases/{name}/"]
+)
+def test_a_link_that_leads_elsewhere_is_told_and_replaced(host: Host, text: str) -> None:
+    """Only the text that is written counts, so that nothing that bears a release's name is taken for it."""
+    name = host.run()["release"]
+    elsewhere = f"{host.folder}/elsewhere"
+    os.makedirs(f"{elsewhere}/{name}/lib")
+    os.utime(f"{elsewhere}/{name}", (1, 1))
+    os.unlink(host.layout.current)
+    os.symlink(text.format(elsewhere=elsewhere, releases=host.layout.releases, name=name), host.layout.current)
+    result = host.run()
+    assert result["switched"] is True
+    assert os.path.isabs(result["previous"])
+    assert result["drift"] == []
+    assert os.readlink(host.layout.current) == f"releases/{name}"
+    assert os.stat(f"{elsewhere}/{name}").st_mtime == 1, "what is not ours was touched"
     assert host.run()["changed"] is False
 
 
@@ -267,6 +306,158 @@ def test_old_releases_go_but_never_one_that_runs_nor_the_one_before(host: Host) 
     after = host.run(keep=2, version="1.0.3")
     assert foreseen["removed"] == after["removed"] == [os.path.basename(first)]
     assert sorted(os.listdir(host.layout.releases)) == sorted([third["release"], fourth["release"]])
+
+
+def test_a_folder_of_an_overlays_lower_layer_goes_too(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.run(keep=2)
+    old = host.run(keep=2, version="1.0.1")["path"]
+    host.run(keep=2)
+    rename = os.rename
+
+    def as_overlayfs_does(source: str, target: str) -> None:
+        if source == old:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", as_overlayfs_does)
+    assert host.run(keep=2, version="1.0.2")["removed"] == [os.path.basename(old)]
+    assert not os.path.exists(old)
+    assert host.run(keep=2, version="1.0.2")["changed"] is False
+
+
+def test_what_another_installation_did_meanwhile_is_not_done_again(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exclusive, other = store.exclusive, []
+
+    @contextlib.contextmanager
+    def after_another(layout: store.Layout) -> Iterator[None]:
+        monkeypatch.setattr(store, "exclusive", exclusive)
+        other.append(host.run())
+        with exclusive(layout):
+            yield
+
+    monkeypatch.setattr(store, "exclusive", after_another)
+    late = host.run()
+    assert (other[0]["changed"], late["changed"]) == (True, False)
+    assert os.listdir(host.layout.releases) == [late["release"]]
+
+
+class Running:
+    """A process with the words of a daemon that was started from a release."""
+
+    def __init__(self, library: str, *words: str) -> None:
+        self.process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)", library, *words])
+
+    def __enter__(self) -> None:
+        """Wait until it has its words: up to then the child has those of this process."""
+        while b"time.sleep" not in store._read(f"/proc/{self.process.pid}/cmdline"):
+            assert self.process.poll() is None
+
+    def __exit__(self, *_error: object) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def with_restart(host: Host) -> dict[str, Any]:
+    """Arguments in which the daemon reads its configuration when it starts, and another file never."""
+    arguments = host.arguments()
+    members = bundles.unpack(base64.b64decode(arguments["bundle"]))
+    members[bundles.FILES + "2"] = b"other"
+    files = [dict(entry) for entry in arguments["files"]]
+    files[1]["restart"] = True
+    files.append({"path": f"{host.folder}/etc/cf/tmux.conf", "src": "x"})
+    return {"files": files, "bundle": base64.b64encode(bundles.pack(members)).decode()}
+
+
+def verdict(host: Host, **arguments: Any) -> tuple[bool, bool, bool]:
+    """Run in check mode and then really; both have to say the same: changed, restart, stale."""
+    foreseen, real = (host.run(check=check, **arguments) for check in (True, False))
+    assert [foreseen[key] for key in ("changed", "restart", "stale")] == [
+        real[key] for key in ("changed", "restart", "stale")
+    ]
+    return real["changed"], real["restart"], real["stale"]
+
+
+def test_a_restart_is_due_for_new_code_and_for_files_that_the_daemon_reads(host: Host) -> None:
+    arguments = with_restart(host)
+    assert verdict(host, **arguments) == (True, True, False)
+    assert verdict(host, **arguments) == (False, False, False)
+    append(f"{host.folder}/etc/cf/tmux.conf")
+    assert verdict(host, **arguments) == (True, False, False)
+    append(host.config)
+    assert verdict(host, **arguments) == (True, True, False)
+    os.chmod(host.config, 0o600)
+    assert verdict(host, **arguments) == (True, True, False)
+    assert verdict(host, version="1.0.1") == (True, True, False)
+
+
+@pytest.mark.parametrize(
+    ("written", "stale"),
+    [
+        (60.0, True),  # since the daemon was started
+        (1.0, False),  # as good as at its start
+        (-60.0, False),
+        (1e6, False),  # in the future: a clock that was wrong
+    ],
+)
+def test_a_daemon_older_than_what_it_reads_is_stale(
+    host: Host, monkeypatch: pytest.MonkeyPatch, written: float, stale: bool
+) -> None:
+    """As a run leaves it that breaks before the restart; the next one has to find that out."""
+    arguments = with_restart(host)
+    started = time.time() - 100
+    daemon = store.Daemon(host.run(**arguments)["release"], started)
+    os.utime(host.config, (started + written, started + written))
+    monkeypatch.setattr(store, "daemons", lambda layout, proc: [daemon])
+    assert verdict(host, **arguments) == (False, stale, stale)
+    os.unlink(host.config)
+    assert verdict(host, **arguments) == (True, True, False)
+
+
+def test_a_daemon_of_another_release_is_stale(host: Host) -> None:
+    old = host.run()["path"]
+    with Running(f"{old}/lib", "run"):
+        (daemon,) = store.daemons(host.layout)
+        assert daemon == (os.path.basename(old), pytest.approx(time.time(), abs=30))
+        assert verdict(host) == (False, False, False)
+        assert verdict(host, version="1.0.1") == (True, True, False)
+        assert verdict(host, version="1.0.1") == (False, True, True)
+
+
+@pytest.mark.parametrize("words", [["status"], ["--config", "/x", "run"], ["run", "more"], []])
+def test_other_commands_and_other_daemons_are_not_the_daemon(host: Host, words: list[str]) -> None:
+    old = host.run()["path"]
+    host.run(version="1.0.1")
+    with Running(f"{old}/lib", *words):
+        assert verdict(host, version="1.0.1") == (False, False, False)
+
+
+def test_what_is_read_of_a_process(base: str) -> None:
+    """The name of a program may look like the fields behind it; a daemon in a container has a second number."""
+    layout = store.Layout("/opt/cf", sys.executable)
+    fields = " ".join(["S", *["0"] * 18, str(100 * os.sysconf("SC_CLK_TCK")), "0"])
+    for pid, name, status in (
+        ("1", "1.0.0", "Name:\tx\nNSpid:\t1\n"),
+        ("2", "contained", "NSpid:\t2\t1\n"),
+        ("3", "old-kernel", "Name:\tx\n"),
+        ("4", "ended", None),
+        ("self", "no-process", ""),
+    ):
+        os.mkdir(f"{base}/{pid}")
+        for file, text in (
+            ("cmdline", f"python3\0-I\0/opt/cf/releases/{name}/lib\0run\0"),
+            ("stat", f"{pid} (a) b (c) {fields}\n"),
+            ("status", status),
+        ):
+            if text is not None:
+                with open(f"{base}/{pid}/{file}", "w", encoding="utf-8") as stream:
+                    stream.write(text)
+    found = {daemon.release: daemon.started for daemon in store.daemons(layout, base)}
+    assert sorted(found) == ["1.0.0", "old-kernel"]
+    expected = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + 100
+    assert found["1.0.0"] == pytest.approx(expected, abs=5)
+    assert store.used_by_processes(layout, base) == {"1.0.0", "contained", "old-kernel", "ended"}
 
 
 def test_going_back_is_only_a_switch(host: Host) -> None:

@@ -1,0 +1,331 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role's variables and templates as Ansible itself evaluates them, for settings that operators write."""
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import required_links
+
+from claude_failover import config
+
+pytestmark = pytest.mark.skipif(
+    sys.version_info < (3, 10), reason="SKIPPED, NOT TESTED: a controller needs Python 3.10 or newer"
+)
+
+ROLE = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))),
+    "roles", "claude_failover",
+)  # fmt: skip
+PASSWORD = "of a test"
+SECRET = "a token of nobody's"
+SOCKET = '/run/a "b" \\c %d/tmux.sock'
+
+
+def template(name: str, variables: str = "{}") -> str:
+    return f"lookup('ansible.builtin.template', {os.path.join(ROLE, 'templates', name)!r}, template_vars={variables})"
+
+
+UNITS = {"daemon": template("claude-failover.service.j2"), "tmux": template("claude-failover-tmux.service.j2")}
+LINKS = {
+    **UNITS,
+    "config": template("config.yml.j2"),
+    "root": "claude_failover_shared_root",
+    "links": "__claude_failover_links_wanted",
+}
+WRONG = {"wrong": "__claude_failover_settings_wrong"}
+DRIFT = {"drift": "__claude_failover_drift | dict2items | selectattr('value') | items2dict"}
+SKIPPED = {"skipped": True, "changed": False}
+THERE = ["systemd", "user", "group", "tmux", "python3-yaml"]
+
+
+def deployed(**result: Any) -> dict[str, Any]:
+    """The variables that the tasks register on a host, of which `result` is what the release module returned."""
+    return {
+        "__claude_failover_looked": {"stdout_lines": THERE},
+        "__claude_failover_claude_installed": SKIPPED,
+        "__claude_failover_claude_linked": SKIPPED,
+        "__claude_failover_control_group_made": SKIPPED,
+        "__claude_failover_links": {"links": [], "failed": False, "changed": False},
+        "__claude_failover_tmux_service": {"changed": False},
+        "__claude_failover_daemon_service": {"changed": False},
+        "__claude_failover_deployed": {"failed": False, "changed": False, "switched": False, **result},
+    }
+
+
+# By name: the variables beside the role's own, and what is evaluated with them.
+CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "defaults": ({"claude_failover_user": "claude"}, {**LINKS, **WRONG}),
+    "slash": ({"claude_failover_shared_root": "/srv/"}, LINKS),
+    "slashes": ({"claude_failover_shared_root": "//srv/./x//"}, LINKS),
+    "backslash": ({"claude_failover_shared_root": "/srv\\x1"}, LINKS),
+    "root": ({"claude_failover_shared_root": "/"}, {**LINKS, **WRONG}),
+    "target": (
+        {"claude_failover_shared_links": ["projects", {"name": "todo", "target": "/data//todo/"}]}, LINKS
+    ),
+    "active_link": ({"claude_failover_active_link": "/home/./claude//.claude/"}, {**UNITS, **WRONG}),
+    "whole_sandbox": ({"claude_failover_active_link": "//claude/"}, WRONG),
+    "metrics_everywhere": ({"claude_failover_metrics_textfile_dir": "/"}, WRONG),
+    "no_accounts": ({"claude_failover_accounts": None}, WRONG),
+    "user_null": ({"claude_failover_user": None, "claude_failover_home": "/home/x"}, WRONG),
+    "user_number": ({"claude_failover_user": 1000}, WRONG),
+    "user_digits": ({"claude_failover_user": "1000"}, WRONG),
+    "user_newline": ({"claude_failover_user": "claude\n"}, WRONG),
+    "group_null": ({"claude_failover_group": None}, WRONG),
+    "group_blank": ({"claude_failover_group": " "}, WRONG),
+    "keep": ({"claude_failover_keep_releases": 1}, WRONG),
+    "no_user": (
+        {"__claude_failover_looked": {"stdout_lines": ["group"]}, "claude_failover_create_user": False},
+        {"wrong": "__claude_failover_owners_wrong"},
+    ),
+    "user_to_make": (
+        {"__claude_failover_looked": {"stdout_lines": []}}, {"wrong": "__claude_failover_owners_wrong"}
+    ),
+    "no_group": (
+        {"__claude_failover_looked": {"stdout_lines": ["user"]}, "claude_failover_group": "nogr"},
+        {"wrong": "__claude_failover_owners_wrong"},
+    ),
+    "quotes": ({"claude_failover_tmux_socket": SOCKET, "claude_failover_home": '/home/"x"\\%'}, UNITS),
+    "managed": ({"note": "one\ntwo"}, {"tmux.conf": template("tmux.conf.j2", "{'ansible_managed': note}")}),
+    "no_systemd": (
+        {"__claude_failover_looked": {"stdout_lines": ["user"]}, "ansible_facts": {"service_mgr": "systemd"},
+         "__claude_failover_deployed": {"restart": True}},
+        {"systemd": "__claude_failover_systemd", "due": "__claude_failover_restart_due"},
+    ),
+    "restart_due": (deployed(restart=True), {"due": "__claude_failover_restart_due"}),
+    "restart_not_due": (deployed(restart=False), {"due": "__claude_failover_restart_due"}),
+    "to_be_stopped": (
+        {**deployed(restart=True), "claude_failover_service_state": "stopped"}, {"due": "__claude_failover_restart_due"}
+    ),
+    "no_drift": (deployed(), DRIFT),
+    "stale": (deployed(stale=True, restart=True), DRIFT),
+    "gone": (
+        deployed(switched=True, release="1-a", previous="1-a", drift=["/opt/claude-failover/releases/1-a: is missing"]),
+        DRIFT,
+    ),
+    "host": (
+        {**deployed(), "__claude_failover_looked": {"stdout_lines": ["tmux"]},
+         "__claude_failover_claude_linked": {"changed": True}},
+        DRIFT,
+    ),
+    "left_over": (
+        {"__claude_failover_removed": {"removed": [
+            "/etc/claude-failover/config.yml", "/etc/systemd/system/claude-failover.service",
+            "/usr/local/bin/claude-failover", "/opt/claude-failover",
+        ]}},
+        {"drift": "__claude_failover_drift_absent"},
+    ),
+    "nothing_left": (
+        {"__claude_failover_removed": {"removed": []}},
+        {"drift": "__claude_failover_drift_absent | dict2items | selectattr('value') | items2dict"},
+    ),
+    "tmux_waits": (
+        deployed(updated=["/etc/claude-failover/config.yml", "/etc/systemd/system/claude-failover-tmux.service"]),
+        {"waits": "__claude_failover_tmux_waits"},
+    ),
+}
+
+
+def encrypted(folder: str) -> str:
+    """Write a file of variables in which one value of a session is encrypted in place; return its path."""
+    from ansible.parsing.vault import VaultLib, VaultSecret
+
+    text = VaultLib([("default", VaultSecret(PASSWORD.encode()))]).encrypt(SECRET).decode()
+    path = f"{folder}/vaulted.yml"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("claude_failover_sessions:\n  - name: main\n    cwd: /srv\n    env:\n      TOKEN: !vault |\n")
+        file.writelines(f"        {line}\n" for line in text.splitlines())
+    return path
+
+
+def evaluate(folder: str, cases: Mapping[str, tuple[dict[str, Any], dict[str, str]]]) -> dict[str, Any]:
+    """Let Ansible evaluate the expressions of every case, in one run, since its start is what takes time."""
+    plays: list[dict[str, Any]] = []
+    for name, (variables, expressions) in cases.items():
+        with open(f"{folder}/{name}.yml", "w", encoding="utf-8") as file:
+            yaml.safe_dump(variables, file)
+        files = [os.path.join(ROLE, "defaults", "main.yml"), os.path.join(ROLE, "vars", "main.yml")]
+        files.append(f"{folder}/{name}.yml" if variables else encrypted(folder) if name == "vault" else os.devnull)
+        wanted = ", ".join(f"{key!r}: {expression}" for key, expression in expressions.items())
+        plays.append({
+            "hosts": "all", "gather_facts": False, "vars_files": [path for path in files if path != os.devnull],
+            "tasks": [{"ansible.builtin.copy": {
+                "content": "{{ {%s} | to_json }}" % wanted, "dest": f"{folder}/{name}.json", "mode": "0600",
+            }}],
+        })
+    plays[0]["gather_facts"] = True
+    plays[0]["gather_subset"] = ["!all"]
+    with open(f"{folder}/plays.yml", "w", encoding="utf-8") as file:
+        yaml.safe_dump(plays, file)
+    with open(f"{folder}/password", "w", encoding="utf-8") as file:
+        file.write(PASSWORD)
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "-i", "here,", "-c", "local", "-e",
+         f"ansible_python_interpreter={sys.executable}", "--vault-password-file", f"{folder}/password",
+         f"{folder}/plays.yml"],
+        env={"PATH": os.environ["PATH"], "HOME": folder, "LC_ALL": "C.UTF-8", "ANSIBLE_PIPELINING": "true"},
+        capture_output=True, text=True, check=False, cwd=folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {}
+    for name in cases:
+        with open(f"{folder}/{name}.json", encoding="utf-8") as file:
+            found[name] = json.load(file)
+    return found
+
+
+@pytest.fixture(scope="module")
+def found() -> Iterator[dict[str, Any]]:
+    folder = tempfile.mkdtemp(prefix="cf-plays-")
+    vault = {"vault": ({}, {"config": template("config.yml.j2")})}
+    yield evaluate(folder, {**CASES, **vault})
+    shutil.rmtree(folder)
+
+
+def write_paths(unit: str) -> list[str]:
+    """The paths that a unit lets the daemon write, as systemd reads them but for their slashes."""
+    lines = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("ReadWritePaths=")]
+    assert all(line.startswith('"-/') and line.endswith('"') for line in lines)
+    return [line[2:-1].replace("\\\\", "\\").replace("%%", "%") for line in lines]
+
+
+def simplified(path: str) -> str:
+    return "/" + os.path.normpath(path).lstrip("/")
+
+
+@pytest.mark.parametrize("case", ["defaults", "slash", "slashes", "backslash", "root", "target"])
+def test_the_links_that_are_made_are_those_that_the_daemon_expects(found: dict[str, Any], case: str) -> None:
+    """They are compared by their text, so the role, the module and the daemon have to come to the same one."""
+    expected = config.parse(found[case]["config"], "x")
+    made = required_links(found[case]["root"], found[case]["links"])
+    assert made == expected.shared_links
+    writable = {simplified(path) for path in write_paths(found[case]["daemon"])}
+    assert {simplified(link.target) for link in made} <= writable
+
+
+def test_the_links_of_the_defaults_are_as_they_have_always_been(found: dict[str, Any]) -> None:
+    names = ("session-env", "file-history", "projects")
+    expected = config.parse(found["defaults"]["config"], "x")
+    assert [link.target for link in expected.shared_links] == [f"/home/claude/.claude-{name}-shared" for name in names]
+    assert write_paths(found["defaults"]["daemon"]) == [
+        "/home/claude", "/home/claude/.claude-compte1", "/home/claude/.claude-compte2",
+        *(link.target for link in expected.shared_links),
+    ]  # fmt: skip
+
+
+def test_the_folder_of_the_active_link_is_writable_however_the_link_is_written(found: dict[str, Any]) -> None:
+    assert write_paths(found["active_link"]["daemon"])[0] == "/home/claude"
+    assert found["active_link"]["wrong"] == []
+
+
+@pytest.mark.parametrize(
+    ("case", "sentence"),
+    [
+        ("whole_sandbox", "write / itself, as the folder of claude_failover_active_link (//claude/)"),
+        ("metrics_everywhere", "claude_failover_metrics_textfile_dir; expected"),
+        ("no_accounts", "claude_failover_accounts is empty; expected at least one"),
+        ("user_null", "claude_failover_user is null; expected the name of a user"),
+        ("user_number", "claude_failover_user is 1000; expected the name of a user"),
+        ("user_digits", 'claude_failover_user is "1000"; expected the name of a user'),
+        ("user_newline", 'claude_failover_user is "claude\\n"; expected the name of a user'),
+        ("group_null", "claude_failover_group is empty; expected the name of a group"),
+        ("group_blank", "claude_failover_group is empty; expected the name of a group"),
+        ("keep", "claude_failover_keep_releases is 1; expected at least 2"),
+        ("no_user", "There is no user ubuntu on this host, and claude_failover_create_user is false"),
+        ("no_group", "There is no group nogr on this host"),
+    ],
+)
+def test_settings_that_cannot_work_are_told_by_their_name(found: dict[str, Any], case: str, sentence: str) -> None:
+    assert [told for told in found[case]["wrong"] if sentence in told]
+
+
+@pytest.mark.parametrize("case", ["defaults", "root", "user_to_make"])
+def test_settings_that_work_are_not_refused(found: dict[str, Any], case: str) -> None:
+    assert [told for told in found[case]["wrong"] if not told.startswith(("This is ", "This host "))] == []
+
+
+def test_a_value_that_is_encrypted_in_place_arrives(found: dict[str, Any]) -> None:
+    assert config.parse(found["vault"]["config"], "x").sessions[0].env == {"TOKEN": SECRET}
+
+
+def test_quotes_backslashes_and_specifiers_are_escaped_in_both_units(found: dict[str, Any]) -> None:
+    escaped = r'"/run/a \"b\" \\c %%d/tmux.sock"'
+    lines = [line for line in found["quotes"]["tmux"].splitlines() if line.startswith(("ExecStart=", "ExecStartPost="))]
+    assert len(lines) == 2
+    assert all(line.endswith(escaped) for line in lines)
+    assert r'Environment="PATH=/home/\"x\"\\%%/.local/bin:' in found["quotes"]["tmux"]
+    assert r'ReadWritePaths="-/home/\"x\"\\%%"' in found["quotes"]["daemon"]
+
+
+def test_a_note_of_several_lines_is_a_comment_in_the_configuration_of_tmux(found: dict[str, Any]) -> None:
+    head, _blank, _rest = found["managed"]["tmux.conf"].partition("\n\n")
+    assert "two" in head.split()
+    assert [line for line in head.splitlines() if not line.startswith("#")] == []
+
+
+def test_systemd_is_there_where_it_runs_and_not_where_it_is_installed(found: dict[str, Any]) -> None:
+    assert found["no_systemd"] == {"systemd": False, "due": False}
+
+
+def test_a_restart_is_due_only_where_the_daemon_is_to_run(found: dict[str, Any]) -> None:
+    cases = ("restart_due", "restart_not_due", "to_be_stopped")
+    assert [found[case]["due"] for case in cases] == [True, False, False]
+
+
+def test_drift_is_told_by_its_kind(found: dict[str, Any]) -> None:
+    assert found["no_drift"]["drift"] == {}
+    assert found["stale"]["drift"] == {
+        "service": ["claude-failover.service: runs older code or configuration than is installed; restart it"]
+    }
+    assert "/opt/claude-failover/releases/1-a: is missing" in found["gone"]["drift"]["code"]
+    assert found["host"]["drift"] == {"host": [
+        "packages missing: python3-yaml", "/usr/local/bin/claude: not the Claude Code CLI 2.1.330",
+        "user missing: ubuntu", "group missing: ubuntu",
+    ]}  # fmt: skip
+
+
+def test_what_an_uninstallation_left_is_told_by_its_kind(found: dict[str, Any]) -> None:
+    assert found["left_over"]["drift"] == {
+        "configuration": ["/etc/claude-failover/config.yml: left over"],
+        "units": ["/etc/systemd/system/claude-failover.service: left over"],
+        "code": ["/usr/local/bin/claude-failover: left over", "/opt/claude-failover: left over"],
+    }
+    assert found["nothing_left"]["drift"] == {}
+
+
+def test_what_waits_for_the_tmux_server_is_told(found: dict[str, Any]) -> None:
+    assert found["tmux_waits"]["waits"] == ["/etc/systemd/system/claude-failover-tmux.service"]
+
+
+def look(*arguments: str) -> list[str]:
+    with open(os.path.join(ROLE, "vars", "main.yml"), encoding="utf-8") as file:
+        program = yaml.safe_load(file)["__claude_failover_look"]
+    done = subprocess.run(["sh", "-c", program, "sh", *arguments], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_the_host_is_looked_at_in_one_round_trip() -> None:
+    user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+    systemd = ["systemd"] if os.path.isdir("/run/systemd/system") else []
+    assert look(user, group, ROLE, "/no/such", "no-such-package-cf") == [*systemd, "user", "group", ROLE]
+    assert look("no-such-user-cf", "no-such-group-cf", "/no/such", "/no/such", "no-such-package-cf") == systemd
+    assert look("", "", "/no/such", "/no/such", "no-such-package-cf") == systemd
+
+
+@pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="SKIPPED, NOT TESTED: this is no Debian")
+def test_only_packages_that_are_installed_are_there() -> None:
+    there = look("", "", "/no/such", "/no/such", "dpkg", "no-such-package-cf", "coreutils")
+    assert sorted(set(there) - {"systemd"}) == ["coreutils", "dpkg"]
