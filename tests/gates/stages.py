@@ -220,7 +220,7 @@ def stage_e2e(run: Run) -> None:
     missing = [package for program, package in E2E_PACKAGES.items() if shutil.which(program) is None]
     if missing:
         apt_install(*missing)
-    if subprocess.run(["/usr/bin/python3", "-c", "import yaml"], check=False).returncode != 0:
+    if subprocess.run(["/usr/bin/python3", "-c", "import yaml"], check=False, capture_output=True).returncode != 0:
         apt_install("python3-yaml")
     version, program = pythons()[-1]
     make_venv(python_venv(version), "tests/unit/requirements.txt", program)
