@@ -139,9 +139,9 @@ def test_what_the_daemon_did_not_start_it_does_not_start_again(rig):
 def test_a_turn_that_only_the_transcript_shows_has_begun_all_the_same(plan):
     rig = Rig("failed", **plan)
 
-    async def unheard(*arguments, **options):
+    async def unheard(*arguments, adopt, **options):
         rig.newest = dataclasses.replace(SEEN, verdict=ANSWERED, at=NOW + timedelta(seconds=1))
-        return await rig.send(*arguments, **options)
+        return await rig.send(*arguments, adopt=adopt, **options)
 
     rig.carry._send = unheard
     assert came_to(rig.run()) == [("main", "hot", "continued")]
