@@ -100,7 +100,8 @@ def test_what_a_session_is_started_with_arrives_as_it_is(server: Server, driver:
             assert stream.read().split("\0")[0] == sys.executable, "something stands between tmux and the program"
 
 
-@pytest.mark.parametrize("name", ["plain", "a b", "a#{pid}", "#", "=eq", "@5", "%3", "é", "it's", "-x", "*", "$1"])
+@pytest.mark.parametrize("name", ["plain", "a b", "a#{pid}", "#", "=eq", "@5", "%3", "é", "it's", "-x", "*", "$1",
+                                  "no\u00a0break", "\U0001f469\u200d\U0001f4bb"])
 def test_session_names_and_exact_targets(server: Server, driver: Driver, name: str) -> None:
     tmux = driver.client(server.socket)
     pane = driver.run(tmux.new_session(name, "/", ["sleep", "1000"], {}))

@@ -132,6 +132,17 @@ def test_what_makes_no_sense_in_a_document_is_not_thrown_away_by_the_next_save(s
     assert asides(store) == [data]
 
 
+def test_a_full_disk_stops_nobody_who_reads_a_document(store, monkeypatch, caplog):
+    store.save("flips", {"known": "b", "flips": [{"at": "nonsense"}, MOVE]})
+
+    def full_disk(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full_disk)
+    assert Flips(store).known == "b"
+    assert "cannot be copied aside" in caplog.text
+
+
 @pytest.mark.parametrize("into", [Flips, Exhaustion, FailoverState, Logins, Usage, Journal])
 def test_an_empty_document_makes_sense(store, caplog, into):
     into(store)

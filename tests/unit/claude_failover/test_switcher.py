@@ -11,7 +11,7 @@ import stat
 import pytest
 from switch_world import TOKEN, World, minutes, until
 
-from claude_failover import refresh_lock, switch_procedure
+from claude_failover import link_watch, refresh_lock, switch_procedure, switcher
 from claude_failover.accounts import ActiveLink
 from claude_failover.errors import Refused, UsageError
 from claude_failover.switch_procedure import BACK, STEPS
@@ -354,6 +354,21 @@ def test_a_flip_by_hand_is_recorded_once(world):
     assert (record["reason"], record["from_account"], record["to_account"]) == ("external", "a", "b")
     assert observe(world) is None
     assert len(world.switcher.history(9)) == 1
+
+
+def test_a_link_that_cannot_be_looked_at_has_not_been_flipped(world, monkeypatch):
+    observe(world)
+    with monkeypatch.context() as patch:
+        unreadable = ActiveLink("unreadable", text="Permission denied")
+        for module in (link_watch, switch_procedure, switcher):
+            patch.setattr(module, "read_active", lambda _path, _accounts: unreadable)
+        assert observe(world) is None
+        assert "Permission denied" in world.switcher.watch.suspended
+        record = switch(world, "manual", target="b")
+        assert (record["outcome"], "Permission denied" in record["detail"]) == ("refused", True)
+    assert observe(world) is None
+    assert world.switcher.watch.suspended is None
+    assert [row["reason"] for row in world.switcher.history(9)] == ["manual"]
 
 
 def test_a_flip_by_hand_while_the_daemon_is_down_is_recorded(world):

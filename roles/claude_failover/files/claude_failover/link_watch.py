@@ -50,6 +50,8 @@ class LinkWatch:
         link = await self.settled_link()
         name = link.account.name if link.account is not None else None
         self.suspend_or_go_on(link)
+        if link.kind == "unreadable":
+            return None  # which does not say that it has moved
         self._flips.flush()
         if name == self._flips.known:
             return None

@@ -27,7 +27,7 @@ VERSION = 1
 class Store:
     """Documents (``<name>.json``) and logs (``<name>.jsonl``) in one folder.
 
-    ``folder`` is an absolute path; it is made (0700) when it is missing, and a file in its place is set aside.
+    ``folder`` is an absolute path; it is made (0700) when it is missing.
     """
 
     def __init__(self, folder: str) -> None:
@@ -78,7 +78,7 @@ class Store:
         """Return what ``read`` makes of a part of the document ``name``, or None where that makes no sense.
 
         ``read`` raises KeyError, TypeError, ValueError or AttributeError for what makes none; that is told, and the
-        document is copied aside before the next `save` leaves it out. Raises OSError.
+        document is copied aside before the next `save` leaves it out.
         """
         try:
             return read(value)
@@ -89,8 +89,11 @@ class Store:
 
     def keep_aside(self, name: str) -> None:
         """Copy the document ``name`` aside, once as it stands: there is something in it that the next `save` will
-        leave out. Raises OSError."""
-        copy_aside(self.path(name), "holds what makes no sense")
+        leave out. On a full disk that is told, and stops nothing: no `save` succeeds there either."""
+        try:
+            copy_aside(self.path(name), "holds what makes no sense")
+        except OSError as error:
+            log.error("%s cannot be copied aside: %s", self.path(name), error)
 
     def save(self, name: str, data: Any) -> None:
         """Replace the document ``name``, durably. Raises OSError; then the old one still stands."""

@@ -175,11 +175,12 @@ class Procedure:
             log.error("switch %s, step %s: %s; the switch goes on", plan.under_way.id, step.name, error)
 
     async def _overtaken(self, plan: Plan) -> Record:
-        """The link was flipped by hand while we were about to: keep that, and record it."""
+        """The link was flipped by hand while we were about to, or cannot be looked at any more: keep it, and tell."""
         external = await self._watch.observe()
         if external is not None and plan.under_way.reason != "manual":
             return external
-        return self.ended(plan, "refused", "the active link was flipped by hand meanwhile, and is kept so")
+        by_hand = "the active link was flipped by hand meanwhile, and is kept so"
+        return self.ended(plan, "refused", self._watch.suspended or by_hand)
 
     # -- the steps ---------------------------------------------------------------------------------------------
 

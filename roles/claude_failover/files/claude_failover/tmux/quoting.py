@@ -9,6 +9,7 @@ are those of tmux 3.3a, held by tests against the tmux that is installed.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from ..errors import FailoverError
@@ -25,6 +26,10 @@ _SEPARATORS = re.compile("[:.]")
 
 # What could be a variable gets a backslash in a session name: a$b becomes a\$b, while a$1 stays.
 _VARIABLE = re.compile(r"\$(?=[A-Za-z_{])")
+
+# Control characters, halves of surrogate pairs, line and paragraph separators, and what has no meaning yet: some of
+# these tmux writes as octal escapes, which ones depends on its C library.
+_REWRITTEN = frozenset({"Cc", "Cs", "Zl", "Zp", "Cn"})
 
 # A run of "#" is an escape of itself unless "[" follows it: then tmux takes it for a style and leaves it.
 _HASHES = re.compile(r"#+(?![#\[])")
@@ -71,7 +76,7 @@ def literal_format(text: str) -> str:
 
 
 def tmux_name(name: str) -> str:
-    """Return the name that tmux gives to a session that is to be called ``name``, of printable characters.
+    """Return the name that tmux gives to a session that is to be called ``name``, without `_REWRITTEN`.
 
     ``.`` and ``:`` become ``_``, a backslash is doubled, and one is put before a ``$`` that begins a variable.
     (``#`` begins a format, which `literal_format` sees to.)
@@ -86,9 +91,9 @@ def name_expected(name: str) -> str | None:
     """
     if not name:
         return "a name of at least one character"
-    if not name.isprintable():
-        # Which of them tmux writes as octal escapes depends on its C library; the others nobody could type.
-        return "a name of printable characters"
+    for character in name:
+        if unicodedata.category(character) in _REWRITTEN:
+            return f"a name without U+{ord(character):04X}, which tmux may write in another way"
     changed = tmux_name(name)
     if changed != name:
         rule = "a name without . and :, backslash, and $ before a letter, _ or {"
