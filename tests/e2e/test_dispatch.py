@@ -67,6 +67,12 @@ def prompts(world: World, session: Session) -> list[str]:
     return ["".join(re.sub(r"</?pasted_content[^>]*>", "", text).split()) for text in texts]
 
 
+def prompts_written(world: World, session: Session, count: int) -> list[str]:
+    """Return what a session was asked, once that many are written: it is a little after the Stop hook (2.1.330)."""
+    until(lambda: len(prompts(world, session)) >= count, f"{count} prompts in the transcript", show=session.screen)
+    return prompts(world, session)
+
+
 @pytest.mark.parametrize("version", [cli.NEW, cli.OLD])
 def test_tasks_arrive_whole_and_only_in_the_pool(make_world: MakeWorld, version: str) -> None:
     world = make_world(real(version))
@@ -75,7 +81,7 @@ def test_tasks_arrive_whole_and_only_in_the_pool(make_world: MakeWorld, version:
     for text in given:
         row = over(daemon, dispatch(daemon, text)["id"])
         assert (row["state"], row["session"]) == ("done", "worker"), (row, daemon.log()[-3000:])
-    assert prompts(world, sessions["worker"]) == ["".join(text.split()) for text in given]
+    assert prompts_written(world, sessions["worker"], len(given)) == ["".join(text.split()) for text in given]
     assert prompts(world, sessions["main"]) == []
     refused = daemon.command("dispatch", "--session", "main", "not here")
     assert refused.returncode == 1 and "is dedicated" in refused.stderr
@@ -87,7 +93,7 @@ def test_a_task_goes_on_through_a_failover_and_a_killed_daemon(make_world: MakeW
     world.set("A", "limit")
     row = over(daemon, dispatch(daemon, "work hard")["id"], timeout=60)
     assert row["state"] == "done", row
-    assert prompts(world, sessions["worker"]) == ["workhard", "continue"]
+    assert prompts_written(world, sessions["worker"], 2) == ["workhard", "continue"]
     world.set("B", "tool", command="sleep 3")
     task = dispatch(daemon, "use a tool")
     assert task["state"] == "accepted", task
@@ -96,7 +102,7 @@ def test_a_task_goes_on_through_a_failover_and_a_killed_daemon(make_world: MakeW
     daemon.start()
     row = over(daemon, task["id"], timeout=60)
     assert row["state"] == "done", (row, sessions["worker"].screen())
-    assert prompts(world, sessions["worker"]) == ["workhard", "continue", "useatool"]
+    assert prompts_written(world, sessions["worker"], 3) == ["workhard", "continue", "useatool"]
 
 
 def test_a_daemon_killed_while_it_hands_a_task_over_sends_it_once(make_world: MakeWorld) -> None:
@@ -115,4 +121,4 @@ def test_a_daemon_killed_while_it_hands_a_task_over_sends_it_once(make_world: Ma
     rows = json.loads(daemon.command("queue", "--json").stdout)
     ended = [over(daemon, row["id"], timeout=60) for row in rows]
     assert [row["state"] for row in ended] == ["done"] * 5, (ended, daemon.log()[-6000:])
-    assert prompts(world, sessions["worker"]) == ["".join(text.split()) for text in given]
+    assert prompts_written(world, sessions["worker"], len(given)) == ["".join(text.split()) for text in given]
