@@ -7,6 +7,7 @@ The daemon and the modules import ``ansible_collections.secuaas.claude…``; a c
 path, so a folder with a link of that path to this checkout goes on ``sys.path``, and into PYTHONPATH for the
 processes that tests start.
 """
+
 from __future__ import annotations
 
 import atexit

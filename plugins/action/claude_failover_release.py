@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The controller's part of claude_failover_release: renders and packs, so that the host needs one module call."""
+
 from __future__ import annotations
 
 import base64

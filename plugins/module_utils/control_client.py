@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Client of the daemon's control socket. Standard library only and nothing of Ansible."""
+
 from __future__ import annotations
 
 import errno

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files and folders with content, owner and mode: compared, then written in one step each. Standard library only."""
+
 from __future__ import annotations
 
 import contextlib

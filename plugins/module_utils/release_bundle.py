@@ -5,6 +5,7 @@
 
 The controller packs, the managed host unpacks; both name a release with the functions of this file.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -68,7 +69,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
 
 def below(members: Mapping[str, bytes], prefix: str) -> dict[str, bytes]:
     """Return the members below ``prefix``, named without it."""
-    return {name[len(prefix):]: data for name, data in members.items() if name.startswith(prefix)}
+    return {name[len(prefix) :]: data for name, data in members.items() if name.startswith(prefix)}
 
 
 def content_hash(sources: Mapping[str, bytes]) -> str:
@@ -90,7 +91,7 @@ def release_name(sources: Mapping[str, bytes]) -> str:
     if "__main__.py" not in sources or found is None:
         raise BundleError(
             "these files are no release of the daemon: expected __main__.py, and claude_failover/__init__.py with a"
-            " line VERSION = \"…\"; found %s" % (", ".join(sorted(sources)[:5]) or "nothing")
+            ' line VERSION = "…"; found %s' % (", ".join(sorted(sources)[:5]) or "nothing")
         )
     return "%s-%s" % (found.group(1).decode("ascii"), content_hash(sources)[:12])
 

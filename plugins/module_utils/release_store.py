@@ -8,6 +8,7 @@ Standard library only.
 A release is the folder ``<root>/releases/<name>`` with ``lib/`` (sources and byte code) and ``manifest.json`` (digests
 of the byte code and the Python that made it). The sources need no digest: they are compared with the bundle's.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -232,8 +233,19 @@ def stage(layout: Layout, name: str, sources: Mapping[str, bytes]) -> str:
     library = os.path.join(staged, "lib")
     write_sources(library, sources)
     command = [
-        layout.python, "-I", "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash",
-        "-s", library, "-p", layout.library(name), library,
+        layout.python,
+        "-I",
+        "-m",
+        "compileall",
+        "-q",
+        "-f",
+        "--invalidation-mode",
+        "unchecked-hash",
+        "-s",
+        library,
+        "-p",
+        layout.library(name),
+        library,
     ]
     code, _out, err = _run(command, b"", _COMPILE_TIMEOUT)
     if code != 0:
@@ -285,7 +297,7 @@ def surplus(layout: Layout, keep: int, current: str, used: set[str]) -> list[str
     ``keep`` counts the current release, and is at least 2, so that the one before it always stays.
     """
     order = [name for name in folders(layout) if name != current]
-    return [name for name in order[max(keep, 2) - 1:] if name not in used]
+    return [name for name in order[max(keep, 2) - 1 :] if name not in used]
 
 
 def used_by_processes(layout: Layout, proc: str = "/proc") -> set[str]:
@@ -430,8 +442,8 @@ def _started_from_a_release(layout: Layout, proc: str) -> Iterator[tuple[str, st
         for index, argument in enumerate(arguments):
             for prefix in prefixes:
                 if argument.startswith(prefix):
-                    name, _slash, below = argument[len(prefix):].partition(b"/")
-                    yield entry, os.fsdecode(name), [below, *arguments[index + 1:]]
+                    name, _slash, below = argument[len(prefix) :].partition(b"/")
+                    yield entry, os.fsdecode(name), [below, *arguments[index + 1 :]]
 
 
 def _walk(top: str) -> Iterator[tuple[str, bool]]:

@@ -731,9 +731,7 @@ def run_as(user: pwd.struct_passwd, work: Callable[[], Any]) -> Any:
     return answer["done"]
 
 
-def _child(
-    user: pwd.struct_passwd, groups: list[int], work: Callable[[], Any], reader: int, writer: int
-) -> None:
+def _child(user: pwd.struct_passwd, groups: list[int], work: Callable[[], Any], reader: int, writer: int) -> None:
     """The life of the child process, from fork to end; never returns."""
     try:
         os.close(reader)

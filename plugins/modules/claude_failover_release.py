@@ -286,7 +286,8 @@ def _file_diff(wanted: host_files.Wanted, found: host_files.Difference) -> dict[
         "before_header": wanted.path,
         "after_header": wanted.path,
         "before": "".join(lines) + (_text(found.before) if changed else ""),
-        "after": "".join(expected) + (_text(wanted.content) if changed else "")
+        "after": "".join(expected)
+        + (_text(wanted.content) if changed else "")
         + ("folder\n" if wanted.content is None and found.status == host_files.CREATED else ""),
     }
 
@@ -303,12 +304,12 @@ def _release_diff(
     before = ""
     if previous is not None:
         there = release_store.is_there(layout, previous)
-        before = listing(
-            layout.folder(previous), release_store.read_sources(layout.library(previous)) if there else {}
-        )
+        before = listing(layout.folder(previous), release_store.read_sources(layout.library(previous)) if there else {})
     return {
-        "before_header": layout.current, "after_header": layout.current,
-        "before": before, "after": listing(layout.folder(folder), sources),
+        "before_header": layout.current,
+        "after_header": layout.current,
+        "before": before,
+        "after": listing(layout.folder(folder), sources),
     }
 
 
@@ -355,7 +356,8 @@ def _plan(
     created = [item.path for item, there in to_write if there.status == host_files.CREATED]
     updated = [item.path for item, there in to_write if there.status != host_files.CREATED]
     rewritten = {
-        item.path: item.content or b"" for item, there in differences
+        item.path: item.content or b""
+        for item, there in differences
         if switched or there.status in (host_files.CREATED, host_files.CONTENT)
     }
     read_at_start = [entry["path"] for entry in params["files"] if entry["restart"]]
@@ -404,9 +406,7 @@ def _present(module: AnsibleModule, layout: release_store.Layout) -> dict[str, A
     return plan.result
 
 
-def _foresee(
-    module: AnsibleModule, layout: release_store.Layout, sources: Mapping[str, bytes], plan: _Plan
-) -> None:
+def _foresee(module: AnsibleModule, layout: release_store.Layout, sources: Mapping[str, bytes], plan: _Plan) -> None:
     """Let the new release judge the configuration, though nothing of it is installed."""
     if not plan.to_check:
         return
@@ -419,9 +419,7 @@ def _foresee(
         plan.result["config_checked"] = all(_validate(module, layout, library, text) for text in plan.to_check)
 
 
-def _carry_out(
-    module: AnsibleModule, layout: release_store.Layout, sources: Mapping[str, bytes], plan: _Plan
-) -> None:
+def _carry_out(module: AnsibleModule, layout: release_store.Layout, sources: Mapping[str, bytes], plan: _Plan) -> None:
     folder = plan.result["release"]
     staged = None
     try:

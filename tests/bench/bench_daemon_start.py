@@ -8,6 +8,7 @@
 Prints seconds to READY (from exec), resident memory, and the number of processes below the daemon, with no
 sessions and with SESSIONS (default 50) of them, each with the screen of a working Claude Code.
 """
+
 from __future__ import annotations
 
 import os

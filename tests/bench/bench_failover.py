@@ -9,6 +9,7 @@ One session goes through FAILOVERS (default 20) accounts, each of which refuses 
 own. Prints the median and the spread, how many sessions were lost (none may), and by which method each went on.
 Needs what the end-to-end tests need (see tests/e2e/harness).
 """
+
 from __future__ import annotations
 
 import os
@@ -69,11 +70,12 @@ def main() -> None:
         namespace.close()
         shutil.rmtree(folder)
     ordered = sorted(seconds)
-    print(f"{len(seconds)} of {count} failovers went on; methods: {', '.join(methods)}; "
-          f"switches: {len(records)}")
-    print(f"seconds from the refusal to the answer: median {statistics.median(ordered):.2f}, "
-          f"least {ordered[0]:.2f}, most {ordered[-1]:.2f}, "
-          f"90th percentile {ordered[int(len(ordered) * 0.9) - 1]:.2f}")
+    print(f"{len(seconds)} of {count} failovers went on; methods: {', '.join(methods)}; switches: {len(records)}")
+    print(
+        f"seconds from the refusal to the answer: median {statistics.median(ordered):.2f}, "
+        f"least {ordered[0]:.2f}, most {ordered[-1]:.2f}, "
+        f"90th percentile {ordered[int(len(ordered) * 0.9) - 1]:.2f}"
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 Prints, for one sweep over every pane: processes started, commands, milliseconds, and the ratio of the two ways.
 The times are for the reader; nothing depends on them.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -29,7 +30,7 @@ async def measure(socket: str, count: int) -> None:
     tmux = Tmux("tmux", socket)
     await tmux.start()
     await asyncio.wait_for(tmux.connected_event.wait(), 20)
-    text = "for i in $(seq 40); do echo \"line $i of a full screen\"; done; exec sleep 1000"
+    text = 'for i in $(seq 40); do echo "line $i of a full screen"; done; exec sleep 1000'
     begun = time.perf_counter()
     for number in range(count):
         await tmux.new_session(f"s{number}", "/", ["sh", "-c", text], {})
@@ -39,8 +40,11 @@ async def measure(socket: str, count: int) -> None:
     begun = time.perf_counter()
     for pane in panes:
         # What a simple daemon does; blocking the loop is part of what is measured.
-        subprocess.run(["tmux", "-N", "-S", socket, "capture-pane", "-p", "-t", pane.pane_id], check=True,  # noqa: ASYNC221
-                       stdout=subprocess.DEVNULL)
+        subprocess.run(  # noqa: ASYNC221
+            ["tmux", "-N", "-S", socket, "capture-pane", "-p", "-t", pane.pane_id],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
     apart = time.perf_counter() - begun
     print(f"one process a pane:        {count} processes, {count} commands, {1000 * apart:8.1f} ms")
 

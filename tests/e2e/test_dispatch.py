@@ -20,10 +20,17 @@ from harness.session import Session
 from harness.wait import until
 from harness.world import World
 
-LINES = "\n".join([
-    "Do this, please:", "", "\tfirst 'quotes' and \"these\"; $HOME `id` #{x} %if \\", "!no shell", "héllo 漢字 🎉",
-    *[f"line {number}" for number in range(40)], "the end",
-])  # fmt: skip
+LINES = "\n".join(
+    [
+        "Do this, please:",
+        "",
+        "\tfirst 'quotes' and \"these\"; $HOME `id` #{x} %if \\",
+        "!no shell",
+        "héllo 漢字 🎉",
+        *[f"line {number}" for number in range(40)],
+        "the end",
+    ]
+)
 
 
 def begin(world: World) -> tuple[Daemon, dict[str, Session]]:

@@ -8,6 +8,7 @@ Every check prints one line as it begins and its verdict and duration as it ends
 ``.cache/results/STAGE`` holds passed, failed or skipped for programs that want to know. Standard library only, on
 any Python of 3.9 or newer: this is what runs before anything is installed.
 """
+
 from __future__ import annotations
 
 import os

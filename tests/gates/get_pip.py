@@ -7,6 +7,7 @@ ansible-test (ansible-core 2.19.14) makes environments without pip and fetches a
 ci-files.testing.ansible.com. Python brings a pip of its own: ensurepip unpacks it, and it then installs what
 ansible-test asked for.
 """
+
 from __future__ import annotations
 
 import subprocess

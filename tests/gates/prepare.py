@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What several stages need: environments, a copy of the tree, the installed collection."""
+
 from __future__ import annotations
 
 import glob

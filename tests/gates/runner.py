@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs one program after the other, shows how it goes, and keeps the verdicts."""
+
 from __future__ import annotations
 
 import os
@@ -137,8 +138,14 @@ def run_logged(
             # `timeout` signals the program's whole process group, so that nothing is left behind.
             process = subprocess.Popen(
                 ["timeout", "--kill-after=20", str(limit), *command],
-                cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, encoding="utf-8", errors="replace",
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
             )
         except OSError as error:
             out.write(f"{error}\n")
@@ -186,8 +193,10 @@ def summary(run: Run, seconds: float) -> None:
     wide = max((len(check.name) for check in run.checks), default=0)
     print(f"\n{'stage':<10} {'check':<{wide}} {'verdict':<8} {'passed':>6} {'failed':>6} {'skipped':>7} {'seconds':>8}")
     for check in run.checks:
-        print(f"{check.stage:<10} {check.name:<{wide}} {check.verdict:<8} {check.passed:>6} {check.failed:>6} "
-              f"{check.skipped:>7} {check.seconds:>8.1f}{'  ' + check.note if check.note else ''}")
+        print(
+            f"{check.stage:<10} {check.name:<{wide}} {check.verdict:<8} {check.passed:>6} {check.failed:>6} "
+            f"{check.skipped:>7} {check.seconds:>8.1f}{'  ' + check.note if check.note else ''}"
+        )
     print(f"in all {seconds:.0f} s")
     totals = [sum(getattr(check, key) for check in run.checks) for key in ("passed", "failed", "skipped")]
     print("{} passed, {} failed, {} skipped".format(*totals), flush=True)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The stages of ``make test``, one function each; its docstring is what `make help` could say of it."""
+
 from __future__ import annotations
 
 import glob
@@ -68,8 +69,12 @@ def pytest_stage(
 
     python = os.path.join(python_venv(version), "bin", "python")
     run.check(
-        name, [python, "-m", "pytest", "-q", f"--junitxml={report}", *arguments],
-        env=env, limit=limit, progress=r"^(SKIPPED|FAILED|ERROR) |\[ *\d+%\]", count=count,
+        name,
+        [python, "-m", "pytest", "-q", f"--junitxml={report}", *arguments],
+        env=env,
+        limit=limit,
+        progress=r"^(SKIPPED|FAILED|ERROR) |\[ *\d+%\]",
+        count=count,
     )
 
 
@@ -93,10 +98,18 @@ def stage_lint(run: Run) -> None:
     scripts = [name for name in list_copy() if name.endswith(".sh") or has_shell_shebang(name)]
     run.check("shellcheck", ["shellcheck", *scripts], cwd=COPY)
     mypy_path = os.pathsep.join([COPY_PARENT, os.path.join(COPY, "roles", "claude_failover", "files")])
-    run.check("mypy", ["mypy", "--strict", "--cache-dir", os.path.join(CACHE, "mypy"), *mypy_targets()],
-              cwd=COPY, env={"MYPYPATH": mypy_path})
-    run.check("ansible-lint", ["ansible-lint", "--profile", "production", "--strict", "--offline"], cwd=COPY,
-              env={"ANSIBLE_COLLECTIONS_PATH": COPY_PARENT})
+    run.check(
+        "mypy",
+        ["mypy", "--strict", "--cache-dir", os.path.join(CACHE, "mypy"), *mypy_targets()],
+        cwd=COPY,
+        env={"MYPYPATH": mypy_path},
+    )
+    run.check(
+        "ansible-lint",
+        ["ansible-lint", "--profile", "production", "--strict", "--offline"],
+        cwd=COPY,
+        env={"ANSIBLE_COLLECTIONS_PATH": COPY_PARENT},
+    )
 
 
 def list_copy() -> list[str]:
@@ -129,9 +142,12 @@ def stage_docs(run: Run) -> None:
     """The documentation of the collection, the role and the plugins."""
     run.once("tools", make_tools)
     run.once("copy", make_copy)
-    run.check("antsibull-docs", ["antsibull-docs", "lint-collection-docs", "--plugin-docs",
-                                 "--validate-collection-refs=all", "."], cwd=COPY,
-              env={"HOME": CACHE})  # it writes antsibull.log there
+    run.check(
+        "antsibull-docs",
+        ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "."],
+        cwd=COPY,
+        env={"HOME": CACHE},
+    )  # it writes antsibull.log there
 
 
 def stage_changelog(run: Run) -> None:
@@ -139,9 +155,15 @@ def stage_changelog(run: Run) -> None:
     run.once("tools", make_tools)
     run.once("copy", make_copy)
     if run.check("fragments", ["antsibull-changelog", "lint"], cwd=COPY):
-        run.check("CHANGELOG.md is up to date", [
-            "sh", "-c", f"antsibull-changelog generate && diff -u {shlex.quote(ROOT)}/CHANGELOG.md CHANGELOG.md",
-        ], cwd=COPY)
+        run.check(
+            "CHANGELOG.md is up to date",
+            [
+                "sh",
+                "-c",
+                f"antsibull-changelog generate && diff -u {shlex.quote(ROOT)}/CHANGELOG.md CHANGELOG.md",
+            ],
+            cwd=COPY,
+        )
 
 
 def stage_sanity(run: Run) -> None:
@@ -153,9 +175,15 @@ def stage_sanity(run: Run) -> None:
         run.fail("no ignore file", f"found {', '.join(map(os.path.basename, ignored))}")
         return
     say(f"sanity: Pythons for compile and import: {', '.join(dotted(version) for version, _program in pythons())}")
-    run.check("ansible-test", ["ansible-test", "sanity", "--local", "--color", "no"], cwd=COPY, limit=900,
-              env={"PATH": real_python_path(), **make_ansible_test_home()},
-              progress=r"^(Running sanity test|WARNING|ERROR|FATAL)", forbidden="All targets skipped")
+    run.check(
+        "ansible-test",
+        ["ansible-test", "sanity", "--local", "--color", "no"],
+        cwd=COPY,
+        limit=900,
+        env={"PATH": real_python_path(), **make_ansible_test_home()},
+        progress=r"^(Running sanity test|WARNING|ERROR|FATAL)",
+        forbidden="All targets skipped",
+    )
 
 
 def stage_build(run: Run) -> None:
@@ -198,14 +226,22 @@ def stage_molecule(run: Run) -> None:
             images = os.path.join(ROOT, "molecule", "build-images.sh")
             if not run.check("images", [engine, "run", images], limit=900, progress="^build-images"):
                 return
-            env.update(MOLECULE_IMAGE_BOOKWORM="claude-failover-molecule:bookworm",
-                       MOLECULE_IMAGE_TRIXIE="claude-failover-molecule:trixie", MOLECULE_PULL="false")
+            env.update(
+                MOLECULE_IMAGE_BOOKWORM="claude-failover-molecule:bookworm",
+                MOLECULE_IMAGE_TRIXIE="claude-failover-molecule:trixie",
+                MOLECULE_PULL="false",
+            )
         run.once("driver", make_driver_collections)
         run.once("copy", make_copy)
         run.once("installed", make_installed)
         for scenario in scenarios:
-            run.check(scenario, [engine, "run", "molecule", "test", "-s", scenario], env=env, limit=1200,
-                      progress=r"INFO .*(Executing|Running|Completed|Failed)|CRITICAL|fatal: \[")
+            run.check(
+                scenario,
+                [engine, "run", "molecule", "test", "-s", scenario],
+                env=env,
+                limit=1200,
+                progress=r"INFO .*(Executing|Running|Completed|Failed)|CRITICAL|fatal: \[",
+            )
     finally:
         if not found:
             subprocess.run([engine, "stop"], env=environment(), check=False)

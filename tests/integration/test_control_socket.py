@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tests of the control socket: real sockets, clients of every kind of bad behaviour."""
+
 from __future__ import annotations
 
 import asyncio
@@ -63,9 +64,13 @@ async def _big(options: dict[str, Any]) -> Any:
 OPS = {
     "echo": Op(_echo, {"text": (str,), "number": (int, type(None)), "flag": (bool,), "map": (dict,)}),
     "needs": Op(_echo, {"text": (str,)}, required=("text",)),
-    "refuse": Op(_refuse, {}), "misuse": Op(_misuse, {}), "away": Op(_away, {}), "bug": Op(_bug, {}),
-    "no_json": Op(_no_json, {}), "big": Op(_big, {"size": (int,)}, required=("size",)),
-}  # fmt: skip
+    "refuse": Op(_refuse, {}),
+    "misuse": Op(_misuse, {}),
+    "away": Op(_away, {}),
+    "bug": Op(_bug, {}),
+    "no_json": Op(_no_json, {}),
+    "big": Op(_big, {"size": (int,)}, required=("size",)),
+}
 
 
 class Running:
@@ -149,15 +154,30 @@ def test_what_is_asked_arrives_and_is_answered(running: Running) -> None:
     assert request("echo", options, socket_path=running.path) == options
 
 
-@pytest.mark.parametrize(("raw", "word"), [
-    (b"no json\n", "no JSON"), (b"\xff\xfe\n", "no JSON"), (b"[]\n", "a list"), (b"5\n", "number"), (b"null\n", "null"),
-    (b"{}\n", "op"), (b'{"op": null}\n', "op"), (b'{"op": "quit"}\n', '"quit"'), (b'{"op": ["echo"]}\n', "a list"),
-    (b'{"op": "echo", "other": 1}\n', "unknown key"), (b'{"op": "echo", "text": 1}\n', "a whole number"),
-    (b'{"op": "echo", "number": true}\n', "true or false"), (b'{"op": "echo", "flag": 1}\n', "a whole number"),
-    (b'{"op": "echo", "number": 1.0}\n', "a number"), (b'{"op": "echo", "number": NaN}\n', "NaN"),
-    (b'{"op": "needs"}\n', "no key text"), (b"[" * 100000 + b"\n", "no JSON"),
-    (b'{"op": "echo", "number": ' + b"9" * 10000 + b"x}\n", "no JSON"), (b'{"op": "misuse"}\n', "wrong"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("raw", "word"),
+    [
+        (b"no json\n", "no JSON"),
+        (b"\xff\xfe\n", "no JSON"),
+        (b"[]\n", "a list"),
+        (b"5\n", "number"),
+        (b"null\n", "null"),
+        (b"{}\n", "op"),
+        (b'{"op": null}\n', "op"),
+        (b'{"op": "quit"}\n', '"quit"'),
+        (b'{"op": ["echo"]}\n', "a list"),
+        (b'{"op": "echo", "other": 1}\n', "unknown key"),
+        (b'{"op": "echo", "text": 1}\n', "a whole number"),
+        (b'{"op": "echo", "number": true}\n', "true or false"),
+        (b'{"op": "echo", "flag": 1}\n', "a whole number"),
+        (b'{"op": "echo", "number": 1.0}\n', "a number"),
+        (b'{"op": "echo", "number": NaN}\n', "NaN"),
+        (b'{"op": "needs"}\n', "no key text"),
+        (b"[" * 100000 + b"\n", "no JSON"),
+        (b'{"op": "echo", "number": ' + b"9" * 10000 + b"x}\n", "no JSON"),
+        (b'{"op": "misuse"}\n', "wrong"),
+    ],
+)
 def test_what_is_not_understood_is_wrong_use(running: Running, raw: bytes, word: str) -> None:
     answer = answer_to(running.path, raw)
     assert answer["ok"] is False
@@ -165,9 +185,15 @@ def test_what_is_not_understood_is_wrong_use(running: Running, raw: bytes, word:
     assert word in answer["error"]
 
 
-@pytest.mark.parametrize(("op", "word"), [
-    ("refuse", "not now"), ("away", "tmux"), ("bug", "internal error"), ("no_json", "internal error"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("op", "word"),
+    [
+        ("refuse", "not now"),
+        ("away", "tmux"),
+        ("bug", "internal error"),
+        ("no_json", "internal error"),
+    ],
+)
 def test_what_could_not_be_done(running: Running, op: str, word: str) -> None:
     answer = answer_to(running.path, json.dumps({"op": op}).encode() + b"\n")
     assert (answer["ok"], answer["code"]) == (False, 1)
@@ -242,10 +268,13 @@ _REQUESTS = st.fixed_dictionaries(
 
 
 @settings(max_examples=150, deadline=None)
-@given(lines=st.lists(
-    st.binary(max_size=60).map(lambda raw: raw.replace(b"\n", b"")) | _REQUESTS.map(lambda it: json.dumps(it).encode()),
-    max_size=6,
-))  # fmt: skip
+@given(
+    lines=st.lists(
+        st.binary(max_size=60).map(lambda raw: raw.replace(b"\n", b""))
+        | _REQUESTS.map(lambda it: json.dumps(it).encode()),
+        max_size=6,
+    )
+)
 def test_any_lines_get_one_answer_each(running: Running, lines: list[bytes]) -> None:
     asked = [line for line in lines if line.strip() and not line.startswith(b'{"op": "big"')]
     with connected(running.path) as client:

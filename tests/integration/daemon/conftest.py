@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A host in a folder: account homes, a real tmux server, and the real daemon as a process of its own."""
+
 from __future__ import annotations
 
 import json
@@ -19,7 +20,7 @@ import yaml
 
 # A program in Claude Code's place that does as little of it as these tests need: it says with what it was
 # started, writes its session file as 2.1.330 does, and ends as it is told on its standard input.
-FAKE_CLAUDE = r'''#!{python}
+FAKE_CLAUDE = r"""#!{python}
 import json, os, sys, time
 with open("/proc/self/stat") as stream:
     start = stream.read().rsplit(")", 1)[1].split()[19]
@@ -48,7 +49,7 @@ for line in sys.stdin:
         print("claude --resume " + uuid)
         os.unlink(own)
         sys.exit(int(line.split()[1]))
-'''
+"""
 DEADLINE = 20.0  # seconds; a bound for a condition that normally holds at once
 
 
@@ -129,14 +130,22 @@ class Host:
     def tmux(self, *arguments: str) -> str:
         return subprocess.run(
             [*self._client, *arguments],
-            env=self.environment, capture_output=True, text=True, check=True, timeout=DEADLINE,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=DEADLINE,
         ).stdout
 
     def command(self, *arguments: str, **more) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "claude_failover", *arguments],
             env={**self.environment, "CLAUDE_FAILOVER_CONFIG": self.path("config.yml")},
-            capture_output=True, text=True, timeout=60, check=False, **more,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            **more,
         )
 
     def status(self) -> dict:
@@ -154,7 +163,10 @@ class Host:
             self.daemon = subprocess.Popen(
                 [sys.executable, "-m", "claude_failover", "--config", self.path("config.yml"), "run"],
                 env={**self.environment, "NOTIFY_SOCKET": self.path("notify.sock")},
-                stdin=subprocess.DEVNULL, stderr=log, stdout=log, text=True,
+                stdin=subprocess.DEVNULL,
+                stderr=log,
+                stdout=log,
+                text=True,
             )
         return self.daemon
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The daemon from outside: what it starts, keeps, refuses and leaves alone."""
+
 from __future__ import annotations
 
 import os
@@ -152,7 +153,7 @@ def test_a_divergence_and_the_daemon_refuses_to_start_with_nothing_touched(host,
     assert host.launch().wait(30) == 1
     log = host.daemon_log()
     assert place in log
-    assert ("divergent" in log if kind == "divergent" else "not a symlink" in log)
+    assert "divergent" in log if kind == "divergent" else "not a symlink" in log
     assert host.starts() == []
     assert not os.path.lexists(host.path("user/.claude"))
     assert "main" not in host.tmux("list-sessions", "-F", "#{session_name}")
@@ -273,8 +274,10 @@ def test_a_missing_folder_is_told_and_waited_for(host):
 
 def test_settings_of_the_operator_are_merged(host):
     with open(host.path("work/s.json"), "w", encoding="utf-8") as stream:
-        stream.write('{"model": "x", "hooks": {"Stop": [{"hooks": [{"type": "command", "command": "mine"}]}]},'
-                     '"statusLine": {"type": "command", "command": "my-line"}}')
+        stream.write(
+            '{"model": "x", "hooks": {"Stop": [{"hooks": [{"type": "command", "command": "mine"}]}]},'
+            '"statusLine": {"type": "command", "command": "my-line"}}'
+        )
     host.session("main", command=[host.claude, "--settings", "s.json", "--model", "y"])
     host.start_tmux()
     host.start()
@@ -319,9 +322,19 @@ def test_a_disk_that_is_full_ends_no_daemon_and_loses_no_conversation(running):
     _soft, hard = resource.prlimit(running.daemon.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(running.daemon.pid, resource.RLIMIT_FSIZE, (0, hard))
     by_hand = "11111111-1111-4111-8111-111111111111"
-    running.tmux("new-session", "-d", "-s", "hand", "-c", running.path("work"),
-                 "-e", f"CLAUDE_CONFIG_DIR={running.config['active_link']}",
-                 running.claude, "--session-id", by_hand)  # fmt: skip
+    running.tmux(
+        "new-session",
+        "-d",
+        "-s",
+        "hand",
+        "-c",
+        running.path("work"),
+        "-e",
+        f"CLAUDE_CONFIG_DIR={running.config['active_link']}",
+        running.claude,
+        "--session-id",
+        by_hand,
+    )
     wait_for(lambda: any(row["uuid"] == by_hand for row in running.status()["sessions"]), "the session by hand")
     running.tmux("kill-session", "-t", "=main")
     wait_for(lambda: "too large" in (running.row("main")["reason"] or ""), "the reason")

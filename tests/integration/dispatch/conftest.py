@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sessions of the pool, and others, in a folder: real tmux, the real daemon, and the stand-in for claude."""
+
 from __future__ import annotations
 
 import glob
@@ -52,8 +53,10 @@ class Pool(World):
     def dispatch_in_background(self, text: str) -> subprocess.Popen[bytes]:
         """Dispatch without waiting for an answer, which may never come."""
         return subprocess.Popen(
-            [sys.executable, "-m", "claude_failover", "dispatch", text], stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, env={**self.environment, "CLAUDE_FAILOVER_CONFIG": self.path("config.yml")},
+            [sys.executable, "-m", "claude_failover", "dispatch", text],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**self.environment, "CLAUDE_FAILOVER_CONFIG": self.path("config.yml")},
         )
 
 

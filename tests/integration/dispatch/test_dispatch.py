@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tasks from outside: what reaches which session, whole and once, whatever happens in between."""
+
 from __future__ import annotations
 
 import re
@@ -12,10 +13,17 @@ import pytest
 
 from ..daemon.conftest import wait_for
 
-LINES = "\n".join([
-    "Do this, please:", "", "\tfirst 'quotes' and \"these\"; $HOME `id` #{pane_id} \\ %if {}", "!not a shell command",
-    "héllo wörld 漢字 🎉", *[f"line {number}" for number in range(40)], "the end",
-])
+LINES = "\n".join(
+    [
+        "Do this, please:",
+        "",
+        "\tfirst 'quotes' and \"these\"; $HOME `id` #{pane_id} \\ %if {}",
+        "!not a shell command",
+        "héllo wörld 漢字 🎉",
+        *[f"line {number}" for number in range(40)],
+        "the end",
+    ]
+)
 
 
 def plain(prompt: str) -> str:
@@ -36,7 +44,12 @@ def test_a_task_is_handed_to_an_idle_session_and_followed_to_its_end(pool):
     assert re.search(r"^task [0-9a-f]{8}: done by worker$", result.stdout, re.MULTILINE), result.stdout
     wait_for(lambda: pool.prompts() == ["say hello"], "the transcript, which follows a little later")
     assert pool.status()["queue"] == {
-        "queued": 0, "sent": 0, "accepted": 0, "done": 1, "failed": 0, "cancelled": 0,
+        "queued": 0,
+        "sent": 0,
+        "accepted": 0,
+        "done": 1,
+        "failed": 0,
+        "cancelled": 0,
     }
 
 
@@ -57,8 +70,17 @@ def test_a_dedicated_session_never_gets_a_task(pool):
     pool.session("main", dedicated=True)
     pool.start_tmux()
     pool.start()
-    pool.tmux("new-session", "-d", "-s", "mine", "-c", pool.path("work"), "-e",
-              f"CLAUDE_CONFIG_DIR={pool.config['active_link']}", pool.claude)
+    pool.tmux(
+        "new-session",
+        "-d",
+        "-s",
+        "mine",
+        "-c",
+        pool.path("work"),
+        "-e",
+        f"CLAUDE_CONFIG_DIR={pool.config['active_link']}",
+        pool.claude,
+    )
     pool.ready("main", "mine")
 
     for name, code, why in (("main", 1, "is dedicated"), ("mine", 1, "by hand"), ("other", 2, "does not exist")):
@@ -121,9 +143,13 @@ def test_tasks_survive_a_killed_daemon_none_lost_none_twice(pool):
         client.wait(30)
         pool.start()
     rows = wait_for(
-        lambda: [row for row in pool.tasks() if row["state"] == "done"] if all(
-            row["state"] in ("done", "failed") for row in pool.tasks()) else None,
-        "every task to be over", deadline=60,
+        lambda: (
+            [row for row in pool.tasks() if row["state"] == "done"]
+            if all(row["state"] in ("done", "failed") for row in pool.tasks())
+            else None
+        ),
+        "every task to be over",
+        deadline=60,
     )
     assert len(rows) == 6, (pool.tasks(), pool.daemon_log())
     assert [plain(prompt) for prompt in pool.prompts()] == ["".join(text.split()) for text in given]

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A whole failover in a folder: real tmux, the real daemon, and the stand-in for claude."""
+
 from __future__ import annotations
 
 import json
@@ -30,8 +31,10 @@ class World(Host):
         self.world_file = self.path("world/world.json")
         os.mkdir(self.path("world"))
         self.set_world()
-        install(self.path("bin"), ["env", f"CLAUDE_STANDIN_WORLD={self.world_file}", sys.executable, "-m",
-                                   "claude_failover.standin"])
+        install(
+            self.path("bin"),
+            ["env", f"CLAUDE_STANDIN_WORLD={self.world_file}", sys.executable, "-m", "claude_failover.standin"],
+        )
         with open(self.path("bin/claude-failover"), "w", encoding="utf-8") as stream:
             stream.write(f'#!/bin/sh\nexec {sys.executable} -S -m claude_failover "$@"\n')
         os.chmod(self.path("bin/claude-failover"), 0o700)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The failover from outside: what the sessions are answered, under which account, and what is left alone."""
+
 from __future__ import annotations
 
 import json
@@ -42,7 +43,12 @@ def test_a_limited_session_goes_on_under_the_next_account_without_a_restart(runn
     running.prompt("main", "the big job")
     running.answered("two", RESUME)
     record = only_switch(
-        running, reason="limit", trigger_session="main", limit="five_hour", from_account="one", to_account="two",
+        running,
+        reason="limit",
+        trigger_session="main",
+        limit="five_hour",
+        from_account="one",
+        to_account="two",
         outcome="switched",
     )
     assert [(row["name"], row["method"], row["result"]) for row in record["sessions"]] == [("main", "hot", "continued")]

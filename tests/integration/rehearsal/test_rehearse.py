@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``claude-failover rehearse`` from outside: its verdict, and that nothing of it is left."""
+
 from __future__ import annotations
 
 import json
@@ -29,7 +30,10 @@ def rehearse(python_path, home, *options, path="/usr/local/bin:/usr/bin:/bin", p
     return subprocess.run(
         [sys.executable, *program, "rehearse", *options],
         env={"PYTHONPATH": python_path, "PATH": path, "HOME": str(home)},
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real tmux servers on private sockets, and the client that is under test, on a loop of its own."""
+
 from __future__ import annotations
 
 import asyncio
@@ -59,7 +60,8 @@ class Server:
         assert self.process is None
         self.process = subprocess.Popen(
             ["tmux", "-D", "-f", os.path.join(self.folder, "tmux.conf"), "-S", self.socket],
-            env={"PATH": os.environ["PATH"], "HOME": self.folder, "LANG": "C.UTF-8"}, cwd=self.folder,
+            env={"PATH": os.environ["PATH"], "HOME": self.folder, "LANG": "C.UTF-8"},
+            cwd=self.folder,
         )
         wait_for(lambda: self.ask("list-sessions").returncode in (0, 1) and self.listens(), "the server to listen")
 
@@ -68,8 +70,9 @@ class Server:
 
     def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one command from outside, as an operator would."""
-        return subprocess.run(["tmux", "-N", "-S", self.socket, *arguments], capture_output=True, text=True,
-                              timeout=DEADLINE, check=False)
+        return subprocess.run(
+            ["tmux", "-N", "-S", self.socket, *arguments], capture_output=True, text=True, timeout=DEADLINE, check=False
+        )
 
     def signal(self, number: int) -> None:
         assert self.process is not None
@@ -101,8 +104,15 @@ class Driver:
     def run(self, work: Awaitable[T]) -> T:
         return self.loop.run_until_complete(work)
 
-    def client(self, socket: str, *, binary: str = "tmux", timeout: float = 10.0, connect: bool = True,
-               on_notice: Optional[Callable[[str, str], None]] = None) -> Tmux:
+    def client(
+        self,
+        socket: str,
+        *,
+        binary: str = "tmux",
+        timeout: float = 10.0,
+        connect: bool = True,
+        on_notice: Optional[Callable[[str, str], None]] = None,
+    ) -> Tmux:
         tmux = Tmux(binary, socket, on_notice=on_notice, timeout=timeout, backoff=(0.02, 0.1))
         self.clients.append(tmux)
         self.run(tmux.start())
@@ -115,6 +125,7 @@ class Driver:
 
     def until(self, condition: Callable[[], Awaitable[object]], what: str) -> None:
         """Poll an asynchronous condition. Raises AssertionError at the deadline."""
+
         async def poll() -> None:
             end = self.loop.time() + DEADLINE
             while not await condition():

@@ -8,6 +8,7 @@ menu, ``permission`` a permission dialog, ``draft=TEXT`` starts with a draft, ``
 ``deaf=N`` drops the first N reads, ``late=SECONDS`` draws nothing before that. As on 2.1.330: Enter counts only when it
 comes alone, Escape and a character in one read lose the character, long pastes are folded away.
 """
+
 from __future__ import annotations
 
 import json
@@ -18,8 +19,15 @@ import time
 import tty
 
 MENUS = {
-    "menu": ["▔", "  What do you want to do?", "", "  ❯ 1. Stop and wait for limit to reset",
-             "    2. Upgrade your plan", "", "  Enter to confirm · Esc to cancel"],
+    "menu": [
+        "▔",
+        "  What do you want to do?",
+        "",
+        "  ❯ 1. Stop and wait for limit to reset",
+        "    2. Upgrade your plan",
+        "",
+        "  Enter to confirm · Esc to cancel",
+    ],
     "permission": ["─", " Bash command", " Do you want to proceed?", " ❯ 1. Yes", "   2. No", " Esc to cancel"],
 }
 
@@ -46,13 +54,17 @@ class Program:
             if ghost and not text:
                 text = f"\x1b[7m{ghost[0]}\x1b[0;2m{ghost[1:]}\x1b[0m"
             lines = [text] if ghost and not self.draft else self.wrapped(text, width - 2)
-            rows = ["─" * width, *(("  " if i else "❯\xa0") + line for i, line in enumerate(lines)), "─" * width,
-                    "  ⏵⏵ auto mode on"]
+            rows = [
+                "─" * width,
+                *(("  " if i else "❯\xa0") + line for i, line in enumerate(lines)),
+                "─" * width,
+                "  ⏵⏵ auto mode on",
+            ]
         os.write(1, ("\x1b[H\x1b[2J● hello\r\n\r\n" + "\r\n".join(rows)).encode())
 
     @staticmethod
     def wrapped(text: str, width: int) -> list[str]:
-        return [line[i:i + width] for line in text.split("\n") for i in range(0, max(1, len(line)), width)]
+        return [line[i : i + width] for line in text.split("\n") for i in range(0, max(1, len(line)), width)]
 
     def record(self, text: str) -> None:
         with open(self.path, "a", encoding="utf-8") as stream:

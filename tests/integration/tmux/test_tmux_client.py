@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sessions, panes, screens and keys on a real tmux server; and that tmux reads back what is quoted."""
+
 from __future__ import annotations
 
 import asyncio
@@ -41,8 +42,27 @@ with open(sys.argv[1], "ab", buffering=0) as stream:
         stream.write(os.read(0, 65536))
 """
 
-ODD_TEXTS = ["", "plain", "two words", "$HOME ~ `id` $(id)", "a;b", ";", "\\;", "{ } #{pid} ##{pid} #[bold]", "it's",
-             '"', "\\", "tab\there", "%if 1", "-x", "--", "é 日本 😀", "esc \x1b[31m", "cr\rhere", "\x01\x7f"]
+ODD_TEXTS = [
+    "",
+    "plain",
+    "two words",
+    "$HOME ~ `id` $(id)",
+    "a;b",
+    ";",
+    "\\;",
+    "{ } #{pid} ##{pid} #[bold]",
+    "it's",
+    '"',
+    "\\",
+    "tab\there",
+    "%if 1",
+    "-x",
+    "--",
+    "é 日本 😀",
+    "esc \x1b[31m",
+    "cr\rhere",
+    "\x01\x7f",
+]
 
 
 def script(folder: str, text: str) -> str:
@@ -82,8 +102,11 @@ def test_what_a_session_is_started_with_arrives_as_it_is(server: Server, driver:
         os.mkdir(cwd)
         out = os.path.join(server.folder, f"out{number}")
         environment = {f"ODD_{i}": text for i, text in enumerate(ODD_TEXTS)}
-        pane = driver.run(tmux.new_session(
-            f"s{number}", cwd, [sys.executable, program, out, *ODD_TEXTS], environment, width=123, height=45))
+        pane = driver.run(
+            tmux.new_session(
+                f"s{number}", cwd, [sys.executable, program, out, *ODD_TEXTS], environment, width=123, height=45
+            )
+        )
 
         wait_for(functools.partial(os.path.exists, out), "the report")
         found = read_json(out)
@@ -94,14 +117,37 @@ def test_what_a_session_is_started_with_arrives_as_it_is(server: Server, driver:
         assert {name: env.get(name) for name in environment} == environment
         now = driver.run(tmux.pane(pane.pane_id))
         assert (now.session, now.cwd, now.dead, now.width, now.height, now.active) == (
-            f"s{number}", cwd, False, 123, 45, True)
+            f"s{number}",
+            cwd,
+            False,
+            123,
+            45,
+            True,
+        )
         assert now.pid == pane.pid
         with open(f"/proc/{now.pid}/cmdline", encoding="utf-8") as stream:
             assert stream.read().split("\0")[0] == sys.executable, "something stands between tmux and the program"
 
 
-@pytest.mark.parametrize("name", ["plain", "a b", "a#{pid}", "#", "=eq", "@5", "%3", "é", "it's", "-x", "*", "$1",
-                                  "no\u00a0break", "\U0001f469\u200d\U0001f4bb"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plain",
+        "a b",
+        "a#{pid}",
+        "#",
+        "=eq",
+        "@5",
+        "%3",
+        "é",
+        "it's",
+        "-x",
+        "*",
+        "$1",
+        "no\u00a0break",
+        "\U0001f469\u200d\U0001f4bb",
+    ],
+)
 def test_session_names_and_exact_targets(server: Server, driver: Driver, name: str) -> None:
     tmux = driver.client(server.socket)
     pane = driver.run(tmux.new_session(name, "/", ["sleep", "1000"], {}))

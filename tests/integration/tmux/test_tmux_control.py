@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The control-mode client against real tmux servers: connecting, losing, waiting, never hanging."""
+
 from __future__ import annotations
 
 import asyncio
@@ -126,7 +127,10 @@ def test_a_server_that_is_restarted(server: Server, driver: Driver) -> None:
     assert driver.run(tmux.panes()) == []
     assert tmux.server_pid not in (None, first)
     assert [name for name in notices if name in ("connected", "disconnected")] == [
-        "connected", "disconnected", "connected"]
+        "connected",
+        "disconnected",
+        "connected",
+    ]
 
 
 def test_a_command_whose_server_dies_fails_at_once(server: Server, driver: Driver) -> None:
@@ -263,8 +267,12 @@ def test_a_huge_answer(server: Server, driver: Driver) -> None:
 def test_a_parent_that_is_killed_leaves_no_client_behind(server: Server, python_path: str) -> None:
     """And the server can still be ended: with an orphan, kill-server hangs."""
     for _try in range(3):
-        parent = subprocess.Popen([sys.executable, "-c", PARENT, server.socket], stdout=subprocess.PIPE,
-                                  env={**os.environ, "PYTHONPATH": python_path}, text=True)
+        parent = subprocess.Popen(
+            [sys.executable, "-c", PARENT, server.socket],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": python_path},
+            text=True,
+        )
         try:
             assert parent.stdout is not None
             client = int(parent.stdout.readline())

@@ -6,6 +6,7 @@
 What cannot be seen from inside is kept apart, as the truth: which process each prompt really reached, and by whose
 Enter. A process does not change its mind about who started it, whatever its session is called.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -140,11 +141,27 @@ class Claude:
 
     def fail(self, text, limited):
         if self.state == "busy":
-            more = {"apiError": "usage_limit_reached", "quotaLimits": {
-                "status": "rejected", "resetsAt": int(self.world.now.timestamp()) + 3600, "rateLimitType": "five_hour",
-            }} if limited else {}
-            self.record("assistant", text, isApiErrorMessage=True, error="rate_limit" if limited else "server_error",
-                        apiErrorStatus=429 if limited else 500, ends=False, **more)
+            more = (
+                {
+                    "apiError": "usage_limit_reached",
+                    "quotaLimits": {
+                        "status": "rejected",
+                        "resetsAt": int(self.world.now.timestamp()) + 3600,
+                        "rateLimitType": "five_hour",
+                    },
+                }
+                if limited
+                else {}
+            )
+            self.record(
+                "assistant",
+                text,
+                isApiErrorMessage=True,
+                error="rate_limit" if limited else "server_error",
+                apiErrorStatus=429 if limited else 500,
+                ends=False,
+                **more,
+            )
             self.state = "idle"
             self.tell("failure")
 
@@ -246,8 +263,13 @@ class World:
         self.entries = {}
         plans = [self.plan(name, dedicated=True) for name in dedicated] + [self.plan(name) for name in sessions]
         self.config = Config(
-            path="/c.yml", accounts=(Account("one", "/h/.claude-one"),), active_link="/h/.claude", shared_root="/h",
-            shared_links=(), sessions=tuple(plans), state_dir="/s",
+            path="/c.yml",
+            accounts=(Account("one", "/h/.claude-one"),),
+            active_link="/h/.claude",
+            shared_root="/h",
+            shared_links=(),
+            sessions=tuple(plans),
+            state_dir="/s",
         )
         for plan in plans:
             self.start_session(plan.name)
@@ -265,11 +287,17 @@ class World:
         """Begin a life of the daemon."""
         self.life += 1
         self.dispatcher = Dispatcher(
-            self.config, TaskQueue(self.disk), self, SimpleNamespace(get=self.entries.get), Terminal(self),
+            self.config,
+            TaskQueue(self.disk),
+            self,
+            SimpleNamespace(get=self.entries.get),
+            Terminal(self),
             records=self.records,
             send=functools.partial(deliver, timing=TIMING, clock=self.monotonic, sleep=self.sleep),
             take_back=functools.partial(withdraw, timing=TIMING, sleep=self.sleep),
-            alive=self.is_alive, now=lambda: self.now, monotonic=self.monotonic,
+            alive=self.is_alive,
+            now=lambda: self.now,
+            monotonic=self.monotonic,
         )
 
     async def crash(self):
@@ -339,8 +367,23 @@ class World:
 
     def listed(self, place):
         claude = place.claude
-        return Pane(place.name, "$1", "@1", place.pane_id, claude.pid, not claude.alive, None, None, "claude", "/", 0,
-                    80, 24, False, True)
+        return Pane(
+            place.name,
+            "$1",
+            "@1",
+            place.pane_id,
+            claude.pid,
+            not claude.alive,
+            None,
+            None,
+            "claude",
+            "/",
+            0,
+            80,
+            24,
+            False,
+            True,
+        )
 
     def observe(self):
         """A check of the sessions, which believes their names."""
@@ -368,8 +411,14 @@ class World:
     def hook(self, claude, kind, prompt):
         """A hook of a process, which comes from its pane, and so is taken for that session's."""
         place = next((each for each in self.places if each.claude is claude), None)
-        watched = next((each for each in self.watched.values()
-                        if place and each.pane is not None and each.pane.pane_id == place.pane_id), None)
+        watched = next(
+            (
+                each
+                for each in self.watched.values()
+                if place and each.pane is not None and each.pane.pane_id == place.pane_id
+            ),
+            None,
+        )
         if watched is None or watched.claude is None or watched.claude.pid != claude.pid:
             return
         watched.activity = {"prompt": "busy", "stop": "idle", "failure": "idle"}[kind]
@@ -412,6 +461,7 @@ class World:
 
 def proc(world):
     """Return what `identity` asks /proc, for this world."""
+
     def claude(pid):
         return next((place.claude for place in world.places if place.claude.pid == pid), None)
 

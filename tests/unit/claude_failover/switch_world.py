@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A small world for the tests of the switch: account homes, links and credentials that are real, time that is not."""
+
 from __future__ import annotations
 
 import asyncio
@@ -76,8 +77,14 @@ class World:
         self.logins = Logins(self.store)
         self.usage = Usage(self.store)
         self.switcher = Switcher(
-            self.config, self.store, self.exhaustion, self.logins, self.usage,
-            now=lambda: self.now, lock_bound=0.2, look_again=0.001,
+            self.config,
+            self.store,
+            self.exhaustion,
+            self.logins,
+            self.usage,
+            now=lambda: self.now,
+            lock_bound=0.2,
+            look_again=0.001,
         )
         moved_at = self.switcher.watch.moved_at
         # The kernel's clock is not the test's.
@@ -101,7 +108,7 @@ class World:
 
     @property
     def active(self):
-        return os.path.basename(os.readlink(self.link))[len(".claude-"):]
+        return os.path.basename(os.readlink(self.link))[len(".claude-") :]
 
     def lock(self, name, age=0.0):
         """Have a login be refreshed."""
@@ -130,9 +137,13 @@ class World:
         values.setdefault("config_dir", self.link)
         resets_at = None if reset is None else self.now + reset
         return Evidence(
-            session=session, uuid=f"00000000-0000-4000-8000-{abs(hash(session)) % 10**12:012d}", source="hook",
-            verdict=verdict(limit, resets_at), at=self.now,
-            request_at=None if begun is None else self.now - begun, **values,
+            session=session,
+            uuid=f"00000000-0000-4000-8000-{abs(hash(session)) % 10**12:012d}",
+            source="hook",
+            verdict=verdict(limit, resets_at),
+            at=self.now,
+            request_at=None if begun is None else self.now - begun,
+            **values,
         )
 
 
@@ -171,8 +182,14 @@ class Rig:
     def made(self):
         """What a start of the daemon makes anew."""
         self.failover = Whole(
-            self.world.config, self.world.store, self.carry, newest_turn=self.newest.get,
-            all_idle=lambda: self.idle, now=lambda: self.world.now, switcher=self.world.switcher, **self.options,
+            self.world.config,
+            self.world.store,
+            self.carry,
+            newest_turn=self.newest.get,
+            all_idle=lambda: self.idle,
+            now=lambda: self.world.now,
+            switcher=self.world.switcher,
+            **self.options,
         )
 
     def restart(self):

@@ -17,17 +17,20 @@ MCP = {"srv|1": {"serverName": "srv", "accessToken": "", "discoveryState": {}}}
 MCP_IN = {"srv|1": {"serverName": "srv", "accessToken": "made-up", "refreshToken": "made-up"}}
 
 
-@pytest.mark.parametrize(("document", "expected"), [
-    ({"claudeAiOauth": OAUTH}, "ok"),
-    ({"claudeAiOauth": BLANKED}, "expired"),
-    ({"claudeAiOauth": {**OAUTH, "refreshToken": ""}}, "expired"),
-    ({}, "missing"),
-    # The logins of MCP servers stand in the same file, before or after the account's own.
-    ({"claudeAiOauth": OAUTH, "mcpOAuth": MCP}, "ok"),
-    ({"mcpOAuth": MCP, "claudeAiOauth": OAUTH}, "ok"),
-    ({"claudeAiOauth": BLANKED, "mcpOAuth": MCP_IN}, "expired"),
-    ({"mcpOAuth": MCP_IN}, "missing"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"claudeAiOauth": OAUTH}, "ok"),
+        ({"claudeAiOauth": BLANKED}, "expired"),
+        ({"claudeAiOauth": {**OAUTH, "refreshToken": ""}}, "expired"),
+        ({}, "missing"),
+        # The logins of MCP servers stand in the same file, before or after the account's own.
+        ({"claudeAiOauth": OAUTH, "mcpOAuth": MCP}, "ok"),
+        ({"mcpOAuth": MCP, "claudeAiOauth": OAUTH}, "ok"),
+        ({"claudeAiOauth": BLANKED, "mcpOAuth": MCP_IN}, "expired"),
+        ({"mcpOAuth": MCP_IN}, "missing"),
+    ],
+)
 @pytest.mark.parametrize("indent", [None, 2])
 def test_the_login_is_the_accounts_own(tmp_path, document, expected, indent):
     (tmp_path / ".credentials.json").write_text(json.dumps(document, indent=indent))

@@ -52,9 +52,7 @@ def test_the_old_accounts_known_limit_is_the_old_accounts(world, after, account)
     """Claude Code notices the new credentials some time after the flip; until then the old account answers."""
     world.exhaustion.mark("a", "five_hour", T0 + minutes(90), now=T0)
     world.now = T0 + seconds(20)
-    evidence = world.evidence(
-        reset=minutes(90) - seconds(20), begun=None if after is None else seconds(20 - after)
-    )
+    evidence = world.evidence(reset=minutes(90) - seconds(20), begun=None if after is None else seconds(20 - after))
     assert blamed(world, evidence, FLIPPED).account == account
 
 

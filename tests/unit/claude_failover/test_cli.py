@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tests of the command line from outside: processes, exit codes, what is on which stream."""
+
 from __future__ import annotations
 
 import json
@@ -31,13 +32,33 @@ DEADLINE = 30.0
 COMMANDS = ["run", "check-config", "reload", "version", "validate", "login", "status", "sessions", "attach"]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="SKIPPED: only root can become another user")
 STATUS = {
-    "version": VERSION, "pid": 7, "started_at": "2026-11-22T20:00:00.000Z", "active_account": "a",
-    "accounts": [{"name": "a", "home": "/h/a", "active": True, "links": "ok", "login": "ok", "exhausted": [],
-                  "used_percent": {}}],
-    "sessions": [{"name": "main", "uuid": None, "uuid_source": None, "state": "down", "reason": "gone\x1b[2J\x9b1m",
-                  "dedicated": False, "cwd": "/srv", "account": None, "pid": None, "last_event_at": None}],
-    "cooldown_until": None, "switching": False, "suspended": None, "queue": {}, "last_switch": None,
-}  # fmt: skip
+    "version": VERSION,
+    "pid": 7,
+    "started_at": "2026-11-22T20:00:00.000Z",
+    "active_account": "a",
+    "accounts": [
+        {"name": "a", "home": "/h/a", "active": True, "links": "ok", "login": "ok", "exhausted": [], "used_percent": {}}
+    ],
+    "sessions": [
+        {
+            "name": "main",
+            "uuid": None,
+            "uuid_source": None,
+            "state": "down",
+            "reason": "gone\x1b[2J\x9b1m",
+            "dedicated": False,
+            "cwd": "/srv",
+            "account": None,
+            "pid": None,
+            "last_event_at": None,
+        }
+    ],
+    "cooldown_until": None,
+    "switching": False,
+    "suspended": None,
+    "queue": {},
+    "last_switch": None,
+}
 
 
 class World:
@@ -49,9 +70,12 @@ class World:
         self.control = self.path("control.sock")
         self.tmux = self.path("tmux.sock")
         self.environment = {
-            "PATH": f"{self.path('bin')}:{os.environ['PATH']}", "HOME": self.path("home"), "PYTHONPATH": python_path,
-            "TERM": "xterm", "LC_ALL": "C.UTF-8",
-        }  # fmt: skip
+            "PATH": f"{self.path('bin')}:{os.environ['PATH']}",
+            "HOME": self.path("home"),
+            "PYTHONPATH": python_path,
+            "TERM": "xterm",
+            "LC_ALL": "C.UTF-8",
+        }
         for name in ("home", "bin"):
             os.mkdir(self.path(name))
         self.write()
@@ -86,9 +110,15 @@ class World:
         if "input" in options:
             del options["stdin"]
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=DEADLINE, check=False,
-            cwd=self.folder, **options,
-        )  # fmt: skip
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+            cwd=self.folder,
+            **options,
+        )
 
 
 @pytest.fixture
@@ -131,11 +161,14 @@ class FakeDaemon:
 
 @pytest.fixture
 def daemon(world: World) -> Iterator[FakeDaemon]:
-    fake = FakeDaemon(world.control, {
-        "status": {"ok": True, "result": STATUS},
-        "sessions": {"ok": True, "result": STATUS["sessions"]},
-        "reload": {"ok": True, "result": {"reloaded": world.config}},
-    })  # fmt: skip
+    fake = FakeDaemon(
+        world.control,
+        {
+            "status": {"ok": True, "result": STATUS},
+            "sessions": {"ok": True, "result": STATUS["sessions"]},
+            "reload": {"ok": True, "result": {"reloaded": world.config}},
+        },
+    )
     yield fake
     fake.end()
 
@@ -183,8 +216,20 @@ def test_the_help_names_every_command(world: World) -> None:
         assert f"\n    {command}" in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [[], ["frob"], ["status", "--frob"], ["login"], ["attach"], ["status", "x"],
-                                       ["version", "--json"], ["stat"], ["validate", "--str"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["frob"],
+        ["status", "--frob"],
+        ["login"],
+        ["attach"],
+        ["status", "x"],
+        ["version", "--json"],
+        ["stat"],
+        ["validate", "--str"],
+    ],
+)
 def test_wrong_use(world: World, arguments: list[str]) -> None:
     done = world.run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
@@ -213,9 +258,13 @@ def test_the_command_line_starts_without_what_only_the_daemon_needs(world: World
         "sys.stderr.write('LOADED ' + ' '.join(m for m in ('asyncio', 'yaml', 'logging') if m in sys.modules))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], env={**world.environment, "CLAUDE_FAILOVER_CONFIG": world.config},
-        capture_output=True, text=True, timeout=DEADLINE, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", code, *arguments],
+        env={**world.environment, "CLAUDE_FAILOVER_CONFIG": world.config},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=True,
+    )
     loaded = done.stderr.rpartition("LOADED ")[2].split()
     assert "asyncio" not in loaded
     if arguments[0] == "version" or "--help" in arguments:
@@ -238,14 +287,19 @@ def test_check_config_tells_every_error_at_once(world: World) -> None:
     bad, text = world.path("bad.yml"), "accounts: []\nfailover: {cooldown: -1}\nsesions: []\n"
     with open(bad, "w") as stream:
         stream.write(text)
-    for done, name in ((world.run("check-config", bad), bad), (world.run("--config", bad, "check-config"), bad),
-                       (world.run("check-config", "--config", bad), bad),
-                       (world.run("check-config", "-", input=text), "standard input")):  # fmt: skip
+    for done, name in (
+        (world.run("check-config", bad), bad),
+        (world.run("--config", bad, "check-config"), bad),
+        (world.run("check-config", "--config", bad), bad),
+        (world.run("check-config", "-", input=text), "standard input"),
+    ):
         assert (done.returncode, done.stdout) == (2, "")
         lines = done.stderr.splitlines()
         assert [line.split(": found")[0] for line in lines] == [
-            f"{name}:1: accounts", f"{name}:2: failover.cooldown", f"{name}:3: sesions",
-        ]  # fmt: skip
+            f"{name}:1: accounts",
+            f"{name}:2: failover.cooldown",
+            f"{name}:3: sesions",
+        ]
 
 
 def test_the_option_comes_before_the_environment_and_that_before_the_default(world: World) -> None:
@@ -317,9 +371,13 @@ def test_who_may_not_read_the_configuration_gets_the_default_socket(world: World
         "sys.exit(cli.main(sys.argv[1:]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, absent, "--config", world.config, "status"], env=world.environment,
-        capture_output=True, text=True, timeout=DEADLINE, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", code, absent, "--config", world.config, "status"],
+        env=world.environment,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
     assert done.returncode == 3, done.stderr
     said = done.stderr.rpartition("---")[2]
     assert absent in said
@@ -362,9 +420,11 @@ def test_watch_draws_again_and_ends_with_ctrl_c(world: World, daemon: FakeDaemon
 
 def test_a_reader_that_goes_away_is_no_complaint(world: World, daemon: FakeDaemon) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "claude_failover", "status"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-m", "claude_failover", "status"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env={**world.environment, "CLAUDE_FAILOVER_CONFIG": world.config},
-    )  # fmt: skip
+    )
     assert process.stdout is not None
     process.stdout.close()
     assert process.stderr is not None
@@ -375,8 +435,15 @@ def test_a_reader_that_goes_away_is_no_complaint(world: World, daemon: FakeDaemo
 
 def test_a_full_disk_and_closed_streams(world: World) -> None:
     with open("/dev/full", "w") as full:
-        done = subprocess.run([sys.executable, "-m", "claude_failover", "version"], env=world.environment, stdout=full,
-                              stderr=subprocess.PIPE, text=True, timeout=DEADLINE, check=False)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "claude_failover", "version"],
+            env=world.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
     assert (done.returncode, done.stderr) == (1, "claude-failover: [Errno 28] No space left on device\n")
     done = world.run("version", before=["sh", "-c", 'exec "$@" >&- 2>&-', "sh"])
     assert done.returncode == 0
@@ -414,8 +481,9 @@ def test_ctrl_c(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
 
 def entries(folder: str) -> list[str]:
-    return sorted(os.path.relpath(os.path.join(at, name), folder) for at, dirs, files in os.walk(folder)
-                  for name in dirs + files)  # fmt: skip
+    return sorted(
+        os.path.relpath(os.path.join(at, name), folder) for at, dirs, files in os.walk(folder) for name in dirs + files
+    )
 
 
 def test_validate_strict_creates_nothing(world: World) -> None:
@@ -465,7 +533,7 @@ def test_root_creates_nothing_in_anothers_folder(world: World) -> None:
 
 # ---- login -------------------------------------------------------------------------------------------------
 
-SHOW = "#!/bin/sh\necho \"$# $CLAUDE_CONFIG_DIR $HOME $(pwd)\"\nexit 5\n"
+SHOW = '#!/bin/sh\necho "$# $CLAUDE_CONFIG_DIR $HOME $(pwd)"\nexit 5\n'
 
 
 def test_login_becomes_the_claude_cli_of_the_sessions(world: World) -> None:
@@ -476,8 +544,12 @@ def test_login_becomes_the_claude_cli_of_the_sessions(world: World) -> None:
     assert (done.returncode, done.stdout) == (5, f"0 {home} {world.path('home')} {world.path('home')}\n")
     os.mkdir(world.path("opt"))
     other = shutil.copy(world.program("claude", SHOW.replace("echo", "echo other")), world.path("opt", "claude"))
-    world.write(sessions=[{"name": "x", "cwd": "/", "command": ["sh"], "claude_args": False},
-                          {"name": "y", "cwd": "/", "command": [other, "--model", "opus"]}])  # fmt: skip
+    world.write(
+        sessions=[
+            {"name": "x", "cwd": "/", "command": ["sh"], "claude_args": False},
+            {"name": "y", "cwd": "/", "command": [other, "--model", "opus"]},
+        ]
+    )
     assert world.run("login", "b").stdout.startswith("other 0 ")
 
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Times as texts."""
+
 from __future__ import annotations
 
 from datetime import datetime, timezone
@@ -19,8 +20,14 @@ def test_what_was_written_is_read():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "now", "2026-11-22T20:00:35", "0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00",
-     "9999-12-31T00:00:00Z"],
+    [
+        "",
+        "now",
+        "2026-11-22T20:00:35",
+        "0001-01-01T00:00:00+10:00",
+        "9999-12-31T23:59:59-10:00",
+        "9999-12-31T00:00:00Z",
+    ],
 )
 def test_what_is_no_moment_is_a_value_error_and_nothing_else(text):
     with pytest.raises(ValueError, match=r"^Invalid|time zone|calendar"):

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tests of the configuration: what is taken, and everything that is refused with its reason."""
+
 from __future__ import annotations
 
 import os
@@ -155,12 +156,22 @@ def test_aliases_and_merge_keys_are_ordinary_yaml() -> None:
     )
     sessions = parse(text, "x").sessions
     assert [(each.name, each.cwd, each.dedicated) for each in sessions] == [
-        ("a", "/srv", True), ("b", "/srv", True), ("c", "/srv", False),
-    ]  # fmt: skip
+        ("a", "/srv", True),
+        ("b", "/srv", True),
+        ("c", "/srv", False),
+    ]
 
 
-@pytest.mark.parametrize("command", [["claude"], ["/opt/bin/claude", "-p", "x"], ["claude", "--", "--resume", "-c"],
-                                     ["claude", "--settings", "{}"], ["claude", "--cwd", "--reset", "-d"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["claude"],
+        ["/opt/bin/claude", "-p", "x"],
+        ["claude", "--", "--resume", "-c"],
+        ["claude", "--settings", "{}"],
+        ["claude", "--cwd", "--reset", "-d"],
+    ],
+)
 def test_commands_that_are_taken(command: list[str]) -> None:
     assert parse(with_session(command=command), "x").sessions[0].command == tuple(command)
 
@@ -178,15 +189,32 @@ def test_session_names_that_tmux_takes_as_they_are(name: str) -> None:
 # ---- the text as a whole -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("text", "word"), [
-    ("", "empty"), ("# nothing\n", "empty"), ("---\n", "null"), ("- a\n", "list"), ("just text", "text"),
-    ("5", "number"), (b"\xff\xfe\x00", "0xff"), (b"accounts: \x80", "0x80"), ("a: \x00", "control characters"),
-    ("a: 1\n---\nb: 2\n", "second YAML document"), ("a: *b", "undefined alias"),
-    ("a: [", "no valid YAML: did not find"),
-    ("a: !!python/object/apply:os.system [id]", "tag"), ("a: !!binary aGk=", "tag"), ("[" * 5000, "deep"),
-    ("a: &a [*a]", "unfold"), ("x" * (2 << 20), "bytes"), ("? [a]\n: 1\n", "a key that is a list"),
-    ("<<: 5\n", "no mapping"), ("\t- a", "token"), ("%", "directive"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("", "empty"),
+        ("# nothing\n", "empty"),
+        ("---\n", "null"),
+        ("- a\n", "list"),
+        ("just text", "text"),
+        ("5", "number"),
+        (b"\xff\xfe\x00", "0xff"),
+        (b"accounts: \x80", "0x80"),
+        ("a: \x00", "control characters"),
+        ("a: 1\n---\nb: 2\n", "second YAML document"),
+        ("a: *b", "undefined alias"),
+        ("a: [", "no valid YAML: did not find"),
+        ("a: !!python/object/apply:os.system [id]", "tag"),
+        ("a: !!binary aGk=", "tag"),
+        ("[" * 5000, "deep"),
+        ("a: &a [*a]", "unfold"),
+        ("x" * (2 << 20), "bytes"),
+        ("? [a]\n: 1\n", "a key that is a list"),
+        ("<<: 5\n", "no mapping"),
+        ("\t- a", "token"),
+        ("%", "directive"),
+    ],
+)
 def test_what_is_no_configuration(text: str | bytes, word: str) -> None:
     assert any(word in problem.found for problem in problems_of(text)), problems_of(text)
 
@@ -254,10 +282,14 @@ def test_every_error_at_once_by_file_line_and_key() -> None:
         parse(text, "/etc/c.yml")
     starts = [line.split(": found")[0] for line in str(caught.value).splitlines()]
     assert starts == [
-        "/etc/c.yml:2: accounts[0].name", "/etc/c.yml:2: accounts[0].home", "/etc/c.yml:3: accounts[1].hone",
-        "/etc/c.yml:3: accounts[1].home", "/etc/c.yml:4: sesions", "/etc/c.yml:6: failover.cooldown",
+        "/etc/c.yml:2: accounts[0].name",
+        "/etc/c.yml:2: accounts[0].home",
+        "/etc/c.yml:3: accounts[1].hone",
+        "/etc/c.yml:3: accounts[1].home",
+        "/etc/c.yml:4: sesions",
+        "/etc/c.yml:6: failover.cooldown",
         "/etc/c.yml:7: failover.strategy",
-    ]  # fmt: skip
+    ]
     assert all("; expected " in line for line in str(caught.value).splitlines())
     for hint in ("did you mean home?", "did you mean sessions?", "did you mean priority?", "between quotes"):
         assert hint in str(caught.value)
@@ -275,8 +307,10 @@ def test_account_names_that_are_refused(name: str) -> None:
     assert [problem.key for problem in problems_of(text)] == ["accounts[0].name"]
 
 
-@pytest.mark.parametrize("path", ["", "x", "~/x", "/a/~", "/a/$HOME", "/a/../b", "/a\nb", "/a\0b", "/" + "x" * 256,
-                                  "/x" * 3000, "./a", " /a"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    ["", "x", "~/x", "/a/~", "/a/$HOME", "/a/../b", "/a\nb", "/a\0b", "/" + "x" * 256, "/x" * 3000, "./a", " /a"],
+)
 @pytest.mark.parametrize("key", ["active_link", "shared_root", "state_dir", "control_socket"])
 def test_paths_that_are_refused(key: str, path: str) -> None:
     assert the_problem(yaml.safe_dump({key: path})).key == key
@@ -296,22 +330,50 @@ def test_a_socket_path_has_at_most_107_bytes(key: str) -> None:
     assert "108 bytes" in problem.found
 
 
-@pytest.mark.parametrize(("key", "value"), [
-    ("failover.cooldown", "-1"), ("failover.cooldown", ".nan"), ("failover.cooldown", ".inf"),
-    ("failover.cooldown", "true"), ("failover.cooldown", "'60'"), ("failover.cooldown", "1e300"),
-    ("failover.unknown_reset_wait", "0"), ("failover.unknown_reset_wait", "null"),
-    ("failover.proactive_threshold", "0"), ("failover.proactive_threshold", "101"),
-    ("failover.proactive_threshold", "yes"), ("failover.strategy", "fastest"), ("failover.strategy", "1"),
-    ("failover.failback", "0"), ("failover.resume_prompt", "''"), ("failover.resume_prompt", "'  '"),
-    ("failover.resume_prompt", '"a\\nb"'), ("failover.resume_prompt", '"\\x1b[201~"'), ("failover.resume_prompt", "1"),
-    ("detection.hooks", "1"), ("detection.panes", "'no'"), ("detection.sweep_interval", "0"),
-    ("detection.capture_lines", "1.5"), ("detection.capture_lines", "true"), ("detection.capture_lines", "0"),
-    ("detection.extra_patterns", "x"), ("lifecycle.check_interval", "0"), ("lifecycle.restart_backoff", "[1]"),
-    ("lifecycle.restart_backoff", "[5, 1]"), ("lifecycle.restart_backoff", "[1, 2, 3]"),
-    ("lifecycle.restart_backoff", "1"), ("tmux.binary", "./tmux"), ("tmux.binary", "''"),
-    ("tmux.binary", "~/tmux"), ("metrics.textfile", "x.prom"), ("metrics.textfile", "5"),
-    ("notify.command", "logger"), ("notify.command", "[]"), ("notify.command", "{}"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("failover.cooldown", "-1"),
+        ("failover.cooldown", ".nan"),
+        ("failover.cooldown", ".inf"),
+        ("failover.cooldown", "true"),
+        ("failover.cooldown", "'60'"),
+        ("failover.cooldown", "1e300"),
+        ("failover.unknown_reset_wait", "0"),
+        ("failover.unknown_reset_wait", "null"),
+        ("failover.proactive_threshold", "0"),
+        ("failover.proactive_threshold", "101"),
+        ("failover.proactive_threshold", "yes"),
+        ("failover.strategy", "fastest"),
+        ("failover.strategy", "1"),
+        ("failover.failback", "0"),
+        ("failover.resume_prompt", "''"),
+        ("failover.resume_prompt", "'  '"),
+        ("failover.resume_prompt", '"a\\nb"'),
+        ("failover.resume_prompt", '"\\x1b[201~"'),
+        ("failover.resume_prompt", "1"),
+        ("detection.hooks", "1"),
+        ("detection.panes", "'no'"),
+        ("detection.sweep_interval", "0"),
+        ("detection.capture_lines", "1.5"),
+        ("detection.capture_lines", "true"),
+        ("detection.capture_lines", "0"),
+        ("detection.extra_patterns", "x"),
+        ("lifecycle.check_interval", "0"),
+        ("lifecycle.restart_backoff", "[1]"),
+        ("lifecycle.restart_backoff", "[5, 1]"),
+        ("lifecycle.restart_backoff", "[1, 2, 3]"),
+        ("lifecycle.restart_backoff", "1"),
+        ("tmux.binary", "./tmux"),
+        ("tmux.binary", "''"),
+        ("tmux.binary", "~/tmux"),
+        ("metrics.textfile", "x.prom"),
+        ("metrics.textfile", "5"),
+        ("notify.command", "logger"),
+        ("notify.command", "[]"),
+        ("notify.command", "{}"),
+    ],
+)
 def test_values_that_are_refused(key: str, value: str) -> None:
     outer, _dot, inner = key.partition(".")
     assert the_problem(f"{outer}: {{{inner}: {value}}}\n").key == key
@@ -331,9 +393,22 @@ def test_patterns_that_are_refused(pattern: str) -> None:
     assert problem.key == "detection.extra_patterns[1]"
 
 
-@pytest.mark.parametrize("links", ["[]", "projects", "[projects, projects]", "[5]", "['a/b']", "['..']", "['']",
-                                   "[{name: a}]", "[{name: a, target: rel}]", "[{name: a, target: /x, mode: 1}]",
-                                   "[{name: a, target: /x}, {name: b, target: /x/}]"])  # fmt: skip
+@pytest.mark.parametrize(
+    "links",
+    [
+        "[]",
+        "projects",
+        "[projects, projects]",
+        "[5]",
+        "['a/b']",
+        "['..']",
+        "['']",
+        "[{name: a}]",
+        "[{name: a, target: rel}]",
+        "[{name: a, target: /x, mode: 1}]",
+        "[{name: a, target: /x}, {name: b, target: /x/}]",
+    ],
+)
 def test_shared_links_that_are_refused(links: str) -> None:
     assert the_problem(f"shared_links: {links}\n").key.startswith("shared_links")
 
@@ -346,9 +421,36 @@ def test_groups_that_are_refused(group: str) -> None:
 # ---- sessions ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["", "a.b", "a:b", "a\\b", "=a", "@a", "$a", "%a", "-a", "a\tb", "a\nb", "a\x1bb",
-                                  "a$b", "a${HOME}", "a$_", "a\u2028b", "a\u0378b", "a\ufffeb",
-                                  " a", "a ", defaults.HOLDER, "x" * 201, None, 5, True])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "a.b",
+        "a:b",
+        "a\\b",
+        "=a",
+        "@a",
+        "$a",
+        "%a",
+        "-a",
+        "a\tb",
+        "a\nb",
+        "a\x1bb",
+        "a$b",
+        "a${HOME}",
+        "a$_",
+        "a\u2028b",
+        "a\u0378b",
+        "a\ufffeb",
+        " a",
+        "a ",
+        defaults.HOLDER,
+        "x" * 201,
+        None,
+        5,
+        True,
+    ],
+)
 def test_session_names_that_are_refused(name: Any) -> None:
     assert [problem.key for problem in problems_of(with_session(name=name))] == ["sessions[0].name"]
 
@@ -364,9 +466,23 @@ def test_two_sessions_of_one_name_also_after_tmux_has_changed_it() -> None:
     assert [problem.key for problem in found] == ["sessions[1].name", "sessions[2].name", "sessions[3].name"]
 
 
-@pytest.mark.parametrize("words", [["--resume"], ["--resume=x"], ["-r", "x"], ["-rx"], ["--continue"], ["-c"],
-                                   ["-pc"], ["-pvr"], ["--session-id", "u"], ["--session-id=u"],
-                                   ["--settings", "{}", "--settings={}"], ["--settings"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--resume"],
+        ["--resume=x"],
+        ["-r", "x"],
+        ["-rx"],
+        ["--continue"],
+        ["-c"],
+        ["-pc"],
+        ["-pvr"],
+        ["--session-id", "u"],
+        ["--session-id=u"],
+        ["--settings", "{}", "--settings={}"],
+        ["--settings"],
+    ],
+)
 def test_options_that_are_the_daemons(words: list[str]) -> None:
     found = problems_of(with_session(command=["claude", *words]))
     index = 3 if len(words) == 3 else 1  # of several --settings the last is one too many
@@ -389,12 +505,21 @@ def test_words_of_a_command_that_are_refused(word: Any) -> None:
     assert [problem.key for problem in found] == ["sessions[0].command[1]"]
 
 
-@pytest.mark.parametrize(("env", "key"), [
-    ({"A": 1}, "sessions[0].env.A"), ({"A": "x\ny"}, "sessions[0].env.A"), ({"A": "x\0"}, "sessions[0].env.A"),
-    ({"1A": "x"}, "sessions[0].env"), ({"A=B": "x"}, "sessions[0].env"), ({"": "x"}, "sessions[0].env"),
-    ({5: "x"}, "sessions[0].env"), (["A=B"], "sessions[0].env"), ("A=B", "sessions[0].env"),
-    ({"CLAUDE_CONFIG_DIR": "/x"}, "sessions[0].env.CLAUDE_CONFIG_DIR"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("env", "key"),
+    [
+        ({"A": 1}, "sessions[0].env.A"),
+        ({"A": "x\ny"}, "sessions[0].env.A"),
+        ({"A": "x\0"}, "sessions[0].env.A"),
+        ({"1A": "x"}, "sessions[0].env"),
+        ({"A=B": "x"}, "sessions[0].env"),
+        ({"": "x"}, "sessions[0].env"),
+        ({5: "x"}, "sessions[0].env"),
+        (["A=B"], "sessions[0].env"),
+        ("A=B", "sessions[0].env"),
+        ({"CLAUDE_CONFIG_DIR": "/x"}, "sessions[0].env.CLAUDE_CONFIG_DIR"),
+    ],
+)
 def test_environments_that_are_refused(env: Any, key: str) -> None:
     assert [problem.key for problem in problems_of(with_session(env=env))] == [key]
 
@@ -408,8 +533,8 @@ def test_no_secret_is_shown() -> None:
     secret = "sk-ant-oat01-secret"
     text = ACCOUNTS + (
         f"sessions:\n  - {{name: a, cwd: /, command: 'claude --token {secret}', env: 'TOKEN={secret}'}}\n"
-        f"  - {{name: b, cwd: /, command: [claude, \"--resume={secret}\", \"{secret}\\n\"],\n"
-        f"     env: {{T: \"{secret}\\0\"}}}}\n"
+        f'  - {{name: b, cwd: /, command: [claude, "--resume={secret}", "{secret}\\n"],\n'
+        f'     env: {{T: "{secret}\\0"}}}}\n'
         f"  - '{secret}'\n"
         f"notify: {{command: '{secret}'}}\n"
     )
@@ -448,16 +573,18 @@ def test_an_active_link_and_homes_in_one_another(link: str) -> None:
 def test_an_active_link_that_leads_to_a_home_is_not_in_it(tmp_path: Any) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "link").symlink_to("home")
-    text = yaml.safe_dump({"accounts": [{"name": "a", "home": str(tmp_path / "home")}],
-                           "active_link": str(tmp_path / "link")})  # fmt: skip
+    text = yaml.safe_dump(
+        {"accounts": [{"name": "a", "home": str(tmp_path / "home")}], "active_link": str(tmp_path / "link")}
+    )
     assert parse(text, "x").active_link == str(tmp_path / "link")
 
 
 def test_an_active_link_in_a_home_by_way_of_another_link(tmp_path: Any) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "way").symlink_to("home")
-    text = yaml.safe_dump({"accounts": [{"name": "a", "home": str(tmp_path / "home")}],
-                           "active_link": str(tmp_path / "way" / "link")})  # fmt: skip
+    text = yaml.safe_dump(
+        {"accounts": [{"name": "a", "home": str(tmp_path / "home")}], "active_link": str(tmp_path / "way" / "link")}
+    )
     assert [problem.key for problem in problems_of(text)] == ["active_link"]
 
 
@@ -492,15 +619,39 @@ def test_a_name_that_sounds_like_a_home_is_no_place_in_it() -> None:
 # ---- for any text ------------------------------------------------------------------------------------------
 
 _SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=12),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=12),
     st.sampled_from(["/a", "/a/b", "~", "claude", "--resume", "a.b", "priority", "compte1"]),
-)  # fmt: skip
+)
 _KEYS = st.one_of(
-    st.sampled_from(["accounts", "name", "home", "sessions", "cwd", "command", "env", "failover", "cooldown", "tmux",
-                     "socket", "shared_links", "target", "detection", "extra_patterns", "lifecycle",
-                     "restart_backoff", "active_link", "notify"]),
+    st.sampled_from(
+        [
+            "accounts",
+            "name",
+            "home",
+            "sessions",
+            "cwd",
+            "command",
+            "env",
+            "failover",
+            "cooldown",
+            "tmux",
+            "socket",
+            "shared_links",
+            "target",
+            "detection",
+            "extra_patterns",
+            "lifecycle",
+            "restart_backoff",
+            "active_link",
+            "notify",
+        ]
+    ),
     st.text(alphabet=string.printable, max_size=8),
-)  # fmt: skip
+)
 _VALUES = st.recursive(
     _SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_KEYS, inner, max_size=5), max_leaves=25
 )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What becomes of one task in each single thing that can happen to it."""
+
 from __future__ import annotations
 
 import asyncio
@@ -78,10 +79,15 @@ def test_two_sessions_work_at_once_and_a_folder_is_kept_to():
     world = World(("w1", "w2"))
     with mock.patch.multiple(identity, **proc(world)):
         world.replan("w2", cwd="/srv/other")
-        rows = [run(world.dispatcher.dispatch("a", cwd="/srv/other")), run(world.dispatcher.dispatch("b")),
-                run(world.dispatcher.dispatch("c"))]
+        rows = [
+            run(world.dispatcher.dispatch("a", cwd="/srv/other")),
+            run(world.dispatcher.dispatch("b")),
+            run(world.dispatcher.dispatch("c")),
+        ]
     assert [(row["session"], row["state"]) for row in rows] == [
-        ("w2", "accepted"), ("w1", "accepted"), (None, "queued"),
+        ("w2", "accepted"),
+        ("w1", "accepted"),
+        (None, "queued"),
     ]
     assert rows[2]["detail"] == "waits for a session of the pool: main is dedicated, w1 is busy, w2 is busy"
 
@@ -299,7 +305,8 @@ def test_somebody_elses_prompt_does_not_count_as_the_tasks(world):
     async def history():
         claude = world.place("w1").claude
         claude.begin = lambda text: world.dispatcher.on_turn(
-            TurnEvent("w1", claude.uuid, "prompt", world.now, "something else"))
+            TurnEvent("w1", claude.uuid, "prompt", world.now, "something else")
+        )
         row = await world.dispatcher.dispatch("do it")
         assert row["state"] == "sent"
 
@@ -325,7 +332,12 @@ def test_the_counts_are_those_of_the_status(world):
     run(world.dispatcher.dispatch("do it"))
     run(world.dispatcher.dispatch("and that"))
     assert world.dispatcher.counts() == {
-        "queued": 1, "sent": 0, "accepted": 1, "done": 0, "failed": 0, "cancelled": 0,
+        "queued": 1,
+        "sent": 0,
+        "accepted": 1,
+        "done": 0,
+        "failed": 0,
+        "cancelled": 0,
     }
 
 

@@ -8,6 +8,7 @@
 * No task that was taken is lost, and each ends once everything works again.
 * No task is submitted twice, and what a task's state says of it is true.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -52,8 +53,21 @@ class History:
     def disturb(self):
         if self.budget > 0 and self.chance(0.06):
             self.budget -= 1
-            self.random.choice([self.reload, self.reload, self.rename, self.swap, self.die, self.operate, self.turn,
-                                self.turn, self.observe, self.lag, self.kill_daemon])()
+            self.random.choice(
+                [
+                    self.reload,
+                    self.reload,
+                    self.rename,
+                    self.swap,
+                    self.die,
+                    self.operate,
+                    self.turn,
+                    self.turn,
+                    self.observe,
+                    self.lag,
+                    self.kill_daemon,
+                ]
+            )()
 
     def fault(self, moment):
         if self.chance(0.01):
@@ -171,10 +185,23 @@ class History:
             await self.safely(self.cancel(self.random.choice(list(self.taken))))
         else:
             try:
-                self.random.choice([
-                    self.reload, self.rename, self.swap, self.die, self.revive, self.revive, self.operate, self.turn,
-                    self.turn, self.observe, self.observe, self.lag, self.tmux,
-                ])()
+                self.random.choice(
+                    [
+                        self.reload,
+                        self.rename,
+                        self.swap,
+                        self.die,
+                        self.revive,
+                        self.revive,
+                        self.operate,
+                        self.turn,
+                        self.turn,
+                        self.observe,
+                        self.observe,
+                        self.lag,
+                        self.tmux,
+                    ]
+                )()
             except Crash:
                 await self.world.crash()
         if self.chance(0.5):

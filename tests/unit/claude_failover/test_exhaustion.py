@@ -92,7 +92,10 @@ def test_it_outlives_a_restart(store, table):
 @pytest.mark.parametrize(
     "data",
     [
-        {"limits": []}, {"limits": {"a": 3}}, {"limits": {"a": {"opus": {"until": "soon"}}}}, {"bans": {"a": None}},
+        {"limits": []},
+        {"limits": {"a": 3}},
+        {"limits": {"a": {"opus": {"until": "soon"}}}},
+        {"bans": {"a": None}},
         {"x": 1},
     ],
 )
@@ -148,5 +151,7 @@ def test_the_document_holds_times_and_names_only(store, table):
     table.mark("a", "five_hour", T0 + minutes(10), now=T0)
     with open(store.path("exhaustion")) as stream:
         assert json.load(stream)["data"]["limits"]["a"]["five_hour"] == {
-            "until": "2026-11-22T20:10:00.000Z", "known": True, "since": "2026-11-22T20:00:00.000Z",
+            "until": "2026-11-22T20:10:00.000Z",
+            "known": True,
+            "since": "2026-11-22T20:00:00.000Z",
         }

@@ -128,9 +128,14 @@ def test_two_sources_that_differ_in_the_requests_time_are_one_refusal(world, rig
     world.now += seconds(1)
     run(rig, dataclasses.replace(refused, request_at=refused.request_at + seconds(0.2)))
     resets_at = refused.verdict.resets_at + seconds(30)
-    run(rig, dataclasses.replace(
-        refused, source="transcript", verdict=dataclasses.replace(refused.verdict, resets_at=resets_at),
-    ))
+    run(
+        rig,
+        dataclasses.replace(
+            refused,
+            source="transcript",
+            verdict=dataclasses.replace(refused.verdict, resets_at=resets_at),
+        ),
+    )
     assert rig.carry.ran == ["one"]
     later = world.evidence("one", turn=turn and "another turn's id", begun=seconds(0))
     run(rig, dataclasses.replace(later, verdict=refused.verdict))
@@ -289,8 +294,11 @@ def test_when_the_active_account_resets_first_nothing_is_flipped(world, rig):
 
 def test_many_sessions_make_one_record_of_staying(world, rig):
     exhaust_both(world, rig)
-    run(rig, *[world.evidence(f"s{number}", begun=seconds(1), reset=minutes(60) - seconds(5)) for number in range(9)],
-        after=seconds(5))
+    run(
+        rig,
+        *[world.evidence(f"s{number}", begun=seconds(1), reset=minutes(60) - seconds(5)) for number in range(9)],
+        after=seconds(5),
+    )
     assert outcomes(world) == [("limit", "switched"), ("limit", "stayed")]
     assert len(rig.failover.queue.limited()) == 10
 
@@ -707,9 +715,16 @@ def test_the_notify_command_gets_the_record_and_the_metrics_are_written(tmp_path
     rig = Rig(world)
     rig.made()
     status = {
-        "version": "0.4.0", "started_at": "2026-11-22T20:00:00Z", "accounts": [], "sessions": [], "queue": {},
-        "cooldown_until": None, "switching": False, "suspended": None, "last_switch": None,
-    }  # fmt: skip
+        "version": "0.4.0",
+        "started_at": "2026-11-22T20:00:00Z",
+        "accounts": [],
+        "sessions": [],
+        "queue": {},
+        "cooldown_until": None,
+        "switching": False,
+        "suspended": None,
+        "last_switch": None,
+    }
     rig.options["status"] = lambda: status
     rig.made()
 

@@ -5,6 +5,7 @@
 
 The model knows the truth: which account is really out of usage, and under which account each request was begun.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -98,8 +99,11 @@ class Model(RuleBasedStateMachine):
         self.world.now += timedelta(seconds=seconds)
         self.settle()
 
-    @rule(limit=st.sampled_from(["five_hour", "five_hour", "opus"]), length=st.sampled_from([7, 45, 290]),
-          at_once=st.booleans())  # fmt: skip
+    @rule(
+        limit=st.sampled_from(["five_hour", "five_hour", "opus"]),
+        length=st.sampled_from([7, 45, 290]),
+        at_once=st.booleans(),
+    )
     def the_active_account_runs_out(self, limit, length, at_once):
         key = (self.world.active, limit)
         if self.truth.get(key, self.world.now) <= self.world.now:
@@ -229,12 +233,15 @@ class Model(RuleBasedStateMachine):
     def the_target_was_never_barred(self):
         for row in self.switched("limit", "reset"):
             at, target = parse_iso(row["time"]), row["to_account"]
-            last = max((flip.at for flip in self.world.switcher.flips.all() if flip.target == target and flip.at < at),
-                       default=None)  # fmt: skip
+            last = max(
+                (flip.at for flip in self.world.switcher.flips.all() if flip.target == target and flip.at < at),
+                default=None,
+            )
             told = [
                 seen
                 for seen in self.switched("limit")
-                if seen["from_account"] == target and seen["limit"] in ("five_hour", row["limit"])
+                if seen["from_account"] == target
+                and seen["limit"] in ("five_hour", row["limit"])
                 and parse_iso(seen["time"]) < at < parse_iso(seen["resets_at"])
             ]
             forced = last is not None and any(parse_iso(seen["time"]) < last for seen in told)
@@ -247,7 +254,9 @@ class Model(RuleBasedStateMachine):
 
 
 Model.TestCase.settings = settings(
-    max_examples=30, stateful_step_count=30, deadline=None,
+    max_examples=30,
+    stateful_step_count=30,
+    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)  # fmt: skip
+)
 TestModel = Model.TestCase

@@ -152,9 +152,13 @@ def test_the_operators_own_status_line_is_shown(listener, tmp_path, python_path)
     path, server = listener
     home = tmp_path / "home"
     home.mkdir()
-    (home / "settings.json").write_text(json.dumps({
-        "statusLine": {"type": "command", "command": "printf 'mine: '; cat"},
-    }))
+    (home / "settings.json").write_text(
+        json.dumps(
+            {
+                "statusLine": {"type": "command", "command": "printf 'mine: '; cat"},
+            }
+        )
+    )
     payload = json.dumps({"rate_limits": {"five_hour": {"used_percentage": 9}}, "workspace": {"project_dir": "/"}})
     got = []
     reader = threading.Thread(target=lambda: got.append(received(server)))
@@ -168,7 +172,9 @@ def test_the_operators_own_status_line_is_shown(listener, tmp_path, python_path)
 def test_the_status_line_given_on_the_command_line_comes_first(tmp_path, python_path):
     (tmp_path / "settings.json").write_text('{"statusLine": {"type": "command", "command": "echo account"}}')
     result = run(
-        ["--socket", "/nowhere"], b'{"model": {}}', python_path,
+        ["--socket", "/nowhere"],
+        b'{"model": {}}',
+        python_path,
         {"CLAUDE_CONFIG_DIR": str(tmp_path), "CLAUDE_FAILOVER_STATUS_LINE": "echo given"},
     )
     assert result.stdout == b"given\n"

@@ -28,10 +28,22 @@ class FakeTmux:
     async def panes(self):
         if not self.values:
             return []
-        return [Pane(
-            session_id="$0", window_id="@0", pane_id="%0", exit_status=3, exit_signal=None, command="bash",
-            activity=0, width=80, height=24, in_mode=False, active=True, **self.values,
-        )]  # fmt: skip
+        return [
+            Pane(
+                session_id="$0",
+                window_id="@0",
+                pane_id="%0",
+                exit_status=3,
+                exit_signal=None,
+                command="bash",
+                activity=0,
+                width=80,
+                height=24,
+                in_mode=False,
+                active=True,
+                **self.values,
+            )
+        ]
 
     async def capture(self, pane_id, *, lines):
         if self.gone:
@@ -45,9 +57,11 @@ class FakeTmux:
 
 def made(tmp_path, tmux, *sessions):
     config = Config(
-        path=str(tmp_path / "config.yml"), accounts=(Account("a", str(tmp_path / "a")),), sessions=sessions,
+        path=str(tmp_path / "config.yml"),
+        accounts=(Account("a", str(tmp_path / "a")),),
+        sessions=sessions,
         state_dir=str(tmp_path / "state"),
-    )  # fmt: skip
+    )
     registry = Registry(Store(config.state_dir))
     table = Sessions(config, registry)
 

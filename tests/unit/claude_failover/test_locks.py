@@ -25,7 +25,9 @@ sys.stdin.read()
 def holder(tmp_path, python_path):
     child = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path / "lock")],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"PYTHONPATH": python_path},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={"PYTHONPATH": python_path},
     )
     assert child.stdout.readline() == b"held\n"
     yield child

@@ -23,7 +23,9 @@ PARENT = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1
 def child():
     process = subprocess.Popen(
         [sys.executable, "-c", PARENT],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"CLAUDE_CONFIG_DIR": "/h/é x", "TOKEN": "secret"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={"CLAUDE_CONFIG_DIR": "/h/é x", "TOKEN": "secret"},
     )
     assert process.stdout.readline() == b"1\n"
     yield process
@@ -79,8 +81,14 @@ def write(home, process, **changes):
     folder = home / "sessions"
     folder.mkdir(parents=True, exist_ok=True)
     data = {
-        "pid": process.pid, "sessionId": ONE.upper(), "cwd": "/srv/work", "startedAt": 1795387626509,
-        "procStart": str(process.start), "status": "busy", "statusUpdatedAt": 1795387626941, **changes,
+        "pid": process.pid,
+        "sessionId": ONE.upper(),
+        "cwd": "/srv/work",
+        "startedAt": 1795387626509,
+        "procStart": str(process.start),
+        "status": "busy",
+        "statusUpdatedAt": 1795387626941,
+        **changes,
     }
     (folder / f"{process.pid}.json").write_text(json.dumps(data))
     (folder / f"{process.pid}.0123.key").write_text("of the program")
@@ -101,9 +109,15 @@ def test_after_a_flip_the_newest_of_two_homes_counts(tmp_path):
     assert SessionFiles([str(tmp_path / "a"), str(tmp_path / "b")]).of(me).status == "idle"
 
 
-@pytest.mark.parametrize("changes", [
-    {"procStart": "1"}, {"pid": 1}, {"procStart": None}, {"sessionId": None, "procStart": "x"},
-])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"procStart": "1"},
+        {"pid": 1},
+        {"procStart": None},
+        {"sessionId": None, "procStart": "x"},
+    ],
+)
 def test_a_file_that_another_process_left_says_nothing(tmp_path, changes):
     me = processes.read(os.getpid())
     write(tmp_path, me, **changes)

@@ -97,12 +97,15 @@ def test_the_table_survives_a_restart(table, store):
 
 
 def test_an_entry_that_makes_no_sense_is_passed_over_and_told(store, caplog):
-    store.save("registry", {
-        "good": {"uuid": ONE, "source": "pane", "of a later version": 1},
-        "bad": {"uuid": "../../etc", "source": "pane"},
-        "worse": {"uuid": ONE, "source": "rumour"},
-        "worst": 7,
-    })
+    store.save(
+        "registry",
+        {
+            "good": {"uuid": ONE, "source": "pane", "of a later version": 1},
+            "bad": {"uuid": "../../etc", "source": "pane"},
+            "worse": {"uuid": ONE, "source": "rumour"},
+            "worst": 7,
+        },
+    )
     table = Registry(store)
     assert [name for name in ("good", "bad", "worse", "worst") if table.get(name)] == ["good"]
     assert "'bad'" in caplog.text

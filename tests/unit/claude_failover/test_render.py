@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tests of the pages that a person reads."""
+
 from __future__ import annotations
 
 import re
@@ -23,36 +24,85 @@ STATUS: dict[str, Any] = {
     "started_at": "2026-11-21T08:00:00.000Z",
     "active_account": "compte2",
     "accounts": [
-        {"name": "compte1", "home": "/h/c1", "active": False, "links": "ok", "login": "ok",
-         "exhausted": [{"limit": "five_hour", "until": "2026-11-22T21:36:00.000Z"}],
-         "used_percent": {"five_hour": 100, "seven_day": 41.6}},
-        {"name": "compte2", "home": "/h/c2", "active": True, "links": "ok", "login": "ok",
-         "exhausted": [], "used_percent": {}},
-        {"name": "compte3", "home": "/h/c3", "active": False, "links": "divergent",
-         "login": "expired", "exhausted": [{"limit": "seven_day", "until": "2026-11-25T20:10:00.000Z"}],
-         "used_percent": {}},
+        {
+            "name": "compte1",
+            "home": "/h/c1",
+            "active": False,
+            "links": "ok",
+            "login": "ok",
+            "exhausted": [{"limit": "five_hour", "until": "2026-11-22T21:36:00.000Z"}],
+            "used_percent": {"five_hour": 100, "seven_day": 41.6},
+        },
+        {
+            "name": "compte2",
+            "home": "/h/c2",
+            "active": True,
+            "links": "ok",
+            "login": "ok",
+            "exhausted": [],
+            "used_percent": {},
+        },
+        {
+            "name": "compte3",
+            "home": "/h/c3",
+            "active": False,
+            "links": "divergent",
+            "login": "expired",
+            "exhausted": [{"limit": "seven_day", "until": "2026-11-25T20:10:00.000Z"}],
+            "used_percent": {},
+        },
     ],
     "sessions": [
-        {"name": "main", "uuid": "3f0c8a52-6d0e-4c49-9a55-0f3f6b1d2c11", "uuid_source": "hook", "state": "busy",
-         "reason": None, "dedicated": True, "cwd": "/srv/work", "account": "compte2", "pid": 815,
-         "last_event_at": "2026-11-22T20:53:48.000Z"},
-        {"name": "漢字é", "uuid": None, "uuid_source": None, "state": "down", "reason": "exited with status 1\nat once",
-         "dedicated": False, "cwd": "/srv/pool", "account": None, "pid": None, "last_event_at": None},
+        {
+            "name": "main",
+            "uuid": "3f0c8a52-6d0e-4c49-9a55-0f3f6b1d2c11",
+            "uuid_source": "hook",
+            "state": "busy",
+            "reason": None,
+            "dedicated": True,
+            "cwd": "/srv/work",
+            "account": "compte2",
+            "pid": 815,
+            "last_event_at": "2026-11-22T20:53:48.000Z",
+        },
+        {
+            "name": "漢字é",
+            "uuid": None,
+            "uuid_source": None,
+            "state": "down",
+            "reason": "exited with status 1\nat once",
+            "dedicated": False,
+            "cwd": "/srv/pool",
+            "account": None,
+            "pid": None,
+            "last_event_at": None,
+        },
     ],
     "cooldown_until": "2026-11-22T20:54:30.000Z",
     "switching": False,
     "suspended": None,
     "queue": {"queued": 2, "sent": 0, "accepted": 1},
     "last_switch": {
-        "id": "s1", "time": "2026-11-22T20:53:30.000Z", "reason": "limit", "trigger_session": "main",
-        "source": "hook", "limit": "five_hour", "from_account": "compte1", "to_account": "compte2",
-        "outcome": "switched", "detail": "", "sessions": [], "seconds": 0.4,
+        "id": "s1",
+        "time": "2026-11-22T20:53:30.000Z",
+        "reason": "limit",
+        "trigger_session": "main",
+        "source": "hook",
+        "limit": "five_hour",
+        "from_account": "compte1",
+        "to_account": "compte2",
+        "outcome": "switched",
+        "detail": "",
+        "sessions": [],
+        "seconds": 0.4,
     },
-}  # fmt: skip
+}
 
 
 def test_the_page_of_the_status() -> None:
-    assert render.status(STATUS, NOW) == """\
+    assert (
+        render.status(STATUS, NOW)
+        == """\
 Active account: compte2
 Daemon 0.4.0, pid 4711, started 2026-11-21 08:00Z (1 d 12 h ago)
 
@@ -72,6 +122,7 @@ No automatic switch before 20:54Z (in 30 s)
 Queue: 2 queued, 1 accepted
 Last switch: 20:53Z (30 s ago): switched compte1 -> compte2 (limit, 5-hour, seen in main)
 """
+    )
 
 
 def test_columns_line_up_by_what_the_terminal_shows() -> None:
@@ -95,19 +146,38 @@ def test_colour_changes_nothing_but_colour() -> None:
     assert [line.rstrip() for line in re.sub(r"\x1b\[\d*m", "", painted).splitlines()] == plain.splitlines()
 
 
-@pytest.mark.parametrize(("seconds", "words"), [
-    (0, "0 s"), (59.9, "59 s"), (60, "1 min"), (2520, "42 min"), (3600, "1 h"), (3660, "1 h 1 min"),
-    (86400, "1 d"), (90000, "1 d 1 h"), (86460, "1 d"), (-61, "1 min"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (2520, "42 min"),
+        (3600, "1 h"),
+        (3660, "1 h 1 min"),
+        (86400, "1 d"),
+        (90000, "1 d 1 h"),
+        (86460, "1 d"),
+        (-61, "1 min"),
+    ],
+)
 def test_lengths_of_time_in_words(seconds: float, words: str) -> None:
     assert render.duration(seconds) == words
 
 
-@pytest.mark.parametrize(("value", "words"), [
-    ("2026-11-22T21:36:00.000Z", "21:36Z (in 42 min)"), ("2026-11-22T20:53:00Z", "20:53Z (1 min ago)"),
-    ("2026-11-23T00:10:00Z", "2026-11-23 00:10Z (in 3 h 16 min)"), ("2026-11-22T20:54:00.500Z", "20:54Z (now)"),
-    ("2026-11-22T22:36:00+01:00", "21:36Z (in 42 min)"), (None, "-"), ("soon\x1b", "soon"), (5, "5"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("2026-11-22T21:36:00.000Z", "21:36Z (in 42 min)"),
+        ("2026-11-22T20:53:00Z", "20:53Z (1 min ago)"),
+        ("2026-11-23T00:10:00Z", "2026-11-23 00:10Z (in 3 h 16 min)"),
+        ("2026-11-22T20:54:00.500Z", "20:54Z (now)"),
+        ("2026-11-22T22:36:00+01:00", "21:36Z (in 42 min)"),
+        (None, "-"),
+        ("soon\x1b", "soon"),
+        (5, "5"),
+    ],
+)
 def test_times_are_absolute_and_relative(value: Any, words: str) -> None:
     assert render.moment(value, NOW) == words
 
@@ -145,11 +215,20 @@ _JSON = st.recursive(
 )
 
 
-@given(st.fixed_dictionaries({}, optional={
-    **dict.fromkeys(STATUS, _JSON),
-    "sessions": st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(STATUS["sessions"][0], _JSON)), max_size=3),
-    "accounts": st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(STATUS["accounts"][0], _JSON)), max_size=3),
-}))  # fmt: skip
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            **dict.fromkeys(STATUS, _JSON),
+            "sessions": st.lists(
+                st.fixed_dictionaries({}, optional=dict.fromkeys(STATUS["sessions"][0], _JSON)), max_size=3
+            ),
+            "accounts": st.lists(
+                st.fixed_dictionaries({}, optional=dict.fromkeys(STATUS["accounts"][0], _JSON)), max_size=3
+            ),
+        },
+    )
+)
 def test_no_document_gets_a_control_character_to_the_terminal(document: dict[str, Any]) -> None:
     page = render.status(document, NOW)
     assert page.encode()

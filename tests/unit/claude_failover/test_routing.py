@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which session a task may go to: properties of the rule, and its words."""
+
 from __future__ import annotations
 
 import os
@@ -18,7 +19,10 @@ NAMES = ["a", "b", "c", "d"]
 FOLDERS = ["/srv/one", "/srv/two"]
 candidate = st.builds(
     Candidate,
-    name=st.sampled_from(NAMES), planned=st.booleans(), dedicated=st.booleans(), claude_args=st.booleans(),
+    name=st.sampled_from(NAMES),
+    planned=st.booleans(),
+    dedicated=st.booleans(),
+    claude_args=st.booleans(),
     cwd=st.sampled_from([*FOLDERS, None]),
     state=st.sampled_from(["starting", "idle", "idle", "busy", "waiting", "limited", "resuming", "down"]),
     doubt=st.sampled_from([None, None, "was renamed in tmux to 'z'"]),
@@ -32,9 +36,16 @@ taken = st.sets(st.sampled_from(NAMES))
 def test_whoever_is_chosen_may_have_it(found, asked, spoken_for):
     name = choose(found, asked, spoken_for)
     able = [
-        item for item in found
-        if item.planned and not item.dedicated and item.claude_args and item.state == "idle" and item.doubt is None
-        and asked.session in (None, item.name) and asked.cwd in (None, item.cwd) and item.name not in spoken_for
+        item
+        for item in found
+        if item.planned
+        and not item.dedicated
+        and item.claude_args
+        and item.state == "idle"
+        and item.doubt is None
+        and asked.session in (None, item.name)
+        and asked.cwd in (None, item.cwd)
+        and item.name not in spoken_for
     ]
     assert name == (able[0].name if able else None)
 
@@ -65,8 +76,15 @@ def test_a_folder_is_the_same_through_a_link(tmp_path):
 
 
 def configuration(*plans):
-    return Config(path="/c.yml", accounts=(Account("one", "/h/one"),), active_link="/h/.claude", shared_root="/h",
-                  shared_links=(), sessions=plans, state_dir="/s")
+    return Config(
+        path="/c.yml",
+        accounts=(Account("one", "/h/one"),),
+        active_link="/h/.claude",
+        shared_root="/h",
+        shared_links=(),
+        sessions=plans,
+        state_dir="/s",
+    )
 
 
 MAIN = Session("main", "/srv/main", ("claude",), True, True, {})
@@ -82,8 +100,11 @@ OTHER = Session("other", "/srv/other", ("htop",), False, False, {})
         (Wish("hand"), 1, "session 'hand' was started by hand"),
         (Wish("none"), 2, "session 'none' does not exist; tasks go to the sessions of the pool: pool"),
         (Wish("pool", "/srv/main"), 1, "session pool works in /srv/pool, not in /srv/main"),
-        (Wish(cwd="/srv/nowhere"), 1,
-         "no configured session works in /srv/nowhere; they work in: /srv/main, /srv/other"),
+        (
+            Wish(cwd="/srv/nowhere"),
+            1,
+            "no configured session works in /srv/nowhere; they work in: /srv/main, /srv/other",
+        ),
     ],
 )
 def test_a_wish_that_can_never_come_true_is_refused(asked, code, found):

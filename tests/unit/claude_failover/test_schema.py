@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tests of the checks of single values, apart from the configuration that uses them."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -16,11 +17,21 @@ def place() -> Place:
     return Place("key", [])
 
 
-@pytest.mark.parametrize(("value", "words"), [
-    (None, "nothing (null)"), (True, "the boolean true"), (3, "the number 3"), (1.5, "the number 1.5"),
-    ("", "empty text"), ("a\x1b", "'a\\x1b'"), ("x" * 99, "'" + "x" * 59 + "…'"), ([1], "a list of 1"),
-    ({}, "a mapping of 0"), (object, "the type <class 'object'>"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "nothing (null)"),
+        (True, "the boolean true"),
+        (3, "the number 3"),
+        (1.5, "the number 1.5"),
+        ("", "empty text"),
+        ("a\x1b", "'a\\x1b'"),
+        ("x" * 99, "'" + "x" * 59 + "…'"),
+        ([1], "a list of 1"),
+        ({}, "a mapping of 0"),
+        (object, "the type <class 'object'>"),
+    ],
+)
 def test_values_in_words(value: Any, words: str) -> None:
     assert schema.describe(value).startswith(words)
 
@@ -86,8 +97,13 @@ def test_lines_are_those_of_the_keys() -> None:
     document = yamldoc.read("a:\n  b: 1\n  c:\n    - x\n    - d: 2\n")
     assert document.value == {"a": {"b": 1, "c": ["x", {"d": 2}]}}
     assert [document.line_of(key) for key in ("a", "a.b", "a.c[0]", "a.c[1].d", "a.c[1].missing", "none")] == [
-        1, 2, 4, 5, 5, 1,
-    ]  # fmt: skip
+        1,
+        2,
+        4,
+        5,
+        5,
+        1,
+    ]
 
 
 def test_a_key_of_a_merged_mapping_is_overridden_and_an_own_one_twice_is_not() -> None:

@@ -103,28 +103,31 @@ def senseless(name, data, into):
 MOVE = {"at": "2026-11-22T20:00:00Z", "origin": "a", "target": "b", "reason": "limit"}
 
 
-@pytest.mark.parametrize(("name", "data", "into"), [
-    senseless("flips", {"known": ["a"], "flips": []}, Flips),
-    senseless("flips", {"known": "a", "flips": {}}, Flips),
-    senseless("flips", {"known": "a", "flips": [{**MOVE, "origin": ["a"]}]}, Flips),
-    senseless("flips", {"known": "a", "flips": [{**MOVE, "target": {}}]}, Flips),
-    senseless("flips", {"known": "a", "flips": [{**MOVE, "at": 7}]}, Flips),
-    senseless("exhaustion", {"limits": []}, Exhaustion),
-    senseless("exhaustion", {"limits": {"a": 3}}, Exhaustion),
-    senseless("exhaustion", {"limits": {"a": {"opus": {"until": "soon"}}}}, Exhaustion),
-    senseless("exhaustion", {"bans": {"a": None}}, Exhaustion),
-    senseless("failover", {"inbox": [1]}, FailoverState),
-    senseless("failover", {"inbox": 1}, FailoverState),
-    senseless("failover", {"held": [{"evidence": {}, "account": "a"}]}, FailoverState),
-    senseless("failover", {"waiting": {"account": 3}}, FailoverState),
-    senseless("failover", {"cooldown_until": 7}, FailoverState),
-    senseless("logins", {"a": "yesterday"}, Logins),
-    senseless("usage", {"a": 92}, Usage),
-    senseless("usage", {"a": {"five_hour": {"used_percentage": "much"}}}, Usage),
-    senseless("switch-journal", {"under_way": {"id": 3}, "open": []}, Journal),
-    senseless("switch-journal", {"under_way": None, "open": [7]}, Journal),
-    senseless("switch-journal", {"under_way": None, "open": {}}, Journal),
-])
+@pytest.mark.parametrize(
+    ("name", "data", "into"),
+    [
+        senseless("flips", {"known": ["a"], "flips": []}, Flips),
+        senseless("flips", {"known": "a", "flips": {}}, Flips),
+        senseless("flips", {"known": "a", "flips": [{**MOVE, "origin": ["a"]}]}, Flips),
+        senseless("flips", {"known": "a", "flips": [{**MOVE, "target": {}}]}, Flips),
+        senseless("flips", {"known": "a", "flips": [{**MOVE, "at": 7}]}, Flips),
+        senseless("exhaustion", {"limits": []}, Exhaustion),
+        senseless("exhaustion", {"limits": {"a": 3}}, Exhaustion),
+        senseless("exhaustion", {"limits": {"a": {"opus": {"until": "soon"}}}}, Exhaustion),
+        senseless("exhaustion", {"bans": {"a": None}}, Exhaustion),
+        senseless("failover", {"inbox": [1]}, FailoverState),
+        senseless("failover", {"inbox": 1}, FailoverState),
+        senseless("failover", {"held": [{"evidence": {}, "account": "a"}]}, FailoverState),
+        senseless("failover", {"waiting": {"account": 3}}, FailoverState),
+        senseless("failover", {"cooldown_until": 7}, FailoverState),
+        senseless("logins", {"a": "yesterday"}, Logins),
+        senseless("usage", {"a": 92}, Usage),
+        senseless("usage", {"a": {"five_hour": {"used_percentage": "much"}}}, Usage),
+        senseless("switch-journal", {"under_way": {"id": 3}, "open": []}, Journal),
+        senseless("switch-journal", {"under_way": None, "open": [7]}, Journal),
+        senseless("switch-journal", {"under_way": None, "open": {}}, Journal),
+    ],
+)
 def test_what_makes_no_sense_in_a_document_is_not_thrown_away_by_the_next_save(store, caplog, name, data, into):
     store.save(name, data)
     into(store)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every step of a switch is walked with the process dying there, and the next start looked at."""
+
 from __future__ import annotations
 
 import asyncio
@@ -61,8 +62,13 @@ POINTS = [
     *[("in", f"in-{place}") for place in ("point", "flip", "end", "close")],
 ]
 BEFORE = {
-    ("begin", "prepare"), ("end", "prepare"), ("begin", "wait"), ("end", "wait"), ("begin", "flip"), ("in", "in-point"),
-}  # fmt: skip
+    ("begin", "prepare"),
+    ("end", "prepare"),
+    ("begin", "wait"),
+    ("end", "wait"),
+    ("begin", "flip"),
+    ("in", "in-point"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +82,10 @@ def died(tmp_path, python_path, moment, step):
     child = subprocess.run(
         [sys.executable, "-W", "error", "-c", CHILD, here, str(tmp_path), moment, step],
         env={"PYTHONPATH": python_path, "PATH": os.environ["PATH"]},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert child.returncode == DIED, child.stderr
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tasks on the disk: what was written is what is read, in its order, and nothing of it is lost."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -37,10 +38,20 @@ HANDED = Handed("w", "%1", 10, 11, 12, "00000000-0000-0000-0000-000000000001", T
 moments = st.none() | st.integers(0, 10**6).map(lambda ms: T0 + timedelta(milliseconds=ms))
 tasks = st.builds(
     Task,
-    id=st.text("0123456789abcdef", min_size=8, max_size=8), number=st.integers(1, 10**6), prompt=st.text(),
-    created_at=moments.filter(bool), wanted=st.none() | st.text(), cwd=st.none() | st.text(),
-    state=st.sampled_from(STATES), session=st.none() | st.text(string.ascii_letters), handed=st.just(HANDED),
-    attempts=st.integers(0, 9), detail=st.text(), sent_at=moments, accepted_at=moments, finished_at=moments,
+    id=st.text("0123456789abcdef", min_size=8, max_size=8),
+    number=st.integers(1, 10**6),
+    prompt=st.text(),
+    created_at=moments.filter(bool),
+    wanted=st.none() | st.text(),
+    cwd=st.none() | st.text(),
+    state=st.sampled_from(STATES),
+    session=st.none() | st.text(string.ascii_letters),
+    handed=st.just(HANDED),
+    attempts=st.integers(0, 9),
+    detail=st.text(),
+    sent_at=moments,
+    accepted_at=moments,
+    finished_at=moments,
 )
 
 
@@ -159,8 +170,13 @@ def test_a_full_queue_says_so(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("prompt", "kind", "why"),
-    [("", UsageError, "empty"), (" \n\t \x07\x1b", UsageError, "empty"), ("\udcff", UsageError, "UTF-8"),
-     ("x" * (PROMPT_MAX + 1), Refused, "found 262145 bytes"), ("é" * (PROMPT_MAX // 2 + 1), Refused, "too long")],
+    [
+        ("", UsageError, "empty"),
+        (" \n\t \x07\x1b", UsageError, "empty"),
+        ("\udcff", UsageError, "UTF-8"),
+        ("x" * (PROMPT_MAX + 1), Refused, "found 262145 bytes"),
+        ("é" * (PROMPT_MAX // 2 + 1), Refused, "too long"),
+    ],
 )
 def test_what_cannot_be_a_prompt_is_refused(prompt, kind, why):
     with pytest.raises(kind, match=why):

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Telling: the record, the metrics, the notify command; and the figures of the status line."""
+
 from __future__ import annotations
 
 import asyncio
@@ -31,8 +32,14 @@ STATUS = {
     "version": "0.4.0",
     "started_at": "2026-11-22T20:00:00.000Z",
     "accounts": [
-        {"name": 'a"\\\n', "active": True, "login": "ok", "links": "ok",
-         "exhausted": [{"limit": "five_hour", "until": "2026-11-22T21:36:00.000Z"}], "used_percent": {"five_hour": 92}},
+        {
+            "name": 'a"\\\n',
+            "active": True,
+            "login": "ok",
+            "links": "ok",
+            "exhausted": [{"limit": "five_hour", "until": "2026-11-22T21:36:00.000Z"}],
+            "used_percent": {"five_hour": 92},
+        },
         {"name": "b", "active": False, "login": "expired", "links": "divergent", "exhausted": [], "used_percent": {}},
     ],
     "sessions": [{"state": "idle"}, {"state": "idle"}, {"state": "limited"}],
@@ -41,7 +48,7 @@ STATUS = {
     "switching": False,
     "suspended": "led away",
     "last_switch": {"time": "2026-11-22T20:00:00.000Z", "seconds": 0.25},
-}  # fmt: skip
+}
 
 
 def test_the_metrics_are_in_the_text_format():
@@ -103,7 +110,7 @@ def tell(command, records, timeout=10.0):
 
 
 def test_every_record_is_told(tmp_path):
-    command = ("/bin/sh", "-c", f'cat > {tmp_path}/told.$$')
+    command = ("/bin/sh", "-c", f"cat > {tmp_path}/told.$$")
     tell(command, [{"id": number, "text": "é" * 100000} for number in range(9)])
     told = [json.loads(path.read_text()) for path in tmp_path.iterdir()]
     assert sorted(record["id"] for record in told) == list(range(9))
@@ -175,12 +182,27 @@ def test_a_log_line_is_one_line_of_fields(tmp_path):
     assert not is_record({"id": 1})
 
 
-@pytest.mark.parametrize("values", [
-    {"time": "x"}, {"time": None}, {"time": "2026-11-22T20:00:00"}, {"time": "0001-01-01T00:00:00+23:00"},
-    {"id": 1}, {"outcome": None}, {"detail": 5}, {"limit": {}}, {"to_account": 3},
-    {"sessions": None}, {"sessions": [1]}, {"sessions": [{}]}, {"sessions": [{"name": ["main"]}]},
-    {"seconds": "1"}, {"seconds": float("nan")}, {"seconds": 10**400},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"time": "x"},
+        {"time": None},
+        {"time": "2026-11-22T20:00:00"},
+        {"time": "0001-01-01T00:00:00+23:00"},
+        {"id": 1},
+        {"outcome": None},
+        {"detail": 5},
+        {"limit": {}},
+        {"to_account": 3},
+        {"sessions": None},
+        {"sessions": [1]},
+        {"sessions": [{}]},
+        {"sessions": [{"name": ["main"]}]},
+        {"seconds": "1"},
+        {"seconds": float("nan")},
+        {"seconds": 10**400},
+    ],
+)
 def test_what_lacks_something_that_is_read_later_is_no_record(values):
     record = new_record("limit", T0, origin="a", target="b", outcome="switched")
     assert is_record(record)
@@ -218,11 +240,16 @@ def test_usage_is_kept_by_window_until_it_begins_anew(tmp_path):
 @pytest.mark.parametrize(
     "figures",
     [
-        None, [], "x", {"five_hour": None}, {"five_hour": {"used_percentage": "92"}},
-        {"five_hour": {"used_percentage": True}}, {"five_hour": {"used_percentage": -1}},
+        None,
+        [],
+        "x",
+        {"five_hour": None},
+        {"five_hour": {"used_percentage": "92"}},
+        {"five_hour": {"used_percentage": True}},
+        {"five_hour": {"used_percentage": -1}},
         {"five_hour": {"used_percentage": float("nan")}},
     ],
-)  # fmt: skip
+)
 def test_figures_that_make_no_sense_are_passed_over(tmp_path, figures):
     assert not Usage(Store(str(tmp_path))).note("a", figures)
 

@@ -127,7 +127,7 @@ def test_however_it_is_cut_every_record_comes_once(tmp_path_factory, texts, step
         reader = tail(projects)
         got = []
         for begin in range(0, len(data), step):
-            stream.write(data[begin:begin + step])
+            stream.write(data[begin : begin + step])
             stream.flush()
             got += reader.read()
     assert [record["t"] for record in got] == texts

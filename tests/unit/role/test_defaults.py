@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The role's variables, templates and handlers agree with one another and with the daemon."""
+
 from __future__ import annotations
 
 import glob
@@ -22,8 +23,9 @@ from claude_failover.settings import HOOK_EVENTS, own_settings
 
 ROLE = os.path.join(
     os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))),
-    "roles", "claude_failover",
-)  # fmt: skip
+    "roles",
+    "claude_failover",
+)
 
 
 def read(name: str) -> Any:
@@ -36,11 +38,31 @@ VARS = read("vars/main.yml")
 OPTIONS = read("meta/argument_specs.yml")["argument_specs"]["main"]["options"]
 # What an operator of version 0.4.0 may rely on.
 CONTRACT = [
-    "state", "user", "group", "create_user", "home", "accounts", "active_link", "shared_root", "shared_links",
-    "sessions", "failover", "detection", "lifecycle", "tmux_socket", "tmux_extra_config", "control_group",
-    "metrics_textfile_dir", "notify_command", "service_enabled", "service_state", "claude_install",
-    "claude_version", "seed_trust", "keep_releases",
-]  # fmt: skip
+    "state",
+    "user",
+    "group",
+    "create_user",
+    "home",
+    "accounts",
+    "active_link",
+    "shared_root",
+    "shared_links",
+    "sessions",
+    "failover",
+    "detection",
+    "lifecycle",
+    "tmux_socket",
+    "tmux_extra_config",
+    "control_group",
+    "metrics_textfile_dir",
+    "notify_command",
+    "service_enabled",
+    "service_state",
+    "claude_install",
+    "claude_version",
+    "seed_trust",
+    "keep_releases",
+]
 
 
 def test_the_variables_are_those_of_the_contract() -> None:
@@ -135,8 +157,9 @@ def test_the_command_claude_can_be_run_by_others_whatever_the_umask(tmp_path: pa
     place = tmp_path / "opt" / "1.0"
     subprocess.run(
         ["sh", "-c", 'umask 077; exec "$@"', "sh", shell, option, program, name, str(place), "claude@1.0"],
-        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=True,
-    )  # fmt: skip
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        check=True,
+    )
     modes = [oct(path.stat().st_mode & 0o777) for path in (place, place / "bin", place / "bin" / "claude")]
     assert modes == ["0o755"] * 3
 

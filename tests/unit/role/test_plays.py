@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The role's variables and templates as Ansible itself evaluates them, for settings that operators write."""
+
 from __future__ import annotations
 
 import grp
@@ -27,8 +28,9 @@ pytestmark = pytest.mark.skipif(
 
 ROLE = os.path.join(
     os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))),
-    "roles", "claude_failover",
-)  # fmt: skip
+    "roles",
+    "claude_failover",
+)
 PASSWORD = "of a test"
 SECRET = "a token of nobody's"
 SOCKET = '/run/a "b" \\c %d/tmux.sock'
@@ -72,9 +74,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "slashes": ({"claude_failover_shared_root": "//srv/./x//"}, LINKS),
     "backslash": ({"claude_failover_shared_root": "/srv\\x1"}, LINKS),
     "root": ({"claude_failover_shared_root": "/"}, {**LINKS, **WRONG}),
-    "target": (
-        {"claude_failover_shared_links": ["projects", {"name": "todo", "target": "/data//todo/"}]}, LINKS
-    ),
+    "target": ({"claude_failover_shared_links": ["projects", {"name": "todo", "target": "/data//todo/"}]}, LINKS),
     "active_link": ({"claude_failover_active_link": "/home/./claude//.claude/"}, {**UNITS, **WRONG}),
     "whole_sandbox": ({"claude_failover_active_link": "//claude/"}, WRONG),
     "metrics_everywhere": ({"claude_failover_metrics_textfile_dir": "/"}, WRONG),
@@ -90,9 +90,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"__claude_failover_looked": {"stdout_lines": ["group"]}, "claude_failover_create_user": False},
         {"wrong": "__claude_failover_owners_wrong"},
     ),
-    "user_to_make": (
-        {"__claude_failover_looked": {"stdout_lines": []}}, {"wrong": "__claude_failover_owners_wrong"}
-    ),
+    "user_to_make": ({"__claude_failover_looked": {"stdout_lines": []}}, {"wrong": "__claude_failover_owners_wrong"}),
     "no_group": (
         {"__claude_failover_looked": {"stdout_lines": ["user"]}, "claude_failover_group": "nogr"},
         {"wrong": "__claude_failover_owners_wrong"},
@@ -100,14 +98,18 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "quotes": ({"claude_failover_tmux_socket": SOCKET, "claude_failover_home": '/home/"x"\\%'}, UNITS),
     "managed": ({"note": "one\ntwo"}, {"tmux.conf": template("tmux.conf.j2", "{'ansible_managed': note}")}),
     "no_systemd": (
-        {"__claude_failover_looked": {"stdout_lines": ["user"]}, "ansible_facts": {"service_mgr": "systemd"},
-         "__claude_failover_deployed": {"restart": True}},
+        {
+            "__claude_failover_looked": {"stdout_lines": ["user"]},
+            "ansible_facts": {"service_mgr": "systemd"},
+            "__claude_failover_deployed": {"restart": True},
+        },
         {"systemd": "__claude_failover_systemd", "due": "__claude_failover_restart_due"},
     ),
     "restart_due": (deployed(restart=True), {"due": "__claude_failover_restart_due"}),
     "restart_not_due": (deployed(restart=False), {"due": "__claude_failover_restart_due"}),
     "to_be_stopped": (
-        {**deployed(restart=True), "claude_failover_service_state": "stopped"}, {"due": "__claude_failover_restart_due"}
+        {**deployed(restart=True), "claude_failover_service_state": "stopped"},
+        {"due": "__claude_failover_restart_due"},
     ),
     "no_drift": (deployed(), DRIFT),
     "stale": (deployed(stale=True, restart=True), DRIFT),
@@ -116,15 +118,24 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         DRIFT,
     ),
     "host": (
-        {**deployed(), "__claude_failover_looked": {"stdout_lines": ["tmux"]},
-         "__claude_failover_claude_linked": {"changed": True}},
+        {
+            **deployed(),
+            "__claude_failover_looked": {"stdout_lines": ["tmux"]},
+            "__claude_failover_claude_linked": {"changed": True},
+        },
         DRIFT,
     ),
     "left_over": (
-        {"__claude_failover_removed": {"removed": [
-            "/etc/claude-failover/config.yml", "/etc/systemd/system/claude-failover.service",
-            "/usr/local/bin/claude-failover", "/opt/claude-failover",
-        ]}},
+        {
+            "__claude_failover_removed": {
+                "removed": [
+                    "/etc/claude-failover/config.yml",
+                    "/etc/systemd/system/claude-failover.service",
+                    "/usr/local/bin/claude-failover",
+                    "/opt/claude-failover",
+                ]
+            }
+        },
         {"drift": "__claude_failover_drift_absent"},
     ),
     "nothing_left": (
@@ -159,12 +170,22 @@ def evaluate(folder: str, cases: Mapping[str, tuple[dict[str, Any], dict[str, st
         files = [os.path.join(ROLE, "defaults", "main.yml"), os.path.join(ROLE, "vars", "main.yml")]
         files.append(f"{folder}/{name}.yml" if variables else encrypted(folder) if name == "vault" else os.devnull)
         wanted = ", ".join(f"{key!r}: {expression}" for key, expression in expressions.items())
-        plays.append({
-            "hosts": "all", "gather_facts": False, "vars_files": [path for path in files if path != os.devnull],
-            "tasks": [{"ansible.builtin.copy": {
-                "content": "{{ {%s} | to_json }}" % wanted, "dest": f"{folder}/{name}.json", "mode": "0600",
-            }}],
-        })
+        plays.append(
+            {
+                "hosts": "all",
+                "gather_facts": False,
+                "vars_files": [path for path in files if path != os.devnull],
+                "tasks": [
+                    {
+                        "ansible.builtin.copy": {
+                            "content": "{{ {%s} | to_json }}" % wanted,
+                            "dest": f"{folder}/{name}.json",
+                            "mode": "0600",
+                        }
+                    }
+                ],
+            }
+        )
     plays[0]["gather_facts"] = True
     plays[0]["gather_subset"] = ["!all"]
     with open(f"{folder}/plays.yml", "w", encoding="utf-8") as file:
@@ -172,12 +193,27 @@ def evaluate(folder: str, cases: Mapping[str, tuple[dict[str, Any], dict[str, st
     with open(f"{folder}/password", "w", encoding="utf-8") as file:
         file.write(PASSWORD)
     done = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", "here,", "-c", "local", "-e",
-         f"ansible_python_interpreter={sys.executable}", "--vault-password-file", f"{folder}/password",
-         f"{folder}/plays.yml"],
+        [
+            sys.executable,
+            "-m",
+            "ansible",
+            "playbook",
+            "-i",
+            "here,",
+            "-c",
+            "local",
+            "-e",
+            f"ansible_python_interpreter={sys.executable}",
+            "--vault-password-file",
+            f"{folder}/password",
+            f"{folder}/plays.yml",
+        ],
         env={"PATH": os.environ["PATH"], "HOME": folder, "LC_ALL": "C.UTF-8", "ANSIBLE_PIPELINING": "true"},
-        capture_output=True, text=True, check=False, cwd=folder,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     found = {}
     for name in cases:
@@ -220,9 +256,11 @@ def test_the_links_of_the_defaults_are_as_they_have_always_been(found: dict[str,
     expected = config.parse(found["defaults"]["config"], "x")
     assert [link.target for link in expected.shared_links] == [f"/home/claude/.claude-{name}-shared" for name in names]
     assert write_paths(found["defaults"]["daemon"]) == [
-        "/home/claude", "/home/claude/.claude-compte1", "/home/claude/.claude-compte2",
+        "/home/claude",
+        "/home/claude/.claude-compte1",
+        "/home/claude/.claude-compte2",
         *(link.target for link in expected.shared_links),
-    ]  # fmt: skip
+    ]
 
 
 def test_the_folder_of_the_active_link_is_writable_however_the_link_is_written(found: dict[str, Any]) -> None:
@@ -290,10 +328,14 @@ def test_drift_is_told_by_its_kind(found: dict[str, Any]) -> None:
         "service": ["claude-failover.service: runs older code or configuration than is installed; restart it"]
     }
     assert "/opt/claude-failover/releases/1-a: is missing" in found["gone"]["drift"]["code"]
-    assert found["host"]["drift"] == {"host": [
-        "packages missing: python3-yaml", "/usr/local/bin/claude: not the Claude Code CLI 2.1.330",
-        "user missing: ubuntu", "group missing: ubuntu",
-    ]}  # fmt: skip
+    assert found["host"]["drift"] == {
+        "host": [
+            "packages missing: python3-yaml",
+            "/usr/local/bin/claude: not the Claude Code CLI 2.1.330",
+            "user missing: ubuntu",
+            "group missing: ubuntu",
+        ]
+    }
 
 
 def test_what_an_uninstallation_left_is_told_by_its_kind(found: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@
 
 Claude Code waits for its hooks, so the hook is taken out before anything that costs start-up time is imported.
 """
+
 from __future__ import annotations
 
 import sys

@@ -6,6 +6,7 @@
 Claude Code resolves nothing at its start: every access goes through the path, so replacing the active link
 moves running sessions to the other account (24 of 24 flips, Claude Code 2.1.330).
 """
+
 from __future__ import annotations
 
 import os

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which account a limit belongs to: the one that answered that request, which need not be the active one now."""
+
 from __future__ import annotations
 
 import os

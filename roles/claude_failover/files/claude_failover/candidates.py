@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The sessions as `routing` asks for them: as the configuration that holds now has them, and as they are right now."""
+
 from __future__ import annotations
 
 from datetime import datetime

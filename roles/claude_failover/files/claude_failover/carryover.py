@@ -7,6 +7,7 @@ A flip moves a running session by itself; what it needs is a new prompt. So the 
 sent, and a turn seen to begin. Where that cannot be done the Claude CLI is ended and started again on the same
 conversation. What an operator has begun to type stays as it is, and a dialog is a person's to answer.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -134,8 +135,12 @@ class CarryOver:
         seconds = round(time.monotonic() - begun, 3)
         log.log(
             logging.INFO if result in _DONE else logging.ERROR,
-            "carry-over: session %s: %s (%s) after %.1f s", name, result, method, seconds,
-        )  # fmt: skip
+            "carry-over: session %s: %s (%s) after %.1f s",
+            name,
+            result,
+            method,
+            seconds,
+        )
         uuid = self._sessions.conversation(name)
         return {"name": name, "uuid": uuid, "method": method, "result": result, "seconds": seconds}
 
@@ -203,7 +208,12 @@ class CarryOver:
 
         try:
             return await self._send(
-                self._tmux, pane.pane_id, self._prompt, began=began, attempts=ATTEMPTS, timing=timing,
+                self._tmux,
+                pane.pane_id,
+                self._prompt,
+                began=began,
+                attempts=ATTEMPTS,
+                timing=timing,
                 adopt=watched.name in self._interrupted,
             )
         except TmuxError as error:

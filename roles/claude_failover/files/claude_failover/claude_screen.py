@@ -10,6 +10,7 @@ corners), menus with a selected `❯ 1.`, a footer below the box.
 This reads whatever a screen may show, old looks and cropped captures too, to judge what was said on it. Whether a key
 may be sent is for `tmux.screen`, whose rule for the prompt box is another one: in doubt, none.
 """
+
 from __future__ import annotations
 
 import re
@@ -32,20 +33,27 @@ _LAUNCH_ALONE = re.compile(_LAUNCH.pattern + r"(?:$|\s+-)")  # without a shell's
 _RESUMING = re.compile(r"\s(?:--resume|-r|--continue|-c|--from-pr|--teleport)\b")
 _OPTION = re.compile(r"^\s*(?P<selected>❯\s*)?(?P<number>\d)\.\s+(?P<text>\S.*)$")
 _MENU_END = re.compile(r"esc to cancel|enter to (?:confirm|select|continue)", re.IGNORECASE)
-_DONE = re.compile(r"^[✻✽✶✳✢*·∗] (?:\S+ for (?:\d+[hms] ?)+|"
-                   r"Waiting for \d+ background (?:agents?|tasks?|shells?) to finish)(?: · .*)?$")
+_DONE = re.compile(
+    r"^[✻✽✶✳✢*·∗] (?:\S+ for (?:\d+[hms] ?)+|"
+    r"Waiting for \d+ background (?:agents?|tasks?|shells?) to finish)(?: · .*)?$"
+)
 _SPINNER = re.compile(r"^[✻✽✶✳✢*·∗⏺] ?\S.{0,60}(?:…|\.\.\.)(?:\s*\(.*)?|^[✻✽✶✳✢*·∗] .*\bretrying in \d")
 # The list's own headline: `  8 tasks (7 done, …` (2.1.x), `  Todos` (1.x, 2.0).
 _TASKS = re.compile(r"^\s{0,6}(?:[✔✓◼◻☐☒□■]\s|\d+ tasks? \(|Todos$)")
 # What is above was folded: `✻ Conversation compacted` and, in 2.0.55, `═══ Conversation compacted · ctrl+o … ═══`.
 _COMPACTED = re.compile(r"^[═─]{3,}\s+(Conversation compacted\b.*?)[\s═─]*$")
-_COLLAPSED = re.compile(r"^(?:(?:Ran|Read|Reading|Searched|Listed|Edited|Wrote|Fetched|Called|Updated|Created|Used|"
-                        r"Deleted|Recalled|Loaded|Queried|Launched)\b.*\d|.*\(ctrl\+\w to expand\)|"
-                        r"\d+ agents? (?:finished|launched|completed)|"
-                        # Not a tool's titles, but what the CLI says of work in the background (2.1.2xx).
-                        r"Monitor event: \"|Agent \"[^\"]+\" (?:finished|completed) · \d)", re.IGNORECASE)
-_TOOL = re.compile(r"^[A-Z][\w.:/-]*\(|^[A-Z][\w.:/-]*(?: [\w.:/-]+){0,3}\s?\((?!ctrl\+)|^mcp__|"
-                   r"^[\w.-]+ - [\w.-]+ \(MCP\)")
+_COLLAPSED = re.compile(
+    r"^(?:(?:Ran|Read|Reading|Searched|Listed|Edited|Wrote|Fetched|Called|Updated|Created|Used|"
+    r"Deleted|Recalled|Loaded|Queried|Launched)\b.*\d|.*\(ctrl\+\w to expand\)|"
+    r"\d+ agents? (?:finished|launched|completed)|"
+    # Not a tool's titles, but what the CLI says of work in the background (2.1.2xx).
+    r"Monitor event: \"|Agent \"[^\"]+\" (?:finished|completed) · \d)",
+    re.IGNORECASE,
+)
+_TOOL = re.compile(
+    r"^[A-Z][\w.:/-]*\(|^[A-Z][\w.:/-]*(?: [\w.:/-]+){0,3}\s?\((?!ctrl\+)|^mcp__|"
+    r"^[\w.-]+ - [\w.-]+ \(MCP\)"
+)
 
 
 @dataclass
@@ -119,14 +127,14 @@ def _launch(above: list[str]) -> str | None:
     command: list[str] = []
     for row in reversed([row for row in above if row][-3:]):
         prompt = _SHELL_PROMPT.match(row)
-        command.insert(0, row[prompt.end():] if prompt else row)
+        command.insert(0, row[prompt.end() :] if prompt else row)
         if prompt or _LAUNCH_ALONE.match(row):
             break
     else:
         return None
     # The terminal may have broken it at a blank, or in the middle of an option.
     joined = (" ".join(command), "".join(command))
-    options = [text[started.end():] for text in joined if (started := _LAUNCH.match(text))]
+    options = [text[started.end() :] for text in joined if (started := _LAUNCH.match(text))]
     if not options:
         return None
     return "resumed" if any(_RESUMING.search(text) for text in options) else "new"
@@ -147,7 +155,7 @@ def _find_menu(rows: list[str]) -> tuple[Menu | None, int]:
         return None, len(rows)
     last = selected[-1]
     below = " ".join(row.strip() for row in rows[last:])
-    answered = any(row[:1] in ("●", "⏺", "❯") and not _OPTION.match(row) for row in rows[last + 1:])
+    answered = any(row[:1] in ("●", "⏺", "❯") and not _OPTION.match(row) for row in rows[last + 1 :])
     if answered or not _MENU_END.search(below):
         return None, len(rows)
     top = next((i for i in range(last, max(-1, last - 40), -1) if _RULE.match(rows[i])), None)
@@ -179,13 +187,13 @@ def _find_box(rows: list[str]) -> tuple[str | None, tuple[str, ...], int]:
         if not found or not (rounded or _BOX_RULE.match(rows[i - 1])):
             continue
         close = next((k for k in range(i + 1, len(rows)) if _BOX_RULE.match(rows[k])), len(rows))
-        if any(row[:1] in ("●", "⏺") for row in rows[close + 1:]):
+        if any(row[:1] in ("●", "⏺") for row in rows[close + 1 :]):
             return None, (), len(rows)  # an answer below it: a prompt of old under a rule, not the box
-        draft = " ".join([found.group(1) or ""] + [row.strip(" │") for row in rows[i + 1:close]]).strip()
-        return draft, tuple(row for row in rows[close + 1:] if row), i - 1
+        draft = " ".join([found.group(1) or ""] + [row.strip(" │") for row in rows[i + 1 : close]]).strip()
+        return draft, tuple(row for row in rows[close + 1 :] if row), i - 1
     for i in range(len(rows) - 1, -1, -1):  # a cropped capture: an empty prompt, and at most a footer after it
         if rows[i] in ("❯", ">"):
-            return "", tuple(row for row in rows[i + 1:] if row), i
+            return "", tuple(row for row in rows[i + 1 :] if row), i
         if rows[i] and indent_of(rows[i]) < 2:
             break
     return None, (), len(rows)
@@ -215,11 +223,11 @@ class _Reader:
     def __init__(self) -> None:
         self.blocks: list[Block] = []
         self.current: Block | None = None
-        self.fresh = True   # the next continuation begins a paragraph
-        self.tree = False   # within a tree of sub-agents
-        self.width = 0      # of the widest row: where the terminal itself broke a line
-        self.full = False   # the row before filled it
-        self.before = 0     # that row's length
+        self.fresh = True  # the next continuation begins a paragraph
+        self.tree = False  # within a tree of sub-agents
+        self.width = 0  # of the widest row: where the terminal itself broke a line
+        self.full = False  # the row before filled it
+        self.before = 0  # that row's length
         self.spilt = False  # bare text at hand that may be the rest of a prompt of old
 
     def read(self, rows: list[str]) -> list[Block]:
@@ -259,8 +267,9 @@ class _Reader:
             self._result(text, indent)
         elif text[0] in "├└│" and indent >= 2:
             self.tree = True
-        elif _TASKS.match(row) and (self.fresh or self.current is None
-                                    or self.current.kind in ("done", "spinner", "tasks")):
+        elif _TASKS.match(row) and (
+            self.fresh or self.current is None or self.current.kind in ("done", "spinner", "tasks")
+        ):
             self._start("tasks", indent, text)
         elif indent >= 2:
             self._continued(text, indent)
@@ -305,8 +314,12 @@ class _Reader:
             return
         if block is None or (block.kind in ("done", "spinner", "note", "tasks", "bare") and self.fresh):
             self._start("collapsed" if _COLLAPSED.match(text) and indent <= 4 else "loose", indent, text)
-        elif self.fresh and indent <= 4 and block.kind in ("reply", "tool", "result", "collapsed", "prompt", "shell") \
-                and _COLLAPSED.match(text):
+        elif (
+            self.fresh
+            and indent <= 4
+            and block.kind in ("reply", "tool", "result", "collapsed", "prompt", "shell")
+            and _COLLAPSED.match(text)
+        ):
             self._start("collapsed", indent, text)
         elif block.kind == "result" and self.fresh and indent < block.indent + 3:
             self._start("loose", indent, text)
@@ -318,8 +331,13 @@ class _Reader:
 
     def _bare(self, text: str, indent: int) -> None:
         block = self.current
-        if (self.full and not self.fresh and block is not None and block.kind in ("result", "reply")
-                and block.paragraphs):
+        if (
+            self.full
+            and not self.fresh
+            and block is not None
+            and block.kind in ("result", "reply")
+            and block.paragraphs
+        ):
             # Broken by the terminal: at a blank, or in the middle of a word.
             block.paragraphs[-1] += (" " if indent or self.before < self.width else "") + text
         elif block is not None and block.kind == "bare" and not self.fresh:
@@ -327,6 +345,11 @@ class _Reader:
         else:
             # 1.x and 2.0 wrapped a prompt to the left edge. What a shell prints stands there, too; but no elbow below
             # it, and it does not begin where the row above had no room for its first word.
-            self.spilt = (block is not None and block.kind == "prompt" and bool(block.paragraphs) and not self.fresh
-                          and self.before + len(text.split()[0]) >= self.width)
+            self.spilt = (
+                block is not None
+                and block.kind == "prompt"
+                and bool(block.paragraphs)
+                and not self.fresh
+                and self.before + len(text.split()[0]) >= self.width
+            )
             self._start("bare", 0, text)

@@ -6,6 +6,7 @@
 Here are its shape and its defaults; `config_rules` holds what must be true between values, `schema` the checks
 of single ones, `yamldoc` the reading.
 """
+
 from __future__ import annotations
 
 import errno
@@ -197,9 +198,21 @@ def _read(path: str) -> bytes:
 
 
 _TOP = (
-    "accounts", "active_link", "shared_root", "shared_links", "sessions", "failover", "detection", "lifecycle",
-    "tmux", "state_dir", "control_socket", "control_group", "metrics", "notify",
-)  # fmt: skip
+    "accounts",
+    "active_link",
+    "shared_root",
+    "shared_links",
+    "sessions",
+    "failover",
+    "detection",
+    "lifecycle",
+    "tmux",
+    "state_dir",
+    "control_socket",
+    "control_group",
+    "metrics",
+    "notify",
+)
 
 
 _NO_ACCOUNTS: tuple[Account, ...] = ()
@@ -338,9 +351,7 @@ def _detection(top: Section) -> Detection:
         hooks=section.get("hooks", schema.boolean, default.hooks),
         transcripts=section.get("transcripts", schema.boolean, default.transcripts),
         panes=section.get("panes", schema.boolean, default.panes),
-        sweep_interval=section.get(
-            "sweep_interval", schema.number(0.05, 3600, "seconds"), default.sweep_interval
-        ),
+        sweep_interval=section.get("sweep_interval", schema.number(0.05, 3600, "seconds"), default.sweep_interval),
         capture_lines=section.get("capture_lines", schema.integer(10, 100_000), default.capture_lines),
         extra_patterns=section.get(
             "extra_patterns", schema.list_of(_pattern, "a list of regular expressions"), default.extra_patterns
@@ -368,9 +379,7 @@ def _lifecycle(top: Section) -> Lifecycle:
     section = _section(top, "lifecycle", ("check_interval", "restart_backoff"))
     default = Lifecycle()
     return Lifecycle(
-        check_interval=section.get(
-            "check_interval", schema.number(0.05, 3600, "seconds"), default.check_interval
-        ),
+        check_interval=section.get("check_interval", schema.number(0.05, 3600, "seconds"), default.check_interval),
         restart_backoff=section.get("restart_backoff", _backoff, default.restart_backoff),
     )
 

@@ -5,6 +5,7 @@
 
 None of them shows a word of a command or a value of an environment, which may be secret.
 """
+
 from __future__ import annotations
 
 import os

@@ -7,6 +7,7 @@ Whatever a client sends or does not send, the others are served: each connection
 wait for a client has a bound, and what cannot be understood is answered with an error. Who may ask is decided
 by the kernel's word on who connected (SO_PEERCRED, unix(7)), not by anything the client says.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -38,9 +39,14 @@ _BACKLOG = 512
 _CHUNK = 1 << 16
 
 _TYPE_NAMES = {
-    str: "text", int: "a whole number", float: "a number", bool: "true or false", dict: "an object",
-    list: "a list", type(None): "null",
-}  # fmt: skip
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "an object",
+    list: "a list",
+    type(None): "null",
+}
 
 
 @dataclass(frozen=True)

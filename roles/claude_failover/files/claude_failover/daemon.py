@@ -6,6 +6,7 @@
 Each step of the start is logged, and a step that fails ends the start with nothing of the later ones touched.
 In particular no tmux session is looked at, made or ended before every shared link has been found right.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -137,9 +138,7 @@ class Daemon:
         self.registry = Registry(self.store)
         self.sessions = Sessions(self.config, self.registry)
         self.tmux = Tmux(self.config.tmux.binary, self.config.tmux.socket)
-        self.lifecycle = Lifecycle(
-            self.config, self.tmux, self.sessions, self.registry, base_settings(self.config)
-        )
+        self.lifecycle = Lifecycle(self.config, self.tmux, self.sessions, self.registry, base_settings(self.config))
         self.events = Events(
             self.config,
             self.sessions,
@@ -211,7 +210,8 @@ class Daemon:
             log.error(
                 "start: no tmux server answers on %s; it is waited for. It runs in "
                 "claude-failover-tmux.service, or by hand: tmux -S %s -D",
-                self.config.tmux.socket, self.config.tmux.socket,
+                self.config.tmux.socket,
+                self.config.tmux.socket,
             )
 
     async def _ensure_sessions(self) -> None:

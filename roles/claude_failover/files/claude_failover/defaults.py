@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Paths and names that hold where no configuration says otherwise, or where none can be read."""
+
 from __future__ import annotations
 
 CONFIG = "/etc/claude-failover/config.yml"

@@ -10,6 +10,7 @@ what became of one that is ``sent`` is found out, and it is never sent again on 
 This takes tasks and chooses their sessions (`candidates`, `routing`); `task_handover` types their prompts,
 `task_follower` finds out what becomes of them, and `task_steps` writes that down.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -82,8 +83,15 @@ class Dispatcher:
             config, queue, sessions, tmux, steps, waits, records=records, take_back=take_back, alive=alive, now=now
         )
         self._handover = HandOver(
-            queue, self._candidates, tmux, steps, began=self._follower.has_begun, landed=self._wake_up, send=send,
-            take_back=take_back, now=now,
+            queue,
+            self._candidates,
+            tmux,
+            steps,
+            began=self._follower.has_begun,
+            landed=self._wake_up,
+            send=send,
+            take_back=take_back,
+            now=now,
         )
 
     def configure(self, config: Config) -> None:
@@ -143,7 +151,8 @@ class Dispatcher:
         row = task.row()
         if task.state == QUEUED and task not in self._handover:
             why = explain(
-                self._candidates.now() if candidates is None else candidates, wish_of(task),
+                self._candidates.now() if candidates is None else candidates,
+                wish_of(task),
                 self._taken() if taken is None else taken,
             )
             row["detail"] = f"{task.detail}; {why}" if task.detail else why

@@ -6,6 +6,7 @@
 Every message says what was found, what was expected, and what to do. Anything raised that is not a
 ``FailoverError`` is a bug, and the command line says so (exit code 70).
 """
+
 from __future__ import annotations
 
 

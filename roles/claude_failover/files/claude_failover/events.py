@@ -7,6 +7,7 @@ The structured sources decide. A pane's text is believed only in a session that 
 transcript is not known. What two sources say of one limit is one piece of evidence, given again only when the later
 one adds the time of the reset, which a hook does not have (Claude Code 2.1.330).
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -131,11 +132,18 @@ class Events:
             return
         kind = _TURNS.get(str(payload["hook_event_name"]))
         if kind is not None:
-            self._turn(watched, TurnEvent(
-                watched.name, self._sessions.conversation(watched.name), kind, clock.now(),
-                prompt=_text(payload.get("prompt")), turn=_text(payload.get("prompt_id")),
-                error=_text(payload.get("error")),
-            ))
+            self._turn(
+                watched,
+                TurnEvent(
+                    watched.name,
+                    self._sessions.conversation(watched.name),
+                    kind,
+                    clock.now(),
+                    prompt=_text(payload.get("prompt")),
+                    turn=_text(payload.get("prompt_id")),
+                    error=_text(payload.get("error")),
+                ),
+            )
         if kind == "failure":
             self._failed(watched, payload)
 
@@ -155,9 +163,18 @@ class Events:
         elif verdict.limited:
             uuid = self._sessions.conversation(watched.name)
             asked = [moment for moment in (self._asked.get(uuid or ""), begun) if moment is not None]
-            self._tell(Evidence(
-                watched.name, uuid, "hook", verdict, clock.now(), max(asked, default=None), watched.config_dir, turn,
-            ))
+            self._tell(
+                Evidence(
+                    watched.name,
+                    uuid,
+                    "hook",
+                    verdict,
+                    clock.now(),
+                    max(asked, default=None),
+                    watched.config_dir,
+                    turn,
+                )
+            )
 
     # -- transcripts ---------------------------------------------------------------------------------------
 
@@ -176,15 +193,19 @@ class Events:
             except (OSError, NotATranscript):
                 continue
             own = [record for record in records if is_of_the_conversation(record)]
-            verdict = classify_transcript(
-                records, now=clock.now(), tz=self._zone, extra_patterns=self._patterns
-            )
+            verdict = classify_transcript(records, now=clock.now(), tz=self._zone, extra_patterns=self._patterns)
             at = record_time(own[-1]) if own else None
             if at is None:
                 return None  # nothing is written yet, or nothing that says when: it is no news of any turn
             return Evidence(
-                watched.name, entry.uuid, "transcript", verdict, at, refused_request_time(own),
-                watched.config_dir, turn_of(own),
+                watched.name,
+                entry.uuid,
+                "transcript",
+                verdict,
+                at,
+                refused_request_time(own),
+                watched.config_dir,
+                turn_of(own),
             )
         return None
 
@@ -208,10 +229,18 @@ class Events:
             if watched is None:
                 continue
             if verdict.limited:
-                self._tell(Evidence(
-                    watched.name, uuid, "transcript", verdict, moment, self._asked.get(uuid), watched.config_dir,
-                    self._turns.get(uuid),
-                ))
+                self._tell(
+                    Evidence(
+                        watched.name,
+                        uuid,
+                        "transcript",
+                        verdict,
+                        moment,
+                        self._asked.get(uuid),
+                        watched.config_dir,
+                        self._turns.get(uuid),
+                    )
+                )
             elif not watched.hooked and _ends_turn(record):
                 self._turn(watched, TurnEvent(watched.name, uuid, "stop", moment, turn=self._turns.get(uuid)))
 
@@ -280,7 +309,8 @@ class Events:
             self._unknown.add(verdict.snippet)
             log.warning(
                 "this looks like a usage limit in an unknown wording, and nothing was switched: %r. "
-                "If it is one, add a pattern for it to detection.extra_patterns", verdict.snippet,
+                "If it is one, add a pattern for it to detection.extra_patterns",
+                verdict.snippet,
             )
 
 

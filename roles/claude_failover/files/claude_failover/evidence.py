@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the sources say, in one shape: a limit that was seen, and the turns of a session."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping

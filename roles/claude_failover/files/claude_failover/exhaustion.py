@@ -6,6 +6,7 @@
 Exhaustion is per limit: a model's own limit bars an account only for switches that the same limit triggers,
 every other limit bars it always. Kept durably, so that a reset is still known after a reboot.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -135,9 +136,7 @@ class Exhaustion:
     def barred(self, account: str, trigger: str | None, now: datetime) -> Barred:
         """Tell whether a limit bars the account for a switch that ``trigger`` (a limit, None for no limit) causes."""
         moments = [
-            mark.until
-            for mark in self.marks(account, now)
-            if mark.limit not in MODEL_LIMITS or mark.limit == trigger
+            mark.until for mark in self.marks(account, now) if mark.limit not in MODEL_LIMITS or mark.limit == trigger
         ]
         return Barred(bool(moments), max(moments, default=None))
 

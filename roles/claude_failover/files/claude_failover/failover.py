@@ -6,6 +6,7 @@
 What is due is the `judge`'s to say, who is carried over the `carry_queue`'s, and which records are still open is
 known to the `open_records`. Here they are put together, and kept going.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -85,9 +86,16 @@ class Failover:
         self.queue = CarryQueue(state, carry_over, flips, self._records, wake=self._wake_up, now=now)
         self.testimony = Testimony(config, standings, flips, now=now)
         self._judge = Judge(
-            config, state, standings, flips, self.queue, self._records,
-            newest_turn=newest_turn, all_idle=all_idle, now=now,
-        )  # fmt: skip
+            config,
+            state,
+            standings,
+            flips,
+            self.queue,
+            self._records,
+            newest_turn=newest_turn,
+            all_idle=all_idle,
+            now=now,
+        )
         self._status = status
         self._now = now
         self._wake: asyncio.Event | None = None
@@ -249,18 +257,25 @@ class Failover:
     def _take(self, evidence: Evidence) -> None:
         now, verdict = self._now(), evidence.verdict
         found = blame(
-            evidence, self.switcher.flips.all(), self._standings.active(), self._config.active_link,
-            self._config.accounts, self._standings.exhaustion,
-        )  # fmt: skip
+            evidence,
+            self.switcher.flips.all(),
+            self._standings.active(),
+            self._config.active_link,
+            self._config.accounts,
+            self._standings.exhaustion,
+        )
         log.info(
             "session %s: %s limit seen by %s (%s), resets %s; account %s: %s",
-            evidence.session, verdict.limit, evidence.source, verdict.rule, clock.optional_iso(verdict.resets_at),
-            found.account or "not known", found.why,
-        )  # fmt: skip
+            evidence.session,
+            verdict.limit,
+            evidence.source,
+            verdict.rule,
+            clock.optional_iso(verdict.resets_at),
+            found.account or "not known",
+            found.why,
+        )
         if found.account is not None:
-            until, known = reset_of(
-                verdict, evidence.at, evidence.request_at, self._config.failover.unknown_reset_wait
-            )
+            until, known = reset_of(verdict, evidence.at, evidence.request_at, self._config.failover.unknown_reset_wait)
             limit = verdict.limit or "unknown"
             if until > now and self._standings.exhaustion.mark(found.account, limit, until, now=now, known=known):
                 log.warning("account %s is out of usage (%s) until %s", found.account, limit, clock.iso(until))

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a failover must still know after a crash or a reboot: who waits for what."""
+
 from __future__ import annotations
 
 import logging
@@ -56,14 +57,18 @@ class FailoverState:
         waiting = self.waiting
         document = {
             "cooldown_until": clock.optional_iso(self.cooldown_until),
-            "waiting": None if waiting is None else {
-                "account": waiting.account, "limit": waiting.limit, "until": clock.optional_iso(waiting.until),
+            "waiting": None
+            if waiting is None
+            else {
+                "account": waiting.account,
+                "limit": waiting.limit,
+                "until": clock.optional_iso(waiting.until),
             },
             "inbox": [evidence_to_json(evidence) for evidence in self.inbox],
             "held": [
                 {"evidence": evidence_to_json(held.evidence), "account": held.account} for held in self.held.values()
             ],
-        }  # fmt: skip
+        }
         try:
             self._store.save(DOCUMENT, document)
         except OSError as error:

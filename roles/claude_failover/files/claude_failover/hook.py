@@ -10,6 +10,7 @@ imports next to nothing (facts: Python's own start-up is its whole cost).
 A status line has no ``hook_event_name`` (seen on Claude Code 2.1.330). Ours stands in for the operator's in the
 sessions of the daemon, so theirs is run in its place, with the same input.
 """
+
 from __future__ import annotations
 
 import os
@@ -64,7 +65,7 @@ def _socket_path(arguments: list[str]) -> str:
         if argument == "--socket":
             return arguments[place + 1]
         if argument.startswith("--socket="):
-            return argument[len("--socket="):]
+            return argument[len("--socket=") :]
     raise ValueError("no --socket")
 
 
@@ -80,9 +81,7 @@ def request(payload: bytes, environment: dict[str, str]) -> bytes:
         payload = json.dumps(_shortened(json.loads(payload))).encode()
     # A line break in JSON can only stand between tokens, where a blank serves as well.
     payload = payload.replace(b"\r", b" ").replace(b"\n", b" ").strip() or b"null"
-    pairs = ",".join(
-        f"{_quoted(name)}:{_quoted(environment[name])}" for name in ENVIRONMENT if name in environment
-    )
+    pairs = ",".join(f"{_quoted(name)}:{_quoted(environment[name])}" for name in ENVIRONMENT if name in environment)
     return b'{"op":"hook","payload":' + payload + b',"env":{' + pairs.encode() + b"}}\n"
 
 

@@ -6,6 +6,7 @@
 A session's name says little: tmux lets anybody rename sessions, and swap two names. The process says it itself: the
 daemon starts it with a variable that holds the name, which nothing changes afterwards.
 """
+
 from __future__ import annotations
 
 from typing import Protocol

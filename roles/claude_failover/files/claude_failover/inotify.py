@@ -6,6 +6,7 @@
 After an overflow nobody knows what was missed, and everything has to be looked at again. The packaged
 python3-watchdog swallows it, and wants a thread for each folder tree.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -64,7 +65,7 @@ class Inotify:
             while offset < len(data):
                 watch, mask, _cookie, length = _HEADER.unpack_from(data, offset)
                 offset += _HEADER.size
-                name = data[offset:offset + length].rstrip(b"\0")
+                name = data[offset : offset + length].rstrip(b"\0")
                 offset += length
                 yield Event(watch, mask, os.fsdecode(name))
 

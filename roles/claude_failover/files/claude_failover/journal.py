@@ -7,6 +7,7 @@ One document holds the switch under way and the records that are not yet in the 
 still being carried over. A record gets into the log exactly once: it is taken out of the journal only after
 it was appended, and is not appended when the log already has its id.
 """
+
 from __future__ import annotations
 
 import logging
@@ -106,9 +107,7 @@ class Journal:
         return sorted(both, key=lambda row: str(row["time"]), reverse=True)[:limit]
 
     def _save(self, under_way: UnderWay | None, rows: list[Record]) -> None:
-        self._store.save(
-            DOCUMENT, {"under_way": under_way.to_json() if under_way is not None else None, "open": rows}
-        )
+        self._store.save(DOCUMENT, {"under_way": under_way.to_json() if under_way is not None else None, "open": rows})
         self.under_way, self._open = under_way, rows
 
 

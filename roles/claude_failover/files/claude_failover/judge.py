@@ -7,6 +7,7 @@ Judging goes by what is the case, not by what just happened: in every round the 
 on one side, the active account and what is known of the others on the other. So a cooldown that ends, a reset,
 a login that was mended, a flip by hand and a restart of the daemon need no cases of their own.
 """
+
 from __future__ import annotations
 
 import logging
@@ -135,9 +136,14 @@ class Judge:
     def _note_reset(self, active: str, ready: list[Held]) -> None:
         """The account that is active has reset first: nothing to flip, and the waiting sessions go on."""
         record = new_record(
-            "reset", self._now(), origin=active, target=active, outcome="stayed",
-            detail=f"{active} can be used again", trigger=ready[0].evidence,
-        )  # fmt: skip
+            "reset",
+            self._now(),
+            origin=active,
+            target=active,
+            outcome="stayed",
+            detail=f"{active} can be used again",
+            trigger=ready[0].evidence,
+        )
         self._records.enter(record)
 
     def _answer(self, active: str, stuck: list[Held]) -> SwitchRequest | None:
@@ -194,9 +200,13 @@ class Judge:
         would begin a circle.
         """
         last = self._flips.last
-        return limit in MODEL_LIMITS and last is not None and any(
-            mark.limit == limit and mark.since <= last.at
-            for mark in self._standings.exhaustion.marks(active, self._now() - RESET_MARGIN)
+        return (
+            limit in MODEL_LIMITS
+            and last is not None
+            and any(
+                mark.limit == limit and mark.since <= last.at
+                for mark in self._standings.exhaustion.marks(active, self._now() - RESET_MARGIN)
+            )
         )
 
     def _already_waiting(self, active: str, limit: str | None, clean: bool) -> bool:
@@ -219,9 +229,10 @@ class Judge:
             self._state.waiting = waiting
             self._state.save()
             log.warning(
-                "no account can be used; %d sessions wait, %s", len(self._queue.limited()),
+                "no account can be used; %d sessions wait, %s",
+                len(self._queue.limited()),
                 f"until {clock.iso(until)}" if until else "for an account to be logged in or mended",
-            )  # fmt: skip
+            )
 
     def _without_need(self, active: str) -> SwitchRequest | None:
         """Switch although nobody is limited: before a limit is hit, or back to a preferred account."""

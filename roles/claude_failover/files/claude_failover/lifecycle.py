@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keeps the configured sessions alive: makes the missing ones, and again when their program has ended."""
+
 from __future__ import annotations
 
 import asyncio
@@ -179,8 +180,11 @@ class Lifecycle:
             self._registry.offer(
                 watched.name,
                 Entry(
-                    found, "pane", cwd=watched.pane.cwd,
-                    pid=process.pid if process else None, started=process.start if process else None,
+                    found,
+                    "pane",
+                    cwd=watched.pane.cwd,
+                    pid=process.pid if process else None,
+                    started=process.start if process else None,
                 ),
             )
 
@@ -270,8 +274,12 @@ class Lifecycle:
             self._registry.offer(
                 plan.name,
                 Entry(
-                    conversation, "assigned", cwd=plan.cwd, command=tuple(command),
-                    pid=pane.pid, started=process.start if process else None,
+                    conversation,
+                    "assigned",
+                    cwd=plan.cwd,
+                    command=tuple(command),
+                    pid=pane.pid,
+                    started=process.start if process else None,
                 ),
             )
 
@@ -305,8 +313,11 @@ class Lifecycle:
         if not plan.claude_args:
             return list(plan.command), environment, None
         command, more = with_own_settings(
-            plan.command, plan.cwd, self._settings if self._config.detection.hooks else {},
-            os.path.join(self._config.state_dir, "settings"), plan.name,
+            plan.command,
+            plan.cwd,
+            self._settings if self._config.detection.hooks else {},
+            os.path.join(self._config.state_dir, "settings"),
+            plan.name,
         )
         held = self._registry.get(plan.name)
         conversation = held.uuid if held is not None else str(uuid.uuid4())

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What others do to the active link: a flip by hand is recorded, a link to no account suspends switching."""
+
 from __future__ import annotations
 
 import asyncio
@@ -96,10 +97,16 @@ class LinkWatch:
         at, identity = self.moved_at()
         detail = f"flipped by hand, to {name}" if name else f"led by hand to no account: {self.suspended}"
         record = new_record(
-            "external", at, origin=origin, target=name, outcome="switched", detail=detail + more, trigger=trigger,
+            "external",
+            at,
+            origin=origin,
+            target=name,
+            outcome="switched",
+            detail=detail + more,
+            trigger=trigger,
             # The same flip has the same id: a crash right here does not make a second record of it.
             record_id=hashlib.sha256(f"{identity} {origin} {name}".encode()).hexdigest()[:16],
-        )  # fmt: skip
+        )
         log.warning("active_link %s: %s", self.config.active_link, record["detail"])
         self._journal.end(record)
         self._flips.add(Flip(at, origin, name, "external"))

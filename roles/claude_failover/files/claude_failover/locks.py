@@ -6,6 +6,7 @@
 Two locks, because either alone can be shared by mistake: two configurations with one link would flip it
 against each other, two with one state folder would write each other's registry.
 """
+
 from __future__ import annotations
 
 import errno

@@ -6,6 +6,7 @@
 Blanked tokens are seen in the file (`accounts.login_state`); an ``authentication_failed`` is not, so it is
 remembered here until the credentials change.
 """
+
 from __future__ import annotations
 
 import logging

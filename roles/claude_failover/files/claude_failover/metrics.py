@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The state and the switches as metrics, in a text file for the Prometheus node exporter's textfile collector."""
+
 from __future__ import annotations
 
 import logging
@@ -35,29 +36,57 @@ def render(status: Mapping[str, Any], totals: Totals) -> str:
     text.gauge("info", "The daemon that wrote this file.", [({"version": status["version"]}, 1)])
     text.gauge("start_time_seconds", "When the daemon was started.", [({}, _epoch(status["started_at"]))])
     accounts = status["accounts"]
-    text.gauge("account_active", "Whether the active link leads to the account.",
-               [({"account": row["name"]}, int(row["active"])) for row in accounts])  # fmt: skip
-    text.gauge("account_login_ok", "Whether there is a login that the server has not refused.",
-               [({"account": row["name"]}, int(row["login"] == "ok")) for row in accounts])  # fmt: skip
-    text.gauge("account_links_ok", "Whether the account's shared links are right.",
-               [({"account": row["name"]}, int(row["links"] == "ok")) for row in accounts])  # fmt: skip
-    text.gauge("account_exhausted_until_seconds", "When the account's usage limit resets; absent when there is none.",
-               [({"account": row["name"], "limit": limit["limit"]}, _epoch(limit["until"]))
-                for row in accounts for limit in row["exhausted"]])  # fmt: skip
-    text.gauge("account_used_percent", "How much of a usage window is used.",
-               [({"account": row["name"], "window": window}, used)
-                for row in accounts for window, used in row["used_percent"].items()])  # fmt: skip
+    text.gauge(
+        "account_active",
+        "Whether the active link leads to the account.",
+        [({"account": row["name"]}, int(row["active"])) for row in accounts],
+    )
+    text.gauge(
+        "account_login_ok",
+        "Whether there is a login that the server has not refused.",
+        [({"account": row["name"]}, int(row["login"] == "ok")) for row in accounts],
+    )
+    text.gauge(
+        "account_links_ok",
+        "Whether the account's shared links are right.",
+        [({"account": row["name"]}, int(row["links"] == "ok")) for row in accounts],
+    )
+    text.gauge(
+        "account_exhausted_until_seconds",
+        "When the account's usage limit resets; absent when there is none.",
+        [
+            ({"account": row["name"], "limit": limit["limit"]}, _epoch(limit["until"]))
+            for row in accounts
+            for limit in row["exhausted"]
+        ],
+    )
+    text.gauge(
+        "account_used_percent",
+        "How much of a usage window is used.",
+        [
+            ({"account": row["name"], "window": window}, used)
+            for row in accounts
+            for window, used in row["used_percent"].items()
+        ],
+    )
     states = Counter(row["state"] for row in status["sessions"])
     text.gauge("sessions", "Sessions by state.", [({"state": state}, states[state]) for state in sorted(states)])
     queue = status["queue"]
-    text.gauge("tasks", "Tasks of the dispatcher by state.",
-               [({"state": state}, queue[state]) for state in sorted(queue)])  # fmt: skip
+    text.gauge(
+        "tasks", "Tasks of the dispatcher by state.", [({"state": state}, queue[state]) for state in sorted(queue)]
+    )
     text.gauge("switching", "Whether a switch is under way.", [({}, int(bool(status["switching"])))])
-    text.gauge("suspended", "Whether switching is suspended: the active link leads to no configured account.",
-               [({}, int(bool(status["suspended"])))])  # fmt: skip
+    text.gauge(
+        "suspended",
+        "Whether switching is suspended: the active link leads to no configured account.",
+        [({}, int(bool(status["suspended"])))],
+    )
     if status["cooldown_until"]:
-        text.gauge("cooldown_until_seconds", "Until when no automatic switch is made.",
-                   [({}, _epoch(status["cooldown_until"]))])  # fmt: skip
+        text.gauge(
+            "cooldown_until_seconds",
+            "Until when no automatic switch is made.",
+            [({}, _epoch(status["cooldown_until"]))],
+        )
     last = status["last_switch"]
     if last:
         text.gauge("last_switch_time_seconds", "When the last switch began.", [({}, _epoch(last["time"]))])

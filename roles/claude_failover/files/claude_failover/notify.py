@@ -5,6 +5,7 @@
 
 It never holds a switch up and never fails one: each run is bounded in time, and so is their number.
 """
+
 from __future__ import annotations
 
 import asyncio

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The records that are not in the log yet: their sessions are still being carried over."""
+
 from __future__ import annotations
 
 import logging

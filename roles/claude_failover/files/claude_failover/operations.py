@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the control socket can be asked, each request with the keys that it takes."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

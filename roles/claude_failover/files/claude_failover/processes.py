@@ -5,6 +5,7 @@
 
 Everything is read without starting a process. Linux only (proc(5)).
 """
+
 from __future__ import annotations
 
 import os
@@ -37,8 +38,8 @@ def read(pid: int) -> Process | None:
     except OSError:
         return None
     # The name stands in parentheses and may hold blanks and parentheses itself.
-    name = text[text.index("(") + 1:text.rindex(")")]
-    fields = text[text.rindex(")") + 2:].split()
+    name = text[text.index("(") + 1 : text.rindex(")")]
+    fields = text[text.rindex(")") + 2 :].split()
     return Process(pid=pid, parent=int(fields[1]), start=int(fields[19]), name=name, state=fields[0])
 
 
@@ -79,7 +80,7 @@ def variable(pid: int, name: str) -> str | None:
         with open(f"/proc/{pid}/environ", "rb") as stream:
             for item in stream.read().split(b"\0"):
                 if item.startswith(prefix):
-                    return os.fsdecode(item[len(prefix):])
+                    return os.fsdecode(item[len(prefix) :])
     except OSError:
         pass
     return None

@@ -6,6 +6,7 @@
 A refresh holds ``<home>/.oauth_refresh.lock/``, and renews its times while it runs. A flip in the middle of one left
 the old account with an expired token and a stale lock (seen on Claude Code 2.1.330).
 """
+
 from __future__ import annotations
 
 import asyncio

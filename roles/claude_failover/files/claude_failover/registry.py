@@ -6,6 +6,7 @@
 A conversation that cannot be named cannot be resumed, so this is kept durably, and a UUID is only taken from
 a source that ties it to the session; where two candidates stand against each other, none is taken.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -90,7 +91,11 @@ class Registry:
         if held is not None and held.uuid != entry.uuid:
             log.info(
                 "session %s: conversation %s (%s) follows %s (%s)",
-                name, entry.uuid, entry.source, held.uuid, held.source,
+                name,
+                entry.uuid,
+                entry.source,
+                held.uuid,
+                held.source,
             )
         self._entries[name] = entry
         told, self._unsaved = self._unsaved, True

@@ -6,6 +6,7 @@
 The daemon is one thread. To open a FIFO takes until somebody writes to it, and until then it would do nothing,
 not even end.
 """
+
 from __future__ import annotations
 
 import errno

@@ -6,6 +6,7 @@
 Nothing of the host's own accounts, sessions or daemon is touched: the folder has its own homes with made-up logins,
 and the programs get an environment of their own.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -126,16 +127,21 @@ class Stage:
         conf = f"set -s exit-empty off\nset -g remain-on-exit on\nnew-session -d -s {HOLDER} -- sleep infinity\n"
         write_atomic(self.path("tmux.conf"), conf.encode())
         # JSON is YAML, and needs no library to write.
-        self._json(self.path("config.yml"), {
-            "accounts": [{"name": name, "home": self.home(name)} for name in (FIRST, SECOND)],
-            "active_link": self.path("home/.claude"),
-            "shared_root": self.path("shared"),
-            "sessions": [{"name": name, "cwd": self.path("work"), "command": ["claude"]} for name in (LIMITED, OTHER)],
-            "lifecycle": {"check_interval": 0.5},
-            "tmux": {"socket": self.path("tmux.sock"), "binary": self.tmux_binary},
-            "state_dir": self.path("state"),
-            "control_socket": self.path("control.sock"),
-        })
+        self._json(
+            self.path("config.yml"),
+            {
+                "accounts": [{"name": name, "home": self.home(name)} for name in (FIRST, SECOND)],
+                "active_link": self.path("home/.claude"),
+                "shared_root": self.path("shared"),
+                "sessions": [
+                    {"name": name, "cwd": self.path("work"), "command": ["claude"]} for name in (LIMITED, OTHER)
+                ],
+                "lifecycle": {"check_interval": 0.5},
+                "tmux": {"socket": self.path("tmux.sock"), "binary": self.tmux_binary},
+                "state_dir": self.path("state"),
+                "control_socket": self.path("control.sock"),
+            },
+        )
 
     def _json(self, path: str, content: Any) -> None:
         write_atomic(path, json.dumps(content, indent=1).encode())
@@ -147,9 +153,16 @@ class Stage:
     def spawn(self, *command: str) -> None:
         """Start a program; what it says goes into the file log. Raises OSError."""
         with open(self.path("log"), "ab") as log:
-            self.processes.append(subprocess.Popen(
-                command, env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            ))
+            self.processes.append(
+                subprocess.Popen(
+                    command,
+                    env=self.environment,
+                    cwd=self.folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
+            )
 
     def requests(self) -> list[dict[str, Any]]:
         """Return what the accounts were asked for, oldest first."""
@@ -169,7 +182,8 @@ class Stage:
     def turns(self, account: str, prompt: str, mode: str = "ok") -> list[dict[str, Any]]:
         """Return the finished requests with that prompt."""
         return [
-            row for row in self.requests()
+            row
+            for row in self.requests()
             if (row.get("tag"), row.get("prompt"), row.get("mode")) == (account, prompt, mode)
         ]
 

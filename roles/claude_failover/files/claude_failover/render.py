@@ -5,6 +5,7 @@
 
 Every text that comes in may be from elsewhere (a session's name, a reason), so all of it is made printable here.
 """
+
 from __future__ import annotations
 
 import unicodedata
@@ -17,14 +18,32 @@ from .text import one_line
 
 _COLOURS = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "strong": "1"}
 _TONES = {
-    "ok": "good", "idle": "good", "busy": "good", "active": "good", "created": "good",
-    "missing": "warn", "unknown": "warn", "waiting": "warn", "starting": "dim", "resuming": "warn", "limited": "warn",
-    "divergent": "bad", "expired": "bad", "down": "bad", "not_a_symlink": "bad", "error": "bad",
-}  # fmt: skip
+    "ok": "good",
+    "idle": "good",
+    "busy": "good",
+    "active": "good",
+    "created": "good",
+    "missing": "warn",
+    "unknown": "warn",
+    "waiting": "warn",
+    "starting": "dim",
+    "resuming": "warn",
+    "limited": "warn",
+    "divergent": "bad",
+    "expired": "bad",
+    "down": "bad",
+    "not_a_symlink": "bad",
+    "error": "bad",
+}
 _LIMITS = {
-    "five_hour": "5-hour", "seven_day": "weekly", "opus": "Opus", "sonnet": "Sonnet", "model": "model",
-    "spend": "spend", "unknown": "unknown",
-}  # fmt: skip
+    "five_hour": "5-hour",
+    "seven_day": "weekly",
+    "opus": "Opus",
+    "sonnet": "Sonnet",
+    "model": "model",
+    "spend": "spend",
+    "unknown": "unknown",
+}
 _NARROWEST = 8
 
 

@@ -7,6 +7,7 @@ There is one rule and no exception: a session is of the pool when the configurat
 ``dedicated: false`` and ``claude_args: true``, and the process in its pane is surely the one that the daemon started
 for that name. It is asked when a session is chosen, and again before every key that a task's prompt needs.
 """
+
 from __future__ import annotations
 
 import os
@@ -114,9 +115,7 @@ def check_wish(config: Config, by_hand: Collection[str], wish: Wish) -> None:
                 f"tasks go to the sessions of the pool: {pool}"
             )
         if plan is None:
-            raise UsageError(
-                f"session {wish.session!r} does not exist; tasks go to the sessions of the pool: {pool}"
-            )
+            raise UsageError(f"session {wish.session!r} does not exist; tasks go to the sessions of the pool: {pool}")
         if plan.dedicated:
             raise Refused(f"session {plan.name} is dedicated, and never gets a task; the pool has: {pool}")
         if not plan.claude_args:

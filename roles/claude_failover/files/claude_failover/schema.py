@@ -7,6 +7,7 @@ A check is a function of a value and of its place (the key, and the list that pr
 checked value or raises ``Bad``. A section hands each of its keys to a check, takes the default where that
 fails, and goes on, so that one reading finds every problem.
 """
+
 from __future__ import annotations
 
 import difflib

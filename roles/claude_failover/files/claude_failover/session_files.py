@@ -7,6 +7,7 @@ Seen on 2.1.330: ``pid, sessionId, cwd, startedAt`` (ms), ``procStart`` (clock t
 ``status`` = idle | busy | waiting, ``statusUpdatedAt`` (ms). Removed at a clean exit, left by a SIGKILL: a file
 counts only while the very process that wrote it runs.
 """
+
 from __future__ import annotations
 
 import json

@@ -5,6 +5,7 @@
 
 What is seen of tmux, of /proc and of Claude Code's own files is put together here; nothing here acts.
 """
+
 from __future__ import annotations
 
 import logging

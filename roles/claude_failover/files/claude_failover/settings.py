@@ -6,6 +6,7 @@
 ``claude --settings FILE-OR-JSON`` adds them to one session without touching the account's own settings; only
 one --settings is read (seen on Claude Code 2.1.330), so one that the operator gives is merged in.
 """
+
 from __future__ import annotations
 
 import json
@@ -83,7 +84,7 @@ def split_settings(command: list[str]) -> tuple[list[str], str | None]:
         elif word == "--settings":
             given = next(words, None)
         elif word.startswith("--settings="):
-            given = word[len("--settings="):]
+            given = word[len("--settings=") :]
         else:
             rest.append(word)
     return rest, given

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is known of every account at this moment, and to which one a switch would go."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -44,14 +45,24 @@ class Standings:
         return [self._standing(account, limit) for account in self.config.accounts]
 
     def choice(
-        self, limit: str | None, *, only: str | None = None, force: bool = False, clean: bool = False,
+        self,
+        limit: str | None,
+        *,
+        only: str | None = None,
+        force: bool = False,
+        clean: bool = False,
         below: float | None = None,
-    ) -> Choice:  # fmt: skip
+    ) -> Choice:
         """Return which account a switch would go to now, and why."""
         return choose(
-            self.all(limit), self.active(), self.config.failover.strategy,
-            only=only, force=force, clean=clean, below=below,
-        )  # fmt: skip
+            self.all(limit),
+            self.active(),
+            self.config.failover.strategy,
+            only=only,
+            force=force,
+            clean=clean,
+            below=below,
+        )
 
     def barred(self, account: str, limit: str | None) -> bool:
         """Tell whether a limit keeps the account from answering for a session that hit ``limit``."""

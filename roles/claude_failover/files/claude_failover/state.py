@@ -6,6 +6,7 @@
 A document is ``{"version": 1, "data": …}``. One that is torn, foreign or written by a newer version is set
 aside and told, never a crash and never thrown away; one of which only a part makes no sense is copied aside.
 """
+
 from __future__ import annotations
 
 import json

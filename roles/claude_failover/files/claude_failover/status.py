@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The document behind ``claude-failover status --json``: an interface, kept to the letter."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -29,9 +30,7 @@ def links_state(account: Account, config: Config) -> str:
     return "divergent" if report.changed else "ok"
 
 
-def account_row(
-    account: Account, config: Config, active: Account | None, known: dict[str, Any]
-) -> dict[str, Any]:
+def account_row(account: Account, config: Config, active: Account | None, known: dict[str, Any]) -> dict[str, Any]:
     """Return one row of ``accounts``; ``known`` holds what the failover knows of it."""
     return {
         "name": account.name,

@@ -6,6 +6,7 @@
 `STEPS` is the procedure. Before each step its name is on the disk; what the next start makes of a switch that a
 crash interrupted is decided by where the link then leads (see `switch_recovery`).
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -154,9 +155,15 @@ class Procedure:
         """Put down that the switch is over; returns its record."""
         under_way = plan.under_way
         record = new_record(
-            under_way.reason, plan.began, origin=under_way.origin, target=under_way.target, outcome=outcome,
-            detail=detail, trigger=under_way.trigger, record_id=under_way.id,
-        )  # fmt: skip
+            under_way.reason,
+            plan.began,
+            origin=under_way.origin,
+            target=under_way.target,
+            outcome=outcome,
+            detail=detail,
+            trigger=under_way.trigger,
+            record_id=under_way.id,
+        )
         record["seconds"] = round(time.monotonic() - plan.clock, 3)
         self._journal.end(record)
         return record
@@ -220,8 +227,11 @@ class Procedure:
                 break
             point_active(path, plan.origin)
             plan.flipped = False
-            log.info("switch %s: a refresh began in %s just before the flip: flipped back, and waiting",
-                     plan.under_way.id, plan.origin.home)  # fmt: skip
+            log.info(
+                "switch %s: a refresh began in %s just before the flip: flipped back, and waiting",
+                plan.under_way.id,
+                plan.origin.home,
+            )
         self._flips.add(Flip(at, plan.under_way.origin, plan.under_way.target, plan.under_way.reason))
 
     async def _touch(self, plan: Plan) -> None:

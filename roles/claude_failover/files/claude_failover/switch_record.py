@@ -6,6 +6,7 @@
 Its keys are a contract (``switches.jsonl``, ``history --json``). No token can get in: nothing of an account's
 files is ever put into it.
 """
+
 from __future__ import annotations
 
 import secrets
@@ -18,9 +19,22 @@ from .evidence import Evidence
 from .limits.verdict import Verdict, snippet_of
 
 KEYS = (
-    "id", "time", "reason", "trigger_session", "source", "pattern", "snippet", "limit", "resets_at",
-    "from_account", "to_account", "outcome", "detail", "sessions", "seconds",
-)  # fmt: skip
+    "id",
+    "time",
+    "reason",
+    "trigger_session",
+    "source",
+    "pattern",
+    "snippet",
+    "limit",
+    "resets_at",
+    "from_account",
+    "to_account",
+    "outcome",
+    "detail",
+    "sessions",
+    "seconds",
+)
 
 _TEXTS = ("id", "reason", "outcome", "detail")
 _TEXTS_OR_NULL = tuple(key for key in KEYS if key not in (*_TEXTS, "time", "sessions", "seconds"))

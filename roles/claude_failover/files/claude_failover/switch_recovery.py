@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What becomes of a switch that a crash interrupted: by where the link leads now, it is finished, undone or kept."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -40,8 +41,14 @@ class Recovery:
         name = link.account.name if link.account is not None else None
         target = self._config.account(under_way.target)
         where = f"interrupted at the step {under_way.step!r}"
-        log.warning("switch %s from %s to %s was %s; the link leads to %s",
-                    under_way.id, under_way.origin, under_way.target, where, name)  # fmt: skip
+        log.warning(
+            "switch %s from %s to %s was %s; the link leads to %s",
+            under_way.id,
+            under_way.origin,
+            under_way.target,
+            where,
+            name,
+        )
         began = clock.parse_iso(under_way.time)
         if target is not None:
             origin = self._config.account(under_way.origin)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Moves the active link from one account to another, when asked to and when it may: one switch at a time."""
+
 from __future__ import annotations
 
 import asyncio
@@ -168,15 +169,21 @@ class Switcher:
         active, outcome, detail, choice = self._decide(request)
         target = choice.target if choice is not None else None
         if outcome == "switched" and choice is not None:
-            home = refresh_lock.holder([account.home for account in self._config.accounts
-                                        if account.name in (active, target)])  # fmt: skip
+            home = refresh_lock.holder(
+                [account.home for account in self._config.accounts if account.name in (active, target)]
+            )
             if home is not None:
                 detail += f"; a login is being refreshed in {home}, which would be waited for"
         target = target or (active if outcome == "stayed" else request.target)
         record = new_record(
-            request.reason, self._now(), origin=active, target=target,
-            outcome=outcome, detail=detail, trigger=request.trigger,
-        )  # fmt: skip
+            request.reason,
+            self._now(),
+            origin=active,
+            target=target,
+            outcome=outcome,
+            detail=detail,
+            trigger=request.trigger,
+        )
         record["dry_run"] = True
         record["candidates"] = [row.to_json() for row in choice.candidates] if choice is not None else []
         return record
@@ -189,16 +196,25 @@ class Switcher:
         target = self._config.account(choice.target) if choice is not None and choice.target else None
         if outcome != "switched" or target is None or active is None:
             record = new_record(
-                request.reason, began, origin=active, target=active if outcome == "stayed" else request.target,
-                outcome=outcome, detail=detail, trigger=request.trigger,
-            )  # fmt: skip
+                request.reason,
+                began,
+                origin=active,
+                target=active if outcome == "stayed" else request.target,
+                outcome=outcome,
+                detail=detail,
+                trigger=request.trigger,
+            )
             record["seconds"] = round(time.monotonic() - started, 3)
             self.journal.end(record)
             return record
         plan = Plan(
             UnderWay(new_id(), clock.iso(began), request.reason, active, target.name, "begin", detail, request.trigger),
-            began, started, self._config.account(active), target, request.force,
-        )  # fmt: skip
+            began,
+            started,
+            self._config.account(active),
+            target,
+            request.force,
+        )
         return await self.procedure.go_through(plan, STEPS)
 
 

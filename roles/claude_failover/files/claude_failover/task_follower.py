@@ -7,6 +7,7 @@ A task that was ``sent`` is looked for in the session's transcript. If it is the
 stands in the prompt box, it is taken out again and the task waits; if neither can be seen, the task has failed, which
 says so: it is never sent again on a guess.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -76,7 +77,8 @@ class Follower:
             if task.state == SENT or (task.state == QUEUED and task.handed is not None):
                 log.warning(
                     "task %s: the daemon ended while it was handed to session %s; what became of it is looked for",
-                    task.id, task.session,
+                    task.id,
+                    task.session,
                 )
 
     def configure(self, config: Config) -> None:
@@ -176,8 +178,10 @@ class Follower:
 
     def _unsure(self, task: Task, why: str) -> None:
         self._steps.fail(
-            task, f"sent to {task.session}, but {why}: whether it was taken is not known, and it is not sent "
-                  "again. Look at the session, and dispatch it again if it is not there")
+            task,
+            f"sent to {task.session}, but {why}: whether it was taken is not known, and it is not sent "
+            "again. Look at the session, and dispatch it again if it is not there",
+        )
 
     async def _follow_accepted(self, task: Task) -> None:
         """Find out how a turn ended whose end was not heard: a person broke it off, an error, the daemon was away."""
@@ -215,7 +219,8 @@ class Follower:
         """Return the session that holds the process, whatever it is called now."""
         for watched in self._sessions:
             if watched.claude is not None and (watched.claude.pid, watched.claude.start) == (
-                handed.pid, handed.started,
+                handed.pid,
+                handed.started,
             ):
                 found: Watched = watched
                 return found

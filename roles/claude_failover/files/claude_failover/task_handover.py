@@ -6,6 +6,7 @@
 To whom a prompt is typed is written before the first key, and the state ``sent`` before Enter. Every key is preceded by
 the question whether the session may still have the task.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -141,8 +142,9 @@ class HandOver:
         if why is not None:
             raise NoLonger(why)
         if enter and task.state == QUEUED:
-            self._tasks.put(dataclasses.replace(task, state=SENT, handed=handed, session=handed.session,
-                                                sent_at=self._now()))
+            self._tasks.put(
+                dataclasses.replace(task, state=SENT, handed=handed, session=handed.session, sent_at=self._now())
+            )
 
     async def _after(self, task_id: str, handed: Handed, typed: bool, why: str, counts: bool) -> None:
         """Deal with a delivery that has ended, in whatever way."""
@@ -153,8 +155,9 @@ class HandOver:
         self._candidates.rest(handed.session)
         if task.state == SENT:
             # Enter may have been pressed: `task_follower` finds out.
-            log.warning("task %s: sent to session %s: %s; what became of it is looked for",
-                        task.id, handed.session, why)
+            log.warning(
+                "task %s: sent to session %s: %s; what became of it is looked for", task.id, handed.session, why
+            )
             return
         if task.handed is None:
             log.info("task %s: %s; it goes on waiting", task.id, why)

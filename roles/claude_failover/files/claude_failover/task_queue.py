@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The durable queue of tasks: one document for each, written with every change, in the order in which they came."""
+
 from __future__ import annotations
 
 import logging
@@ -134,8 +135,9 @@ class TaskQueue:
             self.put(task)
         except OSError as error:
             self._unwritten.add(task.id)
-            log.error("task %s: %s, which could not be stored, and will be as soon as it can: %s",
-                      task.id, task.state, error)
+            log.error(
+                "task %s: %s, which could not be stored, and will be as soon as it can: %s", task.id, task.state, error
+            )
 
     def flush(self) -> None:
         """Write what could not be written before. Raises OSError."""
@@ -145,7 +147,7 @@ class TaskQueue:
     def _forget_old(self) -> None:
         finished = [task for task in self._tasks.values() if task.state in FINISHED]
         finished.sort(key=lambda task: (task.finished_at or task.created_at, task.number))
-        for task in finished[:max(0, len(finished) - HISTORY)]:
+        for task in finished[: max(0, len(finished) - HISTORY)]:
             try:
                 self._documents.remove(_name(task))
             except FileNotFoundError:

@@ -5,6 +5,7 @@
 
 The step to ``sent`` is not here: it has to be on the disk before it is taken, and so belongs to `task_handover`.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -40,10 +41,16 @@ class Steps:
         log.info("task %s: session %s has begun it", task.id, task.session)
         self._waits.forget(task)
         handed = task.handed
-        self._tasks.note(dataclasses.replace(
-            task, state=ACCEPTED, accepted_at=at, sent_at=task.sent_at or at, detail="",
-            session=handed.session if handed else task.session,
-        ))
+        self._tasks.note(
+            dataclasses.replace(
+                task,
+                state=ACCEPTED,
+                accepted_at=at,
+                sent_at=task.sent_at or at,
+                detail="",
+                session=handed.session if handed else task.session,
+            )
+        )
 
     def back(self, task: Task, why: str, counts: bool) -> None:
         """Put a task that surely was not sent back to its place in the queue, or give it up.
@@ -57,9 +64,17 @@ class Steps:
             self.fail(dataclasses.replace(task, attempts=attempts), f"{detail}; given up after {attempts} attempts")
             return
         log.warning("task %s: %s; it goes on waiting", task.id, detail)
-        self._tasks.note(dataclasses.replace(
-            task, state=QUEUED, session=None, handed=None, sent_at=None, attempts=attempts, detail=detail,
-        ))
+        self._tasks.note(
+            dataclasses.replace(
+                task,
+                state=QUEUED,
+                session=None,
+                handed=None,
+                sent_at=None,
+                attempts=attempts,
+                detail=detail,
+            )
+        )
 
     def done(self, task: Task) -> None:
         """Note that the task's turn was answered."""
@@ -70,8 +85,14 @@ class Steps:
         self._end(task, FAILED, detail)
 
     def _end(self, task: Task, state: str, detail: str) -> None:
-        log.log(logging.INFO if state == DONE else logging.ERROR, "task %s: %s%s%s", task.id, state,
-                f" by {task.session}" if task.session else "", f": {detail}" if detail else "")
+        log.log(
+            logging.INFO if state == DONE else logging.ERROR,
+            "task %s: %s%s%s",
+            task.id,
+            state,
+            f" by {task.session}" if task.session else "",
+            f": {detail}" if detail else "",
+        )
         self._waits.forget(task)
         self._tasks.note(dataclasses.replace(task, state=state, detail=detail, finished_at=self._now()))
         self._ended()

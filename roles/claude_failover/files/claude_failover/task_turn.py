@@ -6,6 +6,7 @@
 Seen on Claude Code 2.1.330: a pasted text of more than about 800 characters stands between ``<pasted_content …>``
 marks; a turn that was interrupted ends with a user's record "[Request interrupted by user…]".
 """
+
 from __future__ import annotations
 
 import re
@@ -51,7 +52,7 @@ def outcome(records: Sequence[Mapping[str, Any]], text: str, since: datetime) ->
     """
     begin = find(records, text, since)
     error = ""
-    for record in records[0 if begin is None else begin + 1:]:
+    for record in records[0 if begin is None else begin + 1 :]:
         at = record_time(record)
         if not is_of_the_conversation(record) or (begin is None and (at is None or at < since)):
             continue

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long what becomes of a task has been waited for, and when its transcript was looked at."""
+
 from __future__ import annotations
 
 from typing import Callable

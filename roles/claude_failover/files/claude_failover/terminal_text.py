@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Lines of a terminal as plain text: no escapes, no borders. Pure."""
+
 from __future__ import annotations
 
 import re
@@ -11,10 +12,12 @@ from collections.abc import Iterable
 _FORWARD = re.compile(r"(?:\x1b\[|\x9b)(\d*)C")
 _COLUMN = re.compile(r"(?:\x1b\[|\x9b)(\d*)[G`]")
 _NEW_LINE = re.compile(r"(?:\x1b\[|\x9b)[\d;]*[BEHf]|\x1b[DE]|\r\n|[\r\n\x0b\x0c\x85]")
-_ESCAPE = re.compile(r"(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"   # OSC: titles, links
-                     r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c]*(?:\x1b\\|\x9c)?"
-                     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"                       # CSI: colours and the like
-                     r"|\x1b[ -/]*[0-~]")
+_ESCAPE = re.compile(
+    r"(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # OSC: titles, links
+    r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c]*(?:\x1b\\|\x9c)?"
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours and the like
+    r"|\x1b[ -/]*[0-~]"
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]")
 _BLANKS = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 #: A terminal is not wider than this; a cursor sent further stays there.
@@ -26,7 +29,7 @@ def plain(line: str) -> str:
     parts: list[str] = []
     width = position = 0
     for found in re.finditer(f"{_FORWARD.pattern}|{_COLUMN.pattern}", line):
-        piece = _clean(line[position:found.start()])
+        piece = _clean(line[position : found.start()])
         parts.append(piece)
         width += len(piece)
         if found.group(1) is not None:

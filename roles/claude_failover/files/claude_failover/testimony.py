@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What sessions say of their account, limits aside: the figures of a status line, and that a login was refused."""
+
 from __future__ import annotations
 
 import logging
@@ -73,8 +74,10 @@ class Testimony:
     def _tell_dead(self, account: Account, message: str) -> None:
         log.error(
             "account %s: its login is dead%s. It is switched to no more; log it in: claude-failover login %s",
-            account.name, f" ({message[:200]!r})" if message else "", account.name,
-        )  # fmt: skip
+            account.name,
+            f" ({message[:200]!r})" if message else "",
+            account.name,
+        )
 
     def _account_of(self, speaker: Speaker) -> Account | None:
         folder = speaker.config_dir

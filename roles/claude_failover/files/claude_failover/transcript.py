@@ -7,6 +7,7 @@ A transcript is named by a hook's payload or found in a folder that the sessions
 opened below the shared ``projects`` folder without following links, and only as a regular file, without
 blocking: a FIFO or a device in its place is passed over.
 """
+
 from __future__ import annotations
 
 import glob
@@ -140,7 +141,7 @@ def last_records(projects: str, folder: str, name: str) -> list[dict[str, Any]]:
         os.close(descriptor)
     lines = data.split(b"\n")
     # The first may be the end of a longer line, and what follows the last line break is not complete yet.
-    return [record for line in lines[1 if begin else 0:-1] for record in parse(line)]
+    return [record for line in lines[1 if begin else 0 : -1] for record in parse(line)]
 
 
 def read_conversation(projects: str, uuid: str) -> list[dict[str, Any]]:

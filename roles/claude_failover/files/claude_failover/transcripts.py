@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Watches every transcript in the shared ``projects`` folder, and passes on what is new in them."""
+
 from __future__ import annotations
 
 import asyncio
@@ -112,7 +113,7 @@ class Transcripts:
             if self._next is None:
                 self._next = asyncio.get_running_loop().call_later(_YIELD, self._read_on)
         if records:
-            self._on_records(name[:-len(".jsonl")], records)
+            self._on_records(name[: -len(".jsonl")], records)
 
     def _read_on(self) -> None:
         self._next = None

@@ -6,6 +6,7 @@
 ``rate_limits`` is ``{"five_hour": {"used_percentage": 92, "resets_at": EPOCH}, "seven_day": …}``, from the first answer
 on and for subscriptions only (Claude Code 2.1.330).
 """
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -7,6 +7,7 @@ The usual loaders take the last of two equal keys, run into the ground on a few 
 at the first fault, and print the faulty line, which may hold a secret. So the text is only composed by
 PyYAML (its nodes are resolved by the safe schema of YAML 1.1), and built into values here.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -21,9 +22,7 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
 MAX_VALUES = 100_000
 _MERGE = "tag:yaml.org,2002:merge"
-_PLAIN = {
-    "tag:yaml.org,2002:" + name for name in ("null", "bool", "int", "float", "str", "timestamp", "map", "seq")
-}
+_PLAIN = {"tag:yaml.org,2002:" + name for name in ("null", "bool", "int", "float", "str", "timestamp", "map", "seq")}
 
 
 class Document:

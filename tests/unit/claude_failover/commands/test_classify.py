@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``classify`` reads standard input and explains."""
+
 from __future__ import annotations
 
 import io
@@ -62,18 +63,33 @@ def test_transcript(call):
 
 
 def test_zone(call):
-    raw = json.dumps({"hook_event_name": "StopFailure", "error": "rate_limit",
-                      "last_assistant_message": "You've hit your session limit · resets 10pm"}).encode()
+    raw = json.dumps(
+        {
+            "hook_event_name": "StopFailure",
+            "error": "rate_limit",
+            "last_assistant_message": "You've hit your session limit · resets 10pm",
+        }
+    ).encode()
     out = call(raw, "--source", "hook", "--now", NOW, "--tz", "Asia/Tokyo", "--json")[1]
     assert json.loads(out)["resets_at"] == "2026-11-23T13:00:00.000Z"
 
 
-@pytest.mark.parametrize(("raw", "options"), [
-    (b"{", ["--source", "hook"]), (b"[]", ["--source", "hook"]), (b"", ["--source", "hook"]),
-    (b"\xff\xfe", ["--source", "hook"]), (b"[" * 100000, ["--source", "hook"]),
-    (b"nonsense\n{}\n", ["--source", "transcript"]), (b"nonsense", ["--source", "transcript"]),
-    (b"{}", ["--source", "hook", "--now", "tomorrow"]), (b"{}", ["--source", "hook", "--now", "2026-11-22T20:10:00"]),
-    (b"{}", ["--source", "hook", "--tz", "Nowhere/Atlantis"]), (b"{}", ["--source", "hook", "--tz", ""])])
+@pytest.mark.parametrize(
+    ("raw", "options"),
+    [
+        (b"{", ["--source", "hook"]),
+        (b"[]", ["--source", "hook"]),
+        (b"", ["--source", "hook"]),
+        (b"\xff\xfe", ["--source", "hook"]),
+        (b"[" * 100000, ["--source", "hook"]),
+        (b"nonsense\n{}\n", ["--source", "transcript"]),
+        (b"nonsense", ["--source", "transcript"]),
+        (b"{}", ["--source", "hook", "--now", "tomorrow"]),
+        (b"{}", ["--source", "hook", "--now", "2026-11-22T20:10:00"]),
+        (b"{}", ["--source", "hook", "--tz", "Nowhere/Atlantis"]),
+        (b"{}", ["--source", "hook", "--tz", ""]),
+    ],
+)
 def test_wrong_use(call, raw, options):
     with pytest.raises(UsageError) as caught:
         call(raw, *options)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``dispatch`` and ``queue`` as their users see them; the daemon's answers are made up."""
+
 from __future__ import annotations
 
 import io
@@ -17,14 +18,20 @@ from claude_failover.errors import NotRunning, Refused
 
 def row(state, **more):
     return {
-        "id": "0123abcd", "state": state, "session": "w1", "detail": "", "prompt": "do it",
-        "created_at": "2026-11-22T20:00:00.000Z", **more,
+        "id": "0123abcd",
+        "state": state,
+        "session": "w1",
+        "detail": "",
+        "prompt": "do it",
+        "created_at": "2026-11-22T20:00:00.000Z",
+        **more,
     }
 
 
 @pytest.fixture
 def daemon(monkeypatch):
     """Answers in turn, each a result or an error; what was asked is kept."""
+
     class Daemon:
         def __init__(self):
             self.answers, self.asked = [], []
@@ -59,7 +66,10 @@ def test_a_task_that_waits_says_why(daemon, capsys):
 @pytest.mark.parametrize(("end", "code"), [("done", 0), ("failed", 1), ("cancelled", 1)])
 def test_wait_bears_a_restart_of_the_daemon_and_tells_the_end(daemon, capsys, end, code):
     daemon.answers = [
-        row("accepted"), [row("accepted")], NotRunning("nobody listens"), NotRunning("nobody listens"),
+        row("accepted"),
+        [row("accepted")],
+        NotRunning("nobody listens"),
+        NotRunning("nobody listens"),
         [row("queued", id="other"), row(end, detail="why \x1b[2J")],
     ]
     assert cli.main(["dispatch", "--wait", "do it"]) == code

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``switch`` and ``history`` ask the daemon, and say in words what it answers."""
+
 from __future__ import annotations
 
 import json
@@ -15,10 +16,22 @@ from claude_failover.errors import FailoverError
 
 NOW = datetime(2026, 11, 22, 20, 10, tzinfo=timezone.utc)
 RECORD = {
-    "id": "1", "time": "2026-11-22T20:00:00.000Z", "reason": "limit", "trigger_session": "main", "source": "hook",
-    "pattern": "p", "snippet": "s", "limit": "five_hour", "resets_at": None, "from_account": "a", "to_account": "b",
-    "outcome": "switched", "detail": "b: can be used", "sessions": [{"name": "main"}], "seconds": 0.5,
-}  # fmt: skip
+    "id": "1",
+    "time": "2026-11-22T20:00:00.000Z",
+    "reason": "limit",
+    "trigger_session": "main",
+    "source": "hook",
+    "pattern": "p",
+    "snippet": "s",
+    "limit": "five_hour",
+    "resets_at": None,
+    "from_account": "a",
+    "to_account": "b",
+    "outcome": "switched",
+    "detail": "b: can be used",
+    "sessions": [{"name": "main"}],
+    "seconds": 0.5,
+}
 
 
 @pytest.fixture
@@ -62,8 +75,10 @@ def test_a_refusal_is_exit_1_with_the_reason(call):
 
 
 def test_a_dry_run_shows_every_candidate(call):
-    candidates = [{"account": "a", "eligible": False, "why": "it is the active account"},
-                  {"account": "b\x1b[2J", "eligible": True, "why": "can be used"}]  # fmt: skip
+    candidates = [
+        {"account": "a", "eligible": False, "why": "it is the active account"},
+        {"account": "b\x1b[2J", "eligible": True, "why": "can be used"},
+    ]
     code, out, _err, _asked = call({**RECORD, "dry_run": True, "candidates": candidates}, "switch", "--dry-run")
     assert code == 0
     assert out.startswith("would switch from a to b")
@@ -74,10 +89,12 @@ def test_a_dry_run_shows_every_candidate(call):
 @pytest.mark.parametrize(
     ("outcome", "dry", "head"),
     [
-        ("stayed", False, "stayed with b"), ("stayed", True, "would stay with b"),
-        ("refused", True, "would be refused"), ("failed", False, "failed"),
+        ("stayed", False, "stayed with b"),
+        ("stayed", True, "would stay with b"),
+        ("refused", True, "would be refused"),
+        ("failed", False, "failed"),
     ],
-)  # fmt: skip
+)
 def test_outcomes_in_words(outcome, dry, head):
     assert switch.explain({**RECORD, "outcome": outcome, "dry_run": dry}).startswith(head + ":")
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Screens of Claude Code as tests need them: any message, any width, any look, live or not."""
+
 from __future__ import annotations
 
 import os
@@ -32,8 +33,13 @@ BANNERS = (
     ("You've hit your monthly spend limit · raise it at claude.ai/settings/usage?from=cc_cli_limit_message", "spend"),
     ("You've hit your individual spend limit · visit claude.ai/admin-settings/usage to raise it", "spend"),
     ("You've hit your org's monthly usage limit · resets Dec 1, 12am (UTC)", "spend"),
-    ("You've hit your monthly spend limit · ask your admin to raise it at claude.ai/x · your 5-hour limit resets 9pm",
-     "spend"),
+    (
+        (
+            "You've hit your monthly spend limit · ask your admin to raise it at claude.ai/x · "
+            "your 5-hour limit resets 9pm"
+        ),
+        "spend",
+    ),
     ("You've hit your team's pooled group budget · resets Dec 1, 12am (UTC)", "spend"),
     ("You're out of usage credits · resets 10pm (America/Los_Angeles)", "spend"),
     ("You're out of extra usage · resets 3am (America/Chicago)", "spend"),
@@ -86,8 +92,9 @@ HARMLESS = (
 
 def wrap(text: str, width: int, first: str, rest: str) -> list[str]:
     """Return a message as the CLI wraps it: at blanks, each line after its indentation."""
-    return textwrap.wrap(text, max(width, 12), initial_indent=first, subsequent_indent=rest,
-                         break_on_hyphens=False) or [first]
+    return textwrap.wrap(
+        text, max(width, 12), initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
+    ) or [first]
 
 
 def box(width: int, draft: str = "") -> list[str]:
@@ -97,10 +104,14 @@ def box(width: int, draft: str = "") -> list[str]:
 
 def waiting(width: int, when: str = "9:36pm") -> list[str]:
     """Return the box of 2.1.330 that waits for the reset."""
-    return ["─" * width, "❯\u00a0", "─" * width,
-            *wrap(f"⚠ Usage limit reached · limit resets {when}", width, "  ", "  "),
-            *wrap(f"Continuing automatically at {when} · Esc to cancel", width, "    ", "    "),
-            "  ⏵⏵ auto mode on (shift+tab to cycle)"[:width]]
+    return [
+        "─" * width,
+        "❯\u00a0",
+        "─" * width,
+        *wrap(f"⚠ Usage limit reached · limit resets {when}", width, "  ", "  "),
+        *wrap(f"Continuing automatically at {when} · Esc to cancel", width, "    ", "    "),
+        "  ⏵⏵ auto mode on (shift+tab to cycle)"[:width],
+    ]
 
 
 def menu(width: int) -> list[str]:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Panes: what the newest turn shows, in every look, width and dress."""
+
 from __future__ import annotations
 
 import json
@@ -52,13 +53,21 @@ def test_reported_banner(report):
 
 
 CAPTURED = {
-    "limit_five_hour_A.txt": "five_hour", "limit_five_hour_A.ansi.txt": "five_hour",
-    "limit_five_hour_autocontinue_off.txt": "five_hour", "limit_seven_day.txt": "seven_day",
-    "limit_seven_day.ansi.txt": "seven_day", "limit_seven_day_sonnet.txt": "sonnet",
+    "limit_five_hour_A.txt": "five_hour",
+    "limit_five_hour_A.ansi.txt": "five_hour",
+    "limit_five_hour_autocontinue_off.txt": "five_hour",
+    "limit_seven_day.txt": "seven_day",
+    "limit_seven_day.ansi.txt": "seven_day",
+    "limit_seven_day_sonnet.txt": "sonnet",
     "v2.1.197_five_hour.txt": "five_hour",
-    "limit_noclaim.txt": "server-throttle", "resume_B.txt": "banner-above-idle-prompt", "warn.txt": "no-limit",
-    "err_o529_35s.txt": "turn-running", "err_o529_final.txt": "api-error", "oauth_dead_refresh.txt": "login",
-    "onb5_prompt.txt": "no-limit", "permission_prompt.txt": "other-menu",
+    "limit_noclaim.txt": "server-throttle",
+    "resume_B.txt": "banner-above-idle-prompt",
+    "warn.txt": "no-limit",
+    "err_o529_35s.txt": "turn-running",
+    "err_o529_final.txt": "api-error",
+    "oauth_dead_refresh.txt": "login",
+    "onb5_prompt.txt": "no-limit",
+    "permission_prompt.txt": "other-menu",
 }
 
 
@@ -101,17 +110,31 @@ def test_dress(message, limit):
     coloured = [f"\x1b[38;5;246m{line}\x1b[39m\x1b]8;;http://x\x07\x1b]8;;\x07" for line in lines]
     jumps = [re.sub(" +", lambda m: f"\x1b[{len(m.group())}C", line) for line in lines]
     curly = [line.replace("'", "\u2019") for line in lines]
-    framed = ["╭" + "─" * width + "╮", *(f"│ {line:<{width}}│" for line in turn(message, width)[:-1]),
-              "╰" + "─" * width + "╯", *menu(width)]
-    for dressed in (coloured, jumps, curly, framed, [line + "\r" for line in lines], ["\n".join(lines)],
-                    ["\r\n".join(lines)]):
+    framed = [
+        "╭" + "─" * width + "╮",
+        *(f"│ {line:<{width}}│" for line in turn(message, width)[:-1]),
+        "╰" + "─" * width + "╯",
+        *menu(width),
+    ]
+    for dressed in (
+        coloured,
+        jumps,
+        curly,
+        framed,
+        [line + "\r" for line in lines],
+        ["\n".join(lines)],
+        ["\r\n".join(lines)],
+    ):
         verdict = judge(dressed)
         assert (verdict.limited, verdict.limit) == (True, limit), (dressed, verdict)
 
 
 def test_carriage_returns_part_no_paragraphs():
-    lines = [*ANSWERED, *turn("You've hit your session limit · resets 10:10pm (America/Argentina/Buenos_Aires)", 40),
-             *waiting(40)]
+    lines = [
+        *ANSWERED,
+        *turn("You've hit your session limit · resets 10:10pm (America/Argentina/Buenos_Aires)", 40),
+        *waiting(40),
+    ]
     verdict = judge([line + "\r" for line in lines])
     assert verdict == judge(lines)
     assert verdict.resets_at is not None
@@ -119,11 +142,15 @@ def test_carriage_returns_part_no_paragraphs():
 
 @pytest.mark.parametrize("corners", ["╭╮╰╯─│", "┏┓┗┛━┃", "╔╗╚╝═║"])
 def test_banner_alone_in_a_box(corners):
-    verdict = judge(rows("""
+    verdict = judge(
+        rows(
+            """
 ╭────────────────────────────────────╮
 │ You\u2019ve hit your session limit      │
 │ · resets 10:30pm (Europe/Paris)    │
-╰────────────────────────────────────╯""".translate(str.maketrans("╭╮╰╯─│", corners))))
+╰────────────────────────────────────╯""".translate(str.maketrans("╭╮╰╯─│", corners))
+        )
+    )
     assert (verdict.limited, verdict.limit) == (True, "five_hour")
     assert verdict.resets_at is not None
     assert verdict.resets_at.hour == 21
@@ -773,13 +800,18 @@ $ claude
 
 
 def has_its_own_end(name):
-    return any(line.startswith(("──", "▔▔", "╰")) or "$" in line or "1. Yes" in line
-               for line in rows(NOT_LIMITED[name]))
+    return any(
+        line.startswith(("──", "▔▔", "╰")) or "$" in line or "1. Yes" in line for line in rows(NOT_LIMITED[name])
+    )
 
 
-@pytest.mark.parametrize(("name", "below"), [
-    *((name, "") for name in sorted(NOT_LIMITED)),
-    *((name, "idle") for name in sorted(NOT_LIMITED) if not has_its_own_end(name))])
+@pytest.mark.parametrize(
+    ("name", "below"),
+    [
+        *((name, "") for name in sorted(NOT_LIMITED)),
+        *((name, "idle") for name in sorted(NOT_LIMITED) if not has_its_own_end(name)),
+    ],
+)
 def test_not_limited(name, below):
     verdict = judge([*rows(NOT_LIMITED[name]), *(["", *box(100)] if below else [])])
     assert not verdict.limited, verdict
@@ -794,8 +826,10 @@ def test_unknown_wording_is_told_and_not_believed():
 
 
 def test_unknown_wording_is_told_also_of_a_message_alone():
-    for message in ("Your plan's weekly allowance is used up · back on Monday",
-                    "You've hit your weekly limit · resets Nov 25, 8pm (UTC) · call your account manager"):
+    for message in (
+        "Your plan's weekly allowance is used up · back on Monday",
+        "You've hit your weekly limit · resets Nov 25, 8pm (UTC) · call your account manager",
+    ):
         verdict = judge([message])
         assert (verdict.limited, verdict.rule) == (False, "unknown-wording"), verdict
 
@@ -807,17 +841,43 @@ def test_operators_patterns_count_where_a_banner_may_stand_and_only_there():
     assert (verdict.limited, verdict.rule, verdict.limit) == (True, "extra-pattern", "unknown")
     assert verdict.resets_at is not None
     assert not judge(there).limited
-    for elsewhere in (["● Bash(cat x)", "  ⎿  Din kvote er brukt opp", "", *box(80)],
-                      ["❯ Din kvote er brukt opp", "", *box(80)], ["● Fin.", "", *box(80, "kvote er brukt opp")],
-                      ["❯ go", "  ⎿  kvote er brukt opp (not your usage limit)", "", *box(80)]):
+    for elsewhere in (
+        ["● Bash(cat x)", "  ⎿  Din kvote er brukt opp", "", *box(80)],
+        ["❯ Din kvote er brukt opp", "", *box(80)],
+        ["● Fin.", "", *box(80, "kvote er brukt opp")],
+        ["❯ go", "  ⎿  kvote er brukt opp (not your usage limit)", "", *box(80)],
+    ):
         assert not judge(elsewhere, extra_patterns=patterns).limited, elsewhere
 
 
-_PIECES = st.sampled_from([
-    *(banner for banner, _limit in BANNERS), *HARMLESS,
-    "❯ go", ">", "ab", "● Bash(ls)", "  ⎿  ok", "─" * 40, "▔" * 40, "❯", "  ❯ 1. Yes",
-    "   2. No", " Enter to confirm · Esc to cancel", "╭────────╮", "│ x │", "╰────────╯", "", "✻ Baked for 1s",
-    "\x1b[3", "\x1b[99999999C", "   ├─ x", "▎ note", "Claude Code v2.1.330", "  ⎿  You've hit your limit"])
+_PIECES = st.sampled_from(
+    [
+        *(banner for banner, _limit in BANNERS),
+        *HARMLESS,
+        "❯ go",
+        ">",
+        "ab",
+        "● Bash(ls)",
+        "  ⎿  ok",
+        "─" * 40,
+        "▔" * 40,
+        "❯",
+        "  ❯ 1. Yes",
+        "   2. No",
+        " Enter to confirm · Esc to cancel",
+        "╭────────╮",
+        "│ x │",
+        "╰────────╯",
+        "",
+        "✻ Baked for 1s",
+        "\x1b[3",
+        "\x1b[99999999C",
+        "   ├─ x",
+        "▎ note",
+        "Claude Code v2.1.330",
+        "  ⎿  You've hit your limit",
+    ]
+)
 
 
 @given(st.lists(st.one_of(_PIECES, st.text(max_size=60)), max_size=40))
@@ -830,8 +890,11 @@ def test_any_lines_give_a_verdict(lines):
     assert json.loads(json.dumps(verdict.to_json()))["limited"] is verdict.limited
 
 
-@given(st.sampled_from(BANNERS), st.lists(st.sampled_from(["● A later answer.", "❯ next", "● Bash(ls)"]), min_size=1,
-                                          max_size=3), st.integers(24, 160))
+@given(
+    st.sampled_from(BANNERS),
+    st.lists(st.sampled_from(["● A later answer.", "❯ next", "● Bash(ls)"]), min_size=1, max_size=3),
+    st.integers(24, 160),
+)
 def test_newer_work_always_wins(banner, later, width):
     below = [piece for line in later for piece in (line, "")]
     assert not judge([*turn(banner[0], width), *below, *box(width)]).limited
@@ -846,15 +909,22 @@ def test_a_draft_changes_nothing(banner, width, draft):
 
 #: More captures of the real CLI, 2.1.330 unless a name says 2.1.197 (see the folder's README).
 MEASURED = {
-    "narrow24_five_hour.txt": "five_hour", "narrow24_five_hour.ansi.txt": "five_hour",
-    "narrow24_weekly_menu.txt": "seven_day", "narrow24_weekly_menu.ansi.txt": "seven_day",
-    "spend.txt": "spend", "fable_menu.txt": "model", "v2.1.197_spend_menu.txt": "spend",
+    "narrow24_five_hour.txt": "five_hour",
+    "narrow24_five_hour.ansi.txt": "five_hour",
+    "narrow24_weekly_menu.txt": "seven_day",
+    "narrow24_weekly_menu.ansi.txt": "seven_day",
+    "spend.txt": "spend",
+    "fable_menu.txt": "model",
+    "v2.1.197_spend_menu.txt": "spend",
     # Undecidable from the screen alone (see the module's docstring): the structured sources decide.
     "tool_then_limit_wait_cancelled.txt": "banner-above-idle-prompt",
     "weekly_menu_closed.txt": "banner-above-idle-prompt",
-    "resumed_50s.txt": "banner-above-idle-prompt", "v2.1.197_resumed_50s.txt": "banner-above-idle-prompt",
-    "v2.1.197_no_menu.txt": "banner-above-idle-prompt", "five_hour_wait_cancelled.txt": "banner-above-idle-prompt",
-    "tool_prints_banner.txt": "turn-running", "v2.1.197_rewind_dialog.txt": "older-banner",
+    "resumed_50s.txt": "banner-above-idle-prompt",
+    "v2.1.197_resumed_50s.txt": "banner-above-idle-prompt",
+    "v2.1.197_no_menu.txt": "banner-above-idle-prompt",
+    "five_hour_wait_cancelled.txt": "banner-above-idle-prompt",
+    "tool_prints_banner.txt": "turn-running",
+    "v2.1.197_rewind_dialog.txt": "older-banner",
 }
 
 
@@ -865,17 +935,34 @@ def test_measured_pane(name):
     assert (verdict.limit or verdict.rule) == MEASURED[name], verdict
 
 
-@pytest.mark.parametrize(("command", "limited"), [
-    ("bash-5.2$ /srv/cc/bin/claude --session-id 88888888-8888-4888-8888-888888888888", True), ("$ claude", True),
-    ("$ claude --resume 88888888-8888-4888-8888-888888888888", False), ("$ claude -c", False), ("$ ls", False),
-    ("Resume this session with:\nclaude --resume 5e1f0c3a\nuser@host:~$ claude", True),
-    ("user@host:~/claude $ cc", False), ("user@host:~/claude $ cc -c", False), ("➜  claude git:(main) ✗ cc", False),
-    ("➜  claude cc", False), ("➜  work git:(main) ✗ claude", True), ("➜  work claude -c", False),
-    ("[user@host claude]$ cc", False), ("host% A=b exec /opt/claude", True), ("user@host ~/claude> cc", False),
-    ("$ A=b claude --dangerously-skip-permissions --resu\nme 5e1f", False),
-    ("$ claude --session-id 5e1f0c3a\n--model opus", True), ("$ cd /srv && claude", True),
-    ("$ /srv/a/long/na\nme/bin/claude", True), ("$ tmux new -s claude cc", False),
-    ("# start claude as usual\n$ cc", False), ("$ cat claude\nclaude is a model", False), ("claude", True)])
+@pytest.mark.parametrize(
+    ("command", "limited"),
+    [
+        ("bash-5.2$ /srv/cc/bin/claude --session-id 88888888-8888-4888-8888-888888888888", True),
+        ("$ claude", True),
+        ("$ claude --resume 88888888-8888-4888-8888-888888888888", False),
+        ("$ claude -c", False),
+        ("$ ls", False),
+        ("Resume this session with:\nclaude --resume 5e1f0c3a\nuser@host:~$ claude", True),
+        ("user@host:~/claude $ cc", False),
+        ("user@host:~/claude $ cc -c", False),
+        ("➜  claude git:(main) ✗ cc", False),
+        ("➜  claude cc", False),
+        ("➜  work git:(main) ✗ claude", True),
+        ("➜  work claude -c", False),
+        ("[user@host claude]$ cc", False),
+        ("host% A=b exec /opt/claude", True),
+        ("user@host ~/claude> cc", False),
+        ("$ A=b claude --dangerously-skip-permissions --resu\nme 5e1f", False),
+        ("$ claude --session-id 5e1f0c3a\n--model opus", True),
+        ("$ cd /srv && claude", True),
+        ("$ /srv/a/long/na\nme/bin/claude", True),
+        ("$ tmux new -s claude cc", False),
+        ("# start claude as usual\n$ cc", False),
+        ("$ cat claude\nclaude is a model", False),
+        ("claude", True),
+    ],
+)
 def test_the_command_above_the_header_tells_a_new_session_from_a_resumed_one(command, limited):
     header = rows("""
 ╭─── Claude Code v2.1.197 ─────────────────────────╮
@@ -888,6 +975,7 @@ def test_the_command_above_the_header_tells_a_new_session_from_a_resumed_one(com
  ▝▝   ▝▝   /srv/work
 """)
     for top in (header, logo):
-        verdict = judge([*command.split("\n"), *top, "", *turn("You've hit your session limit · resets 10pm", 80),
-                         *box(80)])
+        verdict = judge(
+            [*command.split("\n"), *top, "", *turn("You've hit your session limit · resets 10pm", 80), *box(80)]
+        )
         assert verdict.limited is limited, verdict

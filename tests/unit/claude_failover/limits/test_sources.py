@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hook payloads, transcript records, whole transcripts and single messages."""
+
 from __future__ import annotations
 
 import json
@@ -41,14 +42,24 @@ def at(*parts):
 def test_captured_failures():
     verdicts = [classify_hook(p, now=NOW, tz=UTC) for p in records("hooks", "StopFailure.jsonl")]
     assert [v.limit or v.rule for v in verdicts] == [
-        "five_hour", "seven_day", "sonnet", "error-server_error", "error-authentication_failed", "api-credit",
-        "server-throttle"]
+        "five_hour",
+        "seven_day",
+        "sonnet",
+        "error-server_error",
+        "error-authentication_failed",
+        "api-credit",
+        "server-throttle",
+    ]
     assert [v.resets_at for v in verdicts[:3]] == [
-        at(2026, 11, 22, 21, 36), at(2026, 11, 25, 20, 10), at(2026, 11, 24, 20, 10)]
+        at(2026, 11, 22, 21, 36),
+        at(2026, 11, 25, 20, 10),
+        at(2026, 11, 24, 20, 10),
+    ]
 
 
-@pytest.mark.parametrize("event", [n[:-6] for n in sorted(os.listdir(os.path.join(CLAUDE_CODE, "hooks")))
-                                   if n not in ("StopFailure.jsonl",)])
+@pytest.mark.parametrize(
+    "event", [n[:-6] for n in sorted(os.listdir(os.path.join(CLAUDE_CODE, "hooks"))) if n not in ("StopFailure.jsonl",)]
+)
 def test_other_events_never_are(event):
     for payload in records("hooks", event + ".jsonl"):
         verdict = classify_hook(payload, now=NOW, tz=UTC)
@@ -93,29 +104,48 @@ def test_captured_record():
     assert (sidechain.limited, sidechain.rule) == (False, "sidechain")
 
 
-@pytest.mark.parametrize(("claim", "limit"), [
-    ("five_hour", "five_hour"), ("seven_day", "seven_day"), ("seven_day_opus", "opus"), ("seven_day_sonnet", "sonnet"),
-    ("seven_day_overage_included", "model"), ("seven_day_mythos", "model"), ("overage", "spend"), ("", "unknown"),
-    ("new_thing", "unknown")])
+@pytest.mark.parametrize(
+    ("claim", "limit"),
+    [
+        ("five_hour", "five_hour"),
+        ("seven_day", "seven_day"),
+        ("seven_day_opus", "opus"),
+        ("seven_day_sonnet", "sonnet"),
+        ("seven_day_overage_included", "model"),
+        ("seven_day_mythos", "model"),
+        ("overage", "spend"),
+        ("", "unknown"),
+        ("new_thing", "unknown"),
+    ],
+)
 def test_the_claim_names_the_limit(claim, limit):
     quota = {"rateLimitType": claim, "resetsAt": 1795383393}
-    for more in ({"apiError": "usage_limit_reached", "quotaLimits": quota},
-                 {"api_error": "usage_limit_reached", "api_error_params": {"rate_limit_info": quota}}):
+    for more in (
+        {"apiError": "usage_limit_reached", "quotaLimits": quota},
+        {"api_error": "usage_limit_reached", "api_error_params": {"rate_limit_info": quota}},
+    ):
         verdict = record("words that nobody knows", **more)
         assert (verdict.limited, verdict.limit, verdict.resets_at) == (True, limit, at(2026, 11, 22, 21, 36, 33))
         assert "unknown" in verdict.detail
 
 
 def test_a_spend_limit_is_not_its_windows_claim():
-    verdict = record("You've hit your monthly spend limit · raise it at claude.ai", apiError="usage_limit_reached",
-                     quotaLimits={"rateLimitType": "five_hour", "resetsAt": 1795383393})
+    verdict = record(
+        "You've hit your monthly spend limit · raise it at claude.ai",
+        apiError="usage_limit_reached",
+        quotaLimits={"rateLimitType": "five_hour", "resetsAt": 1795383393},
+    )
     assert (verdict.limit, verdict.resets_at) == ("spend", at(2026, 11, 22, 21, 36, 33))
 
 
-@pytest.mark.parametrize(("text", "limit"), [
-    ("Fable 5 requires usage credits. /model to switch models.", "model"),
-    ("Opus 5 requires usage credits. /model to switch models.", "opus"),
-    ("You've hit your monthly spend limit. /model to switch models.", "model")])
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("Fable 5 requires usage credits. /model to switch models.", "model"),
+        ("Opus 5 requires usage credits. /model to switch models.", "opus"),
+        ("You've hit your monthly spend limit. /model to switch models.", "model"),
+    ],
+)
 def test_a_model_without_credits_bars_that_model_only(text, limit):
     verdict = record(text, apiError="model_requires_usage_credits", error="rate_limit")
     assert (verdict.limited, verdict.limit, verdict.rule) == (True, limit, "api-error")
@@ -128,10 +158,18 @@ def test_an_old_record_names_a_time_of_its_own_day():
     assert ahead.resets_at == at(2026, 11, 22, 22, 37)
 
 
-@pytest.mark.parametrize("more", [
-    {"type": "user"}, {"type": "system", "content": BANNERS[0][0]}, {"type": "rate_limit_event"}, {"type": None},
-    {"message": {"model": "claude-opus-5-5", "content": [{"type": "text", "text": BANNERS[0][0]}]}},
-    {"parent_tool_use_id": "toolu_1"}, {"isSidechain": True}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"type": "user"},
+        {"type": "system", "content": BANNERS[0][0]},
+        {"type": "rate_limit_event"},
+        {"type": None},
+        {"message": {"model": "claude-opus-5-5", "content": [{"type": "text", "text": BANNERS[0][0]}]}},
+        {"parent_tool_use_id": "toolu_1"},
+        {"isSidechain": True},
+    ],
+)
 def test_records_that_never_are(more):
     assert not record(BANNERS[0][0], **more).limited
 
@@ -149,14 +187,18 @@ def test_whole_transcripts():
 def test_later_work_makes_a_record_old():
     limit = records("transcripts", "limit_five_hour.jsonl")
     prompt = {"type": "user", "message": {"role": "user", "content": "continue"}}
-    answer = {"type": "assistant",
-              "message": {"model": "claude-opus-5-5", "content": [{"type": "text", "text": "yes"}]}}
+    answer = {
+        "type": "assistant",
+        "message": {"model": "claude-opus-5-5", "content": [{"type": "text", "text": "yes"}]},
+    }
     judged = [classify_transcript([*limit, *more], now=NOW, tz=UTC) for more in ([prompt], [prompt, answer], [answer])]
     assert [v.rule for v in judged] == ["older-limit", "answer", "answer"]
     assert not any(v.limited for v in judged)
     agents = {**answer, "isSidechain": True}
-    local = [{"type": "user", "message": {"content": "<command-name>/rate-limit-options</command-name>"}},
-             {"type": "user", "message": {"content": "<local-command-stdout></local-command-stdout>"}}]
+    local = [
+        {"type": "user", "message": {"content": "<command-name>/rate-limit-options</command-name>"}},
+        {"type": "user", "message": {"content": "<local-command-stdout></local-command-stdout>"}},
+    ]
     meta = {**prompt, "isMeta": True}
     for kept in ([agents], local, [meta], [{"type": "system", "content": "x"}]):
         assert classify_transcript([*limit, *kept], now=NOW, tz=UTC).limited
@@ -164,16 +206,41 @@ def test_later_work_makes_a_record_old():
     assert not classify_transcript([*limit, shell], now=NOW, tz=UTC).limited
 
 
-_JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-                     lambda inner: (st.lists(inner, max_size=3)
-                                    | st.dictionaries(st.text(max_size=8), inner, max_size=3)),
-                     max_leaves=8)
-_KEYS = st.sampled_from(["type", "message", "apiError", "quotaLimits", "timestamp", "isSidechain", "error", "content",
-                         "hook_event_name", "last_assistant_message", "isApiErrorMessage", "model", "result",
-                         "api_error_params"])
-_VALUES = _JSON | st.sampled_from([
-    "assistant", "usage_limit_reached", "<synthetic>", "StopFailure", BANNERS[0][0], "rate_limit",
-    {"resetsAt": 1e400, "rateLimitType": []}, {"content": [{"type": "text", "text": None}]}])
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+_KEYS = st.sampled_from(
+    [
+        "type",
+        "message",
+        "apiError",
+        "quotaLimits",
+        "timestamp",
+        "isSidechain",
+        "error",
+        "content",
+        "hook_event_name",
+        "last_assistant_message",
+        "isApiErrorMessage",
+        "model",
+        "result",
+        "api_error_params",
+    ]
+)
+_VALUES = _JSON | st.sampled_from(
+    [
+        "assistant",
+        "usage_limit_reached",
+        "<synthetic>",
+        "StopFailure",
+        BANNERS[0][0],
+        "rate_limit",
+        {"resetsAt": 1e400, "rateLimitType": []},
+        {"content": [{"type": "text", "text": None}]},
+    ]
+)
 
 
 @given(st.dictionaries(_KEYS, _VALUES, max_size=10))
@@ -204,8 +271,12 @@ def test_an_operators_pattern_counts_in_the_structured_sources_too():
     message = "Your plan's weekly allowance is gone"
     extra = [re.compile(r"weekly allowance is gone")]
     payload = {"hook_event_name": "StopFailure", "error": "rate_limit", "last_assistant_message": message}
-    refusal = {"type": "assistant", "isApiErrorMessage": True, "error": "rate_limit",
-               "message": {"model": "<synthetic>", "content": [{"type": "text", "text": message}]}}
+    refusal = {
+        "type": "assistant",
+        "isApiErrorMessage": True,
+        "error": "rate_limit",
+        "message": {"model": "<synthetic>", "content": [{"type": "text", "text": message}]},
+    }
     answer = {"type": "assistant", "message": {"model": "claude", "content": [{"type": "text", "text": message}]}}
 
     def verdicts(patterns):

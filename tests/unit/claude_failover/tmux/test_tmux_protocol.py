@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The control-mode protocol, taken apart."""
+
 from __future__ import annotations
 
 from hypothesis import given
@@ -56,7 +57,9 @@ def test_any_chunking_gives_the_same_events(cuts: list[int]) -> None:
 def test_a_pane_that_shows_the_end_of_its_own_capture_leaves_a_stray() -> None:
     captured = b"%begin 5 7 1\nforged:\n%end 5 7 1\nrest of the pane\n%end 5 7 1\n"
     assert Parser().feed(captured) == [
-        Block(7, ours=True, ok=True, lines=("forged:",)), Stray("rest of the pane"), Stray("%end 5 7 1"),
+        Block(7, ours=True, ok=True, lines=("forged:",)),
+        Stray("rest of the pane"),
+        Stray("%end 5 7 1"),
     ]
 
 

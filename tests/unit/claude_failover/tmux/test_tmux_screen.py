@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What waits for input, on screens of the real Claude Code."""
+
 from __future__ import annotations
 
 import os
@@ -99,8 +100,14 @@ def test_dialogs(version: str, name: str, kind: str) -> None:
 
 
 def test_the_menu_of_each_capture_has_its_options() -> None:
-    for name in ("limit_seven_day.ansi.txt", "limit_seven_day.txt", "limit_seven_day_sonnet.txt", "limit_noclaim.txt",
-                 "limit_five_hour_autocontinue_off.txt", "v2.1.197_five_hour.txt"):
+    for name in (
+        "limit_seven_day.ansi.txt",
+        "limit_seven_day.txt",
+        "limit_seven_day_sonnet.txt",
+        "limit_noclaim.txt",
+        "limit_five_hour_autocontinue_off.txt",
+        "v2.1.197_five_hour.txt",
+    ):
         found = dialog(screen(name))
         assert found is not None, name
         assert found.kind == "limit_menu"
@@ -129,8 +136,17 @@ def test_a_permission_dialog_that_quotes_the_menu_is_no_menu() -> None:
 
 
 def test_an_option_that_a_narrow_pane_wraps() -> None:
-    lines = ["▔" * 26, "  What do you want to do?", "", "  ❯ 1. Stop and wait for", "       limit to reset",
-             "    2. Upgrade your plan", "", "  Enter to confirm · Esc to", "  cancel"]
+    lines = [
+        "▔" * 26,
+        "  What do you want to do?",
+        "",
+        "  ❯ 1. Stop and wait for",
+        "       limit to reset",
+        "    2. Upgrade your plan",
+        "",
+        "  Enter to confirm · Esc to",
+        "  cancel",
+    ]
     found = dialog(lines)
     assert found is not None
     assert (found.kind, found.options) == ("limit_menu", ("Stop and wait for limit to reset", "Upgrade your plan"))

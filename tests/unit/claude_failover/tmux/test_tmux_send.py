@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A prompt's way into a session, with a made-up terminal and a made-up clock."""
+
 from __future__ import annotations
 
 import asyncio
@@ -15,12 +16,28 @@ from claude_failover.tmux.control import TmuxGone, TmuxNotFound
 from claude_failover.tmux.send import Delivery, deliver
 
 RULE = "─" * 60
-LIMIT_MENU = ["▔" * 60, "  What do you want to do?", "  ❯ 1. Stop and wait for limit to reset",
-              "    2. Upgrade your plan", "  Enter to confirm · Esc to cancel"]
-PERMISSION = [RULE, " Bash command", " Do you want to proceed?", " ❯ 1. Yes", "   2. No",
-              " Esc to cancel · Tab to amend"]
-TRUST = [RULE, " Accessing workspace:", " ❯ No, exit", "   Yes, I trust this folder",
-         " Enter to confirm · Esc to cancel"]
+LIMIT_MENU = [
+    "▔" * 60,
+    "  What do you want to do?",
+    "  ❯ 1. Stop and wait for limit to reset",
+    "    2. Upgrade your plan",
+    "  Enter to confirm · Esc to cancel",
+]
+PERMISSION = [
+    RULE,
+    " Bash command",
+    " Do you want to proceed?",
+    " ❯ 1. Yes",
+    "   2. No",
+    " Esc to cancel · Tab to amend",
+]
+TRUST = [
+    RULE,
+    " Accessing workspace:",
+    " ❯ No, exit",
+    "   Yes, I trust this folder",
+    " Enter to confirm · Esc to cancel",
+]
 
 
 class Claude:
@@ -34,8 +51,8 @@ class Claude:
         self.dialog: Optional[list[str]] = None
         self.dialog_after_paste: Optional[list[str]] = None
         self.ready_at = 0.0
-        self.swallow_texts = 0      # so many texts are lost
-        self.damage_texts = 0       # so many lose their first character
+        self.swallow_texts = 0  # so many texts are lost
+        self.damage_texts = 0  # so many lose their first character
         self.swallow_enters = 0
         self.escape_works = True
         self.turn_delay = 0.1
@@ -128,10 +145,25 @@ class Claude:
     async def began(self) -> bool:
         return self.turn_at is not None and self.time >= self.turn_at
 
-    def deliver(self, text: str = "continue", attempts: int = 5,
-                began: Optional[Callable[[], Awaitable[bool]]] = None, adopt: bool = False) -> Delivery:
-        return asyncio.run(deliver(self, "%1", text, began=began or self.began, attempts=attempts, adopt=adopt,
-                                   clock=lambda: self.time, sleep=self.sleep))
+    def deliver(
+        self,
+        text: str = "continue",
+        attempts: int = 5,
+        began: Optional[Callable[[], Awaitable[bool]]] = None,
+        adopt: bool = False,
+    ) -> Delivery:
+        return asyncio.run(
+            deliver(
+                self,
+                "%1",
+                text,
+                began=began or self.began,
+                attempts=attempts,
+                adopt=adopt,
+                clock=lambda: self.time,
+                sleep=self.sleep,
+            )
+        )
 
     def names(self) -> list[str]:
         return [name for _moment, name in self.events]

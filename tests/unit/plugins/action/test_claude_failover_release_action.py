@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The controller's part: the same bytes wherever it packs, a release that runs, and one round trip."""
+
 from __future__ import annotations
 
 import json
@@ -70,9 +71,7 @@ def test_what_is_packed_runs_by_itself(base: str) -> None:
         "[importlib.import_module(name) for name in sys.argv[2:]]"
     )
     subprocess.run([sys.executable, "-I", "-B", "-c", program, library, *names], check=True)
-    done = subprocess.run(
-        [sys.executable, "-I", "-B", library, "version"], check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-I", "-B", library, "version"], check=True, capture_output=True, text=True)
     assert bundles.release_name(members).split("-")[0] in done.stdout
 
 
@@ -82,28 +81,45 @@ def play(base: str, python_path: str, *options: str) -> subprocess.CompletedProc
     for name, text in (("settings.json.j2", '{"who": "{{ who }}"}\n'), ("plain.txt.j2", "for {{ who }}\n\n")):
         with open(f"{base}/templates/{name}", "w", encoding="utf-8") as file:
             file.write(text)
-    tasks = [{
-        "secuaas.claude.claude_failover_release": {
-            "root": f"{base}/opt", "launcher": f"{base}/bin/cf", "python": sys.executable,
-            "files": [
-                {"path": f"{base}/etc", "directory": True},
-                {"path": f"{base}/etc/settings.json", "src": "settings.json.j2"},
-                {"path": f"{base}/etc/plain.txt", "src": "plain.txt.j2"},
-            ],
-        },
-    }]
+    tasks = [
+        {
+            "secuaas.claude.claude_failover_release": {
+                "root": f"{base}/opt",
+                "launcher": f"{base}/bin/cf",
+                "python": sys.executable,
+                "files": [
+                    {"path": f"{base}/etc", "directory": True},
+                    {"path": f"{base}/etc/settings.json", "src": "settings.json.j2"},
+                    {"path": f"{base}/etc/plain.txt", "src": "plain.txt.j2"},
+                ],
+            },
+        }
+    ]
     with open(f"{base}/play.yml", "w", encoding="utf-8") as file:
         yaml.safe_dump([{"hosts": "all", "gather_facts": False, "vars": {"who": "somebody"}, "tasks": tasks}], file)
     home = f"{base}/home"
     os.makedirs(home, exist_ok=True)
     environment = {
-        "PATH": os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"], "HOME": home, "LC_ALL": "C.UTF-8",
-        "ANSIBLE_COLLECTIONS_PATH": python_path, "ANSIBLE_PIPELINING": "true",
+        "PATH": os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"],
+        "HOME": home,
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_COLLECTIONS_PATH": python_path,
+        "ANSIBLE_PIPELINING": "true",
         "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
     }
     command = [
-        sys.executable, "-m", "ansible", "playbook", "-i", "here,", "-c", "local", *options,
-        "-e", f"ansible_python_interpreter={sys.executable}", f"{base}/play.yml",
+        sys.executable,
+        "-m",
+        "ansible",
+        "playbook",
+        "-i",
+        "here,",
+        "-c",
+        "local",
+        *options,
+        "-e",
+        f"ansible_python_interpreter={sys.executable}",
+        f"{base}/play.yml",
     ]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=base)
 
@@ -136,10 +152,15 @@ def test_a_template_that_cannot_be_rendered_is_an_error_of_the_controller(base: 
     done = subprocess.run(
         [sys.executable, "-m", "ansible", "playbook", "-i", "here,", "-c", "local", f"{base}/play.yml"],
         env={
-            "PATH": os.environ["PATH"], "HOME": f"{base}/home", "LC_ALL": "C.UTF-8",
+            "PATH": os.environ["PATH"],
+            "HOME": f"{base}/home",
+            "LC_ALL": "C.UTF-8",
             "ANSIBLE_COLLECTIONS_PATH": python_path,
         },
-        capture_output=True, text=True, check=False, cwd=base,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=base,
     )
     assert done.returncode == 2
     assert "missing.j2" in done.stdout + done.stderr

@@ -83,10 +83,15 @@ def statuses(reports: list[trust.HomeReport]) -> list[str]:
 
 def test_an_absent_key_is_added_and_everything_else_kept(base: str, homes: list[str]) -> None:
     content: dict[str, Any] = {
-        "oauthAccount": {"emailAddress": SECRET}, "numStartups": 7, "big": 12345678901234567890, "share": 0.1,
-        "text": "d\u00e9j\u00e0 \U0001f600 \ud800", "none": None, "list": [1, {"a": []}],
+        "oauthAccount": {"emailAddress": SECRET},
+        "numStartups": 7,
+        "big": 12345678901234567890,
+        "share": 0.1,
+        "text": "d\u00e9j\u00e0 \U0001f600 \ud800",
+        "none": None,
+        "list": [1, {"a": []}],
         "projects": {"/other": {"hasTrustDialogAccepted": False, "x": 1}, f"{base}/work": {"lastCost": 1.25}},
-    }  # fmt: skip
+    }
     path = put(homes[0], content, 0o640)
     owners = os.stat(path)
     report = seed(base, homes[:1])[0]
@@ -139,10 +144,17 @@ def test_a_folder_is_named_as_the_session_will_see_it(base: str, homes: list[str
 @pytest.mark.parametrize(
     "content",
     [
-        f'{{"token": "{SECRET}"', f'["{SECRET}"]', f'{{"projects": ["{SECRET}"]}}', f'"{SECRET}"', "", "\udcff",
-        f'{{"x": NaN, "y": "{SECRET}"}}', f'{{"x": 1e999, "y": "{SECRET}"}}', "[" * 100000,
+        f'{{"token": "{SECRET}"',
+        f'["{SECRET}"]',
+        f'{{"projects": ["{SECRET}"]}}',
+        f'"{SECRET}"',
+        "",
+        "\udcff",
+        f'{{"x": NaN, "y": "{SECRET}"}}',
+        f'{{"x": 1e999, "y": "{SECRET}"}}',
+        "[" * 100000,
     ],
-)  # fmt: skip
+)
 def test_a_file_that_cannot_be_kept_whole_is_left_and_not_quoted(base: str, homes: list[str], content: str) -> None:
     with open(f"{homes[0]}/.claude.json", "wb") as stream:
         stream.write(content.encode("utf-8", "surrogateescape"))

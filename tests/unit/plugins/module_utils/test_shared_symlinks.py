@@ -173,8 +173,10 @@ def test_the_dangling_right_link_gets_its_target_and_is_left(base: str) -> None:
     assert os.path.isdir(target)
     assert os.lstat(f"{base}/a/projects").st_ctime_ns == before.st_ctime_ns
     assert {link.name: link.status for link in report.links} == {
-        "session-env": "created", "file-history": "created", "projects": "ok"
-    }  # fmt: skip
+        "session-env": "created",
+        "file-history": "created",
+        "projects": "ok",
+    }
     assert target in report.created
     assert f"{base}/a/projects" not in report.created
 
@@ -197,8 +199,20 @@ def test_home_and_target_may_be_reached_by_links(base: str) -> None:
     assert sorted(os.listdir(f"{base}/disk/shared")) == sorted(f".claude-{name}-shared" for name in NAMES)
 
 
-STRANGE = ["with blank", " ", "new\nline", "tab\t", "Ünïcödé", "日本", "\x1b[31mred", "-rf", "quote'\"", "*", "a" * 255,
-           os.fsdecode(b"not \xff utf-8")]  # fmt: skip
+STRANGE = [
+    "with blank",
+    " ",
+    "new\nline",
+    "tab\t",
+    "Ünïcödé",
+    "日本",
+    "\x1b[31mred",
+    "-rf",
+    "quote'\"",
+    "*",
+    "a" * 255,
+    os.fsdecode(b"not \xff utf-8"),
+]
 
 
 @pytest.mark.parametrize("name", STRANGE)
@@ -342,9 +356,7 @@ def test_a_loop_of_links_is_an_error_with_its_reason(base: str) -> None:
 
 def test_the_text_of_one_failure_is_one_line_and_of_several_a_list() -> None:
     assert str(links.SharedSymlinkError(["one"])) == "shared links: one"
-    assert str(links.SharedSymlinkError(["one", "two"])).splitlines() == [
-        "shared links: 2 problems", "- one", "- two"
-    ]  # fmt: skip
+    assert str(links.SharedSymlinkError(["one", "two"])).splitlines() == ["shared links: 2 problems", "- one", "- two"]
 
 
 # ---- The file itself ---------------------------------------------------------------------------------------

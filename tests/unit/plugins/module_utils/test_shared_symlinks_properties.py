@@ -25,13 +25,27 @@ from hypothesis import strategies as st
 HOMES = ("a", "b", "deep/c")
 TARGETS = tuple(link.target.rpartition("/")[2] for link in required("/"))
 PLACES = (
-    *HOMES, "deep", "shared", *(f"shared/{name}" for name in TARGETS),
+    *HOMES,
+    "deep",
+    "shared",
+    *(f"shared/{name}" for name in TARGETS),
     *(f"{home}/{link.name}" for home in HOMES for link in required("/")),
-)  # fmt: skip
+)
 TEXTS = (
-    "right", "wrong", "dangling", "../shared", "shared", "a", "/", ".", "..", "b", "deep/c",
-    "a/projects", "shared/.claude-projects-shared",
-)  # fmt: skip
+    "right",
+    "wrong",
+    "dangling",
+    "../shared",
+    "shared",
+    "a",
+    "/",
+    ".",
+    "..",
+    "b",
+    "deep/c",
+    "a/projects",
+    "shared/.claude-projects-shared",
+)
 
 
 class Entry(NamedTuple):
@@ -60,8 +74,10 @@ def build(base: str, tree: list[Entry]) -> None:
     for entry in tree:
         path = f"{base}/{entry.place}"
         text = {
-            "right": right.get(os.path.basename(path), "nowhere"), "wrong": f"{base}/elsewhere", "dangling": "nowhere"
-        }.get(entry.text, entry.text if entry.text.startswith((".", "/")) else f"{base}/{entry.text}")  # fmt: skip
+            "right": right.get(os.path.basename(path), "nowhere"),
+            "wrong": f"{base}/elsewhere",
+            "dangling": "nowhere",
+        }.get(entry.text, entry.text if entry.text.startswith((".", "/")) else f"{base}/{entry.text}")
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             if entry.kind == "directory":
@@ -149,7 +165,11 @@ def test_check_mode_touches_nothing_and_foresees_everything(tree: list[Entry], w
         failures, reports = outcome(homes, required(base))
         assert predicted == failures
         assert [
-            report._replace(links=tuple(link._replace(status=links.CREATED) if link.status == links.MISSING else link
-                                        for link in report.links))
+            report._replace(
+                links=tuple(
+                    link._replace(status=links.CREATED) if link.status == links.MISSING else link
+                    for link in report.links
+                )
+            )
             for report in foreseen
-        ] == reports  # fmt: skip
+        ] == reports

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Releases: a real bundle is unpacked, byte-compiled, verified, switched to, pruned and removed."""
+
 from __future__ import annotations
 
 import base64
@@ -46,9 +47,7 @@ def sources(version: str) -> dict[str, bytes]:
 class Host:
     """A scratch host, and the module run on it in this process as a controller would."""
 
-    def __init__(
-        self, folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def __init__(self, folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self._monkeypatch, self._capsys = folder, monkeypatch, capsys
         self.layout = store.Layout(f"{folder}/opt/cf", sys.executable)
         self.launcher, self.config = f"{folder}/bin/claude-failover", f"{folder}/etc/cf/config.yml"
@@ -149,7 +148,9 @@ def test_byte_code_is_used_and_names_the_final_place(host: Host) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {path + '/lib'!r}); {program}"],
-        capture_output=True, text=True, check=True,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     cached, filename = done.stdout.split()
     assert os.path.isfile(cached)
@@ -325,9 +326,7 @@ def test_a_folder_of_an_overlays_lower_layer_goes_too(host: Host, monkeypatch: p
     assert host.run(keep=2, version="1.0.2")["changed"] is False
 
 
-def test_what_another_installation_did_meanwhile_is_not_done_again(
-    host: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_another_installation_did_meanwhile_is_not_done_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     exclusive, other = store.exclusive, []
 
     @contextlib.contextmanager
@@ -562,10 +561,22 @@ def test_a_hook_without_a_release_does_not_fail_a_session(host: Host) -> None:
     assert "leads to no release" in done.stderr
 
 
-STEPS = frozenset({
-    "open", "os.chmod", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.utime",
-    "shutil.rmtree", "subprocess.Popen", "tempfile.mkdtemp", "tempfile.mkstemp",
-})  # fmt: skip
+STEPS = frozenset(
+    {
+        "open",
+        "os.chmod",
+        "os.mkdir",
+        "os.remove",
+        "os.rename",
+        "os.rmdir",
+        "os.symlink",
+        "os.utime",
+        "shutil.rmtree",
+        "subprocess.Popen",
+        "tempfile.mkdtemp",
+        "tempfile.mkstemp",
+    }
+)
 
 
 def run_and_die_at(host: Host, step: int, **arguments: Any) -> bool:

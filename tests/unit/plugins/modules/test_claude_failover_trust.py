@@ -32,10 +32,14 @@ class Runner:
 
     def __call__(self, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         sent = {
-            "account_homes": self.homes, "active_link": f"{self._base}/active", "folders": self.folders,
-            "owner": pwd.getpwuid(os.geteuid()).pw_name, "_ansible_check_mode": check, "_ansible_diff": True,
+            "account_homes": self.homes,
+            "active_link": f"{self._base}/active",
+            "folders": self.folders,
+            "owner": pwd.getpwuid(os.geteuid()).pw_name,
+            "_ansible_check_mode": check,
+            "_ansible_diff": True,
             **arguments,
-        }  # fmt: skip
+        }
         self._monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": sent}).encode())
         self._monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
         with pytest.raises(SystemExit) as ended:
@@ -100,10 +104,14 @@ def test_what_is_wrong_with_one_home_keeps_nobody_from_the_next(run: Runner) -> 
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("account_homes", ["relative"]), ("account_homes", ["/a\0b"]), ("folders", ["~/work"]), ("active_link", "x"),
-        ("owner", "nobody-of-that-name"), ("owner", "4294967296"),
+        ("account_homes", ["relative"]),
+        ("account_homes", ["/a\0b"]),
+        ("folders", ["~/work"]),
+        ("active_link", "x"),
+        ("owner", "nobody-of-that-name"),
+        ("owner", "4294967296"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_right_is_refused_before_anything_is_touched(
     run: Runner, base: str, option: str, value: Any
 ) -> None:

@@ -7,6 +7,7 @@ A group has ``register(commands)``, which adds its parsers; each parser's defaul
 does the command and returns its exit code. What costs start-up time (asyncio, yaml, the daemon) is imported
 inside those functions only: registering every group must stay cheap.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``claude-failover classify``: is this a usage limit, and why? Reads standard input; talks to nobody."""
+
 from __future__ import annotations
 
 import argparse
@@ -50,9 +51,13 @@ def register(commands: Any) -> None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--source", required=True, choices=("pane", "hook", "transcript"),
-                        help="pane: lines of tmux capture-pane, with or without -e; hook: one JSON object; "
-                             "transcript: JSON Lines, or the output of --output-format stream-json")
+    parser.add_argument(
+        "--source",
+        required=True,
+        choices=("pane", "hook", "transcript"),
+        help="pane: lines of tmux capture-pane, with or without -e; hook: one JSON object; "
+        "transcript: JSON Lines, or the output of --output-format stream-json",
+    )
     parser.add_argument("--now", metavar="TIME", help="when it was seen: ISO 8601 with a zone (default: now)")
     parser.add_argument("--tz", metavar="ZONE", help="the zone of times that name none (default: the host's)")
     common.add_json(parser)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``dispatch`` and ``queue``: tasks for the sessions of the pool."""
+
 from __future__ import annotations
 
 import argparse
@@ -42,8 +43,9 @@ def register(commands: Any) -> None:
     parser.add_argument("prompt", metavar="PROMPT", help="the prompt; - reads it from standard input")
     parser.add_argument("--session", metavar="NAME", help="only this session; a dedicated one is refused")
     parser.add_argument("--cwd", metavar="DIR", help="only sessions that are configured with this folder as their cwd")
-    parser.add_argument("--wait", action="store_true",
-                        help="wait for the end of the task: exit 0 when it is done, 1 when it has failed")
+    parser.add_argument(
+        "--wait", action="store_true", help="wait for the end of the task: exit 0 when it is done, 1 when it has failed"
+    )
     common.add_json(parser)
     parser = common.add(
         commands,
@@ -52,8 +54,11 @@ def register(commands: Any) -> None:
         "the tasks, and what became of them",
         "Show every task that waits or is under way, and the last 200 that are over. A task is queued, then sent,\n"
         "accepted (a turn began), and done or failed. One that has been sent cannot be cancelled.",
-        ["claude-failover queue", "claude-failover queue --json | jq '.[] | select(.state == \"failed\")'",
-         "claude-failover queue --cancel 3f2a9c1e"],
+        [
+            "claude-failover queue",
+            "claude-failover queue --json | jq '.[] | select(.state == \"failed\")'",
+            "claude-failover queue --cancel 3f2a9c1e",
+        ],
     )
     parser.add_argument("--cancel", metavar="ID", help="cancel a task that is queued")
     common.add_json(parser)
@@ -115,8 +120,9 @@ def _wait(arguments: argparse.Namespace, row: dict[str, Any]) -> dict[str, Any]:
             continue
         found = [each for each in rows if each["id"] == row["id"]]
         if not found:
-            raise FailoverError(f"task {row['id']} is not in the queue any more: it is over, and what became of it "
-                                "is not known here")
+            raise FailoverError(
+                f"task {row['id']} is not in the queue any more: it is over, and what became of it is not known here"
+            )
         row = found[0]
     return row
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``claude-failover history``: the switches, newest first."""
+
 from __future__ import annotations
 
 import argparse
@@ -31,8 +32,9 @@ def register(commands: Any) -> None:
         "switches.jsonl in the daemon's state folder.",
         ["claude-failover history", "claude-failover history -n 1 --json"],
     )
-    parser.add_argument("-n", dest="number", metavar="N", type=_number, default=NUMBER,
-                        help=f"how many (default {NUMBER})")  # fmt: skip
+    parser.add_argument(
+        "-n", dest="number", metavar="N", type=_number, default=NUMBER, help=f"how many (default {NUMBER})"
+    )
     common.add_json(parser)
 
 
@@ -54,9 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def page(
-    rows: Sequence[Mapping[str, Any]], now: datetime, *, columns: int | None = None, colour: bool = False
-) -> str:
+def page(rows: Sequence[Mapping[str, Any]], now: datetime, *, columns: int | None = None, colour: bool = False) -> str:
     """Return the table of switches, and below it what there is to say of each."""
     if not rows:
         return "No switches yet."

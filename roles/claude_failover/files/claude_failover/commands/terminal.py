@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``attach``: a session's terminal."""
+
 from __future__ import annotations
 
 import argparse
@@ -70,9 +71,12 @@ def _check_exists(program: str, path: str, name: str) -> None:
         listed = subprocess.run(
             # -u: in a terminal without UTF-8 tmux would show each byte of other characters as _ (3.3a).
             [program, "-u", "-N", "-S", path, "list-sessions", "-F", "#{session_name}"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            check=False,
             timeout=ANSWER_WAIT,
-        )  # fmt: skip
+        )
     except subprocess.TimeoutExpired:
         raise Refused(
             f"found a tmux server at {path} that does not answer, expected it to within {ANSWER_WAIT:g} s; "

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One message of the CLI in, a verdict out."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -18,8 +19,9 @@ from claude_failover.terminal_text import plain_lines
 MESSAGE_MAX = 400
 
 
-def limited_by(row: Wording, text: str, *, now: datetime, tz: tzinfo, limit: str | None = None,
-               reset: Reset | None = None) -> Verdict:
+def limited_by(
+    row: Wording, text: str, *, now: datetime, tz: tzinfo, limit: str | None = None, reset: Reset | None = None
+) -> Verdict:
     """Return the verdict for a message that fits a blocking row; structured values win over what the text says."""
     named = wordings.limit_named(row, text)
     # A limit of money names its window's claim in the record, but what was hit is what the message names.
@@ -50,14 +52,15 @@ def row_of(text: str, *, trusted: bool) -> Wording | None:
     return row if trusted or wordings.nothing_else(row, text) else None
 
 
-def classify_text(message: str, *, now: datetime, tz: tzinfo, extra_patterns: Iterable[Pattern[str]] = (),
-                  prefix: bool = False) -> Verdict:
+def classify_text(
+    message: str, *, now: datetime, tz: tzinfo, extra_patterns: Iterable[Pattern[str]] = (), prefix: bool = False
+) -> Verdict:
     """Judge one message that the CLI itself wrote (not the model, not a tool, not a user).
 
     ``now`` is aware: when the message was seen. ``tz`` is the host's zone. ``prefix``: what the CLI itself takes for a
     usage limit by its first words is one, whatever it names. Raises nothing for any text.
     """
-    text = wordings.normalise(" ".join(plain_lines([message[:20 * MESSAGE_MAX]])))
+    text = wordings.normalise(" ".join(plain_lines([message[: 20 * MESSAGE_MAX]])))
     harmless = wordings.first(wordings.NON_BLOCKING, text)
     if harmless is not None:
         return not_limited(harmless.name, text, f"not a usage limit: {harmless.source}; seen on {harmless.seen}")

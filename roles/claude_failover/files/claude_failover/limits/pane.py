@@ -20,6 +20,7 @@ a prompt box in view:
   versions open menu or wait once per reset time, so that a second refusal, too, leaves the banner alone);
 * else (an older look): limited, since those versions show nothing but the banner.
 """
+
 from __future__ import annotations
 
 import re
@@ -37,12 +38,16 @@ WAITING_SINCE = (2, 1, 234)
 _DONE_AT = re.compile(r" · done \d{1,2}:\d{2}")  # `✻ Baked for 0s · done 8:06 PM`: 2.1.330, not yet 2.1.197
 _LIMIT_MENU = re.compile(r"\bwait for (?:the )?limit to reset\b", re.IGNORECASE)
 #: The same menu where there is nothing to wait for (reported from 2.1.2xx): `1. Stop / 2. Add funds to continue …`.
-_STOP_MENU = (re.compile(r"^what do you want to do\?$", re.IGNORECASE), re.compile(r"^stop$", re.IGNORECASE),
-              re.compile(r"^(?:add funds to continue|upgrade your plan)\b", re.IGNORECASE))
+_STOP_MENU = (
+    re.compile(r"^what do you want to do\?$", re.IGNORECASE),
+    re.compile(r"^stop$", re.IGNORECASE),
+    re.compile(r"^(?:add funds to continue|upgrade your plan)\b", re.IGNORECASE),
+)
 _RUNNING = re.compile(r"\besc to interrupt\b", re.IGNORECASE)
 #: A result that comes before a tool's output, and is not yet it.
-_PREAMBLE = re.compile(r"^(?:allowed by|approved by|denied by|running|waiting|pretooluse|posttooluse|hook\b)",
-                       re.IGNORECASE)
+_PREAMBLE = re.compile(
+    r"^(?:allowed by|approved by|denied by|running|waiting|pretooluse|posttooluse|hook\b)", re.IGNORECASE
+)
 #: A reply this long, or one that ends like a sentence, is prose; any other may be a tool use shown by its title, which
 #: the model wrote, or the beginning of one.
 _TITLE_MAX = 120
@@ -51,8 +56,9 @@ _ELBOW_INDENT, _OUTPUT_INDENT = 3, 5
 _QUIET = ("done", "note", "tasks")
 
 
-def classify_pane(lines: Sequence[str], *, now: datetime, tz: tzinfo,
-                  extra_patterns: Iterable[Pattern[str]] = ()) -> Verdict:
+def classify_pane(
+    lines: Sequence[str], *, now: datetime, tz: tzinfo, extra_patterns: Iterable[Pattern[str]] = ()
+) -> Verdict:
     """Judge the lines of a pane, with or without escapes.
 
     ``now`` (aware): when they were captured; ``tz``: the host's zone; ``extra_patterns``: the operator's own compiled
@@ -76,9 +82,12 @@ def classify_pane(lines: Sequence[str], *, now: datetime, tz: tzinfo,
     if found is None or not found.limited:
         return found or _why_not(screen, event)
     if screen.box is not None and not live and _may_be_old(screen, event):
-        return not_limited("banner-above-idle-prompt", found.snippet,
-                           "the banner stands above an idle prompt, with neither the CLI's menu nor its wait: "
-                           "a resumed session's, or closed by hand")
+        return not_limited(
+            "banner-above-idle-prompt",
+            found.snippet,
+            "the banner stands above an idle prompt, with neither the CLI's menu nor its wait: "
+            "a resumed session's, or closed by hand",
+        )
     return found
 
 
@@ -103,8 +112,9 @@ def _newest_turn(blocks: Sequence[Block]) -> list[Block]:
 
 def _live(screen: Screen) -> bool:
     """Tell whether the CLI shows now that it is stopped by a limit."""
-    return _is_limit_menu(screen) or bool(wordings.WAITING_FOOTER.pattern.match(
-        wordings.normalise(screen.footer_text())))
+    return _is_limit_menu(screen) or bool(
+        wordings.WAITING_FOOTER.pattern.match(wordings.normalise(screen.footer_text()))
+    )
 
 
 def _is_limit_menu(screen: Screen) -> bool:
@@ -121,10 +131,16 @@ def _may_be_old(screen: Screen, event: Block) -> bool:
     """Tell whether an idle prompt below a banner leaves it open that the banner is old, or the model's own words."""
     if screen.launch == "new" and event.kind != "reply":
         return False
-    return (screen.header or (screen.version is not None and screen.version >= WAITING_SINCE)
-            or any(_DONE_AT.search(block.text) for block in screen.blocks if block.kind == "done")
-            or any(wordings.first(wordings.NOTICES, wordings.normalise(block.text)) for block in screen.blocks
-                   if block.kind == "reply"))
+    return (
+        screen.header
+        or (screen.version is not None and screen.version >= WAITING_SINCE)
+        or any(_DONE_AT.search(block.text) for block in screen.blocks if block.kind == "done")
+        or any(
+            wordings.first(wordings.NOTICES, wordings.normalise(block.text))
+            for block in screen.blocks
+            if block.kind == "reply"
+        )
+    )
 
 
 def _newest_event(turn: list[Block]) -> tuple[int, Block | None]:
@@ -151,9 +167,15 @@ def _is_chrome(block: Block) -> bool:
 
 def _without_event(screen: Screen, turn: list[Block], footer: str, live: bool, *, now: datetime, tz: tzinfo) -> Verdict:
     """Judge a newest turn that shows nothing, or only a notice of the wait."""
-    notice = next((wordings.normalise(b.text) for b in turn
-                   if wordings.is_companion(wordings.normalise(b.text))
-                   and wordings.first(wordings.BLOCKING, wordings.normalise(b.text))), "")
+    notice = next(
+        (
+            wordings.normalise(b.text)
+            for b in turn
+            if wordings.is_companion(wordings.normalise(b.text))
+            and wordings.first(wordings.BLOCKING, wordings.normalise(b.text))
+        ),
+        "",
+    )
     if live and screen.menu is None:
         return limited_by(wordings.WAITING_FOOTER, footer, now=now, tz=tz)
     if notice and (live or screen.box is None):
@@ -194,16 +216,16 @@ def _place(turn: list[Block], index: int, live: bool) -> str:
     if owner.kind == "loose" and before == 0 and owner.indent >= _OUTPUT_INDENT and not block.apart:
         return "any"  # the capture begins within a tool's output; its own elbows stand deeper
     if owner.kind == "reply":
-        prose = (len(owner.paragraphs) > 1 or len(owner.text) > _TITLE_MAX
-                 or owner.text.endswith((".", ":", "!", "?")))
+        prose = len(owner.paragraphs) > 1 or len(owner.text) > _TITLE_MAX or owner.text.endswith((".", ":", "!", "?"))
         # The CLI leaves no blank line between the model's words and its own; a quotation has one.
         mine = prose and not block.apart
         return "cli" if mine or siblings else "any" if live else ""
     return ""
 
 
-def _banner(turn: list[Block], index: int, live: bool, extra: tuple[Pattern[str], ...], *, now: datetime,
-            tz: tzinfo) -> Verdict | None:
+def _banner(
+    turn: list[Block], index: int, live: bool, extra: tuple[Pattern[str], ...], *, now: datetime, tz: tzinfo
+) -> Verdict | None:
     """Return the verdict if a block is a banner, or wording that smells of one, at a place where one may stand."""
     place = _place(turn, index, live)
     if not place:
@@ -227,9 +249,16 @@ def _banner(turn: list[Block], index: int, live: bool, extra: tuple[Pattern[str]
 
 def _why_not(screen: Screen, event: Block | None) -> Verdict:
     """Return the verdict that the newest turn shows no limit, naming what stands there instead."""
-    older = next((wordings.normalise(b.text) for b in reversed(screen.blocks)
-                  if b is not event and b.kind in ("result", "reply", "bare")
-                  and row_of(wordings.normalise(b.text), trusted=False)), None)
+    older = next(
+        (
+            wordings.normalise(b.text)
+            for b in reversed(screen.blocks)
+            if b is not event
+            and b.kind in ("result", "reply", "bare")
+            and row_of(wordings.normalise(b.text), trusted=False)
+        ),
+        None,
+    )
     text = wordings.normalise(event.text) if event is not None else ""
     if event is not None and row_of(text, trusted=True):
         return not_limited("not-the-cli", text, "the words stand where a tool or the model writes")

@@ -14,6 +14,7 @@ A banner gives a time of day in the zone of its host, and a date only when the r
 * A local time that a clock change skips is taken as if the clock had not been changed yet; one that occurs twice as
   the earlier of the two, unless that is past.
 """
+
 from __future__ import annotations
 
 import re
@@ -30,11 +31,15 @@ AHEAD_SPEND = timedelta(days=32)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-_INTRO = (r"(?:\b(?:limits?\s+)?(?:will\s+)?resets?|\b(?:try again|available again|continue automatically|"
-          r"continuing automatically|auto-continue))[:\s]+")
+_INTRO = (
+    r"(?:\b(?:limits?\s+)?(?:will\s+)?resets?|\b(?:try again|available again|continue automatically|"
+    r"continuing automatically|auto-continue))[:\s]+"
+)
 # A row that was broken by force leaves a blank anywhere; half a clock ("9:36p", cut off) is no time on 24 hours.
-_CLOCK = (r"(?:(?P<hour>\d{1,2})(?:\s?:\s?(?P<minute>\d{2}))?\s*(?P<half>[ap])\s?\.?m\b\.?"
-          r"|(?P<hour24>\d{1,2}):(?P<minute24>\d{2})(?!\s?\d|\s*[ap](?:\b|\.?m))|(?P<word>noon|midnight)\b)")
+_CLOCK = (
+    r"(?:(?P<hour>\d{1,2})(?:\s?:\s?(?P<minute>\d{2}))?\s*(?P<half>[ap])\s?\.?m\b\.?"
+    r"|(?P<hour24>\d{1,2}):(?P<minute24>\d{2})(?!\s?\d|\s*[ap](?:\b|\.?m))|(?P<word>noon|midnight)\b)"
+)
 _ZONE = r"(?:\s*\((?P<zone>[A-Za-z0-9_+\-:/ ]{1,48})\)|\s+(?P<bare>UTC|GMT)\b)?"
 _MONTH = r"(?P<month>" + "|".join(_MONTHS) + r")[a-z]*\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?\b"
@@ -59,20 +64,44 @@ def _row(name: str, pattern: str, seen: str, example: str) -> Grammar:
 
 #: The first that is found decides.
 GRAMMARS = (
-    _row("epoch", r"\|\s*(?P<epoch>\d{9,13}\b|(?=(?:\d\s?){9}\d(?:\s?\d\s?\d\s?\d)?(?!\s?\d))\d+\s\d+\b)",
-         "1.0.31 to 1.0.84; with a blank: broken by a narrow pane", "limit reached|1750708800"),
-    _row("relative",
-         _INTRO + r"in\s+(?P<relative>(?:\d+\s*(?:d(?:ays?)?|h(?:ours?|rs?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?)\b"
-         r"[,\s]*(?:and\s+)?)+)", "2.1.2xx", "resets in 2h 5m"),
-    _row("iso", _INTRO + r"(?:at\s+|on\s+)?(?P<iso>20\d{2}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2})?"
-         r"(?:Z|[+-]\d{2}:\d{2})?)" + _ZONE, "not seen; what a structured error would give",
-         "reset at 2026-06-06T15:00:00+09:00"),
-    _row("date", _INTRO + r"(?:at\s+|on\s+)?" + _MONTH + r"\s+" + _DAY + _YEAR + _TIME + _ZONE,
-         "2.1.218 to 2.1.330; with a year, read in 2.1.330", "resets Nov 25, 8:10pm (UTC)"),
-    _row("day-first", _INTRO + r"(?:at\s+|on\s+)?" + _DAY + r"\s+" + _MONTH + _YEAR + _TIME + _ZONE,
-         "not seen; other locales", "resets 25 Nov, 20:10"),
-    _row("weekday", _INTRO + r"(?:at\s+|on\s+)?(?P<weekday>" + "|".join(_DAYS) + r")[a-z]*\.?" + _TIME + _ZONE,
-         "2.1.2xx", "resets Mon 12:00am"),
+    _row(
+        "epoch",
+        r"\|\s*(?P<epoch>\d{9,13}\b|(?=(?:\d\s?){9}\d(?:\s?\d\s?\d\s?\d)?(?!\s?\d))\d+\s\d+\b)",
+        "1.0.31 to 1.0.84; with a blank: broken by a narrow pane",
+        "limit reached|1750708800",
+    ),
+    _row(
+        "relative",
+        _INTRO + r"in\s+(?P<relative>(?:\d+\s*(?:d(?:ays?)?|h(?:ours?|rs?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?)\b"
+        r"[,\s]*(?:and\s+)?)+)",
+        "2.1.2xx",
+        "resets in 2h 5m",
+    ),
+    _row(
+        "iso",
+        _INTRO + r"(?:at\s+|on\s+)?(?P<iso>20\d{2}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2})?"
+        r"(?:Z|[+-]\d{2}:\d{2})?)" + _ZONE,
+        "not seen; what a structured error would give",
+        "reset at 2026-06-06T15:00:00+09:00",
+    ),
+    _row(
+        "date",
+        _INTRO + r"(?:at\s+|on\s+)?" + _MONTH + r"\s+" + _DAY + _YEAR + _TIME + _ZONE,
+        "2.1.218 to 2.1.330; with a year, read in 2.1.330",
+        "resets Nov 25, 8:10pm (UTC)",
+    ),
+    _row(
+        "day-first",
+        _INTRO + r"(?:at\s+|on\s+)?" + _DAY + r"\s+" + _MONTH + _YEAR + _TIME + _ZONE,
+        "not seen; other locales",
+        "resets 25 Nov, 20:10",
+    ),
+    _row(
+        "weekday",
+        _INTRO + r"(?:at\s+|on\s+)?(?P<weekday>" + "|".join(_DAYS) + r")[a-z]*\.?" + _TIME + _ZONE,
+        "2.1.2xx",
+        "resets Mon 12:00am",
+    ),
     _row("near-day", _INTRO + r"(?P<near>today|tomorrow)" + _TIME + _ZONE, "not seen", "resets tomorrow at 9am"),
     _row("clock", _INTRO + r"(?:at\s+)?" + _CLOCK + _ZONE, "1.0.89 to 2.1.330", "resets 9:36pm (UTC)"),
 )
@@ -179,8 +208,9 @@ def _clock(groups: dict[str, str]) -> time:
     if groups.get("word"):
         return time(12 if groups["word"].lower() == "noon" else 0)
     if groups.get("hour24"):
-        return time(int(groups["hour24"]) % 24 if groups["hour24"] == "24" else int(groups["hour24"]),
-                    int(groups["minute24"]))
+        return time(
+            int(groups["hour24"]) % 24 if groups["hour24"] == "24" else int(groups["hour24"]), int(groups["minute24"])
+        )
     if not groups.get("hour"):
         return time(0)  # a date alone: its first moment
     hour = int(groups["hour"])

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The structured sources: hook payloads and transcript records (facts seen on Claude Code 2.1.330 unless said)."""
+
 from __future__ import annotations
 
 import re
@@ -26,8 +27,9 @@ _MARKED = "usage_limit_reached"
 _MODEL_MARKED = "model_requires_usage_credits"
 
 
-def classify_hook(payload: Mapping[str, Any], *, now: datetime, tz: tzinfo,
-                  extra_patterns: Iterable[Pattern[str]] = ()) -> Verdict:
+def classify_hook(
+    payload: Mapping[str, Any], *, now: datetime, tz: tzinfo, extra_patterns: Iterable[Pattern[str]] = ()
+) -> Verdict:
     """Judge the payload of a hook event; ``extra_patterns`` are the operator's own, compiled.
 
     ``payload`` is the JSON object a hook gets on standard input. Only ``StopFailure`` can be a usage limit: its
@@ -43,8 +45,11 @@ def classify_hook(payload: Mapping[str, Any], *, now: datetime, tz: tzinfo,
     if error not in OPEN_ERRORS:
         return _other_error(error, message)
     if not message:
-        return not_limited("ambiguous-error", error, f"the error {error!r} comes without a message: "
-                           "a throttle gives it too; the transcript's record decides")
+        return not_limited(
+            "ambiguous-error",
+            error,
+            f"the error {error!r} comes without a message: a throttle gives it too; the transcript's record decides",
+        )
     return classify_text(message, now=now, tz=tz, extra_patterns=extra_patterns, prefix=True)
 
 
@@ -52,8 +57,9 @@ def _other_error(error: str, message: str) -> Verdict:
     return not_limited(f"error-{snippet_of(error)[:40]}", message, f"the error is {error!r}, not a usage limit")
 
 
-def classify_record(record: Mapping[str, Any], *, now: datetime, tz: tzinfo,
-                    extra_patterns: Iterable[Pattern[str]] = ()) -> Verdict:
+def classify_record(
+    record: Mapping[str, Any], *, now: datetime, tz: tzinfo, extra_patterns: Iterable[Pattern[str]] = ()
+) -> Verdict:
     """Judge one record of a session's transcript, or one line of ``--output-format stream-json``. Raises nothing.
 
     A time of day in its text is read from the record's own ``timestamp`` on, so that an old record does not name a
@@ -70,8 +76,11 @@ def classify_record(record: Mapping[str, Any], *, now: datetime, tz: tzinfo,
     marked = _MARKED if _MARKED in marks else _MODEL_MARKED if _MODEL_MARKED in marks else ""
     message = record.get("message")
     synthetic = isinstance(message, Mapping) and message.get("model") == "<synthetic>"
-    refused = bool(record.get("isApiErrorMessage") or record.get("is_api_error_message")
-                   or (kind == "result" and record.get("is_error")))
+    refused = bool(
+        record.get("isApiErrorMessage")
+        or record.get("is_api_error_message")
+        or (kind == "result" and record.get("is_error"))
+    )
     if not (marked or synthetic or refused):
         return not_limited("answer" if kind == "assistant" else "other-record", text, "the model's own answer")
     verdict = classify_text(text, now=seen, tz=tz, extra_patterns=extra_patterns, prefix=True)
@@ -83,8 +92,9 @@ def classify_record(record: Mapping[str, Any], *, now: datetime, tz: tzinfo,
     return verdict
 
 
-def _marked(record: Mapping[str, Any], mark: str, text: str, verdict: Verdict, *, now: datetime, seen: datetime,
-            tz: tzinfo) -> Verdict:
+def _marked(
+    record: Mapping[str, Any], mark: str, text: str, verdict: Verdict, *, now: datetime, seen: datetime, tz: tzinfo
+) -> Verdict:
     """Judge a record whose ``apiError`` is a usage limit: limited, whatever its words."""
     quota = _quota(record)
     claim = _text(quota.get("rateLimitType"))
@@ -100,14 +110,22 @@ def _marked(record: Mapping[str, Any], mark: str, text: str, verdict: Verdict, *
     which = found.limit
     if mark == _MODEL_MARKED and which not in ("opus", "sonnet"):
         which = "model"
-    return Verdict(True, which, found.resets_at, "api-error", found.snippet,
-                   f"the record says {mark}" + (f", {claim}" if claim else "")
-                   + (f"; {reset.note}" if reset.note else "")
-                   + ("" if verdict.limited else "; its wording is unknown"))
+    return Verdict(
+        True,
+        which,
+        found.resets_at,
+        "api-error",
+        found.snippet,
+        f"the record says {mark}"
+        + (f", {claim}" if claim else "")
+        + (f"; {reset.note}" if reset.note else "")
+        + ("" if verdict.limited else "; its wording is unknown"),
+    )
 
 
-def classify_transcript(records: Iterable[Mapping[str, Any]], *, now: datetime, tz: tzinfo,
-                        extra_patterns: Iterable[Pattern[str]] = ()) -> Verdict:
+def classify_transcript(
+    records: Iterable[Mapping[str, Any]], *, now: datetime, tz: tzinfo, extra_patterns: Iterable[Pattern[str]] = ()
+) -> Verdict:
     """Judge what the newest turn of a transcript came to: a later prompt or answer makes a limit's record old.
 
     ``records`` in the order of the file; those that are not of the conversation (modes, snapshots, notices, the
@@ -121,8 +139,13 @@ def classify_transcript(records: Iterable[Mapping[str, Any]], *, now: datetime, 
             continue
         if kind == "user" and not record.get("isMeta") and not _is_local(_message_text(record)):
             rule = "older-limit" if newest.limited or newest.rule == "older-limit" else "no-limit"
-            newest = not_limited(rule, newest.snippet, "a later prompt or tool result follows" if rule == "older-limit"
-                                 else "the newest turn has no answer yet")
+            newest = not_limited(
+                rule,
+                newest.snippet,
+                "a later prompt or tool result follows"
+                if rule == "older-limit"
+                else "the newest turn has no answer yet",
+            )
         elif kind in ("assistant", "result"):
             verdict = classify_record(record, now=now, tz=tz, extra_patterns=extra)
             # The result of `-p` repeats the record before it, with less in it.

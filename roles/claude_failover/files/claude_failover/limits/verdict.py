@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a recognition says: the same shape for all three sources."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -32,8 +33,14 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as the command line and the history show it."""
-        return {"limited": self.limited, "limit": self.limit, "resets_at": clock.optional_iso(self.resets_at),
-                "rule": self.rule, "snippet": self.snippet, "detail": self.detail}
+        return {
+            "limited": self.limited,
+            "limit": self.limit,
+            "resets_at": clock.optional_iso(self.resets_at),
+            "rule": self.rule,
+            "snippet": self.snippet,
+            "detail": self.detail,
+        }
 
 
 def snippet_of(text: str) -> str:

@@ -6,6 +6,7 @@
 Everything goes over one control-mode client (`control.ControlClient`); no process per pane or command.
 Facts are those of tmux 3.3a.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -37,8 +38,19 @@ _ENV = "/usr/bin/env"
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 _NUMBERS = (
-    "pane_id", "session_id", "window_id", "pane_pid", "pane_dead", "pane_dead_status", "pane_dead_signal",
-    "window_activity", "pane_width", "pane_height", "pane_in_mode", "pane_active", "window_active",
+    "pane_id",
+    "session_id",
+    "window_id",
+    "pane_pid",
+    "pane_dead",
+    "pane_dead_status",
+    "pane_dead_signal",
+    "window_activity",
+    "pane_width",
+    "pane_height",
+    "pane_in_mode",
+    "pane_active",
+    "window_active",
 )
 _TEXTS = ("session_name", "pane_current_command", "pane_current_path")
 
@@ -226,9 +238,21 @@ class Tmux:
         listing = _Listing()
         printed = await self._control.run(
             [
-                "new-session", "-d", "-s", literal_format(session_name(name)), "-c", literal_format(cwd),
-                "-x", str(width), "-y", str(height), *_environment(env),
-                "-P", "-F", listing.format, *_program(command, cwd),
+                "new-session",
+                "-d",
+                "-s",
+                literal_format(session_name(name)),
+                "-c",
+                literal_format(cwd),
+                "-x",
+                str(width),
+                "-y",
+                str(height),
+                *_environment(env),
+                "-P",
+                "-F",
+                listing.format,
+                *_program(command, cwd),
             ],
             ["set-option", "-w", "-t", window_target(name), "remain-on-exit", "on"],
         )
@@ -240,24 +264,25 @@ class Tmux:
         What the pane showed before stays in its history, and the session's earlier environment below ``env``.
         """
         await self.command(
-            "respawn-pane", "-t", _pane_id(pane_id), "-c", literal_format(cwd),
-            *_environment(env), *_program(command, cwd),
+            "respawn-pane",
+            "-t",
+            _pane_id(pane_id),
+            "-c",
+            literal_format(cwd),
+            *_environment(env),
+            *_program(command, cwd),
         )
 
     # -- what a pane shows
 
-    async def capture(
-        self, pane_id: str, *, lines: int = 500, join: bool = True, escapes: bool = False
-    ) -> list[str]:
+    async def capture(self, pane_id: str, *, lines: int = 500, join: bool = True, escapes: bool = False) -> list[str]:
         """Return the last ``lines`` lines of a pane, history included, also while somebody scrolls in it.
 
         ``join`` puts wrapped lines together; ``escapes`` keeps colours and attributes.
         """
         options = ["-J"] if join else []
         options += ["-e"] if escapes else []
-        found = await self.command(
-            "capture-pane", "-p", *options, "-S", str(-lines), "-t", _pane_id(pane_id)
-        )
+        found = await self.command("capture-pane", "-p", *options, "-S", str(-lines), "-t", _pane_id(pane_id))
         if not escapes:
             # -J keeps trailing blanks. A no-break space is text: Claude Code writes one after its prompt sign.
             found = [line.rstrip(" ") for line in found]

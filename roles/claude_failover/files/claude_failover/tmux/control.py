@@ -17,6 +17,7 @@ Facts of tmux 3.3a that the shape of this follows:
 * An empty line makes the client detach, and the server keeps our end of the pipes open while it is stopped, so
   the end of a connection is never waited for without a bound.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -267,9 +268,7 @@ class ControlClient:
             self._closing = None
         self._reason = "stopped"
 
-    async def run(
-        self, *commands: Sequence[str], before: Optional[Callable[[], None]] = None
-    ) -> list[list[str]]:
+    async def run(self, *commands: Sequence[str], before: Optional[Callable[[], None]] = None) -> list[list[str]]:
         """Run commands in one go, up to the first that fails; return the lines that each printed.
 
         Raises TmuxError with tmux's words when one fails, TmuxNotFound when its target does not exist, TmuxGone
@@ -293,9 +292,25 @@ class ControlClient:
 
     def _argv(self) -> list[str]:
         return [
-            "setpriv", "--pdeathsig", "KILL", "--",
-            self._binary, "-u", "-N", "-S", self._socket, "-C",
-            "new-session", "-A", "-s", HOLDER, "-f", _FLAGS, "--", "sleep", "infinity",
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "--",
+            self._binary,
+            "-u",
+            "-N",
+            "-S",
+            self._socket,
+            "-C",
+            "new-session",
+            "-A",
+            "-s",
+            HOLDER,
+            "-f",
+            _FLAGS,
+            "--",
+            "sleep",
+            "infinity",
         ]
 
     async def _keep(self) -> None:

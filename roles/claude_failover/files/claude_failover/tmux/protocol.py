@@ -8,6 +8,7 @@ FLAGS`` to ``%end`` or ``%error`` with the same three numbers. FLAGS is 1 for th
 and 0 for others (the command line that started it, and hooks). Between blocks come notices, ``%NAME …``.
 A line of several commands prints one block a command, and stops after the first that fails.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -6,6 +6,7 @@
 There is one way to quote, `quote`, and everything that becomes a part of a command goes through it. Facts
 are those of tmux 3.3a, held by tests against the tmux that is installed.
 """
+
 from __future__ import annotations
 
 import re

@@ -14,6 +14,7 @@ which only verdicts are reached, has a lenient rule.) Looks seen on Claude Code 
 * A long or tall paste is shown as ``[Pasted text #1 +13 lines]`` (14 lines) or ``[Pasted text #2]`` (2000 characters).
 * A dialog takes the box's place, below a row of ``─`` or ``▔``, and ends with a row such as "Esc to cancel".
 """
+
 from __future__ import annotations
 
 import re
@@ -172,8 +173,8 @@ def _is_ghost(content: Sequence[Sequence[_Cell]]) -> bool:
     cells = [cell for row in content for cell in row if cell.char not in " \xa0"]
     if not cells:
         return False
-    return any(cell.dim for cell in cells) and all(cell.dim for cell in cells[1:]) and (
-        cells[0].dim or cells[0].reverse
+    return (
+        any(cell.dim for cell in cells) and all(cell.dim for cell in cells[1:]) and (cells[0].dim or cells[0].reverse)
     )
 
 

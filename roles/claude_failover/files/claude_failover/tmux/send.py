@@ -17,6 +17,7 @@ pasted, unless a blank comes before it; Enter after a backslash is a line break;
 pasted it is text; Ctrl-U empties one line of the box, or a folded paste. A tab arrives as blanks. 2.1.330 wraps what
 it folds away in ``<pasted_content>``. An unknown ``/command`` is taken and begins no turn.
 """
+
 from __future__ import annotations
 
 import asyncio
