@@ -19,6 +19,7 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DAEMON_LIB = os.path.join(ROOT, "roles", "claude_failover", "files")
+SUPPORT = os.path.join(ROOT, "tests", "support")  # modules that several tests share
 
 
 def _collections_folder() -> str:
@@ -44,7 +45,7 @@ def _remove(folder: str, maker: int) -> None:
 
 COLLECTIONS = _collections_folder()
 IMPORT_PATH = [DAEMON_LIB, COLLECTIONS]
-sys.path[:0] = IMPORT_PATH
+sys.path[:0] = [*IMPORT_PATH, SUPPORT]
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from harness.session import Session
 from harness.wait import until
 from harness.world import World
 
-from claude_failover.switch_procedure import STEPS
+from claude_failover.switching.steps import STEPS
 
 RESUME = "continue"
 

@@ -26,9 +26,9 @@ from ansible_collections.secuaas.claude.plugins.module_utils.control_client impo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_failover import control_server
-from claude_failover.control_server import MAX_LINE, ControlServer, Op
-from claude_failover.errors import FailoverError, NotRunning, Refused, UsageError
+from claude_failover.common.errors import FailoverError, NotRunning, Refused, UsageError
+from claude_failover.control import server as server_module
+from claude_failover.control.server import MAX_LINE, ControlServer, Op
 
 DEADLINE = 20.0
 
@@ -252,7 +252,7 @@ def test_a_line_that_does_not_end_is_told_before_it_does(running: Running) -> No
 
 
 def test_a_line_without_end_is_given_up(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control_server, "MAX_SKIPPED", 4 * MAX_LINE)
+    monkeypatch.setattr(server_module, "MAX_SKIPPED", 4 * MAX_LINE)
     with connected(running.path) as client, pytest.raises((BrokenPipeError, ConnectionResetError)):
         client.sendall(b"x" * (100 * MAX_LINE))
 
@@ -303,7 +303,7 @@ def test_silent_and_half_open_clients_hold_nobody_up(running: Running) -> None:
 
 
 def test_a_client_that_takes_no_answer_is_let_go(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control_server, "WRITE_TIMEOUT", 0.3)
+    monkeypatch.setattr(server_module, "WRITE_TIMEOUT", 0.3)
     with connected(running.path) as client:
         client.sendall(b'{"op": "big", "size": 20000000}\n' * 3)
         assert request("echo", socket_path=running.path) == {}
@@ -312,7 +312,7 @@ def test_a_client_that_takes_no_answer_is_let_go(running: Running, monkeypatch: 
 
 
 def test_a_client_that_ends_without_reading_is_let_go(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control_server, "WRITE_TIMEOUT", 0.3)
+    monkeypatch.setattr(server_module, "WRITE_TIMEOUT", 0.3)
     with connected(running.path) as client:
         client.sendall(b'{"op": "big", "size": 900000}\n')
         client.shutdown(socket.SHUT_WR)
@@ -320,7 +320,7 @@ def test_a_client_that_ends_without_reading_is_let_go(running: Running, monkeypa
 
 
 def test_a_client_that_asks_nothing_is_let_go(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control_server, "READ_TIMEOUT", 0.2)
+    monkeypatch.setattr(server_module, "READ_TIMEOUT", 0.2)
     with connected(running.path) as client:
         client.sendall(b'{"op": ')
         assert client.recv(1) == b""
@@ -336,7 +336,7 @@ def test_a_client_that_goes_while_it_is_served_harms_nothing(running: Running) -
 def test_connections_are_bounded_and_the_longest_silent_goes_first(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control_server, "MAX_CONNECTIONS", 5)
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 5)
     with contextlib.ExitStack() as stack:
         clients = []
         for number in range(8):
@@ -449,11 +449,11 @@ def test_the_daemons_user_and_root_may_ask(folder: str) -> None:
 def test_membership_by_the_first_group_by_further_ones_and_by_none() -> None:
     user = pwd.getpwuid(os.geteuid())
     for gid in os.getgrouplist(user.pw_name, user.pw_gid):
-        assert control_server.is_member(user.pw_uid, 65533, grp.getgrgid(gid).gr_name)
+        assert server_module.is_member(user.pw_uid, 65533, grp.getgrgid(gid).gr_name)
     name = grp.getgrgid(NOBODY.pw_gid).gr_name
-    assert control_server.is_member(4_000_000_000, NOBODY.pw_gid, name)
-    assert not control_server.is_member(4_000_000_000, 65533, name)
-    assert not control_server.is_member(user.pw_uid, user.pw_gid, "no-such-group")
+    assert server_module.is_member(4_000_000_000, NOBODY.pw_gid, name)
+    assert not server_module.is_member(4_000_000_000, 65533, name)
+    assert not server_module.is_member(user.pw_uid, user.pw_gid, "no-such-group")
 
 
 # ---- the socket itself -------------------------------------------------------------------------------------
@@ -530,7 +530,7 @@ def test_a_stop_lets_requests_under_way_end_and_leaves_a_newer_socket(folder: st
 
 
 def test_a_request_that_does_not_end_does_not_hold_up_the_stop(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control_server, "STOP_TIMEOUT", 0.2)
+    monkeypatch.setattr(server_module, "STOP_TIMEOUT", 0.2)
     begun = threading.Event()
 
     async def endless(_options: dict[str, Any]) -> None:

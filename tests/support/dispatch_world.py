@@ -17,16 +17,17 @@ import json
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
-from claude_failover import clock, identity
-from claude_failover.config import Account, Config, Session
-from claude_failover.dispatcher import Dispatcher
-from claude_failover.evidence import TurnEvent
-from claude_failover.processes import Process
-from claude_failover.registry import Entry
-from claude_failover.sessions import Watched
-from claude_failover.task_queue import TaskQueue
+from claude_failover.claude.prompt_delivery import Timing, deliver, withdraw
+from claude_failover.common import clock
+from claude_failover.common.processes import Process
+from claude_failover.config.model import Account, Config, Session
+from claude_failover.limits.evidence import TurnEvent
+from claude_failover.sessions import ownership
+from claude_failover.sessions.registry import Entry
+from claude_failover.sessions.table import Watched
+from claude_failover.tasks.dispatcher import Dispatcher
+from claude_failover.tasks.queue import TaskQueue
 from claude_failover.tmux.client import Pane, TmuxGone, TmuxNotFound
-from claude_failover.tmux.send import Timing, deliver, withdraw
 
 T0 = datetime(2026, 11, 22, 20, 0, tzinfo=timezone.utc)
 RULE = "─" * 40
@@ -466,7 +467,7 @@ def proc(world):
         return next((place.claude for place in world.places if place.claude.pid == pid), None)
 
     def variable(pid, name):
-        assert name == identity.VARIABLE
+        assert name == ownership.VARIABLE
         found = claude(pid)
         return found.made_for if found else None
 

@@ -14,15 +14,15 @@ from datetime import datetime, timedelta, timezone
 
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import required_shared, validate_all
 
-from claude_failover.config import Account, Config, Failover
-from claude_failover.evidence import Evidence
-from claude_failover.exhaustion import Exhaustion
-from claude_failover.failover import Failover as Whole
+from claude_failover.accounts.exhaustion import Exhaustion
+from claude_failover.accounts.logins import Logins
+from claude_failover.accounts.usage import Usage
+from claude_failover.config.model import Account, Config, Failover
+from claude_failover.failover.controller import Failover as Whole
 from claude_failover.limits import Verdict
-from claude_failover.logins import Logins
-from claude_failover.state import Store
-from claude_failover.switcher import Switcher
-from claude_failover.usage import Usage
+from claude_failover.limits.evidence import Evidence
+from claude_failover.storage.store import Store
+from claude_failover.switching.switcher import Switcher
 
 T0 = datetime(2026, 11, 22, 20, 0, tzinfo=timezone.utc)
 NOW = timedelta(0)

@@ -93,9 +93,14 @@ class World:
             ignore=shutil.ignore_patterns("__pycache__"),
         )
         with open(os.path.join(lib, "__main__.py"), "w", encoding="ascii") as stream:
-            stream.write("import sys\nfrom claude_failover.standin.program import main\nsys.exit(main(sys.argv[1:]))\n")
+            stream.write(
+                "import sys\n"
+                "from claude_failover.rehearsal.fake_claude.program import main\n"
+                "sys.exit(main(sys.argv[1:]))\n"
+            )
         install = (
-            "import sys; sys.path.insert(0, sys.argv[1]); from claude_failover.standin.launcher import install; "
+            "import sys; sys.path.insert(0, sys.argv[1]); "
+            "from claude_failover.rehearsal.fake_claude.launcher import install; "
             "install(sys.argv[2], ['/usr/bin/python3', '-I', sys.argv[1]])"
         )
         subprocess.run([sys.executable, "-c", install, lib, self.path("bin")], check=True)

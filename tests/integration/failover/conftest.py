@@ -14,8 +14,8 @@ import time
 
 import pytest
 
-from claude_failover.standin.credentials import made_up
-from claude_failover.standin.launcher import install
+from claude_failover.rehearsal.fake_claude.credentials import made_up
+from claude_failover.rehearsal.fake_claude.launcher import install
 
 from ..daemon.conftest import Host, wait_for
 
@@ -33,7 +33,13 @@ class World(Host):
         self.set_world()
         install(
             self.path("bin"),
-            ["env", f"CLAUDE_STANDIN_WORLD={self.world_file}", sys.executable, "-m", "claude_failover.standin"],
+            [
+                "env",
+                f"CLAUDE_STANDIN_WORLD={self.world_file}",
+                sys.executable,
+                "-m",
+                "claude_failover.rehearsal.fake_claude",
+            ],
         )
         with open(self.path("bin/claude-failover"), "w", encoding="utf-8") as stream:
             stream.write(f'#!/bin/sh\nexec {sys.executable} -S -m claude_failover "$@"\n')

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-from claude_failover import rehearsal
+from claude_failover.rehearsal import rehearsal
 
 # The command, which says on standard error what folders it makes: other rehearsals may run on this machine.
 TELLING = """

@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from claude_failover.defaults import HOLDER
+from claude_failover.config.defaults import HOLDER
 from claude_failover.tmux.client import TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
 
 from .conftest import Driver, Server, role_configuration, wait_for

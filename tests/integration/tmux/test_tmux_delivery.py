@@ -12,8 +12,8 @@ import sys
 
 import pytest
 
+from claude_failover.claude.prompt_delivery import Delivery, Timing, deliver
 from claude_failover.tmux.client import Tmux
-from claude_failover.tmux.send import Delivery, Timing, deliver
 
 from .conftest import Driver, Server
 

@@ -18,8 +18,8 @@ import jinja2
 import pytest
 import yaml
 
-from claude_failover import defaults
-from claude_failover.settings import HOOK_EVENTS, own_settings
+from claude_failover.claude.settings import HOOK_EVENTS, own_settings
+from claude_failover.config import defaults
 
 ROLE = os.path.join(
     os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))),

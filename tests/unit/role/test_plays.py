@@ -20,7 +20,7 @@ import pytest
 import yaml
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import required_links
 
-from claude_failover import config
+from claude_failover.config import model
 
 pytestmark = pytest.mark.skipif(
     sys.version_info < (3, 10), reason="SKIPPED, NOT TESTED: a controller needs Python 3.10 or newer"
@@ -129,7 +129,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {
             "__claude_failover_removed": {
                 "removed": [
-                    "/etc/claude-failover/config.yml",
+                    "/etc/claude-failover/model.yml",
                     "/etc/systemd/system/claude-failover.service",
                     "/usr/local/bin/claude-failover",
                     "/opt/claude-failover",
@@ -143,7 +143,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"drift": "__claude_failover_drift_absent | dict2items | selectattr('value') | items2dict"},
     ),
     "tmux_waits": (
-        deployed(updated=["/etc/claude-failover/config.yml", "/etc/systemd/system/claude-failover-tmux.service"]),
+        deployed(updated=["/etc/claude-failover/model.yml", "/etc/systemd/system/claude-failover-tmux.service"]),
         {"waits": "__claude_failover_tmux_waits"},
     ),
 }
@@ -244,7 +244,7 @@ def simplified(path: str) -> str:
 @pytest.mark.parametrize("case", ["defaults", "slash", "slashes", "backslash", "root", "target"])
 def test_the_links_that_are_made_are_those_that_the_daemon_expects(found: dict[str, Any], case: str) -> None:
     """They are compared by their text, so the role, the module and the daemon have to come to the same one."""
-    expected = config.parse(found[case]["config"], "x")
+    expected = model.parse(found[case]["config"], "x")
     made = required_links(found[case]["root"], found[case]["links"])
     assert made == expected.shared_links
     writable = {simplified(path) for path in write_paths(found[case]["daemon"])}
@@ -253,7 +253,7 @@ def test_the_links_that_are_made_are_those_that_the_daemon_expects(found: dict[s
 
 def test_the_links_of_the_defaults_are_as_they_have_always_been(found: dict[str, Any]) -> None:
     names = ("session-env", "file-history", "projects")
-    expected = config.parse(found["defaults"]["config"], "x")
+    expected = model.parse(found["defaults"]["config"], "x")
     assert [link.target for link in expected.shared_links] == [f"/home/claude/.claude-{name}-shared" for name in names]
     assert write_paths(found["defaults"]["daemon"]) == [
         "/home/claude",
@@ -295,7 +295,7 @@ def test_settings_that_work_are_not_refused(found: dict[str, Any], case: str) ->
 
 
 def test_a_value_that_is_encrypted_in_place_arrives(found: dict[str, Any]) -> None:
-    assert config.parse(found["vault"]["config"], "x").sessions[0].env == {"TOKEN": SECRET}
+    assert model.parse(found["vault"]["config"], "x").sessions[0].env == {"TOKEN": SECRET}
 
 
 def test_quotes_backslashes_and_specifiers_are_escaped_in_both_units(found: dict[str, Any]) -> None:
@@ -340,7 +340,7 @@ def test_drift_is_told_by_its_kind(found: dict[str, Any]) -> None:
 
 def test_what_an_uninstallation_left_is_told_by_its_kind(found: dict[str, Any]) -> None:
     assert found["left_over"]["drift"] == {
-        "configuration": ["/etc/claude-failover/config.yml: left over"],
+        "configuration": ["/etc/claude-failover/model.yml: left over"],
         "units": ["/etc/systemd/system/claude-failover.service: left over"],
         "code": ["/usr/local/bin/claude-failover: left over", "/opt/claude-failover: left over"],
     }

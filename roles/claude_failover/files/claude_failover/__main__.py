@@ -18,12 +18,12 @@ def main(arguments: list[str]) -> int:
 
         return hook.main(arguments[1:])
     if arguments[:1] == ["standin"]:  # what ``rehearse`` runs as ``claude``; not a command for people
-        from .standin import program
+        from .rehearsal.fake_claude import program
 
         return program.main(arguments[1:])
-    from . import cli
+    from .cli import main
 
-    return cli.main(arguments)
+    return main.main(arguments)
 
 
 if __name__ == "__main__":

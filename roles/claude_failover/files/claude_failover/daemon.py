@@ -25,27 +25,28 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
     validate_all,
 )
 
-from . import VERSION, clock
-from . import config as configuration
-from .accounts import ActiveLink, describe_active, point_active, read_active
-from .carryover import CarryOver
-from .config import Account, Config
-from .control_server import ControlServer
-from .dispatcher import Dispatcher
-from .errors import FailoverError, Refused
-from .events import Events
-from .evidence import Evidence, TurnEvent
-from .failover import Failover
-from .lifecycle import Lifecycle
-from .locks import Lock, daemon_locks
-from .operations import operations
-from .registry import Registry
-from .sdnotify import Notifier, watchdog_interval
-from .sessions import Sessions, Watched
-from .settings import base_settings
-from .state import Store
-from .status import account_row, session_rows
-from .task_queue import TaskFiles, TaskQueue
+from . import VERSION
+from .accounts.active_link import ActiveLink, describe_active, point_active, read_active
+from .claude.settings import base_settings
+from .common import clock
+from .common.errors import FailoverError, Refused
+from .config import model as configuration
+from .config.model import Account, Config
+from .control.operations import operations
+from .control.server import ControlServer
+from .detection.monitor import Events
+from .failover.controller import Failover
+from .failover.resumer import CarryOver
+from .limits.evidence import Evidence, TurnEvent
+from .reporting.status import account_row, session_rows
+from .reporting.systemd import Notifier, watchdog_interval
+from .sessions.lifecycle import Lifecycle
+from .sessions.registry import Registry
+from .sessions.table import Sessions, Watched
+from .storage.locks import Lock, daemon_locks
+from .storage.store import Store
+from .tasks.dispatcher import Dispatcher
+from .tasks.queue import TaskFiles, TaskQueue
 from .tmux.client import Tmux
 
 log = logging.getLogger(__name__)

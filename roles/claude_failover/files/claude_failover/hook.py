@@ -153,7 +153,7 @@ def show_status_line(payload: bytes, environment: dict[str, str]) -> None:
 def _status_line_of(path: str) -> str | None:
     import json
 
-    from .regular import read_regular
+    from .storage.regular_file import read_regular
 
     try:
         line = json.loads(read_regular(path)).get("statusLine")

@@ -8,8 +8,8 @@ import os
 
 import pytest
 
-from claude_failover.accounts import describe_active, login_state, read_active
-from claude_failover.config import Account
+from claude_failover.accounts.active_link import describe_active, login_state, read_active
+from claude_failover.config.model import Account
 
 OAUTH = {"scopes": ["user:inference"], "accessToken": "made-up", "refreshToken": "made-up", "expiresAt": 1}
 BLANKED = {**OAUTH, "accessToken": "", "refreshToken": "", "expiresAt": 0}

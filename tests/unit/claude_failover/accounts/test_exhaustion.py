@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from switch_world import T0, minutes, verdict
 
-from claude_failover.exhaustion import CLOCK_SKEW, Exhaustion, reset_of
-from claude_failover.state import Store
+from claude_failover.accounts.exhaustion import CLOCK_SKEW, Exhaustion, reset_of
+from claude_failover.storage.store import Store
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from switch_world import T0, minutes
 
-from claude_failover.choice import Standing, choose
+from claude_failover.accounts.selection import Standing, choose
 
 
 def test_the_order_is_the_preference():

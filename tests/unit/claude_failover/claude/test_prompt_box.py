@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_failover.tmux.screen import PromptBox, dialog, prompt_box, remains_of, shows
+from claude_failover.claude.prompt_box import PromptBox, dialog, prompt_box, remains_of, shows
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 PANES = os.path.join(TESTS, "fixtures", "claude-code", "panes")

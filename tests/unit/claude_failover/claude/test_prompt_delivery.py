@@ -11,9 +11,9 @@ from typing import Callable, Optional
 
 import pytest
 
+from claude_failover.claude.prompt_delivery import Delivery, deliver
 from claude_failover.tmux.client import Pane
 from claude_failover.tmux.control import TmuxGone, TmuxNotFound
-from claude_failover.tmux.send import Delivery, deliver
 
 RULE = "─" * 60
 LIMIT_MENU = [

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from claude_failover.settings import with_own_settings
+from claude_failover.claude.settings import with_own_settings
 
 
 @pytest.mark.parametrize("place", ["settings", "settings/main.json"])

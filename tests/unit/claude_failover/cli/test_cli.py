@@ -24,9 +24,11 @@ from typing import Any, Callable
 import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import control_client
 
-from claude_failover import VERSION, cli, defaults
-from claude_failover.commands import common, terminal
-from claude_failover.errors import Refused
+from claude_failover import VERSION
+from claude_failover.cli import common, main
+from claude_failover.cli.commands import attach
+from claude_failover.common.errors import Refused
+from claude_failover.config import defaults
 
 DEADLINE = 30.0
 COMMANDS = ["run", "check-config", "reload", "version", "validate", "login", "status", "sessions", "attach"]
@@ -245,7 +247,7 @@ def test_version(world: World) -> None:
 
 def test_the_version_names_the_release(world: World) -> None:
     library = world.path("releases", "0.4.0-0123abc", "lib")
-    source = os.path.dirname(os.path.dirname(os.path.abspath(cli.__file__)))
+    source = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(main.__file__))))
     shutil.copytree(os.path.join(source, "claude_failover"), os.path.join(library, "claude_failover"))
     done = world.run("version", env={"PYTHONPATH": library})
     assert done.stdout == f"claude-failover {VERSION} (release 0.4.0-0123abc)\n"
@@ -254,7 +256,7 @@ def test_the_version_names_the_release(world: World) -> None:
 @pytest.mark.parametrize("arguments", [["version"], ["--help"], ["status", "--help"], ["status"], ["attach", "x"]])
 def test_the_command_line_starts_without_what_only_the_daemon_needs(world: World, arguments: list[str]) -> None:
     code = (
-        "import sys; from claude_failover import cli; cli.main(sys.argv[1:]);"
+        "import sys; from claude_failover.cli import main; main.main(sys.argv[1:]);"
         "sys.stderr.write('LOADED ' + ' '.join(m for m in ('asyncio', 'yaml', 'logging') if m in sys.modules))"
     )
     done = subprocess.run(
@@ -365,10 +367,11 @@ def test_who_may_not_read_the_configuration_gets_the_default_socket(world: World
     os.chmod(world.config, 0o600)
     # The other user may not enter the folders of Python and of this checkout: all is imported before, by use.
     code = (
-        "import os, sys; from claude_failover import cli, defaults; defaults.CONTROL_SOCKET = sys.argv.pop(1);"
-        "cli.main(['--config', sys.argv[2], 'status']); cli.main(['--config', '/nonexistent', 'status']);"
+        "import os, sys; from claude_failover.cli import main; from claude_failover.config import defaults;"
+        "defaults.CONTROL_SOCKET = sys.argv.pop(1);"
+        "main.main(['--config', sys.argv[2], 'status']); main.main(['--config', '/nonexistent', 'status']);"
         "sys.stdout.flush(); os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.stderr.write('---');"
-        "sys.exit(cli.main(sys.argv[1:]))"
+        "sys.exit(main.main(sys.argv[1:]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, absent, "--config", world.config, "status"],
@@ -397,8 +400,8 @@ def test_a_page_on_a_terminal_has_colour_unless_told_otherwise(world: World, dae
 
 def test_watch_draws_again_and_ends_with_ctrl_c(world: World, daemon: FakeDaemon) -> None:
     code = (
-        "import claude_failover.commands.information as i; i.INTERVAL = 0.05;"
-        "import sys; from claude_failover import cli; sys.exit(cli.main(sys.argv[1:]))"
+        "import claude_failover.cli.commands.status as i; i.INTERVAL = 0.05;"
+        "import sys; from claude_failover.cli import main; sys.exit(main.main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", code, "status", "--watch"]
     environment = {**world.environment, "CLAUDE_FAILOVER_CONFIG": world.config}
@@ -430,7 +433,7 @@ def test_a_reader_that_goes_away_is_no_complaint(world: World, daemon: FakeDaemo
     assert process.stderr is not None
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(DEADLINE) == cli.EXIT_BROKEN_PIPE
+    assert process.wait(DEADLINE) == main.EXIT_BROKEN_PIPE
 
 
 def test_a_full_disk_and_closed_streams(world: World) -> None:
@@ -458,12 +461,12 @@ def test_a_bug_is_one_line_and_a_traceback_only_where_asked_for(
     monkeypatch.setattr(control_client, "request", broken)
     monkeypatch.setenv("CLAUDE_FAILOVER_CONFIG", world.config)
     monkeypatch.delenv("CLAUDE_FAILOVER_DEBUG", raising=False)
-    assert cli.main(["status"]) == 70
+    assert main.main(["status"]) == 70
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "ZeroDivisionError: by zero; please report it" in error
     monkeypatch.setenv("CLAUDE_FAILOVER_DEBUG", "1")
-    assert cli.main(["status"]) == 70
+    assert main.main(["status"]) == 70
     assert "Traceback" in capsys.readouterr().err
 
 
@@ -473,7 +476,7 @@ def test_ctrl_c(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
     monkeypatch.setattr(control_client, "request", interrupted)
     monkeypatch.setenv("CLAUDE_FAILOVER_CONFIG", world.config)
-    assert cli.main(["status"]) == 130
+    assert main.main(["status"]) == 130
     assert capsys.readouterr().err == ""
 
 
@@ -582,7 +585,7 @@ def test_login_is_for_the_owner_of_the_home(world: World) -> None:
 
 def test_the_sudo_line_leaves_the_default_configuration_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLAUDE_FAILOVER_CONFIG", raising=False)
-    arguments = cli.parser().parse_args(["login", "a b"])
+    arguments = main.parser().parse_args(["login", "a b"])
     name = pwd.getpwuid(0).pw_name
     assert common.sudo_line(0, arguments, "login", "a b") == f"sudo -u {name} claude-failover login 'a b'"
 
@@ -645,10 +648,10 @@ def test_attach_starts_no_server(world: World) -> None:
 
 
 def test_attach_waits_a_while_only_for_a_server_that_is_stopped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminal, "ANSWER_WAIT", 0.01)
+    monkeypatch.setattr(attach, "ANSWER_WAIT", 0.01)
     program = world.program("tmux", "#!/bin/sh\nexec sleep 1000\n")
     with pytest.raises(Refused, match="does not answer"):
-        terminal._check_exists(program, world.tmux, "main")
+        attach._check_exists(program, world.tmux, "main")
 
 
 @needs_root

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_failover import render
-from claude_failover.render import Cell
+from claude_failover.cli import render
+from claude_failover.cli.render import Cell
 
 NOW = datetime(2026, 11, 22, 20, 54, 0, tzinfo=timezone.utc)
 

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from claude_failover.clock import iso, parse_iso
+from claude_failover.common.clock import iso, parse_iso
 
 
 def test_what_was_written_is_read():

@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from claude_failover import processes
-from claude_failover.session_files import SessionFiles
+from claude_failover.claude.session_files import SessionFiles
+from claude_failover.common import processes
 
 ONE = "11111111-1111-4111-8111-111111111111"
 

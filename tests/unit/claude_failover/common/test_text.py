@@ -8,7 +8,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_failover.text import one_line, printable, shorten
+from claude_failover.common.text import one_line, printable, shorten
 
 
 def test_control_characters_go_but_newline_and_tab_stay() -> None:

@@ -19,9 +19,9 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_failover import defaults
-from claude_failover.config import Account, Config, ConfigError, Session, load, parse
-from claude_failover.schema import Problem
+from claude_failover.config import defaults
+from claude_failover.config.model import Account, Config, ConfigError, Session, load, parse
+from claude_failover.config.validators import Problem
 
 # The example of the documentation, which says every default.
 EXAMPLE = """\

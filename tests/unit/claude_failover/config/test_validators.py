@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from claude_failover import schema, yamldoc
-from claude_failover.schema import Bad, Place, Problem, Section, Told
+from claude_failover.config import validators, yaml_loader
+from claude_failover.config.validators import Bad, Place, Problem, Section, Told
 
 
 def place() -> Place:
@@ -33,16 +33,16 @@ def place() -> Place:
     ],
 )
 def test_values_in_words(value: Any, words: str) -> None:
-    assert schema.describe(value).startswith(words)
+    assert validators.describe(value).startswith(words)
 
 
 def test_a_number_too_long_to_be_written() -> None:
-    assert schema.describe(10**5000).startswith("the number ")
+    assert validators.describe(10**5000).startswith("the number ")
 
 
 @pytest.mark.parametrize("value", ["secret", 4711, 4711.5, {"secret": 1}, ["secret"]])
 def test_of_a_secret_only_the_kind_is_told(value: Any) -> None:
-    words = schema.describe(value, secret=True)
+    words = validators.describe(value, secret=True)
     assert "secret" not in words
     assert "4711" not in words
 
@@ -50,10 +50,10 @@ def test_of_a_secret_only_the_kind_is_told(value: Any) -> None:
 def test_a_section_goes_on_after_a_problem() -> None:
     at = Place("", [])
     section = Section({"a": "x", "b": 2, "colour": 1}, at, ("a", "b", "c", "color"))
-    assert section.get("a", schema.integer(0, 9), 7) == 7
-    assert section.get("b", schema.integer(0, 9), 7) == 2
-    assert section.get("c", schema.integer(0, 9), 7) == 7
-    assert section.need("c", schema.integer(0, 9), 0, "a digit") == 0
+    assert section.get("a", validators.integer(0, 9), 7) == 7
+    assert section.get("b", validators.integer(0, 9), 7) == 2
+    assert section.get("c", validators.integer(0, 9), 7) == 7
+    assert section.need("c", validators.integer(0, 9), 0, "a digit") == 0
     assert at.problems == [
         Problem("colour", "an unknown key", "one of a, b, c, color; did you mean color?"),
         Problem("a", "'x'", "a whole number from 0 to 9"),
@@ -64,37 +64,37 @@ def test_a_section_goes_on_after_a_problem() -> None:
 def test_what_is_no_mapping_is_told_once_and_counts_as_empty() -> None:
     at = Place("here", [])
     section = Section([1], at, ("a",))
-    assert section.need("a", schema.boolean, True, "true or false") is True
+    assert section.need("a", validators.boolean, True, "true or false") is True
     assert at.problems == [Problem("here", "a list of 1", "a mapping with the keys a")]
 
 
 def test_a_list_tells_every_bad_item() -> None:
     at = place()
     with pytest.raises(Told):
-        schema.list_of(schema.boolean, "a list")([True, 1, False, "x"], at)
+        validators.list_of(validators.boolean, "a list")([True, 1, False, "x"], at)
     assert [problem.key for problem in at.problems] == ["key[1]", "key[3]"]
 
 
 @pytest.mark.parametrize("value", [True, "5", None, float("nan"), -1, 11, float("inf"), [5]])
 def test_numbers_that_are_none(value: Any) -> None:
     with pytest.raises(Bad):
-        schema.number(0, 10)(value, place())
+        validators.number(0, 10)(value, place())
 
 
 def test_numbers_at_their_bounds() -> None:
-    assert schema.number(0, 10)(0, place()) == 0
-    assert schema.number(0, 10)(10.0, place()) == 10.0
-    assert schema.integer(1, 2)(2, place()) == 2
+    assert validators.number(0, 10)(0, place()) == 0
+    assert validators.number(0, 10)(10.0, place()) == 10.0
+    assert validators.integer(1, 2)(2, place()) == 2
 
 
 def test_an_optional_value_says_that_null_will_do() -> None:
-    assert schema.optional(schema.boolean)(None, place()) is None
+    assert validators.optional(validators.boolean)(None, place()) is None
     with pytest.raises(Bad, match="or null"):
-        schema.optional(schema.boolean)(3, place())
+        validators.optional(validators.boolean)(3, place())
 
 
 def test_lines_are_those_of_the_keys() -> None:
-    document = yamldoc.read("a:\n  b: 1\n  c:\n    - x\n    - d: 2\n")
+    document = yaml_loader.read("a:\n  b: 1\n  c:\n    - x\n    - d: 2\n")
     assert document.value == {"a": {"b": 1, "c": ["x", {"d": 2}]}}
     assert [document.line_of(key) for key in ("a", "a.b", "a.c[0]", "a.c[1].d", "a.c[1].missing", "none")] == [
         1,
@@ -107,6 +107,6 @@ def test_lines_are_those_of_the_keys() -> None:
 
 
 def test_a_key_of_a_merged_mapping_is_overridden_and_an_own_one_twice_is_not() -> None:
-    document = yamldoc.read("base: &b {x: 1, y: 2}\nit: {x: 3, <<: *b}\nbad: {<<: *b, z: 1, z: 2}\n")
+    document = yaml_loader.read("base: &b {x: 1, y: 2}\nit: {x: 3, <<: *b}\nbad: {<<: *b, z: 1, z: 2}\n")
     assert document.value["it"] == {"x": 3, "y": 2}
     assert [problem.key for problem in document.problems] == ["bad.z"]

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_failover import transcript as module
-from claude_failover import transcripts as watcher
-from claude_failover.transcript import NotATranscript, Tail, last_records, locate, paths_of, read_conversation
-from claude_failover.transcripts import Transcripts
+from claude_failover.claude import transcript as module
+from claude_failover.claude.transcript import NotATranscript, Tail, last_records, locate, paths_of, read_conversation
+from claude_failover.detection import transcript_watcher as watcher
+from claude_failover.detection.transcript_watcher import Transcripts
 
 ONE = "11111111-1111-4111-8111-111111111111"
 

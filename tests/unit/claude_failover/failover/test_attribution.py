@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from switch_world import T0, World, minutes
 
-from claude_failover.blame import blame, same_place
-from claude_failover.flips import Flip, Flips, account_at
-from claude_failover.state import Store
+from claude_failover.failover.attribution import blame, same_place
+from claude_failover.storage.store import Store
+from claude_failover.switching.flip_log import Flip, Flips, account_at
 
 
 def seconds(number):

@@ -14,10 +14,11 @@ from types import SimpleNamespace
 import pytest
 from switch_world import TOKEN, Rig, World, minutes, until
 
-from claude_failover import carry_queue, failover, judge, open_records, switch_procedure
-from claude_failover.errors import Refused, UsageError
-from claude_failover.evidence import TurnEvent
+from claude_failover.common.errors import Refused, UsageError
+from claude_failover.failover import controller, policy, resume_queue
 from claude_failover.limits import Verdict
+from claude_failover.limits.evidence import TurnEvent
+from claude_failover.switching import open_records, steps
 
 
 def seconds(number):
@@ -27,8 +28,8 @@ def seconds(number):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(open_records, "STRAGGLERS", 0.0)
-    monkeypatch.setattr(carry_queue, "_CARRY_AGAIN", 0.0)
-    monkeypatch.setattr(judge, "_LOOK_FOR_ACCOUNTS", 0.0)
+    monkeypatch.setattr(resume_queue, "_CARRY_AGAIN", 0.0)
+    monkeypatch.setattr(policy, "_LOOK_FOR_ACCOUNTS", 0.0)
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def test_two_sources_that_differ_in_the_requests_time_are_one_refusal(world, rig
 
 def test_a_new_flip_is_followed_by_a_carry_over_at_once(tmp_path, monkeypatch):
     """Only a flip that Claude Code has yet to notice is waited for, and that is one from before the refusal."""
-    monkeypatch.setattr(carry_queue, "_CARRY_AGAIN", 1000.0)
+    monkeypatch.setattr(resume_queue, "_CARRY_AGAIN", 1000.0)
     world = World(tmp_path, "abc")
     rig = Rig(world)
     run(rig, world.evidence("main"))
@@ -163,7 +164,7 @@ def test_a_long_carry_over_is_waited_for_and_not_spun_for(world, rig):
         await rig.settle()
         return pause
 
-    assert asyncio.run(scenario()) == failover.TICK
+    assert asyncio.run(scenario()) == controller.TICK
     assert [row["sessions"][0]["result"] for row in world.log()] == ["continued"]
 
 
@@ -360,10 +361,10 @@ def test_a_switch_that_keeps_failing_is_tried_more_and_more_rarely(world, rig, m
         raise OSError(errno.ENOSPC, "No space left on device")
 
     clock = 1000.0
-    monkeypatch.setattr(judge, "time", SimpleNamespace(monotonic=lambda: clock))
+    monkeypatch.setattr(policy, "time", SimpleNamespace(monotonic=lambda: clock))
     world.switcher.procedure._lock_bound = 0.0
     if outcome == "failed":
-        monkeypatch.setattr(switch_procedure, "point_active", full)
+        monkeypatch.setattr(steps, "point_active", full)
     else:
         world.lock("b")
     rig.notice(world.evidence())
@@ -673,7 +674,7 @@ def test_a_sighting_outlives_a_full_disk(world, rig, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as disk:
-        disk.setattr("claude_failover.state.write_atomic", full)
+        disk.setattr("claude_failover.storage.store.write_atomic", full)
         with pytest.raises(OSError, match="No space left"):
             asyncio.run(rig.failover.round())
     asyncio.run(rig.settle())

@@ -21,15 +21,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from switch_world import Rig, World, minutes
 
-from claude_failover import carry_queue, judge, open_records
-from claude_failover.clock import iso, parse_iso
-from claude_failover.errors import Refused
-from claude_failover.switch_procedure import STEPS
+from claude_failover.common.clock import iso, parse_iso
+from claude_failover.common.errors import Refused
+from claude_failover.failover import policy, resume_queue
+from claude_failover.switching import open_records
+from claude_failover.switching.steps import STEPS
 
 ACCOUNTS = "abc"
 SESSIONS = {"plain-1": "five_hour", "plain-2": "five_hour", "thinker": "opus"}
 STEP_NAMES = [step.name for step in STEPS]
-PAUSES = ((open_records, "STRAGGLERS"), (carry_queue, "_CARRY_AGAIN"), (judge, "_LOOK_FOR_ACCOUNTS"))
+PAUSES = ((open_records, "STRAGGLERS"), (resume_queue, "_CARRY_AGAIN"), (policy, "_LOOK_FOR_ACCOUNTS"))
 
 
 class Crash(BaseException):

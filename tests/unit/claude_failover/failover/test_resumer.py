@@ -10,13 +10,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from claude_failover import carryover, clock
-from claude_failover.carryover import CarryOver
-from claude_failover.config import Failover, Session
-from claude_failover.evidence import Evidence, TurnEvent
+from claude_failover.claude.prompt_delivery import Delivery
+from claude_failover.common import clock
+from claude_failover.config.model import Failover, Session
+from claude_failover.failover import resumer
+from claude_failover.failover.resumer import CarryOver
 from claude_failover.limits import Verdict
-from claude_failover.sessions import Watched
-from claude_failover.tmux.send import Delivery
+from claude_failover.limits.evidence import Evidence, TurnEvent
+from claude_failover.sessions.table import Watched
 
 ONE = "11111111-1111-4111-8111-111111111111"
 NOW = clock.now()
@@ -175,7 +176,7 @@ def test_a_session_that_is_down_is_waited_for():
 
 
 def test_a_session_that_stays_down_is_told(monkeypatch):
-    monkeypatch.setattr(carryover, "UP_WAIT", 0.0)
+    monkeypatch.setattr(resumer, "UP_WAIT", 0.0)
     rig = Rig()
     rig.main.pane.dead = True
     rig.main.reason = "exited with status 3"
@@ -200,7 +201,7 @@ def test_a_few_at_a_time():
     for name in names:
         rig.watch(name, rig.main.plan, rig.main.pane)
     assert len(rig.run(*names)) == 20
-    assert rig.most == carryover.AT_ONCE
+    assert rig.most == resumer.AT_ONCE
 
 
 def test_only_what_a_kill_left_is_taken_for_ours_and_only_once():

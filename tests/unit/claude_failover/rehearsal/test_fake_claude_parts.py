@@ -10,11 +10,11 @@ from datetime import datetime, timezone
 
 import pytest
 
-from claude_failover.standin import dialogs, wording
-from claude_failover.standin.editor import Editor
-from claude_failover.standin.keys import Decoder, Event
-from claude_failover.standin.options import OptionError, parse
-from claude_failover.standin.screen import View, render, width_of, wrap
+from claude_failover.rehearsal.fake_claude import dialogs, wording
+from claude_failover.rehearsal.fake_claude.editor import Editor
+from claude_failover.rehearsal.fake_claude.keys import Decoder, Event
+from claude_failover.rehearsal.fake_claude.options import OptionError, parse
+from claude_failover.rehearsal.fake_claude.screen import View, render, width_of, wrap
 
 UUID = "11111111-1111-4111-8111-111111111111"
 PLAIN = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

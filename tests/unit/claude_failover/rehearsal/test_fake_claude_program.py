@@ -22,8 +22,8 @@ from typing import Any
 
 import pytest
 
-from claude_failover.standin.credentials import LOCK, Credentials, made_up
-from claude_failover.standin.launcher import install
+from claude_failover.rehearsal.fake_claude.credentials import LOCK, Credentials, made_up
+from claude_failover.rehearsal.fake_claude.launcher import install
 
 UUID = "22222222-2222-4222-8222-222222222222"
 DEADLINE = 20.0
@@ -81,7 +81,7 @@ class Place:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
         self.output = b""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "claude_failover.standin", *arguments],
+            [sys.executable, "-m", "claude_failover.rehearsal.fake_claude", *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -93,7 +93,7 @@ class Place:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "claude_failover.standin", *arguments],
+            [sys.executable, "-m", "claude_failover.rehearsal.fake_claude", *arguments],
             cwd=self.cwd,
             env=self.env(),
             capture_output=True,
@@ -364,7 +364,7 @@ def test_print_mode(place: Place) -> None:
 
 
 def test_the_launcher(tmp_path: Path, python_path: str) -> None:
-    path = install(str(tmp_path), [sys.executable, "-m", "claude_failover.standin"])
+    path = install(str(tmp_path), [sys.executable, "-m", "claude_failover.rehearsal.fake_claude"])
     done = subprocess.run(
         [path, "--version"],
         env={"PYTHONPATH": python_path, "PATH": "/usr/bin:/bin"},

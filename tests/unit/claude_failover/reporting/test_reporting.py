@@ -14,11 +14,12 @@ import time
 import pytest
 from switch_world import T0, World, minutes
 
-from claude_failover import refresh_lock
-from claude_failover.metrics import Metrics, render
-from claude_failover.notify import Notify
-from claude_failover.state import Store
-from claude_failover.switch_record import (
+from claude_failover.accounts.usage import Usage
+from claude_failover.claude import refresh_lock
+from claude_failover.reporting.metrics import Metrics, render
+from claude_failover.reporting.notifier import Notify
+from claude_failover.storage.store import Store
+from claude_failover.switching.record import (
     evidence_from_json,
     evidence_to_json,
     is_record,
@@ -26,7 +27,6 @@ from claude_failover.switch_record import (
     new_record,
     session_row,
 )
-from claude_failover.usage import Usage
 
 STATUS = {
     "version": "0.4.0",

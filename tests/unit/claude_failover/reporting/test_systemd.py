@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from claude_failover.backoff import Backoff
-from claude_failover.sdnotify import Notifier, watchdog_interval
+from claude_failover.common.backoff import Backoff
+from claude_failover.reporting.systemd import Notifier, watchdog_interval
 
 
 def test_backoff_doubles_up_to_its_bound_and_begins_anew_after_a_good_run():

@@ -8,12 +8,12 @@ import os
 
 import pytest
 
-from claude_failover import lifecycle
-from claude_failover.config import Account, Config, Session
-from claude_failover.registry import Registry
-from claude_failover.sessions import Sessions
-from claude_failover.state import Store
-from claude_failover.status import session_row
+from claude_failover.config.model import Account, Config, Session
+from claude_failover.reporting.status import session_row
+from claude_failover.sessions import lifecycle
+from claude_failover.sessions.registry import Registry
+from claude_failover.sessions.table import Sessions
+from claude_failover.storage.store import Store
 from claude_failover.tmux.client import Pane, TmuxNotFound
 
 

@@ -11,9 +11,10 @@ import sys
 
 import pytest
 
-from claude_failover import processes, registry
-from claude_failover.registry import Entry, Registry
-from claude_failover.state import Store
+from claude_failover.common import processes
+from claude_failover.sessions import registry
+from claude_failover.sessions.registry import Entry, Registry
+from claude_failover.storage.store import Store
 
 ONE = "11111111-1111-4111-8111-111111111111"
 TWO = "22222222-2222-4222-8222-222222222222"

@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
-from claude_failover.errors import Refused
-from claude_failover.locks import Lock, daemon_locks
+from claude_failover.common.errors import Refused
+from claude_failover.storage.locks import Lock, daemon_locks
 
 HOLD = """
 import sys
-from claude_failover.locks import Lock
+from claude_failover.storage.locks import Lock
 Lock(sys.argv[1]).acquire()
 print("held", flush=True)
 sys.stdin.read()

@@ -10,14 +10,14 @@ import socket
 
 import pytest
 
-from claude_failover import files
-from claude_failover.exhaustion import Exhaustion
-from claude_failover.failover_state import FailoverState
-from claude_failover.flips import Flips
-from claude_failover.journal import Journal
-from claude_failover.logins import Logins
-from claude_failover.state import Store
-from claude_failover.usage import Usage
+from claude_failover.accounts.exhaustion import Exhaustion
+from claude_failover.accounts.logins import Logins
+from claude_failover.accounts.usage import Usage
+from claude_failover.failover.state import FailoverState
+from claude_failover.storage import files
+from claude_failover.storage.store import Store
+from claude_failover.switching.flip_log import Flips
+from claude_failover.switching.journal import Journal
 
 
 @pytest.fixture

@@ -12,16 +12,18 @@ import subprocess
 import sys
 
 import pytest
+import switch_world
 from switch_world import Rig, World
 
-from claude_failover import open_records
-from claude_failover.switch_procedure import BACK, STEPS
+from claude_failover.switching import open_records
+from claude_failover.switching.steps import BACK, STEPS
 
 DIED = 77
 CHILD = """
 import asyncio, os, sys
 sys.path.insert(0, sys.argv[1])
-from claude_failover import accounts, open_records
+from claude_failover.accounts import active_link
+from claude_failover.switching import open_records
 from switch_world import Rig, World
 
 folder, moment, step = sys.argv[2:5]
@@ -41,7 +43,7 @@ def probe(at, name):
 
 switcher.procedure.probe = probe
 if step == "in-point":  # the new link stands under its temporary name
-    accounts.os.rename = die
+    active_link.os.rename = die
 if step == "in-flip":  # the link has moved, and the log of flips does not know
     switcher.flips.add = die
 if step == "in-end":  # everything is done but the record
@@ -78,9 +80,9 @@ def quick(monkeypatch):
 
 def died(tmp_path, python_path, moment, step):
     World(tmp_path, "abc")
-    here = os.path.dirname(__file__)
+    support = os.path.dirname(switch_world.__file__)
     child = subprocess.run(
-        [sys.executable, "-W", "error", "-c", CHILD, here, str(tmp_path), moment, step],
+        [sys.executable, "-W", "error", "-c", CHILD, support, str(tmp_path), moment, step],
         env={"PYTHONPATH": python_path, "PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,

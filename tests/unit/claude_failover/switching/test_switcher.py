@@ -11,12 +11,13 @@ import stat
 import pytest
 from switch_world import TOKEN, World, minutes, until
 
-from claude_failover import link_watch, refresh_lock, switch_procedure, switcher
-from claude_failover.accounts import ActiveLink
-from claude_failover.errors import Refused, UsageError
-from claude_failover.switch_procedure import BACK, STEPS
-from claude_failover.switch_record import KEYS, OUTCOMES
-from claude_failover.switcher import Overtaken, SwitchRequest, refused_for_operator
+from claude_failover.accounts.active_link import ActiveLink
+from claude_failover.claude import refresh_lock
+from claude_failover.common.errors import Refused, UsageError
+from claude_failover.switching import link_monitor, steps, switcher
+from claude_failover.switching.record import KEYS, OUTCOMES
+from claude_failover.switching.steps import BACK, STEPS
+from claude_failover.switching.switcher import Overtaken, SwitchRequest, refused_for_operator
 
 
 @pytest.fixture
@@ -247,7 +248,7 @@ def test_a_refresh_that_ends_is_waited_for(world):
 def test_a_refresh_that_begins_just_before_the_flip_flips_back_and_waits(world, monkeypatch):
     """The lock appears between the last look and the replacement: seen by the look right after."""
     pointed = []
-    point = switch_procedure.point_active
+    point = steps.point_active
 
     def late(path, account):
         pointed.append(account.name)
@@ -257,7 +258,7 @@ def test_a_refresh_that_begins_just_before_the_flip_flips_back_and_waits(world, 
         if len(pointed) == 2:
             os.rmdir(os.path.join(world.home("a"), refresh_lock.LOCK))
 
-    monkeypatch.setattr(switch_procedure, "point_active", late)
+    monkeypatch.setattr(steps, "point_active", late)
     record = switch(world)
     assert (record["outcome"], world.active) == ("switched", "b")
     assert pointed == ["b", "a", "b"]
@@ -265,14 +266,14 @@ def test_a_refresh_that_begins_just_before_the_flip_flips_back_and_waits(world, 
 
 
 def test_a_refresh_that_begins_just_before_the_flip_and_lasts_is_refused(world, monkeypatch):
-    point = switch_procedure.point_active
+    point = steps.point_active
 
     def late(path, account):
         if account.name == "b":
             world.lock("a")
         point(path, account)
 
-    monkeypatch.setattr(switch_procedure, "point_active", late)
+    monkeypatch.setattr(steps, "point_active", late)
     record = switch(world)
     assert (record["outcome"], world.active) == ("refused", "a")
     assert world.switcher.flips.all() == ()
@@ -301,14 +302,14 @@ def test_links_that_fail_after_the_flip_bring_it_back_and_bar_the_target(world):
     again = switch(world, "limit", trigger=world.evidence())
     assert (again["outcome"], world.active) == ("stayed", "a")
     assert "barred" in again["detail"]
-    world.now += switch_procedure.BAN + minutes(1)
+    world.now += steps.BAN + minutes(1)
     assert switch(world, "limit", trigger=world.evidence())["outcome"] == "switched"
 
 
 def test_a_link_that_cannot_be_looked_at_is_not_said_to_be_flipped_back(world, monkeypatch):
     def blind():
         unreadable = ActiveLink("unreadable", text="Permission denied")
-        monkeypatch.setattr(switch_procedure, "read_active", lambda _path, _accounts: unreadable)
+        monkeypatch.setattr(steps, "read_active", lambda _path, _accounts: unreadable)
 
     probing(world, {("begin", "verify"): lambda: world.diverge("b"), ("begin", BACK): blind})
     record = switch(world, "limit", trigger=world.evidence())
@@ -360,7 +361,7 @@ def test_a_link_that_cannot_be_looked_at_has_not_been_flipped(world, monkeypatch
     observe(world)
     with monkeypatch.context() as patch:
         unreadable = ActiveLink("unreadable", text="Permission denied")
-        for module in (link_watch, switch_procedure, switcher):
+        for module in (link_monitor, steps, switcher):
             patch.setattr(module, "read_active", lambda _path, _accounts: unreadable)
         assert observe(world) is None
         assert "Permission denied" in world.switcher.watch.suspended

@@ -12,9 +12,9 @@ from unittest import mock
 import pytest
 from dispatch_world import Crash, World, proc
 
-from claude_failover import identity
-from claude_failover.errors import Refused, UsageError
-from claude_failover.evidence import TurnEvent
+from claude_failover.common.errors import Refused, UsageError
+from claude_failover.limits.evidence import TurnEvent
+from claude_failover.sessions import ownership
 
 TALL = "first\nsecond\nthird\nfourth\nfifth"
 
@@ -22,7 +22,7 @@ TALL = "first\nsecond\nthird\nfourth\nfifth"
 @pytest.fixture
 def world():
     world = World(("w1",), ("main",))
-    with mock.patch.multiple(identity, **proc(world)):
+    with mock.patch.multiple(ownership, **proc(world)):
         yield world
 
 
@@ -77,7 +77,7 @@ def test_tasks_are_handed_over_in_their_order(world):
 
 def test_two_sessions_work_at_once_and_a_folder_is_kept_to():
     world = World(("w1", "w2"))
-    with mock.patch.multiple(identity, **proc(world)):
+    with mock.patch.multiple(ownership, **proc(world)):
         world.replan("w2", cwd="/srv/other")
         rows = [
             run(world.dispatcher.dispatch("a", cwd="/srv/other")),

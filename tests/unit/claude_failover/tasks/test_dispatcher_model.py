@@ -21,8 +21,8 @@ from unittest import mock
 import pytest
 from dispatch_world import Crash, World, proc
 
-from claude_failover import identity
-from claude_failover.errors import Refused, UsageError
+from claude_failover.common.errors import Refused, UsageError
+from claude_failover.sessions import ownership
 from claude_failover.tmux.client import TmuxGone
 
 SEQUENCES = int(os.environ.get("CLAUDE_FAILOVER_SEQUENCES", "10500"))
@@ -309,7 +309,7 @@ def test_in_every_history_tasks_reach_the_pool_only_and_once(part):
         outcomes = {}
         for seed in range(part, SEQUENCES, PARTS):
             history = History(seed)
-            with mock.patch.multiple(identity, **proc(history.world)):
+            with mock.patch.multiple(ownership, **proc(history.world)):
                 try:
                     await history.run()
                 except BaseException as error:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_failover.config import Account, Config, Session
-from claude_failover.errors import FailoverError
-from claude_failover.routing import Candidate, Wish, barred, check_wish, choose, explain, refusal
+from claude_failover.common.errors import FailoverError
+from claude_failover.config.model import Account, Config, Session
+from claude_failover.tasks.routing import Candidate, Wish, barred, check_wish, choose, explain, refusal
 
 NAMES = ["a", "b", "c", "d"]
 FOLDERS = ["/srv/one", "/srv/two"]

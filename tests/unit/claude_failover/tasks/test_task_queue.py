@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_failover import task_queue
-from claude_failover.errors import Refused, UsageError
-from claude_failover.task import (
+from claude_failover.common.errors import Refused, UsageError
+from claude_failover.tasks import queue as queue_module
+from claude_failover.tasks.queue import TaskFiles, TaskQueue
+from claude_failover.tasks.task import (
     ACCEPTED,
     CANCELLED,
     DONE,
@@ -30,7 +31,6 @@ from claude_failover.task import (
     Task,
     checked_prompt,
 )
-from claude_failover.task_queue import TaskFiles, TaskQueue
 
 T0 = datetime(2026, 11, 22, 20, 0, tzinfo=timezone.utc)
 HANDED = Handed("w", "%1", 10, 11, 12, "00000000-0000-0000-0000-000000000001", T0)
@@ -146,7 +146,7 @@ def test_what_cannot_be_written_changes_nothing_or_is_written_later(tmp_path, mo
 
 
 def test_only_the_newest_finished_tasks_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(task_queue, "HISTORY", 3)
+    monkeypatch.setattr(queue_module, "HISTORY", 3)
     queue = TaskQueue(TaskFiles(str(tmp_path)))
     waiting = add(queue)
     for number, state in enumerate([DONE, FAILED, CANCELLED, DONE, DONE]):
@@ -158,7 +158,7 @@ def test_only_the_newest_finished_tasks_are_kept(tmp_path, monkeypatch):
 
 
 def test_a_full_queue_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(task_queue, "WAITING_MAX", 2)
+    monkeypatch.setattr(queue_module, "WAITING_MAX", 2)
     queue = TaskQueue(TaskFiles(str(tmp_path)))
     first = add(queue)
     add(queue)

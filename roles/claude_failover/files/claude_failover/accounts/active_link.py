@@ -20,10 +20,10 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
     ensure_for_account,
 )
 
-from .config import Account, Config
-from .errors import Refused
-from .files import sync_folder
-from .regular import read_regular
+from ..common.errors import Refused
+from ..config.model import Account, Config
+from ..storage.files import sync_folder
+from ..storage.regular_file import read_regular
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from . import clock
-from .accounts import read_active, wrong_links
-from .choice import Choice, Standing, choose
-from .config import Account, Config
+from ..common import clock
+from ..config.model import Account, Config
+from .active_link import read_active, wrong_links
 from .exhaustion import Exhaustion
 from .logins import Logins
+from .selection import Choice, Standing, choose
 from .usage import Usage
 
 #: An account counts as usable only this long after its reset: a server's clock is not ours to the millisecond.

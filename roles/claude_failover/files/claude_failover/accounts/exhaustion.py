@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Callable, NamedTuple, TypeVar
 
-from . import clock
-from .limits import Verdict
-from .state import Store, items_of
+from ..common import clock
+from ..limits import Verdict
+from ..storage.store import Store, items_of
 
 T = TypeVar("T")
 

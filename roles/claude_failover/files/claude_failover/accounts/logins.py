@@ -12,9 +12,9 @@ from __future__ import annotations
 import logging
 import os
 
-from .accounts import login_state
-from .config import Account
-from .state import Store, list_of
+from ..config.model import Account
+from ..storage.store import Store, list_of
+from .active_link import login_state
 
 log = logging.getLogger(__name__)
 

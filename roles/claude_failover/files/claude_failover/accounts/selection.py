@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from . import clock
+from ..common import clock
 
 #: What is wrong with a login, in the operator's words. ``ok`` is not in it.
 LOGIN_PROBLEMS = {

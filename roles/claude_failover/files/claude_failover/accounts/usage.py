@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from .state import Store
+from ..storage.store import Store
 
 DOCUMENT = "usage"
 

@@ -25,10 +25,10 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Callable, Optional, Protocol
 
-from .client import Pane
-from .control import TmuxGone, TmuxNotFound
-from .quoting import typable
-from .screen import Dialog, PromptBox, dialog, prompt_box, remains_of, shows
+from ..tmux.client import Pane
+from ..tmux.control import TmuxGone, TmuxNotFound
+from ..tmux.quoting import typable
+from .prompt_box import Dialog, PromptBox, dialog, prompt_box, remains_of, shows
 
 
 @dataclass(frozen=True)

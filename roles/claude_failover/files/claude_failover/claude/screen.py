@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from claude_failover.terminal_text import indent_of, plain_lines
+from ..common.ansi import indent_of, plain_lines
 
 _RULE = re.compile(r"^\s*(?:[─━▔]{8,}.*|.*▔)$")
 _BOX_RULE = re.compile(r"^[─━╭╰]{1}[─━]{7,}")

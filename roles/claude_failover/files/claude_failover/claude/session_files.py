@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from .processes import Process
-from .regular import read_regular
+from ..common.processes import Process
+from ..storage.regular_file import read_regular
 
 
 @dataclass(frozen=True)

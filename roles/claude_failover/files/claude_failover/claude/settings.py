@@ -14,10 +14,10 @@ import os
 import shlex
 from typing import Any
 
-from .config import Config
-from .errors import UsageError
-from .files import make_folder, set_aside, write_atomic
-from .regular import read_regular
+from ..common.errors import UsageError
+from ..config.model import Config
+from ..storage.files import make_folder, set_aside, write_atomic
+from ..storage.regular_file import read_regular
 
 HOOK_EVENTS = (
     "Notification",

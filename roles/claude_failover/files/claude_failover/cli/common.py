@@ -14,12 +14,12 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .. import defaults
-from ..errors import FailoverError, NotRunning, UsageError
-from ..text import printable
+from ..common.errors import FailoverError, NotRunning, UsageError
+from ..common.text import printable
+from ..config import defaults
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from ..config.model import Config
 
 EXIT_CODES = """\
 exit codes:
@@ -96,7 +96,7 @@ def config_path(arguments: argparse.Namespace) -> str:
 def load_config(arguments: argparse.Namespace) -> Config:
     """Return the configuration. Raises ConfigError; UsageError where PyYAML is missing."""
     try:
-        from ..config import load
+        from ..config.model import load
     except ModuleNotFoundError as error:
         if error.name != "yaml":
             raise

@@ -9,9 +9,10 @@ import argparse
 import os
 import sys
 
-from . import VERSION
-from .commands import GROUPS, common
-from .errors import FailoverError
+from .. import VERSION
+from ..common.errors import FailoverError
+from . import common
+from .commands import GROUPS
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130  # as a shell says it of a program that SIGINT ended
@@ -96,7 +97,7 @@ def _drop_output() -> None:
 
 
 def _hook(arguments: argparse.Namespace) -> int:
-    from . import hook
+    from .. import hook
 
     return hook.main(["--socket", arguments.socket] if arguments.socket else [])
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from .clock import parse_iso
-from .text import one_line
+from ..common.clock import parse_iso
+from ..common.text import one_line
 
 _COLOURS = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "strong": "1"}
 _TONES = {

@@ -24,11 +24,11 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
     shared_symlink,
 )
 
-from . import config_rules as rules
-from . import defaults, schema, yamldoc
-from .errors import FailoverError
-from .regular import NotRegular, read_regular
-from .schema import Bad, Place, Problem, Section, describe
+from ..common.errors import FailoverError
+from ..storage.regular_file import NotRegular, read_regular
+from . import defaults, validators, yaml_loader
+from . import rules as rules
+from .validators import Bad, Place, Problem, Section, describe
 
 STRATEGIES = ("priority", "headroom", "soonest_reset")
 
@@ -159,7 +159,7 @@ def load(path: str) -> Config:
 
 def parse(text: str | bytes, path: str) -> Config:
     """Read a configuration from ``text``; ``path`` only names it in messages. Raises ConfigError."""
-    document = yamldoc.read(text)
+    document = yaml_loader.read(text)
     problems = document.problems
     config = None
     if document.value is not None or not problems:
@@ -180,7 +180,7 @@ def _read(path: str) -> bytes:
     """Return the file's bytes, a few more than may be at most. Raises ConfigError."""
     expected = "a regular file that can be read"
     try:
-        return read_regular(path, yamldoc.MAX_BYTES + 1)
+        return read_regular(path, yaml_loader.MAX_BYTES + 1)
     except NotRegular as error:
         if error.kind == "a directory":
             raise ConfigError(path, [Problem("", error.kind, "a YAML file")]) from None
@@ -225,10 +225,10 @@ def _config(value: Any, path: str, problems: list[Problem]) -> Config | None:
     if top.broken:
         return None
     # For what is wrong in itself empty text stands in, and the rules between values pass over it.
-    accounts = top.need("accounts", schema.list_of(_account, _ACCOUNTS, least=1), _NO_ACCOUNTS, _ACCOUNTS)
-    sessions = top.get("sessions", schema.list_of(_session, "a list of sessions"), _NO_SESSIONS)
+    accounts = top.need("accounts", validators.list_of(_account, _ACCOUNTS, least=1), _NO_ACCOUNTS, _ACCOUNTS)
+    sessions = top.get("sessions", validators.list_of(_session, "a list of sessions"), _NO_SESSIONS)
     # Links are compared by their text, so the root stays as it is written, as it does where the links are made.
-    shared_root = top.get("shared_root", schema.exact_path, DEFAULT_SHARED_ROOT)
+    shared_root = top.get("shared_root", validators.exact_path, DEFAULT_SHARED_ROOT)
     links = _shared_links(top, shared_root)
     tmux = _tmux(_section(top, "tmux", ("socket", "binary")))
     metrics = _section(top, "metrics", ("textfile",))
@@ -236,7 +236,7 @@ def _config(value: Any, path: str, problems: list[Problem]) -> Config | None:
     config = Config(
         path=path,
         accounts=accounts,
-        active_link=top.get("active_link", schema.path, defaults.ACTIVE_LINK),
+        active_link=top.get("active_link", validators.path, defaults.ACTIVE_LINK),
         shared_root=shared_root,
         shared_links=links,
         sessions=sessions,
@@ -244,11 +244,11 @@ def _config(value: Any, path: str, problems: list[Problem]) -> Config | None:
         detection=_detection(top),
         lifecycle=_lifecycle(top),
         tmux=tmux,
-        state_dir=top.get("state_dir", schema.path, defaults.STATE_DIR),
-        control_socket=top.get("control_socket", schema.socket_path, defaults.CONTROL_SOCKET),
-        control_group=top.get("control_group", schema.optional(rules.group_name), None),
-        metrics_textfile=metrics.get("textfile", schema.optional(schema.path), None),
-        notify_command=notify.get("command", schema.optional(_notify_command), None),
+        state_dir=top.get("state_dir", validators.path, defaults.STATE_DIR),
+        control_socket=top.get("control_socket", validators.socket_path, defaults.CONTROL_SOCKET),
+        control_group=top.get("control_group", validators.optional(rules.group_name), None),
+        metrics_textfile=metrics.get("textfile", validators.optional(validators.path), None),
+        notify_command=notify.get("command", validators.optional(_notify_command), None),
     )
     rules.check_accounts([(item.name, item.home) for item in accounts], problems)
     rules.check_links([(item.target, item.name) for item in links], problems)
@@ -280,7 +280,7 @@ def _section(top: Section, name: str, known: tuple[str, ...]) -> Section:
 def _account(value: Any, place: Place) -> Account:
     section = Section(value, place, ("name", "home"))
     name = section.need("name", rules.account_name, "", "a name, such as compte1")
-    home = section.need("home", schema.path, "", "the account's home, such as /home/ubuntu/.claude-compte1")
+    home = section.need("home", validators.path, "", "the account's home, such as /home/ubuntu/.claude-compte1")
     return Account(name, home)
 
 
@@ -293,13 +293,13 @@ def _raw_names(sessions: Any) -> list[str]:
 
 def _session(value: Any, place: Place) -> Session:
     section = Section(value, place, ("name", "cwd", "command", "claude_args", "dedicated", "env"))
-    claude_args = section.get("claude_args", schema.boolean, True)
+    claude_args = section.get("claude_args", validators.boolean, True)
     return Session(
         name=section.need("name", rules.session_name, "", "the name of a tmux session"),
-        cwd=section.need("cwd", schema.path, "", "the folder that the session works in, as an absolute path"),
+        cwd=section.need("cwd", validators.path, "", "the folder that the session works in, as an absolute path"),
         command=section.get("command", rules.command(claude_args), ("claude",)),
         claude_args=claude_args,
-        dedicated=section.get("dedicated", schema.boolean, False),
+        dedicated=section.get("dedicated", validators.boolean, False),
         env=section.get("env", rules.environment(claude_args), {}),
     )
 
@@ -314,10 +314,10 @@ def _shared_links(top: Section, shared_root: str) -> tuple[SharedSymlink, ...]:
         section = Section(value, place, ("name", "target"))
         name = section.need("name", rules.link_name, "", "the name of an entry of the account homes")
         # A link is compared by its text, so the target stays as it is written.
-        target = section.need("target", schema.exact_path, "", "the shared folder, as an absolute path")
+        target = section.need("target", validators.exact_path, "", "the shared folder, as an absolute path")
         return SharedSymlink(target, name)
 
-    checked = schema.list_of(link, "a list of names, or of {name, target}", least=1)
+    checked = validators.list_of(link, "a list of names, or of {name, target}", least=1)
     return top.get("shared_links", checked, required_shared(shared_root))
 
 
@@ -329,15 +329,15 @@ def _failover(top: Section) -> Failover:
     )
     default = Failover()
     return Failover(
-        cooldown=section.get("cooldown", schema.number(0, 7 * _DAY, "seconds"), default.cooldown),
-        strategy=section.get("strategy", schema.choice(*STRATEGIES), default.strategy),
-        failback=section.get("failback", schema.boolean, default.failback),
+        cooldown=section.get("cooldown", validators.number(0, 7 * _DAY, "seconds"), default.cooldown),
+        strategy=section.get("strategy", validators.choice(*STRATEGIES), default.strategy),
+        failback=section.get("failback", validators.boolean, default.failback),
         proactive_threshold=section.get(
-            "proactive_threshold", schema.optional(schema.number(1, 100, "per cent")), None
+            "proactive_threshold", validators.optional(validators.number(1, 100, "per cent")), None
         ),
-        resume_prompt=section.get("resume_prompt", schema.text, default.resume_prompt),
+        resume_prompt=section.get("resume_prompt", validators.text, default.resume_prompt),
         unknown_reset_wait=section.get(
-            "unknown_reset_wait", schema.number(1, 31 * _DAY, "seconds"), default.unknown_reset_wait
+            "unknown_reset_wait", validators.number(1, 31 * _DAY, "seconds"), default.unknown_reset_wait
         ),
     )
 
@@ -348,13 +348,13 @@ def _detection(top: Section) -> Detection:
     )
     default = Detection()
     return Detection(
-        hooks=section.get("hooks", schema.boolean, default.hooks),
-        transcripts=section.get("transcripts", schema.boolean, default.transcripts),
-        panes=section.get("panes", schema.boolean, default.panes),
-        sweep_interval=section.get("sweep_interval", schema.number(0.05, 3600, "seconds"), default.sweep_interval),
-        capture_lines=section.get("capture_lines", schema.integer(10, 100_000), default.capture_lines),
+        hooks=section.get("hooks", validators.boolean, default.hooks),
+        transcripts=section.get("transcripts", validators.boolean, default.transcripts),
+        panes=section.get("panes", validators.boolean, default.panes),
+        sweep_interval=section.get("sweep_interval", validators.number(0.05, 3600, "seconds"), default.sweep_interval),
+        capture_lines=section.get("capture_lines", validators.integer(10, 100_000), default.capture_lines),
         extra_patterns=section.get(
-            "extra_patterns", schema.list_of(_pattern, "a list of regular expressions"), default.extra_patterns
+            "extra_patterns", validators.list_of(_pattern, "a list of regular expressions"), default.extra_patterns
         ),
     )
 
@@ -379,14 +379,14 @@ def _lifecycle(top: Section) -> Lifecycle:
     section = _section(top, "lifecycle", ("check_interval", "restart_backoff"))
     default = Lifecycle()
     return Lifecycle(
-        check_interval=section.get("check_interval", schema.number(0.05, 3600, "seconds"), default.check_interval),
+        check_interval=section.get("check_interval", validators.number(0.05, 3600, "seconds"), default.check_interval),
         restart_backoff=section.get("restart_backoff", _backoff, default.restart_backoff),
     )
 
 
 def _backoff(value: Any, place: Place) -> tuple[float, float]:
     expected = "two numbers of seconds, the shortest and the longest wait, as in [1, 60]"
-    waits = schema.list_of(schema.number(0.01, _DAY, "seconds"), expected)(value, place)
+    waits = validators.list_of(validators.number(0.01, _DAY, "seconds"), expected)(value, place)
     if len(waits) != 2:
         raise Bad(describe(value), expected)
     if waits[1] < waits[0]:
@@ -397,13 +397,13 @@ def _backoff(value: Any, place: Place) -> tuple[float, float]:
 def _tmux(section: Section) -> TmuxSettings:
     default = TmuxSettings()
     return TmuxSettings(
-        socket=section.get("socket", schema.socket_path, default.socket),
+        socket=section.get("socket", validators.socket_path, default.socket),
         binary=section.get("binary", rules.program, default.binary),
     )
 
 
 def _notify_command(value: Any, place: Place) -> tuple[str, ...]:
     what = "a list, the program and its arguments, as in [logger, -t, failover]"
-    words = schema.list_of(schema.hidden_text, what, least=1, secret=True)(value, place)
+    words = validators.list_of(validators.hidden_text, what, least=1, secret=True)(value, place)
     rules.program(words[0], place.item(0))
     return words

@@ -13,10 +13,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import schema
+from ..tmux.quoting import name_expected, tmux_name
+from . import validators
 from .defaults import HOLDER
-from .schema import Bad, Check, Place, Problem, Told, describe
-from .tmux.quoting import name_expected, tmux_name
+from .validators import Bad, Check, Place, Problem, Told, describe
 
 _ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -28,7 +28,7 @@ _FLAGS_WITHOUT_VALUE = "phv"
 
 def account_name(value: Any, place: Place) -> str:
     """Check for a name that is safe in a command line, a file name and a metric's label."""
-    name = schema.text(value, place)
+    name = validators.text(value, place)
     if not _ACCOUNT_NAME.fullmatch(name):
         expected = "up to 64 letters, digits and . _ @ + - (ASCII), beginning with a letter or digit"
         raise Bad(describe(name), expected)
@@ -37,7 +37,7 @@ def account_name(value: Any, place: Place) -> str:
 
 def group_name(value: Any, place: Place) -> str:
     """Check for what may be the name of a group; whether there is such a group is not looked at."""
-    name = schema.text(value, place)
+    name = validators.text(value, place)
     if not _GROUP.fullmatch(name):
         raise Bad(describe(name), "the name of a group")
     return name
@@ -45,7 +45,7 @@ def group_name(value: Any, place: Place) -> str:
 
 def link_name(value: Any, place: Place) -> str:
     """Check for the name of one entry of a folder."""
-    name = schema.text(value, place)
+    name = validators.text(value, place)
     if name in (".", "..") or "/" in name or len(name.encode()) > 255:
         raise Bad(describe(name), "the name of one entry of the account homes, such as projects")
     return name
@@ -53,7 +53,7 @@ def link_name(value: Any, place: Place) -> str:
 
 def program(value: Any, place: Place) -> str:
     """Check for a program: a name to be found in PATH, or an absolute path."""
-    name = schema.text(value, place)
+    name = validators.text(value, place)
     if ("/" in name and not name.startswith("/")) or name[0] in "~$-":
         raise Bad(describe(name), "the name of a program, or an absolute path, written out in full")
     return name
@@ -74,13 +74,13 @@ def session_name(value: Any, place: Place) -> str:
         raise Bad(describe(value), "another name: the session that keeps the tmux server alive has this one")
     if len(value.encode()) > 200:
         raise Bad(f"a name of {len(value.encode())} bytes", "a name of at most 200 bytes")
-    return schema.text(value, place)
+    return validators.text(value, place)
 
 
 def command(claude_args: bool) -> Check[tuple[str, ...]]:
     """Return a check for a session's command; ``claude_args`` says that the daemon adds arguments to it."""
     what = "a list, the program and its arguments, as in [claude, --model, opus]"
-    words_of = schema.list_of(schema.hidden_text, what, least=1, secret=True)
+    words_of = validators.list_of(validators.hidden_text, what, least=1, secret=True)
 
     def check(value: Any, place: Place) -> tuple[str, ...]:
         before = len(place.problems)
@@ -152,7 +152,7 @@ def environment(claude_args: bool) -> Check[dict[str, str]]:
             if name == "CLAUDE_CONFIG_DIR" and claude_args:
                 at.bad("the variable set", "it left out: the daemon sets it to active_link, or no session would move")
             try:
-                checked[name] = schema.hidden_text(content, at)
+                checked[name] = validators.hidden_text(content, at)
             except Bad as bad:
                 at.bad(bad.found, bad.expected)
         if len(place.problems) != before:

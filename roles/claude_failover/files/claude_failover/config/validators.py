@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from .text import printable, shorten
+from ..common.text import printable, shorten
 
 T = TypeVar("T")
 _SHOWN = 60

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from .schema import Problem, join
+from .validators import Problem, join
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .control_server import Op
+from .server import Op
 
 NONE = type(None)
 
 if TYPE_CHECKING:
-    from .daemon import Daemon
+    from ..daemon import Daemon
 
 
 def operations(daemon: Daemon) -> dict[str, Op]:

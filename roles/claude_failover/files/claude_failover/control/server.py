@@ -24,7 +24,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import FailoverError
+from ..common.errors import FailoverError
 
 log = logging.getLogger(__name__)
 

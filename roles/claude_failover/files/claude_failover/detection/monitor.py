@@ -18,22 +18,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Callable
 
-from . import clock
-from .config import Config
-from .evidence import (
-    Evidence,
-    TurnEvent,
-    is_of_the_conversation,
-    record_time,
-    refused_request_time,
-    turn_of,
-)
-from .limits import Verdict, classify_hook, classify_pane, classify_record, classify_transcript
-from .registry import Registry
-from .sessions import Sessions, Watched
-from .tmux.client import Tmux, TmuxError
-from .transcript import NotATranscript, last_records, locate, paths_of
-from .transcripts import Transcripts
+from ..claude.transcript import NotATranscript, last_records, locate, paths_of
+from ..common import clock
+from ..config.model import Config
+from ..limits import Verdict, classify_hook, classify_pane, classify_record, classify_transcript
+from ..limits.evidence import Evidence, TurnEvent, is_of_the_conversation, record_time, refused_request_time, turn_of
+from ..sessions.registry import Registry
+from ..sessions.table import Sessions, Watched
+from ..tmux.client import Tmux, TmuxError
+from .transcript_watcher import Transcripts
 
 log = logging.getLogger(__name__)
 

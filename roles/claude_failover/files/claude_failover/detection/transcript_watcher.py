@@ -11,9 +11,9 @@ import logging
 import os
 from typing import Any, Callable
 
+from ..claude.transcript import CHUNK, NotATranscript, Tail
 from . import inotify
 from .inotify import Inotify
-from .transcript import CHUNK, NotATranscript, Tail
 
 log = logging.getLogger(__name__)
 

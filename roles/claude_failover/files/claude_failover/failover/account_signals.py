@@ -10,10 +10,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from .blame import same_place
-from .config import Account, Config
-from .flips import Flips
-from .standings import Standings
+from ..accounts.availability import Standings
+from ..config.model import Account, Config
+from ..switching.flip_log import Flips
+from .attribution import same_place
 
 log = logging.getLogger(__name__)
 

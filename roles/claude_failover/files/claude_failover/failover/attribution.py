@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from .config import Account
-from .evidence import Evidence
-from .exhaustion import Exhaustion
-from .flips import Flip, account_at
+from ..accounts.exhaustion import Exhaustion
+from ..config.model import Account
+from ..limits.evidence import Evidence
+from ..switching.flip_log import Flip, account_at
 
 # Claude Code notices other credentials within about 2 s of a flip (2.1.330); a request that is begun in that
 # time can still bear the old account's token. Known exhaustion tells them apart for a little longer than that, and no

@@ -16,24 +16,24 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from . import clock
-from .blame import blame
-from .carry_queue import CarryOver, CarryQueue
-from .config import Account, Config
-from .errors import UsageError
-from .evidence import Evidence, TurnEvent
-from .exhaustion import Exhaustion, reset_of
-from .failover_state import FailoverState
-from .judge import Judge
-from .logins import Logins
-from .metrics import Metrics
-from .notify import Notify
-from .open_records import OpenRecords
-from .state import Store
-from .switch_record import Record
-from .switcher import Overtaken, Switcher, SwitchRequest, refused_for_operator
-from .testimony import Testimony
-from .usage import Usage
+from ..accounts.exhaustion import Exhaustion, reset_of
+from ..accounts.logins import Logins
+from ..accounts.usage import Usage
+from ..common import clock
+from ..common.errors import UsageError
+from ..config.model import Account, Config
+from ..limits.evidence import Evidence, TurnEvent
+from ..reporting.metrics import Metrics
+from ..reporting.notifier import Notify
+from ..storage.store import Store
+from ..switching.open_records import OpenRecords
+from ..switching.record import Record
+from ..switching.switcher import Overtaken, Switcher, SwitchRequest, refused_for_operator
+from .account_signals import Testimony
+from .attribution import blame
+from .policy import Judge
+from .resume_queue import CarryOver, CarryQueue
+from .state import FailoverState
 
 log = logging.getLogger(__name__)
 

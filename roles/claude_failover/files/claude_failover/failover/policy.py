@@ -15,18 +15,18 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from . import clock
-from .backoff import Backoff
-from .carry_queue import CarryQueue
-from .config import Config
-from .evidence import Evidence, moved_on
-from .exhaustion import MODEL_LIMITS, SAME_RESET
-from .failover_state import FailoverState, Held, Waiting
-from .flips import Flips
-from .open_records import OpenRecords
-from .standings import RESET_MARGIN, Standings
-from .switch_record import Record, new_record
-from .switcher import SwitchRequest
+from ..accounts.availability import RESET_MARGIN, Standings
+from ..accounts.exhaustion import MODEL_LIMITS, SAME_RESET
+from ..common import clock
+from ..common.backoff import Backoff
+from ..config.model import Config
+from ..limits.evidence import Evidence, moved_on
+from ..switching.flip_log import Flips
+from ..switching.open_records import OpenRecords
+from ..switching.record import Record, new_record
+from ..switching.switcher import SwitchRequest
+from .resume_queue import CarryQueue
+from .state import FailoverState, Held, Waiting
 
 log = logging.getLogger(__name__)
 

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from .backoff import Backoff
-from .evidence import Evidence
-from .failover_state import FailoverState, Held
-from .flips import Flips
-from .open_records import OpenRecords
-from .switch_record import session_row
+from ..common.backoff import Backoff
+from ..limits.evidence import Evidence
+from ..switching.flip_log import Flips
+from ..switching.open_records import OpenRecords
+from ..switching.record import session_row
+from .state import FailoverState, Held
 
 log = logging.getLogger(__name__)
 

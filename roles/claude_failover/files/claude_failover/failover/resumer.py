@@ -19,16 +19,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from . import clock
-from .config import Config
-from .errors import FailoverError
-from .evidence import Evidence, TurnEvent, moved_on
-from .lifecycle import Lifecycle
-from .processes import Process, is_alive
-from .sessions import Sessions, Watched
-from .state import Store
-from .tmux.client import Tmux, TmuxError
-from .tmux.send import Delivery, Timing, deliver
+from ..claude.prompt_delivery import Delivery, Timing, deliver
+from ..common import clock
+from ..common.errors import FailoverError
+from ..common.processes import Process, is_alive
+from ..config.model import Config
+from ..limits.evidence import Evidence, TurnEvent, moved_on
+from ..sessions.lifecycle import Lifecycle
+from ..sessions.table import Sessions, Watched
+from ..storage.store import Store
+from ..tmux.client import Tmux, TmuxError
 
 log = logging.getLogger(__name__)
 

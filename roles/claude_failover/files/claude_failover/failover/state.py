@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from . import clock
-from .evidence import Evidence
-from .state import Store, list_of, optional_text
-from .switch_record import evidence_from_json, evidence_to_json
+from ..common import clock
+from ..limits.evidence import Evidence
+from ..storage.store import Store, list_of, optional_text
+from ..switching.record import evidence_from_json, evidence_to_json
 
 log = logging.getLogger(__name__)
 

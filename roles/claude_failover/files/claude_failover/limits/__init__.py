@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from claude_failover.limits.message import classify_text
-from claude_failover.limits.pane import classify_pane
-from claude_failover.limits.sources import classify_hook, classify_record, classify_transcript
-from claude_failover.limits.verdict import Verdict
+from .message import classify_text
+from .pane import classify_pane
+from .sources import classify_hook, classify_record, classify_transcript
+from .verdict import Verdict
 
 __all__ = ["Verdict", "classify_hook", "classify_pane", "classify_record", "classify_text", "classify_transcript"]

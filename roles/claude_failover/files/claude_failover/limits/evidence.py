@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from . import clock
-from .limits import Verdict
+from ..common import clock
+from . import Verdict
 
 
 @dataclass(frozen=True)

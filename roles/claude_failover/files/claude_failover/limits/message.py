@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from re import Pattern
 
-from claude_failover.limits import wordings
-from claude_failover.limits.resets import Reset, find_reset
-from claude_failover.limits.verdict import Verdict, not_limited, snippet_of
-from claude_failover.limits.wordings import Wording
-from claude_failover.terminal_text import plain_lines
+from ..common.ansi import plain_lines
+from . import wordings
+from .resets import Reset, find_reset
+from .verdict import Verdict, not_limited, snippet_of
+from .wordings import Wording
 
 #: Longer than any message of the CLI about a limit; what is longer was written by somebody else.
 MESSAGE_MAX = 400

@@ -28,10 +28,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from re import Pattern
 
-from claude_failover.claude_screen import Block, Screen, read_screen
-from claude_failover.limits import wordings
-from claude_failover.limits.message import MESSAGE_MAX, limited_by, limited_by_operator, row_of
-from claude_failover.limits.verdict import Verdict, not_limited
+from ..claude.screen import Block, Screen, read_screen
+from . import wordings
+from .message import MESSAGE_MAX, limited_by, limited_by_operator, row_of
+from .verdict import Verdict, not_limited
 
 #: From this version on a limit opens a menu or a wait for the reset (its documentation; seen on 2.1.330).
 WAITING_SINCE = (2, 1, 234)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from re import Match, Pattern
 
-from claude_failover.limits.zones import zone_named
+from .zones import zone_named
 
 TOLERANCE = timedelta(minutes=10)
 AHEAD = timedelta(days=8)

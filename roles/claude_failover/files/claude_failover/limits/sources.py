@@ -11,11 +11,11 @@ from datetime import datetime, timedelta, tzinfo
 from re import Pattern
 from typing import Any
 
-from claude_failover import clock
-from claude_failover.limits import wordings
-from claude_failover.limits.message import classify_text, limited_by
-from claude_failover.limits.resets import Reset, find_reset, reset_of_epoch
-from claude_failover.limits.verdict import Verdict, not_limited, snippet_of
+from ..common import clock
+from . import wordings
+from .message import classify_text, limited_by
+from .resets import Reset, find_reset, reset_of_epoch
+from .verdict import Verdict, not_limited, snippet_of
 
 #: Values of a StopFailure's ``error`` that can be a usage limit; the message then decides. All others are not.
 OPEN_ERRORS = ("rate_limit", "billing_error", "unknown", "")

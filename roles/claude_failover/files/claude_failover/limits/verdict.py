@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from claude_failover import clock
+from ..common import clock
 
 #: A snippet never holds more than this many characters (a contract of the status and history records).
 SNIPPET_MAX = 500

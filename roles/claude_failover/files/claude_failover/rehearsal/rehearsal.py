@@ -22,14 +22,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
-from .defaults import HOLDER
-from .errors import FailoverError
-from .files import write_atomic
-from .standin.credentials import made_up
-from .standin.launcher import install
-from .standin.world import VARIABLE as WORLD_VARIABLE
-from .tmux.client import Tmux
-from .tmux.send import deliver
+from ..claude.prompt_delivery import deliver
+from ..common.errors import FailoverError
+from ..config.defaults import HOLDER
+from ..storage.files import write_atomic
+from ..tmux.client import Tmux
+from .fake_claude.credentials import made_up
+from .fake_claude.launcher import install
+from .fake_claude.world import VARIABLE as WORLD_VARIABLE
 
 BOUND = 30.0  # seconds for each step; normally it takes one or two
 POLL = 0.02
@@ -76,7 +76,7 @@ class Verdict:
 
 def own_command() -> tuple[list[str], dict[str, str]]:
     """Return what runs this very release as another process, and the environment that it needs for it."""
-    library = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    library = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     if os.path.isdir(os.path.join(library, "ansible_collections")):
         return [sys.executable, "-I", library], {}
     return [sys.executable, "-m", "claude_failover"], {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

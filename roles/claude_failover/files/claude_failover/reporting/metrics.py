@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import clock
-from .files import write_atomic
-from .switch_record import OUTCOMES, REASONS
+from ..common import clock
+from ..storage.files import write_atomic
+from ..switching.record import OUTCOMES, REASONS
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
     ensure_for_account,
 )
 
-from . import clock
-from .config import Account, Config
-from .registry import Registry
-from .sessions import Sessions, Watched
+from ..common import clock
+from ..config.model import Account, Config
+from ..sessions.registry import Registry
+from ..sessions.table import Sessions, Watched
 
 
 def links_state(account: Account, config: Config) -> str:

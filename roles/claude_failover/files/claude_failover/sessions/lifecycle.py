@@ -16,15 +16,15 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from .backoff import Backoff
-from .config import Config, Session
-from .errors import FailoverError
-from .processes import is_alive, read
+from ..claude.settings import with_own_settings
+from ..claude.transcript import paths_of
+from ..common.backoff import Backoff
+from ..common.errors import FailoverError
+from ..common.processes import is_alive, read
+from ..config.model import Config, Session
+from ..tmux.client import Pane, Tmux, TmuxError, TmuxGone, TmuxNotFound
 from .registry import Entry, Registry, from_pane
-from .sessions import Sessions, Watched
-from .settings import with_own_settings
-from .tmux.client import Pane, Tmux, TmuxError, TmuxGone, TmuxNotFound
-from .transcript import paths_of
+from .table import Sessions, Watched
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .processes import Process, is_alive, read, variable
+from ..common.processes import Process, is_alive, read, variable
+from ..tmux.client import Pane
 from .registry import Entry
-from .sessions import Watched
-from .tmux.client import Pane
+from .table import Watched
 
 #: The variable that `lifecycle` starts every configured session with.
 VARIABLE = "CLAUDE_FAILOVER_SESSION"

@@ -15,9 +15,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from . import clock
-from .processes import is_alive
-from .state import Store
+from ..common import clock
+from ..common.processes import is_alive
+from ..storage.store import Store
 
 log = logging.getLogger(__name__)
 

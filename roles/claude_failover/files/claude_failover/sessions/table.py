@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from . import clock
-from .config import Config, Session
-from .processes import Process, Snapshot, variable
+from ..claude.session_files import SessionFiles
+from ..common import clock
+from ..common.processes import Process, Snapshot, variable
+from ..config.model import Config, Session
+from ..tmux.client import Pane
 from .registry import UUID, Entry, Registry
-from .session_files import SessionFiles
-from .tmux.client import Pane
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import logging
 import os
 import tempfile
 
-from . import clock
+from ..common import clock
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import errno
 import fcntl
 import os
 
-from .errors import Refused
+from ..common.errors import Refused
 
 
 class Lock:

@@ -14,9 +14,9 @@ import logging
 import os
 from typing import Any, Callable, TypeVar
 
+from ..common.text import shorten
 from .files import append_line, copy_aside, make_folder, set_aside, write_atomic
-from .regular import NotRegular, read_regular
-from .text import shorten
+from .regular_file import NotRegular, read_regular
 
 log = logging.getLogger(__name__)
 

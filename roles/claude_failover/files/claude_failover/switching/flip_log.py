@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from . import clock
-from .state import Store, list_of, optional_text
+from ..common import clock
+from ..storage.store import Store, list_of, optional_text
 
 DOCUMENT = "flips"
 _KEPT = 100

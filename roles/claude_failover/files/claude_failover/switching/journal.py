@@ -14,10 +14,10 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from . import clock
-from .evidence import Evidence
-from .state import Store, list_of
-from .switch_record import Record, evidence_from_json, evidence_to_json, is_record
+from ..common import clock
+from ..limits.evidence import Evidence
+from ..storage.store import Store, list_of
+from .record import Record, evidence_from_json, evidence_to_json, is_record
 
 log = logging.getLogger(__name__)
 

@@ -12,12 +12,12 @@ import os
 from collections.abc import Callable
 from datetime import datetime, timezone
 
-from .accounts import ActiveLink, describe_active, read_active
-from .config import Config
-from .evidence import Evidence
-from .flips import Flip, Flips
+from ..accounts.active_link import ActiveLink, describe_active, read_active
+from ..config.model import Config
+from ..limits.evidence import Evidence
+from .flip_log import Flip, Flips
 from .journal import Journal
-from .switch_record import Record, new_record
+from .record import Record, new_record
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .journal import Journal
-from .switch_record import Record, log_line, session_row
+from .record import Record, log_line, session_row
 
 log = logging.getLogger(__name__)
 

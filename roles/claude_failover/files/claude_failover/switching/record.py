@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from . import clock
-from .evidence import Evidence
-from .limits.verdict import Verdict, snippet_of
+from ..common import clock
+from ..limits.evidence import Evidence
+from ..limits.verdict import Verdict, snippet_of
 
 KEYS = (
     "id",

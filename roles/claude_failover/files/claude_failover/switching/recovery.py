@@ -12,13 +12,13 @@ import re
 import time
 from datetime import datetime
 
-from . import clock
-from .config import Account, Config
-from .flips import Flip, Flips
+from ..common import clock
+from ..config.model import Account, Config
+from .flip_log import Flip, Flips
 from .journal import UnderWay
-from .link_watch import LinkWatch
-from .switch_procedure import BACK, STEPS, Plan, Procedure
-from .switch_record import Record
+from .link_monitor import LinkWatch
+from .record import Record
+from .steps import BACK, STEPS, Plan, Procedure
 
 log = logging.getLogger(__name__)
 

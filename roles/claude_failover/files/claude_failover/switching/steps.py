@@ -16,16 +16,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from . import refresh_lock
-from .accounts import describe_active, point_active, read_active, touch_credentials, wrong_links
-from .config import Account, Config
-from .errors import FailoverError, Refused
-from .exhaustion import Exhaustion
-from .flips import Flip, Flips
+from ..accounts.active_link import describe_active, point_active, read_active, touch_credentials, wrong_links
+from ..accounts.exhaustion import Exhaustion
+from ..accounts.logins import Logins
+from ..claude import refresh_lock
+from ..common.errors import FailoverError, Refused
+from ..config.model import Account, Config
+from .flip_log import Flip, Flips
 from .journal import Journal, UnderWay
-from .link_watch import LinkWatch
-from .logins import Logins
-from .switch_record import Record, new_record
+from .link_monitor import LinkWatch
+from .record import Record, new_record
 
 log = logging.getLogger(__name__)
 

@@ -11,23 +11,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from . import clock, refresh_lock
-from .accounts import describe_active, read_active
-from .choice import Choice
-from .config import Config
-from .errors import FailoverError, Refused, UsageError
-from .evidence import Evidence
-from .exhaustion import Exhaustion
-from .flips import Flips
+from ..accounts.active_link import describe_active, read_active
+from ..accounts.availability import Standings
+from ..accounts.exhaustion import Exhaustion
+from ..accounts.logins import Logins
+from ..accounts.selection import Choice
+from ..accounts.usage import Usage
+from ..claude import refresh_lock
+from ..common import clock
+from ..common.errors import FailoverError, Refused, UsageError
+from ..config.model import Config
+from ..limits.evidence import Evidence
+from ..storage.store import Store
+from .flip_log import Flips
 from .journal import Journal, UnderWay
-from .link_watch import LOOK_AGAIN, LinkWatch
-from .logins import Logins
-from .standings import Standings
-from .state import Store
-from .switch_procedure import STEPS, Plan, Procedure
-from .switch_record import Record, new_id, new_record
-from .switch_recovery import Recovery
-from .usage import Usage
+from .link_monitor import LOOK_AGAIN, LinkWatch
+from .record import Record, new_id, new_record
+from .recovery import Recovery
+from .steps import STEPS, Plan, Procedure
 
 
 @dataclass(frozen=True)

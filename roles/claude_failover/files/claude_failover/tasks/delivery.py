@@ -17,14 +17,14 @@ from collections.abc import Awaitable
 from datetime import datetime
 from typing import Callable
 
-from .candidates import Candidates
-from .guard import Guard, NoLonger, Terminal
+from ..claude.prompt_delivery import Delivery
+from ..tmux.client import Pane, TmuxError, TmuxNotFound
+from .guarded_terminal import Guard, NoLonger, Terminal
+from .pool import Candidates
+from .queue import TaskQueue
 from .routing import wish_of
 from .task import ACCEPTED, CANCELLED, QUEUED, SENT, Handed, Task
-from .task_queue import TaskQueue
-from .task_steps import Steps, leftover
-from .tmux.client import Pane, TmuxError, TmuxNotFound
-from .tmux.send import Delivery
+from .transitions import Steps, leftover
 
 log = logging.getLogger(__name__)
 

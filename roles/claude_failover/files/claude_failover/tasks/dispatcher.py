@@ -22,24 +22,25 @@ from collections.abc import Awaitable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Callable
 
-from . import clock, identity
-from .candidates import Candidates, Sessions
-from .config import Config
-from .errors import FailoverError, Refused, UsageError
-from .evidence import TurnEvent
-from .guard import Terminal
-from .identity import Registry
-from .processes import is_alive
+from ..claude.prompt_delivery import Delivery, deliver, withdraw
+from ..common import clock
+from ..common.errors import FailoverError, Refused, UsageError
+from ..common.processes import is_alive
+from ..config.model import Config
+from ..limits.evidence import TurnEvent
+from ..sessions import ownership
+from ..sessions.ownership import Registry
+from ..sessions.table import Watched
+from ..tmux.client import Pane, TmuxError
+from .delivery import HandOver
+from .guarded_terminal import Terminal
+from .pool import Candidates, Sessions
+from .queue import TaskQueue
 from .routing import Candidate, Wish, choose, explain, wish_of
-from .sessions import Watched
 from .task import ACCEPTED, CANCELLED, QUEUED, SENT, Task, checked_prompt
-from .task_follower import Follower
-from .task_handover import HandOver
-from .task_queue import TaskQueue
-from .task_steps import Steps
-from .task_waits import Waits
-from .tmux.client import Pane, TmuxError
-from .tmux.send import Delivery, deliver, withdraw
+from .timers import Waits
+from .tracker import Follower
+from .transitions import Steps
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Dispatcher:
 
     Args:
         records: reads the end of a conversation's transcript by its UUID; none where there is no transcript.
-        doubt: see `identity.doubt`.
+        doubt: see `ownership.doubt`.
         send, take_back: see `tmux.send.deliver` and `tmux.send.withdraw`.
         monotonic: seconds, for waits.
     """
@@ -66,7 +67,7 @@ class Dispatcher:
         tmux: Terminal,
         *,
         records: Callable[[str], Awaitable[list[dict[str, Any]]]] | None = None,
-        doubt: Callable[[Watched, Registry, Pane | None], str | None] = identity.doubt,
+        doubt: Callable[[Watched, Registry, Pane | None], str | None] = ownership.doubt,
         send: Callable[..., Awaitable[Delivery]] = deliver,
         take_back: Callable[..., Awaitable[str]] = withdraw,
         alive: Callable[[int, int], bool] = is_alive,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Callable, Optional, Protocol
 
-from .tmux.client import Pane
+from ..tmux.client import Pane
 
 Before = Optional[Callable[[], None]]
 

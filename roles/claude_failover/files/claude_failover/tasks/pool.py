@@ -8,13 +8,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Callable, Protocol
 
-from .backoff import Backoff
-from .config import Config
-from .identity import Registry
+from ..common.backoff import Backoff
+from ..config.model import Config
+from ..sessions.ownership import Registry
+from ..sessions.table import Watched
+from ..tmux.client import Pane
 from .routing import Candidate, Wish, check_wish, refusal
-from .sessions import Watched
 from .task import Handed
-from .tmux.client import Pane
 
 BACKOFF = (1.0, 60.0)  # seconds that a session to which a prompt was handed in vain is left alone
 

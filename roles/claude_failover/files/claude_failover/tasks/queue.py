@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Protocol
 
-from .errors import Refused
-from .files import set_aside
-from .state import Store
+from ..common.errors import Refused
+from ..storage.files import set_aside
+from ..storage.store import Store
 from .task import FINISHED, QUEUED, STATES, Task
 
 log = logging.getLogger(__name__)

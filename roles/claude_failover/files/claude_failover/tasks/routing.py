@@ -14,8 +14,8 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from .config import Config
-from .errors import Refused, UsageError
+from ..common.errors import Refused, UsageError
+from ..config.model import Config
 from .task import Task
 
 

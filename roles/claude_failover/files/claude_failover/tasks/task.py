@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from . import clock
-from .errors import Refused, UsageError
-from .text import printable, shorten
-from .tmux.quoting import typable
+from ..common import clock
+from ..common.errors import Refused, UsageError
+from ..common.text import printable, shorten
+from ..tmux.quoting import typable
 
 QUEUED, SENT, ACCEPTED, DONE, FAILED, CANCELLED = "queued", "sent", "accepted", "done", "failed", "cancelled"
 #: Every state, in the order in which a task goes through them.

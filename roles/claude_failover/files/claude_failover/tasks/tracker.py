@@ -16,19 +16,20 @@ from collections.abc import Awaitable
 from datetime import datetime
 from typing import Any, Callable
 
-from . import clock, task_turn
-from .candidates import Sessions
-from .config import Config
-from .evidence import TurnEvent
-from .guard import Terminal
-from .limits import classify_transcript
-from .sessions import Watched
+from ..claude.transcript import read_conversation
+from ..common import clock
+from ..config.model import Config
+from ..limits import classify_transcript
+from ..limits.evidence import TurnEvent
+from ..sessions.table import Watched
+from ..tmux.client import TmuxNotFound
+from . import turn
+from .guarded_terminal import Terminal
+from .pool import Sessions
+from .queue import TaskQueue
 from .task import ACCEPTED, QUEUED, SENT, Handed, Task
-from .task_queue import TaskQueue
-from .task_steps import Steps, leftover
-from .task_waits import LOOK_AGAIN, Waits
-from .tmux.client import TmuxNotFound
-from .transcript import read_conversation
+from .timers import LOOK_AGAIN, Waits
+from .transitions import Steps, leftover
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class Follower:
                 # Of a queued one it was a person who pressed Enter on what we had typed: it is sent all the same.
                 if event.prompt is None:
                     self._waits.make_due(task)
-                elif task_turn.is_prompt_of(event.prompt, task.prompt):
+                elif turn.is_prompt_of(event.prompt, task.prompt):
                     self._steps.accept(task, event.at)
             elif event.kind == "stop" and task.state == ACCEPTED:
                 self._steps.done(task)
@@ -127,7 +128,7 @@ class Follower:
         if handed is None:
             return
         records = await self._records(handed.uuid)
-        found = task_turn.find(records, task.prompt, handed.at)
+        found = turn.find(records, task.prompt, handed.at)
         now = self._tasks.get(task.id)
         if found is not None and now is not None and now.state in (QUEUED, SENT):
             self._steps.accept(now, self._now())
@@ -198,7 +199,7 @@ class Follower:
         now = self._tasks.get(task.id)
         if now is None or now.state != ACCEPTED:
             return
-        kind, said = task_turn.outcome(records, task.prompt, handed.at)
+        kind, said = turn.outcome(records, task.prompt, handed.at)
         if kind == "answered":
             self._steps.done(now)
         elif kind == "error" and self._is_limited(records):

@@ -13,9 +13,9 @@ import logging
 from datetime import datetime
 from typing import Callable
 
+from .queue import TaskQueue
 from .task import ACCEPTED, DONE, FAILED, QUEUED, Handed, Task
-from .task_queue import TaskQueue
-from .task_waits import Waits
+from .timers import Waits
 
 log = logging.getLogger(__name__)
 

@@ -27,9 +27,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Callable, Optional, cast
 
-from ..backoff import Backoff
-from ..defaults import HOLDER
-from ..errors import FailoverError
+from ..common.backoff import Backoff
+from ..common.errors import FailoverError
+from ..config.defaults import HOLDER
 from .protocol import Block, Notice, Parser, Stray
 from .quoting import command_line
 

@@ -13,8 +13,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from ..errors import FailoverError
-from ..text import shorten
+from ..common.errors import FailoverError
+from ..common.text import shorten
 
 # A line break ends a command in control mode, and a NUL cuts it short.
 _UNQUOTABLE = re.compile("[\0\n]")

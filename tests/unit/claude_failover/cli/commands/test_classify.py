@@ -12,10 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from claude_failover import cli
-from claude_failover.errors import UsageError
+from claude_failover.cli import main
+from claude_failover.common.errors import UsageError
 
-FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "fixtures", "claude-code")
+FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "..", "fixtures", "claude-code")
 NOW = "2026-11-22T20:10:00Z"
 
 
@@ -28,7 +28,7 @@ def fixture(*parts):
 def call(monkeypatch, capsys):
     def run(raw, *options):
         monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(raw)))
-        parsed = cli.parser().parse_args(["classify", *options])
+        parsed = main.parser().parse_args(["classify", *options])
         return parsed.act(parsed), capsys.readouterr().out
 
     return run

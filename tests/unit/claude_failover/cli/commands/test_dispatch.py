@@ -11,9 +11,9 @@ import sys
 
 import pytest
 
-from claude_failover import cli
-from claude_failover.commands import common, dispatch
-from claude_failover.errors import NotRunning, Refused
+from claude_failover.cli import common, main
+from claude_failover.cli.commands import dispatch
+from claude_failover.common.errors import NotRunning, Refused
 
 
 def row(state, **more):
@@ -52,14 +52,14 @@ def daemon(monkeypatch):
 def test_the_id_and_the_session_are_printed(daemon, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     daemon.answers = [row("sent")]
-    assert cli.main(["dispatch", "--session", "w1", "--cwd", "sub/..", "do it"]) == 0
+    assert main.main(["dispatch", "--session", "w1", "--cwd", "sub/..", "do it"]) == 0
     assert capsys.readouterr().out == "task 0123abcd: sent to w1\n"
     assert daemon.asked == [("dispatch", {"prompt": "do it", "session": "w1", "cwd": str(tmp_path)})]
 
 
 def test_a_task_that_waits_says_why(daemon, capsys):
     daemon.answers = [row("queued", session=None, detail="waits for a session of the pool: main is dedicated")]
-    assert cli.main(["dispatch", "do it"]) == 0
+    assert main.main(["dispatch", "do it"]) == 0
     assert capsys.readouterr().out == "task 0123abcd: queued: waits for a session of the pool: main is dedicated\n"
 
 
@@ -72,7 +72,7 @@ def test_wait_bears_a_restart_of_the_daemon_and_tells_the_end(daemon, capsys, en
         NotRunning("nobody listens"),
         [row("queued", id="other"), row(end, detail="why \x1b[2J")],
     ]
-    assert cli.main(["dispatch", "--wait", "do it"]) == code
+    assert main.main(["dispatch", "--wait", "do it"]) == code
     found = capsys.readouterr()
     assert found.out == f"task 0123abcd: accepted by w1\ntask 0123abcd: {end} by w1: why [2J\n"
     assert found.err.count("the task is kept, and waited for") == 1
@@ -81,18 +81,18 @@ def test_wait_bears_a_restart_of_the_daemon_and_tells_the_end(daemon, capsys, en
 def test_wait_ends_when_the_daemon_stays_away(daemon, capsys, monkeypatch):
     monkeypatch.setattr(dispatch, "AWAY", -1)
     daemon.answers = [row("accepted"), NotRunning("nobody listens")]
-    assert cli.main(["dispatch", "--wait", "do it"]) == 3
+    assert main.main(["dispatch", "--wait", "do it"]) == 3
 
 
 def test_wait_ends_when_the_task_is_forgotten(daemon, capsys):
     daemon.answers = [row("accepted"), []]
-    assert cli.main(["dispatch", "--wait", "do it"]) == 1
+    assert main.main(["dispatch", "--wait", "do it"]) == 1
     assert "is not in the queue any more" in capsys.readouterr().err
 
 
 def test_with_json_there_is_one_document(daemon, capsys):
     daemon.answers = [row("accepted"), [row("done")]]
-    assert cli.main(["dispatch", "--wait", "--json", "do it"]) == 0
+    assert main.main(["dispatch", "--wait", "--json", "do it"]) == 0
     assert json.loads(capsys.readouterr().out) == row("done")
 
 
@@ -100,13 +100,13 @@ def test_with_json_there_is_one_document(daemon, capsys):
 def test_standard_input_is_read_whole(daemon, monkeypatch, raw, code):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
     daemon.answers = [row("sent")]
-    assert cli.main(["dispatch", "-"]) == code
+    assert main.main(["dispatch", "-"]) == code
     assert daemon.asked == ([("dispatch", {"prompt": "two\nlines\n"})] if code == 0 else [])
 
 
 def test_the_queue_is_a_table_with_reasons_below(daemon, capsys):
     daemon.answers = [[row("done"), row("failed", id="89abcdef", session=None, detail="given up", prompt="a\nb\x07")]]
-    assert cli.main(["queue"]) == 0
+    assert main.main(["queue"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["TASK", "STATE", "SESSION", "GIVEN", "PROMPT"]
     assert lines[1].startswith("0123abcd  done") and lines[2].endswith("a b")
@@ -115,13 +115,13 @@ def test_the_queue_is_a_table_with_reasons_below(daemon, capsys):
 
 def test_an_empty_queue_and_json(daemon, capsys):
     daemon.answers = [[], [], row("cancelled")]
-    assert cli.main(["queue"]) == 0 and capsys.readouterr().out == "No tasks.\n"
-    assert cli.main(["queue", "--json"]) == 0 and json.loads(capsys.readouterr().out) == []
-    assert cli.main(["queue", "--cancel", "0123abcd"]) == 0
+    assert main.main(["queue"]) == 0 and capsys.readouterr().out == "No tasks.\n"
+    assert main.main(["queue", "--json"]) == 0 and json.loads(capsys.readouterr().out) == []
+    assert main.main(["queue", "--cancel", "0123abcd"]) == 0
     assert daemon.asked[-1] == ("queue", {"cancel": "0123abcd"})
 
 
 def test_a_refusal_is_exit_1(daemon, capsys):
     daemon.answers = [Refused("session main is dedicated")]
-    assert cli.main(["dispatch", "--session", "main", "do it"]) == 1
+    assert main.main(["dispatch", "--session", "main", "do it"]) == 1
     assert "session main is dedicated" in capsys.readouterr().err

@@ -10,9 +10,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from claude_failover import cli
-from claude_failover.commands import common, history, switch
-from claude_failover.errors import FailoverError
+from claude_failover.cli import common, main
+from claude_failover.cli.commands import history, switch
+from claude_failover.common.errors import FailoverError
 
 NOW = datetime(2026, 11, 22, 20, 10, tzinfo=timezone.utc)
 RECORD = {
@@ -46,7 +46,7 @@ def call(monkeypatch, capsys):
             return answer
 
         monkeypatch.setattr(common, "ask", ask)
-        code = cli.main(list(words))
+        code = main.main(list(words))
         out = capsys.readouterr()
         return code, out.out, out.err, asked[-1] if asked else None
 

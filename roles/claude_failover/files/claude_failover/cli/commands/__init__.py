@@ -13,17 +13,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import classify, daemon, dispatch, history, information, links, login, rehearse, switch, terminal
+from . import attach, classify, dispatch, history, login, rehearse, run, status, switch, validate
 
 Register = Callable[[Any], None]
 
 #: Every group, in the order of the help.
 GROUPS: tuple[Register, ...] = (
-    daemon.register,
-    links.register,
+    run.register,
+    validate.register,
     login.register,
-    information.register,
-    terminal.register,
+    status.register,
+    attach.register,
     switch.register,
     dispatch.register,
     history.register,

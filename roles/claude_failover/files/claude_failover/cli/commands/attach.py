@@ -9,9 +9,9 @@ import argparse
 import os
 from typing import Any
 
-from .. import defaults
-from ..errors import Refused
-from . import common
+from ...common.errors import Refused
+from ...config import defaults
+from .. import common
 
 _START = "systemctl start claude-failover-tmux"
 ANSWER_WAIT = 10.0  # seconds for the tmux server to name its sessions

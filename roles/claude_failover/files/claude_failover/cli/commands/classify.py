@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from .. import clock
-from ..errors import UsageError
-from . import common
+from ...common import clock
+from ...common.errors import UsageError
+from .. import common
 
 if TYPE_CHECKING:
-    from ..limits import Verdict
+    from ...limits import Verdict
 
 EXIT_LIMIT, EXIT_NONE = 0, 1
 EXIT_CODES = """\
@@ -83,7 +83,7 @@ def judge(source: str, raw: bytes, *, now: datetime, tz: tzinfo) -> Verdict:
     Raises UsageError if a hook's payload, or a line of a transcript, is not a JSON object. The last line of a
     transcript that is still being written may be torn: it is left out.
     """
-    from ..limits import classify_hook, classify_pane, classify_transcript
+    from ...limits import classify_hook, classify_pane, classify_transcript
 
     if source == "pane":
         return classify_pane(raw.decode("utf-8", "replace").split("\n"), now=now, tz=tz)

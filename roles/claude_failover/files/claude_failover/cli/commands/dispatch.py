@@ -11,10 +11,10 @@ import sys
 import time
 from typing import Any
 
-from .. import clock, render
-from ..errors import FailoverError, NotRunning, UsageError
-from ..text import one_line
-from . import common
+from ...common import clock
+from ...common.errors import FailoverError, NotRunning, UsageError
+from ...common.text import one_line
+from .. import common, render
 
 POLL = 1.0  # seconds between two looks of --wait
 AWAY = 120.0  # seconds that --wait bears without a daemon: a task survives its restart

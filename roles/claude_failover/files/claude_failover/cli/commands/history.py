@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from .. import clock
-from ..errors import UsageError
+from ...common import clock
+from ...common.errors import UsageError
+from ...common.text import one_line
+from .. import common
 from ..render import Cell, moment, table
-from ..text import one_line
-from . import common
 
 NUMBER = 20
 _TONES = {"switched": "good", "stayed": "warn", "refused": "warn", "failed": "bad"}

@@ -10,11 +10,11 @@ import os
 import pwd
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Refused, UsageError
-from . import common
+from ...common.errors import Refused, UsageError
+from .. import common
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from ...config.model import Config
 
 
 def register(commands: Any) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..text import one_line
-from . import common
+from ...common.text import one_line
+from .. import common
 
 
 def register(commands: Any) -> None:
@@ -30,7 +30,7 @@ def register(commands: Any) -> None:
 
 def rehearse(arguments: argparse.Namespace) -> int:
     """Rehearse, and say how it went."""
-    from .. import rehearsal
+    from ...rehearsal import rehearsal
 
     config = common.readable_config(arguments)
     verdict = rehearsal.rehearse(config.tmux.binary if config else "tmux", keep=arguments.keep)

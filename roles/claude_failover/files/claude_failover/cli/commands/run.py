@@ -10,9 +10,9 @@ import os
 import sys
 from typing import Any
 
-from .. import VERSION
-from ..text import printable
-from . import common
+from ... import VERSION
+from ...common.text import printable
+from .. import common
 
 
 def register(commands: Any) -> None:
@@ -58,7 +58,7 @@ def register(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the daemon."""
     config = common.load_config(arguments)
-    from .. import daemon
+    from ... import daemon
 
     return daemon.run(config)
 
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 def check_config(arguments: argparse.Namespace) -> int:
     """Check a configuration."""
     if arguments.file == "-":
-        from ..config import parse
+        from ...config.model import parse
 
         config = parse(sys.stdin.buffer.read((1 << 20) + 1), "standard input")
     else:
@@ -98,7 +98,8 @@ def version(_arguments: argparse.Namespace) -> int:
 
 def release() -> str:
     """Return the name of the release that this file belongs to, or that it is a checkout."""
-    library = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+    library = os.path.dirname(package)
     folder = os.path.dirname(library)
     if os.path.basename(library) == "lib" and os.path.basename(os.path.dirname(folder)) == "releases":
         return f"release {os.path.basename(folder)}"

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .. import clock, render
-from ..errors import FailoverError, NotRunning
-from ..text import printable
-from . import common
+from ...common import clock
+from ...common.errors import FailoverError, NotRunning
+from ...common.text import printable
+from .. import common, render
 
 INTERVAL = 2.0  # seconds between two looks of --watch
 

@@ -9,9 +9,9 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+from ...common.text import one_line
+from .. import common
 from ..render import Cell, table
-from ..text import one_line
-from . import common
 
 #: Seconds to wait for the answer: a login that is being refreshed is waited for first.
 TIMEOUT = 90.0

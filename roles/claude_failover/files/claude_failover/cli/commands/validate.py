@@ -9,13 +9,12 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
-from .. import render
-from ..errors import Refused
-from ..text import printable
-from . import common
+from ...common.errors import Refused
+from ...common.text import printable
+from .. import common, render
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from ...config.model import Config
 
 
 def register(commands: Any) -> None:

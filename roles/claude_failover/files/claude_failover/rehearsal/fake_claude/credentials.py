@@ -14,7 +14,7 @@ import re
 import time
 from typing import Any
 
-from ..files import write_atomic
+from ...storage.files import write_atomic
 
 MADE_UP = re.compile(r"sk-ant-o[ar]t01-STUB-([A-Za-z0-9_]+)-([0-9]+)")
 LOCK = ".oauth_refresh.lock"

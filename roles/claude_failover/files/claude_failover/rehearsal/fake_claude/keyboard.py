@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable
 
-from ..files import write_atomic
+from ...storage.files import write_atomic
 from . import dialogs
 from .editor import Editor
 from .keys import Event

@@ -9,7 +9,7 @@ import os
 import shlex
 from collections.abc import Sequence
 
-from ..files import write_atomic
+from ...storage.files import write_atomic
 
 
 def install(folder: str, command: Sequence[str]) -> str:

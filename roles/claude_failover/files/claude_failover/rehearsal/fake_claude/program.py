@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Mapping
 
-from .. import clock
+from ...common import clock
 from . import context as surroundings
 from . import dialogs, transcripts, wording
 from .context import Context

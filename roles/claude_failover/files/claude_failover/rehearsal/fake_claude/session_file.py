@@ -10,7 +10,7 @@ import os
 import time
 from typing import Any
 
-from ..files import write_atomic
+from ...storage.files import write_atomic
 
 
 class SessionFile:

@@ -11,7 +11,7 @@ import re
 import uuid
 from typing import Any
 
-from .. import clock
+from ...common import clock
 
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 
