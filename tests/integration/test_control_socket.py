@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 
 from claude_failover.common.errors import FailoverError, NotRunning, Refused, UsageError
 from claude_failover.control import server as server_module
-from claude_failover.control.server import MAX_LINE, ControlServer, Op
+from claude_failover.control.server import MAX_LINE, ControlServer, Operation
 
 DEADLINE = 20.0
 
@@ -62,21 +62,21 @@ async def _big(options: dict[str, Any]) -> Any:
 
 
 OPS = {
-    "echo": Op(_echo, {"text": (str,), "number": (int, type(None)), "flag": (bool,), "map": (dict,)}),
-    "needs": Op(_echo, {"text": (str,)}, required=("text",)),
-    "refuse": Op(_refuse, {}),
-    "misuse": Op(_misuse, {}),
-    "away": Op(_away, {}),
-    "bug": Op(_bug, {}),
-    "no_json": Op(_no_json, {}),
-    "big": Op(_big, {"size": (int,)}, required=("size",)),
+    "echo": Operation(_echo, {"text": (str,), "number": (int, type(None)), "flag": (bool,), "map": (dict,)}),
+    "needs": Operation(_echo, {"text": (str,)}, required=("text",)),
+    "refuse": Operation(_refuse, {}),
+    "misuse": Operation(_misuse, {}),
+    "away": Operation(_away, {}),
+    "bug": Operation(_bug, {}),
+    "no_json": Operation(_no_json, {}),
+    "big": Operation(_big, {"size": (int,)}, required=("size",)),
 }
 
 
 class Running:
     """A server in a loop of its own thread."""
 
-    def __init__(self, path: str, group: str | None = None, ops: dict[str, Op] | None = None) -> None:
+    def __init__(self, path: str, group: str | None = None, ops: dict[str, Operation] | None = None) -> None:
         self.path = path
         self.loop = asyncio.new_event_loop()
         self.server = ControlServer(path, ops or OPS, group=group, owner_uid=os.geteuid())
@@ -512,7 +512,7 @@ def test_a_stop_lets_requests_under_way_end_and_leaves_a_newer_socket(folder: st
         return "done"
 
     path = os.path.join(folder, "stop.sock")
-    server = Running(path, ops={"slow": Op(slow, {})})
+    server = Running(path, ops={"slow": Operation(slow, {})})
     server.do(server.server.start())
     with connected(path) as client, connected(path) as idle:
         client.sendall(b'{"op": "slow"}\n')
@@ -537,7 +537,7 @@ def test_a_request_that_does_not_end_does_not_hold_up_the_stop(folder: str, monk
         begun.set()
         await asyncio.Event().wait()
 
-    server = Running(os.path.join(folder, "endless.sock"), ops={"endless": Op(endless, {})})
+    server = Running(os.path.join(folder, "endless.sock"), ops={"endless": Operation(endless, {})})
     server.do(server.server.start())
     with connected(server.path) as client:
         client.sendall(b'{"op": "endless"}\n')

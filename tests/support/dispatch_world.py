@@ -20,11 +20,11 @@ from types import SimpleNamespace
 from claude_failover.claude.prompt_delivery import Timing, deliver, withdraw
 from claude_failover.common import clock
 from claude_failover.common.processes import Process
-from claude_failover.config.model import Account, Config, Session
+from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.limits.evidence import TurnEvent
 from claude_failover.sessions import ownership
-from claude_failover.sessions.registry import Entry
-from claude_failover.sessions.table import Watched
+from claude_failover.sessions.registry import RegistryEntry
+from claude_failover.sessions.table import TrackedSession
 from claude_failover.tasks.dispatcher import Dispatcher
 from claude_failover.tasks.queue import TaskQueue
 from claude_failover.tmux.client import Pane, TmuxGone, TmuxNotFound
@@ -260,9 +260,9 @@ class World:
         self.conversations = {}
         self.truth = []  # (text, by, made_for, allowed)
         self.disturb = lambda: None
-        self.watched = {}
+        self.tracked = {}
         self.entries = {}
-        plans = [self.plan(name, dedicated=True) for name in dedicated] + [self.plan(name) for name in sessions]
+        plans = [self.spec(name, dedicated=True) for name in dedicated] + [self.spec(name) for name in sessions]
         self.config = Config(
             path="/c.yml",
             accounts=(Account("one", "/h/.claude-one"),),
@@ -272,15 +272,15 @@ class World:
             sessions=tuple(plans),
             state_dir="/s",
         )
-        for plan in plans:
-            self.start_session(plan.name)
+        for spec in plans:
+            self.start_session(spec.name)
         self.configure(self.config)
         self.observe()
         self.start()
 
     @staticmethod
-    def plan(name, dedicated=False, claude_args=True, cwd="/srv/work"):
-        return Session(name, cwd, ("claude",), claude_args, dedicated, {})
+    def spec(name, dedicated=False, claude_args=True, cwd="/srv/work"):
+        return SessionConfig(name, cwd, ("claude",), claude_args, dedicated, {})
 
     # -- the daemon ----------------------------------------------------------------------------------------
 
@@ -308,8 +308,8 @@ class World:
         self.disk.fault, self.disturb = self._dead, lambda: None
         await old.stop()
         self.disk.fault, self.disturb = fault, disturb
-        for watched in self.watched.values():
-            watched.pane = watched.claude = None
+        for tracked in self.tracked.values():
+            tracked.pane = tracked.claude = None
         self.observe()
         self.start()
 
@@ -332,7 +332,7 @@ class World:
         """Let time pass, and the dispatcher look once; what it begins goes on to its end."""
         self.now += timedelta(seconds=seconds)
         await self.dispatcher.step()
-        flights = list(self.dispatcher._handover._flights.values())
+        flights = list(self.dispatcher._delivery._deliveries.values())
         if flights:
             await asyncio.wait(flights)
         for flight in flights:
@@ -345,25 +345,25 @@ class World:
     # -- what the daemon sees (Sessions) ------------------------------------------------------------
 
     def __iter__(self):
-        return iter(list(self.watched.values()))
+        return iter(list(self.tracked.values()))
 
     def get(self, name):
         """The session of that name, for the dispatcher."""
-        return self.watched.get(name)
+        return self.tracked.get(name)
 
     def configure(self, config):
         """A reload."""
         self.config = config
-        for watched in self.watched.values():
-            watched.plan = config.session(watched.name)
-        for plan in config.sessions:
-            self.watched.setdefault(plan.name, Watched(plan.name)).plan = plan
+        for tracked in self.tracked.values():
+            tracked.spec = config.session(tracked.name)
+        for spec in config.sessions:
+            self.tracked.setdefault(spec.name, TrackedSession(spec.name)).spec = spec
         if hasattr(self, "dispatcher"):
             self.dispatcher.configure(config)
 
     def replan(self, name, **changes):
         """Reload with another word on one session."""
-        plans = [dataclasses.replace(plan, **changes) if plan.name == name else plan for plan in self.config.sessions]
+        plans = [dataclasses.replace(spec, **changes) if spec.name == name else spec for spec in self.config.sessions]
         self.configure(dataclasses.replace(self.config, sessions=tuple(plans)))
 
     def listed(self, place):
@@ -391,18 +391,18 @@ class World:
         if self.tmux_gone:
             return
         for place in self.places:
-            self.watched.setdefault(place.name, Watched(place.name)).plan = self.config.session(place.name)
-        for name, watched in list(self.watched.items()):
+            self.tracked.setdefault(place.name, TrackedSession(place.name)).spec = self.config.session(place.name)
+        for name, tracked in list(self.tracked.items()):
             place = next((each for each in self.places if each.name == name), None)
-            watched.pane = self.listed(place) if place else None
-            watched.claude = None
-            if place is None and watched.plan is None:
-                del self.watched[name]
+            tracked.pane = self.listed(place) if place else None
+            tracked.claude = None
+            if place is None and tracked.spec is None:
+                del self.tracked[name]
             elif place is not None and place.claude.alive:
                 claude = place.claude
-                watched.claude = claude.process
-                watched.activity = claude.state
-                self.offer(name, Entry(claude.uuid, "process", pid=claude.pid, started=claude.process.start))
+                tracked.claude = claude.process
+                tracked.activity = claude.state
+                self.offer(name, RegistryEntry(claude.uuid, "process", pid=claude.pid, started=claude.process.start))
 
     def offer(self, name, entry):
         held = self.entries.get(name)
@@ -412,19 +412,19 @@ class World:
     def hook(self, claude, kind, prompt):
         """A hook of a process, which comes from its pane, and so is taken for that session's."""
         place = next((each for each in self.places if each.claude is claude), None)
-        watched = next(
+        tracked = next(
             (
                 each
-                for each in self.watched.values()
+                for each in self.tracked.values()
                 if place and each.pane is not None and each.pane.pane_id == place.pane_id
             ),
             None,
         )
-        if watched is None or watched.claude is None or watched.claude.pid != claude.pid:
+        if tracked is None or tracked.claude is None or tracked.claude.pid != claude.pid:
             return
-        watched.activity = {"prompt": "busy", "stop": "idle", "failure": "idle"}[kind]
-        self.entries[watched.name] = Entry(claude.uuid, "hook", pid=claude.pid, started=claude.process.start)
-        self.dispatcher.on_turn(TurnEvent(watched.name, claude.uuid, kind, self.now, prompt))
+        tracked.activity = {"prompt": "busy", "stop": "idle", "failure": "idle"}[kind]
+        self.entries[tracked.name] = RegistryEntry(claude.uuid, "hook", pid=claude.pid, started=claude.process.start)
+        self.dispatcher.on_turn(TurnEvent(tracked.name, claude.uuid, kind, self.now, prompt))
 
     def is_alive(self, pid, start):
         return any(place.claude.pid == pid and place.claude.alive for place in self.places)
@@ -451,8 +451,8 @@ class World:
 
     def is_allowed(self, made_for):
         """Tell whether a task may go to a process that was started for that name."""
-        plan = self.config.session(made_for) if made_for else None
-        return plan is not None and not plan.dedicated and plan.claude_args
+        spec = self.config.session(made_for) if made_for else None
+        return spec is not None and not spec.dedicated and spec.claude_args
 
     def times_sent(self, prompt, by="daemon"):
         """How often an Enter of the daemon's, or of a person's, submitted a prompt."""

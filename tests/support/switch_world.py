@@ -17,8 +17,8 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 from claude_failover.accounts.exhaustion import Exhaustion
 from claude_failover.accounts.logins import Logins
 from claude_failover.accounts.usage import Usage
-from claude_failover.config.model import Account, Config, Failover
-from claude_failover.failover.controller import Failover as Whole
+from claude_failover.config.model import Account, Config, FailoverConfig
+from claude_failover.failover.controller import FailoverController
 from claude_failover.limits import Verdict
 from claude_failover.limits.evidence import Evidence
 from claude_failover.storage.store import Store
@@ -60,7 +60,7 @@ class World:
             active_link=self.link,
             shared_root=self.folder,
             shared_links=required_shared(self.folder),
-            failover=Failover(**failover),
+            failover=FailoverConfig(**failover),
             state_dir=os.path.join(self.folder, "state"),
         )
         if not os.path.lexists(self.link):
@@ -86,9 +86,9 @@ class World:
             lock_bound=0.2,
             look_again=0.001,
         )
-        moved_at = self.switcher.watch.moved_at
+        moved_at = self.switcher.link_monitor.moved_at
         # The kernel's clock is not the test's.
-        self.switcher.watch.moved_at = lambda: (self.now, moved_at()[1])
+        self.switcher.link_monitor.moved_at = lambda: (self.now, moved_at()[1])
         return self.switcher
 
     def home(self, name):
@@ -168,11 +168,11 @@ class FakeCarryOver:
 
 
 class Rig:
-    """A `Failover` over a `World`."""
+    """A `FailoverConfig` over a `World`."""
 
     def __init__(self, world, **options):
         self.world = world
-        self.carry = FakeCarryOver()
+        self.resume_state = FakeCarryOver()
         self.newest = {}
         self.idle = False
         self.notified = []
@@ -181,10 +181,10 @@ class Rig:
 
     def made(self):
         """What a start of the daemon makes anew."""
-        self.failover = Whole(
+        self.failover = FailoverController(
             self.world.config,
             self.world.store,
-            self.carry,
+            self.resume_state,
             newest_turn=self.newest.get,
             all_idle=lambda: self.idle,
             now=lambda: self.world.now,
@@ -203,9 +203,9 @@ class Rig:
             for _turn in range(4):
                 await asyncio.sleep(0)
 
-    def notice(self, *evidence):
+    def record(self, *evidence):
         for item in evidence:
-            self.failover.notice(item)
+            self.failover.record(item)
 
     def configure(self, **failover):
         config = self.world.config

@@ -34,19 +34,19 @@ from .config import model as configuration
 from .config.model import Account, Config
 from .control.operations import operations
 from .control.server import ControlServer
-from .detection.monitor import Events
-from .failover.controller import Failover
-from .failover.resumer import CarryOver
+from .detection.monitor import LimitMonitor
+from .failover.controller import FailoverController
+from .failover.resumer import SessionResumer
 from .limits.evidence import Evidence, TurnEvent
 from .reporting.status import account_row, session_rows
-from .reporting.systemd import Notifier, watchdog_interval
-from .sessions.lifecycle import Lifecycle
-from .sessions.registry import Registry
-from .sessions.table import Sessions, Watched
+from .reporting.systemd import SystemdNotifier, watchdog_interval
+from .sessions.lifecycle import SessionLifecycle
+from .sessions.registry import SessionRegistry
+from .sessions.table import SessionTable, TrackedSession
 from .storage.locks import Lock, daemon_locks
 from .storage.store import Store
 from .tasks.dispatcher import Dispatcher
-from .tasks.queue import TaskFiles, TaskQueue
+from .tasks.queue import TaskDocuments, TaskQueue
 from .tmux.client import Tmux
 
 log = logging.getLogger(__name__)
@@ -61,20 +61,20 @@ class Daemon:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.started_at = clock.now()
-        self.notifier = Notifier()
+        self.notifier = SystemdNotifier()
         self._locks: list[Lock] = []
         self._stop = asyncio.Event()
         self._ready = False
         self._hung_up = False  # whether a SIGHUP came before that
         self._tasks: list[asyncio.Task[None]] = []
         self.store: Store
-        self.registry: Registry
-        self.sessions: Sessions
+        self.registry: SessionRegistry
+        self.sessions: SessionTable
         self.tmux: Tmux
-        self.lifecycle: Lifecycle
-        self.events: Events
-        self.carry_over: CarryOver
-        self.failover: Failover
+        self.lifecycle: SessionLifecycle
+        self.monitor: LimitMonitor
+        self.resumer: SessionResumer
+        self.failover: FailoverController
         self.dispatcher: Dispatcher
         self.server: ControlServer
 
@@ -136,11 +136,13 @@ class Daemon:
 
     async def _open_state(self) -> None:
         self.store = Store(self.config.state_dir)
-        self.registry = Registry(self.store)
-        self.sessions = Sessions(self.config, self.registry)
+        self.registry = SessionRegistry(self.store)
+        self.sessions = SessionTable(self.config, self.registry)
         self.tmux = Tmux(self.config.tmux.binary, self.config.tmux.socket)
-        self.lifecycle = Lifecycle(self.config, self.tmux, self.sessions, self.registry, base_settings(self.config))
-        self.events = Events(
+        self.lifecycle = SessionLifecycle(
+            self.config, self.tmux, self.sessions, self.registry, base_settings(self.config)
+        )
+        self.monitor = LimitMonitor(
             self.config,
             self.sessions,
             self.registry,
@@ -150,43 +152,43 @@ class Daemon:
             on_usage=self._on_usage,
             on_login_dead=self._on_login_dead,
         )
-        self.carry_over = CarryOver(
-            self.config, self.tmux, self.sessions, self.lifecycle, self.events.newest_turn, self.store
+        self.resumer = SessionResumer(
+            self.config, self.tmux, self.sessions, self.lifecycle, self.monitor.newest_turn, self.store
         )
-        self.failover = Failover(
+        self.failover = FailoverController(
             self.config,
             self.store,
-            self.carry_over,
+            self.resumer,
             newest_turn=self._newest_turn,
             all_idle=self._all_idle,
             status=self.status,
         )
         self.dispatcher = Dispatcher(
-            self.config, TaskQueue(TaskFiles(self.config.state_dir)), self.sessions, self.registry, self.tmux
+            self.config, TaskQueue(TaskDocuments(self.config.state_dir)), self.sessions, self.registry, self.tmux
         )
 
     # What the events say goes to parts that are made after them.
 
     def _on_evidence(self, evidence: Evidence) -> None:
-        self.failover.notice(evidence)
+        self.failover.record(evidence)
 
-    def _on_usage(self, watched: Watched, figures: Mapping[str, Any]) -> None:
-        self.failover.testimony.on_usage(watched, figures)
+    def _on_usage(self, tracked: TrackedSession, figures: Mapping[str, Any]) -> None:
+        self.failover.account_signals.on_usage(tracked, figures)
 
-    def _on_login_dead(self, watched: Watched, message: str) -> None:
-        self.failover.testimony.on_login_dead(watched, message)
+    def _on_login_dead(self, tracked: TrackedSession, message: str) -> None:
+        self.failover.account_signals.on_login_dead(tracked, message)
 
     def _on_turn(self, event: TurnEvent) -> None:
-        self.carry_over.on_turn(event)
+        self.resumer.on_turn(event)
         self.failover.on_turn(event)
         self.dispatcher.on_turn(event)
 
     def _newest_turn(self, name: str) -> Evidence | None:
-        watched = self.sessions.get(name)
-        return self.events.newest_turn(watched) if watched is not None else None
+        tracked = self.sessions.get(name)
+        return self.monitor.newest_turn(tracked) if tracked is not None else None
 
     def _all_idle(self) -> bool:
-        return all(watched.state in ("idle", "down") for watched in self.sessions)
+        return all(tracked.state in ("idle", "down") for tracked in self.sessions)
 
     async def _recover_switch(self) -> None:
         await self.failover.recover()
@@ -220,11 +222,11 @@ class Daemon:
 
     async def _follow_transcripts(self) -> None:
         """Follow the transcripts, and look at their ends for limits that were missed while no daemon ran."""
-        await self.events.start()
-        for watched in self.sessions:
-            missed = self.events.newest_turn(watched) if watched.up else None
+        await self.monitor.start()
+        for tracked in self.sessions:
+            missed = self.monitor.newest_turn(tracked) if tracked.up else None
             if missed is not None and missed.verdict.limited and not self._is_over(missed):
-                self.failover.notice(missed)
+                self.failover.record(missed)
 
     def _is_over(self, missed: Evidence) -> bool:
         """Tell whether a limit has reset since: a session that was left at it is nobody's to wake up."""
@@ -233,7 +235,7 @@ class Daemon:
 
     async def _recover_carry_overs(self) -> None:
         for name, evidence in self.failover.queue.limited().items():
-            self.carry_over.add(name, evidence.uuid, evidence)
+            self.resumer.add(name, evidence.uuid, evidence)
         self.failover.start()
 
     # -- while it runs -------------------------------------------------------------------------------------
@@ -259,7 +261,7 @@ class Daemon:
         """Begin what goes on until the stop, and say that the daemon is ready."""
         self._tasks = [
             asyncio.create_task(self.lifecycle.run(), name="lifecycle"),
-            asyncio.create_task(self.events.sweep(), name="sweep"),
+            asyncio.create_task(self.monitor.sweep(), name="sweep"),
             asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
         ]
         interval = watchdog_interval()
@@ -337,8 +339,8 @@ class Daemon:
         self.config = new
         self.sessions.configure(new)
         self.lifecycle.configure(new, settings)
-        self.events.configure(new)
-        self.carry_over.configure(new)
+        self.monitor.configure(new)
+        self.resumer.configure(new)
         self.failover.configure(new)
         self.dispatcher.configure(new)
         log.info("configuration %s reloaded: %s", new.path, self.summary())
@@ -352,7 +354,7 @@ class Daemon:
     def summary(self) -> str:
         """Say in one line how it stands."""
         active = self.active().account
-        down = [watched.name for watched in self.sessions if watched.plan and not watched.up]
+        down = [tracked.name for tracked in self.sessions if tracked.spec and not tracked.up]
         text = f"active account {active.name if active else 'none'}, {len(list(self.sessions))} sessions"
         if not self.tmux.connected:
             text += ", no tmux server"

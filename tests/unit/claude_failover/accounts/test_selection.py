@@ -8,28 +8,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from switch_world import T0, minutes
 
-from claude_failover.accounts.selection import Standing, choose
+from claude_failover.accounts.selection import AccountState, select_account
 
 
 def test_the_order_is_the_preference():
-    assert choose([Standing("a"), Standing("b"), Standing("c")], "a").target == "b"
-    assert choose([Standing("a"), Standing("b"), Standing("c")], "b").target == "a"
+    assert select_account([AccountState("a"), AccountState("b"), AccountState("c")], "a").target == "b"
+    assert select_account([AccountState("a"), AccountState("b"), AccountState("c")], "b").target == "a"
 
 
 @pytest.mark.parametrize(
     ("standing", "why"),
     [
-        (Standing("b", login="expired"), "its login is dead (expired or revoked): run `claude-failover login b`"),
-        (Standing("b", login="missing"), "not logged in: run `claude-failover login b`"),
-        (Standing("b", login="unknown"), "its credentials cannot be read"),
-        (Standing("b", login="new state"), "its credentials cannot be read"),
-        (Standing("b", links="projects leads elsewhere"), "its shared links are not right: projects leads elsewhere"),
-        (Standing("b", barred=True, until=T0), "exhausted until 2026-11-22T20:00:00.000Z"),
-        (Standing("b", ban="its links failed"), "barred: its links failed"),
+        (AccountState("b", login="expired"), "its login is dead (expired or revoked): run `claude-failover login b`"),
+        (AccountState("b", login="missing"), "not logged in: run `claude-failover login b`"),
+        (AccountState("b", login="unknown"), "its credentials cannot be read"),
+        (AccountState("b", login="new state"), "its credentials cannot be read"),
+        (
+            AccountState("b", links="projects leads elsewhere"),
+            "its shared links are not right: projects leads elsewhere",
+        ),
+        (AccountState("b", barred=True, until=T0), "exhausted until 2026-11-22T20:00:00.000Z"),
+        (AccountState("b", ban="its links failed"), "barred: its links failed"),
     ],
 )
 def test_what_bars_a_candidate_is_said(standing, why):
-    choice = choose([Standing("a"), standing], "a")
+    choice = select_account([AccountState("a"), standing], "a")
     assert choice.target is None
     assert choice.reason_of("b") == why
     assert choice.reason_of("a") == "it is the active account"
@@ -37,54 +40,59 @@ def test_what_bars_a_candidate_is_said(standing, why):
 
 @pytest.mark.parametrize("strategy", ["priority", "headroom", "soonest_reset"])
 @pytest.mark.parametrize(
-    "standing", [Standing("b", login="expired"), Standing("b", login="missing"), Standing("b", links="no")]
+    "standing", [AccountState("b", login="expired"), AccountState("b", login="missing"), AccountState("b", links="no")]
 )
 def test_force_never_passes_a_dead_login_or_wrong_links(strategy, standing):
-    assert choose([Standing("a"), standing], "a", strategy, force=True, only="b").target is None
+    assert select_account([AccountState("a"), standing], "a", strategy, force=True, only="b").target is None
 
 
 def test_force_passes_exhaustion_and_a_ban():
-    rows = [Standing("a"), Standing("b", barred=True, until=T0), Standing("c", ban="links")]
-    assert choose(rows, "a", only="b", force=True).target == "b"
-    assert choose(rows, "a", only="c", force=True).target == "c"
+    rows = [AccountState("a"), AccountState("b", barred=True, until=T0), AccountState("c", ban="links")]
+    assert select_account(rows, "a", only="b", force=True).target == "b"
+    assert select_account(rows, "a", only="c", force=True).target == "c"
 
 
 def test_what_only_force_lets_through_comes_last():
-    rows = [Standing("a"), Standing("b", barred=True, until=T0), Standing("c")]
-    assert choose(rows, "a", force=True).target == "c"
+    rows = [AccountState("a"), AccountState("b", barred=True, until=T0), AccountState("c")]
+    assert select_account(rows, "a", force=True).target == "c"
 
 
 def test_only_the_named_one_is_chosen():
-    choice = choose([Standing("a"), Standing("b"), Standing("c")], "a", only="c")
+    choice = select_account([AccountState("a"), AccountState("b"), AccountState("c")], "a", only="c")
     assert choice.target == "c"
     assert choice.reason_of("b") == "c was asked for"
 
 
 def test_headroom_takes_the_least_used():
     most = {"five_hour": 10, "seven_day": 80}
-    rows = [Standing("a"), Standing("b", used=most), Standing("c", used={"five_hour": 50})]
-    assert choose(rows, "a", "headroom").target == "c"
-    assert choose([*rows, Standing("d")], "a", "headroom").target == "d"
+    rows = [AccountState("a"), AccountState("b", used=most), AccountState("c", used={"five_hour": 50})]
+    assert select_account(rows, "a", "headroom").target == "c"
+    assert select_account([*rows, AccountState("d")], "a", "headroom").target == "d"
 
 
 def test_soonest_reset_takes_the_window_that_begins_anew_first():
-    rows = [Standing("a"), Standing("b"), Standing("c", resets_at=T0 + minutes(9)), Standing("d", resets_at=T0)]
-    assert choose(rows, "a", "soonest_reset").target == "d"
+    rows = [
+        AccountState("a"),
+        AccountState("b"),
+        AccountState("c", resets_at=T0 + minutes(9)),
+        AccountState("d", resets_at=T0),
+    ]
+    assert select_account(rows, "a", "soonest_reset").target == "d"
 
 
 def test_a_clean_account_is_under_no_limit_at_all():
-    rows = [Standing("a"), Standing("b", any_limit=True), Standing("c")]
-    assert choose(rows, "a", clean=True).target == "c"
-    assert choose(rows[:2], "a", clean=True).target is None
+    rows = [AccountState("a"), AccountState("b", any_limit=True), AccountState("c")]
+    assert select_account(rows, "a", clean=True).target == "c"
+    assert select_account(rows[:2], "a", clean=True).target is None
 
 
 def test_below_a_threshold():
-    rows = [Standing("a"), Standing("b", used={"five_hour": 90}), Standing("c", used={"five_hour": 89.5})]
-    assert choose(rows, "a", below=90).target == "c"
+    rows = [AccountState("a"), AccountState("b", used={"five_hour": 90}), AccountState("c", used={"five_hour": 89.5})]
+    assert select_account(rows, "a", below=90).target == "c"
 
 
-standings = st.builds(
-    Standing,
+availability = st.builds(
+    AccountState,
     name=st.just("?"),
     login=st.sampled_from(["ok", "ok", "missing", "expired", "unknown"]),
     links=st.sampled_from([None, None, "wrong"]),
@@ -100,10 +108,10 @@ standings = st.builds(
 strategies = st.sampled_from(["priority", "headroom", "soonest_reset"])
 
 
-@given(st.lists(standings, max_size=5), strategies, st.booleans(), st.booleans())
+@given(st.lists(availability, max_size=5), strategies, st.booleans(), st.booleans())
 def test_nothing_barred_is_ever_chosen(rows, strategy, force, clean):
-    rows = [Standing(**{**vars(row), "name": f"n{number}"}) for number, row in enumerate(rows)]
-    choice = choose(rows, "n0", strategy, force=force, clean=clean)
+    rows = [AccountState(**{**vars(row), "name": f"n{number}"}) for number, row in enumerate(rows)]
+    choice = select_account(rows, "n0", strategy, force=force, clean=clean)
     assert [row.account for row in choice.candidates] == [row.name for row in rows]
     assert all(row.why for row in choice.candidates)
     fit = [row for row in rows[1:] if row.login == "ok" and row.links is None]

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_failover.config import defaults
-from claude_failover.config.model import Account, Config, ConfigError, Session, load, parse
+from claude_failover.config.model import Account, Config, ConfigError, SessionConfig, load, parse
 from claude_failover.config.validators import Problem
 
 # The example of the documentation, which says every default.
@@ -86,7 +86,7 @@ def test_the_example_is_taken_and_says_the_defaults() -> None:
         Account("compte2", "/home/ubuntu/.claude-compte2"),
     )
     assert example.sessions == (
-        Session("main", "/srv/work", ("claude", "--permission-mode", "acceptEdits"), True, True, {}),
+        SessionConfig("main", "/srv/work", ("claude", "--permission-mode", "acceptEdits"), True, True, {}),
     )
     accounts = EXAMPLE[: EXAMPLE.index("active_link")]
     sessions = EXAMPLE[EXAMPLE.index("sessions:") : EXAMPLE.index("failover:")]
@@ -96,7 +96,7 @@ def test_the_example_is_taken_and_says_the_defaults() -> None:
 
 def test_a_session_needs_a_name_and_a_folder_only() -> None:
     session = parse(with_session(), "x").sessions[0]
-    assert session == Session("main", "/srv", ("claude",), claude_args=True, dedicated=False, env={})
+    assert session == SessionConfig("main", "/srv", ("claude",), claude_args=True, dedicated=False, env={})
 
 
 def test_looking_things_up() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from claude_failover.config import validators, yaml_loader
-from claude_failover.config.validators import Bad, Place, Problem, Section, Told
+from claude_failover.config.validators import AlreadyReported, Location, Problem, Section, ValidationError
 
 
-def place() -> Place:
-    return Place("key", [])
+def place() -> Location:
+    return Location("key", [])
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_of_a_secret_only_the_kind_is_told(value: Any) -> None:
 
 
 def test_a_section_goes_on_after_a_problem() -> None:
-    at = Place("", [])
+    at = Location("", [])
     section = Section({"a": "x", "b": 2, "colour": 1}, at, ("a", "b", "c", "color"))
     assert section.get("a", validators.integer(0, 9), 7) == 7
     assert section.get("b", validators.integer(0, 9), 7) == 2
@@ -62,7 +62,7 @@ def test_a_section_goes_on_after_a_problem() -> None:
 
 
 def test_what_is_no_mapping_is_told_once_and_counts_as_empty() -> None:
-    at = Place("here", [])
+    at = Location("here", [])
     section = Section([1], at, ("a",))
     assert section.need("a", validators.boolean, True, "true or false") is True
     assert at.problems == [Problem("here", "a list of 1", "a mapping with the keys a")]
@@ -70,14 +70,14 @@ def test_what_is_no_mapping_is_told_once_and_counts_as_empty() -> None:
 
 def test_a_list_tells_every_bad_item() -> None:
     at = place()
-    with pytest.raises(Told):
+    with pytest.raises(AlreadyReported):
         validators.list_of(validators.boolean, "a list")([True, 1, False, "x"], at)
     assert [problem.key for problem in at.problems] == ["key[1]", "key[3]"]
 
 
 @pytest.mark.parametrize("value", [True, "5", None, float("nan"), -1, 11, float("inf"), [5]])
 def test_numbers_that_are_none(value: Any) -> None:
-    with pytest.raises(Bad):
+    with pytest.raises(ValidationError):
         validators.number(0, 10)(value, place())
 
 
@@ -89,7 +89,7 @@ def test_numbers_at_their_bounds() -> None:
 
 def test_an_optional_value_says_that_null_will_do() -> None:
     assert validators.optional(validators.boolean)(None, place()) is None
-    with pytest.raises(Bad, match="or null"):
+    with pytest.raises(ValidationError, match="or null"):
         validators.optional(validators.boolean)(3, place())
 
 

@@ -13,9 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_failover.claude import transcript as module
-from claude_failover.claude.transcript import NotATranscript, Tail, last_records, locate, paths_of, read_conversation
+from claude_failover.claude.transcript import (
+    NotATranscriptError,
+    TranscriptTail,
+    last_records,
+    locate,
+    paths_of,
+    read_conversation,
+)
 from claude_failover.detection import transcript_watcher as watcher
-from claude_failover.detection.transcript_watcher import Transcripts
+from claude_failover.detection.transcript_watcher import TranscriptWatcher
 
 ONE = "11111111-1111-4111-8111-111111111111"
 
@@ -34,7 +41,7 @@ def add(projects, *records, name=ONE, folder="-srv", end="\n"):
 
 
 def tail(projects, start=0):
-    return Tail(projects, "-srv", ONE + ".jsonl", start)
+    return TranscriptTail(projects, "-srv", ONE + ".jsonl", start)
 
 
 def test_a_conversation_is_found_by_its_uuid_alone(projects):
@@ -149,7 +156,7 @@ def test_what_is_no_regular_file_below_the_folder_is_not_opened(projects, tmp_pa
         (tmp_path / "elsewhere" / (ONE + ".jsonl")).write_text('{"n": 1}\n')
         os.symlink(tmp_path / "elsewhere", os.path.join(projects, "-linked"))
         folder = "-linked"
-    with pytest.raises((OSError, NotATranscript)):
+    with pytest.raises((OSError, NotATranscriptError)):
         last_records(projects, folder, ONE + ".jsonl")
 
 
@@ -163,7 +170,7 @@ def test_the_last_records_are_the_complete_ones(projects, monkeypatch):
 
 @pytest.mark.parametrize("path", ["", "x", "/etc/passwd", "/p/../x.jsonl", "/x.jsonl", "/p/q/x.json", "/p/\0/x.jsonl"])
 def test_a_path_that_means_no_transcript_is_refused(path):
-    with pytest.raises(NotATranscript):
+    with pytest.raises(NotATranscriptError):
         locate("/p", path)
 
 
@@ -174,7 +181,7 @@ def test_a_transcript_is_named_by_its_last_two_parts():
 async def collect(projects, act, count):
     """Run act(), and return what was reported until ``count`` records came."""
     got = []
-    watch = Transcripts(projects, lambda uuid, records: got.extend((uuid, record) for record in records))
+    watch = TranscriptWatcher(projects, lambda uuid, records: got.extend((uuid, record) for record in records))
     await watch.start()
     try:
         act()
@@ -243,7 +250,7 @@ def test_a_long_file_is_read_in_pieces_between_which_others_have_their_turn(proj
     order = []
 
     async def scenario():
-        watch = Transcripts(projects, lambda uuid, records: order.extend(uuid for _record in records))
+        watch = TranscriptWatcher(projects, lambda uuid, records: order.extend(uuid for _record in records))
         await watch.start()
         try:
             os.rename(tmp_path / "long", os.path.join(projects, "-srv", ONE + ".jsonl"))

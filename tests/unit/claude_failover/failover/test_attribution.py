@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from switch_world import T0, World, minutes
 
-from claude_failover.failover.attribution import blame, same_place
+from claude_failover.failover.attribution import attribute, is_same_entry
 from claude_failover.storage.store import Store
-from claude_failover.switching.flip_log import Flip, Flips, account_at
+from claude_failover.switching.flip_log import Flip, FlipLog, account_at
 
 
 def seconds(number):
@@ -23,8 +23,8 @@ def world(tmp_path):
     return World(tmp_path, "abc")
 
 
-def blamed(world, evidence, flips=()):
-    return blame(evidence, flips, "b" if flips else "a", world.link, world.config.accounts, world.exhaustion)
+def blamed(world, evidence, flip_log=()):
+    return attribute(evidence, flip_log, "b" if flip_log else "a", world.link, world.config.accounts, world.exhaustion)
 
 
 FLIPPED = [Flip(T0, "a", "b", "limit")]
@@ -79,11 +79,11 @@ def test_a_sighting_without_the_requests_time_counts_by_its_own(world):
 
 
 def test_every_earlier_account_is_known_by_its_limit(world):
-    flips = [Flip(T0, "a", "c", "limit"), Flip(T0 + seconds(90), "c", "b", "limit")]
+    flip_log = [Flip(T0, "a", "c", "limit"), Flip(T0 + seconds(90), "c", "b", "limit")]
     world.exhaustion.mark("a", "five_hour", T0 + minutes(90), now=T0)
     world.now = T0 + seconds(200)
     evidence = world.evidence(reset=minutes(90) - seconds(200), begun=None)
-    assert blamed(world, evidence, flips).account == "a"
+    assert blamed(world, evidence, flip_log).account == "a"
 
 
 @pytest.mark.parametrize("name", ["a", "b"])
@@ -105,30 +105,38 @@ def test_the_link_by_another_spelling_is_still_the_link(world, tmp_path_factory)
     for spelling in (world.link + "/", os.path.join(world.folder, "x", "..", ".claude"), str(other / ".claude")):
         found = blamed(world, world.evidence(config_dir=spelling))
         assert found.follows, spelling
-    assert not same_place(world.link, world.home("a"))
+    assert not is_same_entry(world.link, world.home("a"))
 
 
 def test_account_at_walks_the_flips():
-    flips = [
+    flip_log = [
         Flip(T0, "a", "b", "limit"),
         Flip(T0 + minutes(1), "b", None, "external"),
         Flip(T0 + minutes(2), None, "c", "external"),
     ]
     moments = [-1, 0, 0.5, 1, 1.5, 2, 9]
-    assert [account_at(T0 + minutes(moment), flips, "z") for moment in moments] == ["a", "b", "b", None, None, "c", "c"]
+    assert [account_at(T0 + minutes(moment), flip_log, "z") for moment in moments] == [
+        "a",
+        "b",
+        "b",
+        None,
+        None,
+        "c",
+        "c",
+    ]
     assert account_at(T0, [], "z") == "z"
 
 
 def test_the_flips_outlive_a_restart_and_stay_few(tmp_path):
     store = Store(str(tmp_path))
-    flips = Flips(store)
-    assert (flips.known, flips.last) == (None, None)
-    flips.first_seen("a")
-    assert Flips(store).known == "a"
+    flip_log = FlipLog(store)
+    assert (flip_log.known, flip_log.last) == (None, None)
+    flip_log.first_seen("a")
+    assert FlipLog(store).known == "a"
     for number in range(150):
-        flips.add(Flip(T0 + minutes(number), "a", f"n{number}", "manual"))
-    again = Flips(store)
-    assert again.all() == flips.all()
+        flip_log.add(Flip(T0 + minutes(number), "a", f"n{number}", "manual"))
+    again = FlipLog(store)
+    assert again.all() == flip_log.all()
     assert len(again.all()) == 100
     assert again.known == again.last.target == "n149"
 
@@ -137,5 +145,5 @@ def test_the_flips_outlive_a_restart_and_stay_few(tmp_path):
 def test_a_log_of_flips_that_makes_no_sense_is_passed_over(tmp_path, data):
     store = Store(str(tmp_path))
     store.save("flips", data)
-    assert Flips(store).all() == ()
-    assert Flips(store).known is None
+    assert FlipLog(store).all() == ()
+    assert FlipLog(store).known is None

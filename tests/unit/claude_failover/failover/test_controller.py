@@ -49,7 +49,7 @@ def run(rig, *evidence, after=None):
         evidence = [shifted(item, after) for item in evidence]
 
     async def go_on():
-        rig.notice(*evidence)
+        rig.record(*evidence)
         await rig.settle()
 
     asyncio.run(go_on())
@@ -81,7 +81,7 @@ def test_a_limit_is_answered_by_a_switch_and_a_carry_over(world, rig):
     run(rig, world.evidence("main"))
     assert moves(world) == [("limit", "a", "b")]
     assert world.active == "b"
-    assert rig.carry.ran == ["main"]
+    assert rig.resume_state.ran == ["main"]
     assert world.log()[0]["sessions"] == [
         {"name": "main", "uuid": None, "method": "hot", "result": "continued", "seconds": 0.5}
     ]
@@ -91,7 +91,7 @@ def test_a_limit_is_answered_by_a_switch_and_a_carry_over(world, rig):
 def test_ten_sessions_make_one_switch(world, rig):
     run(rig, *[world.evidence(f"s{number}") for number in range(10)])
     assert moves(world) == [("limit", "a", "b")]
-    assert sorted(rig.carry.ran) == [f"s{number}" for number in range(10)]
+    assert sorted(rig.resume_state.ran) == [f"s{number}" for number in range(10)]
     assert len(world.log()[0]["sessions"]) == 10
 
 
@@ -100,14 +100,14 @@ def test_a_refusal_that_was_under_way_at_the_flip_never_makes_a_second_one(world
     run(rig, world.evidence("one"))
     run(rig, world.evidence("two", begun=seconds(late + 5), reset=minutes(90) - seconds(late)), after=seconds(late))
     assert moves(world) == [("limit", "a", "b")]
-    assert rig.carry.ran == ["one", "two"]
+    assert rig.resume_state.ran == ["one", "two"]
 
 
 def test_a_refusal_without_its_requests_time_is_known_by_its_reset(world, rig):
     run(rig, world.evidence("one"))
     run(rig, world.evidence("two", begun=None, reset=minutes(80)), after=minutes(10))
     assert moves(world) == [("limit", "a", "b")]
-    assert rig.carry.ran == ["one", "two"]
+    assert rig.resume_state.ran == ["one", "two"]
 
 
 def test_one_event_told_by_two_sources_is_carried_over_once(world, rig):
@@ -118,7 +118,7 @@ def test_one_event_told_by_two_sources_is_carried_over_once(world, rig):
     )
     run(rig, again)
     assert moves(world) == [("limit", "a", "b")]
-    assert rig.carry.ran == ["one"]
+    assert rig.resume_state.ran == ["one"]
     assert world.exhaustion.barred("a", None, world.now).until == world.now + minutes(20)
 
 
@@ -137,10 +137,10 @@ def test_two_sources_that_differ_in_the_requests_time_are_one_refusal(world, rig
             verdict=dataclasses.replace(refused.verdict, resets_at=resets_at),
         ),
     )
-    assert rig.carry.ran == ["one"]
+    assert rig.resume_state.ran == ["one"]
     later = world.evidence("one", turn=turn and "another turn's id", begun=seconds(0))
     run(rig, dataclasses.replace(later, verdict=refused.verdict))
-    assert rig.carry.ran == ["one", "one"], "a refusal of the prompt itself is a new one"
+    assert rig.resume_state.ran == ["one", "one"], "a refusal of the prompt itself is a new one"
 
 
 def test_a_new_flip_is_followed_by_a_carry_over_at_once(tmp_path, monkeypatch):
@@ -151,16 +151,16 @@ def test_a_new_flip_is_followed_by_a_carry_over_at_once(tmp_path, monkeypatch):
     run(rig, world.evidence("main"))
     run(rig, world.evidence("main", reset=minutes(200), begun=seconds(0)), after=minutes(5))
     assert moves(world) == [("limit", "a", "b"), ("limit", "b", "c")]
-    assert rig.carry.ran == ["main", "main"]
+    assert rig.resume_state.ran == ["main", "main"]
 
 
 def test_a_long_carry_over_is_waited_for_and_not_spun_for(world, rig):
     async def scenario():
-        rig.carry.gate = asyncio.Event()
-        rig.notice(world.evidence("main"))
+        rig.resume_state.gate = asyncio.Event()
+        rig.record(world.evidence("main"))
         await rig.settle()
         pause = rig.failover._pause()  # the record is open, and older than the time for stragglers
-        rig.carry.gate.set()
+        rig.resume_state.gate.set()
         await rig.settle()
         return pause
 
@@ -172,14 +172,14 @@ def test_what_is_no_limit_is_not_taken_in(world, rig):
     evidence = world.evidence()
     run(rig, dataclasses.replace(evidence, verdict=Verdict(False, None, None, "gauge", "", "")))
     assert world.log() == []
-    assert rig.carry.ran == []
+    assert rig.resume_state.ran == []
 
 
 @pytest.mark.parametrize("config_dir", [None, "/elsewhere", "own"])
 def test_a_process_that_does_not_follow_the_link_never_switches(world, rig, config_dir):
     run(rig, world.evidence(config_dir=world.home("a") if config_dir == "own" else config_dir))
     assert world.log() == []
-    assert rig.carry.ran == []
+    assert rig.resume_state.ran == []
     assert bool(world.exhaustion.rows("a", world.now)) is (config_dir == "own")
 
 
@@ -187,7 +187,7 @@ def test_an_old_banner_marks_nothing_and_the_session_goes_on(world, rig):
     run(rig, world.evidence(reset=minutes(-5), begun=minutes(10)))
     assert world.log() == []
     assert world.exhaustion.rows("a", world.now) == []
-    assert rig.carry.ran == ["main"]
+    assert rig.resume_state.ran == ["main"]
 
 
 def test_a_limit_without_a_reset_counts_for_the_configured_time(world, rig):
@@ -210,7 +210,7 @@ def test_in_the_cooldown_evidence_is_kept_and_judged_again_at_its_end(tmp_path):
     assert len(moves(world)) == 1
     run(rig, after=seconds(1))
     assert moves(world)[1:] == [("limit", "b", "c")]
-    assert rig.carry.ran == ["one", "one"]
+    assert rig.resume_state.ran == ["one", "one"]
 
 
 def test_what_is_over_at_the_end_of_the_cooldown_switches_nothing(tmp_path):
@@ -263,13 +263,13 @@ def test_all_exhausted_stays_says_until_when_and_goes_on_at_the_earliest_reset(w
     exhaust_both(world, rig, first=10, second=60)
     assert outcomes(world) == [("limit", "switched"), ("limit", "stayed")]
     assert "2026-11-22T20:10:00.000Z" in world.log()[-1]["detail"]
-    assert rig.failover._judge.waiting_until == world.now - seconds(100) + minutes(10)
+    assert rig.failover._policy.waiting_until == world.now - seconds(100) + minutes(10)
     run(rig, after=minutes(5))
     assert len(world.log()) == 2, "nothing new, nothing more is recorded"
     run(rig, after=minutes(4))
     assert moves(world)[1:] == [("reset", "b", "a")]
-    assert rig.carry.ran == ["one", "one"]
-    assert rig.failover._judge.waiting_until is None
+    assert rig.resume_state.ran == ["one", "one"]
+    assert rig.failover._policy.waiting_until is None
 
 
 def test_the_reset_is_waited_for_across_a_restart(world, rig):
@@ -281,7 +281,7 @@ def test_the_reset_is_waited_for_across_a_restart(world, rig):
     rig.restart()
     run(rig, after=minutes(20))
     assert moves(world)[1:] == [("reset", "b", "a")]
-    assert rig.carry.ran == ["one", "one"]
+    assert rig.resume_state.ran == ["one", "one"]
 
 
 def test_when_the_active_account_resets_first_nothing_is_flipped(world, rig):
@@ -290,7 +290,7 @@ def test_when_the_active_account_resets_first_nothing_is_flipped(world, rig):
     assert moves(world) == [("limit", "a", "b")]
     assert outcomes(world)[-1] == ("reset", "stayed")
     assert world.log()[-1]["sessions"][0]["name"] == "one"
-    assert rig.carry.ran == ["one", "one"]
+    assert rig.resume_state.ran == ["one", "one"]
 
 
 def test_many_sessions_make_one_record_of_staying(world, rig):
@@ -335,7 +335,7 @@ def test_an_opus_limit_does_not_keep_others_from_the_account(world, rig):
     run(rig, world.evidence("one", limit="opus"))
     run(rig, world.evidence("two", limit="five_hour", begun=seconds(1)), after=seconds(61))
     assert moves(world) == [("limit", "a", "b"), ("limit", "b", "a")]
-    assert rig.carry.ran == ["one", "two"]
+    assert rig.resume_state.ran == ["one", "two"]
 
 
 # -- refusals ------------------------------------------------------------------------------------------------------
@@ -349,10 +349,10 @@ def test_a_refresh_lock_is_told_and_the_switch_tried_again(world, rig, monkeypat
     run(rig)
     assert len(world.log()) == 1, "not before its time"
     os.rmdir(path)
-    monkeypatch.setattr(rig.failover._judge, "_retry_at", 0.0)
+    monkeypatch.setattr(rig.failover._policy, "_retry_at", 0.0)
     run(rig)
     assert outcomes(world) == [("limit", "refused"), ("limit", "switched")]
-    assert rig.carry.ran == ["main"]
+    assert rig.resume_state.ran == ["main"]
 
 
 @pytest.mark.parametrize("outcome", ["failed", "refused"])
@@ -367,7 +367,7 @@ def test_a_switch_that_keeps_failing_is_tried_more_and_more_rarely(world, rig, m
         monkeypatch.setattr(steps, "point_active", full)
     else:
         world.lock("b")
-    rig.notice(world.evidence())
+    rig.record(world.evidence())
     tried = []
     for second in range(140):
         clock = 1000.0 + second
@@ -386,7 +386,7 @@ def test_a_dead_login_is_passed_over_and_the_third_account_taken(tmp_path):
         name, config_dir = "other", world.home("b")
 
     asyncio.run(rig.settle())
-    rig.failover.testimony.on_login_dead(Speaker(), "Login expired")
+    rig.failover.account_signals.on_login_dead(Speaker(), "Login expired")
     assert rig.failover.account_keys(world.config.account("b"))["login"] == "expired"
     run(rig, world.evidence())
     assert moves(world) == [("limit", "a", "c")]
@@ -400,7 +400,7 @@ def test_a_failed_switch_bars_its_target_and_takes_the_next(tmp_path, monkeypatc
     run(rig, world.evidence())
     procedure.probe = lambda moment, step: None
     world.mend("b")
-    monkeypatch.setattr(rig.failover._judge, "_retry_at", 0.0)
+    monkeypatch.setattr(rig.failover._policy, "_retry_at", 0.0)
     run(rig)
     assert outcomes(world) == [("limit", "failed"), ("limit", "switched")]
     assert moves(world) == [("limit", "a", "c")]
@@ -433,7 +433,7 @@ def test_a_flip_by_hand_lets_the_waiting_sessions_go_on(tmp_path):
     world.point("c")
     run(rig, after=seconds(1))
     assert outcomes(world)[-1] == ("external", "switched")
-    assert rig.carry.ran == ["one", "one"]
+    assert rig.resume_state.ran == ["one", "one"]
 
 
 def test_a_flip_by_hand_to_an_exhausted_account_is_believed_until_that_one_refuses(tmp_path):
@@ -444,7 +444,7 @@ def test_a_flip_by_hand_to_an_exhausted_account_is_believed_until_that_one_refus
     world.point("b")
     run(rig, after=seconds(5))
     run(rig, world.evidence("one", begun=seconds(200)), after=seconds(100))
-    assert rig.carry.ran == ["one"]
+    assert rig.resume_state.ran == ["one"]
     assert moves(world) == [("external", "a", "b")]
     run(rig, world.evidence("one", begun=seconds(1)), after=seconds(100))
     assert moves(world)[1:] == [("limit", "b", "c")]
@@ -462,7 +462,7 @@ def test_while_suspended_nothing_is_switched_and_afterwards_it_is_judged(world, 
     assert rig.failover.status()["suspended"] is None
     run(rig, after=seconds(61))
     assert moves(world) == [("external", "a", None), ("external", None, "a"), ("limit", "a", "b")]
-    assert rig.carry.ran == ["main"]
+    assert rig.resume_state.ran == ["main"]
 
 
 def test_a_switch_by_hand_that_is_under_way_is_not_answered_by_another(tmp_path):
@@ -474,8 +474,8 @@ def test_a_switch_by_hand_that_is_under_way_is_not_answered_by_another(tmp_path)
     async def both():
         await world.switcher.observe()
         by_hand = asyncio.ensure_future(rig.failover.switch("b"))
-        await until(lambda: getattr(world.switcher.journal.under_way, "step", None) == "wait")
-        rig.notice(world.evidence("one", begun=seconds(5)))
+        await until(lambda: getattr(world.switcher.journal.entry, "step", None) == "wait")
+        rig.record(world.evidence("one", begun=seconds(5)))
         judged = asyncio.ensure_future(rig.settle())
         await asyncio.sleep(0.01)
         os.rmdir(path)
@@ -484,7 +484,7 @@ def test_a_switch_by_hand_that_is_under_way_is_not_answered_by_another(tmp_path)
 
     asyncio.run(both())
     assert moves(world) == [("manual", "a", "b")]
-    assert rig.carry.ran == ["one"]
+    assert rig.resume_state.ran == ["one"]
 
 
 # -- without a limit -----------------------------------------------------------------------------------------------
@@ -508,7 +508,7 @@ def stop(world):
 def test_at_the_end_of_a_turn_above_the_threshold_there_is_a_switch(tmp_path):
     world = World(tmp_path, proactive_threshold=90)
     rig = Rig(world)
-    rig.failover.testimony.on_usage(Follower(world), figures(world, 91))
+    rig.failover.account_signals.on_usage(Follower(world), figures(world, 91))
     run(rig)
     assert world.log() == []
     rig.failover.on_turn(stop(world))
@@ -522,7 +522,7 @@ def test_at_the_end_of_a_turn_above_the_threshold_there_is_a_switch(tmp_path):
 def test_below_the_threshold_there_is_none(tmp_path, percent):
     world = World(tmp_path, proactive_threshold=90)
     rig = Rig(world)
-    rig.failover.testimony.on_usage(Follower(world), figures(world, percent))
+    rig.failover.account_signals.on_usage(Follower(world), figures(world, percent))
     rig.failover.on_turn(stop(world))
     run(rig)
     assert world.log() == []
@@ -533,7 +533,7 @@ def test_two_full_accounts_do_not_ping_pong(tmp_path):
     rig = Rig(world)
     rig.idle = True
     for _turn in range(10):
-        rig.failover.testimony.on_usage(Follower(world), figures(world, 95, reset=600 + len(world.active)))
+        rig.failover.account_signals.on_usage(Follower(world), figures(world, 95, reset=600 + len(world.active)))
         rig.failover.on_turn(stop(world))
         run(rig, after=minutes(11))
     assert len(moves(world)) <= 1
@@ -544,7 +544,7 @@ def test_the_old_accounts_figures_right_after_a_flip_are_not_the_new_ones(tmp_pa
     rig = Rig(world)
     old = figures(world, 95)
     for _turn in range(4):
-        rig.failover.testimony.on_usage(Follower(world), old)
+        rig.failover.account_signals.on_usage(Follower(world), old)
         rig.failover.on_turn(stop(world))
         run(rig, after=seconds(5))
     assert moves(world) == [("proactive", "a", "b")]
@@ -586,13 +586,13 @@ def test_failback_does_not_undo_what_was_done_by_hand(tmp_path):
 
 def test_a_record_stays_open_while_sessions_are_carried_over(world, rig):
     async def go_on():
-        rig.carry.gate = asyncio.Event()
-        rig.notice(world.evidence("one"))
+        rig.resume_state.gate = asyncio.Event()
+        rig.record(world.evidence("one"))
         await rig.settle()
         assert world.log() == []
         assert rig.failover.history(5)[0]["outcome"] == "switched"
         assert rig.failover.status()["last_switch"]["to_account"] == "b"
-        rig.carry.gate.set()
+        rig.resume_state.gate.set()
         await rig.settle()
 
     asyncio.run(go_on())
@@ -603,10 +603,10 @@ def test_a_record_is_closed_at_its_bound_all_the_same(world, rig, monkeypatch):
     monkeypatch.setattr(open_records, "RECORD_BOUND", 0.0)
 
     async def go_on():
-        rig.carry.gate = asyncio.Event()
-        rig.notice(world.evidence("one"))
+        rig.resume_state.gate = asyncio.Event()
+        rig.record(world.evidence("one"))
         await rig.settle()
-        rig.carry.gate.set()
+        rig.resume_state.gate.set()
         await rig.settle()
 
     asyncio.run(go_on())
@@ -614,39 +614,39 @@ def test_a_record_is_closed_at_its_bound_all_the_same(world, rig, monkeypatch):
 
 
 def test_a_carry_over_that_breaks_is_told_and_tried_again(world, rig, caplog):
-    ran = rig.carry.run
+    ran = rig.resume_state.run
 
     async def broken(sessions):
-        rig.carry.run = ran
+        rig.resume_state.run = ran
         raise RuntimeError("a bug")
 
-    rig.carry.run = broken
+    rig.resume_state.run = broken
     run(rig, world.evidence("one"))
     assert "a bug" in caplog.text
-    assert rig.carry.ran == ["one"]
+    assert rig.resume_state.ran == ["one"]
     assert len(moves(world)) == 1
 
 
 def carry_coming_to(rig, result):
     async def run_(sessions):
-        rig.carry.ran += sessions
+        rig.resume_state.ran += sessions
         return [{"name": name, "uuid": None, "method": "none", "result": result, "seconds": 1.0} for name in sessions]
 
-    rig.carry.run = run_
+    rig.resume_state.run = run_
 
 
 @pytest.mark.parametrize("result", ["draft: something is typed", "dialog: permission", "failed: not ready"])
 def test_what_could_not_be_carried_over_is_tried_again_and_in_the_end_left(world, rig, result, caplog):
     carry_coming_to(rig, result)
     run(rig, world.evidence("one"))
-    assert rig.carry.ran == ["one"]
+    assert rig.resume_state.ran == ["one"]
     assert world.log()[0]["sessions"][0]["result"] == result
     for tries in range(2, 9):
         run(rig)
-        assert len(rig.carry.ran) == tries - 1, "not before its time"
+        assert len(rig.resume_state.ran) == tries - 1, "not before its time"
         rig.failover.queue._again_at["one"] = 0.0
         run(rig)
-        assert len(rig.carry.ran) == tries
+        assert len(rig.resume_state.ran) == tries
     assert "left to you" in caplog.text
     assert rig.failover.queue.limited() == {}
     assert len(moves(world)) == 1
@@ -657,18 +657,18 @@ def test_what_is_seen_to_is_off_the_list(world, rig, result):
     carry_coming_to(rig, result)
     run(rig, world.evidence("one"))
     run(rig)
-    assert (rig.carry.ran, rig.failover.queue.limited()) == (["one"], {})
+    assert (rig.resume_state.ran, rig.failover.queue.limited()) == (["one"], {})
 
 
 def test_a_sighting_that_cannot_be_judged_does_not_stop_the_others(world, rig, caplog):
     run(rig, world.evidence("odd", config_dir="/a\0b"), world.evidence("main"))
     assert moves(world) == [("limit", "a", "b")]
-    assert rig.carry.ran == ["main"]
+    assert rig.resume_state.ran == ["main"]
 
 
 def test_a_sighting_outlives_a_full_disk(world, rig, monkeypatch):
     """Neither the limit nor the session that waits may be lost because the disk had no room for a moment."""
-    rig.notice(world.evidence())
+    rig.record(world.evidence())
 
     def full(*_arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -697,7 +697,7 @@ def test_a_bug_in_a_round_does_not_end_the_failover(world, rig, monkeypatch, cap
     async def go_on():
         rig.failover.start()
         await asyncio.sleep(0)
-        rig.notice(world.evidence("main"))
+        rig.record(world.evidence("main"))
         await until(world.log)
         await rig.failover.stop()
 
@@ -731,7 +731,7 @@ def test_the_notify_command_gets_the_record_and_the_metrics_are_written(tmp_path
 
     async def go_on():
         rig.failover.start()
-        rig.notice(world.evidence("one"))
+        rig.record(world.evidence("one"))
         await until(world.log)
         await rig.failover.stop()
 

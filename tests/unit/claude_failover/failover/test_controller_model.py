@@ -65,7 +65,7 @@ class Model(RuleBasedStateMachine):
     # -- the machinery ---------------------------------------------------------------------------------------------
 
     def settle(self, action=None):
-        self.rig.failover._judge.retry_at_once()
+        self.rig.failover._policy.clear_retry_delay()
 
         def probe(moment, step):
             if (moment, step) == self.crash_at:
@@ -140,9 +140,9 @@ class Model(RuleBasedStateMachine):
             evidence, request_at=begun, verdict=dataclasses.replace(evidence.verdict, resets_at=reset)
         )
         self.refused += 1
-        self.rig.notice(evidence)
+        self.rig.record(evidence)
         if twice:
-            self.rig.notice(dataclasses.replace(evidence, source="transcript"))
+            self.rig.record(dataclasses.replace(evidence, source="transcript"))
 
     @rule()
     def every_session_asks(self):
@@ -189,7 +189,7 @@ class Model(RuleBasedStateMachine):
             await self.rig.failover.switch(account, force=force)
         except Refused:
             return
-        assert account not in self.dead or self.world.switcher.standings.active() == account
+        assert account not in self.dead or self.world.switcher.availability.active() == account
 
     # -- what must hold --------------------------------------------------------------------------------------------
 
@@ -202,7 +202,7 @@ class Model(RuleBasedStateMachine):
     @invariant()
     def every_record_is_there_once(self):
         assert max(Counter(row["id"] for row in self.world.log()).values(), default=1) == 1
-        assert self.world.switcher.journal.under_way is None
+        assert self.world.switcher.journal.entry is None
 
     @invariant()
     def a_switch_leaves_an_account_that_is_really_out_of_usage(self):
@@ -217,11 +217,11 @@ class Model(RuleBasedStateMachine):
     @invariant()
     def one_limit_makes_one_switch(self):
         """For each time that the account was flipped to; nobody goes back to it on his own before its reset."""
-        flips = [flip for flip in self.world.switcher.flips.all() if flip.reason != "failed"]
-        arrived = Counter(flip.target for flip in flips)
+        flip_log = [flip for flip in self.world.switcher.flip_log.all() if flip.reason != "failed"]
+        arrived = Counter(flip.target for flip in flip_log)
         left = Counter((row["from_account"], row["limit"], row["resets_at"]) for row in self.switched("limit"))
         for (account, limit, _reset), number in left.items():
-            by_hand = sum(flip.target == account and flip.reason in ("manual", "external") for flip in flips)
+            by_hand = sum(flip.target == account and flip.reason in ("manual", "external") for flip in flip_log)
             most = 1 + (by_hand if limit == "five_hour" else arrived[account])
             assert number <= most, (account, limit, number)
 
@@ -235,7 +235,7 @@ class Model(RuleBasedStateMachine):
         for row in self.switched("limit", "reset"):
             at, target = parse_iso(row["time"]), row["to_account"]
             last = max(
-                (flip.at for flip in self.world.switcher.flips.all() if flip.target == target and flip.at < at),
+                (flip.at for flip in self.world.switcher.flip_log.all() if flip.target == target and flip.at < at),
                 default=None,
             )
             told = [
@@ -250,7 +250,7 @@ class Model(RuleBasedStateMachine):
 
     @invariant()
     def the_link_leads_where_the_log_says(self):
-        assert self.world.switcher.flips.known == self.world.active
+        assert self.world.switcher.flip_log.known == self.world.active
         assert [name for name in os.listdir(self.folder) if name.startswith(".claude.")] == []
 
 

@@ -12,12 +12,12 @@ import pytest
 
 from claude_failover.claude.prompt_delivery import Delivery
 from claude_failover.common import clock
-from claude_failover.config.model import Failover, Session
+from claude_failover.config.model import FailoverConfig, SessionConfig
 from claude_failover.failover import resumer
-from claude_failover.failover.resumer import CarryOver
+from claude_failover.failover.resumer import SessionResumer
 from claude_failover.limits import Verdict
 from claude_failover.limits.evidence import Evidence, TurnEvent
-from claude_failover.sessions.table import Watched
+from claude_failover.sessions.table import TrackedSession
 
 ONE = "11111111-1111-4111-8111-111111111111"
 NOW = clock.now()
@@ -29,7 +29,7 @@ SEEN = Evidence("main", ONE, "hook", LIMITED, NOW, NOW)
 class Rig:
     """A carry-over whose deliveries come to what the test says, in turn."""
 
-    def __init__(self, *results, plan=True, interrupted=(), **more):
+    def __init__(self, *results, spec=True, interrupted=(), **more):
         self.results = list(results)
         self.sent = []
         self.restarted = []
@@ -39,16 +39,22 @@ class Rig:
         self.adopted = []
         self.at_once = self.most = 0
         pane = SimpleNamespace(pane_id="%1", dead=False)
-        plans = Session("main", "/srv", ("claude",), **more) if plan else None
+        plans = SessionConfig("main", "/srv", ("claude",), **more) if spec else None
         self.table = {}
-        self.watch("main", plans, pane)
-        self.carry = CarryOver(
-            SimpleNamespace(failover=Failover()), None, self, self, lambda _watched: self.newest, self, send=self.send
+        self.link_monitor("main", plans, pane)
+        self.resumer = SessionResumer(
+            SimpleNamespace(failover=FailoverConfig()),
+            None,
+            self,
+            self,
+            lambda _watched: self.newest,
+            self,
+            send=self.send,
         )
-        self.carry.add("main", ONE, SEEN)
+        self.resumer.add("main", ONE, SEEN)
 
-    def watch(self, name, plan, pane):
-        self.table[name] = Watched(name, plan=plan, pane=pane, activity="idle")
+    def link_monitor(self, name, spec, pane):
+        self.table[name] = TrackedSession(name, spec=spec, pane=pane, activity="idle")
 
     # what is asked of the store, the sessions and the lifecycle
 
@@ -67,8 +73,8 @@ class Rig:
     def wake(self):
         self.table["main"].pane.dead = False
 
-    async def restart(self, watched, _plan):
-        self.restarted.append(watched.name)
+    async def restart(self, tracked, _plan):
+        self.restarted.append(tracked.name)
 
     async def send(self, _tmux, _pane_id, text, *, adopt, **_options):
         self.adopted.append(adopt)
@@ -83,7 +89,7 @@ class Rig:
         return Delivery(result, 1, 0.1, "the detail")
 
     def run(self, *names):
-        return asyncio.run(self.carry.run(names or ("main",)))
+        return asyncio.run(self.resumer.run(names or ("main",)))
 
     @property
     def main(self):
@@ -110,9 +116,9 @@ def test_a_persons_word_is_left_and_told(result):
     assert came_to(rig.run()) == [("main", "none", result)]
     assert rig.restarted == []
     assert rig.main.state == "limited"
-    assert "the detail" in rig.main.carry_note
-    rig.carry.on_turn(TurnEvent("main", ONE, "prompt", NOW))
-    assert (rig.main.state, rig.main.carry_note) == ("idle", None)
+    assert "the detail" in rig.main.resume_note
+    rig.resumer.on_turn(TurnEvent("main", ONE, "prompt", NOW))
+    assert (rig.main.state, rig.main.resume_note) == ("idle", None)
 
 
 @pytest.mark.parametrize("result", ["not_ready", "failed", "pane_gone"])
@@ -130,21 +136,21 @@ def test_a_start_that_does_not_help_is_told(after):
     assert rig.main.state == "limited"
 
 
-@pytest.mark.parametrize("rig", [Rig("failed", plan=False), Rig("failed", claude_args=False)])
+@pytest.mark.parametrize("rig", [Rig("failed", spec=False), Rig("failed", claude_args=False)])
 def test_what_the_daemon_did_not_start_it_does_not_start_again(rig):
     assert came_to(rig.run()) == [("main", "none", "failed")]
     assert rig.restarted == []
 
 
-@pytest.mark.parametrize("plan", [{"plan": False}, {"claude_args": False}, {}])
-def test_a_turn_that_only_the_transcript_shows_has_begun_all_the_same(plan):
-    rig = Rig("failed", **plan)
+@pytest.mark.parametrize("spec", [{"spec": False}, {"claude_args": False}, {}])
+def test_a_turn_that_only_the_transcript_shows_has_begun_all_the_same(spec):
+    rig = Rig("failed", **spec)
 
     async def unheard(*arguments, adopt, **options):
         rig.newest = dataclasses.replace(SEEN, verdict=ANSWERED, at=NOW + timedelta(seconds=1))
         return await rig.send(*arguments, adopt=adopt, **options)
 
-    rig.carry._send = unheard
+    rig.resumer._send = unheard
     assert came_to(rig.run()) == [("main", "hot", "continued")]
     assert rig.restarted == []
 
@@ -190,7 +196,7 @@ def test_a_session_that_is_gone_is_gone():
 
 def test_a_bug_in_one_session_does_not_begin_the_others_again(caplog):
     rig = Rig(ZeroDivisionError("oops"), "delivered")
-    rig.watch("other", rig.main.plan, rig.main.pane)
+    rig.link_monitor("other", rig.main.spec, rig.main.pane)
     assert came_to(rig.run("main", "other")) == [("main", "none", "failed"), ("other", "hot", "continued")]
     assert "oops" in caplog.text
 
@@ -199,7 +205,7 @@ def test_a_few_at_a_time():
     rig = Rig(*["delivered"] * 20)
     names = [f"s{number}" for number in range(20)]
     for name in names:
-        rig.watch(name, rig.main.plan, rig.main.pane)
+        rig.link_monitor(name, rig.main.spec, rig.main.pane)
     assert len(rig.run(*names)) == 20
     assert rig.most == resumer.AT_ONCE
 

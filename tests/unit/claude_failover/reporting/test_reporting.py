@@ -17,7 +17,7 @@ from switch_world import T0, World, minutes
 from claude_failover.accounts.usage import Usage
 from claude_failover.claude import refresh_lock
 from claude_failover.reporting.metrics import Metrics, render
-from claude_failover.reporting.notifier import Notify
+from claude_failover.reporting.notifier import Notifier
 from claude_failover.storage.store import Store
 from claude_failover.switching.record import (
     evidence_from_json,
@@ -99,7 +99,7 @@ def test_metrics_that_cannot_be_written_are_told_once_and_harm_nothing(tmp_path,
 
 def tell(command, records, timeout=10.0):
     async def go_on():
-        notify = Notify(command, timeout=timeout)
+        notify = Notifier(command, timeout=timeout)
         for record in records:
             notify.send(record)
         await notify.stop()

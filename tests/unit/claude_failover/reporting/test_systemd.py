@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from claude_failover.common.backoff import Backoff
-from claude_failover.reporting.systemd import Notifier, watchdog_interval
+from claude_failover.reporting.systemd import SystemdNotifier, watchdog_interval
 
 
 def test_backoff_doubles_up_to_its_bound_and_begins_anew_after_a_good_run():
@@ -33,9 +33,9 @@ def test_states_reach_systemd(tmp_path, address):
     path = str(tmp_path) + address if address[0] == "/" else address + str(os.getpid())
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind("\0" + path[1:] if path[0] == "@" else path)
-        Notifier(path).send(READY=1, STATUS="3 sessions\nX=1")
+        SystemdNotifier(path).send(READY=1, STATUS="3 sessions\nX=1")
         assert systemd.recv(999) == b"READY=1\nSTATUS=3 sessions X=1"
-        Notifier(path).reloading()
+        SystemdNotifier(path).reloading()
         assert systemd.recv(999).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
 
 
@@ -44,7 +44,7 @@ def test_ready_waits_for_a_systemd_that_is_slow_and_a_status_does_not(tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(path)
         systemd.settimeout(10)
-        notifier = Notifier(path)
+        notifier = SystemdNotifier(path)
         backlog = int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text()) + 2
         for number in range(backlog):
             notifier.send(STATUS=f"starting: {number}")
@@ -61,8 +61,8 @@ def test_ready_waits_for_a_systemd_that_is_slow_and_a_status_does_not(tmp_path):
 
 def test_nobody_to_notify_is_no_error(tmp_path, monkeypatch):
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    Notifier().send(READY=1)
-    Notifier(str(tmp_path / "gone")).send(READY=1)
+    SystemdNotifier().send(READY=1)
+    SystemdNotifier(str(tmp_path / "gone")).send(READY=1)
 
 
 @pytest.mark.parametrize(

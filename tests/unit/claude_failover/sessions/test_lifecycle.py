@@ -8,11 +8,11 @@ import os
 
 import pytest
 
-from claude_failover.config.model import Account, Config, Session
+from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.reporting.status import session_row
 from claude_failover.sessions import lifecycle
-from claude_failover.sessions.registry import Registry
-from claude_failover.sessions.table import Sessions
+from claude_failover.sessions.registry import SessionRegistry
+from claude_failover.sessions.table import SessionTable
 from claude_failover.storage.store import Store
 from claude_failover.tmux.client import Pane, TmuxNotFound
 
@@ -62,18 +62,18 @@ def made(tmp_path, tmux, *sessions):
         sessions=sessions,
         state_dir=str(tmp_path / "state"),
     )
-    registry = Registry(Store(config.state_dir))
-    table = Sessions(config, registry)
+    registry = SessionRegistry(Store(config.state_dir))
+    table = SessionTable(config, registry)
 
     async def make():  # Python 3.9 makes its events inside of a loop only
-        return lifecycle.Lifecycle(config, tmux, table, registry, {})
+        return lifecycle.SessionLifecycle(config, tmux, table, registry, {})
 
     return config, registry, table, asyncio.run(make())
 
 
 def test_a_program_that_is_no_claude_code_is_told_after_a_while(tmp_path, monkeypatch):
     tmux = FakeTmux(session="my main", pid=os.getpid(), dead=False, cwd="/")
-    _config, _registry, table, loop = made(tmp_path, tmux, Session("my main", "/"))
+    _config, _registry, table, loop = made(tmp_path, tmux, SessionConfig("my main", "/"))
     asyncio.run(loop.check())
     asyncio.run(loop.check())
     assert table.get("my main").reason is None
@@ -81,7 +81,7 @@ def test_a_program_that_is_no_claude_code_is_told_after_a_while(tmp_path, monkey
     asyncio.run(loop.check())
     assert "no sign of Claude Code" in table.get("my main").reason
     assert "attach 'my main'" in table.get("my main").reason
-    table.get("my main").saw("idle")
+    table.get("my main").record_activity("idle")
     asyncio.run(loop.check())
     assert table.get("my main").reason is None
 
@@ -89,7 +89,7 @@ def test_a_program_that_is_no_claude_code_is_told_after_a_while(tmp_path, monkey
 def test_a_program_of_the_operators_own_need_not_be_claude_code(tmp_path, monkeypatch):
     monkeypatch.setattr(lifecycle, "READY_WAIT", 0.0)
     tmux = FakeTmux(session="main", pid=os.getpid(), dead=False, cwd="/")
-    _config, _registry, table, loop = made(tmp_path, tmux, Session("main", "/", ("top",), claude_args=False))
+    _config, _registry, table, loop = made(tmp_path, tmux, SessionConfig("main", "/", ("top",), claude_args=False))
     asyncio.run(loop.check())
     asyncio.run(loop.check())
     assert table.get("main").reason is None
@@ -104,7 +104,7 @@ def test_a_folder_that_cannot_be_entered_is_told_and_nothing_started(tmp_path, m
         place.mkdir()
         monkeypatch.setattr(lifecycle.os, "access", lambda path, *_mode, **_more: path != str(place))
     tmux = FakeTmux()
-    _config, _registry, table, loop = made(tmp_path, tmux, Session("main", str(place)))
+    _config, _registry, table, loop = made(tmp_path, tmux, SessionConfig("main", str(place)))
     asyncio.run(loop.check())
     assert f"cwd {place} is no directory that this user may enter" in table.get("main").reason
     assert tmux.started == []
@@ -120,7 +120,7 @@ def test_a_dead_pane_of_nobodys_has_no_folder(tmp_path):
 @pytest.mark.parametrize("ending", ["unseen", "before the pane was looked at"])
 def test_a_session_that_ends_itself_is_not_started_in_a_tight_loop(tmp_path, ending):
     tmux = FakeTmux()
-    _config, _registry, table, loop = made(tmp_path, tmux, Session("main", "/", ("sh",), claude_args=False))
+    _config, _registry, table, loop = made(tmp_path, tmux, SessionConfig("main", "/", ("sh",), claude_args=False))
     asyncio.run(loop.check())
     assert len(tmux.started) == 1
     if ending != "unseen":
@@ -133,7 +133,7 @@ def test_a_session_that_ends_itself_is_not_started_in_a_tight_loop(tmp_path, end
 
 def test_a_session_that_was_ended_while_nobody_looked_is_made_at_once(tmp_path):
     tmux = FakeTmux(session="main", pid=os.getpid(), dead=False, cwd="/")
-    _config, _registry, _table, loop = made(tmp_path, tmux, Session("main", "/", ("sh",), claude_args=False))
+    _config, _registry, _table, loop = made(tmp_path, tmux, SessionConfig("main", "/", ("sh",), claude_args=False))
     asyncio.run(loop.check())
     tmux.values = {}
     asyncio.run(loop.check())
@@ -143,8 +143,8 @@ def test_a_session_that_was_ended_while_nobody_looked_is_made_at_once(tmp_path):
 @pytest.mark.parametrize(("env", "expected"), [({}, "active"), ({"CLAUDE_CONFIG_DIR": "/mine"}, "/mine")])
 def test_a_command_that_runs_as_it_stands_may_have_a_home_of_its_own(tmp_path, env, expected):
     tmux = FakeTmux()
-    plan = Session("main", "/", ("sh",), claude_args=False, env=env)
-    config, _registry, _table, loop = made(tmp_path, tmux, plan)
+    spec = SessionConfig("main", "/", ("sh",), claude_args=False, env=env)
+    config, _registry, _table, loop = made(tmp_path, tmux, spec)
     asyncio.run(loop.check())
     ((_name, _cwd, command, environment),) = tmux.started
     assert command == ["sh"]

@@ -13,7 +13,7 @@ import pytest
 
 from claude_failover.common import processes
 from claude_failover.sessions import registry
-from claude_failover.sessions.registry import Entry, Registry
+from claude_failover.sessions.registry import RegistryEntry, SessionRegistry
 from claude_failover.storage.store import Store
 
 ONE = "11111111-1111-4111-8111-111111111111"
@@ -27,7 +27,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def table(store):
-    return Registry(store)
+    return SessionRegistry(store)
 
 
 def me():
@@ -59,26 +59,26 @@ def dead():
     ],
 )
 def test_a_better_source_replaces_a_worse_one_and_never_the_reverse(table, held, offered, taken):
-    assert table.offer("main", Entry(ONE, held, **me()))
-    assert table.offer("main", Entry(TWO, offered)) is taken
+    assert table.offer("main", RegistryEntry(ONE, held, **me()))
+    assert table.offer("main", RegistryEntry(TWO, offered)) is taken
     assert table.get("main").uuid == (TWO if taken else ONE)
     assert table.get("main").source == (offered if taken else held)
 
 
 def test_the_word_of_a_process_that_is_gone_protects_nothing(table):
-    table.offer("main", Entry(ONE, "hook", **dead()))
-    assert table.offer("main", Entry(TWO, "process", **me()))
+    table.offer("main", RegistryEntry(ONE, "hook", **dead()))
+    assert table.offer("main", RegistryEntry(TWO, "process", **me()))
     assert table.get("main").uuid == TWO
 
 
 def test_a_pid_that_was_given_out_again_is_not_the_same_process(table):
-    table.offer("main", Entry(ONE, "hook", pid=os.getpid(), started=1))
-    assert table.offer("main", Entry(TWO, "process", **me()))
+    table.offer("main", RegistryEntry(ONE, "hook", pid=os.getpid(), started=1))
+    assert table.offer("main", RegistryEntry(TWO, "process", **me()))
 
 
 def test_a_second_source_of_the_same_conversation_adds_what_it_knows(table):
-    table.offer("main", Entry(ONE, "assigned", cwd="/srv", command=("claude",), **me()))
-    assert table.offer("main", Entry(ONE, "process", transcript="/p/t.jsonl", cwd="/other"))
+    table.offer("main", RegistryEntry(ONE, "assigned", cwd="/srv", command=("claude",), **me()))
+    assert table.offer("main", RegistryEntry(ONE, "process", transcript="/p/t.jsonl", cwd="/other"))
     entry = table.get("main")
     assert (entry.source, entry.cwd, entry.transcript) == ("assigned", "/srv", "/p/t.jsonl")
     assert entry.command == ("claude",)
@@ -86,15 +86,15 @@ def test_a_second_source_of_the_same_conversation_adds_what_it_knows(table):
 
 
 def test_the_same_again_is_not_written_again(table, store):
-    table.offer("main", Entry(ONE, "process", **me()))
+    table.offer("main", RegistryEntry(ONE, "process", **me()))
     before = os.stat(store.path("registry"))
-    assert table.offer("main", Entry(ONE, "process", **me())) is False
+    assert table.offer("main", RegistryEntry(ONE, "process", **me())) is False
     assert os.stat(store.path("registry")).st_ino == before.st_ino
 
 
 def test_the_table_survives_a_restart(table, store):
-    table.offer("main", Entry(ONE, "hook", cwd="/srv/é", command=("claude", "-x"), **me()))
-    assert Registry(store).get("main") == table.get("main")
+    table.offer("main", RegistryEntry(ONE, "hook", cwd="/srv/é", command=("claude", "-x"), **me()))
+    assert SessionRegistry(store).get("main") == table.get("main")
 
 
 def test_an_entry_that_makes_no_sense_is_passed_over_and_told(store, caplog):
@@ -107,7 +107,7 @@ def test_an_entry_that_makes_no_sense_is_passed_over_and_told(store, caplog):
             "worst": 7,
         },
     )
-    table = Registry(store)
+    table = SessionRegistry(store)
     assert [name for name in ("good", "bad", "worse", "worst") if table.get(name)] == ["good"]
     assert "'bad'" in caplog.text
     assert "'worse'" in caplog.text
@@ -120,16 +120,16 @@ def test_what_a_full_disk_did_not_take_is_kept_and_stored_later(table, store, mo
 
     with monkeypatch.context() as disk:
         disk.setattr(store, "save", full)
-        assert table.offer("main", Entry(ONE, "process", **me()))
+        assert table.offer("main", RegistryEntry(ONE, "process", **me()))
         assert table.get("main").uuid == ONE
-        assert table.offer("main", Entry(ONE, "process", **me())) is False
-        assert table.offer("other", Entry(TWO, "hook"))
+        assert table.offer("main", RegistryEntry(ONE, "process", **me())) is False
+        assert table.offer("other", RegistryEntry(TWO, "hook"))
         with pytest.raises(OSError, match="No space left"):
             table.flush()
         assert [record.levelname for record in caplog.records].count("ERROR") == 1  # told once
-    assert table.offer("main", Entry(ONE, "process", **me())) is False
-    assert Registry(store).get("main").uuid == ONE
-    assert Registry(store).get("other").uuid == TWO
+    assert table.offer("main", RegistryEntry(ONE, "process", **me())) is False
+    assert SessionRegistry(store).get("main").uuid == ONE
+    assert SessionRegistry(store).get("other").uuid == TWO
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_pane_names_a_conversation_only_when_it_names_one(lines, found):
 
 
 def test_the_document_has_the_fields_of_an_entry(table, store):
-    table.offer("main", Entry(ONE, "pane"))
+    table.offer("main", RegistryEntry(ONE, "pane"))
     with open(store.path("registry"), encoding="utf-8") as stream:
         row = json.load(stream)["data"]["main"]
     assert row["uuid"] == ONE

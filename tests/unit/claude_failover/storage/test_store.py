@@ -16,7 +16,7 @@ from claude_failover.accounts.usage import Usage
 from claude_failover.failover.state import FailoverState
 from claude_failover.storage import files
 from claude_failover.storage.store import Store
-from claude_failover.switching.flip_log import Flips
+from claude_failover.switching.flip_log import FlipLog
 from claude_failover.switching.journal import Journal
 
 
@@ -106,11 +106,11 @@ MOVE = {"at": "2026-11-22T20:00:00Z", "origin": "a", "target": "b", "reason": "l
 @pytest.mark.parametrize(
     ("name", "data", "into"),
     [
-        senseless("flips", {"known": ["a"], "flips": []}, Flips),
-        senseless("flips", {"known": "a", "flips": {}}, Flips),
-        senseless("flips", {"known": "a", "flips": [{**MOVE, "origin": ["a"]}]}, Flips),
-        senseless("flips", {"known": "a", "flips": [{**MOVE, "target": {}}]}, Flips),
-        senseless("flips", {"known": "a", "flips": [{**MOVE, "at": 7}]}, Flips),
+        senseless("flips", {"known": ["a"], "flips": []}, FlipLog),
+        senseless("flips", {"known": "a", "flips": {}}, FlipLog),
+        senseless("flips", {"known": "a", "flips": [{**MOVE, "origin": ["a"]}]}, FlipLog),
+        senseless("flips", {"known": "a", "flips": [{**MOVE, "target": {}}]}, FlipLog),
+        senseless("flips", {"known": "a", "flips": [{**MOVE, "at": 7}]}, FlipLog),
         senseless("exhaustion", {"limits": []}, Exhaustion),
         senseless("exhaustion", {"limits": {"a": 3}}, Exhaustion),
         senseless("exhaustion", {"limits": {"a": {"opus": {"until": "soon"}}}}, Exhaustion),
@@ -142,11 +142,11 @@ def test_a_full_disk_stops_nobody_who_reads_a_document(store, monkeypatch, caplo
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(files.os, "fsync", full_disk)
-    assert Flips(store).known == "b"
+    assert FlipLog(store).known == "b"
     assert "cannot be copied aside" in caplog.text
 
 
-@pytest.mark.parametrize("into", [Flips, Exhaustion, FailoverState, Logins, Usage, Journal])
+@pytest.mark.parametrize("into", [FlipLog, Exhaustion, FailoverState, Logins, Usage, Journal])
 def test_an_empty_document_makes_sense(store, caplog, into):
     into(store)
     assert os.listdir(store.folder) == []
@@ -155,7 +155,7 @@ def test_an_empty_document_makes_sense(store, caplog, into):
 
 def test_a_move_whose_account_is_no_text_is_no_move(store):
     store.save("flips", {"known": "b", "flips": [MOVE, {**MOVE, "target": ["c"]}]})
-    assert [flip.target for flip in Flips(store).all()] == ["b"]
+    assert [flip.target for flip in FlipLog(store).all()] == ["b"]
 
 
 def test_a_folder_in_a_documents_place_is_set_aside_and_told(store, caplog):

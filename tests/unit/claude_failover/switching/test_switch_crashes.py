@@ -45,14 +45,14 @@ switcher.procedure.probe = probe
 if step == "in-point":  # the new link stands under its temporary name
     active_link.os.rename = die
 if step == "in-flip":  # the link has moved, and the log of flips does not know
-    switcher.flips.add = die
+    switcher.flip_log.add = die
 if step == "in-end":  # everything is done but the record
     switcher.journal.end = die
 if step == "in-close":  # the record is in the log, and still in the journal
     world.store.append = lambda *arguments, append=world.store.append: (append(*arguments), die())
 
 async def main():
-    rig.notice(world.evidence("one"), world.evidence("two"))
+    rig.record(world.evidence("one"), world.evidence("two"))
     await rig.settle()
 
 asyncio.run(main())
@@ -119,12 +119,12 @@ def test_after_a_crash_there_is_one_switch_and_every_session_goes_on(tmp_path, p
     assert [(row["reason"], row["from_account"], row["to_account"]) for row in rows] == [("limit", "a", "b")]
     assert [row["outcome"] for row in world.log()] == ([] if flipped else ["failed"]) + ["switched"]
     assert len({row["id"] for row in world.log()}) == len(world.log())
-    assert world.switcher.journal.opened() == []
-    assert world.switcher.journal.under_way is None
-    assert [(flip.origin, flip.target) for flip in world.switcher.flips.all()] == [("a", "b")]
+    assert world.switcher.journal.open_records() == []
+    assert world.switcher.journal.entry is None
+    assert [(flip.origin, flip.target) for flip in world.switcher.flip_log.all()] == [("a", "b")]
     assert rig.failover.queue.limited() == {}
     if step != "in-close":  # then they had been carried over before
-        assert sorted(rig.carry.ran) == ["one", "two"]
+        assert sorted(rig.resume_state.ran) == ["one", "two"]
         assert sorted(row["name"] for row in rows[0]["sessions"]) == ["one", "two"]
     assert [name for name in os.listdir(tmp_path) if re.fullmatch(r"\.claude\.[0-9a-f]{12}", name)] == []
     assert os.stat(world.credentials("b")).st_mtime > 0

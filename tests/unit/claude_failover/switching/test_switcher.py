@@ -17,7 +17,7 @@ from claude_failover.common.errors import Refused, UsageError
 from claude_failover.switching import link_monitor, steps, switcher
 from claude_failover.switching.record import KEYS, OUTCOMES
 from claude_failover.switching.steps import BACK, STEPS
-from claude_failover.switching.switcher import Overtaken, SwitchRequest, refused_for_operator
+from claude_failover.switching.switcher import SwitchRequest, SwitchSuperseded, refused_for_operator
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_a_switch_moves_the_link_and_touches_the_credentials(world):
     assert world.active == "b"
     assert os.stat(world.credentials("b")).st_mtime > 1e9
     assert (record["outcome"], record["from_account"], record["to_account"]) == ("switched", "a", "b")
-    assert [(flip.origin, flip.target) for flip in world.switcher.flips.all()] == [("a", "b")]
+    assert [(flip.origin, flip.target) for flip in world.switcher.flip_log.all()] == [("a", "b")]
 
 
 def test_the_record_has_the_contracts_keys_and_no_token(world):
@@ -196,7 +196,7 @@ def test_a_dry_run_does_not_wait_for_a_switch_that_waits(world):
 
     async def both():
         task = asyncio.ensure_future(world.switcher.switch(SwitchRequest("manual")))
-        await until(lambda: getattr(world.switcher.journal.under_way, "step", None) == "wait")
+        await until(lambda: getattr(world.switcher.journal.entry, "step", None) == "wait")
         preview = asyncio.ensure_future(world.switcher.switch(SwitchRequest("manual", dry_run=True)))
         await asyncio.wait({task, preview}, return_when=asyncio.FIRST_COMPLETED)
         waiting = not task.done()
@@ -235,7 +235,7 @@ def test_a_refresh_that_ends_is_waited_for(world):
 
     async def both():
         task = asyncio.ensure_future(world.switcher.switch(SwitchRequest("manual")))
-        await until(lambda: getattr(world.switcher.journal.under_way, "step", None) == "wait")
+        await until(lambda: getattr(world.switcher.journal.entry, "step", None) == "wait")
         assert world.switcher.switching
         os.rmdir(path)
         return await task
@@ -262,7 +262,7 @@ def test_a_refresh_that_begins_just_before_the_flip_flips_back_and_waits(world, 
     record = switch(world)
     assert (record["outcome"], world.active) == ("switched", "b")
     assert pointed == ["b", "a", "b"]
-    assert len(world.switcher.flips.all()) == 1
+    assert len(world.switcher.flip_log.all()) == 1
 
 
 def test_a_refresh_that_begins_just_before_the_flip_and_lasts_is_refused(world, monkeypatch):
@@ -276,7 +276,7 @@ def test_a_refresh_that_begins_just_before_the_flip_and_lasts_is_refused(world, 
     monkeypatch.setattr(steps, "point_active", late)
     record = switch(world)
     assert (record["outcome"], world.active) == ("refused", "a")
-    assert world.switcher.flips.all() == ()
+    assert world.switcher.flip_log.all() == ()
 
 
 # -- the links after the flip ----------------------------------------------------------------------------------------
@@ -364,11 +364,11 @@ def test_a_link_that_cannot_be_looked_at_has_not_been_flipped(world, monkeypatch
         for module in (link_monitor, steps, switcher):
             patch.setattr(module, "read_active", lambda _path, _accounts: unreadable)
         assert observe(world) is None
-        assert "Permission denied" in world.switcher.watch.suspended
+        assert "Permission denied" in world.switcher.link_monitor.suspended
         record = switch(world, "manual", target="b")
         assert (record["outcome"], "Permission denied" in record["detail"]) == ("refused", True)
     assert observe(world) is None
-    assert world.switcher.watch.suspended is None
+    assert world.switcher.link_monitor.suspended is None
     assert [row["reason"] for row in world.switcher.history(9)] == ["manual"]
 
 
@@ -390,7 +390,7 @@ def test_an_automatic_switch_first_sees_a_flip_by_hand(world):
 def test_a_switch_that_was_overtaken_by_another_is_not_made(world):
     observe(world)
     switch(world, target="b")
-    with pytest.raises(Overtaken):
+    with pytest.raises(SwitchSuperseded):
         switch(world, "limit", trigger=world.evidence(), expected="a")
     assert world.active == "b"
 
@@ -413,7 +413,7 @@ def test_a_link_to_no_account_suspends_until_it_leads_to_one_again(world, lead, 
     record = observe(world)
     assert (record["reason"], record["from_account"], record["to_account"]) == ("external", "a", None)
     assert "switching is suspended" in caplog.text
-    assert world.switcher.watch.suspended
+    assert world.switcher.link_monitor.suspended
     assert observe(world) is None
     for reason in ("manual", "limit"):
         refused = switch(world, reason, target="b", force=True)
@@ -423,14 +423,14 @@ def test_a_link_to_no_account_suspends_until_it_leads_to_one_again(world, lead, 
         os.rmdir(world.link)
     world.point("b")
     back = observe(world)
-    assert (back["from_account"], back["to_account"], world.switcher.watch.suspended) == (None, "b", None)
+    assert (back["from_account"], back["to_account"], world.switcher.link_monitor.suspended) == (None, "b", None)
 
 
 def test_a_link_that_is_gone_for_a_moment_suspends_nothing(world):
     """`ln -sfn` removes the link before it makes the new one."""
     observe(world)
     os.unlink(world.link)
-    world.switcher.watch._look_again = 0.2
+    world.switcher.link_monitor._look_again = 0.2
 
     async def both():
         task = asyncio.ensure_future(world.switcher.observe())
@@ -439,7 +439,7 @@ def test_a_link_that_is_gone_for_a_moment_suspends_nothing(world):
         return await task
 
     assert asyncio.run(both())["to_account"] == "b"
-    assert world.switcher.watch.suspended is None
+    assert world.switcher.link_monitor.suspended is None
 
 
 # -- what cannot be written ------------------------------------------------------------------------------------------
@@ -499,10 +499,10 @@ def test_a_record_is_logged_exactly_once(world):
     world.store.save = save
     world.start()
     assert world.switcher.history(5) == [record]
-    for opened in world.switcher.journal.opened():
+    for opened in world.switcher.journal.open_records():
         world.switcher.journal.close(opened)
     assert world.log() == [record]
-    assert world.switcher.journal.opened() == []
+    assert world.switcher.journal.open_records() == []
 
 
 def test_a_journal_that_makes_no_sense_is_told_and_passed_over(world, caplog):

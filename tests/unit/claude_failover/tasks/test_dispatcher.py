@@ -210,15 +210,15 @@ def test_hands_in_vain_are_bounded(world):
 
 def test_a_task_whose_session_hits_a_limit_goes_on_after_the_failover(world):
     async def history():
-        claude, watched = world.place("w1").claude, world.get("w1")
+        claude, tracked = world.place("w1").claude, world.get("w1")
         await world.dispatcher.dispatch("do it")
         claude.fail("You've hit your session limit · resets 9pm", limited=True)
-        watched.carry = "limited"
+        tracked.resume_state = "limited"
         for _step in range(20):
             await world.step(3600)
         assert task(world).state == "accepted"
         await world.crash()
-        watched.carry = None
+        tracked.resume_state = None
         claude.begin("continue")
         await world.step()
         claude.finish()
@@ -318,7 +318,7 @@ def test_a_bug_in_a_delivery_is_an_attempt_and_ends_nothing(world, caplog):
         raise RuntimeError("made up")
 
     async def history():
-        world.dispatcher._handover._send = broken
+        world.dispatcher._delivery._send = broken
         await world.dispatcher.dispatch("do it")
         for _step in range(10):
             await world.step(70)
@@ -342,7 +342,7 @@ def test_the_counts_are_those_of_the_status(world):
 
 
 def test_a_session_taken_out_of_the_configuration_gets_nothing(world):
-    plans = tuple(plan for plan in world.config.sessions if plan.name != "w1")
+    plans = tuple(spec for spec in world.config.sessions if spec.name != "w1")
     world.configure(dataclasses.replace(world.config, sessions=plans))
     left = run(world.dispatcher.dispatch("now"))
     assert left["state"] == "queued" and "w1 was started by hand" in left["detail"]

@@ -81,17 +81,17 @@ class History:
 
     def reload(self):
         name = self.random.choice(NAMES)
-        plan = self.world.config.session(name)
-        if plan is None:
-            plans = (*self.world.config.sessions, World.plan(name, dedicated=self.random.random() < 0.5))
+        spec = self.world.config.session(name)
+        if spec is None:
+            plans = (*self.world.config.sessions, World.spec(name, dedicated=self.random.random() < 0.5))
             self.world.configure(dataclasses.replace(self.world.config, sessions=plans))
         elif self.random.random() < 0.15:
-            plans = tuple(each for each in self.world.config.sessions if each is not plan)
+            plans = tuple(each for each in self.world.config.sessions if each is not spec)
             self.world.configure(dataclasses.replace(self.world.config, sessions=plans))
         elif self.random.random() < 0.2:
-            self.world.replan(name, claude_args=not plan.claude_args)
+            self.world.replan(name, claude_args=not spec.claude_args)
         else:
-            self.world.replan(name, dedicated=not plan.dedicated)
+            self.world.replan(name, dedicated=not spec.dedicated)
 
     def rename(self):
         place = self.random.choice(self.world.places)
@@ -113,9 +113,9 @@ class History:
                 by_hand = self.chance(0.3)
                 uuid = None if by_hand else place.claude.uuid
                 self.world.start_session(place.name, None if by_hand else "", uuid, place)
-        for plan in self.world.config.sessions:
-            if plan.name not in {place.name for place in self.world.places} and self.chance(0.5):
-                self.world.start_session(plan.name, None if self.chance(0.3) else "")
+        for spec in self.world.config.sessions:
+            if spec.name not in {place.name for place in self.world.places} and self.chance(0.5):
+                self.world.start_session(spec.name, None if self.chance(0.3) else "")
 
     def operate(self):
         """A person at the keyboard."""
@@ -126,13 +126,13 @@ class History:
     def turn(self):
         """A turn goes on, in one way or another."""
         claude = self.random.choice(self.world.places).claude
-        watched = next((each for each in self.world if each.claude and each.claude.pid == claude.pid), None)
+        tracked = next((each for each in self.world if each.claude and each.claude.pid == claude.pid), None)
         kind = self.random.random()
         if claude.state == "waiting":
             claude.state = "idle"
         elif claude.state == "idle":
-            if watched is not None and watched.carry:
-                watched.carry = None
+            if tracked is not None and tracked.resume_state:
+                tracked.resume_state = None
                 claude.begin("continue")
             elif kind < 0.1:
                 claude.state = "waiting"
@@ -144,8 +144,8 @@ class History:
             claude.fail("API Error: 500", limited=False)
         else:
             claude.fail("You've hit your session limit · resets 9pm", limited=True)
-            if watched is not None and self.random.random() < 0.9:
-                watched.carry = "limited"
+            if tracked is not None and self.random.random() < 0.9:
+                tracked.resume_state = "limited"
 
     def observe(self):
         self.world.observe()
@@ -241,7 +241,7 @@ class History:
                     self.world.start_session(made_for, uuid=place.claude.uuid, place=place)
         for name in names:
             self.world.start_session(name)
-        plans = tuple(World.plan(name) for name in NAMES)
+        plans = tuple(World.spec(name) for name in NAMES)
         self.world.configure(dataclasses.replace(self.world.config, sessions=plans))
         self.observe()
         for place in self.world.places:
@@ -251,17 +251,17 @@ class History:
         for _round in range(60):
             for place in self.world.places:
                 if place.claude.box and not any(
-                    task.handed is not None and task.handed.pane == place.pane_id and not task.finished
+                    task.assignment is not None and task.assignment.pane == place.pane_id and not task.finished
                     for task in self.world.dispatcher.tasks
                 ):
                     place.claude.box = ""  # a person looks after what stands in the box
                 if place.claude.state == "waiting":
                     place.claude.state = "idle"
                 place.claude.finish()
-            for watched in self.world:
-                if watched.carry and watched.claude is not None:
-                    watched.carry = None
-                    pid = watched.claude.pid
+            for tracked in self.world:
+                if tracked.resume_state and tracked.claude is not None:
+                    tracked.resume_state = None
+                    pid = tracked.claude.pid
                     next(each.claude for each in self.world.places if each.claude.pid == pid).begin("continue")
             self.world.observe()
             if all(task.finished for task in self.world.dispatcher.tasks):

@@ -12,37 +12,47 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_failover.common.errors import FailoverError
-from claude_failover.config.model import Account, Config, Session
-from claude_failover.tasks.routing import Candidate, Wish, barred, check_wish, choose, explain, refusal
+from claude_failover.config.model import Account, Config, SessionConfig
+from claude_failover.tasks.routing import (
+    PooledSession,
+    TaskRequirements,
+    barred,
+    check_requirements,
+    choose,
+    explain,
+    refusal,
+)
 
 NAMES = ["a", "b", "c", "d"]
 FOLDERS = ["/srv/one", "/srv/two"]
 candidate = st.builds(
-    Candidate,
+    PooledSession,
     name=st.sampled_from(NAMES),
-    planned=st.booleans(),
+    configured=st.booleans(),
     dedicated=st.booleans(),
     claude_args=st.booleans(),
     cwd=st.sampled_from([*FOLDERS, None]),
     state=st.sampled_from(["starting", "idle", "idle", "busy", "waiting", "limited", "resuming", "down"]),
-    doubt=st.sampled_from([None, None, "was renamed in tmux to 'z'"]),
+    ownership_problem=st.sampled_from([None, None, "was renamed in tmux to 'z'"]),
 )
 candidates = st.lists(candidate, max_size=4, unique_by=lambda item: item.name)
-wish = st.builds(Wish, session=st.sampled_from([None, *NAMES]), cwd=st.sampled_from([None, *FOLDERS]))
+requirements = st.builds(
+    TaskRequirements, session=st.sampled_from([None, *NAMES]), cwd=st.sampled_from([None, *FOLDERS])
+)
 taken = st.sets(st.sampled_from(NAMES))
 
 
-@given(candidates, wish, taken)
+@given(candidates, requirements, taken)
 def test_whoever_is_chosen_may_have_it(found, asked, spoken_for):
     name = choose(found, asked, spoken_for)
     able = [
         item
         for item in found
-        if item.planned
+        if item.configured
         and not item.dedicated
         and item.claude_args
         and item.state == "idle"
-        and item.doubt is None
+        and item.ownership_problem is None
         and asked.session in (None, item.name)
         and asked.cwd in (None, item.cwd)
         and item.name not in spoken_for
@@ -50,7 +60,7 @@ def test_whoever_is_chosen_may_have_it(found, asked, spoken_for):
     assert name == (able[0].name if able else None)
 
 
-@given(candidates, wish, taken)
+@given(candidates, requirements, taken)
 def test_a_task_that_waits_is_told_of_every_session_why(found, asked, spoken_for):
     if choose(found, asked, spoken_for) is None:
         text = explain(found, asked, spoken_for)
@@ -60,7 +70,7 @@ def test_a_task_that_waits_is_told_of_every_session_why(found, asked, spoken_for
                 assert item.name in text
 
 
-@given(candidate, wish)
+@given(candidate, requirements)
 def test_what_is_barred_is_refused_in_every_state(item, asked):
     if barred(item, asked) is not None:
         assert refusal(item, asked) == barred(item, asked)
@@ -70,9 +80,9 @@ def test_a_folder_is_the_same_through_a_link(tmp_path):
     folder, link = tmp_path / "real", tmp_path / "link"
     folder.mkdir()
     os.symlink(folder, link)
-    item = Candidate("a", True, False, True, str(link), "idle", None)
-    assert refusal(item, Wish(cwd=str(folder))) is None
-    assert refusal(item, Wish(cwd=str(tmp_path))) == "works in another folder"
+    item = PooledSession("a", True, False, True, str(link), "idle", None)
+    assert refusal(item, TaskRequirements(cwd=str(folder))) is None
+    assert refusal(item, TaskRequirements(cwd=str(tmp_path))) == "works in another folder"
 
 
 def configuration(*plans):
@@ -87,21 +97,21 @@ def configuration(*plans):
     )
 
 
-MAIN = Session("main", "/srv/main", ("claude",), True, True, {})
-POOL = Session("pool", "/srv/pool", ("claude",), True, False, {})
-OTHER = Session("other", "/srv/other", ("htop",), False, False, {})
+MAIN = SessionConfig("main", "/srv/main", ("claude",), True, True, {})
+POOL = SessionConfig("pool", "/srv/pool", ("claude",), True, False, {})
+OTHER = SessionConfig("other", "/srv/other", ("htop",), False, False, {})
 
 
 @pytest.mark.parametrize(
     ("asked", "code", "found"),
     [
-        (Wish("main"), 1, "session main is dedicated, and never gets a task; the pool has: pool"),
-        (Wish("other"), 1, "session other runs a command of its own"),
-        (Wish("hand"), 1, "session 'hand' was started by hand"),
-        (Wish("none"), 2, "session 'none' does not exist; tasks go to the sessions of the pool: pool"),
-        (Wish("pool", "/srv/main"), 1, "session pool works in /srv/pool, not in /srv/main"),
+        (TaskRequirements("main"), 1, "session main is dedicated, and never gets a task; the pool has: pool"),
+        (TaskRequirements("other"), 1, "session other runs a command of its own"),
+        (TaskRequirements("hand"), 1, "session 'hand' was started by hand"),
+        (TaskRequirements("none"), 2, "session 'none' does not exist; tasks go to the sessions of the pool: pool"),
+        (TaskRequirements("pool", "/srv/main"), 1, "session pool works in /srv/pool, not in /srv/main"),
         (
-            Wish(cwd="/srv/nowhere"),
+            TaskRequirements(cwd="/srv/nowhere"),
             1,
             "no configured session works in /srv/nowhere; they work in: /srv/main, /srv/other",
         ),
@@ -109,10 +119,12 @@ OTHER = Session("other", "/srv/other", ("htop",), False, False, {})
 )
 def test_a_wish_that_can_never_come_true_is_refused(asked, code, found):
     with pytest.raises(FailoverError, match="^" + found.replace("(", r"\(")) as error:
-        check_wish(configuration(MAIN, POOL, OTHER), ["hand"], asked)
+        check_requirements(configuration(MAIN, POOL, OTHER), ["hand"], asked)
     assert error.value.exit_code == code
 
 
-@pytest.mark.parametrize("asked", [Wish(), Wish(cwd="/srv/main"), Wish(cwd="/srv/main/")])
+@pytest.mark.parametrize(
+    "asked", [TaskRequirements(), TaskRequirements(cwd="/srv/main"), TaskRequirements(cwd="/srv/main/")]
+)
 def test_a_pool_without_a_session_for_it_lets_a_task_wait(asked):
-    check_wish(configuration(MAIN), [], asked)
+    check_requirements(configuration(MAIN), [], asked)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from claude_failover.common.errors import Refused, UsageError
 from claude_failover.tasks import queue as queue_module
-from claude_failover.tasks.queue import TaskFiles, TaskQueue
+from claude_failover.tasks.queue import TaskDocuments, TaskQueue
 from claude_failover.tasks.task import (
     ACCEPTED,
     CANCELLED,
@@ -27,13 +27,13 @@ from claude_failover.tasks.task import (
     QUEUED,
     SENT,
     STATES,
-    Handed,
+    Assignment,
     Task,
     checked_prompt,
 )
 
 T0 = datetime(2026, 11, 22, 20, 0, tzinfo=timezone.utc)
-HANDED = Handed("w", "%1", 10, 11, 12, "00000000-0000-0000-0000-000000000001", T0)
+HANDED = Assignment("w", "%1", 10, 11, 12, "00000000-0000-0000-0000-000000000001", T0)
 
 moments = st.none() | st.integers(0, 10**6).map(lambda ms: T0 + timedelta(milliseconds=ms))
 tasks = st.builds(
@@ -46,7 +46,7 @@ tasks = st.builds(
     cwd=st.none() | st.text(),
     state=st.sampled_from(STATES),
     session=st.none() | st.text(string.ascii_letters),
-    handed=st.just(HANDED),
+    assignment=st.just(HANDED),
     attempts=st.integers(0, 9),
     detail=st.text(),
     sent_at=moments,
@@ -59,14 +59,14 @@ def add(queue, prompt="do it"):
     return queue.add(prompt, T0, wanted=None, cwd=None)
 
 
-@given(tasks, st.sampled_from([field.name for field in dataclasses.fields(Task)]))
+@given(tasks, st.sampled_from([*(field.name for field in dataclasses.fields(Task)), "handed"]))
 def test_a_task_with_a_wrong_value_is_told(task, key):
     for wrong in ({"no": "text"}, ["x"], 0.5):
         with pytest.raises(ValueError, match="found"):
             Task.from_json({**task.to_json(), key: wrong})
 
 
-@given(tasks, st.sampled_from([field.name for field in dataclasses.fields(Handed)]))
+@given(tasks, st.sampled_from([field.name for field in dataclasses.fields(Assignment)]))
 def test_a_task_that_was_handed_to_something_of_another_kind_is_told(task, key):
     data = task.to_json()
     for wrong in (None, {"no": "text"}, ["x"], 0.5):
@@ -98,10 +98,10 @@ def test_what_is_no_task_is_told(data):
 
 
 def test_the_order_outlives_the_daemon(tmp_path):
-    queue = TaskQueue(TaskFiles(str(tmp_path)))
+    queue = TaskQueue(TaskDocuments(str(tmp_path)))
     given_ = [add(queue, f"task {number}") for number in range(30)]
     queue.put(dataclasses.replace(given_[3], state=DONE, finished_at=T0))
-    again = TaskQueue(TaskFiles(str(tmp_path)))
+    again = TaskQueue(TaskDocuments(str(tmp_path)))
     assert [task.prompt for task in again] == [f"task {number}" for number in range(30)]
     assert again.counts() == {"queued": 29, "sent": 0, "accepted": 0, "done": 1, "failed": 0, "cancelled": 0}
     assert add(again).number == 31
@@ -109,13 +109,13 @@ def test_the_order_outlives_the_daemon(tmp_path):
 
 
 def test_a_torn_or_foreign_document_is_set_aside_and_the_others_stay(tmp_path, caplog):
-    queue = TaskQueue(TaskFiles(str(tmp_path)))
+    queue = TaskQueue(TaskDocuments(str(tmp_path)))
     first, second, third = add(queue), add(queue), add(queue)
     folder = tmp_path / "tasks"
     (folder / f"{first.number:012d}-{first.id}.json").write_bytes(b'{"version": 1, "da')
     (folder / f"{second.number:012d}-{second.id}.json").write_text('{"version": 1, "data": {"id": "x"}}')
     (folder / "notes.txt").write_text("mine")
-    again = TaskQueue(TaskFiles(str(tmp_path)))
+    again = TaskQueue(TaskDocuments(str(tmp_path)))
     assert [task.id for task in again] == [third.id]
     assert sum(name.endswith(".set-aside") for name in os.listdir(folder)) == 2
     assert caplog.text.count("set aside as") == 2
@@ -123,7 +123,7 @@ def test_a_torn_or_foreign_document_is_set_aside_and_the_others_stay(tmp_path, c
 
 
 def test_what_cannot_be_written_changes_nothing_or_is_written_later(tmp_path, monkeypatch):
-    files = TaskFiles(str(tmp_path))
+    files = TaskDocuments(str(tmp_path))
     queue = TaskQueue(files)
     task = add(queue)
     write = files.save
@@ -135,23 +135,25 @@ def test_what_cannot_be_written_changes_nothing_or_is_written_later(tmp_path, mo
     with pytest.raises(OSError, match="No space"):
         add(queue)
     with pytest.raises(OSError, match="No space"):
-        queue.put(dataclasses.replace(task, state=SENT, handed=HANDED))
+        queue.put(dataclasses.replace(task, state=SENT, assignment=HANDED))
     assert [each.state for each in queue] == [QUEUED]
-    queue.note(dataclasses.replace(task, state=ACCEPTED, handed=HANDED))  # it has happened, whatever the disk says
+    queue.record_transition(
+        dataclasses.replace(task, state=ACCEPTED, assignment=HANDED)
+    )  # it has happened, whatever the disk says
     assert [each.state for each in queue] == [ACCEPTED]
-    assert [each.state for each in TaskQueue(TaskFiles(str(tmp_path)))] == [QUEUED]
+    assert [each.state for each in TaskQueue(TaskDocuments(str(tmp_path)))] == [QUEUED]
     monkeypatch.setattr(files, "save", write)
     queue.flush()
-    assert [each.state for each in TaskQueue(TaskFiles(str(tmp_path)))] == [ACCEPTED]
+    assert [each.state for each in TaskQueue(TaskDocuments(str(tmp_path)))] == [ACCEPTED]
 
 
 def test_only_the_newest_finished_tasks_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(queue_module, "HISTORY", 3)
-    queue = TaskQueue(TaskFiles(str(tmp_path)))
+    queue = TaskQueue(TaskDocuments(str(tmp_path)))
     waiting = add(queue)
     for number, state in enumerate([DONE, FAILED, CANCELLED, DONE, DONE]):
         queue.put(dataclasses.replace(add(queue), state=state, finished_at=T0 + timedelta(seconds=number)))
-    for found in (queue, TaskQueue(TaskFiles(str(tmp_path)))):
+    for found in (queue, TaskQueue(TaskDocuments(str(tmp_path)))):
         assert [task.state for task in found] == [QUEUED, CANCELLED, DONE, DONE]
         assert found.get(waiting.id) is not None
     assert len(os.listdir(tmp_path / "tasks")) == 4
@@ -159,7 +161,7 @@ def test_only_the_newest_finished_tasks_are_kept(tmp_path, monkeypatch):
 
 def test_a_full_queue_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(queue_module, "WAITING_MAX", 2)
-    queue = TaskQueue(TaskFiles(str(tmp_path)))
+    queue = TaskQueue(TaskDocuments(str(tmp_path)))
     first = add(queue)
     add(queue)
     with pytest.raises(Refused, match="found 2 unfinished tasks"):
@@ -190,7 +192,7 @@ def test_a_prompt_is_kept_as_it_can_be_typed():
 
 
 def test_a_row_shows_an_excerpt_and_no_control_characters():
-    task = Task("0123abcd", 1, "x" * 1000 + "\x9b2J", T0, state=SENT, session="w", handed=HANDED, sent_at=T0)
+    task = Task("0123abcd", 1, "x" * 1000 + "\x9b2J", T0, state=SENT, session="w", assignment=HANDED, sent_at=T0)
     row = task.row()
     assert len(row["prompt"]) == 200 and row["prompt"].endswith("…") and row["prompt_bytes"] == 1004
     assert row["sent_at"] == "2026-11-22T20:00:00.000Z" and row["accepted_at"] is None

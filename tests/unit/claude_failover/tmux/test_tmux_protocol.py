@@ -8,7 +8,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_failover.tmux.protocol import Block, Event, Notice, Parser, Stray
+from claude_failover.tmux.protocol import CommandReply, Event, Notice, ProtocolParser, Stray
 
 # As tmux 3.3a printed it: the attach command, a notice, a hook's command within two of ours, an error.
 SEEN = b"""%begin 1795388466 379 0
@@ -32,23 +32,23 @@ duplicate session: h1
 """
 
 EVENTS: list[Event] = [
-    Block(379, ours=False, ok=True, lines=()),
+    CommandReply(379, ours=False, ok=True, lines=()),
     Notice("session-changed", "$0 _claude_failover"),
-    Block(383, ours=True, ok=True, lines=()),
-    Block(385, ours=False, ok=True, lines=("HOOKED",)),
-    Block(387, ours=True, ok=True, lines=("third", "%begin looks like one", "%end 1795388466 386 1", "é\ufffd")),
-    Block(388, ours=True, ok=False, lines=("duplicate session: h1",)),
+    CommandReply(383, ours=True, ok=True, lines=()),
+    CommandReply(385, ours=False, ok=True, lines=("HOOKED",)),
+    CommandReply(387, ours=True, ok=True, lines=("third", "%begin looks like one", "%end 1795388466 386 1", "é\ufffd")),
+    CommandReply(388, ours=True, ok=False, lines=("duplicate session: h1",)),
     Notice("exit", ""),
 ]
 
 
 def test_a_whole_conversation() -> None:
-    assert Parser().feed(SEEN) == EVENTS
+    assert ProtocolParser().feed(SEEN) == EVENTS
 
 
 @given(st.lists(st.integers(0, len(SEEN))))
 def test_any_chunking_gives_the_same_events(cuts: list[int]) -> None:
-    parser = Parser()
+    parser = ProtocolParser()
     edges = [0, *sorted(cuts), len(SEEN)]
     pieces = [SEEN[a:b] for a, b in zip(edges, edges[1:])]
     assert [event for piece in pieces for event in parser.feed(piece)] == EVENTS
@@ -56,8 +56,8 @@ def test_any_chunking_gives_the_same_events(cuts: list[int]) -> None:
 
 def test_a_pane_that_shows_the_end_of_its_own_capture_leaves_a_stray() -> None:
     captured = b"%begin 5 7 1\nforged:\n%end 5 7 1\nrest of the pane\n%end 5 7 1\n"
-    assert Parser().feed(captured) == [
-        Block(7, ours=True, ok=True, lines=("forged:",)),
+    assert ProtocolParser().feed(captured) == [
+        CommandReply(7, ours=True, ok=True, lines=("forged:",)),
         Stray("rest of the pane"),
         Stray("%end 5 7 1"),
     ]
@@ -65,20 +65,20 @@ def test_a_pane_that_shows_the_end_of_its_own_capture_leaves_a_stray() -> None:
 
 def test_what_is_no_protocol_is_stray() -> None:
     for line in ("no server running", "", "%", "%begin", "%begin a b c", "%begin 1 2", "%error 1 2 3"):
-        assert Parser().feed(line.encode() + b"\n") == [Stray(line)], line
+        assert ProtocolParser().feed(line.encode() + b"\n") == [Stray(line)], line
 
 
 @given(st.binary())
 def test_any_bytes_are_taken(data: bytes) -> None:
-    parser = Parser()
-    assert all(isinstance(event, (Block, Notice, Stray)) for event in parser.feed(data) + parser.feed(b"\n"))
+    parser = ProtocolParser()
+    assert all(isinstance(event, (CommandReply, Notice, Stray)) for event in parser.feed(data) + parser.feed(b"\n"))
 
 
 def test_a_huge_answer() -> None:
     body = b"x" * 120 + b"\n"
-    parser = Parser()
+    parser = ProtocolParser()
     data = b"%begin 1 2 1\n" + body * 50_000 + b"%end 1 2 1\n"
     events = [event for i in range(0, len(data), 65536) for event in parser.feed(data[i : i + 65536])]
     (block,) = events
-    assert isinstance(block, Block)
+    assert isinstance(block, CommandReply)
     assert len(block.lines) == 50_000

@@ -13,14 +13,14 @@ from ..config.model import Account, Config
 from .active_link import read_active, wrong_links
 from .exhaustion import Exhaustion
 from .logins import Logins
-from .selection import Choice, Standing, choose
+from .selection import AccountState, Selection, select_account
 from .usage import Usage
 
 #: An account counts as usable only this long after its reset: a server's clock is not ours to the millisecond.
 RESET_MARGIN = timedelta(seconds=1)
 
 
-class Standings:
+class AccountAvailability:
     """Looks at the accounts, and changes nothing.
 
     ``config`` may be replaced at any time; ``exhaustion``, ``logins`` and ``usage`` are what is kept of the accounts.
@@ -40,7 +40,7 @@ class Standings:
         account = read_active(self.config.active_link, self.config.accounts).account
         return account.name if account is not None else None
 
-    def all(self, limit: str | None) -> list[Standing]:
+    def all(self, limit: str | None) -> list[AccountState]:
         """Return what is known of every account, for a switch that ``limit`` causes."""
         return [self._standing(account, limit) for account in self.config.accounts]
 
@@ -52,9 +52,9 @@ class Standings:
         force: bool = False,
         clean: bool = False,
         below: float | None = None,
-    ) -> Choice:
+    ) -> Selection:
         """Return which account a switch would go to now, and why."""
-        return choose(
+        return select_account(
             self.all(limit),
             self.active(),
             self.config.failover.strategy,
@@ -75,11 +75,11 @@ class Standings:
         found = self.exhaustion.next_reset(names, limit, self._now() - RESET_MARGIN)
         return found[0] if found is not None else None
 
-    def _standing(self, account: Account, limit: str | None) -> Standing:
+    def _standing(self, account: Account, limit: str | None) -> AccountState:
         now = self._now()
         barred = self.exhaustion.barred(account.name, limit, now - RESET_MARGIN)
         ban = self.exhaustion.ban_of(account.name, now)
-        return Standing(
+        return AccountState(
             name=account.name,
             login=self.logins.state(account),
             links=wrong_links(account, self.config, check_mode=True),

@@ -35,7 +35,7 @@ CLOCK_SKEW = timedelta(seconds=60)
 _KEPT = timedelta(days=1)
 
 
-class Barred(NamedTuple):
+class ExhaustionStatus(NamedTuple):
     """Whether an account may not be used, and until when."""
 
     barred: bool
@@ -43,7 +43,7 @@ class Barred(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Mark:
+class ExhaustedLimit:
     """One limit of one account. ``known`` tells whether a message gave ``until``, or it was assumed; ``since`` is
     when it was first seen in this window."""
 
@@ -84,7 +84,7 @@ class Exhaustion:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._marks: dict[str, dict[str, Mark]] = {}
+        self._marks: dict[str, dict[str, ExhaustedLimit]] = {}
         self._bans: dict[str, Ban] = {}
         document = store.load(DOCUMENT, {})
         for name, rows in self._part("the table of limits", items_of, document.get("limits", {})) or []:
@@ -114,7 +114,7 @@ class Exhaustion:
             since = held.since
             if (held.known, held.until) >= (known, until):
                 return False
-        self._marks.setdefault(account, {})[limit] = Mark(limit, until, known, since)
+        self._marks.setdefault(account, {})[limit] = ExhaustedLimit(limit, until, known, since)
         self._save(now)
         return held is None or since is now or not held.known or until - held.until > SAME_RESET
 
@@ -124,7 +124,7 @@ class Exhaustion:
         self._bans.pop(account, None)
         self._save(now)
 
-    def marks(self, account: str, now: datetime) -> list[Mark]:
+    def marks(self, account: str, now: datetime) -> list[ExhaustedLimit]:
         """Return the account's limits that are in force."""
         return [mark for mark in self._marks.get(account, {}).values() if mark.until > now]
 
@@ -133,12 +133,12 @@ class Exhaustion:
         marks = sorted(self.marks(account, now), key=lambda mark: mark.until)
         return [{"limit": mark.limit, "until": clock.iso(mark.until)} for mark in marks]
 
-    def barred(self, account: str, trigger: str | None, now: datetime) -> Barred:
+    def barred(self, account: str, trigger: str | None, now: datetime) -> ExhaustionStatus:
         """Tell whether a limit bars the account for a switch that ``trigger`` (a limit, None for no limit) causes."""
         moments = [
             mark.until for mark in self.marks(account, now) if mark.limit not in MODEL_LIMITS or mark.limit == trigger
         ]
-        return Barred(bool(moments), max(moments, default=None))
+        return ExhaustionStatus(bool(moments), max(moments, default=None))
 
     def next_reset(self, accounts: Iterable[str], trigger: str | None, now: datetime) -> tuple[datetime, str] | None:
         """Return when the first of the accounts can be used again, and which; None when none of them is barred."""
@@ -191,9 +191,9 @@ class Exhaustion:
         self._store.save(DOCUMENT, {"limits": limits, "bans": bans})
 
 
-def _mark(item: tuple[str, Any]) -> Mark:
+def _mark(item: tuple[str, Any]) -> ExhaustedLimit:
     limit, row = item
-    return Mark(limit, clock.parse_iso(row["until"]), bool(row["known"]), clock.parse_iso(row["since"]))
+    return ExhaustedLimit(limit, clock.parse_iso(row["until"]), bool(row["known"]), clock.parse_iso(row["since"]))
 
 
 def _ban(row: Any) -> Ban:

@@ -21,7 +21,7 @@ LOGIN_PROBLEMS = {
 
 
 @dataclass(frozen=True)
-class Standing:
+class AccountState:
     """What is known of one account.
 
     ``login`` is ``ok|missing|expired|unknown``; ``links`` is None when they are right, else what is wrong;
@@ -42,7 +42,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Option:
+class Candidate:
     """One account, whether it can be switched to, and why or why not."""
 
     account: str
@@ -55,11 +55,11 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """The account to switch to, None for none, and every candidate's reason, in the order of preference."""
 
     target: str | None
-    candidates: tuple[Option, ...]
+    candidates: tuple[Candidate, ...]
 
     def reason_of(self, account: str) -> str:
         """Return the reason of one candidate."""
@@ -70,8 +70,8 @@ class Choice:
         return "; ".join(f"{row.account}: {row.why}" for row in self.candidates)
 
 
-def choose(
-    standings: Sequence[Standing],
+def select_account(
+    availability: Sequence[AccountState],
     active: str | None,
     strategy: str = "priority",
     *,
@@ -79,7 +79,7 @@ def choose(
     force: bool = False,
     clean: bool = False,
     below: float | None = None,
-) -> Choice:
+) -> Selection:
     """Choose the account to switch to.
 
     Args:
@@ -92,27 +92,29 @@ def choose(
         clean: only an account under no limit whatever will do.
         below: only an account that has used less than this many per cent of each window.
     """
-    order = {row.name: place for place, row in enumerate(standings)}
-    fit: list[Standing] = []
+    order = {row.name: place for place, row in enumerate(availability)}
+    fit: list[AccountState] = []
     candidates = []
-    for row in standings:
+    for row in availability:
         if row.name == active:
-            candidates.append(Option(row.name, False, "it is the active account"))
+            candidates.append(Candidate(row.name, False, "it is the active account"))
             continue
-        why = _obstacle(row, only=only, force=force, clean=clean, below=below)
+        why = _disqualification(row, only=only, force=force, clean=clean, below=below)
         if why is None:
             fit.append(row)
-        candidates.append(Option(row.name, why is None, why or _merit(row, order[row.name], strategy)))
+        candidates.append(Candidate(row.name, why is None, why or _reason(row, order[row.name], strategy)))
     if strategy == "headroom":
         fit.sort(key=lambda row: (max(row.used.values(), default=0.0), order[row.name]))
     elif strategy == "soonest_reset":
         fit.sort(key=lambda row: (row.resets_at is None, row.resets_at and row.resets_at.timestamp(), order[row.name]))
     # Among the exhausted ones that only force lets through, the one that is usable first.
     fit.sort(key=lambda row: (row.barred or row.ban is not None, row.until.timestamp() if row.until else 0.0))
-    return Choice(fit[0].name if fit else None, tuple(candidates))
+    return Selection(fit[0].name if fit else None, tuple(candidates))
 
 
-def _obstacle(row: Standing, *, only: str | None, force: bool, clean: bool, below: float | None) -> str | None:
+def _disqualification(
+    row: AccountState, *, only: str | None, force: bool, clean: bool, below: float | None
+) -> str | None:
     """Return why the account cannot be switched to, or None. What even force does not pass comes first."""
     if only is not None and row.name != only:
         return f"{only} was asked for"
@@ -134,7 +136,7 @@ def _obstacle(row: Standing, *, only: str | None, force: bool, clean: bool, belo
     return None
 
 
-def _merit(row: Standing, place: int, strategy: str) -> str:
+def _reason(row: AccountState, place: int, strategy: str) -> str:
     if row.barred or row.ban is not None:
         return "exhausted or barred, and forced"
     if strategy == "headroom":

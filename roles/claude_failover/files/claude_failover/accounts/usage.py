@@ -20,7 +20,7 @@ DOCUMENT = "usage"
 
 
 @dataclass(frozen=True)
-class Window:
+class UsageWindow:
     """One window of one account: per cent used, and when it begins anew (None: not known)."""
 
     percent: float
@@ -32,7 +32,7 @@ class Usage:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._windows: dict[str, dict[str, Window]] = {}
+        self._windows: dict[str, dict[str, UsageWindow]] = {}
         for name, rows in store.load(DOCUMENT, {}).items():
             windows = self._windows[str(name)] = read_windows(rows)
             if not isinstance(rows, dict) or len(windows) < len(rows):
@@ -80,14 +80,16 @@ class Usage:
         )
 
 
-def read_windows(figures: Any) -> dict[str, Window]:
+def read_windows(figures: Any) -> dict[str, UsageWindow]:
     """Return what can be read of ``rate_limits``; anything else is passed over."""
     windows = {}
     for name, row in figures.items() if isinstance(figures, Mapping) else ():
         percent = row.get("used_percentage") if isinstance(row, Mapping) else row
         if isinstance(percent, bool) or not isinstance(percent, (int, float)) or not 0 <= percent <= 1000:
             continue
-        windows[str(name)] = Window(float(percent), _moment(row.get("resets_at") if isinstance(row, Mapping) else None))
+        windows[str(name)] = UsageWindow(
+            float(percent), _moment(row.get("resets_at") if isinstance(row, Mapping) else None)
+        )
     return windows
 
 

@@ -68,7 +68,7 @@ class Delivery:
     submitted: bool = False
 
 
-class Terminal(Protocol):
+class TerminalProtocol(Protocol):
     """What is needed of `client.Tmux`."""
 
     async def pane(self, pane_id: str) -> Pane: ...
@@ -79,7 +79,7 @@ class Terminal(Protocol):
     async def leave_mode(self, pane_id: str) -> None: ...
 
 
-class _Stop(Exception):
+class _GiveUp(Exception):
     """The delivery has ended with this result."""
 
     def __init__(self, result: str, detail: str, submitted: bool = False) -> None:
@@ -87,7 +87,7 @@ class _Stop(Exception):
         self.result, self.detail, self.submitted = result, detail, submitted
 
 
-class _Again(Exception):
+class _Retry(Exception):
     """This attempt failed; another may work."""
 
     def __init__(self, result: str, detail: str) -> None:
@@ -96,13 +96,13 @@ class _Again(Exception):
 
 
 @dataclass(frozen=True)
-class _Look:
+class _ScreenState:
     box: Optional[PromptBox]
     dialog: Optional[Dialog]
 
 
 async def deliver(
-    tmux: Terminal,
+    tmux: TerminalProtocol,
     pane_id: str,
     text: str,
     *,
@@ -130,7 +130,7 @@ async def deliver(
     if text.endswith("\\"):
         text += " "
     now = clock or asyncio.get_running_loop().time
-    sender = _Sender(tmux, pane_id, text, began, timing or Timing(), now, sleep)
+    sender = _PromptSender(tmux, pane_id, text, began, timing or Timing(), now, sleep)
     sender.adopts = adopt
     start = now()
     tried = 0
@@ -140,18 +140,18 @@ async def deliver(
             try:
                 detail = await sender.attempt()
                 return Delivery("delivered", tried, now() - start, detail, submitted=True)
-            except _Again as again:
+            except _Retry as again:
                 if tried >= attempts:
                     return Delivery(again.result, tried, now() - start, again.detail)
             await sender.back_off(tried)
-    except _Stop as stop:
+    except _GiveUp as stop:
         return Delivery(stop.result, tried, now() - start, stop.detail, stop.submitted)
     except TmuxNotFound as error:
         return Delivery("pane_gone", tried, now() - start, str(error), sender.submitted)
 
 
 async def withdraw(
-    tmux: Terminal,
+    tmux: TerminalProtocol,
     pane_id: str,
     text: str,
     *,
@@ -163,7 +163,7 @@ async def withdraw(
     Returns ``out`` (it was there, and the box is empty now), ``empty`` (the box was) or ``kept`` (there is no box, or
     something else in it, which stays). No key but Ctrl-U is sent. Raises TmuxNotFound, TmuxGone.
     """
-    sender = _Sender(tmux, pane_id, text, _never, timing or Timing(), asyncio.get_running_loop().time, sleep)
+    sender = _PromptSender(tmux, pane_id, text, _never, timing or Timing(), asyncio.get_running_loop().time, sleep)
     return await sender.withdraw()
 
 
@@ -177,10 +177,10 @@ def sendable(text: str) -> str:
     return " " + text if text.startswith("!") else text
 
 
-class _Sender:
+class _PromptSender:
     def __init__(
         self,
-        tmux: Terminal,
+        tmux: TerminalProtocol,
         pane_id: str,
         text: str,
         began: Callable[[], Awaitable[bool]],
@@ -226,7 +226,7 @@ class _Sender:
             if not look.box.draft.strip():
                 return "empty"
             await self._make_empty(self._ours(look.box))
-        except (_Again, _Stop):
+        except (_Retry, _GiveUp):
             return "kept"
         return "out"
 
@@ -235,7 +235,7 @@ class _Sender:
     async def _open_pane(self) -> None:
         pane = await self._tmux.pane(self._pane_id)
         if pane.dead:
-            raise _Stop("pane_gone", "the program in the pane has ended")
+            raise _GiveUp("pane_gone", "the program in the pane has ended")
         if pane.in_mode:
             # Keys would go to copy mode.
             await self._tmux.leave_mode(self._pane_id)
@@ -248,7 +248,7 @@ class _Sender:
         while True:
             look = await self._look()
             if look.dialog is not None and look.dialog.kind != "limit_menu":
-                raise _Stop("dialog", _describe(look.dialog))
+                raise _GiveUp("dialog", _describe(look.dialog))
             if look.dialog is not None and not escaped:
                 await self._tmux.keys(self._pane_id, "Escape")
                 escaped = True
@@ -258,8 +258,8 @@ class _Sender:
                 return self._ours(look.box)
             if self._now() >= deadline:
                 if look.dialog is not None:
-                    raise _Again("dialog", "Escape did not close the limit's menu")
-                raise _Again("not_ready", "the screen shows no prompt box")
+                    raise _Retry("dialog", "Escape did not close the limit's menu")
+                raise _Retry("not_ready", "the screen shows no prompt box")
             await self._sleep(self._timing.poll)
 
     def _ours(self, box: PromptBox) -> PromptBox:
@@ -270,9 +270,9 @@ class _Sender:
             self._typed = True
             return box
         if box.shell:
-            raise _Stop("draft", "the prompt box is in shell mode")
+            raise _GiveUp("draft", "the prompt box is in shell mode")
         if box.draft.strip():
-            raise _Stop("draft", "the prompt box holds text that somebody typed; it was left there, and not sent")
+            raise _GiveUp("draft", "the prompt box holds text that somebody typed; it was left there, and not sent")
         return box
 
     async def _make_empty(self, box: PromptBox) -> None:
@@ -283,7 +283,7 @@ class _Sender:
             await self._tmux.keys(self._pane_id, "C-u")
             await self._sleep(self._timing.poll)
             box = self._ours(await self._box())
-        raise _Again("failed", "what arrived of an earlier attempt could not be taken out of the prompt box")
+        raise _Retry("failed", "what arrived of an earlier attempt could not be taken out of the prompt box")
 
     async def _enter_text(self) -> None:
         self._typed = True
@@ -299,7 +299,7 @@ class _Sender:
             if look.dialog is None and look.box is not None and shows(look.box, self._text):
                 return
             if self._now() >= deadline:
-                raise _Again("failed", "the text was not seen in the prompt box")
+                raise _Retry("failed", "the text was not seen in the prompt box")
             await self._sleep(self._timing.poll)
 
     async def _submit(self) -> None:
@@ -307,7 +307,7 @@ class _Sender:
         for _try in range(2):
             look = await self._look()
             if look.dialog is not None or look.box is None or not shows(look.box, self._text):
-                raise _Again("failed", "the prompt box changed before Enter")
+                raise _Retry("failed", "the prompt box changed before Enter")
             await self._tmux.keys(self._pane_id, "Enter")
             deadline = self._now() + self._timing.leave
             while True:
@@ -325,7 +325,7 @@ class _Sender:
                     self.submitted = True
                     return
                 await self._sleep(self._timing.poll)
-        raise _Again("failed", "Enter did not send the text")
+        raise _Retry("failed", "Enter did not send the text")
 
     async def _see_turn(self) -> None:
         deadline = self._now() + self._timing.turn
@@ -333,20 +333,20 @@ class _Sender:
             if self._now() >= deadline:
                 look = await self._look()
                 if look.dialog is not None:
-                    raise _Stop("dialog", "sent, and then " + _describe(look.dialog), submitted=True)
-                raise _Stop("failed", "the text was sent, but no turn was seen to begin", submitted=True)
+                    raise _GiveUp("dialog", "sent, and then " + _describe(look.dialog), submitted=True)
+                raise _GiveUp("failed", "the text was sent, but no turn was seen to begin", submitted=True)
             await self._sleep(self._timing.poll)
 
     # -- looking
 
-    async def _look(self) -> _Look:
+    async def _look(self) -> _ScreenState:
         lines = await self._tmux.screen(self._pane_id, escapes=True)
-        return _Look(prompt_box(lines), dialog(lines))
+        return _ScreenState(prompt_box(lines), dialog(lines))
 
     async def _box(self) -> PromptBox:
         look = await self._look()
         if look.box is None:
-            raise _Again("not_ready", "the prompt box went away")
+            raise _Retry("not_ready", "the prompt box went away")
         return look.box
 
 
@@ -370,4 +370,4 @@ def _describe(found: Dialog) -> str:
     return f"{names.get(found.kind, 'a dialog is open')}: {found.title!r}; a person has to answer it"
 
 
-__all__ = ["Delivery", "Terminal", "Timing", "TmuxGone", "deliver", "sendable", "withdraw"]
+__all__ = ["Delivery", "TerminalProtocol", "Timing", "TmuxGone", "deliver", "sendable", "withdraw"]

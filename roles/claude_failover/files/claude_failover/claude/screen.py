@@ -57,7 +57,7 @@ _TOOL = re.compile(
 
 
 @dataclass
-class Block:
+class ScreenBlock:
     """One part of the conversation.
 
     ``kind``: ``prompt``, ``shell`` (a command the user ran with ``!``), ``reply``, ``tool``, ``collapsed`` (tool uses
@@ -94,7 +94,7 @@ class Screen:
     command that started it stands above its header.
     """
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[ScreenBlock, ...]
     box: str | None
     footer: tuple[str, ...]
     menu: Menu | None
@@ -221,8 +221,8 @@ class _Reader:
     """Reads the conversation's rows, one after the other."""
 
     def __init__(self) -> None:
-        self.blocks: list[Block] = []
-        self.current: Block | None = None
+        self.blocks: list[ScreenBlock] = []
+        self.current: ScreenBlock | None = None
         self.fresh = True  # the next continuation begins a paragraph
         self.tree = False  # within a tree of sub-agents
         self.width = 0  # of the widest row: where the terminal itself broke a line
@@ -230,7 +230,7 @@ class _Reader:
         self.before = 0  # that row's length
         self.spilt = False  # bare text at hand that may be the rest of a prompt of old
 
-    def read(self, rows: list[str]) -> list[Block]:
+    def read(self, rows: list[str]) -> list[ScreenBlock]:
         """Return the blocks."""
         self.width = max((len(row) for row in rows if not _RULE.match(row)), default=0)
         for row in rows:
@@ -241,7 +241,7 @@ class _Reader:
         return self.blocks
 
     def _start(self, kind: str, indent: int, text: str) -> None:
-        self.current = Block(kind, indent, [text.strip()] if text.strip() else [], self.fresh)
+        self.current = ScreenBlock(kind, indent, [text.strip()] if text.strip() else [], self.fresh)
         self.blocks.append(self.current)
         self.fresh = False
         self.tree = False

@@ -22,7 +22,7 @@ LINE_LIMIT = 4 << 20  # bytes; a longer line (a tool's output) is passed over wi
 TAIL = 4 << 20  # bytes at the end in which the newest turn is looked for
 
 
-class NotATranscript(Exception):
+class NotATranscriptError(Exception):
     """The path is outside of the shared folder, or leads to something that is no regular file."""
 
 
@@ -40,7 +40,7 @@ def locate(projects: str, path: str) -> tuple[str, str]:
     folder, name = os.path.split(path)
     folder = os.path.basename(folder)
     if not name.endswith(".jsonl") or folder in ("", ".", "..") or "\0" in path:
-        raise NotATranscript(f"{path!r} is no transcript below {projects}")
+        raise NotATranscriptError(f"{path!r} is no transcript below {projects}")
     return folder, name
 
 
@@ -58,11 +58,11 @@ def open_below(projects: str, folder: str, name: str) -> int:
         os.close(inside)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise NotATranscript(f"{os.path.join(projects, folder, name)} is no regular file")
+        raise NotATranscriptError(f"{os.path.join(projects, folder, name)} is no regular file")
     return descriptor
 
 
-class Tail:
+class TranscriptTail:
     """The end of one growing transcript.
 
     It gives each complete line once, from the byte ``start`` on. A file that was truncated or replaced is read
@@ -149,7 +149,7 @@ def read_conversation(projects: str, uuid: str) -> list[dict[str, Any]]:
     for path in paths_of(projects, uuid):
         try:
             return last_records(projects, *locate(projects, path))
-        except (OSError, NotATranscript):
+        except (OSError, NotATranscriptError):
             continue
     return []
 

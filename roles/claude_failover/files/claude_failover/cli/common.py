@@ -34,7 +34,7 @@ _LEFT_BY_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 Act = Callable[[argparse.Namespace], int]
 
 
-class Parser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
     """Says what is wrong with a command line without passing its control characters on to the terminal."""
 
     def error(self, message: str) -> NoReturn:

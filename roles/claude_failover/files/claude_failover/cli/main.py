@@ -34,7 +34,7 @@ first steps:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    top = common.Parser(  # and so is every command's: argparse makes them of the same class
+    top = common.CommandParser(  # and so is every command's: argparse makes them of the same class
         prog="claude-failover",
         description=_DESCRIPTION,
         epilog=_EPILOG,

@@ -25,10 +25,10 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 )
 
 from ..common.errors import FailoverError
-from ..storage.regular_file import NotRegular, read_regular
+from ..storage.regular_file import NotARegularFileError, read_regular
 from . import defaults, validators, yaml_loader
 from . import rules as rules
-from .validators import Bad, Place, Problem, Section, describe
+from .validators import Location, Problem, Section, ValidationError, describe
 
 STRATEGIES = ("priority", "headroom", "soonest_reset")
 
@@ -45,7 +45,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Session:
+class SessionConfig:
     """A tmux session that the daemon keeps alive."""
 
     name: str
@@ -57,7 +57,7 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Failover:
+class FailoverConfig:
     """When and where to switch. ``cooldown`` and ``unknown_reset_wait`` in seconds, the threshold in per cent."""
 
     cooldown: float = 60
@@ -69,7 +69,7 @@ class Failover:
 
 
 @dataclass(frozen=True)
-class Detection:
+class DetectionConfig:
     """Where limits are looked for. ``sweep_interval`` in seconds; ``extra_patterns`` are compiled."""
 
     hooks: bool = True
@@ -81,7 +81,7 @@ class Detection:
 
 
 @dataclass(frozen=True)
-class Lifecycle:
+class LifecycleConfig:
     """How often sessions are looked at, and the shortest and longest wait before one is made again (seconds)."""
 
     check_interval: float = 10
@@ -89,7 +89,7 @@ class Lifecycle:
 
 
 @dataclass(frozen=True)
-class TmuxSettings:
+class TmuxConfig:
     """The tmux server's socket, and the program: a name found in PATH or an absolute path."""
 
     socket: str = defaults.TMUX_SOCKET
@@ -105,11 +105,11 @@ class Config:
     active_link: str = defaults.ACTIVE_LINK
     shared_root: str = DEFAULT_SHARED_ROOT
     shared_links: tuple[SharedSymlink, ...] = required_shared(DEFAULT_SHARED_ROOT)
-    sessions: tuple[Session, ...] = ()
-    failover: Failover = Failover()
-    detection: Detection = Detection()
-    lifecycle: Lifecycle = Lifecycle()
-    tmux: TmuxSettings = TmuxSettings()
+    sessions: tuple[SessionConfig, ...] = ()
+    failover: FailoverConfig = FailoverConfig()
+    detection: DetectionConfig = DetectionConfig()
+    lifecycle: LifecycleConfig = LifecycleConfig()
+    tmux: TmuxConfig = TmuxConfig()
     state_dir: str = defaults.STATE_DIR
     control_socket: str = defaults.CONTROL_SOCKET
     control_group: str | None = None
@@ -120,7 +120,7 @@ class Config:
         """Return the account of that name, or None."""
         return next((account for account in self.accounts if account.name == name), None)
 
-    def session(self, name: str) -> Session | None:
+    def session(self, name: str) -> SessionConfig | None:
         """Return the session of that name, or None."""
         return next((session for session in self.sessions if session.name == name), None)
 
@@ -181,7 +181,7 @@ def _read(path: str) -> bytes:
     expected = "a regular file that can be read"
     try:
         return read_regular(path, yaml_loader.MAX_BYTES + 1)
-    except NotRegular as error:
+    except NotARegularFileError as error:
         if error.kind == "a directory":
             raise ConfigError(path, [Problem("", error.kind, "a YAML file")]) from None
         found = f"{error.kind}, and no regular file"
@@ -216,16 +216,16 @@ _TOP = (
 
 
 _NO_ACCOUNTS: tuple[Account, ...] = ()
-_NO_SESSIONS: tuple[Session, ...] = ()
+_NO_SESSIONS: tuple[SessionConfig, ...] = ()
 
 
 def _config(value: Any, path: str, problems: list[Problem]) -> Config | None:
     """Build a configuration from what was read; None if there are problems, which go into ``problems``."""
-    top = Section(value, Place("", problems), _TOP)
+    top = Section(value, Location("", problems), _TOP)
     if top.broken:
         return None
     # For what is wrong in itself empty text stands in, and the rules between values pass over it.
-    accounts = top.need("accounts", validators.list_of(_account, _ACCOUNTS, least=1), _NO_ACCOUNTS, _ACCOUNTS)
+    accounts = top.require("accounts", validators.list_of(_account, _ACCOUNTS, least=1), _NO_ACCOUNTS, _ACCOUNTS)
     sessions = top.get("sessions", validators.list_of(_session, "a list of sessions"), _NO_SESSIONS)
     # Links are compared by their text, so the root stays as it is written, as it does where the links are made.
     shared_root = top.get("shared_root", validators.exact_path, DEFAULT_SHARED_ROOT)
@@ -277,10 +277,10 @@ def _section(top: Section, name: str, known: tuple[str, ...]) -> Section:
     return Section(top.raw(name) if name in top else {}, top.place.below(name), known)
 
 
-def _account(value: Any, place: Place) -> Account:
+def _account(value: Any, place: Location) -> Account:
     section = Section(value, place, ("name", "home"))
-    name = section.need("name", rules.account_name, "", "a name, such as compte1")
-    home = section.need("home", validators.path, "", "the account's home, such as /home/ubuntu/.claude-compte1")
+    name = section.require("name", rules.account_name, "", "a name, such as compte1")
+    home = section.require("home", validators.path, "", "the account's home, such as /home/ubuntu/.claude-compte1")
     return Account(name, home)
 
 
@@ -291,12 +291,12 @@ def _raw_names(sessions: Any) -> list[str]:
     return [name if isinstance(name, str) else "" for name in names]
 
 
-def _session(value: Any, place: Place) -> Session:
+def _session(value: Any, place: Location) -> SessionConfig:
     section = Section(value, place, ("name", "cwd", "command", "claude_args", "dedicated", "env"))
     claude_args = section.get("claude_args", validators.boolean, True)
-    return Session(
-        name=section.need("name", rules.session_name, "", "the name of a tmux session"),
-        cwd=section.need("cwd", validators.path, "", "the folder that the session works in, as an absolute path"),
+    return SessionConfig(
+        name=section.require("name", rules.session_name, "", "the name of a tmux session"),
+        cwd=section.require("cwd", validators.path, "", "the folder that the session works in, as an absolute path"),
         command=section.get("command", rules.command(claude_args), ("claude",)),
         claude_args=claude_args,
         dedicated=section.get("dedicated", validators.boolean, False),
@@ -305,30 +305,30 @@ def _session(value: Any, place: Place) -> Session:
 
 
 def _shared_links(top: Section, shared_root: str) -> tuple[SharedSymlink, ...]:
-    def link(value: Any, place: Place) -> SharedSymlink:
+    def link(value: Any, place: Location) -> SharedSymlink:
         if isinstance(value, str):
             name = rules.link_name(value, place)
             return shared_symlink(shared_root, name)
         if not isinstance(value, dict):
-            raise Bad(describe(value), "the name of a link, or {name, target}")
+            raise ValidationError(describe(value), "the name of a link, or {name, target}")
         section = Section(value, place, ("name", "target"))
-        name = section.need("name", rules.link_name, "", "the name of an entry of the account homes")
+        name = section.require("name", rules.link_name, "", "the name of an entry of the account homes")
         # A link is compared by its text, so the target stays as it is written.
-        target = section.need("target", validators.exact_path, "", "the shared folder, as an absolute path")
+        target = section.require("target", validators.exact_path, "", "the shared folder, as an absolute path")
         return SharedSymlink(target, name)
 
     checked = validators.list_of(link, "a list of names, or of {name, target}", least=1)
     return top.get("shared_links", checked, required_shared(shared_root))
 
 
-def _failover(top: Section) -> Failover:
+def _failover(top: Section) -> FailoverConfig:
     section = _section(
         top,
         "failover",
         ("cooldown", "strategy", "failback", "proactive_threshold", "resume_prompt", "unknown_reset_wait"),
     )
-    default = Failover()
-    return Failover(
+    default = FailoverConfig()
+    return FailoverConfig(
         cooldown=section.get("cooldown", validators.number(0, 7 * _DAY, "seconds"), default.cooldown),
         strategy=section.get("strategy", validators.choice(*STRATEGIES), default.strategy),
         failback=section.get("failback", validators.boolean, default.failback),
@@ -342,12 +342,12 @@ def _failover(top: Section) -> Failover:
     )
 
 
-def _detection(top: Section) -> Detection:
+def _detection(top: Section) -> DetectionConfig:
     section = _section(
         top, "detection", ("hooks", "transcripts", "panes", "sweep_interval", "capture_lines", "extra_patterns")
     )
-    default = Detection()
-    return Detection(
+    default = DetectionConfig()
+    return DetectionConfig(
         hooks=section.get("hooks", validators.boolean, default.hooks),
         transcripts=section.get("transcripts", validators.boolean, default.transcripts),
         panes=section.get("panes", validators.boolean, default.panes),
@@ -359,50 +359,50 @@ def _detection(top: Section) -> Detection:
     )
 
 
-def _pattern(value: Any, _place: Place) -> Pattern[str]:
+def _pattern(value: Any, _place: Location) -> Pattern[str]:
     if not isinstance(value, str):
-        raise Bad(describe(value), "a regular expression as text, between quotes")
+        raise ValidationError(describe(value), "a regular expression as text, between quotes")
     if len(value) > 1000:
-        raise Bad(f"a text of {len(value)} characters", "a regular expression of at most 1000")
+        raise ValidationError(f"a text of {len(value)} characters", "a regular expression of at most 1000")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compiled = re.compile(value)
     except (re.error, OverflowError, RecursionError) as error:
-        raise Bad(f"{describe(value)} ({error})", "a regular expression that Python can compile") from None
+        raise ValidationError(f"{describe(value)} ({error})", "a regular expression that Python can compile") from None
     if compiled.search(""):
-        raise Bad(f"{describe(value)}, which matches an empty line", "one that only a limit matches")
+        raise ValidationError(f"{describe(value)}, which matches an empty line", "one that only a limit matches")
     return compiled
 
 
-def _lifecycle(top: Section) -> Lifecycle:
+def _lifecycle(top: Section) -> LifecycleConfig:
     section = _section(top, "lifecycle", ("check_interval", "restart_backoff"))
-    default = Lifecycle()
-    return Lifecycle(
+    default = LifecycleConfig()
+    return LifecycleConfig(
         check_interval=section.get("check_interval", validators.number(0.05, 3600, "seconds"), default.check_interval),
         restart_backoff=section.get("restart_backoff", _backoff, default.restart_backoff),
     )
 
 
-def _backoff(value: Any, place: Place) -> tuple[float, float]:
+def _backoff(value: Any, place: Location) -> tuple[float, float]:
     expected = "two numbers of seconds, the shortest and the longest wait, as in [1, 60]"
     waits = validators.list_of(validators.number(0.01, _DAY, "seconds"), expected)(value, place)
     if len(waits) != 2:
-        raise Bad(describe(value), expected)
+        raise ValidationError(describe(value), expected)
     if waits[1] < waits[0]:
-        raise Bad(f"a longest wait of {waits[1]:g}, shorter than the shortest of {waits[0]:g}", expected)
+        raise ValidationError(f"a longest wait of {waits[1]:g}, shorter than the shortest of {waits[0]:g}", expected)
     return waits[0], waits[1]
 
 
-def _tmux(section: Section) -> TmuxSettings:
-    default = TmuxSettings()
-    return TmuxSettings(
+def _tmux(section: Section) -> TmuxConfig:
+    default = TmuxConfig()
+    return TmuxConfig(
         socket=section.get("socket", validators.socket_path, default.socket),
         binary=section.get("binary", rules.program, default.binary),
     )
 
 
-def _notify_command(value: Any, place: Place) -> tuple[str, ...]:
+def _notify_command(value: Any, place: Location) -> tuple[str, ...]:
     what = "a list, the program and its arguments, as in [logger, -t, failover]"
     words = validators.list_of(validators.hidden_text, what, least=1, secret=True)(value, place)
     rules.program(words[0], place.item(0))

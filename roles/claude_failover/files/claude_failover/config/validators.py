@@ -4,7 +4,7 @@
 """Checks of single values, apart from what is checked with them.
 
 A check is a function of a value and of its place (the key, and the list that problems go to); it returns the
-checked value or raises ``Bad``. A section hands each of its keys to a check, takes the default where that
+checked value or raises ``ValidationError``. A section hands each of its keys to a check, takes the default where that
 fails, and goes on, so that one reading finds every problem.
 """
 
@@ -30,7 +30,7 @@ class Problem(NamedTuple):
     line: int | None = None
 
 
-class Bad(Exception):
+class ValidationError(Exception):
     """A value is not what its check expects. Both texts are for the operator; neither shows a secret."""
 
     def __init__(self, found: str, expected: str) -> None:
@@ -39,25 +39,25 @@ class Bad(Exception):
         self.expected = expected
 
 
-class Told(Exception):
+class AlreadyReported(Exception):
     """A value cannot be used, and its problems are already in the list."""
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """Where a value stands, and where its problems go."""
 
     key: str
     problems: list[Problem]
 
-    def item(self, index: int) -> Place:
+    def item(self, index: int) -> Location:
         """Return the place of one item of this list."""
-        return Place(f"{self.key}[{index}]", self.problems)
+        return Location(f"{self.key}[{index}]", self.problems)
 
-    def below(self, name: Any) -> Place:
+    def below(self, name: Any) -> Location:
         """Return the place of one key of this mapping."""
-        return Place(join(self.key, name), self.problems)
+        return Location(join(self.key, name), self.problems)
 
-    def bad(self, found: str, expected: str) -> None:
+    def reject(self, found: str, expected: str) -> None:
         """Note a problem here."""
         self.problems.append(Problem(self.key, found, expected))
 
@@ -68,7 +68,7 @@ def join(key: str, name: Any) -> str:
     return f"{key}.{word}" if key else word
 
 
-Check = Callable[[Any, Place], T]
+Check = Callable[[Any, Location], T]
 
 
 def describe(value: Any, *, secret: bool = False) -> str:
@@ -107,15 +107,15 @@ class Section:
     ``value`` is whatever was read there; anything but a mapping is a problem and counts as empty.
     """
 
-    def __init__(self, value: Any, place: Place, known: Sequence[str]) -> None:
+    def __init__(self, value: Any, place: Location, known: Sequence[str]) -> None:
         self.place = place
         self.broken = not isinstance(value, dict)
         self._value: dict[Any, Any] = {} if self.broken else value
         if self.broken:
-            place.bad(describe(value, secret=True), f"a mapping with the keys {', '.join(known)}")
+            place.reject(describe(value, secret=True), f"a mapping with the keys {', '.join(known)}")
         for name in self._value:
             if name not in known:
-                place.below(name).bad("an unknown key", unknown_key(name, known))
+                place.below(name).reject("an unknown key", unknown_key(name, known))
 
     def __contains__(self, name: str) -> bool:
         return name in self._value
@@ -130,11 +130,11 @@ class Section:
             return default
         return self._checked(name, check, default)
 
-    def need(self, name: str, check: Check[T], stand_in: T, expected: str) -> T:
+    def require(self, name: str, check: Check[T], stand_in: T, expected: str) -> T:
         """Return the checked value of ``name``; ``stand_in`` if it is wrong or absent (both noted)."""
         if name not in self._value:
             if not self.broken:
-                self.place.below(name).bad("nothing: the key is missing", expected)
+                self.place.below(name).reject("nothing: the key is missing", expected)
             return stand_in
         return self._checked(name, check, stand_in)
 
@@ -142,31 +142,33 @@ class Section:
         place = self.place.below(name)
         try:
             return check(self._value[name], place)
-        except Bad as bad:
-            place.bad(bad.found, bad.expected)
-        except Told:
+        except ValidationError as bad:
+            place.reject(bad.found, bad.expected)
+        except AlreadyReported:
             pass
         return default
 
 
-def text(value: Any, _place: Place) -> str:
+def text(value: Any, _place: Location) -> str:
     """Check for text that is not empty and holds no control character."""
     return _text(value, secret=False)
 
 
-def hidden_text(value: Any, _place: Place) -> str:
+def hidden_text(value: Any, _place: Location) -> str:
     """Check for text that can be an argument or a variable: any but with NUL or newline; it is never shown."""
     if not isinstance(value, str):
-        raise Bad(describe(value, secret=True), "text" + _quote_hint(value))
+        raise ValidationError(describe(value, secret=True), "text" + _quote_hint(value))
     _without(value, lambda character: character in "\n\0" or "\ud800" <= character < "\ue000")
     return value
 
 
 def _text(value: Any, *, secret: bool) -> str:
     if not isinstance(value, str):
-        raise Bad(describe(value, secret=secret), "text" + _quote_hint(value))
+        raise ValidationError(describe(value, secret=secret), "text" + _quote_hint(value))
     if not value.strip():
-        raise Bad(describe(value, secret=secret) if value == "" else "only blanks", "text that is not empty")
+        raise ValidationError(
+            describe(value, secret=secret) if value == "" else "only blanks", "text that is not empty"
+        )
     _without(value, lambda character: character in "\n\t" or character != printable(character))
     return value
 
@@ -181,13 +183,13 @@ def _without(value: str, refused: Callable[[str], bool]) -> None:
         if refused(character):
             names = {"\n": "a newline", "\0": "a NUL character", "\t": "a tab"}
             found = names.get(character, f"the character U+{ord(character):04X}")
-            raise Bad(f"{found} at position {position}", "text on one line without such characters")
+            raise ValidationError(f"{found} at position {position}", "text on one line without such characters")
 
 
-def boolean(value: Any, _place: Place) -> bool:
+def boolean(value: Any, _place: Location) -> bool:
     """Check for true or false."""
     if not isinstance(value, bool):
-        raise Bad(describe(value), "true or false")
+        raise ValidationError(describe(value), "true or false")
     return value
 
 
@@ -195,11 +197,11 @@ def number(low: float, high: float, unit: str = "") -> Check[float]:
     """Return a check for a number from ``low`` to ``high``, both included."""
     expected = f"a number from {low:g} to {high:.15g}{' ' + unit if unit else ''}"
 
-    def check(value: Any, _place: Place) -> float:
+    def check(value: Any, _place: Location) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Bad(describe(value), expected)
+            raise ValidationError(describe(value), expected)
         if not low <= value <= high or (isinstance(value, float) and math.isnan(value)):
-            raise Bad(describe(value), expected)
+            raise ValidationError(describe(value), expected)
         return value
 
     return check
@@ -209,9 +211,9 @@ def integer(low: int, high: int) -> Check[int]:
     """Return a check for a whole number from ``low`` to ``high``, both included."""
     expected = f"a whole number from {low} to {high}"
 
-    def check(value: Any, _place: Place) -> int:
+    def check(value: Any, _place: Location) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise Bad(describe(value), expected)
+            raise ValidationError(describe(value), expected)
         return value
 
     return check
@@ -220,11 +222,11 @@ def integer(low: int, high: int) -> Check[int]:
 def choice(*names: str) -> Check[str]:
     """Return a check for one of ``names``."""
 
-    def check(value: Any, _place: Place) -> str:
+    def check(value: Any, _place: Location) -> str:
         if not isinstance(value, str) or value not in names:
             close = difflib.get_close_matches(str(value).lower(), names, 1, 0.6)
             hint = f"; did you mean {close[0]}?" if close else ""
-            raise Bad(describe(value), f"one of {', '.join(names)}{hint}")
+            raise ValidationError(describe(value), f"one of {', '.join(names)}{hint}")
         return value
 
     return check
@@ -233,13 +235,13 @@ def choice(*names: str) -> Check[str]:
 def optional(check: Check[T]) -> Check[T | None]:
     """Return a check that also takes null."""
 
-    def checked(value: Any, place: Place) -> T | None:
+    def checked(value: Any, place: Location) -> T | None:
         if value is None:
             return None
         try:
             return check(value, place)
-        except Bad as bad:
-            raise Bad(bad.found, f"{bad.expected}, or null") from None
+        except ValidationError as bad:
+            raise ValidationError(bad.found, f"{bad.expected}, or null") from None
 
     return checked
 
@@ -247,57 +249,57 @@ def optional(check: Check[T]) -> Check[T | None]:
 def list_of(check: Check[T], what: str, *, least: int = 0, secret: bool = False) -> Check[tuple[T, ...]]:
     """Return a check for a list whose every item passes ``check``; ``what`` says what such a list is."""
 
-    def checked(value: Any, place: Place) -> tuple[T, ...]:
+    def checked(value: Any, place: Location) -> tuple[T, ...]:
         if not isinstance(value, list):
-            raise Bad(describe(value, secret=secret), what)
+            raise ValidationError(describe(value, secret=secret), what)
         if len(value) < least:
-            raise Bad("an empty list" if not value else describe(value), f"{what}, at least {least}")
+            raise ValidationError("an empty list" if not value else describe(value), f"{what}, at least {least}")
         items: list[T] = []
         for index, item in enumerate(value):
             at = place.item(index)
             try:
                 items.append(check(item, at))
-            except Bad as bad:
-                at.bad(bad.found, bad.expected)
-            except Told:
+            except ValidationError as bad:
+                at.reject(bad.found, bad.expected)
+            except AlreadyReported:
                 pass
         if len(items) != len(value):
-            raise Told
+            raise AlreadyReported
         return tuple(items)
 
     return checked
 
 
-def path(value: Any, place: Place) -> str:
+def path(value: Any, place: Location) -> str:
     """Check for an absolute path that is written out in full; returns it without trailing or double slashes."""
     written = exact_path(value, place)
     parts = [part for part in written.split("/") if part not in ("", ".")]
     return "/" + "/".join(parts)
 
 
-def exact_path(value: Any, _place: Place) -> str:
+def exact_path(value: Any, _place: Location) -> str:
     """Check for an absolute path that is written out in full; returns it as it was written."""
     expected = "an absolute path, written out in full"
     try:
         written = _text(value, secret=False)
-    except Bad as bad:
-        raise Bad(bad.found, expected) from None
+    except ValidationError as bad:
+        raise ValidationError(bad.found, expected) from None
     shown = describe(written)
     if not written.startswith("/"):
-        raise Bad(f"{shown}, which is no absolute path", expected)
+        raise ValidationError(f"{shown}, which is no absolute path", expected)
     if "~" in written or "$" in written:
-        raise Bad(f"{shown} with a '~' or '$', which nothing here expands", expected)
+        raise ValidationError(f"{shown} with a '~' or '$', which nothing here expands", expected)
     if ".." in written.split("/"):
-        raise Bad(f"{shown} with a '..'", expected)
+        raise ValidationError(f"{shown} with a '..'", expected)
     if len(written.encode()) > 4095 or any(len(part.encode()) > 255 for part in written.split("/")):
-        raise Bad(f"{shown}, of {len(written)} characters", f"{expected}, short enough for the file system")
+        raise ValidationError(f"{shown}, of {len(written)} characters", f"{expected}, short enough for the file system")
     return written
 
 
-def socket_path(value: Any, place: Place) -> str:
+def socket_path(value: Any, place: Location) -> str:
     """Check for an absolute path that fits a Unix socket: 107 bytes (sun_path of unix(7) is 108 with its NUL)."""
     written = path(value, place)
     size = len(written.encode())
     if size > 107:
-        raise Bad(f"a path of {size} bytes", "at most 107 bytes, for the path of a Unix socket")
+        raise ValidationError(f"a path of {size} bytes", "at most 107 bytes, for the path of a Unix socket")
     return written

@@ -25,7 +25,7 @@ _MERGE = "tag:yaml.org,2002:merge"
 _PLAIN = {"tag:yaml.org,2002:" + name for name in ("null", "bool", "int", "float", "str", "timestamp", "map", "seq")}
 
 
-class Document:
+class YamlDocument:
     """What was read: ``value`` (None when it could not be), ``lines`` by key, and ``problems``."""
 
     def __init__(self) -> None:
@@ -41,9 +41,9 @@ class Document:
         return self.lines.get(key)
 
 
-def read(raw: str | bytes) -> Document:
+def read(raw: str | bytes) -> YamlDocument:
     """Read one YAML document from ``raw`` (UTF-8). Never raises for what the text holds."""
-    document = Document()
+    document = YamlDocument()
     text = _decode(raw, document)
     if text is None:
         return document
@@ -65,7 +65,7 @@ def read(raw: str | bytes) -> Document:
     return document
 
 
-def _decode(raw: str | bytes, document: Document) -> str | None:
+def _decode(raw: str | bytes, document: YamlDocument) -> str | None:
     size = len(raw)
     if size > MAX_BYTES:
         document.problems.append(Problem("", f"{size} bytes or more", f"at most {MAX_BYTES} bytes"))
@@ -80,7 +80,7 @@ def _decode(raw: str | bytes, document: Document) -> str | None:
     return raw[1:] if raw.startswith("\ufeff") else raw
 
 
-def _looks_sane(text: str, document: Document) -> bool:
+def _looks_sane(text: str, document: YamlDocument) -> bool:
     """Look at the events first, without recursion: empty, several documents, too deep. Raises YAMLError."""
     depth = documents = 0
     for event in yaml.parse(text, Loader=_Loader):
@@ -139,7 +139,7 @@ def _syntax(error: yaml.YAMLError) -> Problem:
 class _Builder:
     """Builds values from nodes, noting lines and problems by key."""
 
-    def __init__(self, loader: Any, document: Document) -> None:
+    def __init__(self, loader: Any, document: YamlDocument) -> None:
         self._loader = loader
         self._document = document
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .server import Op
+from .server import Operation
 
 NONE = type(None)
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..daemon import Daemon
 
 
-def operations(daemon: Daemon) -> dict[str, Op]:
+def operations(daemon: Daemon) -> dict[str, Operation]:
     """Return the operations of a daemon by name."""
 
     async def status(_options: dict[str, Any]) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def operations(daemon: Daemon) -> dict[str, Op]:
         return {"reloaded": daemon.config.path}
 
     async def hook(options: dict[str, Any]) -> None:
-        daemon.events.handle_hook(options["payload"], options["env"])
+        daemon.monitor.handle_hook(options["payload"], options["env"])
 
     async def switch(options: dict[str, Any]) -> dict[str, Any]:
         return await daemon.failover.switch(**options)
@@ -46,17 +46,17 @@ def operations(daemon: Daemon) -> dict[str, Op]:
         return daemon.dispatcher.queue()
 
     return {
-        "status": Op(status, keys={}),
-        "sessions": Op(sessions, keys={}),
-        "reload": Op(reload, keys={}),
-        "switch": Op(
+        "status": Operation(status, keys={}),
+        "sessions": Operation(sessions, keys={}),
+        "reload": Operation(reload, keys={}),
+        "switch": Operation(
             switch,
             keys={"account": (str, NONE), "reason": (str, NONE), "dry_run": (bool,), "force": (bool,)},
         ),
-        "history": Op(history, keys={"limit": (int,)}),
-        "dispatch": Op(
+        "history": Operation(history, keys={"limit": (int,)}),
+        "dispatch": Operation(
             dispatch, keys={"prompt": (str,), "session": (str, NONE), "cwd": (str, NONE)}, required=("prompt",)
         ),
-        "queue": Op(queue, keys={"cancel": (str, NONE)}),
-        "hook": Op(hook, keys={"payload": (dict,), "env": (dict,)}, required=("payload", "env")),
+        "queue": Operation(queue, keys={"cancel": (str, NONE)}),
+        "hook": Operation(hook, keys={"payload": (dict,), "env": (dict,)}, required=("payload", "env")),
     }

@@ -50,7 +50,7 @@ _TYPE_NAMES = {
 
 
 @dataclass(frozen=True)
-class Op:
+class Operation:
     """An operation: what does it, and the keys that its requests may and must have, with their types."""
 
     handler: Callable[[dict[str, Any]], Awaitable[Any]]
@@ -78,7 +78,7 @@ class ControlServer:
     The caller holds the daemon's lock.
     """
 
-    def __init__(self, path: str, ops: Mapping[str, Op], *, group: str | None, owner_uid: int) -> None:
+    def __init__(self, path: str, ops: Mapping[str, Operation], *, group: str | None, owner_uid: int) -> None:
         self._path = path
         self._ops = ops
         self._group = group
@@ -215,7 +215,7 @@ class ControlServer:
 
     async def _converse(self, connection: _Connection, reader: asyncio.StreamReader) -> None:
         writer = connection.writer
-        lines = _Lines(reader)
+        lines = _LineReader(reader)
         refusal = await self._refusal(writer)
         if refusal is not None:
             # A client that is answered and cut off before it has asked may die of the broken pipe instead.
@@ -263,7 +263,7 @@ class ControlServer:
             log.exception("control socket: the operation %s failed: a bug", name)
             return _failure("internal error; the daemon's log has the details", 1)
 
-    def _understand(self, line: bytes) -> tuple[str, Op, dict[str, Any]]:
+    def _understand(self, line: bytes) -> tuple[str, Operation, dict[str, Any]]:
         """Return what a request asks for. Raises _BadRequest."""
         if len(line) > MAX_LINE:
             raise _BadRequest(f"found a request of more than {MAX_LINE} bytes; expected a shorter one")
@@ -304,7 +304,7 @@ def is_member(uid: int, gid: int, group: str) -> bool:
         return False
 
 
-class _Lines:
+class _LineReader:
     """The lines of a stream; of one that is too long, just enough to tell."""
 
     def __init__(self, reader: asyncio.StreamReader) -> None:

@@ -28,7 +28,7 @@ _BUFFER = 65536
 
 
 @dataclass(frozen=True)
-class Event:
+class InotifyEvent:
     """What happened to ``name`` in the folder of the watch ``watch``; ``mask`` holds the constants above."""
 
     watch: int
@@ -54,7 +54,7 @@ class Inotify:
             self._libc.inotify_add_watch(self._descriptor, os.fsencode(folder), ctypes.c_uint32(mask | ONLYDIR)), folder
         )
 
-    def read(self) -> Iterator[Event]:
+    def read(self) -> Iterator[InotifyEvent]:
         """Yield what has happened since."""
         while True:
             try:
@@ -67,7 +67,7 @@ class Inotify:
                 offset += _HEADER.size
                 name = data[offset : offset + length].rstrip(b"\0")
                 offset += length
-                yield Event(watch, mask, os.fsdecode(name))
+                yield InotifyEvent(watch, mask, os.fsdecode(name))
 
     def close(self) -> None:
         """End all watches."""

@@ -18,15 +18,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Callable
 
-from ..claude.transcript import NotATranscript, last_records, locate, paths_of
+from ..claude.transcript import NotATranscriptError, last_records, locate, paths_of
 from ..common import clock
 from ..config.model import Config
 from ..limits import Verdict, classify_hook, classify_pane, classify_record, classify_transcript
 from ..limits.evidence import Evidence, TurnEvent, is_of_the_conversation, record_time, refused_request_time, turn_of
-from ..sessions.registry import Registry
-from ..sessions.table import Sessions, Watched
+from ..sessions.registry import SessionRegistry
+from ..sessions.table import SessionTable, TrackedSession
 from ..tmux.client import Tmux, TmuxError
-from .transcript_watcher import Transcripts
+from .transcript_watcher import TranscriptWatcher
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ _TURNS = {
 }
 
 
-class Events:
+class LimitMonitor:
     """The sources. Every callback is called in the event loop and must not block.
 
     Args:
@@ -59,14 +59,14 @@ class Events:
     def __init__(
         self,
         config: Config,
-        sessions: Sessions,
-        registry: Registry,
+        sessions: SessionTable,
+        registry: SessionRegistry,
         tmux: Tmux,
         *,
         on_evidence: Callable[[Evidence], None],
         on_turn: Callable[[TurnEvent], None],
-        on_usage: Callable[[Watched, Mapping[str, Any]], None],
-        on_login_dead: Callable[[Watched, str], None],
+        on_usage: Callable[[TrackedSession, Mapping[str, Any]], None],
+        on_login_dead: Callable[[TrackedSession, str], None],
     ) -> None:
         self._sessions = sessions
         self._registry = registry
@@ -75,7 +75,7 @@ class Events:
         self._on_turn = on_turn
         self._on_usage = on_usage
         self._on_login_dead = on_login_dead
-        self._transcripts: Transcripts | None = None
+        self._transcripts: TranscriptWatcher | None = None
         self._zone = clock.host_zone()
         self._asked: dict[str, datetime] = {}  # by UUID: when the newest request of the main conversation was begun
         self._turns: dict[str, str | None] = {}  # by UUID: the id of its newest turn
@@ -95,7 +95,7 @@ class Events:
         if not self._config.detection.transcripts:
             return
         try:
-            transcripts = Transcripts(self._projects, self._records)
+            transcripts = TranscriptWatcher(self._projects, self._records)
             await transcripts.start()
         except OSError as error:
             log.error(
@@ -115,21 +115,21 @@ class Events:
     def handle_hook(self, payload: dict[str, Any], environment: dict[str, Any]) -> None:
         """Take in what ``claude-failover hook`` delivered: a hook's payload, or a status line's."""
         if "hook_event_name" not in payload:
-            watched = self._sessions.speaker(environment)
+            tracked = self._sessions.speaker(environment)
             usage = payload.get("rate_limits")
-            if watched is not None and isinstance(usage, dict):
-                self._on_usage(watched, usage)
+            if tracked is not None and isinstance(usage, dict):
+                self._on_usage(tracked, usage)
             return
-        watched = self._sessions.hook(payload, environment)
-        if watched is None:
+        tracked = self._sessions.hook(payload, environment)
+        if tracked is None:
             return
         kind = _TURNS.get(str(payload["hook_event_name"]))
         if kind is not None:
             self._turn(
-                watched,
+                tracked,
                 TurnEvent(
-                    watched.name,
-                    self._sessions.conversation(watched.name),
+                    tracked.name,
+                    self._sessions.conversation(tracked.name),
                     kind,
                     clock.now(),
                     prompt=_text(payload.get("prompt")),
@@ -138,52 +138,52 @@ class Events:
                 ),
             )
         if kind == "failure":
-            self._failed(watched, payload)
+            self._failed(tracked, payload)
 
-    def _failed(self, watched: Watched, payload: dict[str, Any]) -> None:
+    def _failed(self, tracked: TrackedSession, payload: dict[str, Any]) -> None:
         message = str(payload.get("last_assistant_message") or "")
         if payload.get("error") == "authentication_failed":
-            self._on_login_dead(watched, message)
+            self._on_login_dead(tracked, message)
             return
         verdict = classify_hook(payload, now=clock.now(), tz=self._zone, extra_patterns=self._patterns)
         self._smell(verdict)
-        found = self.newest_turn(watched)
+        found = self.newest_turn(tracked)
         turn = _text(payload.get("prompt_id"))
-        begun = self._prompted.get(watched.name)
+        begun = self._prompted.get(tracked.name)
         # The transcript can lag: a refusal of an earlier turn is not the one that the hook speaks of.
         if found is not None and found.verdict.limited and _is_of_turn(found, turn, begun):
             self._tell(replace(found, source="hook"))
         elif verdict.limited:
-            uuid = self._sessions.conversation(watched.name)
+            uuid = self._sessions.conversation(tracked.name)
             asked = [moment for moment in (self._asked.get(uuid or ""), begun) if moment is not None]
             self._tell(
                 Evidence(
-                    watched.name,
+                    tracked.name,
                     uuid,
                     "hook",
                     verdict,
                     clock.now(),
                     max(asked, default=None),
-                    watched.config_dir,
+                    tracked.config_dir,
                     turn,
                 )
             )
 
     # -- transcripts ---------------------------------------------------------------------------------------
 
-    def newest_turn(self, watched: Watched) -> Evidence | None:
+    def newest_turn(self, tracked: TrackedSession) -> Evidence | None:
         """Read what the newest turn of a session came to from the end of its transcript.
 
         The verdict is limited if the newest turn was refused, and not when it was answered, or has no answer
         yet. None when there is no transcript that can be read.
         """
-        entry = self._registry.get(watched.name)
+        entry = self._registry.get(tracked.name)
         if entry is None:
             return None
         for path in self._candidates(entry.uuid, entry.transcript):
             try:
                 records = last_records(self._projects, *locate(self._projects, path))
-            except (OSError, NotATranscript):
+            except (OSError, NotATranscriptError):
                 continue
             own = [record for record in records if is_of_the_conversation(record)]
             verdict = classify_transcript(records, now=clock.now(), tz=self._zone, extra_patterns=self._patterns)
@@ -191,13 +191,13 @@ class Events:
             if at is None:
                 return None  # nothing is written yet, or nothing that says when: it is no news of any turn
             return Evidence(
-                watched.name,
+                tracked.name,
                 entry.uuid,
                 "transcript",
                 verdict,
                 at,
                 refused_request_time(own),
-                watched.config_dir,
+                tracked.config_dir,
                 turn_of(own),
             )
         return None
@@ -207,35 +207,35 @@ class Events:
         return found + paths_of(self._projects, uuid)
 
     def _records(self, uuid: str, records: list[dict[str, Any]]) -> None:
-        watched = self._sessions.by_uuid(uuid)
+        tracked = self._sessions.by_uuid(uuid)
         for record in records:
             if not is_of_the_conversation(record):
                 continue
             moment = record_time(record) or clock.now()
             if record.get("type") == "user":
                 self._asked[uuid], self._turns[uuid] = moment, turn_of([record])
-                if watched is not None and not watched.hooked and _is_prompt(record):
-                    self._turn(watched, TurnEvent(watched.name, uuid, "prompt", moment, turn=self._turns[uuid]))
+                if tracked is not None and not tracked.hooked and _is_prompt(record):
+                    self._turn(tracked, TurnEvent(tracked.name, uuid, "prompt", moment, turn=self._turns[uuid]))
                 continue
             verdict = classify_record(record, now=clock.now(), tz=self._zone, extra_patterns=self._patterns)
             self._smell(verdict)
-            if watched is None:
+            if tracked is None:
                 continue
             if verdict.limited:
                 self._tell(
                     Evidence(
-                        watched.name,
+                        tracked.name,
                         uuid,
                         "transcript",
                         verdict,
                         moment,
                         self._asked.get(uuid),
-                        watched.config_dir,
+                        tracked.config_dir,
                         self._turns.get(uuid),
                     )
                 )
-            elif not watched.hooked and _ends_turn(record):
-                self._turn(watched, TurnEvent(watched.name, uuid, "stop", moment, turn=self._turns.get(uuid)))
+            elif not tracked.hooked and _ends_turn(record):
+                self._turn(tracked, TurnEvent(tracked.name, uuid, "stop", moment, turn=self._turns.get(uuid)))
 
     # -- panes ---------------------------------------------------------------------------------------------
 
@@ -250,7 +250,7 @@ class Events:
             try:
                 if time.monotonic() - slow >= SLOW_PASS:
                     slow = time.monotonic()
-                    hits = [watched.pane.pane_id for watched in self._blind() if watched.pane is not None]
+                    hits = [tracked.pane.pane_id for tracked in self._blind() if tracked.pane is not None]
                 else:
                     hits = await self._tmux.search(ANCHORS, since=max(0, last - 1))
                 for pane_id in hits:
@@ -259,35 +259,35 @@ class Events:
                 log.debug("sweep: %s", error)
             last = begun
 
-    def _blind(self) -> list[Watched]:
+    def _blind(self) -> list[TrackedSession]:
         """Return the sessions that only their panes tell of."""
-        return [watched for watched in self._sessions if watched.up and not watched.hooked]
+        return [tracked for tracked in self._sessions if tracked.up and not tracked.hooked]
 
     async def _look(self, pane_id: str) -> None:
-        watched = self._sessions.by_pane(pane_id)
-        if watched is None or watched.hooked:
+        tracked = self._sessions.by_pane(pane_id)
+        if tracked is None or tracked.hooked:
             return
         lines = await self._tmux.capture(pane_id, lines=self._config.detection.capture_lines, escapes=True)
         verdict = classify_pane(lines, now=clock.now(), tz=self._zone, extra_patterns=self._patterns)
         self._smell(verdict)
         if not verdict.limited:
-            self._told.pop(watched.name, None)
+            self._told.pop(tracked.name, None)
             return
         # An operator's own pattern is theirs to judge by; else the transcript knows better than the screen.
-        known = None if verdict.rule.startswith("extra") else self.newest_turn(watched)
+        known = None if verdict.rule.startswith("extra") else self.newest_turn(tracked)
         if known is None:
-            self._tell(Evidence(watched.name, None, "pane", verdict, clock.now(), None, watched.config_dir))
+            self._tell(Evidence(tracked.name, None, "pane", verdict, clock.now(), None, tracked.config_dir))
         elif known.verdict.limited:
             self._tell(known)
 
     # -- what they say -------------------------------------------------------------------------------------
 
-    def _turn(self, watched: Watched, event: TurnEvent) -> None:
+    def _turn(self, tracked: TrackedSession, event: TurnEvent) -> None:
         if event.kind in ("prompt", "start"):
-            told = self._told.get(watched.name)
+            told = self._told.get(tracked.name)
             if told is not None and not _is_of_turn(told, event.turn, event.at):
-                del self._told[watched.name]
-            self._prompted[watched.name] = event.at
+                del self._told[tracked.name]
+            self._prompted[tracked.name] = event.at
         self._on_turn(event)
 
     def _tell(self, evidence: Evidence) -> None:

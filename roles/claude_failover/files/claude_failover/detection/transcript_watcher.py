@@ -11,7 +11,7 @@ import logging
 import os
 from typing import Any, Callable
 
-from ..claude.transcript import CHUNK, NotATranscript, Tail
+from ..claude.transcript import CHUNK, NotATranscriptError, TranscriptTail
 from . import inotify
 from .inotify import Inotify
 
@@ -22,7 +22,7 @@ _FOLDER = inotify.CREATE | inotify.MOVED_TO | inotify.MODIFY
 _YIELD = 0.001  # seconds between two pieces of a long file
 
 
-class Transcripts:
+class TranscriptWatcher:
     """The transcripts of all sessions: ``<projects>/<folder>/<uuid>.jsonl``.
 
     ``on_records(uuid, records)`` is called in the event loop with the records that were completed since the
@@ -35,7 +35,7 @@ class Transcripts:
         self._on_records = on_records
         self._inotify = Inotify()
         self._folders: dict[int, str] = {}
-        self._tails: dict[tuple[str, str], Tail] = {}
+        self._tails: dict[tuple[str, str], TranscriptTail] = {}
         self._sizes: dict[tuple[str, str], int] = {}  # of the files that were there at the start, until read
         self._root = -1
         self._later: dict[tuple[str, str], None] = {}  # files of which more is to be read, in this order
@@ -98,13 +98,13 @@ class Transcripts:
             tail = self._tails.get(place)
             if tail is None:
                 start = self._sizes.pop(place, 0)
-                tail = self._tails[place] = Tail(self._projects, folder, name, start)
+                tail = self._tails[place] = TranscriptTail(self._projects, folder, name, start)
             records = list(tail.read(most=CHUNK))
         except FileNotFoundError:
             self._tails.pop(place, None)
             self._sizes.pop(place, None)
             return
-        except (OSError, NotATranscript) as error:
+        except (OSError, NotATranscriptError) as error:
             log.warning("transcripts: %s/%s is not read: %s", folder, name, error)
             return
         if tail.behind:

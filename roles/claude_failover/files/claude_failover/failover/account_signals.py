@@ -10,10 +10,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from ..accounts.availability import Standings
+from ..accounts.availability import AccountAvailability
 from ..config.model import Account, Config
-from ..switching.flip_log import Flips
-from .attribution import same_place
+from ..switching.flip_log import FlipLog
+from .attribution import is_same_entry
 
 log = logging.getLogger(__name__)
 
@@ -21,52 +21,54 @@ _OLD_FIGURES = timedelta(minutes=10)  # how long after a flip a status line may 
 _OLD_LOGIN = timedelta(seconds=3)  # how long after a flip a refused login may be the old account's
 
 
-class Speaker(Protocol):
+class ReportingSession(Protocol):
     """The session that a figure or a refusal comes from."""
 
     name: str
     config_dir: str | None
 
 
-class Testimony:
+class AccountSignals:
     """Finds out whose account a session speaks of, and keeps what it says. ``config`` may be replaced at any time."""
 
-    def __init__(self, config: Config, standings: Standings, flips: Flips, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, config: Config, availability: AccountAvailability, flip_log: FlipLog, *, now: Callable[[], datetime]
+    ) -> None:
         self.config = config
-        self._standings = standings
-        self._flips = flips
+        self._availability = availability
+        self._flip_log = flip_log
         self._now = now
 
-    def on_usage(self, speaker: Speaker, figures: Any) -> None:
+    def on_usage(self, speaker: ReportingSession, figures: Any) -> None:
         """Take in the figures of a session's status line."""
         account = self._account_of(speaker)
         if account is None:
             return
-        last = self._flips.last
+        last = self._flip_log.last
         if (
             last is not None
             and last.origin is not None
             and last.target == account.name
             and self._now() - last.at < _OLD_FIGURES
-            and self._standings.usage.same_as(last.origin, figures)
+            and self._availability.usage.same_as(last.origin, figures)
         ):
             return  # until its first answer under the new account, a session shows the old one's figures
         try:
-            self._standings.usage.note(account.name, figures)
+            self._availability.usage.note(account.name, figures)
         except OSError as error:
             log.error("the usage of %s cannot be stored: %s", account.name, error)
 
-    def on_login_dead(self, speaker: Speaker, message: str) -> None:
+    def on_login_dead(self, speaker: ReportingSession, message: str) -> None:
         """The server refused a session's login: the account is no target until its credentials change."""
         account = self._account_of(speaker)
         if account is None:
             log.warning("session %s: the login of its account was refused, and it is not known which", speaker.name)
             return
-        last = self._flips.last
+        last = self._flip_log.last
         if last is not None and last.target == account.name and self._now() - last.at < _OLD_LOGIN:
             return  # either account can have been refused; if it is this one, the next request says so
         try:
-            self._standings.logins.refused(account)
+            self._availability.logins.refused(account)
         except OSError as error:
             log.error("the dead login of %s cannot be stored: %s", account.name, error)
         self._tell_dead(account, message)
@@ -79,10 +81,10 @@ class Testimony:
             account.name,
         )
 
-    def _account_of(self, speaker: Speaker) -> Account | None:
+    def _account_of(self, speaker: ReportingSession) -> Account | None:
         folder = speaker.config_dir
         if folder is None:
             return None
-        if same_place(folder, self.config.active_link):
-            return self.config.account(self._standings.active() or "")
-        return next((account for account in self.config.accounts if same_place(account.home, folder)), None)
+        if is_same_entry(folder, self.config.active_link):
+            return self.config.account(self._availability.active() or "")
+        return next((account for account in self.config.accounts if is_same_entry(account.home, folder)), None)

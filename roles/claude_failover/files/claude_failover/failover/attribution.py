@@ -23,7 +23,7 @@ OLD_LIMIT = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
-class Blame:
+class Attribution:
     """``account`` is whose limit it is, None when that cannot be told; ``follows`` whether the session moves with the
     active link, so that a switch can answer it."""
 
@@ -32,7 +32,7 @@ class Blame:
     why: str
 
 
-def same_place(one: str, other: str) -> bool:
+def is_same_entry(one: str, other: str) -> bool:
     """Tell whether two paths name one entry of one folder; the entry itself, often a link, is not followed."""
     return _place(one) == _place(other)
 
@@ -42,14 +42,14 @@ def _place(path: str) -> str:
     return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
-def blame(
+def attribute(
     evidence: Evidence,
-    flips: Sequence[Flip],
+    flip_log: Sequence[Flip],
     active: str | None,
     active_link: str,
     accounts: Sequence[Account],
     exhaustion: Exhaustion,
-) -> Blame:
+) -> Attribution:
     """Tell whose limit some evidence shows.
 
     Args:
@@ -62,33 +62,33 @@ def blame(
     """
     folder = evidence.config_dir
     if folder is None:
-        return Blame(None, False, "it is not known which account's home the session's process uses")
-    if not same_place(folder, active_link):
+        return Attribution(None, False, "it is not known which account's home the session's process uses")
+    if not is_same_entry(folder, active_link):
         for account in accounts:
             if os.path.realpath(folder) == os.path.realpath(account.home):
                 why = f"the session was started with the home of {account.name}, and speaks of that account only"
-                return Blame(account.name, False, why)
+                return Attribution(account.name, False, why)
         why = f"the session uses {folder}, which is neither the active link nor an account's home"
-        return Blame(None, False, why)
-    name, why = _answered_by(evidence, flips, active, exhaustion)
-    return Blame(name, True, why)
+        return Attribution(None, False, why)
+    name, why = _answered_by(evidence, flip_log, active, exhaustion)
+    return Attribution(name, True, why)
 
 
 def _answered_by(
-    evidence: Evidence, flips: Sequence[Flip], active: str | None, exhaustion: Exhaustion
+    evidence: Evidence, flip_log: Sequence[Flip], active: str | None, exhaustion: Exhaustion
 ) -> tuple[str | None, str]:
-    if not flips:
+    if not flip_log:
         return active, "the link was never flipped"
-    last = flips[-1]
+    last = flip_log[-1]
     begun = evidence.request_at
     moment = begun if begun is not None else evidence.at
-    account = account_at(moment, flips, active)
+    account = account_at(moment, flip_log, active)
     if moment < last.at:
         return account, f"the request was {'begun' if begun else 'answered'} before the last flip"
     if begun is not None and begun - last.at > OLD_LIMIT:
         return account, "the request was begun after the last flip"
     limit, resets_at = evidence.verdict.limit, evidence.verdict.resets_at
-    earlier = {flip.origin for flip in (flips if begun is None else flips[-1:])} - {account, None}
+    earlier = {flip.origin for flip in (flip_log if begun is None else flip_log[-1:])} - {account, None}
     for name in sorted(str(item) for item in earlier):
         if exhaustion.matches(name, limit, resets_at) and not exhaustion.matches(str(account), limit, resets_at):
             return name, f"limit and reset are those already known of {name}"

@@ -24,15 +24,15 @@ from ..common.errors import UsageError
 from ..config.model import Account, Config
 from ..limits.evidence import Evidence, TurnEvent
 from ..reporting.metrics import Metrics
-from ..reporting.notifier import Notify
+from ..reporting.notifier import Notifier
 from ..storage.store import Store
 from ..switching.open_records import OpenRecords
 from ..switching.record import Record
-from ..switching.switcher import Overtaken, Switcher, SwitchRequest, refused_for_operator
-from .account_signals import Testimony
-from .attribution import blame
-from .policy import Judge
-from .resume_queue import CarryOver, CarryQueue
+from ..switching.switcher import Switcher, SwitchRequest, SwitchSuperseded, refused_for_operator
+from .account_signals import AccountSignals
+from .attribution import attribute
+from .policy import SwitchPolicy
+from .resume_queue import ResumeQueue, ResumerProtocol
 from .state import FailoverState
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ _METRICS_EVERY = 15.0
 _HISTORY = 10000
 
 
-class Failover:
+class FailoverController:
     """The one place from which a switch is made.
 
     ``queue`` is the sessions that are limited, ``testimony`` what takes in what sessions say besides limits.
@@ -52,7 +52,7 @@ class Failover:
     Args:
         config: the configuration.
         store: what is durable.
-        carry_over: see `CarryOver`.
+        carry_over: see `ResumerProtocol`.
         newest_turn: the newest turn of a session by its name, as the transcript has it; None when that cannot be
             read.
         all_idle: whether every session is idle.
@@ -65,7 +65,7 @@ class Failover:
         self,
         config: Config,
         store: Store,
-        carry_over: CarryOver,
+        resumer: ResumerProtocol,
         *,
         newest_turn: Callable[[str], Evidence | None] = lambda _session: None,
         all_idle: Callable[[], bool] = lambda: False,
@@ -74,22 +74,22 @@ class Failover:
         switcher: Switcher | None = None,
     ) -> None:
         self.switcher = switcher or Switcher(config, store, Exhaustion(store), Logins(store), Usage(store), now=now)
-        self.notify = Notify(config.notify_command)
+        self.notify = Notifier(config.notify_command)
         history = self.switcher.history(_HISTORY)
         self.metrics = Metrics(config.metrics_textfile, self.switcher.journal.logged(_HISTORY))
         self._last = next((row for row in history if row["outcome"] == "switched"), None)
         self._config = config
-        self._standings = standings = self.switcher.standings
+        self._availability = availability = self.switcher.availability
         self._state = state = FailoverState(store)
-        flips = self.switcher.flips
+        flip_log = self.switcher.flip_log
         self._records = OpenRecords(self.switcher.journal, self._tell)
-        self.queue = CarryQueue(state, carry_over, flips, self._records, wake=self._wake_up, now=now)
-        self.testimony = Testimony(config, standings, flips, now=now)
-        self._judge = Judge(
+        self.queue = ResumeQueue(state, resumer, flip_log, self._records, wake=self._wake_up, now=now)
+        self.account_signals = AccountSignals(config, availability, flip_log, now=now)
+        self._policy = SwitchPolicy(
             config,
             state,
-            standings,
-            flips,
+            availability,
+            flip_log,
             self.queue,
             self._records,
             newest_turn=newest_turn,
@@ -110,7 +110,7 @@ class Failover:
         record = await self.switcher.recover()
         if record is not None:
             self._after(record)
-            self._judge.retry_at_once()  # what was undone is done now, and not after a pause
+            self._policy.clear_retry_delay()  # what was undone is done now, and not after a pause
         self._records.resume()
 
     def start(self) -> None:
@@ -127,11 +127,11 @@ class Failover:
 
     def configure(self, config: Config) -> None:
         """Take over a new configuration."""
-        self._config = self._judge.config = self.testimony.config = config
+        self._config = self._policy.config = self.account_signals.config = config
         self.switcher.configure(config)
         self.notify.command = config.notify_command
         self.metrics.path = config.metrics_textfile
-        self._judge.look_at_once()
+        self._policy.force_account_check()
         self._wake_up()
 
     async def run(self) -> None:
@@ -161,13 +161,13 @@ class Failover:
 
     def _pause(self) -> float:
         now = self._now()
-        delays = [(moment - now).total_seconds() for moment in self._judge.moments()]
+        delays = [(moment - now).total_seconds() for moment in self._policy.moments()]
         delays += self._records.closings()  # what is over waits for a carry-over to end, which wakes
         return min([TICK, *[max(0.01, delay) for delay in delays if delay > 0]])
 
     # -- what comes in -----------------------------------------------------------------------------------------
 
-    def notice(self, evidence: Evidence) -> None:
+    def record(self, evidence: Evidence) -> None:
         """Take in a sighting of a limit. It is on the disk when this returns; it is judged by the next round."""
         if evidence.verdict.limited:
             self._state.inbox.append(evidence)
@@ -177,7 +177,7 @@ class Failover:
     def on_turn(self, event: TurnEvent) -> None:
         """Take note of a turn: at the end of one there can be a switch before the limit is hit."""
         if event.kind == "stop":
-            self._judge.turn_ended = True
+            self._policy.turn_ended = True
             self._wake_up()
 
     # -- a switch by hand --------------------------------------------------------------------------------------
@@ -209,16 +209,16 @@ class Failover:
         return {
             "cooldown_until": clock.optional_iso(until) if until is not None and until > self._now() else None,
             "switching": self.switcher.switching,
-            "suspended": self.switcher.watch.suspended,
+            "suspended": self.switcher.link_monitor.suspended,
             "last_switch": self._last,
         }
 
     def account_keys(self, account: Account) -> dict[str, Any]:
         """Return the keys of an account's row of the status that are the failover's."""
         return {
-            "login": self._standings.logins.state(account),
-            "exhausted": self._standings.exhaustion.rows(account.name, self._now()),
-            "used_percent": self._standings.usage.percent(account.name, self._now()),
+            "login": self._availability.logins.state(account),
+            "exhausted": self._availability.exhaustion.rows(account.name, self._now()),
+            "used_percent": self._availability.usage.percent(account.name, self._now()),
         }
 
     # -- a round -----------------------------------------------------------------------------------------------
@@ -229,10 +229,10 @@ class Failover:
         if moved is not None:
             self._after(moved)
         self._take_in()
-        if self.switcher.watch.suspended is None:
-            active = self._standings.active()
+        if self.switcher.link_monitor.suspended is None:
+            active = self._availability.active()
             if active is not None:
-                request = self._judge.decide(active)
+                request = self._policy.decide(active)
                 if request is not None:
                     await self._switch(active, request)
         self._records.close_due(self.queue.at_work, self.queue.unfinished())
@@ -256,13 +256,13 @@ class Failover:
 
     def _take(self, evidence: Evidence) -> None:
         now, verdict = self._now(), evidence.verdict
-        found = blame(
+        found = attribute(
             evidence,
-            self.switcher.flips.all(),
-            self._standings.active(),
+            self.switcher.flip_log.all(),
+            self._availability.active(),
             self._config.active_link,
             self._config.accounts,
-            self._standings.exhaustion,
+            self._availability.exhaustion,
         )
         log.info(
             "session %s: %s limit seen by %s (%s), resets %s; account %s: %s",
@@ -277,7 +277,7 @@ class Failover:
         if found.account is not None:
             until, known = reset_of(verdict, evidence.at, evidence.request_at, self._config.failover.unknown_reset_wait)
             limit = verdict.limit or "unknown"
-            if until > now and self._standings.exhaustion.mark(found.account, limit, until, now=now, known=known):
+            if until > now and self._availability.exhaustion.mark(found.account, limit, until, now=now, known=known):
                 log.warning("account %s is out of usage (%s) until %s", found.account, limit, clock.iso(until))
         if found.follows:
             self.queue.add(evidence, found.account)
@@ -286,23 +286,23 @@ class Failover:
         """Make the automatic switch that is due. What another one has overtaken is judged again. Raises OSError."""
         try:
             record = await self.switcher.switch(request)
-        except Overtaken as error:
+        except SwitchSuperseded as error:
             log.info("no switch (%s): %s", request.reason, error)
         else:
             self._after(record)
             if request.trigger is not None and record["outcome"] == "stayed":
-                self._judge.wait(active, request.trigger.verdict.limit)
+                self._policy.wait(active, request.trigger.verdict.limit)
         if request.trigger is not None:
             self._wake_up()
 
     def _after(self, record: Record) -> None:
         """Draw the consequences of a switch that was made or not. Its record stays open as long as there are
         sessions to be carried over."""
-        self._records.opened(record)
-        self._judge.after(record)
+        self._records.on_opened(record)
+        self._policy.after(record)
         if record["outcome"] == "switched":
             self._last = record
-            self.queue.expect()
+            self.queue.mark_pending()
             if self.queue.limited():
                 return
         self._records.close(record)

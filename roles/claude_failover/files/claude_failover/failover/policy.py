@@ -15,25 +15,25 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from ..accounts.availability import RESET_MARGIN, Standings
+from ..accounts.availability import RESET_MARGIN, AccountAvailability
 from ..accounts.exhaustion import MODEL_LIMITS, SAME_RESET
 from ..common import clock
 from ..common.backoff import Backoff
 from ..config.model import Config
 from ..limits.evidence import Evidence, moved_on
-from ..switching.flip_log import Flips
+from ..switching.flip_log import FlipLog
 from ..switching.open_records import OpenRecords
 from ..switching.record import Record, new_record
 from ..switching.switcher import SwitchRequest
-from .resume_queue import CarryQueue
-from .state import FailoverState, Held, Waiting
+from .resume_queue import ResumeQueue
+from .state import FailoverState, LimitedSession, ResetWait
 
 log = logging.getLogger(__name__)
 
 _LOOK_FOR_ACCOUNTS = 5.0  # seconds between two looks whether another account has become usable
 
 
-class Judge:
+class SwitchPolicy:
     """Decides on every automatic switch, and on what waits.
 
     ``config`` may be replaced at any time; ``turn_ended`` is set when a turn has ended since the last round.
@@ -55,9 +55,9 @@ class Judge:
         self,
         config: Config,
         state: FailoverState,
-        standings: Standings,
-        flips: Flips,
-        queue: CarryQueue,
+        availability: AccountAvailability,
+        flip_log: FlipLog,
+        queue: ResumeQueue,
         records: OpenRecords,
         *,
         newest_turn: Callable[[str], Evidence | None],
@@ -67,8 +67,8 @@ class Judge:
         self.config = config
         self.turn_ended = False
         self._state = state
-        self._standings = standings
-        self._flips = flips
+        self._availability = availability
+        self._flip_log = flip_log
         self._queue = queue
         self._records = records
         self._newest_turn = newest_turn
@@ -89,11 +89,11 @@ class Judge:
         moments = [self._state.cooldown_until, until + RESET_MARGIN if until is not None else None]
         return [moment for moment in moments if moment is not None]
 
-    def look_at_once(self) -> None:
+    def force_account_check(self) -> None:
         """Have the next round look whether another account can be used, whenever the last look was."""
         self._looked_at = float("-inf")
 
-    def retry_at_once(self) -> None:
+    def clear_retry_delay(self) -> None:
         """Have the next round switch without the pause that comes after a failure."""
         self._retry_at = 0.0
 
@@ -112,13 +112,14 @@ class Judge:
         """Have those sessions go on that can under the active account; return the switch that is due, None for
         none. Needs a running event loop."""
         held = self._queue.free()
-        last = self._flips.last
+        last = self._flip_log.last
         by_hand = last is not None and last.reason in ("manual", "external")
         # Whoever flips to an exhausted account by hand is believed until that account itself refuses.
         stuck = [
             item
             for item in held
-            if self._standings.barred(active, item.evidence.verdict.limit) and not (by_hand and item.account != active)
+            if self._availability.barred(active, item.evidence.verdict.limit)
+            and not (by_hand and item.account != active)
         ]
         ready = [item for item in held if item not in stuck]
         if self._state.waiting is not None and not stuck:
@@ -126,14 +127,14 @@ class Judge:
                 self._note_reset(active, ready)
             self._state.waiting = None
             self._state.save()
-        self._queue.carry([item.evidence for item in ready])
+        self._queue.resume([item.evidence for item in ready])
         if stuck:
             return self._answer(active, stuck)
         if not held and not self._queue.busy:
             return self._without_need(active)
         return None
 
-    def _note_reset(self, active: str, ready: list[Held]) -> None:
+    def _note_reset(self, active: str, ready: list[LimitedSession]) -> None:
         """The account that is active has reset first: nothing to flip, and the waiting sessions go on."""
         record = new_record(
             "reset",
@@ -146,7 +147,7 @@ class Judge:
         )
         self._records.enter(record)
 
-    def _answer(self, active: str, stuck: list[Held]) -> SwitchRequest | None:
+    def _answer(self, active: str, stuck: list[LimitedSession]) -> SwitchRequest | None:
         """Sessions are limited, and the active account is out of usage for them: switch, or wait."""
         waiting, now = self._state.waiting, self._now()
         due = waiting is not None and waiting.until is not None and now >= waiting.until + RESET_MARGIN
@@ -170,7 +171,7 @@ class Judge:
             return None
         return SwitchRequest("reset" if due else "limit", trigger=trigger, clean=clean, expected=active)
 
-    def _is_news(self, triggers: list[Held]) -> bool:
+    def _is_news(self, triggers: list[LimitedSession]) -> bool:
         return any((self._now() - item.evidence.at).total_seconds() < _LOOK_FOR_ACCOUNTS for item in triggers)
 
     def _held_back(self) -> bool:
@@ -178,7 +179,7 @@ class Judge:
         until = self._state.cooldown_until
         return (until is not None and self._now() < until) or time.monotonic() < self._retry_at
 
-    def _still_limited(self, triggers: list[Held]) -> Evidence | None:
+    def _still_limited(self, triggers: list[LimitedSession]) -> Evidence | None:
         """Return the sighting that a switch is to answer, after a look whether its session is still limited.
 
         A limit that bars an account altogether comes before one model's own.
@@ -199,13 +200,13 @@ class Judge:
         Then the flip was made all the same, for another limit, and to flip on to an account that has one too
         would begin a circle.
         """
-        last = self._flips.last
+        last = self._flip_log.last
         return (
             limit in MODEL_LIMITS
             and last is not None
             and any(
                 mark.limit == limit and mark.since <= last.at
-                for mark in self._standings.exhaustion.marks(active, self._now() - RESET_MARGIN)
+                for mark in self._availability.exhaustion.marks(active, self._now() - RESET_MARGIN)
             )
         )
 
@@ -214,17 +215,17 @@ class Judge:
         waiting = self._state.waiting
         if waiting is None or waiting.account != active or waiting.limit != limit:
             return False
-        if self._standings.choice(limit, clean=clean).target is not None:
+        if self._availability.choice(limit, clean=clean).target is not None:
             return False
-        until = self._standings.usable_from(limit)
+        until = self._availability.usable_from(limit)
         if until is None or waiting.until is None:
             return until == waiting.until
         return abs(until - waiting.until) <= SAME_RESET and self._now() < waiting.until + RESET_MARGIN
 
     def wait(self, active: str, limit: str | None) -> None:
         """Have the sessions wait: no account can be used for those that hit ``limit``."""
-        until = self._standings.usable_from(limit)
-        waiting = Waiting(active, limit, until)
+        until = self._availability.usable_from(limit)
+        waiting = ResetWait(active, limit, until)
         if waiting != self._state.waiting:
             self._state.waiting = waiting
             self._state.save()
@@ -244,8 +245,8 @@ class Judge:
         below = settings.proactive_threshold
         request = None
         if below is not None and (ended or self._all_idle()):
-            most = max(self._standings.usage.percent(active, self._now()).values(), default=0.0)
-            if most >= below and self._standings.choice(None, clean=True, below=below).target is not None:
+            most = max(self._availability.usage.percent(active, self._now()).values(), default=0.0)
+            if most >= below and self._availability.choice(None, clean=True, below=below).target is not None:
                 note = f"{active} has used {most:g} % of a window"
                 request = SwitchRequest("proactive", note=note, clean=True, below=below, expected=active)
         look = time.monotonic() - self._looked_at >= _LOOK_FOR_ACCOUNTS
@@ -255,13 +256,13 @@ class Judge:
         return request
 
     def _way_back(self, active: str, below: float | None) -> SwitchRequest | None:
-        last = self._flips.last
+        last = self._flip_log.last
         if last is None or last.reason in ("manual", "external"):
             return None  # the operator's own choice stands until a limit ends it
         for account in self.config.accounts:
             if account.name == active:
                 return None
-            if self._standings.choice(None, only=account.name, clean=True, below=below).target is not None:
+            if self._availability.choice(None, only=account.name, clean=True, below=below).target is not None:
                 note = f"{account.name} is preferred, can be used again, and every session is idle"
                 return SwitchRequest("failback", account.name, note=note, clean=True, below=below, expected=active)
         return None

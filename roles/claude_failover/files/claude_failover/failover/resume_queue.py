@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 from ..common.backoff import Backoff
 from ..limits.evidence import Evidence
-from ..switching.flip_log import Flips
+from ..switching.flip_log import FlipLog
 from ..switching.open_records import OpenRecords
 from ..switching.record import session_row
-from .state import FailoverState, Held
+from .state import FailoverState, LimitedSession
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 120.0
 _SEEN_TO = ("continued", "moved on", "gone")
 
 
-class CarryOver(Protocol):
+class ResumerProtocol(Protocol):
     """Makes limited sessions go on under the account that is active now."""
 
     def add(self, session: str, uuid: str | None, evidence: Evidence) -> None:
@@ -40,12 +40,12 @@ class CarryOver(Protocol):
         """Carry sessions over; returns ``{name, uuid, method, result, seconds}`` for each."""
 
 
-class CarryQueue:
+class ResumeQueue:
     """Holds limited sessions until each is seen to.
 
     Args:
         state: what is durable of it.
-        carry_over: see `CarryOver`.
+        carry_over: see `ResumerProtocol`.
         flips: the link's moves.
         records: where it is put down what became of each session.
         wake: called when a carry-over has ended, from the event loop.
@@ -55,16 +55,16 @@ class CarryQueue:
     def __init__(
         self,
         state: FailoverState,
-        carry_over: CarryOver,
-        flips: Flips,
+        resumer: ResumerProtocol,
+        flip_log: FlipLog,
         records: OpenRecords,
         *,
         wake: Callable[[], None],
         now: Callable[[], datetime],
     ) -> None:
         self._state = state
-        self._carry_over = carry_over
-        self._flips = flips
+        self._resumer = resumer
+        self._flip_log = flip_log
         self._records = records
         self._wake = wake
         self._now = now
@@ -81,7 +81,7 @@ class CarryQueue:
         """Return the sessions that are limited and not yet seen to, with what was seen."""
         return {name: held.evidence for name, held in self._state.held.items()}
 
-    def free(self) -> list[Held]:
+    def free(self) -> list[LimitedSession]:
         """Return those of them that are not being carried over."""
         busy = self.busy
         return [item for name, item in self._state.held.items() if name not in busy]
@@ -91,10 +91,10 @@ class CarryQueue:
         state."""
         if self._is_carried(evidence):
             return
-        self._state.held[evidence.session] = Held(evidence, account)
+        self._state.held[evidence.session] = LimitedSession(evidence, account)
         self._tries.pop(evidence.session, None)
         self._again_at.pop(evidence.session, None)
-        self._carry_over.add(evidence.session, evidence.uuid, evidence)
+        self._resumer.add(evidence.session, evidence.uuid, evidence)
 
     def drop(self, session: str) -> None:
         """Take off a session that has gone on by itself."""
@@ -135,18 +135,18 @@ class CarryQueue:
         return bool(self._carrying) or self._to_carry
 
     def unfinished(self) -> list[dict[str, Any]]:
-        """Return a row for each session that is being carried over, as `CarryOver.run` does for what is done."""
+        """Return a row for each session that is being carried over, as `ResumerProtocol.run` does for what is done."""
         return [
             {"name": name, "uuid": self._carried[name][1].uuid, "result": "under way"}
             for names in self._carrying.values()
             for name in names
         ]
 
-    def expect(self) -> None:
+    def mark_pending(self) -> None:
         """Count as at work until the next `carry`: the link was flipped, and whoever waited for that can go on."""
         self._to_carry = True
 
-    def carry(self, ready: Sequence[Evidence]) -> None:
+    def resume(self, ready: Sequence[Evidence]) -> None:
         """Carry over those sessions whose time it is, in the background. Needs a running event loop."""
         now = time.monotonic()
         soon = [evidence for evidence in ready if now >= self._again_at.get(evidence.session, now)]
@@ -169,11 +169,11 @@ class CarryQueue:
     def _was_flipped_since(self, evidence: Evidence) -> bool:
         """Tell whether the link was flipped after a refusal: then it is not the flip before that which Claude Code
         has yet to notice, and there is nothing to wait for."""
-        last = self._flips.last
+        last = self._flip_log.last
         return last is not None and last.at >= evidence.at
 
     async def _carry_out(self, due: list[Evidence], record_id: str | None) -> None:
-        results = await self._carry_over.run([evidence.session for evidence in due])
+        results = await self._resumer.run([evidence.session for evidence in due])
         came_to = {str(result.get("name")): str(result.get("result")) for result in results}
         for evidence in due:
             held = self._state.held.get(evidence.session)

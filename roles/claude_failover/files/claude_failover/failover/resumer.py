@@ -25,8 +25,8 @@ from ..common.errors import FailoverError
 from ..common.processes import Process, is_alive
 from ..config.model import Config
 from ..limits.evidence import Evidence, TurnEvent, moved_on
-from ..sessions.lifecycle import Lifecycle
-from ..sessions.table import Sessions, Watched
+from ..sessions.lifecycle import SessionLifecycle
+from ..sessions.table import SessionTable, TrackedSession
 from ..storage.store import Store
 from ..tmux.client import Tmux, TmuxError
 
@@ -50,7 +50,7 @@ _A_PERSONS = ("draft", "dialog")
 _DONE = ("continued", "moved on")
 
 
-class CarryOver:
+class SessionResumer:
     """Carries sessions over, a few at a time.
 
     ``newest_turn`` reads from a session's transcript what its newest turn came to, None when that is not known;
@@ -61,9 +61,9 @@ class CarryOver:
         self,
         config: Config,
         tmux: Tmux,
-        sessions: Sessions,
-        lifecycle: Lifecycle,
-        newest_turn: Callable[[Watched], Evidence | None],
+        sessions: SessionTable,
+        lifecycle: SessionLifecycle,
+        newest_turn: Callable[[TrackedSession], Evidence | None],
         store: Store,
         *,
         send: Callable[..., Awaitable[Delivery]] = deliver,
@@ -74,7 +74,7 @@ class CarryOver:
         self._newest_turn = newest_turn
         self._send = send
         self._store = store
-        self._under_way: set[str] = set()
+        self._in_progress: set[str] = set()
         self._interrupted = {str(name) for name in store.load(DOCUMENT, [])}
         self._begun: dict[str, datetime] = {}
         self._seen: dict[str, Evidence] = {}
@@ -88,17 +88,17 @@ class CarryOver:
     def add(self, session: str, _uuid: str | None, evidence: Evidence) -> None:
         """Show a session as limited until a turn of it begins. The durable list is the failover's."""
         self._seen[session] = evidence
-        watched = self._sessions.get(session)
-        if watched is not None:
-            watched.carry = "limited"
+        tracked = self._sessions.get(session)
+        if tracked is not None:
+            tracked.resume_state = "limited"
 
     def on_turn(self, event: TurnEvent) -> None:
         """Take note of a turn that began."""
         if event.kind == "prompt":
             self._begun[event.session] = event.at
-            watched = self._sessions.get(event.session)
-            if watched is not None:
-                watched.carry = watched.carry_note = None
+            tracked = self._sessions.get(event.session)
+            if tracked is not None:
+                tracked.resume_state = tracked.resume_note = None
 
     async def run(self, sessions: Sequence[str]) -> list[dict[str, Any]]:
         """Carry sessions over.
@@ -112,14 +112,14 @@ class CarryOver:
 
     async def _carry(self, name: str, slots: asyncio.Semaphore) -> dict[str, Any]:
         begun = time.monotonic()
-        watched = self._sessions.get(name)
+        tracked = self._sessions.get(name)
         method, result = "none", "gone"
         async with slots:
-            if watched is not None:
-                watched.carry = "resuming"
+            if tracked is not None:
+                tracked.resume_state = "resuming"
                 self._note(name, True)
                 try:
-                    method, result = await self._resume(watched)
+                    method, result = await self._resume(tracked)
                 except (FailoverError, OSError) as error:
                     method, result = "none", f"failed: {error}"
                 except Exception as error:  # a bug in one session must not begin the others again
@@ -129,9 +129,9 @@ class CarryOver:
                     self._note(name, False)
                     self._interrupted.discard(name)
                     done = result in _DONE
-                    if watched.carry == "resuming":
-                        watched.carry = None if done else "limited"
-                    watched.carry_note = None if done else result
+                    if tracked.resume_state == "resuming":
+                        tracked.resume_state = None if done else "limited"
+                    tracked.resume_note = None if done else result
         seconds = round(time.monotonic() - begun, 3)
         log.log(
             logging.INFO if result in _DONE else logging.ERROR,
@@ -147,63 +147,63 @@ class CarryOver:
     def _note(self, name: str, begins: bool) -> None:
         """Write down whose prompt box may hold our prompt: a kill in between leaves it there, and without a note
         it would be taken for the operator's draft."""
-        (self._under_way.add if begins else self._under_way.discard)(name)
+        (self._in_progress.add if begins else self._in_progress.discard)(name)
         try:
-            self._store.save(DOCUMENT, sorted(self._under_way))
+            self._store.save(DOCUMENT, sorted(self._in_progress))
         except OSError as error:
             log.error("carry-over: it cannot be noted that session %s is carried over: %s", name, error)
 
-    async def _resume(self, watched: Watched) -> tuple[str, str]:
-        if self._has_moved_on(watched):
+    async def _resume(self, tracked: TrackedSession) -> tuple[str, str]:
+        if self._has_moved_on(tracked):
             return "none", "moved on"
-        if not await self._is_up(watched):
-            return "none", f"failed: the session is down: {watched.reason}"
-        delivery = await self._deliver(watched, RUNNING)
+        if not await self._is_up(tracked):
+            return "none", f"failed: the session is down: {tracked.reason}"
+        delivery = await self._deliver(tracked, RUNNING)
         if delivery.result == "delivered":
             return "hot", "continued"
         if delivery.result in _A_PERSONS:
             return "none", f"{delivery.result}: {delivery.detail}"
-        if self._has_moved_on(watched):
+        if self._has_moved_on(tracked):
             return "hot", "continued"
-        plan = watched.plan
-        if plan is None or not plan.claude_args:
+        spec = tracked.spec
+        if spec is None or not spec.claude_args:
             # Nobody but whoever started it knows how.
             return "none", f"failed: {delivery.detail}; it is not the daemon's to start again"
-        log.warning("carry-over: session %s: %s; it is started again", watched.name, delivery.detail)
-        await self._end_claude(watched)
-        await self._lifecycle.restart(watched, plan)
-        delivery = await self._deliver(watched, STARTED)
+        log.warning("carry-over: session %s: %s; it is started again", tracked.name, delivery.detail)
+        await self._end_claude(tracked)
+        await self._lifecycle.restart(tracked, spec)
+        delivery = await self._deliver(tracked, STARTED)
         if delivery.result == "delivered":
             return "restart", "continued"
         kind = delivery.result if delivery.result in _A_PERSONS else "failed"
         return "restart", f"{kind}: {delivery.detail}"
 
-    def _has_moved_on(self, watched: Watched) -> bool:
+    def _has_moved_on(self, tracked: TrackedSession) -> bool:
         """Tell whether the limit is no longer what the newest turn came to: somebody was quicker."""
-        seen = self._seen.get(watched.name)
+        seen = self._seen.get(tracked.name)
         if seen is None:
             return False
-        if seen.uuid is not None and seen.uuid != self._sessions.conversation(watched.name):
+        if seen.uuid is not None and seen.uuid != self._sessions.conversation(tracked.name):
             return True  # /clear: the conversation that was limited is not the one in the pane
-        return moved_on(self._newest_turn(watched), seen)
+        return moved_on(self._newest_turn(tracked), seen)
 
-    async def _is_up(self, watched: Watched) -> bool:
+    async def _is_up(self, tracked: TrackedSession) -> bool:
         end = time.monotonic() + UP_WAIT
-        while not watched.up:
-            if watched.plan is None or time.monotonic() >= end:
+        while not tracked.up:
+            if tracked.spec is None or time.monotonic() >= end:
                 return False
             self._lifecycle.wake()
             await asyncio.sleep(POLL)
         return True
 
-    async def _deliver(self, watched: Watched, timing: Timing) -> Delivery:
-        pane = watched.pane
+    async def _deliver(self, tracked: TrackedSession, timing: Timing) -> Delivery:
+        pane = tracked.pane
         if pane is None:
             return Delivery("pane_gone", 0, 0.0, "the session has no pane")
         since = clock.now()
 
         async def began() -> bool:
-            moment = self._begun.get(watched.name)
+            moment = self._begun.get(tracked.name)
             return moment is not None and moment >= since
 
         try:
@@ -214,15 +214,15 @@ class CarryOver:
                 began=began,
                 attempts=ATTEMPTS,
                 timing=timing,
-                adopt=watched.name in self._interrupted,
+                adopt=tracked.name in self._interrupted,
             )
         except TmuxError as error:
             return Delivery("failed", 0, 0.0, str(error))
 
-    async def _end_claude(self, watched: Watched) -> None:
+    async def _end_claude(self, tracked: TrackedSession) -> None:
         """End the Claude CLI of a session, and be sure of it: a second one on the same conversation is not
         refused (2.1.330). Raises FailoverError when it does not end."""
-        process = watched.claude
+        process = tracked.claude
         if process is None or not is_alive(process.pid, process.start):
             return
         for number, bound in ((signal.SIGTERM, TERM_WAIT), (signal.SIGKILL, KILL_WAIT)):
@@ -232,7 +232,7 @@ class CarryOver:
                 return
             if await _ended(process, bound):
                 return
-        raise FailoverError(f"the Claude CLI of session {watched.name} (pid {process.pid}) does not end")
+        raise FailoverError(f"the Claude CLI of session {tracked.name} (pid {process.pid}) does not end")
 
 
 async def _ended(process: Process, bound: float) -> bool:

@@ -21,7 +21,7 @@ DOCUMENT = "failover"
 
 
 @dataclass(frozen=True)
-class Held:
+class LimitedSession:
     """A session that is limited and not yet seen to. ``account`` is whose limit it is, None when that is open."""
 
     evidence: Evidence
@@ -29,7 +29,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class ResetWait:
     """No account can be used. ``until`` is when the first one can be, None when waiting alone will not help."""
 
     account: str
@@ -75,17 +75,17 @@ class FailoverState:
             log.error("the state of the failover cannot be stored: %s", error)
 
 
-def _held(row: Any) -> Held:
-    return Held(evidence_from_json(row["evidence"]), optional_text(row["account"]))
+def _held(row: Any) -> LimitedSession:
+    return LimitedSession(evidence_from_json(row["evidence"]), optional_text(row["account"]))
 
 
 def _moment(value: Any) -> datetime | None:
     return None if value is None else clock.parse_iso(value)
 
 
-def _waiting(value: Any) -> Waiting | None:
+def _waiting(value: Any) -> ResetWait | None:
     if value is None:
         return None
     if not isinstance(value["account"], str):
         raise TypeError("found no account, expected one")
-    return Waiting(value["account"], optional_text(value["limit"]), _moment(value["until"]))
+    return ResetWait(value["account"], optional_text(value["limit"]), _moment(value["until"]))

@@ -28,7 +28,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from re import Pattern
 
-from ..claude.screen import Block, Screen, read_screen
+from ..claude.screen import Screen, ScreenBlock, read_screen
 from . import wordings
 from .message import MESSAGE_MAX, limited_by, limited_by_operator, row_of
 from .verdict import Verdict, not_limited
@@ -91,10 +91,10 @@ def classify_pane(
     return found
 
 
-def _newest_turn(blocks: Sequence[Block]) -> list[Block]:
+def _newest_turn(blocks: Sequence[ScreenBlock]) -> list[ScreenBlock]:
     """Return the blocks after the newest prompt; local commands and what they printed are left out."""
-    turn: list[Block] = []
-    kept: list[Block] = []
+    turn: list[ScreenBlock] = []
+    kept: list[ScreenBlock] = []
     skipping = False
     for block in blocks:
         if block.kind in ("prompt", "shell"):
@@ -127,7 +127,7 @@ def _is_limit_menu(screen: Screen) -> bool:
     return bool(title.match(screen.menu.title)) and all(any(map(row.match, options)) for row in wanted)
 
 
-def _may_be_old(screen: Screen, event: Block) -> bool:
+def _may_be_old(screen: Screen, event: ScreenBlock) -> bool:
     """Tell whether an idle prompt below a banner leaves it open that the banner is old, or the model's own words."""
     if screen.launch == "new" and event.kind != "reply":
         return False
@@ -143,7 +143,7 @@ def _may_be_old(screen: Screen, event: Block) -> bool:
     )
 
 
-def _newest_event(turn: list[Block]) -> tuple[int, Block | None]:
+def _newest_event(turn: list[ScreenBlock]) -> tuple[int, ScreenBlock | None]:
     """Return the newest block that is an event: not a prompt, and nothing that may stand below a banner."""
     for index in range(len(turn) - 1, -1, -1):
         block = turn[index]
@@ -160,12 +160,14 @@ def _newest_event(turn: list[Block]) -> tuple[int, Block | None]:
     return -1, None
 
 
-def _is_chrome(block: Block) -> bool:
+def _is_chrome(block: ScreenBlock) -> bool:
     """Tell whether indented text that belongs to nothing is one of the hints at the right edge."""
     return block.indent > 20 or block.text.startswith(("◐", "●", "○"))
 
 
-def _without_event(screen: Screen, turn: list[Block], footer: str, live: bool, *, now: datetime, tz: tzinfo) -> Verdict:
+def _without_event(
+    screen: Screen, turn: list[ScreenBlock], footer: str, live: bool, *, now: datetime, tz: tzinfo
+) -> Verdict:
     """Judge a newest turn that shows nothing, or only a notice of the wait."""
     notice = next(
         (
@@ -187,7 +189,7 @@ def _without_event(screen: Screen, turn: list[Block], footer: str, live: bool, *
     return _why_not(screen, None)
 
 
-def _place(turn: list[Block], index: int, live: bool) -> str:
+def _place(turn: list[ScreenBlock], index: int, live: bool) -> str:
     """Return who can have written a block: ``cli`` (its opening suffices), ``any`` (the whole must be a banner),
     ``alone`` (the same, for text with nothing around it: a message, a pager, a shell), or an empty text (no banner
     stands there)."""
@@ -224,7 +226,7 @@ def _place(turn: list[Block], index: int, live: bool) -> str:
 
 
 def _banner(
-    turn: list[Block], index: int, live: bool, extra: tuple[Pattern[str], ...], *, now: datetime, tz: tzinfo
+    turn: list[ScreenBlock], index: int, live: bool, extra: tuple[Pattern[str], ...], *, now: datetime, tz: tzinfo
 ) -> Verdict | None:
     """Return the verdict if a block is a banner, or wording that smells of one, at a place where one may stand."""
     place = _place(turn, index, live)
@@ -247,7 +249,7 @@ def _banner(
     return None
 
 
-def _why_not(screen: Screen, event: Block | None) -> Verdict:
+def _why_not(screen: Screen, event: ScreenBlock | None) -> Verdict:
     """Return the verdict that the newest turn shows no limit, naming what stands there instead."""
     older = next(
         (

@@ -49,7 +49,7 @@ _TIME = r"(?:(?:\s?,|\s)\s*(?:at\s+)?" + _CLOCK + r"|(?!\s*,?\s*(?:at\s+)?\d))"
 
 
 @dataclass(frozen=True)
-class Grammar:
+class ResetFormat:
     """One way to write a reset time; which groups the pattern has says how it is resolved."""
 
     name: str
@@ -58,8 +58,8 @@ class Grammar:
     example: str
 
 
-def _row(name: str, pattern: str, seen: str, example: str) -> Grammar:
-    return Grammar(name, re.compile(pattern, re.IGNORECASE), seen, example)
+def _row(name: str, pattern: str, seen: str, example: str) -> ResetFormat:
+    return ResetFormat(name, re.compile(pattern, re.IGNORECASE), seen, example)
 
 
 #: The first that is found decides.

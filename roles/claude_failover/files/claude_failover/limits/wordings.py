@@ -39,7 +39,7 @@ class Wording:
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedLimit:
     """How a message's own name of the limit maps to a value of `Verdict.limit`; the first that is found decides."""
 
     pattern: Pattern[str]
@@ -308,22 +308,22 @@ _BETWEEN = re.compile(
 )
 
 NAMES = (
-    Named(re.compile(r"\bopus\b", re.IGNORECASE), "opus", "2.1.330"),
-    Named(re.compile(r"\bsonnet\b", re.IGNORECASE), "sonnet", "2.1.330"),
-    Named(
+    NamedLimit(re.compile(r"\bopus\b", re.IGNORECASE), "opus", "2.1.330"),
+    NamedLimit(re.compile(r"\bsonnet\b", re.IGNORECASE), "sonnet", "2.1.330"),
+    NamedLimit(
         re.compile(r"\b(?:spend|budget|credits?|monthly|individual usage|extra usage)\b", re.IGNORECASE),
         "spend",
         "2.1.215, 2.1.330; extra usage is what 2.1.84 calls usage credits",
     ),
-    Named(re.compile(r"\b(?:fable|haiku|mythos)\b", re.IGNORECASE), "model", "Fable 2.1.198, 2.1.330"),
-    Named(
+    NamedLimit(re.compile(r"\b(?:fable|haiku|mythos)\b", re.IGNORECASE), "model", "Fable 2.1.198, 2.1.330"),
+    NamedLimit(
         re.compile(r"\b(?:5[- ]hour|five[- ]hour|session)\b", re.IGNORECASE),
         "five_hour",
         "5-hour 2.1.330, session 2.1.197",
     ),
-    Named(re.compile(r"\b(?:weekly|7[- ]day|seven[- ]day)\b", re.IGNORECASE), "seven_day", "2.1.330"),
+    NamedLimit(re.compile(r"\b(?:weekly|7[- ]day|seven[- ]day)\b", re.IGNORECASE), "seven_day", "2.1.330"),
     # Any other name that starts like a model's: Fable, Haiku, Mythos and those to come.
-    Named(
+    NamedLimit(
         re.compile(
             r"^(?:claude )?(?!(?:claude|usage|limit|plan|account|hourly|daily|team|org\w*|pro|max|free|rate|"
             r"request)\b)[A-Za-z]+(?: [\d.]+)?(?: limit|$)",

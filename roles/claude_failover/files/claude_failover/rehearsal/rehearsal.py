@@ -47,7 +47,7 @@ class StepFailed(Exception):
 
 
 @dataclass
-class Step:
+class RehearsalStep:
     """One thing that a failover has to do, and whether it did."""
 
     step: str
@@ -57,14 +57,14 @@ class Step:
 
 
 @dataclass
-class Verdict:
+class RehearsalResult:
     """What the rehearsal showed. ``seconds`` is from the refused request to the first answer under the second
     account; ``folder`` is None when it was removed; ``log`` has the last lines that daemon and tmux server said, when
     it went wrong."""
 
     ok: bool = False
     seconds: float | None = None
-    steps: list[Step] = field(default_factory=list)
+    steps: list[RehearsalStep] = field(default_factory=list)
     switch: dict[str, Any] | None = None
     folder: str | None = None
     log: list[str] = field(default_factory=list)
@@ -82,7 +82,7 @@ def own_command() -> tuple[list[str], dict[str, str]]:
     return [sys.executable, "-m", "claude_failover"], {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
-class Stage:
+class RehearsalHost:
     """The scratch folder with everything in it."""
 
     def __init__(self, folder: str, tmux_binary: str) -> None:
@@ -218,13 +218,13 @@ class Stage:
 class Rehearsal:
     """The steps, each measured."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: RehearsalHost) -> None:
         self.stage = stage
-        self.verdict = Verdict()
+        self.verdict = RehearsalResult()
         self.tmux = Tmux(stage.tmux_binary, stage.path("tmux.sock"))
         self._sessions: dict[str, str] = {}
 
-    async def run(self) -> Verdict:
+    async def run(self) -> RehearsalResult:
         """Go through the steps, and stop at the first that fails."""
         steps: list[tuple[str, Callable[[], Awaitable[str]]]] = [
             ("a tmux server and the daemon start", self._start),
@@ -240,9 +240,11 @@ class Rehearsal:
                 begun = time.monotonic()
                 try:
                     detail = await step()
-                    self.verdict.steps.append(Step(name, True, round(time.monotonic() - begun, 3), detail))
+                    self.verdict.steps.append(RehearsalStep(name, True, round(time.monotonic() - begun, 3), detail))
                 except (StepFailed, FailoverError, OSError) as error:
-                    self.verdict.steps.append(Step(name, False, round(time.monotonic() - begun, 3), str(error)))
+                    self.verdict.steps.append(
+                        RehearsalStep(name, False, round(time.monotonic() - begun, 3), str(error))
+                    )
                     return self.verdict
             self.verdict.ok = True
         finally:
@@ -329,7 +331,7 @@ class Rehearsal:
         return "the transcript has every prompt, before and after"
 
 
-def rehearse(tmux_binary: str = "tmux", *, keep: bool = False) -> Verdict:
+def rehearse(tmux_binary: str = "tmux", *, keep: bool = False) -> RehearsalResult:
     """Rehearse a failover in a scratch folder, which is removed unless ``keep``; returns the verdict.
 
     Raises FailoverError when there is no tmux, OSError.
@@ -338,7 +340,7 @@ def rehearse(tmux_binary: str = "tmux", *, keep: bool = False) -> Verdict:
         raise FailoverError(f"{tmux_binary!r} is no program that can be run: install tmux, or set tmux.binary")
     # A short path: a socket's may have 107 bytes.
     folder = tempfile.mkdtemp(prefix="claude-failover-rehearsal-", dir="/tmp")
-    stage = Stage(folder, tmux_binary)
+    stage = RehearsalHost(folder, tmux_binary)
     try:
         verdict = asyncio.run(Rehearsal(stage).run())
         if not verdict.ok:

@@ -32,7 +32,7 @@ def render(status: Mapping[str, Any], totals: Totals) -> str:
         status: the document of ``status --json``.
         totals: how many switches there were, by reason and outcome.
     """
-    text = _Text()
+    text = _Exposition()
     text.gauge("info", "The daemon that wrote this file.", [({"version": status["version"]}, 1)])
     text.gauge("start_time_seconds", "When the daemon was started.", [({}, _epoch(status["started_at"]))])
     accounts = status["accounts"]
@@ -122,7 +122,7 @@ class Metrics:
             self._failed = True
 
 
-class _Text:
+class _Exposition:
     def __init__(self) -> None:
         self._lines: list[str] = []
 

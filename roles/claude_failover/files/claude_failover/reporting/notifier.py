@@ -26,7 +26,7 @@ _AT_ONCE = 4
 _QUEUED = 100
 
 
-class Notify:
+class Notifier:
     """Runs the command, in the background."""
 
     def __init__(self, command: tuple[str, ...] | None, *, timeout: float = TIMEOUT) -> None:

@@ -16,8 +16,8 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 
 from ..common import clock
 from ..config.model import Account, Config
-from ..sessions.registry import Registry
-from ..sessions.table import Sessions, Watched
+from ..sessions.registry import SessionRegistry
+from ..sessions.table import SessionTable, TrackedSession
 
 
 def links_state(account: Account, config: Config) -> str:
@@ -41,40 +41,42 @@ def account_row(account: Account, config: Config, active: Account | None, known:
     }
 
 
-def session_row(watched: Watched, config: Config, registry: Registry, active: Account | None) -> dict[str, Any]:
+def session_row(
+    tracked: TrackedSession, config: Config, registry: SessionRegistry, active: Account | None
+) -> dict[str, Any]:
     """Return one row of ``sessions``."""
-    entry = registry.get(watched.name)
-    pane = watched.pane
+    entry = registry.get(tracked.name)
+    pane = tracked.pane
     return {
-        "name": watched.name,
+        "name": tracked.name,
         "uuid": entry.uuid if entry else None,
         "uuid_source": entry.source if entry else None,
-        "state": watched.state,
-        "reason": watched.carry_note or watched.reason,
-        "dedicated": watched.dedicated,
+        "state": tracked.state,
+        "reason": tracked.resume_note or tracked.reason,
+        "dedicated": tracked.dedicated,
         # tmux has no folder to tell of a dead pane.
-        "cwd": watched.plan.cwd if watched.plan else ((pane.cwd or None) if pane else None),
-        "account": account_of(watched, config, active),
-        "pid": pane.pid if pane and watched.up else None,
-        "last_event_at": clock.optional_iso(watched.activity_at),
+        "cwd": tracked.spec.cwd if tracked.spec else ((pane.cwd or None) if pane else None),
+        "account": account_of(tracked, config, active),
+        "pid": pane.pid if pane and tracked.up else None,
+        "last_event_at": clock.optional_iso(tracked.activity_at),
     }
 
 
-def account_of(watched: Watched, config: Config, active: Account | None) -> str | None:
+def account_of(tracked: TrackedSession, config: Config, active: Account | None) -> str | None:
     """Return the name of the account that the session's next request is made with; None when that is not known.
 
     A process that was started with a home of its own keeps to it; one that was started with the active link
     moves with every flip.
     """
-    if watched.config_dir is None:
+    if tracked.config_dir is None:
         return None
-    if watched.config_dir == config.active_link:
+    if tracked.config_dir == config.active_link:
         return active.name if active else None
-    return next((account.name for account in config.accounts if account.home == watched.config_dir), None)
+    return next((account.name for account in config.accounts if account.home == tracked.config_dir), None)
 
 
 def session_rows(
-    sessions: Sessions, config: Config, registry: Registry, active: Account | None
+    sessions: SessionTable, config: Config, registry: SessionRegistry, active: Account | None
 ) -> list[dict[str, Any]]:
     """Return ``sessions``."""
-    return [session_row(watched, config, registry, active) for watched in sessions]
+    return [session_row(tracked, config, registry, active) for tracked in sessions]

@@ -15,7 +15,7 @@ PATIENCE = 5.0
 DEPENDED_ON = frozenset({"READY", "RELOADING", "STOPPING"})
 
 
-class Notifier:
+class SystemdNotifier:
     """Sends states to the socket that systemd names, and does nothing where there is none."""
 
     def __init__(self, address: str | None = None) -> None:

@@ -21,10 +21,10 @@ from ..claude.transcript import paths_of
 from ..common.backoff import Backoff
 from ..common.errors import FailoverError
 from ..common.processes import is_alive, read
-from ..config.model import Config, Session
+from ..config.model import Config, SessionConfig
 from ..tmux.client import Pane, Tmux, TmuxError, TmuxGone, TmuxNotFound
-from .registry import Entry, Registry, from_pane
-from .table import Sessions, Watched
+from .registry import RegistryEntry, SessionRegistry, from_pane
+from .table import SessionTable, TrackedSession
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ STATUS_LOOKS, STATUS_WAIT = 10, 0.02  # how often, and how many seconds apart, a
 
 
 @dataclass
-class _Restarts:
+class _RestartState:
     """When a session may be started again."""
 
     backoff: Backoff
@@ -48,21 +48,21 @@ class _Restarts:
     due: float | None = None  # time.monotonic() of the next; None while it runs
 
 
-class Lifecycle:
+class SessionLifecycle:
     """The loop that compares the configured sessions with tmux."""
 
     def __init__(
         self,
         config: Config,
         tmux: Tmux,
-        sessions: Sessions,
-        registry: Registry,
+        sessions: SessionTable,
+        registry: SessionRegistry,
         settings: dict[str, Any],
     ) -> None:
         self._tmux = tmux
         self._sessions = sessions
         self._registry = registry
-        self._restarts: dict[str, _Restarts] = {}
+        self._restarts: dict[str, _RestartState] = {}
         self._forced: dict[str, str] = {}
         self._starting: dict[str, tuple[int, float]] = {}  # by name: the pane's pid, and since when it is starting
         self._restarting: set[str] = set()
@@ -107,110 +107,110 @@ class Lifecycle:
             self._sessions.observe(await self._tmux.panes())
         except TmuxGone as error:
             self._sessions.observe([])
-            for watched in self._sessions:
-                watched.reason = str(error)
+            for tracked in self._sessions:
+                tracked.reason = str(error)
         except TmuxError as error:
             log.error("the sessions could not be listed, and are left alone until the next check: %s", error)
         else:
-            for watched in self._sessions:
-                if watched.name not in self._restarting:
-                    await self._guarded(watched)
+            for tracked in self._sessions:
+                if tracked.name not in self._restarting:
+                    await self._guarded(tracked)
         self.checked_at = time.monotonic()
 
-    async def _guarded(self, watched: Watched) -> None:
+    async def _guarded(self, tracked: TrackedSession) -> None:
         try:
-            await self._tend(watched)
+            await self._tend(tracked)
         except (FailoverError, OSError) as error:
-            watched.reason = str(error)
-            self._put_off(watched, ran=0.0)
-            log.error("session %s: %s", watched.name, error)
+            tracked.reason = str(error)
+            self._put_off(tracked, ran=0.0)
+            log.error("session %s: %s", tracked.name, error)
 
-    async def _tend(self, watched: Watched) -> None:
-        if watched.up:
-            restarts = self._restarts.get(watched.name)
+    async def _tend(self, tracked: TrackedSession) -> None:
+        if tracked.up:
+            restarts = self._restarts.get(tracked.name)
             if restarts is not None and restarts.due is not None:
                 restarts.due = None
-            if watched.reason is not None and not watched.reason.startswith("renamed"):
-                watched.reason = None
-            watched.reason = watched.reason or self._not_ready(watched, watched.plan)
-            if self._registry.get(watched.name) is None:
-                await self._look_in_pane(watched)
+            if tracked.reason is not None and not tracked.reason.startswith("renamed"):
+                tracked.reason = None
+            tracked.reason = tracked.reason or self._not_ready(tracked, tracked.spec)
+            if self._registry.get(tracked.name) is None:
+                await self._look_in_pane(tracked)
             return
-        if watched.plan is None:
-            watched.reason = _ending(watched.pane) if watched.pane else watched.reason
+        if tracked.spec is None:
+            tracked.reason = _ending(tracked.pane) if tracked.pane else tracked.reason
             return
-        restarts = self._restarts_of(watched.name)
-        if watched.pane is not None and restarts.due is None:
+        restarts = self._restarts_of(tracked.name)
+        if tracked.pane is not None and restarts.due is None:
             try:
-                await self._note_end(watched, watched.pane)
+                await self._note_end(tracked, tracked.pane)
             except TmuxNotFound:  # the pane went after it was listed
-                watched.pane = None
-        if watched.pane is None and restarts.due is None and restarts.begun:
-            self._note_down(watched, "its tmux session was ended")
+                tracked.pane = None
+        if tracked.pane is None and restarts.due is None and restarts.begun:
+            self._note_down(tracked, "its tmux session was ended")
         if restarts.due is None or time.monotonic() >= restarts.due:
-            await self.start(watched, watched.plan)
+            await self.start(tracked, tracked.spec)
 
-    def _not_ready(self, watched: Watched, plan: Session | None) -> str | None:
+    def _not_ready(self, tracked: TrackedSession, spec: SessionConfig | None) -> str | None:
         """Say that a session runs something that gives no sign of being Claude Code, after a while of it."""
-        pid = watched.pane.pid if watched.pane is not None else 0
-        seen, since = self._starting.get(watched.name, (0, 0.0))
-        if plan is None or not plan.claude_args or watched.activity != "starting":
-            self._starting.pop(watched.name, None)
+        pid = tracked.pane.pid if tracked.pane is not None else 0
+        seen, since = self._starting.get(tracked.name, (0, 0.0))
+        if spec is None or not spec.claude_args or tracked.activity != "starting":
+            self._starting.pop(tracked.name, None)
         elif seen != pid:
-            self._starting[watched.name] = pid, time.monotonic()
+            self._starting[tracked.name] = pid, time.monotonic()
         elif time.monotonic() - since >= READY_WAIT:
             return (
                 f"no sign of Claude Code in it for {READY_WAIT:.0f} s: it waits for an answer, or another program "
-                f"has this session's name; look: claude-failover attach {shlex.quote(watched.name)}"
+                f"has this session's name; look: claude-failover attach {shlex.quote(tracked.name)}"
             )
         return None
 
-    def _restarts_of(self, name: str) -> _Restarts:
+    def _restarts_of(self, name: str) -> _RestartState:
         first, most = self._config.lifecycle.restart_backoff
-        return self._restarts.setdefault(name, _Restarts(Backoff(first, most)))
+        return self._restarts.setdefault(name, _RestartState(Backoff(first, most)))
 
-    async def _look_in_pane(self, watched: Watched) -> None:
+    async def _look_in_pane(self, tracked: TrackedSession) -> None:
         """Take the UUID from what stands in the pane, where no better source has it."""
-        if watched.pane is None:
+        if tracked.pane is None:
             return
-        lines = await self._tmux.capture(watched.pane.pane_id, lines=500)
+        lines = await self._tmux.capture(tracked.pane.pane_id, lines=500)
         found = from_pane(lines)
         if found is not None:
-            process = watched.claude
+            process = tracked.claude
             self._registry.offer(
-                watched.name,
-                Entry(
+                tracked.name,
+                RegistryEntry(
                     found,
                     "pane",
-                    cwd=watched.pane.cwd,
+                    cwd=tracked.pane.cwd,
                     pid=process.pid if process else None,
                     started=process.start if process else None,
                 ),
             )
 
-    async def _note_end(self, watched: Watched, pane: Pane) -> None:
+    async def _note_end(self, tracked: TrackedSession, pane: Pane) -> None:
         """Say why a session's program ended, and when it will be started again."""
         pane = await self._with_exit_status(pane)
         lines = [line.strip() for line in await self._tmux.capture(pane.pane_id, lines=500)]
         said = [line for line in (_TMUXS_OWN.sub("", line).strip() for line in lines) if line]
         found = from_pane(lines)
         if found is not None:
-            self._registry.offer(watched.name, Entry(found, "pane", cwd=pane.cwd))
+            self._registry.offer(tracked.name, RegistryEntry(found, "pane", cwd=pane.cwd))
         last = said[-1][:200] if said else ""
         reason = _ending(pane) + (f": {last}" if last else "")
-        if pane.exit_status == 127 and watched.plan is not None:
-            reason += f" (is {watched.plan.command[0]} installed, and in the PATH of the session?)"
+        if pane.exit_status == 127 and tracked.spec is not None:
+            reason += f" (is {tracked.spec.command[0]} installed, and in the PATH of the session?)"
         if any(_NO_CONVERSATION in line for line in said[-3:]):
-            self._forced[watched.name] = "--session-id"
+            self._forced[tracked.name] = "--session-id"
         elif any(_ALREADY_IN_USE in line for line in said[-3:]):
-            self._forced[watched.name] = "--resume"
-        self._note_down(watched, reason)
+            self._forced[tracked.name] = "--resume"
+        self._note_down(tracked, reason)
 
-    def _note_down(self, watched: Watched, reason: str) -> None:
-        begun = self._restarts_of(watched.name).begun
-        delay = self._put_off(watched, time.monotonic() - begun if begun else 0.0)
-        watched.reason = reason
-        log.warning("session %s: %s; next start in %.0f s", watched.name, reason, delay)
+    def _note_down(self, tracked: TrackedSession, reason: str) -> None:
+        begun = self._restarts_of(tracked.name).begun
+        delay = self._put_off(tracked, time.monotonic() - begun if begun else 0.0)
+        tracked.reason = reason
+        log.warning("session %s: %s; next start in %.0f s", tracked.name, reason, delay)
 
     async def _with_exit_status(self, pane: Pane) -> Pane:
         """Return the pane with its program's exit status.
@@ -235,97 +235,97 @@ class Lifecycle:
             except OSError as error:
                 log.debug("the tmux server cannot be made to look at its children: %s", error)
 
-    def _put_off(self, watched: Watched, ran: float) -> float:
-        restarts = self._restarts_of(watched.name)
+    def _put_off(self, tracked: TrackedSession, ran: float) -> float:
+        restarts = self._restarts_of(tracked.name)
         delay = restarts.backoff.failed(ran)
         restarts.due = time.monotonic() + delay
         return delay
 
-    async def start(self, watched: Watched, plan: Session) -> None:
+    async def start(self, tracked: TrackedSession, spec: SessionConfig) -> None:
         """Start a configured session, in the pane that it left or in a session made for it.
 
         Raises FailoverError, OSError; then the caller puts the next try off.
         """
-        if not _is_folder(plan.cwd):
+        if not _is_folder(spec.cwd):
             raise FailoverError(
-                f"cwd {plan.cwd} is no directory that this user may enter: make it, give the user rights on it, or "
-                f"correct sessions[{plan.name}].cwd"
+                f"cwd {spec.cwd} is no directory that this user may enter: make it, give the user rights on it, or "
+                f"correct sessions[{spec.name}].cwd"
             )
-        held = self._registry.get(plan.name)
+        held = self._registry.get(spec.name)
         if held is not None and held.pid is not None and is_alive(held.pid, held.started):
             raise FailoverError(
                 f"the process {held.pid} of conversation {held.uuid} still runs, outside of this session: a "
                 "second one on the same conversation would spoil it. It is started again when that one has ended"
             )
-        command, environment, conversation = self._launch(plan)
-        restarts = self._restarts_of(plan.name)
-        left = watched.pane
+        command, environment, conversation = self._launch(spec)
+        restarts = self._restarts_of(spec.name)
+        left = tracked.pane
         if left is None:
-            pane: Pane | None = await self._tmux.new_session(plan.name, plan.cwd, command, environment)
+            pane: Pane | None = await self._tmux.new_session(spec.name, spec.cwd, command, environment)
         else:
-            await self._tmux.respawn(left.pane_id, plan.cwd, command, environment)
+            await self._tmux.respawn(left.pane_id, spec.cwd, command, environment)
             pane = next((item for item in await self._tmux.panes() if item.pane_id == left.pane_id), None)
         restarts.begun, restarts.due = time.monotonic(), None
-        watched.pane, watched.activity, watched.activity_at = pane, "starting", None
-        log.info("session %s: started in %s, conversation %s", plan.name, plan.cwd, conversation or "unknown")
+        tracked.pane, tracked.activity, tracked.activity_at = pane, "starting", None
+        log.info("session %s: started in %s, conversation %s", spec.name, spec.cwd, conversation or "unknown")
         if conversation is not None and pane is not None:
             process = read(pane.pid)
-            watched.claude = process
+            tracked.claude = process
             self._registry.offer(
-                plan.name,
-                Entry(
+                spec.name,
+                RegistryEntry(
                     conversation,
                     "assigned",
-                    cwd=plan.cwd,
+                    cwd=spec.cwd,
                     command=tuple(command),
                     pid=pane.pid,
                     started=process.start if process else None,
                 ),
             )
 
-    async def restart(self, watched: Watched, plan: Session) -> None:
+    async def restart(self, tracked: TrackedSession, spec: SessionConfig) -> None:
         """Start a session again whose program was just ended; the loop leaves it alone meanwhile.
 
         Raises FailoverError when its pane does not follow, OSError.
         """
-        self._restarting.add(watched.name)
+        self._restarting.add(tracked.name)
         try:
             end = time.monotonic() + PANE_WAIT
             while True:
                 panes = await self._tmux.panes()
                 self._sessions.observe(panes)
-                if not watched.up:
+                if not tracked.up:
                     break
                 if time.monotonic() >= end:
-                    raise FailoverError(f"the pane of session {watched.name} did not notice that its program ended")
+                    raise FailoverError(f"the pane of session {tracked.name} did not notice that its program ended")
                 await asyncio.sleep(STATUS_WAIT)
-            await self.start(watched, plan)
+            await self.start(tracked, spec)
         finally:
-            self._restarting.discard(watched.name)
+            self._restarting.discard(tracked.name)
 
-    def _launch(self, plan: Session) -> tuple[list[str], dict[str, str], str | None]:
+    def _launch(self, spec: SessionConfig) -> tuple[list[str], dict[str, str], str | None]:
         """Return the command, the environment and the conversation of a session that is to be started."""
         environment = {
             "CLAUDE_CONFIG_DIR": self._config.active_link,
-            **plan.env,  # with claude_args: false it may set the variable above, and the command runs as it stands
-            "CLAUDE_FAILOVER_SESSION": plan.name,
+            **spec.env,  # with claude_args: false it may set the variable above, and the command runs as it stands
+            "CLAUDE_FAILOVER_SESSION": spec.name,
         }
-        if not plan.claude_args:
-            return list(plan.command), environment, None
+        if not spec.claude_args:
+            return list(spec.command), environment, None
         command, more = with_own_settings(
-            plan.command,
-            plan.cwd,
+            spec.command,
+            spec.cwd,
             self._settings if self._config.detection.hooks else {},
             os.path.join(self._config.state_dir, "settings"),
-            plan.name,
+            spec.name,
         )
-        held = self._registry.get(plan.name)
+        held = self._registry.get(spec.name)
         conversation = held.uuid if held is not None else str(uuid.uuid4())
         option = "--resume" if held is not None and self.has_transcript(conversation) else "--session-id"
-        option = self._forced.pop(plan.name, option)
+        option = self._forced.pop(spec.name, option)
         if held is None:
             # Written down before the start: a kill right after it must not lose the conversation's name.
-            self._registry.offer(plan.name, Entry(conversation, "assigned", cwd=plan.cwd))
+            self._registry.offer(spec.name, RegistryEntry(conversation, "assigned", cwd=spec.cwd))
         self._registry.flush()
         return [command[0], option, conversation, *command[1:]], {**environment, **more}, conversation
 

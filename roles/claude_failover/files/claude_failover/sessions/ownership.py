@@ -13,33 +13,33 @@ from typing import Protocol
 
 from ..common.processes import Process, is_alive, read, variable
 from ..tmux.client import Pane
-from .registry import Entry
-from .table import Watched
+from .registry import RegistryEntry
+from .table import TrackedSession
 
 #: The variable that `lifecycle` starts every configured session with.
 VARIABLE = "CLAUDE_FAILOVER_SESSION"
 _DEEPEST = 64  # processes between a pane's own and Claude Code's, at most
 
 
-class Registry(Protocol):
+class RegistryProtocol(Protocol):
     """What is needed of `registry.Registry`."""
 
-    def get(self, name: str) -> Entry | None: ...
+    def get(self, name: str) -> RegistryEntry | None: ...
 
 
-def doubt(watched: Watched, registry: Registry, pane: Pane | None) -> str | None:
+def ownership_problem(tracked: TrackedSession, registry: RegistryProtocol, pane: Pane | None) -> str | None:
     """Say why it is not sure that the session is the one that the daemon started; None when it is.
 
     ``pane`` is the session's pane as tmux lists it now.
     """
-    claude = watched.claude
-    if pane is None or watched.pane is None or pane.dead or claude is None:
+    claude = tracked.claude
+    if pane is None or tracked.pane is None or pane.dead or claude is None:
         return "has no running Claude Code"
-    if pane.session != watched.name:
+    if pane.session != tracked.name:
         return f"was renamed in tmux to {pane.session!r}"
-    if (pane.pane_id, pane.pid) != (watched.pane.pane_id, watched.pane.pid):
+    if (pane.pane_id, pane.pid) != (tracked.pane.pane_id, tracked.pane.pid):
         return "has another pane than the daemon knows"
-    entry = registry.get(watched.name)
+    entry = registry.get(tracked.name)
     if entry is None or entry.source == "pane" or entry.pid is None:
         return "is in a conversation that is not surely known"
     if (entry.pid, entry.started) != (claude.pid, claude.start):
@@ -49,7 +49,7 @@ def doubt(watched: Watched, registry: Registry, pane: Pane | None) -> str | None
     made_for = variable(claude.pid, VARIABLE)
     if made_for is None:
         return "was started by hand, under the name of a configured session"
-    if made_for != watched.name:
+    if made_for != tracked.name:
         return f"runs the process of session {made_for!r}"
     return None if _below(claude, pane.pid) else "runs its process outside of its pane"
 

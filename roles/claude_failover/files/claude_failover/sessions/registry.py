@@ -33,7 +33,7 @@ _IN_PANE = re.compile(rf"--(?:resume|session-id)[= ]({UUID.pattern})(?![0-9a-z-]
 
 
 @dataclass(frozen=True)
-class Entry:
+class RegistryEntry:
     """One session's conversation.
 
     ``source`` is ``assigned``, ``hook``, ``process`` or ``pane``. ``pid`` and ``started`` (clock ticks since boot) are
@@ -50,17 +50,17 @@ class Entry:
     updated_at: str = ""
 
 
-class Registry:
+class SessionRegistry:
     """The durable table of sessions and their conversations."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, RegistryEntry] = {}
         self._unsaved = False
-        known = {field.name for field in dataclasses.fields(Entry)}
+        known = {field.name for field in dataclasses.fields(RegistryEntry)}
         for name, values in store.load(DOCUMENT, {}).items():
             try:
-                entry = Entry(**{key: value for key, value in values.items() if key in known})
+                entry = RegistryEntry(**{key: value for key, value in values.items() if key in known})
                 if UUID.fullmatch(entry.uuid) and entry.source in RANK:
                     self._entries[name] = dataclasses.replace(entry, command=tuple(entry.command))
                     continue
@@ -68,11 +68,11 @@ class Registry:
                 pass
             log.warning("registry: the entry of session %r makes no sense and is passed over: %r", name, values)
 
-    def get(self, name: str) -> Entry | None:
+    def get(self, name: str) -> RegistryEntry | None:
         """Return what is known of the session, or None."""
         return self._entries.get(name)
 
-    def offer(self, name: str, entry: Entry) -> bool:
+    def offer(self, name: str, entry: RegistryEntry) -> bool:
         """Take what a source says of a session, unless a better one stands; returns whether it was taken.
 
         A better source keeps its word only as long as the process that vouched for it runs: after that, what
@@ -121,12 +121,12 @@ class Registry:
         self._unsaved = False
 
 
-def _joined(held: Entry, seen: Entry) -> Entry:
+def _joined(held: RegistryEntry, seen: RegistryEntry) -> RegistryEntry:
     """Put together what two sources say of one conversation: the better one's word, and what only the other
     knows. The process is the one that was seen last."""
     better, worse = (held, seen) if RANK[held.source] > RANK[seen.source] else (seen, held)
     process = seen if seen.pid is not None else held
-    return Entry(
+    return RegistryEntry(
         uuid=better.uuid,
         source=better.source,
         cwd=better.cwd or worse.cwd,
@@ -137,7 +137,7 @@ def _joined(held: Entry, seen: Entry) -> Entry:
     )
 
 
-def _vouched_for(entry: Entry) -> bool:
+def _vouched_for(entry: RegistryEntry) -> bool:
     return entry.pid is None or is_alive(entry.pid, entry.started)
 
 

@@ -17,9 +17,9 @@ from typing import Any
 from ..claude.session_files import SessionFiles
 from ..common import clock
 from ..common.processes import Process, Snapshot, variable
-from ..config.model import Config, Session
+from ..config.model import Config, SessionConfig
 from ..tmux.client import Pane
-from .registry import UUID, Entry, Registry
+from .registry import UUID, RegistryEntry, SessionRegistry
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ _NOTIFIED = {"idle_prompt": "idle", "permission_prompt": "waiting"}
 
 
 @dataclass
-class Watched:
+class TrackedSession:
     """One session.
 
     ``plan`` is its configuration, None for a session started by hand; ``pane`` the pane that holds Claude Code,
@@ -46,7 +46,7 @@ class Watched:
     """
 
     name: str
-    plan: Session | None = None
+    spec: SessionConfig | None = None
     pane: Pane | None = None
     activity: str = "starting"
     activity_at: datetime | None = None
@@ -54,8 +54,8 @@ class Watched:
     claude: Process | None = None
     config_dir: str | None = None
     hooked: bool = False
-    carry: str | None = None
-    carry_note: str | None = None
+    resume_state: str | None = None
+    resume_note: str | None = None
 
     @property
     def up(self) -> bool:
@@ -65,32 +65,32 @@ class Watched:
     @property
     def dedicated(self) -> bool:
         """Whether no task may ever be sent to it; a session started by hand belongs to whoever started it."""
-        return self.plan is None or self.plan.dedicated
+        return self.spec is None or self.spec.dedicated
 
     @property
     def state(self) -> str:
         """``starting``, ``idle``, ``busy``, ``waiting``, ``limited``, ``resuming`` or ``down``."""
-        return (self.carry or self.activity) if self.up else "down"
+        return (self.resume_state or self.activity) if self.up else "down"
 
-    def saw(self, activity: str, moment: datetime | None = None) -> None:
+    def record_activity(self, activity: str, moment: datetime | None = None) -> None:
         """Take note of what the session does, unless something newer is known."""
         moment = moment or clock.now()
         if self.activity_at is None or moment >= self.activity_at:
             self.activity, self.activity_at = activity, moment
 
 
-class Sessions:
+class SessionTable:
     """All sessions by name, in the order of the configuration, those started by hand last."""
 
-    def __init__(self, config: Config, registry: Registry) -> None:
+    def __init__(self, config: Config, registry: SessionRegistry) -> None:
         self._registry = registry
-        self._watched: dict[str, Watched] = {}
+        self._watched: dict[str, TrackedSession] = {}
         self.configure(config)
 
-    def __iter__(self) -> Iterator[Watched]:
+    def __iter__(self) -> Iterator[TrackedSession]:
         return iter(list(self._watched.values()))
 
-    def get(self, name: str) -> Watched | None:
+    def get(self, name: str) -> TrackedSession | None:
         """Return the session of that name, or None."""
         return self._watched.get(name)
 
@@ -98,12 +98,12 @@ class Sessions:
         """Take over a configuration, first or new; what is known of the sessions stays."""
         self._config = config
         known = self._watched
-        self._watched = {plan.name: known.pop(plan.name, Watched(plan.name)) for plan in config.sessions}
-        for plan in config.sessions:
-            self._watched[plan.name].plan = plan
-        for name, watched in known.items():
-            watched.plan = None
-            self._watched[name] = watched
+        self._watched = {spec.name: known.pop(spec.name, TrackedSession(spec.name)) for spec in config.sessions}
+        for spec in config.sessions:
+            self._watched[spec.name].spec = spec
+        for name, tracked in known.items():
+            tracked.spec = None
+            self._watched[name] = tracked
 
     def observe(self, panes: Sequence[Pane]) -> None:
         """Bring the table up to date with all panes of the tmux server."""
@@ -113,13 +113,13 @@ class Sessions:
         for pane in panes:
             of_session.setdefault(pane.session, []).append(pane)
         self._follow_renames(of_session, snapshot)
-        for name in [name for name, watched in self._watched.items() if watched.plan is None]:
+        for name in [name for name, tracked in self._watched.items() if tracked.spec is None]:
             if name not in of_session:
                 del self._watched[name]
         for name in of_session:
-            self._watched.setdefault(name, Watched(name))
-        for watched in self._watched.values():
-            self._observe(watched, of_session.get(watched.name, []), snapshot, files)
+            self._watched.setdefault(name, TrackedSession(name))
+        for tracked in self._watched.values():
+            self._observe(tracked, of_session.get(tracked.name, []), snapshot, files)
 
     def _follow_renames(self, of_session: dict[str, list[Pane]], snapshot: Snapshot) -> None:
         """Put a configured session that was renamed in tmux back under its configured name.
@@ -127,9 +127,9 @@ class Sessions:
         Otherwise it would count as missing, and its conversation be resumed while it still runs, which Claude
         Code does not refuse (2.1.330).
         """
-        for name, watched in self._watched.items():
+        for name, tracked in self._watched.items():
             entry = self._registry.get(name)
-            if watched.plan is None or entry is None or entry.pid is None:
+            if tracked.spec is None or entry is None or entry.pid is None:
                 continue
             own = of_session.get(name, [])
             if any(process.pid == entry.pid for pane in own for process in snapshot.tree(pane.pid)):
@@ -140,13 +140,13 @@ class Sessions:
                     for pane in panes
                     for process in snapshot.tree(pane.pid)
                 ):
-                    watched.reason = f"renamed in tmux to {other!r}"
+                    tracked.reason = f"renamed in tmux to {other!r}"
                     of_session[name] = of_session.pop(other) + own
                     break
 
-    def _observe(self, watched: Watched, panes: list[Pane], snapshot: Snapshot, files: SessionFiles) -> None:
-        previous = watched.pane
-        watched.claude = None
+    def _observe(self, tracked: TrackedSession, panes: list[Pane], snapshot: Snapshot, files: SessionFiles) -> None:
+        previous = tracked.pane
+        tracked.claude = None
         speaking = []
         for pane in panes:
             for process in snapshot.tree(pane.pid):
@@ -154,30 +154,30 @@ class Sessions:
                 if file is not None:
                     speaking.append((pane, process, file))
                     break  # what runs below a Claude Code process is its tool, not the session
-        entry = self._registry.get(watched.name)
-        watched.pane = _main_pane(panes, entry, [pane for pane, _process, _file in speaking])
-        if watched.pane is None or watched.pane.dead:
+        entry = self._registry.get(tracked.name)
+        tracked.pane = _main_pane(panes, entry, [pane for pane, _process, _file in speaking])
+        if tracked.pane is None or tracked.pane.dead:
             return
-        if previous is None or previous.pid != watched.pane.pid:
-            watched.activity, watched.activity_at, watched.hooked = "starting", None, False
-            watched.config_dir = None
+        if previous is None or previous.pid != tracked.pane.pid:
+            tracked.activity, tracked.activity_at, tracked.hooked = "starting", None, False
+            tracked.config_dir = None
         for pane, process, file in speaking:
-            if pane.pane_id == watched.pane.pane_id:
-                watched.claude = process
+            if pane.pane_id == tracked.pane.pane_id:
+                tracked.claude = process
                 if file.status is not None:
-                    watched.saw(file.status, file.status_at)
-        if watched.claude is None and watched.plan is not None and watched.plan.claude_args:
-            watched.claude = next(snapshot.tree(watched.pane.pid), None)
-        if watched.claude is not None:
+                    tracked.record_activity(file.status, file.status_at)
+        if tracked.claude is None and tracked.spec is not None and tracked.spec.claude_args:
+            tracked.claude = next(snapshot.tree(tracked.pane.pid), None)
+        if tracked.claude is not None:
             # A process that has just died has no environment any more, and what it said still counts.
-            watched.config_dir = variable(watched.claude.pid, "CLAUDE_CONFIG_DIR") or watched.config_dir
+            tracked.config_dir = variable(tracked.claude.pid, "CLAUDE_CONFIG_DIR") or tracked.config_dir
         # Two processes that both could be the session are no answer: none is guessed.
         candidates = {file.uuid for _pane, _process, file in speaking if UUID.fullmatch(file.uuid)}
         if len(candidates) == 1:
             _pane, process, file = speaking[0]
             self._registry.offer(
-                watched.name,
-                Entry(file.uuid, "process", cwd=file.cwd, pid=process.pid, started=process.start),
+                tracked.name,
+                RegistryEntry(file.uuid, "process", cwd=file.cwd, pid=process.pid, started=process.start),
             )
 
     def conversation(self, name: str) -> str | None:
@@ -185,42 +185,42 @@ class Sessions:
         entry = self._registry.get(name)
         return entry.uuid if entry else None
 
-    def by_uuid(self, uuid: str) -> Watched | None:
+    def by_uuid(self, uuid: str) -> TrackedSession | None:
         """Return the session that is in that conversation, or None."""
-        for watched in self._watched.values():
-            entry = self._registry.get(watched.name)
+        for tracked in self._watched.values():
+            entry = self._registry.get(tracked.name)
             if entry is not None and entry.uuid == uuid:
-                return watched
+                return tracked
         return None
 
-    def by_pane(self, pane_id: str) -> Watched | None:
+    def by_pane(self, pane_id: str) -> TrackedSession | None:
         """Return the session whose Claude Code runs in that pane, or None."""
-        for watched in self._watched.values():
-            if watched.pane is not None and watched.pane.pane_id == pane_id:
-                return watched
+        for tracked in self._watched.values():
+            if tracked.pane is not None and tracked.pane.pane_id == pane_id:
+                return tracked
         return None
 
-    def hook(self, payload: dict[str, Any], environment: dict[str, Any]) -> Watched | None:
+    def hook(self, payload: dict[str, Any], environment: dict[str, Any]) -> TrackedSession | None:
         """Take in a hook's payload; returns the session that it speaks of, or None when there is none.
 
         Only what comes from the session's own pane counts, and from its own process: a Claude Code that a
         tool of the session runs has the same environment and another pid.
         """
-        watched = self.speaker(environment)
+        tracked = self.speaker(environment)
         event = payload.get("hook_event_name")
-        if watched is None or not isinstance(event, str):
+        if tracked is None or not isinstance(event, str):
             return None
-        watched.hooked = True
+        tracked.hooked = True
         activity = _ACTIVITY.get(event) or _NOTIFIED.get(str(payload.get("notification_type")))
         if activity is not None:
-            watched.saw(activity)
+            tracked.record_activity(activity)
         uuid = str(payload.get("session_id", "")).lower()
         # SessionEnd tells of the conversation that is over, which /clear has already followed by another.
         if event != "SessionEnd" and UUID.fullmatch(uuid):
-            process = watched.claude
+            process = tracked.claude
             self._registry.offer(
-                watched.name,
-                Entry(
+                tracked.name,
+                RegistryEntry(
                     uuid,
                     "hook",
                     cwd=_text(payload.get("cwd")),
@@ -229,24 +229,24 @@ class Sessions:
                     started=process.start if process else None,
                 ),
             )
-        return watched
+        return tracked
 
-    def speaker(self, environment: dict[str, Any]) -> Watched | None:
+    def speaker(self, environment: dict[str, Any]) -> TrackedSession | None:
         """Return the session whose own process has this environment, or None."""
         server = str(environment.get("TMUX", "")).partition(",")[0]
-        watched = self.by_pane(str(environment.get("TMUX_PANE", "")))
-        if watched is None or server != self._config.tmux.socket:
+        tracked = self.by_pane(str(environment.get("TMUX_PANE", "")))
+        if tracked is None or server != self._config.tmux.socket:
             return None
         pid = str(environment.get("CLAUDE_PID", ""))
-        own = {str(process.pid) for process in (watched.claude, watched.pane) if process is not None}
-        return None if pid.isdigit() and pid not in own else watched
+        own = {str(process.pid) for process in (tracked.claude, tracked.pane) if process is not None}
+        return None if pid.isdigit() and pid not in own else tracked
 
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _main_pane(panes: list[Pane], entry: Entry | None, speaking: list[Pane]) -> Pane | None:
+def _main_pane(panes: list[Pane], entry: RegistryEntry | None, speaking: list[Pane]) -> Pane | None:
     """Choose the pane of a session that holds Claude Code: an operator may have split the window."""
     if entry is not None:
         for pane in panes:

@@ -16,7 +16,7 @@ import stat
 _KINDS = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
 
 
-class NotRegular(OSError):
+class NotARegularFileError(OSError):
     """Something else stands in a file's place; ``kind`` says what."""
 
     def __init__(self, path: str, mode: int) -> None:
@@ -33,12 +33,12 @@ def read_regular(path: str, limit: int = -1) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
         if error.errno in (errno.ENXIO, errno.ENODEV):  # a socket, or a device that is not there
-            raise NotRegular(path, os.stat(path).st_mode) from None
+            raise NotARegularFileError(path, os.stat(path).st_mode) from None
         raise
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise NotRegular(path, mode)
+            raise NotARegularFileError(path, mode)
         with open(descriptor, "rb", closefd=False) as stream:
             return stream.read(limit)
     finally:

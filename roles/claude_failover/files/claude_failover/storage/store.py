@@ -16,7 +16,7 @@ from typing import Any, Callable, TypeVar
 
 from ..common.text import shorten
 from .files import append_line, copy_aside, make_folder, set_aside, write_atomic
-from .regular_file import NotRegular, read_regular
+from .regular_file import NotARegularFileError, read_regular
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Store:
             raw = read_regular(path)
         except FileNotFoundError:
             return default
-        except NotRegular as error:
+        except NotARegularFileError as error:
             set_aside(path, f"is {error.kind}")
             return default
         reason = "cannot be read as JSON"
@@ -120,7 +120,7 @@ class Store:
             lines = read_regular(path).splitlines()
         except FileNotFoundError:
             return records
-        except NotRegular as error:
+        except NotARegularFileError as error:
             set_aside(path, f"is {error.kind}")
             return records
         passed_over = 0

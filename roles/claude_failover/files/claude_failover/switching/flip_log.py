@@ -38,7 +38,7 @@ def account_at(moment: datetime, flips: Sequence[Flip], active: str | None) -> s
     return account
 
 
-class Flips:
+class FlipLog:
     """The moves, oldest first, and the account that the link was last known to lead to."""
 
     def __init__(self, store: Store) -> None:

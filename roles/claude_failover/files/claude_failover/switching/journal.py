@@ -29,7 +29,7 @@ _LOOKED_BACK = 1000
 
 
 @dataclass(frozen=True)
-class UnderWay:
+class JournalEntry:
     """The switch under way: its ids, where it goes, and the step that was begun last."""
 
     id: str
@@ -55,16 +55,16 @@ class Journal:
         self._store = store
         document = store.load(DOCUMENT, {})
         unfinished = "the switch under way (nothing is finished or undone by it)"
-        self.under_way = store.part(DOCUMENT, unfinished, _under_way, document.get("under_way"))
+        self.entry = store.part(DOCUMENT, unfinished, _entry, document.get("under_way"))
         rows = store.part(DOCUMENT, "the list of open records", list_of, document.get("open", [])) or []
         found = [store.part(DOCUMENT, "an open record", _record, row) for row in rows]
         self._open: list[Record] = [row for row in found if row is not None]
 
     # -- the switch under way ----------------------------------------------------------------------------------
 
-    def step(self, under_way: UnderWay) -> None:
+    def step(self, entry: JournalEntry) -> None:
         """Write down the step that is about to be done. Raises OSError: then it must not be done."""
-        self._save(under_way, self._open)
+        self._save(entry, self._open)
 
     def end(self, record: Record) -> None:
         """The switch is over; its record is open until `close`. One write, so that no crash sees neither.
@@ -72,28 +72,28 @@ class Journal:
         What cannot be written stays in memory, and goes out with the next write: the switch itself is done, and
         the journal on the disk still lets the next start come to the same end.
         """
-        self.under_way = None
+        self.entry = None
         self._open = [row for row in self._open if row["id"] != record["id"]] + [record]
         try:
-            self._save(self.under_way, self._open)
+            self._save(self.entry, self._open)
         except OSError as error:
             log.error("the record of switch %s cannot be stored yet: %s", record["id"], error)
 
     # -- records -----------------------------------------------------------------------------------------------
 
-    def opened(self) -> list[Record]:
+    def open_records(self) -> list[Record]:
         """Return the records that are not in the log yet, oldest first."""
         return list(self._open)
 
     def update(self, record: Record) -> None:
         """Replace an open record by what it has become. Raises OSError."""
-        self._save(self.under_way, [record if row["id"] == record["id"] else row for row in self._open])
+        self._save(self.entry, [record if row["id"] == record["id"] else row for row in self._open])
 
     def close(self, record: Record) -> None:
         """Append the record to the log, exactly once, and take it out of the journal. Raises OSError."""
         if all(row["id"] != record["id"] for row in self.logged(_LOOKED_BACK)):
             self._store.append(LOG, record)
-        self._save(self.under_way, [row for row in self._open if row["id"] != record["id"]])
+        self._save(self.entry, [row for row in self._open if row["id"] != record["id"]])
 
     def logged(self, limit: int) -> list[Record]:
         """Return up to ``limit`` records of the log, newest first. Raises OSError."""
@@ -106,17 +106,17 @@ class Journal:
         both = [row for row in reversed(self._open) if row["id"] not in known] + logged
         return sorted(both, key=lambda row: str(row["time"]), reverse=True)[:limit]
 
-    def _save(self, under_way: UnderWay | None, rows: list[Record]) -> None:
-        self._store.save(DOCUMENT, {"under_way": under_way.to_json() if under_way is not None else None, "open": rows})
-        self.under_way, self._open = under_way, rows
+    def _save(self, entry: JournalEntry | None, rows: list[Record]) -> None:
+        self._store.save(DOCUMENT, {"under_way": entry.to_json() if entry is not None else None, "open": rows})
+        self.entry, self._open = entry, rows
 
 
-def _under_way(value: Any) -> UnderWay | None:
+def _entry(value: Any) -> JournalEntry | None:
     if value is None:
         return None
     clock.parse_iso(value["time"])  # a switch that began at no moment cannot be finished or undone
     trigger = value["trigger"]
-    return UnderWay(
+    return JournalEntry(
         **{key: str(value[key]) for key in ("id", "time", "reason", "origin", "target", "step", "detail")},
         trigger=evidence_from_json(trigger) if trigger is not None else None,
     )

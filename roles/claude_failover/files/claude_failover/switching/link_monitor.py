@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from ..accounts.active_link import ActiveLink, describe_active, read_active
 from ..config.model import Config
 from ..limits.evidence import Evidence
-from .flip_log import Flip, Flips
+from .flip_log import Flip, FlipLog
 from .journal import Journal
 from .record import Record, new_record
 
@@ -26,18 +26,18 @@ _LOOKS = 5
 LOOK_AGAIN = 0.1
 
 
-class LinkWatch:
+class ActiveLinkMonitor:
     """Sees where the link leads, and tells a move of ours from somebody else's.
 
     ``suspended`` is why no switch can be made, None when one can; ``config`` may be replaced at any time.
     """
 
     def __init__(
-        self, config: Config, flips: Flips, journal: Journal, *, now: Callable[[], datetime], look_again: float
+        self, config: Config, flip_log: FlipLog, journal: Journal, *, now: Callable[[], datetime], look_again: float
     ) -> None:
         self.config = config
         self.suspended: str | None = None
-        self._flips = flips
+        self._flip_log = flip_log
         self._journal = journal
         self._now = now
         self._look_again = look_again
@@ -48,20 +48,20 @@ class LinkWatch:
 
         Only for where no flip of ours is half done: what the log of flips does not have yet counts as somebody else's.
         """
-        link = await self.settled_link()
+        link = await self.read_stable()
         name = link.account.name if link.account is not None else None
-        self.suspend_or_go_on(link)
+        self.update_suspension(link)
         if link.kind == "unreadable":
             return None  # which does not say that it has moved
-        self._flips.flush()
-        if name == self._flips.known:
+        self._flip_log.flush()
+        if name == self._flip_log.known:
             return None
-        if self._flips.known is None and name is not None and self._flips.last is None:
-            self._flips.first_seen(name)
+        if self._flip_log.known is None and name is not None and self._flip_log.last is None:
+            self._flip_log.first_seen(name)
             return None
-        return self.external(name)
+        return self.record_external_change(name)
 
-    async def settled_link(self) -> ActiveLink:
+    async def read_stable(self) -> ActiveLink:
         """Return what stands at the link, after some more looks while that is no account."""
         for _look in range(_LOOKS):
             link = read_active(self.config.active_link, self.config.accounts)
@@ -72,7 +72,7 @@ class LinkWatch:
             await asyncio.sleep(self._look_again)
         return link
 
-    def suspend_or_go_on(self, link: ActiveLink) -> None:
+    def update_suspension(self, link: ActiveLink) -> None:
         """Suspend switching, or end that, by where the link leads."""
         if link.account is not None:
             if self.suspended is not None:
@@ -88,12 +88,12 @@ class LinkWatch:
             log.error("switching is suspended: %s", why)
         self.suspended = why
 
-    def external(self, name: str | None, more: str = "", trigger: Evidence | None = None) -> Record:
+    def record_external_change(self, name: str | None, more: str = "", trigger: Evidence | None = None) -> Record:
         """Record that somebody else has moved the link to the account ``name``, None for to none. Raises OSError.
 
         ``more`` is put behind the record's detail; ``trigger`` is the evidence of the switch that this came upon.
         """
-        origin = self._flips.known
+        origin = self._flip_log.known
         at, identity = self.moved_at()
         detail = f"flipped by hand, to {name}" if name else f"led by hand to no account: {self.suspended}"
         record = new_record(
@@ -109,7 +109,7 @@ class LinkWatch:
         )
         log.warning("active_link %s: %s", self.config.active_link, record["detail"])
         self._journal.end(record)
-        self._flips.add(Flip(at, origin, name, "external"))
+        self._flip_log.add(Flip(at, origin, name, "external"))
         return record
 
     def moved_at(self) -> tuple[datetime, str]:
@@ -119,6 +119,6 @@ class LinkWatch:
         except OSError:
             return self._now(), self._now().isoformat()
         at = min(datetime.fromtimestamp(status.st_ctime, timezone.utc), self._now())
-        if self._flips.last is not None:
-            at = max(at, self._flips.last.at)  # the log stays in order when the clock was set back
+        if self._flip_log.last is not None:
+            at = max(at, self._flip_log.last.at)  # the log stays in order when the clock was set back
         return at, f"{status.st_ino} {status.st_ctime_ns}"

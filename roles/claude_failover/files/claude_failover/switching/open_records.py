@@ -35,26 +35,26 @@ class OpenRecords:
 
     def resume(self) -> None:
         """Take over the records that the last run of the daemon has left open."""
-        for row in self._journal.opened():
+        for row in self._journal.open_records():
             self._opened.setdefault(row["id"], time.monotonic())
 
-    def opened(self, record: Record) -> None:
+    def on_opened(self, record: Record) -> None:
         """Take note of a record that is in the journal, where a switch has put it."""
         self._opened[record["id"]] = time.monotonic()
 
     def enter(self, record: Record) -> None:
         """Open a record that no switch has put into the journal."""
         self._journal.end(record)
-        self.opened(record)
+        self.on_opened(record)
 
     def newest(self) -> str | None:
         """Return the id of the record that sessions carried over now belong to, None when none is open."""
-        ids = [row["id"] for row in self._journal.opened() if row["id"] in self._opened]
+        ids = [row["id"] for row in self._journal.open_records() if row["id"] in self._opened]
         return ids[-1] if ids else None
 
     def add_sessions(self, record_id: str | None, results: Sequence[Mapping[str, Any]]) -> None:
         """Add to an open record what became of sessions; to one that is closed nothing is added. Raises OSError."""
-        record = next((row for row in self._journal.opened() if row["id"] == record_id), None)
+        record = next((row for row in self._journal.open_records() if row["id"] == record_id), None)
         if record is None:
             return
         for result in results:
@@ -75,7 +75,7 @@ class OpenRecords:
             at_work: whether sessions are being carried over, or are about to be.
             unfinished: a row for each session that is being carried over just now.
         """
-        for record in self._journal.opened():
+        for record in self._journal.open_records():
             at = self._opened.setdefault(record["id"], time.monotonic())
             age = time.monotonic() - at
             if age >= RECORD_BOUND or (age >= STRAGGLERS and not at_work):

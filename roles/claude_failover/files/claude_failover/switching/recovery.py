@@ -14,80 +14,82 @@ from datetime import datetime
 
 from ..common import clock
 from ..config.model import Account, Config
-from .flip_log import Flip, Flips
-from .journal import UnderWay
-from .link_monitor import LinkWatch
+from .flip_log import Flip, FlipLog
+from .journal import JournalEntry
+from .link_monitor import ActiveLinkMonitor
 from .record import Record
-from .steps import BACK, STEPS, Plan, Procedure
+from .steps import BACK, STEPS, SwitchInProgress, SwitchProcedure
 
 log = logging.getLogger(__name__)
 
 
-class Recovery:
+class SwitchRecovery:
     """Sees to the one switch that the journal has as being under way. Made for that, and of no use after."""
 
-    def __init__(self, config: Config, watch: LinkWatch, flips: Flips, procedure: Procedure) -> None:
+    def __init__(
+        self, config: Config, link_monitor: ActiveLinkMonitor, flip_log: FlipLog, procedure: SwitchProcedure
+    ) -> None:
         self._config = config
-        self._watch = watch
-        self._flips = flips
+        self._link_monitor = link_monitor
+        self._flip_log = flip_log
         self._procedure = procedure
 
-    async def resume(self, under_way: UnderWay) -> Record:
+    async def resume(self, entry: JournalEntry) -> Record:
         """Finish, undo or keep it; returns its record, or that of the flip by hand that came upon it.
 
         Raises OSError.
         """
-        link = await self._watch.settled_link()
+        link = await self._link_monitor.read_stable()
         name = link.account.name if link.account is not None else None
-        target = self._config.account(under_way.target)
-        where = f"interrupted at the step {under_way.step!r}"
+        target = self._config.account(entry.target)
+        where = f"interrupted at the step {entry.step!r}"
         log.warning(
             "switch %s from %s to %s was %s; the link leads to %s",
-            under_way.id,
-            under_way.origin,
-            under_way.target,
+            entry.id,
+            entry.origin,
+            entry.target,
             where,
             name,
         )
-        began = clock.parse_iso(under_way.time)
+        began = clock.parse_iso(entry.time)
         if target is not None:
-            origin = self._config.account(under_way.origin)
+            origin = self._config.account(entry.origin)
             self._sweep([account.home for account in (origin, target) if account is not None], began)
-            plan = Plan(under_way, began, time.monotonic(), origin, target)
+            switch = SwitchInProgress(entry, began, time.monotonic(), origin, target)
             if name == target.name:
-                return await self._at_target(plan, where)
-            if name == under_way.origin:
-                return self._at_origin(plan, where)
-        if name == self._flips.known:
+                return await self._at_target(switch, where)
+            if name == entry.origin:
+                return self._at_origin(switch, where)
+        if name == self._flip_log.known:
             # Led away and back again by hand: there is no move left to record but the switch itself.
-            kept = Plan(under_way, began, time.monotonic(), None, target or Account(under_way.target, ""))
+            kept = SwitchInProgress(entry, began, time.monotonic(), None, target or Account(entry.target, ""))
             return self._procedure.ended(kept, "failed", f"{where}; the link leads to {name}: kept")
-        self._watch.suspend_or_go_on(link)
-        more = f"; a switch ({under_way.reason}) to {under_way.target} was {where}, and is left at that"
-        return self._watch.external(name, more, under_way.trigger)
+        self._link_monitor.update_suspension(link)
+        more = f"; a switch ({entry.reason}) to {entry.target} was {where}, and is left at that"
+        return self._link_monitor.record_external_change(name, more, entry.trigger)
 
-    async def _at_target(self, plan: Plan, where: str) -> Record:
+    async def _at_target(self, switch: SwitchInProgress, where: str) -> Record:
         """The link has moved: what is left is done."""
-        if plan.under_way.step == BACK:
-            detail = await self._procedure.go_back(plan, plan.under_way.detail)
-            return self._procedure.ended(plan, "failed", f"{detail} ({where})")
-        if self._flips.known != plan.target.name:
-            at, _identity = self._watch.moved_at()
-            self._flips.add(Flip(at, plan.under_way.origin, plan.target.name, plan.under_way.reason))
-        plan.under_way = dataclasses.replace(plan.under_way, detail=f"{where}, finished. {plan.under_way.detail}")
-        plan.flipped = True
+        if switch.entry.step == BACK:
+            detail = await self._procedure.roll_back(switch, switch.entry.detail)
+            return self._procedure.ended(switch, "failed", f"{detail} ({where})")
+        if self._flip_log.known != switch.target.name:
+            at, _identity = self._link_monitor.moved_at()
+            self._flip_log.add(Flip(at, switch.entry.origin, switch.target.name, switch.entry.reason))
+        switch.entry = dataclasses.replace(switch.entry, detail=f"{where}, finished. {switch.entry.detail}")
+        switch.flipped = True
         after = [step.name for step in STEPS].index("flip") + 1
-        return await self._procedure.go_through(plan, STEPS[after:])
+        return await self._procedure.run(switch, STEPS[after:])
 
-    def _at_origin(self, plan: Plan, where: str) -> Record:
+    def _at_origin(self, switch: SwitchInProgress, where: str) -> Record:
         """The link has not moved, or has been flipped back."""
-        under_way = plan.under_way
-        if under_way.step == BACK and self._flips.known == plan.target.name:
-            self._flips.add(Flip(self._watch.moved_at()[0], plan.target.name, under_way.origin, "failed"))
-        if under_way.step == BACK and plan.origin is not None:
-            self._procedure.touch(plan.origin)
-        detail = f"{where}; the link still leads to {under_way.origin}: undone. {under_way.detail}"
-        return self._procedure.ended(plan, "failed", detail)
+        entry = switch.entry
+        if entry.step == BACK and self._flip_log.known == switch.target.name:
+            self._flip_log.add(Flip(self._link_monitor.moved_at()[0], switch.target.name, entry.origin, "failed"))
+        if entry.step == BACK and switch.origin is not None:
+            self._procedure.touch(switch.origin)
+        detail = f"{where}; the link still leads to {entry.origin}: undone. {entry.detail}"
+        return self._procedure.ended(switch, "failed", detail)
 
     def _sweep(self, homes: list[str], began: datetime) -> None:
         """Remove the link that a crash left under its temporary name: ours by its name, text and age."""

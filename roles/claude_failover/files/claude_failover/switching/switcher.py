@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..accounts.active_link import describe_active, read_active
-from ..accounts.availability import Standings
+from ..accounts.availability import AccountAvailability
 from ..accounts.exhaustion import Exhaustion
 from ..accounts.logins import Logins
-from ..accounts.selection import Choice
+from ..accounts.selection import Selection
 from ..accounts.usage import Usage
 from ..claude import refresh_lock
 from ..common import clock
@@ -23,12 +23,12 @@ from ..common.errors import FailoverError, Refused, UsageError
 from ..config.model import Config
 from ..limits.evidence import Evidence
 from ..storage.store import Store
-from .flip_log import Flips
-from .journal import Journal, UnderWay
-from .link_monitor import LOOK_AGAIN, LinkWatch
+from .flip_log import FlipLog
+from .journal import Journal, JournalEntry
+from .link_monitor import LOOK_AGAIN, ActiveLinkMonitor
 from .record import Record, new_id, new_record
-from .recovery import Recovery
-from .steps import STEPS, Plan, Procedure
+from .recovery import SwitchRecovery
+from .steps import STEPS, SwitchInProgress, SwitchProcedure
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class SwitchRequest:
     below: float | None = None
 
 
-class Overtaken(FailoverError):
+class SwitchSuperseded(FailoverError):
     """Another switch was made while this one waited for its turn: what led to it has to be judged again."""
 
 
@@ -74,12 +74,12 @@ class Switcher:
         lock_bound: float = refresh_lock.BOUND,
         look_again: float = LOOK_AGAIN,
     ) -> None:
-        self.flips = Flips(store)
+        self.flip_log = FlipLog(store)
         self.journal = Journal(store)
-        self.standings = Standings(config, exhaustion, logins, usage, now=now)
-        self.watch = LinkWatch(config, self.flips, self.journal, now=now, look_again=look_again)
-        self.procedure = Procedure(
-            config, self.watch, self.flips, self.journal, exhaustion, logins, now=now, lock_bound=lock_bound
+        self.availability = AccountAvailability(config, exhaustion, logins, usage, now=now)
+        self.link_monitor = ActiveLinkMonitor(config, self.flip_log, self.journal, now=now, look_again=look_again)
+        self.procedure = SwitchProcedure(
+            config, self.link_monitor, self.flip_log, self.journal, exhaustion, logins, now=now, lock_bound=lock_bound
         )
         self.switching = False
         self._config = config
@@ -88,17 +88,19 @@ class Switcher:
 
     def configure(self, config: Config) -> None:
         """Take over a new configuration."""
-        self._config = self.standings.config = self.watch.config = self.procedure.config = config
+        self._config = self.availability.config = self.link_monitor.config = self.procedure.config = config
 
     def history(self, limit: int) -> list[Record]:
         """Return up to ``limit`` records, newest first; the one whose sessions are still carried over as it is."""
         return self.journal.history(limit)
 
     async def observe(self) -> Record | None:
-        """Take note of where the link leads, as `LinkWatch.observe` does, between two switches. Returns the record of
-        a flip by hand, if there was one. Raises OSError."""
+        """Run `ActiveLinkMonitor.observe` between two switches; returns the record of a flip by hand, if there was one.
+
+        Raises OSError.
+        """
         async with self._one_at_a_time():
-            return await self.watch.observe()
+            return await self.link_monitor.observe()
 
     async def recover(self) -> Record | None:
         """Finish, undo or keep what a crash interrupted, by where the link leads now; and see whether it was
@@ -107,10 +109,12 @@ class Switcher:
         Raises OSError.
         """
         async with self._one_at_a_time():
-            under_way, record = self.journal.under_way, None
-            if under_way is not None:
-                record = await Recovery(self._config, self.watch, self.flips, self.procedure).resume(under_way)
-            return await self.watch.observe() or record
+            entry, record = self.journal.entry, None
+            if entry is not None:
+                record = await SwitchRecovery(self._config, self.link_monitor, self.flip_log, self.procedure).resume(
+                    entry
+                )
+            return await self.link_monitor.observe() or record
 
     async def switch(self, request: SwitchRequest) -> Record:
         """Switch, or say why not; returns the record, which `history` and then the log have too.
@@ -126,11 +130,11 @@ class Switcher:
         if request.dry_run:
             return self._preview(request)  # it changes nothing, and so waits for nothing
         async with self._one_at_a_time():
-            moved = await self.watch.observe()
+            moved = await self.link_monitor.observe()
             if moved is not None and request.reason != "manual":
                 return moved
-            if request.expected is not None and request.expected != self.standings.active():
-                raise Overtaken(f"{request.expected} is not the active account any more")
+            if request.expected is not None and request.expected != self.availability.active():
+                raise SwitchSuperseded(f"{request.expected} is not the active account any more")
             self.switching = True
             try:
                 return await self._switch(request)
@@ -142,16 +146,16 @@ class Switcher:
             self._turn = asyncio.Lock()
         return self._turn
 
-    def _decide(self, request: SwitchRequest) -> tuple[str | None, str, str, Choice | None]:
+    def _decide(self, request: SwitchRequest) -> tuple[str | None, str, str, Selection | None]:
         """Return the active account, and the outcome that is already certain, or ``switched``, with its reason."""
-        active = self.standings.active()
+        active = self.availability.active()
         limit = request.trigger.verdict.limit if request.trigger is not None else None
         if active is None:
             link = read_active(self._config.active_link, self._config.accounts)
             return None, "refused", describe_active(self._config.active_link, link, self._config.accounts), None
         if request.target == active:
             return active, "stayed", f"{active} is the active account already", None
-        choice = self.standings.choice(
+        choice = self.availability.choice(
             limit, only=request.target, force=request.force, clean=request.clean, below=request.below
         )
         if choice.target is not None:
@@ -161,7 +165,7 @@ class Switcher:
             if "exhausted" in why or "barred" in why:
                 why += ". To switch all the same: --force"
             return active, "refused", why, choice
-        until = self.standings.usable_from(limit)
+        until = self.availability.usable_from(limit)
         when = f"the first one can be used at {clock.iso(until)}" if until else "none of them will be by waiting"
         outcome = "refused" if request.reason == "manual" else "stayed"
         return active, outcome, f"no other account can be used, {when}: {choice.text()}", choice
@@ -208,15 +212,17 @@ class Switcher:
             record["seconds"] = round(time.monotonic() - started, 3)
             self.journal.end(record)
             return record
-        plan = Plan(
-            UnderWay(new_id(), clock.iso(began), request.reason, active, target.name, "begin", detail, request.trigger),
+        switch = SwitchInProgress(
+            JournalEntry(
+                new_id(), clock.iso(began), request.reason, active, target.name, "begin", detail, request.trigger
+            ),
             began,
             started,
             self._config.account(active),
             target,
             request.force,
         )
-        return await self.procedure.go_through(plan, STEPS)
+        return await self.procedure.run(switch, STEPS)
 
 
 def refused_for_operator(record: Record) -> Record:

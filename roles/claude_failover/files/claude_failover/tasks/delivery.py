@@ -19,19 +19,19 @@ from typing import Callable
 
 from ..claude.prompt_delivery import Delivery
 from ..tmux.client import Pane, TmuxError, TmuxNotFound
-from .guarded_terminal import Guard, NoLonger, Terminal
-from .pool import Candidates
+from .guarded_terminal import AssignmentRevoked, CommandTerminalProtocol, GuardedTerminal
+from .pool import SessionPool
 from .queue import TaskQueue
-from .routing import wish_of
-from .task import ACCEPTED, CANCELLED, QUEUED, SENT, Handed, Task
-from .transitions import Steps, leftover
+from .routing import requirements_of
+from .task import ACCEPTED, CANCELLED, QUEUED, SENT, Assignment, Task
+from .transitions import TaskTransitions, leftover
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 4  # prompts that are typed at the same time
 
 
-class HandOver:
+class TaskDelivery:
     """The deliveries that are under way.
 
     Args:
@@ -43,93 +43,93 @@ class HandOver:
     def __init__(
         self,
         tasks: TaskQueue,
-        candidates: Candidates,
-        tmux: Terminal,
-        steps: Steps,
+        candidates: SessionPool,
+        tmux: CommandTerminalProtocol,
+        transitions: TaskTransitions,
         *,
         began: Callable[[str], Awaitable[bool]],
-        landed: Callable[[], None],
+        on_done: Callable[[], None],
         send: Callable[..., Awaitable[Delivery]],
         take_back: Callable[..., Awaitable[str]],
         now: Callable[[], datetime],
     ) -> None:
         self._tasks = tasks
-        self._candidates = candidates
+        self._pool = candidates
         self._tmux = tmux
-        self._steps = steps
+        self._transitions = transitions
         self._began = began
-        self._on_landed = landed
+        self._on_done = on_done
         self._send = send
         self._take_back = take_back
         self._now = now
-        self._flights: dict[str, asyncio.Task[None]] = {}
-        self._flying: dict[str, str] = {}  # by task: the session that it is being typed to
+        self._deliveries: dict[str, asyncio.Task[None]] = {}
+        self._in_progress: dict[str, str] = {}  # by task: the session that it is being typed to
         self._stopping = False
 
     def __contains__(self, task: Task) -> bool:
         """Tell whether a task's prompt is being typed."""
-        return task.id in self._flying
+        return task.id in self._in_progress
 
     @property
     def full(self) -> bool:
         """Whether no further delivery can begin now."""
-        return self._stopping or len(self._flying) >= AT_ONCE
+        return self._stopping or len(self._in_progress) >= AT_ONCE
 
     @property
     def sessions(self) -> set[str]:
         """The sessions that a prompt is being typed to."""
-        return set(self._flying.values())
+        return set(self._in_progress.values())
 
     def begin(self, task: Task, name: str) -> None:
         """Begin to type a task's prompt to a session."""
-        self._flying[task.id] = name
-        flight = asyncio.ensure_future(self._hand_over(task.id, name))
-        self._flights[task.id] = flight
-        flight.add_done_callback(functools.partial(self._landed, task.id))
+        self._in_progress[task.id] = name
+        delivery = asyncio.ensure_future(self._hand_over(task.id, name))
+        self._deliveries[task.id] = delivery
+        delivery.add_done_callback(functools.partial(self._on_delivery_done, task.id))
 
     async def wait(self, task: Task, seconds: float) -> None:
         """Wait for the end of a task's delivery, at most that long; where there is none, not at all."""
-        flight = self._flights.get(task.id)
-        if flight is not None:
-            await asyncio.wait({flight}, timeout=seconds)
+        delivery = self._deliveries.get(task.id)
+        if delivery is not None:
+            await asyncio.wait({delivery}, timeout=seconds)
 
     async def stop(self) -> None:
         """End what is under way; it is on the disk, and goes on at the next start."""
         self._stopping = True
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        deliveries = list(self._deliveries.values())
+        for delivery in deliveries:
+            delivery.cancel()
+        await asyncio.gather(*deliveries, return_exceptions=True)
 
-    def _landed(self, task_id: str, flight: asyncio.Task[None]) -> None:
-        self._flying.pop(task_id, None)
-        self._flights.pop(task_id, None)
-        if not flight.cancelled() and flight.exception() is not None:
-            log.error("task %s: a bug: its delivery failed", task_id, exc_info=flight.exception())
-        self._on_landed()
+    def _on_delivery_done(self, task_id: str, delivery: asyncio.Task[None]) -> None:
+        self._in_progress.pop(task_id, None)
+        self._deliveries.pop(task_id, None)
+        if not delivery.cancelled() and delivery.exception() is not None:
+            log.error("task %s: a bug: its delivery failed", task_id, exc_info=delivery.exception())
+        self._on_done()
 
     async def _hand_over(self, task_id: str, name: str) -> None:
         """Type one task's prompt to one session, and see it taken."""
-        task, handed = self._tasks.get(task_id), self._candidates.addressee(name, self._now())
-        if task is None or handed is None or task.state != QUEUED:
+        task, assignment = self._tasks.get(task_id), self._pool.assignment_for(name, self._now())
+        if task is None or assignment is None or task.state != QUEUED:
             return
-        guard = Guard(self._tmux, functools.partial(self._allow, task_id, handed))
+        guard = GuardedTerminal(self._tmux, functools.partial(self._allow, task_id, assignment))
         try:
-            await guard.ask(handed.pane)
-            self._tasks.put(dataclasses.replace(self._tasks.get(task_id) or task, session=name, handed=handed))
+            await guard.ask(assignment.pane)
+            self._tasks.put(dataclasses.replace(self._tasks.get(task_id) or task, session=name, assignment=assignment))
             began = functools.partial(self._began, task_id)
-            delivery = await self._send(guard, handed.pane, task.prompt, began=began, attempts=3)
+            delivery = await self._send(guard, assignment.pane, task.prompt, began=began, attempts=3)
             why, counts = delivery.detail, delivery.result in ("failed", "not_ready")
-        except NoLonger as error:
+        except AssignmentRevoked as error:
             why, counts = f"session {name} {error}", False
         except (TmuxError, OSError) as error:
             why, counts = str(error), True
         except Exception as error:  # a bug must not have the same task tried for ever
             log.exception("task %s: a bug: its delivery failed", task_id)
             why, counts = f"a bug: {error!r}; the daemon's log has the details", True
-        await self._after(task_id, handed, guard.typed, why, counts)
+        await self._after(task_id, assignment, guard.typed, why, counts)
 
-    def _allow(self, task_id: str, handed: Handed, pane: Pane, enter: bool) -> None:
+    def _allow(self, task_id: str, assignment: Assignment, pane: Pane, enter: bool) -> None:
         """Say for the last time, right before a key, whether this session may have this task.
 
         Nothing of the event loop comes between this and the key. ``pane`` is the pane as tmux has just listed it.
@@ -137,49 +137,51 @@ class HandOver:
         """
         task = self._tasks.get(task_id)
         if self._stopping or task is None or task.state not in (QUEUED, SENT):
-            raise NoLonger("is not to have the task any more")
-        why = self._candidates.refusal(handed, pane, wish_of(task))
+            raise AssignmentRevoked("is not to have the task any more")
+        why = self._pool.refusal(assignment, pane, requirements_of(task))
         if why is not None:
-            raise NoLonger(why)
+            raise AssignmentRevoked(why)
         if enter and task.state == QUEUED:
             self._tasks.put(
-                dataclasses.replace(task, state=SENT, handed=handed, session=handed.session, sent_at=self._now())
+                dataclasses.replace(
+                    task, state=SENT, assignment=assignment, session=assignment.session, sent_at=self._now()
+                )
             )
 
-    async def _after(self, task_id: str, handed: Handed, typed: bool, why: str, counts: bool) -> None:
+    async def _after(self, task_id: str, assignment: Assignment, typed: bool, why: str, counts: bool) -> None:
         """Deal with a delivery that has ended, in whatever way."""
         task = self._tasks.get(task_id)
         if task is None or task.state == ACCEPTED or (task.finished and task.state != CANCELLED):
-            self._candidates.rested(handed.session)
+            self._pool.clear_backoff(assignment.session)
             return
-        self._candidates.rest(handed.session)
+        self._pool.back_off(assignment.session)
         if task.state == SENT:
             # Enter may have been pressed: `task_follower` finds out.
             log.warning(
-                "task %s: sent to session %s: %s; what became of it is looked for", task.id, handed.session, why
+                "task %s: sent to session %s: %s; what became of it is looked for", task.id, assignment.session, why
             )
             return
-        if task.handed is None:
+        if task.assignment is None:
             log.info("task %s: %s; it goes on waiting", task.id, why)
             return
-        kept = typed and await self._left_behind(handed, task.prompt)
+        kept = typed and await self._left_behind(assignment, task.prompt)
         now = self._tasks.get(task_id) or task
         if now.state == CANCELLED:
             if kept:
-                self._tasks.note(dataclasses.replace(now, detail=f"{why}; {leftover(handed)}"))
+                self._tasks.record_transition(dataclasses.replace(now, detail=f"{why}; {leftover(assignment)}"))
         elif now.state == QUEUED and kept:
             # `task_follower` tries on.
-            self._tasks.note(dataclasses.replace(now, attempts=now.attempts + counts, detail=why))
+            self._tasks.record_transition(dataclasses.replace(now, attempts=now.attempts + counts, detail=why))
         elif now.state == QUEUED:
-            self._steps.back(now, why, counts)
+            self._transitions.requeue(now, why, counts)
 
-    async def _left_behind(self, handed: Handed, text: str) -> bool:
+    async def _left_behind(self, assignment: Assignment, text: str) -> bool:
         """Take a text that was typed, and not sent, out of the box; returns whether it may be there still."""
         try:
-            pane = await self._tmux.pane(handed.pane)
-            if pane.dead or pane.pid != handed.pane_pid:
+            pane = await self._tmux.pane(assignment.pane)
+            if pane.dead or pane.pid != assignment.pane_pid:
                 return False
-            return await self._take_back(self._tmux, handed.pane, text) == "kept"
+            return await self._take_back(self._tmux, assignment.pane, text) == "kept"
         except TmuxNotFound:
             return False
         except TmuxError:

@@ -29,18 +29,18 @@ from ..common.processes import is_alive
 from ..config.model import Config
 from ..limits.evidence import TurnEvent
 from ..sessions import ownership
-from ..sessions.ownership import Registry
-from ..sessions.table import Watched
+from ..sessions.ownership import RegistryProtocol
+from ..sessions.table import TrackedSession
 from ..tmux.client import Pane, TmuxError
-from .delivery import HandOver
-from .guarded_terminal import Terminal
-from .pool import Candidates, Sessions
+from .delivery import TaskDelivery
+from .guarded_terminal import CommandTerminalProtocol
+from .pool import SessionPool, SessionTableProtocol
 from .queue import TaskQueue
-from .routing import Candidate, Wish, choose, explain, wish_of
+from .routing import PooledSession, TaskRequirements, choose, explain, requirements_of
 from .task import ACCEPTED, CANCELLED, QUEUED, SENT, Task, checked_prompt
-from .timers import Waits
-from .tracker import Follower
-from .transitions import Steps
+from .timers import Timers
+from .tracker import TaskTracker
+from .transitions import TaskTransitions
 
 log = logging.getLogger(__name__)
 
@@ -62,12 +62,14 @@ class Dispatcher:
         self,
         config: Config,
         queue: TaskQueue,
-        sessions: Sessions,
-        registry: Registry,
-        tmux: Terminal,
+        sessions: SessionTableProtocol,
+        registry: RegistryProtocol,
+        tmux: CommandTerminalProtocol,
         *,
         records: Callable[[str], Awaitable[list[dict[str, Any]]]] | None = None,
-        doubt: Callable[[Watched, Registry, Pane | None], str | None] = ownership.doubt,
+        ownership_problem: Callable[
+            [TrackedSession, RegistryProtocol, Pane | None], str | None
+        ] = ownership.ownership_problem,
         send: Callable[..., Awaitable[Delivery]] = deliver,
         take_back: Callable[..., Awaitable[str]] = withdraw,
         alive: Callable[[int, int], bool] = is_alive,
@@ -77,19 +79,28 @@ class Dispatcher:
         self.tasks = queue
         self._now = now
         self._wake: asyncio.Event | None = None
-        waits = Waits(monotonic)
-        steps = Steps(queue, waits, now=now, ended=self._wake_up)
-        self._candidates = Candidates(config, sessions, registry, doubt=doubt, monotonic=monotonic)
-        self._follower = Follower(
-            config, queue, sessions, tmux, steps, waits, records=records, take_back=take_back, alive=alive, now=now
-        )
-        self._handover = HandOver(
+        timers = Timers(monotonic)
+        transitions = TaskTransitions(queue, timers, now=now, ended=self._wake_up)
+        self._pool = SessionPool(config, sessions, registry, ownership_problem=ownership_problem, monotonic=monotonic)
+        self._tracker = TaskTracker(
+            config,
             queue,
-            self._candidates,
+            sessions,
             tmux,
-            steps,
-            began=self._follower.has_begun,
-            landed=self._wake_up,
+            transitions,
+            timers,
+            records=records,
+            take_back=take_back,
+            alive=alive,
+            now=now,
+        )
+        self._delivery = TaskDelivery(
+            queue,
+            self._pool,
+            tmux,
+            transitions,
+            began=self._tracker.has_begun,
+            on_done=self._wake_up,
             send=send,
             take_back=take_back,
             now=now,
@@ -97,8 +108,8 @@ class Dispatcher:
 
     def configure(self, config: Config) -> None:
         """Take over a new configuration."""
-        self._candidates.configure(config)
-        self._follower.configure(config)
+        self._pool.configure(config)
+        self._tracker.configure(config)
         self._wake_up()
 
     # -- what can be asked ---------------------------------------------------------------------------------
@@ -112,19 +123,19 @@ class Dispatcher:
         text = checked_prompt(prompt)
         if cwd is not None and not (os.path.isabs(cwd) and "\0" not in cwd):
             raise UsageError(f"cwd: found {cwd!r}, expected an absolute path")
-        self._candidates.check(Wish(session, cwd))
+        self._pool.check(TaskRequirements(session, cwd))
         try:
             task = self.tasks.add(text, self._now(), wanted=session, cwd=cwd)
         except OSError as error:
             raise Refused(f"the task could not be stored, and was not taken: {error}") from None
         log.info("task %s: taken, %d bytes, for %s", task.id, len(text.encode()), session or cwd or "any session")
         self._assign()
-        await self._handover.wait(task, ANSWER)
+        await self._delivery.wait(task, ANSWER)
         return self._row(self.tasks.get(task.id) or task)
 
     def queue(self) -> list[dict[str, Any]]:
         """Return the rows of all tasks that are known, oldest first."""
-        candidates, taken = self._candidates.now(), self._taken()
+        candidates, taken = self._pool.now(), self._taken()
         return [self._row(task, candidates, taken) for task in self.tasks]
 
     def cancel(self, identity_: str) -> dict[str, Any]:
@@ -147,13 +158,13 @@ class Dispatcher:
         return self.tasks.counts()
 
     def _row(
-        self, task: Task, candidates: Sequence[Candidate] | None = None, taken: Collection[str] | None = None
+        self, task: Task, candidates: Sequence[PooledSession] | None = None, taken: Collection[str] | None = None
     ) -> dict[str, Any]:
         row = task.row()
-        if task.state == QUEUED and task not in self._handover:
+        if task.state == QUEUED and task not in self._delivery:
             why = explain(
-                self._candidates.now() if candidates is None else candidates,
-                wish_of(task),
+                self._pool.now() if candidates is None else candidates,
+                requirements_of(task),
                 self._taken() if taken is None else taken,
             )
             row["detail"] = f"{task.detail}; {why}" if task.detail else why
@@ -164,8 +175,8 @@ class Dispatcher:
     def on_turn(self, event: TurnEvent) -> None:
         """Take note of a turn that began or ended. Never raises for the disk's sake."""
         if event.kind == "stop":
-            self._candidates.rested(event.session)  # what was in the way there has been used
-        self._follower.on_turn(event)
+            self._pool.clear_backoff(event.session)  # what was in the way there has been used
+        self._tracker.on_turn(event)
         self._wake_up()
 
     # -- the loop ------------------------------------------------------------------------------------------
@@ -186,16 +197,16 @@ class Dispatcher:
 
     async def stop(self) -> None:
         """End what is under way; it is on the disk, and goes on at the next start."""
-        await self._handover.stop()
+        await self._delivery.stop()
 
     async def step(self) -> None:
         """Look at every task once. Raises OSError when a task cannot be stored; the next step tries again."""
         self.tasks.flush()
         for task in self.tasks.in_state(QUEUED, SENT, ACCEPTED):
-            if task in self._handover:
+            if task in self._delivery:
                 continue
             try:
-                await self._follower.look(task)
+                await self._tracker.look(task)
             except TmuxError as error:
                 log.debug("task %s: %s", task.id, error)
         self._assign()
@@ -209,19 +220,21 @@ class Dispatcher:
     def _taken(self) -> set[str]:
         """Return the sessions that no further task goes to for now."""
         unfinished = self.tasks.in_state(QUEUED, SENT, ACCEPTED)
-        handed = {task.handed.session for task in unfinished if task.handed is not None}
-        return self._handover.sessions | handed | self._candidates.resting()
+        assignment = {task.assignment.session for task in unfinished if task.assignment is not None}
+        return self._delivery.sessions | assignment | self._pool.backing_off()
 
     def _assign(self) -> None:
         """Give queued tasks, oldest first, to sessions that can have them now."""
-        waiting = [task for task in self.tasks.in_state(QUEUED) if task not in self._handover and task.handed is None]
-        if not waiting or self._handover.full:
+        waiting = [
+            task for task in self.tasks.in_state(QUEUED) if task not in self._delivery and task.assignment is None
+        ]
+        if not waiting or self._delivery.full:
             return
-        candidates, taken = self._candidates.now(), self._taken()
+        candidates, taken = self._pool.now(), self._taken()
         for task in waiting:
-            if self._handover.full:
+            if self._delivery.full:
                 return
-            name = choose(candidates, wish_of(task), taken)
+            name = choose(candidates, requirements_of(task), taken)
             if name is not None:
                 taken.add(name)
-                self._handover.begin(task, name)
+                self._delivery.begin(task, name)

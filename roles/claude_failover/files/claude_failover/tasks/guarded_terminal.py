@@ -12,7 +12,7 @@ from ..tmux.client import Pane
 Before = Optional[Callable[[], None]]
 
 
-class Terminal(Protocol):
+class CommandTerminalProtocol(Protocol):
     """What is needed of `tmux.client.Tmux`."""
 
     async def pane(self, pane_id: str) -> Pane: ...
@@ -24,18 +24,18 @@ class Terminal(Protocol):
     async def command(self, *arguments: str) -> list[str]: ...
 
 
-class NoLonger(Exception):
+class AssignmentRevoked(Exception):
     """The session may not have the task any more; nothing further is typed."""
 
 
-class Guard:
+class GuardedTerminal:
     """The terminal as `tmux.send.deliver` gets it.
 
     Before each thing that is typed tmux is asked how the pane stands, and ``allow(pane, enter)`` has the last word, at
     the very moment at which the keys go to tmux: a reload cannot come in between. What it raises comes out of here.
     """
 
-    def __init__(self, terminal: Terminal, allow: Callable[[Pane, bool], None]) -> None:
+    def __init__(self, terminal: CommandTerminalProtocol, allow: Callable[[Pane, bool], None]) -> None:
         self._terminal = terminal
         self._allow = allow
         self.typed = False  # whether text of ours can stand in the prompt box

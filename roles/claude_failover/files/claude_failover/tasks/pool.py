@@ -10,23 +10,23 @@ from typing import Any, Callable, Protocol
 
 from ..common.backoff import Backoff
 from ..config.model import Config
-from ..sessions.ownership import Registry
-from ..sessions.table import Watched
+from ..sessions.ownership import RegistryProtocol
+from ..sessions.table import TrackedSession
 from ..tmux.client import Pane
-from .routing import Candidate, Wish, check_wish, refusal
-from .task import Handed
+from .routing import PooledSession, TaskRequirements, check_requirements, refusal
+from .task import Assignment
 
 BACKOFF = (1.0, 60.0)  # seconds that a session to which a prompt was handed in vain is left alone
 
 
-class Sessions(Protocol):
+class SessionTableProtocol(Protocol):
     """What is needed of `sessions.Sessions`."""
 
     def __iter__(self) -> Any: ...
-    def get(self, name: str) -> Watched | None: ...
+    def get(self, name: str) -> TrackedSession | None: ...
 
 
-class Candidates:
+class SessionPool:
     """The candidates for tasks.
 
     Args:
@@ -37,78 +37,84 @@ class Candidates:
     def __init__(
         self,
         config: Config,
-        sessions: Sessions,
-        registry: Registry,
+        sessions: SessionTableProtocol,
+        registry: RegistryProtocol,
         *,
-        doubt: Callable[[Watched, Registry, Pane | None], str | None],
+        ownership_problem: Callable[[TrackedSession, RegistryProtocol, Pane | None], str | None],
         monotonic: Callable[[], float],
     ) -> None:
         self._sessions = sessions
         self._registry = registry
-        self._doubt = doubt
+        self._ownership_problem = ownership_problem
         self._monotonic = monotonic
-        self._resting: dict[str, tuple[Backoff, float]] = {}  # by session: until when it is left alone
+        self._backoffs: dict[str, tuple[Backoff, float]] = {}  # by session: until when it is left alone
         self.configure(config)
 
     def configure(self, config: Config) -> None:
         """Take over a configuration, first or new."""
         self._config = config
 
-    def now(self) -> list[Candidate]:
+    def now(self) -> list[PooledSession]:
         """Return every session as it is now, in the sessions' order."""
-        return [self._candidate(watched, watched.pane) for watched in self._sessions]
+        return [self._pooled(tracked, tracked.pane) for tracked in self._sessions]
 
-    def check(self, wish: Wish) -> None:
+    def check(self, requirements: TaskRequirements) -> None:
         """Check what a task asks for. Raises Refused, UsageError, see `routing.check_wish`."""
-        check_wish(self._config, [each.name for each in self._sessions if each.plan is None], wish)
+        check_requirements(self._config, [each.name for each in self._sessions if each.spec is None], requirements)
 
-    def addressee(self, name: str, at: datetime) -> Handed | None:
+    def assignment_for(self, name: str, at: datetime) -> Assignment | None:
         """Return to whom a prompt for that session would be typed; None when that is not known."""
-        watched, entry = self._sessions.get(name), self._registry.get(name)
-        if watched is None or watched.pane is None or watched.claude is None or entry is None:
+        tracked, entry = self._sessions.get(name), self._registry.get(name)
+        if tracked is None or tracked.pane is None or tracked.claude is None or entry is None:
             return None
-        pane, claude = watched.pane, watched.claude
-        return Handed(name, pane.pane_id, pane.pid, claude.pid, claude.start, entry.uuid, at)
+        pane, claude = tracked.pane, tracked.claude
+        return Assignment(name, pane.pane_id, pane.pid, claude.pid, claude.start, entry.uuid, at)
 
-    def refusal(self, handed: Handed, pane: Pane, wish: Wish) -> str | None:
+    def refusal(self, assignment: Assignment, pane: Pane, requirements: TaskRequirements) -> str | None:
         """Say why the one that a task was to go to cannot get it now; None when it can.
 
         ``pane`` is its pane as tmux has just listed it.
         """
-        watched = self._sessions.get(handed.session)
-        if watched is None:
+        tracked = self._sessions.get(assignment.session)
+        if tracked is None:
             return "is gone"
-        why = refusal(self._candidate(watched, pane), wish)
+        why = refusal(self._pooled(tracked, pane), requirements)
         if why is not None:
             return why
-        claude = watched.claude
-        if claude is None or (pane.pid, claude.pid, claude.start) != (handed.pane_pid, handed.pid, handed.started):
+        claude = tracked.claude
+        if claude is None or (pane.pid, claude.pid, claude.start) != (
+            assignment.pane_pid,
+            assignment.pid,
+            assignment.started,
+        ):
             return "runs another process than the one that was chosen"
         return None
 
-    def _candidate(self, watched: Watched, pane: Pane | None) -> Candidate:
-        plan = self._config.session(watched.name)
-        return Candidate(
-            name=watched.name,
-            planned=plan is not None and watched.plan is not None,
-            dedicated=plan is None or plan.dedicated or watched.dedicated,
-            claude_args=plan is not None and plan.claude_args,
-            cwd=plan.cwd if plan is not None else None,
-            state=watched.state,
-            doubt=self._doubt(watched, self._registry, pane) if plan is not None and watched.state == "idle" else None,
+    def _pooled(self, tracked: TrackedSession, pane: Pane | None) -> PooledSession:
+        spec = self._config.session(tracked.name)
+        return PooledSession(
+            name=tracked.name,
+            configured=spec is not None and tracked.spec is not None,
+            dedicated=spec is None or spec.dedicated or tracked.dedicated,
+            claude_args=spec is not None and spec.claude_args,
+            cwd=spec.cwd if spec is not None else None,
+            state=tracked.state,
+            ownership_problem=self._ownership_problem(tracked, self._registry, pane)
+            if spec is not None and tracked.state == "idle"
+            else None,
         )
 
     # -- sessions that are left alone for a while ----------------------------------------------------------
 
-    def rest(self, name: str) -> None:
+    def back_off(self, name: str) -> None:
         """Leave a session alone for a while, each time a longer one."""
-        backoff, _until = self._resting.get(name, (Backoff(*BACKOFF), 0.0))
-        self._resting[name] = (backoff, self._monotonic() + backoff.failed(0.0))
+        backoff, _until = self._backoffs.get(name, (Backoff(*BACKOFF), 0.0))
+        self._backoffs[name] = (backoff, self._monotonic() + backoff.failed(0.0))
 
-    def rested(self, name: str) -> None:
+    def clear_backoff(self, name: str) -> None:
         """Leave a session alone no longer: it takes prompts."""
-        self._resting.pop(name, None)
+        self._backoffs.pop(name, None)
 
-    def resting(self) -> set[str]:
+    def backing_off(self) -> set[str]:
         """Return the sessions that are left alone now."""
-        return {name for name, (_backoff, until) in self._resting.items() if until > self._monotonic()}
+        return {name for name, (_backoff, until) in self._backoffs.items() if until > self._monotonic()}

@@ -26,7 +26,7 @@ WAITING_MAX = 1000  # unfinished ones that are taken
 _DOCUMENT = re.compile(r"([0-9]{12}-[0-9a-f]{8})\.json")
 
 
-class Documents(Protocol):
+class TaskDocumentsProtocol(Protocol):
     """What is needed of a store: named documents, each replaced as a whole and durably."""
 
     def names(self) -> list[str]: ...
@@ -36,7 +36,7 @@ class Documents(Protocol):
     def set_aside(self, name: str, reason: str) -> None: ...
 
 
-class TaskFiles:
+class TaskDocuments:
     """The documents of the tasks, in a folder of their own below the state's."""
 
     def __init__(self, state_dir: str) -> None:
@@ -69,7 +69,7 @@ class TaskFiles:
 class TaskQueue:
     """All tasks that are known, oldest first."""
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: TaskDocumentsProtocol) -> None:
         """Raises OSError when what is stored cannot be read at all."""
         self._documents = documents
         self._tasks: dict[str, Task] = {}
@@ -128,7 +128,7 @@ class TaskQueue:
         if task.finished:
             self._forget_old()
 
-    def note(self, task: Task) -> None:
+    def record_transition(self, task: Task) -> None:
         """Take over what has happened to a task already; where it cannot be written, `flush` writes it later."""
         self._tasks[task.id] = task
         try:

@@ -20,7 +20,7 @@ from .task import Task
 
 
 @dataclass(frozen=True)
-class Wish:
+class TaskRequirements:
     """What a task asks for: a session's name, and the folder that a session has to be configured with; None: any."""
 
     session: str | None = None
@@ -28,7 +28,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class PooledSession:
     """A session at one moment.
 
     ``planned``: the configuration names it; ``dedicated``, ``claude_args`` and ``cwd`` are its words. ``doubt`` is why
@@ -36,17 +36,17 @@ class Candidate:
     """
 
     name: str
-    planned: bool
+    configured: bool
     dedicated: bool
     claude_args: bool
     cwd: str | None
     state: str
-    doubt: str | None
+    ownership_problem: str | None
 
 
-def wish_of(task: Task) -> Wish:
+def requirements_of(task: Task) -> TaskRequirements:
     """Return what a task asks for."""
-    return Wish(task.wanted, task.cwd)
+    return TaskRequirements(task.wanted, task.cwd)
 
 
 def same_folder(one: str, other: str) -> bool:
@@ -54,77 +54,82 @@ def same_folder(one: str, other: str) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def barred(candidate: Candidate, wish: Wish) -> str | None:
+def barred(candidate: PooledSession, requirements: TaskRequirements) -> str | None:
     """Say why a session must not get a task, whatever it does; None when it may."""
-    if not candidate.planned:
+    if not candidate.configured:
         return "was started by hand"
     if candidate.dedicated:
         return "is dedicated"
     if not candidate.claude_args:
         return "runs a command of its own (claude_args: false)"
-    if wish.session is not None and wish.session != candidate.name:
+    if requirements.session is not None and requirements.session != candidate.name:
         return "is another one than was asked for"
-    if wish.cwd is not None and (candidate.cwd is None or not same_folder(wish.cwd, candidate.cwd)):
+    if requirements.cwd is not None and (candidate.cwd is None or not same_folder(requirements.cwd, candidate.cwd)):
         return "works in another folder"
     return None
 
 
-def refusal(candidate: Candidate, wish: Wish) -> str | None:
+def refusal(candidate: PooledSession, requirements: TaskRequirements) -> str | None:
     """Say why a session cannot get a task now; None when it can."""
-    why = barred(candidate, wish)
+    why = barred(candidate, requirements)
     if why is not None:
         return why
     if candidate.state != "idle":
         return f"is {candidate.state}"
-    return candidate.doubt
+    return candidate.ownership_problem
 
 
-def choose(candidates: Iterable[Candidate], wish: Wish, taken: Collection[str]) -> str | None:
+def choose(candidates: Iterable[PooledSession], requirements: TaskRequirements, taken: Collection[str]) -> str | None:
     """Return the first session, in the configuration's order, that can get a task now; ``taken`` are spoken for."""
     for candidate in candidates:
-        if candidate.name not in taken and refusal(candidate, wish) is None:
+        if candidate.name not in taken and refusal(candidate, requirements) is None:
             return candidate.name
     return None
 
 
-def explain(candidates: Sequence[Candidate], wish: Wish, taken: Collection[str]) -> str:
+def explain(candidates: Sequence[PooledSession], requirements: TaskRequirements, taken: Collection[str]) -> str:
     """Say why a task has to wait, session by session."""
-    asked = [candidate for candidate in candidates if wish.session in (None, candidate.name)]
-    if wish.session is not None and not asked:
-        return f"waits: the configuration has no session {wish.session}"
+    asked = [candidate for candidate in candidates if requirements.session in (None, candidate.name)]
+    if requirements.session is not None and not asked:
+        return f"waits: the configuration has no session {requirements.session}"
     reasons = [
-        f"{candidate.name} {refusal(candidate, wish) or ('is not free yet' if candidate.name in taken else 'is next')}"
+        f"{candidate.name} "
+        f"{refusal(candidate, requirements) or ('is not free yet' if candidate.name in taken else 'is next')}"
         for candidate in asked
     ]
     more = f", and {len(reasons) - 10} more" if len(reasons) > 10 else ""
     return "waits for a session of the pool: " + (", ".join(reasons[:10]) + more if reasons else "there is none")
 
 
-def check_wish(config: Config, by_hand: Collection[str], wish: Wish) -> None:
+def check_requirements(config: Config, by_hand: Collection[str], requirements: TaskRequirements) -> None:
     """Check what a task asks for. ``by_hand`` are the sessions that the configuration does not name.
 
     A pool that has no session for it is no error: the task waits. Raises UsageError for a name that no session has;
     Refused for a session that no task may go to, and for a folder that no session works in.
     """
-    pool = ", ".join(plan.name for plan in config.sessions if not plan.dedicated and plan.claude_args) or "none"
-    if wish.session is not None:
-        plan = config.session(wish.session)
-        if plan is None and wish.session in by_hand:
+    pool = ", ".join(spec.name for spec in config.sessions if not spec.dedicated and spec.claude_args) or "none"
+    if requirements.session is not None:
+        spec = config.session(requirements.session)
+        if spec is None and requirements.session in by_hand:
             raise Refused(
-                f"session {wish.session!r} was started by hand, and belongs to whoever did; "
+                f"session {requirements.session!r} was started by hand, and belongs to whoever did; "
                 f"tasks go to the sessions of the pool: {pool}"
             )
-        if plan is None:
-            raise UsageError(f"session {wish.session!r} does not exist; tasks go to the sessions of the pool: {pool}")
-        if plan.dedicated:
-            raise Refused(f"session {plan.name} is dedicated, and never gets a task; the pool has: {pool}")
-        if not plan.claude_args:
+        if spec is None:
+            raise UsageError(
+                f"session {requirements.session!r} does not exist; tasks go to the sessions of the pool: {pool}"
+            )
+        if spec.dedicated:
+            raise Refused(f"session {spec.name} is dedicated, and never gets a task; the pool has: {pool}")
+        if not spec.claude_args:
             raise Refused(
-                f"session {plan.name} runs a command of its own (claude_args: false), and never gets a task; "
+                f"session {spec.name} runs a command of its own (claude_args: false), and never gets a task; "
                 f"the pool has: {pool}"
             )
-        if wish.cwd is not None and not same_folder(wish.cwd, plan.cwd):
-            raise Refused(f"session {plan.name} works in {plan.cwd}, not in {wish.cwd}; leave one of the two out")
-    elif wish.cwd is not None and not any(same_folder(wish.cwd, plan.cwd) for plan in config.sessions):
-        folders = ", ".join(sorted({plan.cwd for plan in config.sessions})) or "none"
-        raise Refused(f"no configured session works in {wish.cwd}; they work in: {folders}")
+        if requirements.cwd is not None and not same_folder(requirements.cwd, spec.cwd):
+            raise Refused(
+                f"session {spec.name} works in {spec.cwd}, not in {requirements.cwd}; leave one of the two out"
+            )
+    elif requirements.cwd is not None and not any(same_folder(requirements.cwd, spec.cwd) for spec in config.sessions):
+        folders = ", ".join(sorted({spec.cwd for spec in config.sessions})) or "none"
+        raise Refused(f"no configured session works in {requirements.cwd}; they work in: {folders}")

@@ -29,7 +29,7 @@ ID = re.compile(r"[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
-class Handed:
+class Assignment:
     """To whom a task's prompt was begun to be typed: the session, its pane, its process, its conversation, and when
     (aware datetime). Written down before the first key."""
 
@@ -47,7 +47,7 @@ class Task:
     """One task. Times are aware datetimes.
 
     ``number`` is its place in the order. ``wanted`` and ``cwd`` are the session and the folder that were asked for,
-    None for any. ``session`` is the one that it was given to. ``handed`` stands from before the first key is typed
+    None for any. ``session`` is the one that it was given to. ``assignment`` stands from before the first key is typed
     until the prompt is known to have been taken back. A queued task that has it was interrupted while it was typed;
     Enter is never pressed before the state ``sent`` is on the disk.
     """
@@ -60,7 +60,7 @@ class Task:
     cwd: str | None = None
     state: str = QUEUED
     session: str | None = None
-    handed: Handed | None = None
+    assignment: Assignment | None = None
     attempts: int = 0
     detail: str = ""
     sent_at: datetime | None = None
@@ -92,13 +92,18 @@ class Task:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as it is stored."""
-        return {key: _stored(value) for key, value in vars(self).items()}
+        values = {key: _stored(value) for key, value in vars(self).items()}
+        values["handed"] = values.pop("assignment")  # the key of every version's documents
+        return values
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Task:
         """Return what `to_json` wrote. Raises ValueError for anything else."""
         try:
-            values = {**data, "handed": None if data["handed"] is None else _handed(data["handed"])}
+            values = {key: value for key, value in data.items() if key != "handed"}
+            if "assignment" in values:
+                raise TypeError("an unexpected key 'assignment'")
+            values["assignment"] = None if data["handed"] is None else _assignment(data["handed"])
             for key in ("created_at", "sent_at", "accepted_at", "finished_at"):
                 values[key] = None if data[key] is None else _time(data[key])
             task = cls(**values)
@@ -112,7 +117,7 @@ class Task:
         task.prompt.encode()  # a UnicodeEncodeError is a ValueError: what is no Unicode text cannot be typed
         if not ID.fullmatch(task.id) or task.state not in STATES or task.created_at is None:
             raise ValueError("found a task without id, time or known state")
-        if task.state in (SENT, ACCEPTED) and task.handed is None:
+        if task.state in (SENT, ACCEPTED) and task.assignment is None:
             raise ValueError(f"found a task that is {task.state} to nobody")
         return task
 
@@ -121,18 +126,21 @@ def _all(values: Iterable[Any], kind: type) -> bool:
     return all(isinstance(value, kind) for value in values)
 
 
-def _handed(data: Mapping[str, Any]) -> Handed:
-    handed = Handed(**{**data, "at": _time(data["at"])})
-    texts, numbers = (handed.session, handed.pane, handed.uuid), (handed.pane_pid, handed.pid, handed.started)
+def _assignment(data: Mapping[str, Any]) -> Assignment:
+    assignment = Assignment(**{**data, "at": _time(data["at"])})
+    texts, numbers = (
+        (assignment.session, assignment.pane, assignment.uuid),
+        (assignment.pane_pid, assignment.pid, assignment.started),
+    )
     if not (_all(texts, str) and _all(numbers, int)):
-        raise ValueError("found a task that was handed to somebody with values of other types")
-    return handed
+        raise ValueError("found a task that was assigned with values of other types")
+    return assignment
 
 
 def _stored(value: Any) -> Any:
     if isinstance(value, datetime):
         return clock.iso(value)
-    if isinstance(value, Handed):
+    if isinstance(value, Assignment):
         return {**dataclasses.asdict(value), "at": clock.iso(value.at)}
     return value
 

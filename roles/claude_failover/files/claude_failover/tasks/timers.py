@@ -12,7 +12,7 @@ from .task import Task
 LOOK_AGAIN = 2.0  # seconds between two looks at a transcript; also for Claude Code to write what it has taken
 
 
-class Waits:
+class Timers:
     """The waits of all tasks. They are not kept over a restart, after which all is waited for anew.
 
     ``monotonic`` gives seconds.
@@ -23,11 +23,11 @@ class Waits:
         self._since: dict[tuple[str, str], float] = {}  # by task and what is waited for: since when
         self._looked: dict[str, float] = {}  # by task: when its transcript was read last
 
-    def waited(self, task: Task, what: str) -> float:
+    def elapsed(self, task: Task, what: str) -> float:
         """Return for how many seconds this has been waited for, from the first question on."""
         return self._monotonic() - self._since.setdefault((task.id, what), self._monotonic())
 
-    def waits(self, task: Task, what: str) -> bool:
+    def running(self, task: Task, what: str) -> bool:
         """Tell whether this is being waited for."""
         return (task.id, what) in self._since
 

@@ -14,62 +14,62 @@ from datetime import datetime
 from typing import Callable
 
 from .queue import TaskQueue
-from .task import ACCEPTED, DONE, FAILED, QUEUED, Handed, Task
-from .timers import Waits
+from .task import ACCEPTED, DONE, FAILED, QUEUED, Assignment, Task
+from .timers import Timers
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 5  # times that a task's prompt is handed over in vain before it has failed
 
 
-class Steps:
+class TaskTransitions:
     """Takes tasks a step further. None raises for the disk's sake: what has happened has happened.
 
     ``ended`` is called when a task has ended, and its session is free for another.
     """
 
     def __init__(
-        self, tasks: TaskQueue, waits: Waits, *, now: Callable[[], datetime], ended: Callable[[], None]
+        self, tasks: TaskQueue, timers: Timers, *, now: Callable[[], datetime], ended: Callable[[], None]
     ) -> None:
         self._tasks = tasks
-        self._waits = waits
+        self._timers = timers
         self._now = now
         self._ended = ended
 
     def accept(self, task: Task, at: datetime) -> None:
         """Note that the session has begun the task's turn."""
         log.info("task %s: session %s has begun it", task.id, task.session)
-        self._waits.forget(task)
-        handed = task.handed
-        self._tasks.note(
+        self._timers.forget(task)
+        assignment = task.assignment
+        self._tasks.record_transition(
             dataclasses.replace(
                 task,
                 state=ACCEPTED,
                 accepted_at=at,
                 sent_at=task.sent_at or at,
                 detail="",
-                session=handed.session if handed else task.session,
+                session=assignment.session if assignment else task.session,
             )
         )
 
-    def back(self, task: Task, why: str, counts: bool) -> None:
+    def requeue(self, task: Task, why: str, counts: bool) -> None:
         """Put a task that surely was not sent back to its place in the queue, or give it up.
 
         ``counts`` tells whether this was one of its attempts.
         """
         attempts = task.attempts + counts
         detail = f"not sent to {task.session}: {why}"
-        self._waits.forget(task)
+        self._timers.forget(task)
         if attempts >= ATTEMPTS:
             self.fail(dataclasses.replace(task, attempts=attempts), f"{detail}; given up after {attempts} attempts")
             return
         log.warning("task %s: %s; it goes on waiting", task.id, detail)
-        self._tasks.note(
+        self._tasks.record_transition(
             dataclasses.replace(
                 task,
                 state=QUEUED,
                 session=None,
-                handed=None,
+                assignment=None,
                 sent_at=None,
                 attempts=attempts,
                 detail=detail,
@@ -93,11 +93,11 @@ class Steps:
             f" by {task.session}" if task.session else "",
             f": {detail}" if detail else "",
         )
-        self._waits.forget(task)
-        self._tasks.note(dataclasses.replace(task, state=state, detail=detail, finished_at=self._now()))
+        self._timers.forget(task)
+        self._tasks.record_transition(dataclasses.replace(task, state=state, detail=detail, finished_at=self._now()))
         self._ended()
 
 
-def leftover(handed: Handed) -> str:
+def leftover(assignment: Assignment) -> str:
     """Say that a text could not be taken back."""
-    return f"its text may still stand in the prompt box of {handed.session}, not sent"
+    return f"its text may still stand in the prompt box of {assignment.session}, not sent"

@@ -30,7 +30,7 @@ from typing import Callable, Optional, cast
 from ..common.backoff import Backoff
 from ..common.errors import FailoverError
 from ..config.defaults import HOLDER
-from .protocol import Block, Notice, Parser, Stray
+from .protocol import CommandReply, Notice, ProtocolParser, Stray
 from .quoting import command_line
 
 log = logging.getLogger(__name__)
@@ -65,10 +65,10 @@ class _Request:
 
     def __init__(self, commands: Sequence[Sequence[str]], answer: asyncio.Future[list[list[str]]]) -> None:
         self._commands = commands
-        self._blocks: list[Block] = []
+        self._blocks: list[CommandReply] = []
         self._answer = answer
 
-    def take(self, block: Block) -> bool:
+    def take(self, block: CommandReply) -> bool:
         """Take the next answer; True when it was the last one."""
         self._blocks.append(block)
         if block.ok and len(self._blocks) < len(self._commands):
@@ -100,7 +100,7 @@ class _Connection(asyncio.SubprocessProtocol):
     def __init__(self, on_notice: Callable[[str, str], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_notice = on_notice
-        self._parser = Parser()
+        self._parser = ProtocolParser()
         self._requests: deque[_Request] = deque()
         self._transport: Optional[asyncio.SubprocessTransport] = None
         self._exited = asyncio.Event()
@@ -116,7 +116,7 @@ class _Connection(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, _fd: int, data: bytes) -> None:
         for event in self._parser.feed(data):
-            if isinstance(event, Block):
+            if isinstance(event, CommandReply):
                 if event.ours:
                     self._answered(event)
                 elif not event.ok and not self.attached.done():
@@ -141,7 +141,7 @@ class _Connection(asyncio.SubprocessProtocol):
 
     # -- events
 
-    def _answered(self, block: Block) -> None:
+    def _answered(self, block: CommandReply) -> None:
         if not self._requests:
             self.end("tmux answered a command that was not sent")
         elif self._requests[0].take(block):

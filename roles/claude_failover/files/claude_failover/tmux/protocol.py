@@ -16,7 +16,7 @@ from typing import Optional, Union
 
 
 @dataclass(frozen=True)
-class Block:
+class CommandReply:
     """The answer to one command. ``ours``: this client sent it; ``ok``: False when tmux printed %error."""
 
     number: int
@@ -44,15 +44,15 @@ class Stray:
     line: str
 
 
-Event = Union[Block, Notice, Stray]
+Event = Union[CommandReply, Notice, Stray]
 
 
-class Parser:
+class ProtocolParser:
     """Takes the bytes as they come, in pieces of any size."""
 
     def __init__(self) -> None:
         self._partial: list[bytes] = []
-        self._guard: Optional[_Guard] = None
+        self._guard: Optional[_BlockMarker] = None
         self._lines: list[str] = []
 
     def feed(self, data: bytes) -> list[Event]:
@@ -71,7 +71,7 @@ class Parser:
         word, _blank, rest = line.partition(b" ")
         if self._guard is not None:
             if word in (b"%end", b"%error") and rest == self._guard.text:
-                block = Block(self._guard.number, self._guard.ours, word == b"%end", tuple(self._lines))
+                block = CommandReply(self._guard.number, self._guard.ours, word == b"%end", tuple(self._lines))
                 self._guard, self._lines = None, []
                 return block
             self._lines.append(_text(line))
@@ -85,7 +85,7 @@ class Parser:
 
 
 @dataclass(frozen=True)
-class _Guard:
+class _BlockMarker:
     """What ``%begin`` said: the very text that the end has to repeat."""
 
     text: bytes
@@ -93,12 +93,12 @@ class _Guard:
     ours: bool
 
 
-def _guard(text: bytes) -> Optional[_Guard]:
+def _guard(text: bytes) -> Optional[_BlockMarker]:
     """Read ``TIME NUMBER FLAGS``; None when it is something else."""
     words = text.split(b" ")
     if len(words) != 3 or not all(word.isdigit() for word in words):
         return None
-    return _Guard(text, number=int(words[1]), ours=bool(int(words[2]) & 1))
+    return _BlockMarker(text, number=int(words[1]), ours=bool(int(words[2]) & 1))
 
 
 def _text(line: bytes) -> str:
