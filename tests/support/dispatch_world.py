@@ -18,10 +18,10 @@ from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 from claude_failover.claude.prompt_delivery import Timing, deliver, withdraw
+from claude_failover.claude.turns import TurnEvent
 from claude_failover.common import clock
 from claude_failover.common.processes import Process
 from claude_failover.config.model import Account, Config, SessionConfig
-from claude_failover.limits.evidence import TurnEvent
 from claude_failover.sessions import ownership
 from claude_failover.sessions.registry import RegistryEntry
 from claude_failover.sessions.table import TrackedSession

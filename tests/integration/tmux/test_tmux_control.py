@@ -15,8 +15,8 @@ import time
 
 import pytest
 
-from claude_failover.config.defaults import HOLDER
 from claude_failover.tmux.client import TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
+from claude_failover.tmux.quoting import HOLDER
 
 from .conftest import Driver, Server, role_configuration, wait_for
 

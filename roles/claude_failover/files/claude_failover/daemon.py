@@ -20,14 +20,11 @@ from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from typing import Any, Callable
 
-from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
-    SharedSymlinkError,
-    validate_all,
-)
-
 from . import VERSION
 from .accounts.active_link import ActiveLink, describe_active, point_active, read_active
+from .accounts.shared_links import validate_links
 from .claude.settings import base_settings
+from .claude.turns import TurnEvent
 from .common import clock
 from .common.errors import FailoverError, Refused
 from .config import model as configuration
@@ -37,7 +34,7 @@ from .control.server import ControlServer
 from .detection.monitor import LimitMonitor
 from .failover.controller import FailoverController
 from .failover.resumer import SessionResumer
-from .limits.evidence import Evidence, TurnEvent
+from .limits.evidence import Evidence
 from .reporting.status import account_row, session_rows
 from .reporting.systemd import SystemdNotifier, watchdog_interval
 from .sessions.lifecycle import SessionLifecycle
@@ -380,21 +377,6 @@ class Daemon:
     def session_rows(self, active: Account | None = None) -> list[dict[str, Any]]:
         """Return the rows of ``sessions --json``."""
         return session_rows(self.sessions, self.config, self.registry, active or self.active().account)
-
-
-def validate_links(config: Config) -> None:
-    """Validate the shared links of every account, and create those that are missing.
-
-    The daemon runs the very code of the module claude_shared_symlinks. Raises Refused for any divergence.
-    """
-    try:
-        reports = validate_all(config.homes, config.shared_links)
-    except SharedSymlinkError as error:
-        raise Refused(f"the shared links are not right: {error}") from None
-    for report in reports:
-        for path in report.created:
-            log.info("links: created %s", path)
-    log.info("links: right for %d accounts", len(reports))
 
 
 def check_writable(config: Config) -> None:

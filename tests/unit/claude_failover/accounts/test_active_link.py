@@ -8,7 +8,8 @@ import os
 
 import pytest
 
-from claude_failover.accounts.active_link import describe_active, login_state, read_active
+from claude_failover.accounts.active_link import describe_active, read_active
+from claude_failover.claude.credentials import login_state
 from claude_failover.config.model import Account
 
 OAUTH = {"scopes": ["user:inference"], "accessToken": "made-up", "refreshToken": "made-up", "expiresAt": 1}

@@ -14,10 +14,10 @@ from types import SimpleNamespace
 import pytest
 from switch_world import TOKEN, Rig, World, minutes, until
 
+from claude_failover.claude.turns import TurnEvent
 from claude_failover.common.errors import Refused, UsageError
 from claude_failover.failover import controller, policy, resume_queue
 from claude_failover.limits import Verdict
-from claude_failover.limits.evidence import TurnEvent
 from claude_failover.switching import open_records, steps
 
 

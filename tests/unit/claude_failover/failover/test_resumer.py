@@ -11,12 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 from claude_failover.claude.prompt_delivery import Delivery
+from claude_failover.claude.turns import TurnEvent
 from claude_failover.common import clock
 from claude_failover.config.model import FailoverConfig, SessionConfig
 from claude_failover.failover import resumer
 from claude_failover.failover.resumer import SessionResumer
 from claude_failover.limits import Verdict
-from claude_failover.limits.evidence import Evidence, TurnEvent
+from claude_failover.limits.evidence import Evidence
 from claude_failover.sessions.table import TrackedSession
 
 ONE = "11111111-1111-4111-8111-111111111111"

@@ -16,17 +16,11 @@ from switch_world import T0, World, minutes
 
 from claude_failover.accounts.usage import Usage
 from claude_failover.claude import refresh_lock
+from claude_failover.limits.evidence import evidence_from_json, evidence_to_json
 from claude_failover.reporting.metrics import Metrics, render
 from claude_failover.reporting.notifier import Notifier
 from claude_failover.storage.store import Store
-from claude_failover.switching.record import (
-    evidence_from_json,
-    evidence_to_json,
-    is_record,
-    log_line,
-    new_record,
-    session_row,
-)
+from claude_failover.switching.record import is_record, log_line, new_record, session_row
 
 STATUS = {
     "version": "0.4.0",

@@ -12,8 +12,8 @@ from unittest import mock
 import pytest
 from dispatch_world import Crash, World, proc
 
+from claude_failover.claude.turns import TurnEvent
 from claude_failover.common.errors import Refused, UsageError
-from claude_failover.limits.evidence import TurnEvent
 from claude_failover.sessions import ownership
 
 TALL = "first\nsecond\nthird\nfourth\nfifth"

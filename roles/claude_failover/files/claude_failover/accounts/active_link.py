@@ -10,20 +10,13 @@ moves running sessions to the other account (24 of 24 flips, Claude Code 2.1.330
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
-    SharedSymlinkError,
-    ensure_for_account,
-)
-
 from ..common.errors import Refused
-from ..config.model import Account, Config
+from ..config.model import Account
 from ..storage.files import sync_folder
-from ..storage.regular_file import read_regular
 
 
 @dataclass(frozen=True)
@@ -93,51 +86,3 @@ def describe_active(path: str, link: ActiveLink, accounts: Sequence[Account]) ->
         f"as it is. Expected a link to one of {homes}. Add that account to the configuration, or point the "
         f"link at one of them: ln -sfn {accounts[0].home} {path}"
     )
-
-
-def wrong_links(account: Account, config: Config, *, check_mode: bool = False) -> str | None:
-    """Make the account's shared links right (in check mode: look whether they are); return what is wrong, or None."""
-    try:
-        ensure_for_account(account.home, config.shared_links, check_mode=check_mode)
-    except (SharedSymlinkError, OSError) as error:
-        return str(error)
-    return None
-
-
-# Only the emptiness of the tokens matters, and only that is looked at: the pattern stops at the first quote,
-# and no part of a token is captured. On an invalid_grant Claude Code writes
-# "accessToken":"","refreshToken":"","expiresAt":0 (seen on 2.1.330). The file also holds the logins of MCP servers
-# (``mcpOAuth``), with keys of the same names: an empty one there says nothing of the account.
-_LOGIN = rb'"claudeAiOauth"\s*:\s*\{[^{}]*?'
-_TOKEN_BLANK = re.compile(_LOGIN + rb'"(?:accessToken|refreshToken)"\s*:\s*""')
-_TOKEN_SET = re.compile(_LOGIN + rb'"accessToken"\s*:\s*"(?=[^"])')
-
-
-def login_state(home: str) -> str:
-    """Tell the login of an account home: ``ok``, ``missing``, ``expired`` (tokens blanked) or ``unknown``.
-
-    ``ok`` means that there is something to log in with, not that the server accepts it.
-    """
-    path = os.path.join(home, ".credentials.json")
-    try:
-        raw = read_regular(path, 1 << 20)
-    except FileNotFoundError:
-        return "missing"
-    except OSError:
-        return "unknown"
-    if _TOKEN_BLANK.search(raw):
-        return "expired"
-    return "ok" if _TOKEN_SET.search(raw) else "missing"
-
-
-def touch_credentials(home: str) -> bool:
-    """Set the times of the account's credentials to now; returns whether there are any.
-
-    Claude Code notices other credentials by the file's mtime: a flip to a file with the same mtime went
-    unnoticed for 40 s, until it was touched (seen on 2.1.330). Raises OSError.
-    """
-    try:
-        os.utime(os.path.join(home, ".credentials.json"))
-    except FileNotFoundError:
-        return False
-    return True

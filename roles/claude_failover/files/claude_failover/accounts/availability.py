@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 
 from ..common import clock
 from ..config.model import Account, Config
-from .active_link import read_active, wrong_links
+from .active_link import read_active
 from .exhaustion import Exhaustion
 from .logins import Logins
 from .selection import AccountState, Selection, select_account
+from .shared_links import wrong_links
 from .usage import Usage
 
 #: An account counts as usable only this long after its reset: a server's clock is not ours to the millisecond.

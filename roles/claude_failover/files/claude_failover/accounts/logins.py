@@ -12,9 +12,9 @@ from __future__ import annotations
 import logging
 import os
 
+from ..claude.credentials import login_state
 from ..config.model import Account
 from ..storage.store import Store, list_of
-from .active_link import login_state
 
 log = logging.getLogger(__name__)
 

@@ -11,4 +11,3 @@ CONTROL_SOCKET = "/run/claude-failover/control.sock"
 TMUX_SOCKET = "/run/claude-failover-tmux/tmux.sock"
 TMUX = "tmux"
 STATE_DIR = "/var/lib/claude-failover"
-HOLDER = "_claude_failover"  # the session that keeps the tmux server alive, and is nobody's to look at

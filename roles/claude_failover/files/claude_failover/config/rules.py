@@ -13,9 +13,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..tmux.quoting import name_expected, tmux_name
+from ..tmux.quoting import HOLDER, name_expected, tmux_name
 from . import validators
-from .defaults import HOLDER
 from .validators import AlreadyReported, Check, Location, Problem, ValidationError, describe
 
 _ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")

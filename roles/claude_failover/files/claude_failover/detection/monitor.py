@@ -19,10 +19,11 @@ from datetime import datetime, timedelta
 from typing import Any, Callable
 
 from ..claude.transcript import NotATranscriptError, last_records, locate, paths_of
+from ..claude.turns import TurnEvent, is_of_the_conversation, record_time, refused_request_time, turn_of
 from ..common import clock
 from ..config.model import Config
 from ..limits import Verdict, classify_hook, classify_pane, classify_record, classify_transcript
-from ..limits.evidence import Evidence, TurnEvent, is_of_the_conversation, record_time, refused_request_time, turn_of
+from ..limits.evidence import Evidence
 from ..sessions.registry import SessionRegistry
 from ..sessions.table import SessionTable, TrackedSession
 from ..tmux.client import Tmux, TmuxError

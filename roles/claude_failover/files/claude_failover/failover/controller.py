@@ -19,10 +19,11 @@ from typing import Any
 from ..accounts.exhaustion import Exhaustion, reset_of
 from ..accounts.logins import Logins
 from ..accounts.usage import Usage
+from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.errors import UsageError
 from ..config.model import Account, Config
-from ..limits.evidence import Evidence, TurnEvent
+from ..limits.evidence import Evidence
 from ..reporting.metrics import Metrics
 from ..reporting.notifier import Notifier
 from ..storage.store import Store

@@ -20,11 +20,12 @@ from datetime import datetime
 from typing import Any
 
 from ..claude.prompt_delivery import Delivery, Timing, deliver
+from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.errors import FailoverError
 from ..common.processes import Process, is_alive
 from ..config.model import Config
-from ..limits.evidence import Evidence, TurnEvent, moved_on
+from ..limits.evidence import Evidence, moved_on
 from ..sessions.lifecycle import SessionLifecycle
 from ..sessions.table import SessionTable, TrackedSession
 from ..storage.store import Store

@@ -11,9 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from ..common import clock
-from ..limits.evidence import Evidence
+from ..limits.evidence import Evidence, evidence_from_json, evidence_to_json
 from ..storage.store import Store, list_of, optional_text
-from ..switching.record import evidence_from_json, evidence_to_json
 
 log = logging.getLogger(__name__)
 

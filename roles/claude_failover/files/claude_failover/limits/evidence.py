@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,49 +42,48 @@ def moved_on(newest: Evidence | None, seen: Evidence) -> bool:
     return newest is not None and not newest.verdict.limited and newest.at > seen.at
 
 
-@dataclass(frozen=True)
-class TurnEvent:
-    """A step in a session's conversation.
-
-    ``kind`` is ``prompt`` (a turn began), ``stop`` (it was answered), ``failure`` (it was not), ``start`` or ``end``.
-    """
-
-    session: str
-    uuid: str | None
-    kind: str
-    at: datetime
-    prompt: str | None = None
-    turn: str | None = None
-    error: str | None = None
+def evidence_to_json(evidence: Evidence) -> dict[str, Any]:
+    """Return evidence as it is kept durably."""
+    return {
+        "session": evidence.session,
+        "uuid": evidence.uuid,
+        "source": evidence.source,
+        "verdict": evidence.verdict.to_json(),
+        "at": clock.iso(evidence.at),
+        "request_at": clock.optional_iso(evidence.request_at),
+        "config_dir": evidence.config_dir,
+        "turn": evidence.turn,
+    }
 
 
-def record_time(record: Mapping[str, Any]) -> datetime | None:
-    """Return when a transcript's record was written, or None when it does not say."""
+def evidence_from_json(value: Any) -> Evidence:
+    """Return what `evidence_to_json` wrote. Raises ValueError for anything else."""
     try:
-        return clock.parse_iso(str(record.get("timestamp")))
-    except ValueError:
-        return None
+        verdict = value["verdict"]
+        return Evidence(
+            session=str(value["session"]),
+            uuid=_text(value["uuid"]),
+            source=str(value["source"]),
+            verdict=Verdict(
+                limited=bool(verdict["limited"]),
+                limit=_text(verdict["limit"]),
+                resets_at=_moment(verdict["resets_at"]),
+                rule=str(verdict["rule"]),
+                snippet=str(verdict["snippet"]),
+                detail=str(verdict["detail"]),
+            ),
+            at=clock.parse_iso(value["at"]),
+            request_at=_moment(value["request_at"]),
+            config_dir=_text(value["config_dir"]),
+            turn=_text(value.get("turn")),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"no evidence: {error!r}") from None
 
 
-def is_of_the_conversation(record: Mapping[str, Any]) -> bool:
-    """Tell whether a record is a message of the session's own conversation, and not a sub-agent's or a notice."""
-    return record.get("type") in ("user", "assistant") and not record.get("isSidechain") and not record.get("isMeta")
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
-def turn_of(records: Iterable[Mapping[str, Any]]) -> str | None:
-    """Return the id of the turn that the last user's record among ``records`` belongs to, where it has one."""
-    turn = None
-    for record in records:
-        if record.get("type") == "user" and is_of_the_conversation(record):
-            turn = record.get("promptId")
-    return turn if isinstance(turn, str) else None
-
-
-def refused_request_time(records: Iterable[Mapping[str, Any]]) -> datetime | None:
-    """Return when the request that the last record answers was begun: the time of the last user's record
-    (a prompt, or a tool's result) among ``records``."""
-    moment = None
-    for record in records:
-        if record.get("type") == "user" and is_of_the_conversation(record):
-            moment = record_time(record) or moment
-    return moment
+def _moment(value: Any) -> datetime | None:
+    return None if value is None else clock.parse_iso(value)

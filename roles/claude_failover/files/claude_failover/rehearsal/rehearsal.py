@@ -24,9 +24,9 @@ from typing import Any, TypeVar
 
 from ..claude.prompt_delivery import deliver
 from ..common.errors import FailoverError
-from ..config.defaults import HOLDER
 from ..storage.files import write_atomic
 from ..tmux.client import Tmux
+from ..tmux.quoting import HOLDER
 from .fake_claude.credentials import made_up
 from .fake_claude.launcher import install
 from .fake_claude.world import VARIABLE as WORLD_VARIABLE

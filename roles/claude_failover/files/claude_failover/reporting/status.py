@@ -7,27 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
-    DIVERGENT,
-    NOT_A_SYMLINK,
-    SharedSymlinkError,
-    ensure_for_account,
-)
-
+from ..accounts.shared_links import links_state
 from ..common import clock
 from ..config.model import Account, Config
 from ..sessions.registry import SessionRegistry
 from ..sessions.table import SessionTable, TrackedSession
-
-
-def links_state(account: Account, config: Config) -> str:
-    """Tell whether the account's links hold: ``ok``, ``divergent`` or ``unknown``. Nothing is created."""
-    try:
-        report = ensure_for_account(account.home, config.shared_links, check_mode=True)
-    except SharedSymlinkError as error:
-        found = {link.status for report in error.reports for link in report.links}
-        return "divergent" if found & {DIVERGENT, NOT_A_SYMLINK} else "unknown"
-    return "divergent" if report.changed else "ok"
 
 
 def account_row(account: Account, config: Config, active: Account | None, known: dict[str, Any]) -> dict[str, Any]:

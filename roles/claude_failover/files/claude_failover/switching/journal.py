@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..common import clock
-from ..limits.evidence import Evidence
+from ..limits.evidence import Evidence, evidence_from_json, evidence_to_json
 from ..storage.store import Store, list_of
-from .record import Record, evidence_from_json, evidence_to_json, is_record
+from .record import Record, is_record
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..common import clock
 from ..limits.evidence import Evidence
-from ..limits.verdict import Verdict, snippet_of
+from ..limits.verdict import snippet_of
 
 KEYS = (
     "id",
@@ -149,50 +149,3 @@ def log_line(record: Record) -> str:
 def _field(value: object) -> str:
     text = one_line(str(value))
     return '"' + text.replace('"', "'") + '"' if " " in text or "=" in text else text
-
-
-def evidence_to_json(evidence: Evidence) -> dict[str, Any]:
-    """Return evidence as it is kept durably."""
-    return {
-        "session": evidence.session,
-        "uuid": evidence.uuid,
-        "source": evidence.source,
-        "verdict": evidence.verdict.to_json(),
-        "at": clock.iso(evidence.at),
-        "request_at": clock.optional_iso(evidence.request_at),
-        "config_dir": evidence.config_dir,
-        "turn": evidence.turn,
-    }
-
-
-def evidence_from_json(value: Any) -> Evidence:
-    """Return what `evidence_to_json` wrote. Raises ValueError for anything else."""
-    try:
-        verdict = value["verdict"]
-        return Evidence(
-            session=str(value["session"]),
-            uuid=_text(value["uuid"]),
-            source=str(value["source"]),
-            verdict=Verdict(
-                limited=bool(verdict["limited"]),
-                limit=_text(verdict["limit"]),
-                resets_at=_moment(verdict["resets_at"]),
-                rule=str(verdict["rule"]),
-                snippet=str(verdict["snippet"]),
-                detail=str(verdict["detail"]),
-            ),
-            at=clock.parse_iso(value["at"]),
-            request_at=_moment(value["request_at"]),
-            config_dir=_text(value["config_dir"]),
-            turn=_text(value.get("turn")),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"no evidence: {error!r}") from None
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
-
-
-def _moment(value: Any) -> datetime | None:
-    return None if value is None else clock.parse_iso(value)

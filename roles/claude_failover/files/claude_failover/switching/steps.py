@@ -16,10 +16,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..accounts.active_link import describe_active, point_active, read_active, touch_credentials, wrong_links
+from ..accounts.active_link import describe_active, point_active, read_active
 from ..accounts.exhaustion import Exhaustion
 from ..accounts.logins import Logins
+from ..accounts.shared_links import wrong_links
 from ..claude import refresh_lock
+from ..claude.credentials import touch_credentials
 from ..common.errors import FailoverError, Refused
 from ..config.model import Account, Config
 from .flip_log import Flip, FlipLog

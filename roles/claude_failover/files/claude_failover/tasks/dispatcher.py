@@ -23,11 +23,11 @@ from datetime import datetime
 from typing import Any, Callable
 
 from ..claude.prompt_delivery import Delivery, deliver, withdraw
+from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.errors import FailoverError, Refused, UsageError
 from ..common.processes import is_alive
 from ..config.model import Config
-from ..limits.evidence import TurnEvent
 from ..sessions import ownership
 from ..sessions.ownership import RegistryProtocol
 from ..sessions.table import TrackedSession

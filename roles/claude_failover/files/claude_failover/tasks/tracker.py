@@ -17,10 +17,10 @@ from datetime import datetime
 from typing import Any, Callable
 
 from ..claude.transcript import read_conversation
+from ..claude.turns import TurnEvent
 from ..common import clock
 from ..config.model import Config
 from ..limits import classify_transcript
-from ..limits.evidence import TurnEvent
 from ..sessions.table import TrackedSession
 from ..tmux.client import TmuxNotFound
 from . import turn

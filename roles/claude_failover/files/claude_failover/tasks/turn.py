@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ..limits.evidence import is_of_the_conversation, record_time
+from ..claude.turns import is_of_the_conversation, record_time
 
 _MARKS = re.compile(r"</?pasted_content\b[^>]*>")
 _INTERRUPTED = "[Request interrupted by user"

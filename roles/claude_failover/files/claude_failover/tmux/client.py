@@ -16,9 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional, Union
 
-from ..config.defaults import HOLDER
 from .control import ControlClient, TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
-from .quoting import QuotingError, literal_format, search_pattern, session_name, typable, window_target
+from .quoting import HOLDER, QuotingError, literal_format, search_pattern, session_name, typable, window_target
 
 __all__ = ["Pane", "Tmux", "TmuxError", "TmuxGone", "TmuxNotFound", "TmuxTimeout"]
 

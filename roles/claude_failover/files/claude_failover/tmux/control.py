@@ -29,9 +29,8 @@ from typing import Callable, Optional, cast
 
 from ..common.backoff import Backoff
 from ..common.errors import FailoverError
-from ..config.defaults import HOLDER
 from .protocol import CommandReply, Notice, ProtocolParser, Stray
-from .quoting import command_line
+from .quoting import HOLDER, command_line
 
 log = logging.getLogger(__name__)
 

@@ -37,6 +37,8 @@ _HASHES = re.compile(r"#+(?![#\[])")
 
 _NOT_PLAIN = re.compile("[^A-Za-z0-9 ]")
 
+HOLDER = "_claude_failover"  # the hidden session that keeps the tmux server alive
+
 
 class QuotingError(FailoverError):
     """A text cannot be given to tmux as it is."""

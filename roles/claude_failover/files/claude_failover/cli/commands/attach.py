@@ -11,6 +11,7 @@ from typing import Any
 
 from ...common.errors import Refused
 from ...config import defaults
+from ...tmux.quoting import HOLDER
 from .. import common
 
 _START = "systemctl start claude-failover-tmux"
@@ -84,6 +85,6 @@ def _check_exists(program: str, path: str, name: str) -> None:
         ) from None
     if listed.returncode != 0:
         raise Refused(f"no tmux server answers at {path}; start it with: {_START}")
-    names = [each for each in os.fsdecode(listed.stdout).splitlines() if each != defaults.HOLDER]
+    names = [each for each in os.fsdecode(listed.stdout).splitlines() if each != HOLDER]
     if name not in names:
         raise Refused(f"found no session {name!r}; there are: {', '.join(names) or 'none'}")

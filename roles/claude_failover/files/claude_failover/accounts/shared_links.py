@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Validate and create the shared links of accounts, with the code of the module claude_shared_symlinks."""
+
+from __future__ import annotations
+
+import logging
+
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
+    DIVERGENT,
+    NOT_A_SYMLINK,
+    SharedSymlinkError,
+    ensure_for_account,
+    validate_all,
+)
+
+from ..common.errors import Refused
+from ..config.model import Account, Config
+
+log = logging.getLogger(__name__)
+
+
+def validate_links(config: Config) -> None:
+    """Validate the shared links of every account, and create those that are missing.
+
+    The daemon runs the very code of the module claude_shared_symlinks. Raises Refused for any divergence.
+    """
+    try:
+        reports = validate_all(config.homes, config.shared_links)
+    except SharedSymlinkError as error:
+        raise Refused(f"the shared links are not right: {error}") from None
+    for report in reports:
+        for path in report.created:
+            log.info("links: created %s", path)
+    log.info("links: right for %d accounts", len(reports))
+
+
+def wrong_links(account: Account, config: Config, *, check_mode: bool = False) -> str | None:
+    """Make the account's shared links right (in check mode: look whether they are); return what is wrong, or None."""
+    try:
+        ensure_for_account(account.home, config.shared_links, check_mode=check_mode)
+    except (SharedSymlinkError, OSError) as error:
+        return str(error)
+    return None
+
+
+def links_state(account: Account, config: Config) -> str:
+    """Tell whether the account's links hold: ``ok``, ``divergent`` or ``unknown``. Nothing is created."""
+    try:
+        report = ensure_for_account(account.home, config.shared_links, check_mode=True)
+    except SharedSymlinkError as error:
+        found = {link.status for report in error.reports for link in report.links}
+        return "divergent" if found & {DIVERGENT, NOT_A_SYMLINK} else "unknown"
+    return "divergent" if report.changed else "ok"
