@@ -29,6 +29,7 @@ from claude_failover.cli import common, main
 from claude_failover.cli.commands import attach
 from claude_failover.common.errors import Refused
 from claude_failover.config import defaults
+from claude_failover.tmux.quoting import HOLDER
 
 DEADLINE = 30.0
 COMMANDS = ["run", "check-config", "reload", "version", "validate", "login", "status", "sessions", "attach"]
@@ -614,7 +615,7 @@ def tmux(world: World) -> Iterator[Callable[..., str]]:
         command = ["tmux", "-S", world.tmux, "-f", "/dev/null", *arguments]
         return subprocess.run(command, env=world.environment, stdout=subprocess.PIPE, text=True, check=True).stdout
 
-    run("new-session", "-d", "-s", defaults.HOLDER, "sleep 1000")
+    run("new-session", "-d", "-s", HOLDER, "sleep 1000")
     run("new-session", "-d", "-s", "main-2", "sleep 1000")
     yield run
     run("kill-server")

@@ -19,9 +19,9 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_failover.config import defaults
 from claude_failover.config.model import Account, Config, ConfigError, SessionConfig, load, parse
 from claude_failover.config.validators import Problem
+from claude_failover.tmux.quoting import HOLDER
 
 # The example of the documentation, which says every default.
 EXAMPLE = """\
@@ -444,7 +444,7 @@ def test_groups_that_are_refused(group: str) -> None:
         "a\ufffeb",
         " a",
         "a ",
-        defaults.HOLDER,
+        HOLDER,
         "x" * 201,
         None,
         5,

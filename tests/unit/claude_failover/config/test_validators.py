@@ -53,7 +53,7 @@ def test_a_section_goes_on_after_a_problem() -> None:
     assert section.get("a", validators.integer(0, 9), 7) == 7
     assert section.get("b", validators.integer(0, 9), 7) == 2
     assert section.get("c", validators.integer(0, 9), 7) == 7
-    assert section.need("c", validators.integer(0, 9), 0, "a digit") == 0
+    assert section.require("c", validators.integer(0, 9), 0, "a digit") == 0
     assert at.problems == [
         Problem("colour", "an unknown key", "one of a, b, c, color; did you mean color?"),
         Problem("a", "'x'", "a whole number from 0 to 9"),
@@ -64,7 +64,7 @@ def test_a_section_goes_on_after_a_problem() -> None:
 def test_what_is_no_mapping_is_told_once_and_counts_as_empty() -> None:
     at = Location("here", [])
     section = Section([1], at, ("a",))
-    assert section.need("a", validators.boolean, True, "true or false") is True
+    assert section.require("a", validators.boolean, True, "true or false") is True
     assert at.problems == [Problem("here", "a list of 1", "a mapping with the keys a")]
 
 
