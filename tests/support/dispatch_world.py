@@ -21,6 +21,7 @@ from claude_failover.claude.prompt_delivery import Timing, deliver, withdraw
 from claude_failover.claude.turns import TurnEvent
 from claude_failover.common import clock
 from claude_failover.common.processes import Process
+from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.sessions import ownership
 from claude_failover.sessions.registry import RegistryEntry
@@ -263,7 +264,7 @@ class World:
         self.tracked = {}
         self.entries = {}
         plans = [self.spec(name, dedicated=True) for name in dedicated] + [self.spec(name) for name in sessions]
-        self.config = Config(
+        config = Config(
             path="/c.yml",
             accounts=(Account("one", "/h/.claude-one"),),
             active_link="/h/.claude",
@@ -272,9 +273,10 @@ class World:
             sessions=tuple(plans),
             state_dir="/s",
         )
+        self.holder = ConfigHolder(config)
         for spec in plans:
             self.start_session(spec.name)
-        self.configure(self.config)
+        self.configure(config)
         self.observe()
         self.start()
 
@@ -287,8 +289,9 @@ class World:
     def start(self):
         """Begin a life of the daemon."""
         self.life += 1
+        self.holder = ConfigHolder(self.config)
         self.dispatcher = Dispatcher(
-            self.config,
+            self.holder,
             TaskQueue(self.disk),
             self,
             SimpleNamespace(get=self.entries.get),
@@ -351,15 +354,17 @@ class World:
         """The session of that name, for the dispatcher."""
         return self.tracked.get(name)
 
+    @property
+    def config(self):
+        return self.holder.current
+
     def configure(self, config):
         """A reload."""
-        self.config = config
         for tracked in self.tracked.values():
             tracked.spec = config.session(tracked.name)
         for spec in config.sessions:
             self.tracked.setdefault(spec.name, TrackedSession(spec.name)).spec = spec
-        if hasattr(self, "dispatcher"):
-            self.dispatcher.configure(config)
+        self.holder.replace(config)
 
     def replan(self, name, **changes):
         """Reload with another word on one session."""

@@ -17,6 +17,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 from claude_failover.accounts.exhaustion import Exhaustion
 from claude_failover.accounts.logins import Logins
 from claude_failover.accounts.usage import Usage
+from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, FailoverConfig
 from claude_failover.failover.controller import FailoverController
 from claude_failover.limits import Verdict
@@ -54,7 +55,7 @@ class World:
         self.now = T0
         self.link = os.path.join(self.folder, ".claude")
         accounts = tuple(Account(name, os.path.join(self.folder, f".claude-{name}")) for name in names)
-        self.config = Config(
+        config = Config(
             path=os.path.join(self.folder, "config.yml"),
             accounts=accounts,
             active_link=self.link,
@@ -63,6 +64,7 @@ class World:
             failover=FailoverConfig(**failover),
             state_dir=os.path.join(self.folder, "state"),
         )
+        self.current = ConfigHolder(config)
         if not os.path.lexists(self.link):
             validate_all(self.config.homes, self.config.shared_links)
             for name in names:
@@ -70,14 +72,23 @@ class World:
             os.symlink(self.home(names[0]), self.link)
         self.start()
 
+    @property
+    def config(self):
+        return self.current.current
+
+    def configure(self, **changes):
+        """A reload."""
+        self.current.replace(dataclasses.replace(self.config, **changes))
+
     def start(self):
         """What a start of the daemon makes anew."""
+        self.current = ConfigHolder(self.config)
         self.store = Store(self.config.state_dir)
         self.exhaustion = Exhaustion(self.store)
         self.logins = Logins(self.store)
         self.usage = Usage(self.store)
         self.switcher = Switcher(
-            self.config,
+            self.current,
             self.store,
             self.exhaustion,
             self.logins,
@@ -147,7 +158,7 @@ class World:
         )
 
 
-class FakeCarryOver:
+class FakeResumer:
     """Carries everything over at once, and remembers it."""
 
     def __init__(self):
@@ -172,7 +183,7 @@ class Rig:
 
     def __init__(self, world, **options):
         self.world = world
-        self.resume_state = FakeCarryOver()
+        self.resumer = FakeResumer()
         self.newest = {}
         self.idle = False
         self.notified = []
@@ -182,9 +193,9 @@ class Rig:
     def made(self):
         """What a start of the daemon makes anew."""
         self.failover = FailoverController(
-            self.world.config,
+            self.world.current,
             self.world.store,
-            self.resume_state,
+            self.resumer,
             newest_turn=self.newest.get,
             all_idle=lambda: self.idle,
             now=lambda: self.world.now,
@@ -208,6 +219,4 @@ class Rig:
             self.failover.record(item)
 
     def configure(self, **failover):
-        config = self.world.config
-        self.world.config = dataclasses.replace(config, failover=dataclasses.replace(config.failover, **failover))
-        self.failover.configure(self.world.config)
+        self.world.configure(failover=dataclasses.replace(self.world.config.failover, **failover))

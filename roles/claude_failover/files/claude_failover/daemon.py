@@ -17,31 +17,35 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Mapping
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any, Callable
 
-from . import VERSION
-from .accounts.active_link import ActiveLink, describe_active, point_active, read_active
+from .accounts.active_link import describe_active, point_active, read_active
 from .accounts.shared_links import validate_links
 from .claude.settings import base_settings
 from .claude.turns import TurnEvent
 from .common import clock
 from .common.errors import FailoverError, Refused
-from .config import model as configuration
-from .config.model import Account, Config
+from .config.access import check_writable
+from .config.holder import ConfigHolder
+from .config.model import Config, load
 from .control.operations import operations
 from .control.server import ControlServer
 from .detection.monitor import LimitMonitor
 from .failover.controller import FailoverController
 from .failover.resumer import SessionResumer
 from .limits.evidence import Evidence
-from .reporting.status import account_row, session_rows
+from .reporting.metrics import Metrics
+from .reporting.notifier import Notifier
+from .reporting.status import StatusReport
 from .reporting.systemd import SystemdNotifier, watchdog_interval
 from .sessions.lifecycle import SessionLifecycle
 from .sessions.registry import SessionRegistry
 from .sessions.table import SessionTable, TrackedSession
-from .storage.locks import Lock, daemon_locks
+from .storage.locks import daemon_locks
 from .storage.store import Store
+from .switching.record import Record
 from .tasks.dispatcher import Dispatcher
 from .tasks.queue import TaskDocuments, TaskQueue
 from .tmux.client import Tmux
@@ -56,16 +60,15 @@ class Daemon:
     """One running daemon."""
 
     def __init__(self, config: Config) -> None:
-        self.config = config
-        self.started_at = clock.now()
-        self.notifier = SystemdNotifier()
-        self._locks: list[Lock] = []
+        self.config = ConfigHolder(config)
+        self.systemd = SystemdNotifier()
+        self._started_at = clock.now()
+        self._cleanup = AsyncExitStack()  # what the start got to, ended in reverse order
         self._stop = asyncio.Event()
         self._ready = False
-        self._hung_up = False  # whether a SIGHUP came before that
+        self._hung_up = False  # a SIGHUP came before that
         self._tasks: list[asyncio.Task[None]] = []
-        self.store: Store
-        self.registry: SessionRegistry
+        self._settings: dict[str, Any] = {}
         self.sessions: SessionTable
         self.tmux: Tmux
         self.lifecycle: SessionLifecycle
@@ -73,7 +76,9 @@ class Daemon:
         self.resumer: SessionResumer
         self.failover: FailoverController
         self.dispatcher: Dispatcher
-        self.server: ControlServer
+        self.status: StatusReport
+        self.metrics: Metrics
+        self.notifier: Notifier
 
     # -- start ---------------------------------------------------------------------------------------------
 
@@ -97,12 +102,12 @@ class Daemon:
                 log.info("start: told to stop; left off before: %s", name)
                 return
             begun = time.monotonic()
-            self.notifier.send(STATUS=f"starting: {name}")
+            self.systemd.send(STATUS=f"starting: {name}")
             await step()
             log.info("start: %s: done in %.0f ms", name, (time.monotonic() - begun) * 1000)
 
     async def _find_tmux(self) -> None:
-        binary = self.config.tmux.binary
+        binary = self.config.current.tmux.binary
         if shutil.which(binary) is None:
             raise Refused(
                 f"tmux.binary: {binary!r} is no program that can be run (PATH is {os.environ.get('PATH', '')}). "
@@ -110,61 +115,72 @@ class Daemon:
             )
 
     async def _take_locks(self) -> None:
+        folder = self.config.current.state_dir
         try:
-            os.makedirs(self.config.state_dir, mode=0o700, exist_ok=True)
+            os.makedirs(folder, mode=0o700, exist_ok=True)
         except FileExistsError:
-            raise Refused(f"state_dir {self.config.state_dir}: found a file, expected a folder; move it away") from None
+            raise Refused(f"state_dir {folder}: found a file, expected a folder; move it away") from None
         except OSError as error:
-            raise Refused(f"state_dir {self.config.state_dir} cannot be made: {error.strerror}") from None
-        for lock in daemon_locks(self.config.active_link, self.config.state_dir):
+            raise Refused(f"state_dir {folder} cannot be made: {error.strerror}") from None
+        for lock in daemon_locks(self.config.current.active_link, folder):
             lock.acquire()
-            self._locks.append(lock)
+            self._cleanup.callback(lock.release)
 
     async def _validate_links(self) -> None:
-        validate_links(self.config)
+        validate_links(self.config.current)
 
     async def _ensure_active_link(self) -> None:
-        link = read_active(self.config.active_link, self.config.accounts)
+        path, accounts = self.config.current.active_link, self.config.current.accounts
+        link = read_active(path, accounts)
         if link.kind == "missing":
-            point_active(self.config.active_link, self.config.accounts[0])
-            log.info("start: active link %s made, to %s", self.config.active_link, self.config.accounts[0].home)
+            point_active(path, accounts[0])
+            log.info("start: active link %s made, to %s", path, accounts[0].home)
         elif link.kind != "account":
-            raise Refused(describe_active(self.config.active_link, link, self.config.accounts))
+            raise Refused(describe_active(path, link, accounts))
 
     async def _open_state(self) -> None:
-        self.store = Store(self.config.state_dir)
-        self.registry = SessionRegistry(self.store)
-        self.sessions = SessionTable(self.config, self.registry)
-        self.tmux = Tmux(self.config.tmux.binary, self.config.tmux.socket)
-        self.lifecycle = SessionLifecycle(
-            self.config, self.tmux, self.sessions, self.registry, base_settings(self.config)
-        )
+        """Make the parts, each of which is stopped in reverse order at the end."""
+        config = self.config
+        store = Store(config.current.state_dir)
+        registry = SessionRegistry(store)
+        self._settings = base_settings(config.current)
+        self.sessions = SessionTable(config, registry)
+        self.tmux = Tmux(config.current.tmux.binary, config.current.tmux.socket)
+        self._cleanup.push_async_callback(self.tmux.stop)
+        self.lifecycle = SessionLifecycle(config, self.tmux, self.sessions, registry, lambda: self._settings)
         self.monitor = LimitMonitor(
-            self.config,
+            config,
             self.sessions,
-            self.registry,
+            registry,
             self.tmux,
             on_evidence=self._on_evidence,
             on_turn=self._on_turn,
             on_usage=self._on_usage,
             on_login_dead=self._on_login_dead,
         )
-        self.resumer = SessionResumer(
-            self.config, self.tmux, self.sessions, self.lifecycle, self.monitor.newest_turn, self.store
-        )
+        self._cleanup.push_async_callback(self.monitor.stop)
+        self.notifier = Notifier(config)
+        self._cleanup.push_async_callback(self.notifier.stop)
+        self.resumer = SessionResumer(config, self.tmux, self.sessions, self.lifecycle, self.monitor.newest_turn, store)
         self.failover = FailoverController(
-            self.config,
-            self.store,
+            config,
+            store,
             self.resumer,
             newest_turn=self._newest_turn,
             all_idle=self._all_idle,
-            status=self.status,
+            on_record=self._on_record,
         )
+        self._cleanup.push_async_callback(self.failover.stop)
         self.dispatcher = Dispatcher(
-            self.config, TaskQueue(TaskDocuments(self.config.state_dir)), self.sessions, self.registry, self.tmux
+            config, TaskQueue(TaskDocuments(config.current.state_dir)), self.sessions, registry, self.tmux
         )
+        self._cleanup.push_async_callback(self.dispatcher.stop)
+        self.status = StatusReport(
+            config, self._started_at, self.tmux, self.sessions, registry, self.failover, self.dispatcher
+        )
+        self.metrics = Metrics(config, self.failover.logged(), self.status.document)
 
-    # What the events say goes to parts that are made after them.
+    # Callbacks to parts that are made after the caller.
 
     def _on_evidence(self, evidence: Evidence) -> None:
         self.failover.record(evidence)
@@ -180,6 +196,12 @@ class Daemon:
         self.failover.on_turn(event)
         self.dispatcher.on_turn(event)
 
+    def _on_record(self, record: Record) -> None:
+        self.metrics.add(record)
+        if self._ready:  # before that there is no status yet
+            self.metrics.write()
+        self.notifier.send(record)
+
     def _newest_turn(self, name: str) -> Evidence | None:
         tracked = self.sessions.get(name)
         return self.monitor.newest_turn(tracked) if tracked is not None else None
@@ -191,14 +213,13 @@ class Daemon:
         await self.failover.recover()
 
     async def _listen(self) -> None:
-        self.server = ControlServer(
-            self.config.control_socket,
-            operations(self),
-            group=self.config.control_group,
-            owner_uid=os.geteuid(),
+        config = self.config.current
+        server = ControlServer(
+            config.control_socket, operations(self), group=config.control_group, owner_uid=os.geteuid()
         )
-        self.server.remove_stale()
-        await self.server.start()
+        server.remove_stale()
+        self._cleanup.push_async_callback(server.stop)
+        await server.start()
 
     async def _reach_tmux(self) -> None:
         await self.tmux.start()
@@ -210,8 +231,8 @@ class Daemon:
             log.error(
                 "start: no tmux server answers on %s; it is waited for. It runs in "
                 "claude-failover-tmux.service, or by hand: tmux -S %s -D",
-                self.config.tmux.socket,
-                self.config.tmux.socket,
+                self.config.current.tmux.socket,
+                self.config.current.tmux.socket,
             )
 
     async def _ensure_sessions(self) -> None:
@@ -227,7 +248,7 @@ class Daemon:
 
     def _is_over(self, missed: Evidence) -> bool:
         """Tell whether a limit has reset since: a session that was left at it is nobody's to wake up."""
-        wait = timedelta(seconds=self.config.failover.unknown_reset_wait)
+        wait = timedelta(seconds=self.config.current.failover.unknown_reset_wait)
         return (missed.verdict.resets_at or missed.at + wait) <= clock.now()
 
     async def _recover_carry_overs(self) -> None:
@@ -249,23 +270,25 @@ class Daemon:
                 self._go_on()
                 await self._until_stopped()
         finally:
-            self.notifier.send(STOPPING=1)
-            await self._end()
+            self.systemd.send(STOPPING=1)
+            await self._cleanup.aclose()
         log.info("stopped; the tmux sessions go on")
         return 0
 
     def _go_on(self) -> None:
         """Begin what goes on until the stop, and say that the daemon is ready."""
+        self._cleanup.push_async_callback(self._end_tasks)
         self._tasks = [
             asyncio.create_task(self.lifecycle.run(), name="lifecycle"),
             asyncio.create_task(self.monitor.sweep(), name="sweep"),
             asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
+            asyncio.create_task(self.metrics.run(), name="metrics"),
         ]
         interval = watchdog_interval()
         if interval is not None:
             self._tasks.append(asyncio.create_task(self._feed_watchdog(interval), name="watchdog"))
-        self.notifier.send(READY=1, STATUS=self.summary())
-        log.info("ready: %s", self.summary())
+        self.systemd.send(READY=1, STATUS=self.status.summary())
+        log.info("ready: %s", self.status.summary())
         self._ready = True
         if self._hung_up:
             self._hang_up()
@@ -280,22 +303,17 @@ class Daemon:
                 # Whatever it raised: as exit code 1 or 2 it would be a refusal, after which systemd restarts nothing.
                 raise RuntimeError(f"the task {task.get_name()} ended: {task.exception()!r}") from task.exception()
 
-    async def _end(self) -> None:
+    async def _end_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for part in ("server", "dispatcher", "failover", "events", "tmux"):  # those that the start got to
-            if hasattr(self, part):
-                await getattr(self, part).stop()
-        for lock in reversed(self._locks):
-            lock.release()
 
     async def _feed_watchdog(self, interval: float) -> None:
         """Feed the watchdog from the main loop, as long as the sessions are really being looked after."""
         while True:
             stalled = time.monotonic() - self.lifecycle.checked_at
-            if stalled < STALLED + self.config.lifecycle.check_interval:
-                self.notifier.send(WATCHDOG=1, STATUS=self.summary())
+            if stalled < STALLED + self.config.current.lifecycle.check_interval:
+                self.systemd.send(WATCHDOG=1, STATUS=self.status.summary())
             else:
                 log.error("no check of the sessions has finished for %.0f s", stalled)
             await asyncio.sleep(interval)
@@ -304,26 +322,27 @@ class Daemon:
         if not self._ready:  # READY=1 behind a reload would say that the start is over
             self._hung_up = True
             return
-        self.notifier.reloading()
+        self.systemd.reloading()
         try:
             self.reload()
         except (FailoverError, OSError) as error:
             log.error("reload refused, the old configuration stays: %s", error)
         finally:  # or systemd would count the unit as reloading for ever
-            self.notifier.send(READY=1, STATUS=self.summary())
+            self.systemd.send(READY=1, STATUS=self.status.summary())
 
-    def reload(self) -> None:
-        """Take over the configuration as it is in its file now.
+    def reload(self) -> Config:
+        """Put the configuration in force that is in its file now, and return it.
 
         Raises FailoverError for one that is wrong, or that needs a restart; then the old one stays whole.
         """
-        new = configuration.load(self.config.path)
+        old = self.config.current
+        new = load(old.path)
         for key in ("active_link", "state_dir", "control_socket", "control_group", "tmux"):
-            if getattr(new, key) != getattr(self.config, key):
+            if getattr(new, key) != getattr(old, key):
                 raise Refused(
                     f"{new.path}: {key} cannot change while the daemon runs: restart it (the tmux sessions go on)"
                 )
-        active = self.active().account
+        active = read_active(old.active_link, old.accounts).account
         if active is not None and active.home not in new.homes:
             raise Refused(
                 f"{new.path}: found no account with the home {active.home}, which {active.name} is active with; "
@@ -333,70 +352,10 @@ class Daemon:
         check_writable(new)
         validate_links(new)
         # From here on nothing may fail.
-        self.config = new
-        self.sessions.configure(new)
-        self.lifecycle.configure(new, settings)
-        self.monitor.configure(new)
-        self.resumer.configure(new)
-        self.failover.configure(new)
-        self.dispatcher.configure(new)
-        log.info("configuration %s reloaded: %s", new.path, self.summary())
-
-    # -- what is -------------------------------------------------------------------------------------------
-
-    def active(self) -> ActiveLink:
-        """Return what stands at the active link now."""
-        return read_active(self.config.active_link, self.config.accounts)
-
-    def summary(self) -> str:
-        """Say in one line how it stands."""
-        active = self.active().account
-        down = [tracked.name for tracked in self.sessions if tracked.spec and not tracked.up]
-        text = f"active account {active.name if active else 'none'}, {len(list(self.sessions))} sessions"
-        if not self.tmux.connected:
-            text += ", no tmux server"
-        return text + (f", down: {', '.join(down)}" if down else "")
-
-    def status(self) -> dict[str, Any]:
-        """Return the document of ``status --json``."""
-        active = self.active().account
-        return {
-            "version": VERSION,
-            "pid": os.getpid(),
-            "started_at": clock.iso(self.started_at),
-            "active_account": active.name if active else None,
-            "accounts": [
-                account_row(account, self.config, active, self.failover.account_keys(account))
-                for account in self.config.accounts
-            ],
-            "sessions": self.session_rows(active),
-            "queue": self.dispatcher.counts(),
-            **self.failover.status(),
-        }
-
-    def session_rows(self, active: Account | None = None) -> list[dict[str, Any]]:
-        """Return the rows of ``sessions --json``."""
-        return session_rows(self.sessions, self.config, self.registry, active or self.active().account)
-
-
-def check_writable(config: Config) -> None:
-    """Check that the daemon may write where the configuration makes it write.
-
-    Under systemd it may write only where its unit says; a reload cannot widen that. Raises Refused.
-    """
-    folders = {os.path.dirname(config.active_link), config.state_dir, *config.homes}
-    folders.update(link.target for link in config.shared_links)
-    if config.metrics_textfile:
-        folders.add(os.path.dirname(config.metrics_textfile))
-    for folder in sorted(folders):
-        place = folder
-        while not os.path.lexists(place):
-            place = os.path.dirname(place)
-        if not os.access(place, os.W_OK | os.X_OK):
-            raise Refused(
-                f"{config.path}: {place} is not writable for the daemon (under systemd: outside of "
-                "ReadWritePaths= of claude-failover.service). Run the role again, which writes the unit too"
-            )
+        self._settings = settings
+        self.config.replace(new)
+        log.info("configuration %s reloaded: %s", new.path, self.status.summary())
+        return new
 
 
 def run(config: Config) -> int:

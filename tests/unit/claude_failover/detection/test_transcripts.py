@@ -221,7 +221,7 @@ def test_lost_events_lose_no_records(projects, monkeypatch):
     class Deaf(watcher.Inotify):
         def read(self):
             list(super().read())
-            yield watcher.inotify.Event(-1, watcher.inotify.OVERFLOW, "")
+            yield watcher.inotify.InotifyEvent(-1, watcher.inotify.OVERFLOW, "")
 
     monkeypatch.setattr(watcher, "Inotify", Deaf)
 

@@ -18,6 +18,8 @@ from claude_failover.claude.turns import TurnEvent
 from claude_failover.common.errors import Refused, UsageError
 from claude_failover.failover import controller, policy, resume_queue
 from claude_failover.limits import Verdict
+from claude_failover.reporting.metrics import Metrics
+from claude_failover.reporting.notifier import Notifier
 from claude_failover.switching import open_records, steps
 
 
@@ -81,7 +83,7 @@ def test_a_limit_is_answered_by_a_switch_and_a_carry_over(world, rig):
     run(rig, world.evidence("main"))
     assert moves(world) == [("limit", "a", "b")]
     assert world.active == "b"
-    assert rig.resume_state.ran == ["main"]
+    assert rig.resumer.ran == ["main"]
     assert world.log()[0]["sessions"] == [
         {"name": "main", "uuid": None, "method": "hot", "result": "continued", "seconds": 0.5}
     ]
@@ -91,7 +93,7 @@ def test_a_limit_is_answered_by_a_switch_and_a_carry_over(world, rig):
 def test_ten_sessions_make_one_switch(world, rig):
     run(rig, *[world.evidence(f"s{number}") for number in range(10)])
     assert moves(world) == [("limit", "a", "b")]
-    assert sorted(rig.resume_state.ran) == [f"s{number}" for number in range(10)]
+    assert sorted(rig.resumer.ran) == [f"s{number}" for number in range(10)]
     assert len(world.log()[0]["sessions"]) == 10
 
 
@@ -100,14 +102,14 @@ def test_a_refusal_that_was_under_way_at_the_flip_never_makes_a_second_one(world
     run(rig, world.evidence("one"))
     run(rig, world.evidence("two", begun=seconds(late + 5), reset=minutes(90) - seconds(late)), after=seconds(late))
     assert moves(world) == [("limit", "a", "b")]
-    assert rig.resume_state.ran == ["one", "two"]
+    assert rig.resumer.ran == ["one", "two"]
 
 
 def test_a_refusal_without_its_requests_time_is_known_by_its_reset(world, rig):
     run(rig, world.evidence("one"))
     run(rig, world.evidence("two", begun=None, reset=minutes(80)), after=minutes(10))
     assert moves(world) == [("limit", "a", "b")]
-    assert rig.resume_state.ran == ["one", "two"]
+    assert rig.resumer.ran == ["one", "two"]
 
 
 def test_one_event_told_by_two_sources_is_carried_over_once(world, rig):
@@ -118,7 +120,7 @@ def test_one_event_told_by_two_sources_is_carried_over_once(world, rig):
     )
     run(rig, again)
     assert moves(world) == [("limit", "a", "b")]
-    assert rig.resume_state.ran == ["one"]
+    assert rig.resumer.ran == ["one"]
     assert world.exhaustion.barred("a", None, world.now).until == world.now + minutes(20)
 
 
@@ -137,10 +139,10 @@ def test_two_sources_that_differ_in_the_requests_time_are_one_refusal(world, rig
             verdict=dataclasses.replace(refused.verdict, resets_at=resets_at),
         ),
     )
-    assert rig.resume_state.ran == ["one"]
+    assert rig.resumer.ran == ["one"]
     later = world.evidence("one", turn=turn and "another turn's id", begun=seconds(0))
     run(rig, dataclasses.replace(later, verdict=refused.verdict))
-    assert rig.resume_state.ran == ["one", "one"], "a refusal of the prompt itself is a new one"
+    assert rig.resumer.ran == ["one", "one"], "a refusal of the prompt itself is a new one"
 
 
 def test_a_new_flip_is_followed_by_a_carry_over_at_once(tmp_path, monkeypatch):
@@ -151,16 +153,16 @@ def test_a_new_flip_is_followed_by_a_carry_over_at_once(tmp_path, monkeypatch):
     run(rig, world.evidence("main"))
     run(rig, world.evidence("main", reset=minutes(200), begun=seconds(0)), after=minutes(5))
     assert moves(world) == [("limit", "a", "b"), ("limit", "b", "c")]
-    assert rig.resume_state.ran == ["main", "main"]
+    assert rig.resumer.ran == ["main", "main"]
 
 
 def test_a_long_carry_over_is_waited_for_and_not_spun_for(world, rig):
     async def scenario():
-        rig.resume_state.gate = asyncio.Event()
+        rig.resumer.gate = asyncio.Event()
         rig.record(world.evidence("main"))
         await rig.settle()
         pause = rig.failover._pause()  # the record is open, and older than the time for stragglers
-        rig.resume_state.gate.set()
+        rig.resumer.gate.set()
         await rig.settle()
         return pause
 
@@ -172,14 +174,14 @@ def test_what_is_no_limit_is_not_taken_in(world, rig):
     evidence = world.evidence()
     run(rig, dataclasses.replace(evidence, verdict=Verdict(False, None, None, "gauge", "", "")))
     assert world.log() == []
-    assert rig.resume_state.ran == []
+    assert rig.resumer.ran == []
 
 
 @pytest.mark.parametrize("config_dir", [None, "/elsewhere", "own"])
 def test_a_process_that_does_not_follow_the_link_never_switches(world, rig, config_dir):
     run(rig, world.evidence(config_dir=world.home("a") if config_dir == "own" else config_dir))
     assert world.log() == []
-    assert rig.resume_state.ran == []
+    assert rig.resumer.ran == []
     assert bool(world.exhaustion.rows("a", world.now)) is (config_dir == "own")
 
 
@@ -187,7 +189,7 @@ def test_an_old_banner_marks_nothing_and_the_session_goes_on(world, rig):
     run(rig, world.evidence(reset=minutes(-5), begun=minutes(10)))
     assert world.log() == []
     assert world.exhaustion.rows("a", world.now) == []
-    assert rig.resume_state.ran == ["main"]
+    assert rig.resumer.ran == ["main"]
 
 
 def test_a_limit_without_a_reset_counts_for_the_configured_time(world, rig):
@@ -210,7 +212,7 @@ def test_in_the_cooldown_evidence_is_kept_and_judged_again_at_its_end(tmp_path):
     assert len(moves(world)) == 1
     run(rig, after=seconds(1))
     assert moves(world)[1:] == [("limit", "b", "c")]
-    assert rig.resume_state.ran == ["one", "one"]
+    assert rig.resumer.ran == ["one", "one"]
 
 
 def test_what_is_over_at_the_end_of_the_cooldown_switches_nothing(tmp_path):
@@ -268,7 +270,7 @@ def test_all_exhausted_stays_says_until_when_and_goes_on_at_the_earliest_reset(w
     assert len(world.log()) == 2, "nothing new, nothing more is recorded"
     run(rig, after=minutes(4))
     assert moves(world)[1:] == [("reset", "b", "a")]
-    assert rig.resume_state.ran == ["one", "one"]
+    assert rig.resumer.ran == ["one", "one"]
     assert rig.failover._policy.waiting_until is None
 
 
@@ -281,7 +283,7 @@ def test_the_reset_is_waited_for_across_a_restart(world, rig):
     rig.restart()
     run(rig, after=minutes(20))
     assert moves(world)[1:] == [("reset", "b", "a")]
-    assert rig.resume_state.ran == ["one", "one"]
+    assert rig.resumer.ran == ["one", "one"]
 
 
 def test_when_the_active_account_resets_first_nothing_is_flipped(world, rig):
@@ -290,7 +292,7 @@ def test_when_the_active_account_resets_first_nothing_is_flipped(world, rig):
     assert moves(world) == [("limit", "a", "b")]
     assert outcomes(world)[-1] == ("reset", "stayed")
     assert world.log()[-1]["sessions"][0]["name"] == "one"
-    assert rig.resume_state.ran == ["one", "one"]
+    assert rig.resumer.ran == ["one", "one"]
 
 
 def test_many_sessions_make_one_record_of_staying(world, rig):
@@ -335,7 +337,7 @@ def test_an_opus_limit_does_not_keep_others_from_the_account(world, rig):
     run(rig, world.evidence("one", limit="opus"))
     run(rig, world.evidence("two", limit="five_hour", begun=seconds(1)), after=seconds(61))
     assert moves(world) == [("limit", "a", "b"), ("limit", "b", "a")]
-    assert rig.resume_state.ran == ["one", "two"]
+    assert rig.resumer.ran == ["one", "two"]
 
 
 # -- refusals ------------------------------------------------------------------------------------------------------
@@ -352,7 +354,7 @@ def test_a_refresh_lock_is_told_and_the_switch_tried_again(world, rig, monkeypat
     monkeypatch.setattr(rig.failover._policy, "_retry_at", 0.0)
     run(rig)
     assert outcomes(world) == [("limit", "refused"), ("limit", "switched")]
-    assert rig.resume_state.ran == ["main"]
+    assert rig.resumer.ran == ["main"]
 
 
 @pytest.mark.parametrize("outcome", ["failed", "refused"])
@@ -433,7 +435,7 @@ def test_a_flip_by_hand_lets_the_waiting_sessions_go_on(tmp_path):
     world.point("c")
     run(rig, after=seconds(1))
     assert outcomes(world)[-1] == ("external", "switched")
-    assert rig.resume_state.ran == ["one", "one"]
+    assert rig.resumer.ran == ["one", "one"]
 
 
 def test_a_flip_by_hand_to_an_exhausted_account_is_believed_until_that_one_refuses(tmp_path):
@@ -444,7 +446,7 @@ def test_a_flip_by_hand_to_an_exhausted_account_is_believed_until_that_one_refus
     world.point("b")
     run(rig, after=seconds(5))
     run(rig, world.evidence("one", begun=seconds(200)), after=seconds(100))
-    assert rig.resume_state.ran == ["one"]
+    assert rig.resumer.ran == ["one"]
     assert moves(world) == [("external", "a", "b")]
     run(rig, world.evidence("one", begun=seconds(1)), after=seconds(100))
     assert moves(world)[1:] == [("limit", "b", "c")]
@@ -462,7 +464,7 @@ def test_while_suspended_nothing_is_switched_and_afterwards_it_is_judged(world, 
     assert rig.failover.status()["suspended"] is None
     run(rig, after=seconds(61))
     assert moves(world) == [("external", "a", None), ("external", None, "a"), ("limit", "a", "b")]
-    assert rig.resume_state.ran == ["main"]
+    assert rig.resumer.ran == ["main"]
 
 
 def test_a_switch_by_hand_that_is_under_way_is_not_answered_by_another(tmp_path):
@@ -484,7 +486,7 @@ def test_a_switch_by_hand_that_is_under_way_is_not_answered_by_another(tmp_path)
 
     asyncio.run(both())
     assert moves(world) == [("manual", "a", "b")]
-    assert rig.resume_state.ran == ["one"]
+    assert rig.resumer.ran == ["one"]
 
 
 # -- without a limit -----------------------------------------------------------------------------------------------
@@ -586,13 +588,13 @@ def test_failback_does_not_undo_what_was_done_by_hand(tmp_path):
 
 def test_a_record_stays_open_while_sessions_are_carried_over(world, rig):
     async def go_on():
-        rig.resume_state.gate = asyncio.Event()
+        rig.resumer.gate = asyncio.Event()
         rig.record(world.evidence("one"))
         await rig.settle()
         assert world.log() == []
         assert rig.failover.history(5)[0]["outcome"] == "switched"
         assert rig.failover.status()["last_switch"]["to_account"] == "b"
-        rig.resume_state.gate.set()
+        rig.resumer.gate.set()
         await rig.settle()
 
     asyncio.run(go_on())
@@ -603,10 +605,10 @@ def test_a_record_is_closed_at_its_bound_all_the_same(world, rig, monkeypatch):
     monkeypatch.setattr(open_records, "RECORD_BOUND", 0.0)
 
     async def go_on():
-        rig.resume_state.gate = asyncio.Event()
+        rig.resumer.gate = asyncio.Event()
         rig.record(world.evidence("one"))
         await rig.settle()
-        rig.resume_state.gate.set()
+        rig.resumer.gate.set()
         await rig.settle()
 
     asyncio.run(go_on())
@@ -614,39 +616,39 @@ def test_a_record_is_closed_at_its_bound_all_the_same(world, rig, monkeypatch):
 
 
 def test_a_carry_over_that_breaks_is_told_and_tried_again(world, rig, caplog):
-    ran = rig.resume_state.run
+    ran = rig.resumer.run
 
     async def broken(sessions):
-        rig.resume_state.run = ran
+        rig.resumer.run = ran
         raise RuntimeError("a bug")
 
-    rig.resume_state.run = broken
+    rig.resumer.run = broken
     run(rig, world.evidence("one"))
     assert "a bug" in caplog.text
-    assert rig.resume_state.ran == ["one"]
+    assert rig.resumer.ran == ["one"]
     assert len(moves(world)) == 1
 
 
 def carry_coming_to(rig, result):
     async def run_(sessions):
-        rig.resume_state.ran += sessions
+        rig.resumer.ran += sessions
         return [{"name": name, "uuid": None, "method": "none", "result": result, "seconds": 1.0} for name in sessions]
 
-    rig.resume_state.run = run_
+    rig.resumer.run = run_
 
 
 @pytest.mark.parametrize("result", ["draft: something is typed", "dialog: permission", "failed: not ready"])
 def test_what_could_not_be_carried_over_is_tried_again_and_in_the_end_left(world, rig, result, caplog):
     carry_coming_to(rig, result)
     run(rig, world.evidence("one"))
-    assert rig.resume_state.ran == ["one"]
+    assert rig.resumer.ran == ["one"]
     assert world.log()[0]["sessions"][0]["result"] == result
     for tries in range(2, 9):
         run(rig)
-        assert len(rig.resume_state.ran) == tries - 1, "not before its time"
+        assert len(rig.resumer.ran) == tries - 1, "not before its time"
         rig.failover.queue._again_at["one"] = 0.0
         run(rig)
-        assert len(rig.resume_state.ran) == tries
+        assert len(rig.resumer.ran) == tries
     assert "left to you" in caplog.text
     assert rig.failover.queue.limited() == {}
     assert len(moves(world)) == 1
@@ -657,13 +659,13 @@ def test_what_is_seen_to_is_off_the_list(world, rig, result):
     carry_coming_to(rig, result)
     run(rig, world.evidence("one"))
     run(rig)
-    assert (rig.resume_state.ran, rig.failover.queue.limited()) == (["one"], {})
+    assert (rig.resumer.ran, rig.failover.queue.limited()) == (["one"], {})
 
 
 def test_a_sighting_that_cannot_be_judged_does_not_stop_the_others(world, rig, caplog):
     run(rig, world.evidence("odd", config_dir="/a\0b"), world.evidence("main"))
     assert moves(world) == [("limit", "a", "b")]
-    assert rig.resume_state.ran == ["main"]
+    assert rig.resumer.ran == ["main"]
 
 
 def test_a_sighting_outlives_a_full_disk(world, rig, monkeypatch):
@@ -709,12 +711,8 @@ def test_a_bug_in_a_round_does_not_end_the_failover(world, rig, monkeypatch, cap
 def test_the_notify_command_gets_the_record_and_the_metrics_are_written(tmp_path):
     world = World(tmp_path)
     told = tmp_path / "told"
-    world.config = dataclasses.replace(
-        world.config, notify_command=("/bin/sh", "-c", f"cat > {told}"), metrics_textfile=str(tmp_path / "cf.prom")
-    )
+    world.configure(notify_command=("/bin/sh", "-c", f"cat > {told}"), metrics_textfile=str(tmp_path / "cf.prom"))
     world.start()
-    rig = Rig(world)
-    rig.made()
     status = {
         "version": "0.4.0",
         "started_at": "2026-11-22T20:00:00Z",
@@ -726,14 +724,21 @@ def test_the_notify_command_gets_the_record_and_the_metrics_are_written(tmp_path
         "suspended": None,
         "last_switch": None,
     }
-    rig.options["status"] = lambda: status
-    rig.made()
+    metrics, notifier = Metrics(world.current, [], lambda: status), Notifier(world.current)
+
+    def on_record(record):
+        metrics.add(record)
+        metrics.write()
+        notifier.send(record)
+
+    rig = Rig(world, on_record=on_record)
 
     async def go_on():
         rig.failover.start()
         rig.record(world.evidence("one"))
         await until(world.log)
         await rig.failover.stop()
+        await notifier.stop()
 
     asyncio.run(go_on())
     assert json.loads(told.read_text()) == world.log()[0]

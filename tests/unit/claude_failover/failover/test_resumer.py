@@ -13,6 +13,7 @@ import pytest
 from claude_failover.claude.prompt_delivery import Delivery
 from claude_failover.claude.turns import TurnEvent
 from claude_failover.common import clock
+from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import FailoverConfig, SessionConfig
 from claude_failover.failover import resumer
 from claude_failover.failover.resumer import SessionResumer
@@ -42,9 +43,9 @@ class Rig:
         pane = SimpleNamespace(pane_id="%1", dead=False)
         plans = SessionConfig("main", "/srv", ("claude",), **more) if spec else None
         self.table = {}
-        self.link_monitor("main", plans, pane)
+        self.watch("main", plans, pane)
         self.resumer = SessionResumer(
-            SimpleNamespace(failover=FailoverConfig()),
+            ConfigHolder(SimpleNamespace(failover=FailoverConfig())),
             None,
             self,
             self,
@@ -54,7 +55,7 @@ class Rig:
         )
         self.resumer.add("main", ONE, SEEN)
 
-    def link_monitor(self, name, spec, pane):
+    def watch(self, name, spec, pane):
         self.table[name] = TrackedSession(name, spec=spec, pane=pane, activity="idle")
 
     # what is asked of the store, the sessions and the lifecycle
@@ -197,7 +198,7 @@ def test_a_session_that_is_gone_is_gone():
 
 def test_a_bug_in_one_session_does_not_begin_the_others_again(caplog):
     rig = Rig(ZeroDivisionError("oops"), "delivered")
-    rig.link_monitor("other", rig.main.spec, rig.main.pane)
+    rig.watch("other", rig.main.spec, rig.main.pane)
     assert came_to(rig.run("main", "other")) == [("main", "none", "failed"), ("other", "hot", "continued")]
     assert "oops" in caplog.text
 
@@ -206,7 +207,7 @@ def test_a_few_at_a_time():
     rig = Rig(*["delivered"] * 20)
     names = [f"s{number}" for number in range(20)]
     for name in names:
-        rig.link_monitor(name, rig.main.spec, rig.main.pane)
+        rig.watch(name, rig.main.spec, rig.main.pane)
     assert len(rig.run(*names)) == 20
     assert rig.most == resumer.AT_ONCE
 

@@ -10,12 +10,14 @@ import dataclasses
 import json
 import os
 import time
+from types import SimpleNamespace
 
 import pytest
 from switch_world import T0, World, minutes
 
 from claude_failover.accounts.usage import Usage
 from claude_failover.claude import refresh_lock
+from claude_failover.config.holder import ConfigHolder
 from claude_failover.limits.evidence import evidence_from_json, evidence_to_json
 from claude_failover.reporting.metrics import Metrics, render
 from claude_failover.reporting.notifier import Notifier
@@ -43,6 +45,10 @@ STATUS = {
     "suspended": "led away",
     "last_switch": {"time": "2026-11-22T20:00:00.000Z", "seconds": 0.25},
 }
+
+
+def holder(**keys):
+    return ConfigHolder(SimpleNamespace(**{"metrics_textfile": None, "notify_command": None, **keys}))
 
 
 def test_the_metrics_are_in_the_text_format():
@@ -75,25 +81,25 @@ def test_nothing_yet_is_a_valid_file_too():
 
 def test_the_file_is_readable_for_the_node_exporter_and_counts_go_on(tmp_path):
     path = tmp_path / "cf.prom"
-    metrics = Metrics(str(path), [{"reason": "limit", "outcome": "switched"}])
+    metrics = Metrics(holder(metrics_textfile=str(path)), [{"reason": "limit", "outcome": "switched"}], lambda: STATUS)
     metrics.add({"reason": "limit", "outcome": "switched"})
-    metrics.write(STATUS)
+    metrics.write()
     assert 'reason="limit",outcome="switched"} 2' in path.read_text()
     assert os.stat(path).st_mode & 0o777 == 0o644
     assert os.listdir(tmp_path) == ["cf.prom"]
 
 
 def test_metrics_that_cannot_be_written_are_told_once_and_harm_nothing(tmp_path, caplog):
-    metrics = Metrics(str(tmp_path / "missing" / "cf.prom"), [])
+    metrics = Metrics(holder(metrics_textfile=str(tmp_path / "missing" / "cf.prom")), [], lambda: STATUS)
     for _time in range(3):
-        metrics.write(STATUS)
+        metrics.write()
     assert caplog.text.count("cannot be written") == 1
-    Metrics(None, []).write(STATUS)
+    Metrics(holder(), [], lambda: STATUS).write()
 
 
 def tell(command, records, timeout=10.0):
     async def go_on():
-        notify = Notifier(command, timeout=timeout)
+        notify = Notifier(holder(notify_command=command), timeout=timeout)
         for record in records:
             notify.send(record)
         await notify.stop()

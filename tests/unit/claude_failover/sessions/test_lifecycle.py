@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.reporting.status import session_row
 from claude_failover.sessions import lifecycle
@@ -63,10 +64,11 @@ def made(tmp_path, tmux, *sessions):
         state_dir=str(tmp_path / "state"),
     )
     registry = SessionRegistry(Store(config.state_dir))
-    table = SessionTable(config, registry)
+    holder = ConfigHolder(config)
+    table = SessionTable(holder, registry)
 
     async def make():  # Python 3.9 makes its events inside of a loop only
-        return lifecycle.SessionLifecycle(config, tmux, table, registry, {})
+        return lifecycle.SessionLifecycle(holder, tmux, table, registry, dict)
 
     return config, registry, table, asyncio.run(make())
 

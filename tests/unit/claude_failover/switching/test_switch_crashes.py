@@ -124,7 +124,7 @@ def test_after_a_crash_there_is_one_switch_and_every_session_goes_on(tmp_path, p
     assert [(flip.origin, flip.target) for flip in world.switcher.flip_log.all()] == [("a", "b")]
     assert rig.failover.queue.limited() == {}
     if step != "in-close":  # then they had been carried over before
-        assert sorted(rig.resume_state.ran) == ["one", "two"]
+        assert sorted(rig.resumer.ran) == ["one", "two"]
         assert sorted(row["name"] for row in rows[0]["sessions"]) == ["one", "two"]
     assert [name for name in os.listdir(tmp_path) if re.fullmatch(r"\.claude\.[0-9a-f]{12}", name)] == []
     assert os.stat(world.credentials("b")).st_mtime > 0

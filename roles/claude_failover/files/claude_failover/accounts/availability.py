@@ -9,7 +9,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ..common import clock
-from ..config.model import Account, Config
+from ..config.holder import ConfigHolder
+from ..config.model import Account
 from .active_link import read_active
 from .exhaustion import Exhaustion
 from .logins import Logins
@@ -28,9 +29,9 @@ class AccountAvailability:
     """
 
     def __init__(
-        self, config: Config, exhaustion: Exhaustion, logins: Logins, usage: Usage, *, now: Callable[[], datetime]
+        self, config: ConfigHolder, exhaustion: Exhaustion, logins: Logins, usage: Usage, *, now: Callable[[], datetime]
     ) -> None:
-        self.config = config
+        self._config = config
         self.exhaustion = exhaustion
         self.logins = logins
         self.usage = usage
@@ -38,12 +39,12 @@ class AccountAvailability:
 
     def active(self) -> str | None:
         """Return the account that the link leads to now, None when to none."""
-        account = read_active(self.config.active_link, self.config.accounts).account
+        account = read_active(self._config.current.active_link, self._config.current.accounts).account
         return account.name if account is not None else None
 
     def all(self, limit: str | None) -> list[AccountState]:
         """Return what is known of every account, for a switch that ``limit`` causes."""
-        return [self._standing(account, limit) for account in self.config.accounts]
+        return [self._standing(account, limit) for account in self._config.current.accounts]
 
     def choice(
         self,
@@ -58,7 +59,7 @@ class AccountAvailability:
         return select_account(
             self.all(limit),
             self.active(),
-            self.config.failover.strategy,
+            self._config.current.failover.strategy,
             only=only,
             force=force,
             clean=clean,
@@ -83,7 +84,7 @@ class AccountAvailability:
         return AccountState(
             name=account.name,
             login=self.logins.state(account),
-            links=wrong_links(account, self.config, check_mode=True),
+            links=wrong_links(account, self._config.current, check_mode=True),
             barred=barred.barred,
             until=barred.until,
             any_limit=bool(self.exhaustion.marks(account.name, now - RESET_MARGIN)),

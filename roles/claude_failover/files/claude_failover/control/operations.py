@@ -5,28 +5,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from ..config.model import Config
+from ..detection.monitor import LimitMonitor
+from ..failover.controller import FailoverController
+from ..reporting.status import StatusReport
+from ..tasks.dispatcher import Dispatcher
 from .server import Operation
 
 NONE = type(None)
 
-if TYPE_CHECKING:
-    from ..daemon import Daemon
+
+class DaemonProtocol(Protocol):
+    """The parts of the daemon that its operations use."""
+
+    status: StatusReport
+    monitor: LimitMonitor
+    failover: FailoverController
+    dispatcher: Dispatcher
+
+    def reload(self) -> Config:
+        """Put the configuration in force that is in its file now, and return it."""
 
 
-def operations(daemon: Daemon) -> dict[str, Operation]:
+def operations(daemon: DaemonProtocol) -> dict[str, Operation]:
     """Return the operations of a daemon by name."""
 
     async def status(_options: dict[str, Any]) -> dict[str, Any]:
-        return daemon.status()
+        return daemon.status.document()
 
     async def sessions(_options: dict[str, Any]) -> list[dict[str, Any]]:
-        return daemon.session_rows()
+        return daemon.status.session_rows()
 
     async def reload(_options: dict[str, Any]) -> dict[str, Any]:
-        daemon.reload()
-        return {"reloaded": daemon.config.path}
+        return {"reloaded": daemon.reload().path}
 
     async def hook(options: dict[str, Any]) -> None:
         daemon.monitor.handle_hook(options["payload"], options["env"])

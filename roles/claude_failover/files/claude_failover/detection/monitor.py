@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from typing import Any, Callable
 from ..claude.transcript import NotATranscriptError, last_records, locate, paths_of
 from ..claude.turns import TurnEvent, is_of_the_conversation, record_time, refused_request_time, turn_of
 from ..common import clock
-from ..config.model import Config
+from ..config.holder import ConfigHolder
 from ..limits import Verdict, classify_hook, classify_pane, classify_record, classify_transcript
 from ..limits.evidence import Evidence
 from ..sessions.registry import SessionRegistry
@@ -59,7 +60,7 @@ class LimitMonitor:
 
     def __init__(
         self,
-        config: Config,
+        config: ConfigHolder,
         sessions: SessionTable,
         registry: SessionRegistry,
         tmux: Tmux,
@@ -83,17 +84,19 @@ class LimitMonitor:
         self._prompted: dict[str, datetime] = {}  # by session: when a hook told of its newest turn
         self._told: dict[str, Evidence] = {}  # by session: the limit that was reported last, until a turn begins
         self._unknown: set[str] = set()  # wordings that smell of a limit, each logged once
-        self.configure(config)
-
-    def configure(self, config: Config) -> None:
-        """Take over a configuration, first or new."""
         self._config = config
-        self._patterns = config.detection.extra_patterns
-        self._projects = config.projects
+
+    @property
+    def _patterns(self) -> tuple[re.Pattern[str], ...]:
+        return self._config.current.detection.extra_patterns
+
+    @property
+    def _projects(self) -> str:
+        return self._config.current.projects
 
     async def start(self) -> None:
         """Begin to follow the transcripts. A host that refuses (inotify used up) is told, and hooks go on."""
-        if not self._config.detection.transcripts:
+        if not self._config.current.detection.transcripts:
             return
         try:
             transcripts = TranscriptWatcher(self._projects, self._records)
@@ -244,8 +247,8 @@ class LimitMonitor:
         """Look at the panes again and again until cancelled."""
         last, slow = 0, time.monotonic()
         while True:
-            await asyncio.sleep(self._config.detection.sweep_interval)
-            if not self._config.detection.panes or not any(self._blind()):
+            await asyncio.sleep(self._config.current.detection.sweep_interval)
+            if not self._config.current.detection.panes or not any(self._blind()):
                 continue
             begun = int(time.time())
             try:
@@ -268,7 +271,7 @@ class LimitMonitor:
         tracked = self._sessions.by_pane(pane_id)
         if tracked is None or tracked.hooked:
             return
-        lines = await self._tmux.capture(pane_id, lines=self._config.detection.capture_lines, escapes=True)
+        lines = await self._tmux.capture(pane_id, lines=self._config.current.detection.capture_lines, escapes=True)
         verdict = classify_pane(lines, now=clock.now(), tz=self._zone, extra_patterns=self._patterns)
         self._smell(verdict)
         if not verdict.limited:

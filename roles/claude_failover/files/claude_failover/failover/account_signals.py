@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from ..accounts.availability import AccountAvailability
-from ..config.model import Account, Config
+from ..config.holder import ConfigHolder
+from ..config.model import Account
 from ..switching.flip_log import FlipLog
 from .attribution import is_same_entry
 
@@ -32,9 +33,9 @@ class AccountSignals:
     """Finds out whose account a session speaks of, and keeps what it says. ``config`` may be replaced at any time."""
 
     def __init__(
-        self, config: Config, availability: AccountAvailability, flip_log: FlipLog, *, now: Callable[[], datetime]
+        self, config: ConfigHolder, availability: AccountAvailability, flip_log: FlipLog, *, now: Callable[[], datetime]
     ) -> None:
-        self.config = config
+        self._config = config
         self._availability = availability
         self._flip_log = flip_log
         self._now = now
@@ -85,6 +86,6 @@ class AccountSignals:
         folder = speaker.config_dir
         if folder is None:
             return None
-        if is_same_entry(folder, self.config.active_link):
-            return self.config.account(self._availability.active() or "")
-        return next((account for account in self.config.accounts if is_same_entry(account.home, folder)), None)
+        if is_same_entry(folder, self._config.current.active_link):
+            return self._config.current.account(self._availability.active() or "")
+        return next((account for account in self._config.current.accounts if is_same_entry(account.home, folder)), None)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -22,10 +21,9 @@ from ..accounts.usage import Usage
 from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.errors import UsageError
-from ..config.model import Account, Config
+from ..config.holder import ConfigHolder
+from ..config.model import Account
 from ..limits.evidence import Evidence
-from ..reporting.metrics import Metrics
-from ..reporting.notifier import Notifier
 from ..storage.store import Store
 from ..switching.open_records import OpenRecords
 from ..switching.record import Record
@@ -41,7 +39,6 @@ log = logging.getLogger(__name__)
 #: Seconds between two rounds in which nothing happens: how soon a flip by hand is seen.
 TICK = 1.0
 
-_METRICS_EVERY = 15.0
 _HISTORY = 10000
 
 
@@ -57,33 +54,31 @@ class FailoverController:
         newest_turn: the newest turn of a session by its name, as the transcript has it; None when that cannot be
             read.
         all_idle: whether every session is idle.
-        status: the document of ``status --json``, for the metrics; None where there are none.
+        on_record: called with the record of each switch once it is in the log.
         now: the current time.
         switcher: one that is already made, for tests.
     """
 
     def __init__(
         self,
-        config: Config,
+        config: ConfigHolder,
         store: Store,
         resumer: ResumerProtocol,
         *,
         newest_turn: Callable[[str], Evidence | None] = lambda _session: None,
         all_idle: Callable[[], bool] = lambda: False,
-        status: Callable[[], dict[str, Any]] | None = None,
+        on_record: Callable[[Record], None] = lambda _record: None,
         now: Callable[[], datetime] = clock.now,
         switcher: Switcher | None = None,
     ) -> None:
         self.switcher = switcher or Switcher(config, store, Exhaustion(store), Logins(store), Usage(store), now=now)
-        self.notify = Notifier(config.notify_command)
         history = self.switcher.history(_HISTORY)
-        self.metrics = Metrics(config.metrics_textfile, self.switcher.journal.logged(_HISTORY))
         self._last = next((row for row in history if row["outcome"] == "switched"), None)
         self._config = config
         self._availability = availability = self.switcher.availability
         self._state = state = FailoverState(store)
         flip_log = self.switcher.flip_log
-        self._records = OpenRecords(self.switcher.journal, self._tell)
+        self._records = OpenRecords(self.switcher.journal, on_record)
         self.queue = ResumeQueue(state, resumer, flip_log, self._records, wake=self._wake_up, now=now)
         self.account_signals = AccountSignals(config, availability, flip_log, now=now)
         self._policy = SwitchPolicy(
@@ -97,11 +92,10 @@ class FailoverController:
             all_idle=all_idle,
             now=now,
         )
-        self._status = status
         self._now = now
         self._wake: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
-        self._metrics_at = float("-inf")
+        config.subscribe(self._on_config_replaced)
 
     # -- the daemon's side -------------------------------------------------------------------------------------
 
@@ -124,14 +118,8 @@ class FailoverController:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self.notify.stop()
 
-    def configure(self, config: Config) -> None:
-        """Take over a new configuration."""
-        self._config = self._policy.config = self.account_signals.config = config
-        self.switcher.configure(config)
-        self.notify.command = config.notify_command
-        self.metrics.path = config.metrics_textfile
+    def _on_config_replaced(self) -> None:
         self._policy.force_account_check()
         self._wake_up()
 
@@ -195,6 +183,10 @@ class FailoverController:
             self._wake_up()
         return refused_for_operator(record)
 
+    def logged(self) -> list[Record]:
+        """Return the records in the log, newest first."""
+        return self.switcher.journal.logged(_HISTORY)
+
     def history(self, limit: int = 20) -> list[Record]:
         """Return up to ``limit`` records, newest first. Raises UsageError for a limit below one."""
         if limit < 1:
@@ -237,8 +229,6 @@ class FailoverController:
                 if request is not None:
                     await self._switch(active, request)
         self._records.close_due(self.queue.at_work, self.queue.unfinished())
-        if self._status is not None and time.monotonic() - self._metrics_at >= _METRICS_EVERY:
-            self._write_metrics()
 
     def _take_in(self) -> None:
         """Blame what was noticed, and note whose limit it is. Raises OSError; then the rest waits for its turn."""
@@ -261,8 +251,8 @@ class FailoverController:
             evidence,
             self.switcher.flip_log.all(),
             self._availability.active(),
-            self._config.active_link,
-            self._config.accounts,
+            self._config.current.active_link,
+            self._config.current.accounts,
             self._availability.exhaustion,
         )
         log.info(
@@ -276,7 +266,9 @@ class FailoverController:
             found.why,
         )
         if found.account is not None:
-            until, known = reset_of(verdict, evidence.at, evidence.request_at, self._config.failover.unknown_reset_wait)
+            until, known = reset_of(
+                verdict, evidence.at, evidence.request_at, self._config.current.failover.unknown_reset_wait
+            )
             limit = verdict.limit or "unknown"
             if until > now and self._availability.exhaustion.mark(found.account, limit, until, now=now, known=known):
                 log.warning("account %s is out of usage (%s) until %s", found.account, limit, clock.iso(until))
@@ -307,16 +299,3 @@ class FailoverController:
             if self.queue.limited():
                 return
         self._records.close(record)
-
-    # -- what is told ------------------------------------------------------------------------------------------
-
-    def _tell(self, record: Record) -> None:
-        """Tell of a switch whose record is in the log."""
-        self.metrics.add(record)
-        self._write_metrics()
-        self.notify.send(record)
-
-    def _write_metrics(self) -> None:
-        self._metrics_at = time.monotonic()
-        if self._status is not None and self._task is not None:  # before the start there is no status yet
-            self.metrics.write(self._status())

@@ -19,7 +19,7 @@ from ..accounts.availability import RESET_MARGIN, AccountAvailability
 from ..accounts.exhaustion import MODEL_LIMITS, SAME_RESET
 from ..common import clock
 from ..common.backoff import Backoff
-from ..config.model import Config
+from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence, moved_on
 from ..switching.flip_log import FlipLog
 from ..switching.open_records import OpenRecords
@@ -53,7 +53,7 @@ class SwitchPolicy:
 
     def __init__(
         self,
-        config: Config,
+        config: ConfigHolder,
         state: FailoverState,
         availability: AccountAvailability,
         flip_log: FlipLog,
@@ -64,7 +64,7 @@ class SwitchPolicy:
         all_idle: Callable[[], bool],
         now: Callable[[], datetime],
     ) -> None:
-        self.config = config
+        self._config = config
         self.turn_ended = False
         self._state = state
         self._availability = availability
@@ -101,7 +101,7 @@ class SwitchPolicy:
         """Draw the consequences of a switch that was made or not: a cooldown, or a pause before the next try."""
         outcome = record["outcome"]
         if outcome == "switched":
-            self._state.cooldown_until = self._now() + timedelta(seconds=self.config.failover.cooldown)
+            self._state.cooldown_until = self._now() + timedelta(seconds=self._config.current.failover.cooldown)
             self._state.waiting = None
             self._state.save()
             self._retry.failures, self._retry_at = 0, 0.0
@@ -241,7 +241,7 @@ class SwitchPolicy:
         if self._held_back():
             self.turn_ended = ended
             return None
-        settings = self.config.failover
+        settings = self._config.current.failover
         below = settings.proactive_threshold
         request = None
         if below is not None and (ended or self._all_idle()):
@@ -259,7 +259,7 @@ class SwitchPolicy:
         last = self._flip_log.last
         if last is None or last.reason in ("manual", "external"):
             return None  # the operator's own choice stands until a limit ends it
-        for account in self.config.accounts:
+        for account in self._config.current.accounts:
             if account.name == active:
                 return None
             if self._availability.choice(None, only=account.name, clean=True, below=below).target is not None:

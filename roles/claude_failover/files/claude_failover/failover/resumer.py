@@ -24,7 +24,7 @@ from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.errors import FailoverError
 from ..common.processes import Process, is_alive
-from ..config.model import Config
+from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence, moved_on
 from ..sessions.lifecycle import SessionLifecycle
 from ..sessions.table import SessionTable, TrackedSession
@@ -60,7 +60,7 @@ class SessionResumer:
 
     def __init__(
         self,
-        config: Config,
+        config: ConfigHolder,
         tmux: Tmux,
         sessions: SessionTable,
         lifecycle: SessionLifecycle,
@@ -80,11 +80,7 @@ class SessionResumer:
         self._begun: dict[str, datetime] = {}
         self._seen: dict[str, Evidence] = {}
         self._slots: asyncio.Semaphore | None = None
-        self.configure(config)
-
-    def configure(self, config: Config) -> None:
-        """Take over a configuration, first or new."""
-        self._prompt = config.failover.resume_prompt
+        self._config = config
 
     def add(self, session: str, _uuid: str | None, evidence: Evidence) -> None:
         """Show a session as limited until a turn of it begins. The durable list is the failover's."""
@@ -211,7 +207,7 @@ class SessionResumer:
             return await self._send(
                 self._tmux,
                 pane.pane_id,
-                self._prompt,
+                self._config.current.failover.resume_prompt,
                 began=began,
                 attempts=ATTEMPTS,
                 timing=timing,

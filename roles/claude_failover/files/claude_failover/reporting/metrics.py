@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..common import clock
+from ..config.holder import ConfigHolder
 from ..storage.files import write_atomic
 from ..switching.record import OUTCOMES, REASONS
 
@@ -18,6 +20,9 @@ log = logging.getLogger(__name__)
 
 Totals = Mapping[tuple[str, str], int]
 _PREFIX = "claude_failover_"
+
+#: Seconds between two writes while nothing happens.
+INTERVAL = 15.0
 
 
 def count(records: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
@@ -98,27 +103,43 @@ def render(status: Mapping[str, Any], totals: Totals) -> str:
 
 
 class Metrics:
-    """Writes the file. Nothing that goes wrong with it matters to anything else."""
+    """Writes the file of `Config.metrics_textfile`, where there is one. A failure is logged and stops nothing.
 
-    def __init__(self, path: str | None, records: Iterable[Mapping[str, Any]]) -> None:
-        self.path = path
+    Args:
+        config: the configuration.
+        records: the switches so far.
+        status: returns the document of ``status --json``.
+    """
+
+    def __init__(
+        self, config: ConfigHolder, records: Iterable[Mapping[str, Any]], status: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        self._config = config
         self._totals = count(records)
+        self._status = status
         self._failed = False
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Count one more record."""
         self._totals.update(count([record]))
 
-    def write(self, status: Mapping[str, Any]) -> None:
-        """Replace the file by how things stand. Readable for everybody: the node exporter is another user."""
-        if self.path is None:
+    async def run(self) -> None:
+        """Write the file now and every `INTERVAL` seconds, until cancelled."""
+        while True:
+            self.write()
+            await asyncio.sleep(INTERVAL)
+
+    def write(self) -> None:
+        """Replace the file. Readable for everybody: the node exporter is another user."""
+        path = self._config.current.metrics_textfile
+        if path is None:
             return
         try:
-            write_atomic(self.path, render(status, self._totals).encode(), 0o644)
+            write_atomic(path, render(self._status(), self._totals).encode(), 0o644)
             self._failed = False
         except OSError as error:
             if not self._failed:
-                log.error("metrics: %s cannot be written: %s", self.path, error)
+                log.error("metrics: %s cannot be written: %s", path, error)
             self._failed = True
 
 

@@ -16,6 +16,8 @@ import signal
 import time
 from typing import Any
 
+from ..config.holder import ConfigHolder
+
 log = logging.getLogger(__name__)
 
 #: Seconds that one run may take.
@@ -29,19 +31,20 @@ _QUEUED = 100
 class Notifier:
     """Runs the command, in the background."""
 
-    def __init__(self, command: tuple[str, ...] | None, *, timeout: float = TIMEOUT) -> None:
-        self.command = command
+    def __init__(self, config: ConfigHolder, *, timeout: float = TIMEOUT) -> None:
+        self._config = config
         self._timeout = timeout
         self._running: set[asyncio.Task[None]] = set()
         self._waiting: list[tuple[tuple[str, ...], dict[str, Any]]] = []
 
     def send(self, record: dict[str, Any]) -> None:
         """Have the command told of a record; returns at once. Needs a running event loop."""
-        if self.command is None:
+        command = self._config.current.notify_command
+        if command is None:
             return
-        self._waiting.append((self.command, record))
+        self._waiting.append((command, record))
         if len(self._waiting) > _QUEUED:
-            log.error("notify: %s does not keep up; the oldest message is dropped", self.command[0])
+            log.error("notify: %s does not keep up; the oldest message is dropped", command[0])
             del self._waiting[0]
         self._next()
 

@@ -5,13 +5,21 @@
 
 from __future__ import annotations
 
+import os
+from datetime import datetime
 from typing import Any
 
+from .. import VERSION
+from ..accounts.active_link import read_active
 from ..accounts.shared_links import links_state
 from ..common import clock
+from ..config.holder import ConfigHolder
 from ..config.model import Account, Config
+from ..failover.controller import FailoverController
 from ..sessions.registry import SessionRegistry
 from ..sessions.table import SessionTable, TrackedSession
+from ..tasks.dispatcher import Dispatcher
+from ..tmux.client import Tmux
 
 
 def account_row(account: Account, config: Config, active: Account | None, known: dict[str, Any]) -> dict[str, Any]:
@@ -59,8 +67,58 @@ def account_of(tracked: TrackedSession, config: Config, active: Account | None) 
     return next((account.name for account in config.accounts if account.home == tracked.config_dir), None)
 
 
-def session_rows(
-    sessions: SessionTable, config: Config, registry: SessionRegistry, active: Account | None
-) -> list[dict[str, Any]]:
-    """Return ``sessions``."""
-    return [session_row(tracked, config, registry, active) for tracked in sessions]
+class StatusReport:
+    """Builds the documents of ``status --json`` and ``sessions --json`` from the parts of the daemon."""
+
+    def __init__(
+        self,
+        config: ConfigHolder,
+        started_at: datetime,
+        tmux: Tmux,
+        sessions: SessionTable,
+        registry: SessionRegistry,
+        failover: FailoverController,
+        dispatcher: Dispatcher,
+    ) -> None:
+        self._config = config
+        self._started_at = started_at
+        self._tmux = tmux
+        self._sessions = sessions
+        self._registry = registry
+        self._failover = failover
+        self._dispatcher = dispatcher
+
+    def document(self) -> dict[str, Any]:
+        """Return the document of ``status --json``."""
+        config, active = self._config.current, self._active()
+        return {
+            "version": VERSION,
+            "pid": os.getpid(),
+            "started_at": clock.iso(self._started_at),
+            "active_account": active.name if active else None,
+            "accounts": [
+                account_row(account, config, active, self._failover.account_keys(account))
+                for account in config.accounts
+            ],
+            "sessions": self.session_rows(),
+            "queue": self._dispatcher.counts(),
+            **self._failover.status(),
+        }
+
+    def session_rows(self) -> list[dict[str, Any]]:
+        """Return the rows of ``sessions --json``."""
+        config, active = self._config.current, self._active()
+        return [session_row(tracked, config, self._registry, active) for tracked in self._sessions]
+
+    def summary(self) -> str:
+        """Return the active account, and how many sessions there are and which are down, in one line."""
+        active = self._active()
+        down = [tracked.name for tracked in self._sessions if tracked.spec and not tracked.up]
+        text = f"active account {active.name if active else 'none'}, {len(list(self._sessions))} sessions"
+        if not self._tmux.connected:
+            text += ", no tmux server"
+        return text + (f", down: {', '.join(down)}" if down else "")
+
+    def _active(self) -> Account | None:
+        config = self._config.current
+        return read_active(config.active_link, config.accounts).account

@@ -13,6 +13,7 @@ import shlex
 import signal
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,8 @@ from ..claude.transcript import paths_of
 from ..common.backoff import Backoff
 from ..common.errors import FailoverError
 from ..common.processes import is_alive, read
-from ..config.model import Config, SessionConfig
+from ..config.holder import ConfigHolder
+from ..config.model import SessionConfig
 from ..tmux.client import Pane, Tmux, TmuxError, TmuxGone, TmuxNotFound
 from .registry import RegistryEntry, SessionRegistry, from_pane
 from .table import SessionTable, TrackedSession
@@ -49,16 +51,21 @@ class _RestartState:
 
 
 class SessionLifecycle:
-    """The loop that compares the configured sessions with tmux."""
+    """The loop that compares the configured sessions with tmux.
+
+    ``settings`` returns the daemon's own Claude Code settings, which every session is started with.
+    """
 
     def __init__(
         self,
-        config: Config,
+        config: ConfigHolder,
         tmux: Tmux,
         sessions: SessionTable,
         registry: SessionRegistry,
-        settings: dict[str, Any],
+        settings: Callable[[], dict[str, Any]],
     ) -> None:
+        self._config = config
+        self._settings = settings
         self._tmux = tmux
         self._sessions = sessions
         self._registry = registry
@@ -68,13 +75,10 @@ class SessionLifecycle:
         self._restarting: set[str] = set()
         self._wake = asyncio.Event()
         self.checked_at = time.monotonic()
-        self.configure(config, settings)
+        config.subscribe(self._on_config_replaced)
 
-    def configure(self, config: Config, settings: dict[str, Any]) -> None:
-        """Take over a configuration, first or new."""
-        self._config = config
-        self._settings = settings
-        first, most = config.lifecycle.restart_backoff
+    def _on_config_replaced(self) -> None:
+        first, most = self._config.current.lifecycle.restart_backoff
         for restarts in self._restarts.values():
             restarts.backoff = Backoff(first, most, restarts.backoff.failures)
         self._wake.set()
@@ -86,7 +90,7 @@ class SessionLifecycle:
     async def run(self) -> None:
         """Check again and again until cancelled."""
         while True:
-            delay = self._config.lifecycle.check_interval
+            delay = self._config.current.lifecycle.check_interval
             soonest = min((item.due for item in self._restarts.values() if item.due is not None), default=None)
             if soonest is not None:
                 delay = min(delay, max(0.05, soonest - time.monotonic()))
@@ -166,7 +170,7 @@ class SessionLifecycle:
         return None
 
     def _restarts_of(self, name: str) -> _RestartState:
-        first, most = self._config.lifecycle.restart_backoff
+        first, most = self._config.current.lifecycle.restart_backoff
         return self._restarts.setdefault(name, _RestartState(Backoff(first, most)))
 
     async def _look_in_pane(self, tracked: TrackedSession) -> None:
@@ -306,7 +310,7 @@ class SessionLifecycle:
     def _launch(self, spec: SessionConfig) -> tuple[list[str], dict[str, str], str | None]:
         """Return the command, the environment and the conversation of a session that is to be started."""
         environment = {
-            "CLAUDE_CONFIG_DIR": self._config.active_link,
+            "CLAUDE_CONFIG_DIR": self._config.current.active_link,
             **spec.env,  # with claude_args: false it may set the variable above, and the command runs as it stands
             "CLAUDE_FAILOVER_SESSION": spec.name,
         }
@@ -315,8 +319,8 @@ class SessionLifecycle:
         command, more = with_own_settings(
             spec.command,
             spec.cwd,
-            self._settings if self._config.detection.hooks else {},
-            os.path.join(self._config.state_dir, "settings"),
+            self._settings() if self._config.current.detection.hooks else {},
+            os.path.join(self._config.current.state_dir, "settings"),
             spec.name,
         )
         held = self._registry.get(spec.name)
@@ -332,7 +336,7 @@ class SessionLifecycle:
     def has_transcript(self, conversation: str) -> bool:
         """Tell whether a conversation has been written to: before its first turn there is nothing to resume,
         and Claude Code says "No conversation found" (2.1.330)."""
-        return bool(paths_of(self._config.projects, conversation))
+        return bool(paths_of(self._config.current.projects, conversation))
 
 
 def _is_folder(path: str) -> bool:

@@ -17,7 +17,8 @@ from typing import Any
 from ..claude.session_files import SessionFiles
 from ..common import clock
 from ..common.processes import Process, Snapshot, variable
-from ..config.model import Config, SessionConfig
+from ..config.holder import ConfigHolder
+from ..config.model import SessionConfig
 from ..tmux.client import Pane
 from .registry import UUID, RegistryEntry, SessionRegistry
 
@@ -82,10 +83,12 @@ class TrackedSession:
 class SessionTable:
     """All sessions by name, in the order of the configuration, those started by hand last."""
 
-    def __init__(self, config: Config, registry: SessionRegistry) -> None:
+    def __init__(self, config: ConfigHolder, registry: SessionRegistry) -> None:
         self._registry = registry
         self._watched: dict[str, TrackedSession] = {}
-        self.configure(config)
+        self._config = config
+        self._take_over_config()
+        config.subscribe(self._take_over_config)
 
     def __iter__(self) -> Iterator[TrackedSession]:
         return iter(list(self._watched.values()))
@@ -94,10 +97,9 @@ class SessionTable:
         """Return the session of that name, or None."""
         return self._watched.get(name)
 
-    def configure(self, config: Config) -> None:
-        """Take over a configuration, first or new; what is known of the sessions stays."""
-        self._config = config
-        known = self._watched
+    def _take_over_config(self) -> None:
+        """Follow the configured sessions; what is known of those that stay, stays."""
+        config, known = self._config.current, self._watched
         self._watched = {spec.name: known.pop(spec.name, TrackedSession(spec.name)) for spec in config.sessions}
         for spec in config.sessions:
             self._watched[spec.name].spec = spec
@@ -108,7 +110,7 @@ class SessionTable:
     def observe(self, panes: Sequence[Pane]) -> None:
         """Bring the table up to date with all panes of the tmux server."""
         snapshot = Snapshot()
-        files = SessionFiles(account.home for account in self._config.accounts)
+        files = SessionFiles(account.home for account in self._config.current.accounts)
         of_session: dict[str, list[Pane]] = {}
         for pane in panes:
             of_session.setdefault(pane.session, []).append(pane)
@@ -135,7 +137,7 @@ class SessionTable:
             if any(process.pid == entry.pid for pane in own for process in snapshot.tree(pane.pid)):
                 continue
             for other, panes in list(of_session.items()):
-                if self._config.session(other) is None and any(
+                if self._config.current.session(other) is None and any(
                     process.pid == entry.pid and process.start == entry.started
                     for pane in panes
                     for process in snapshot.tree(pane.pid)
@@ -235,7 +237,7 @@ class SessionTable:
         """Return the session whose own process has this environment, or None."""
         server = str(environment.get("TMUX", "")).partition(",")[0]
         tracked = self.by_pane(str(environment.get("TMUX_PANE", "")))
-        if tracked is None or server != self._config.tmux.socket:
+        if tracked is None or server != self._config.current.tmux.socket:
             return None
         pid = str(environment.get("CLAUDE_PID", ""))
         own = {str(process.pid) for process in (tracked.claude, tracked.pane) if process is not None}

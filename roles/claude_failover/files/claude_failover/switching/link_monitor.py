@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 
 from ..accounts.active_link import ActiveLink, describe_active, read_active
-from ..config.model import Config
+from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence
 from .flip_log import Flip, FlipLog
 from .journal import Journal
@@ -33,9 +33,15 @@ class ActiveLinkMonitor:
     """
 
     def __init__(
-        self, config: Config, flip_log: FlipLog, journal: Journal, *, now: Callable[[], datetime], look_again: float
+        self,
+        config: ConfigHolder,
+        flip_log: FlipLog,
+        journal: Journal,
+        *,
+        now: Callable[[], datetime],
+        look_again: float,
     ) -> None:
-        self.config = config
+        self._config = config
         self.suspended: str | None = None
         self._flip_log = flip_log
         self._journal = journal
@@ -64,7 +70,7 @@ class ActiveLinkMonitor:
     async def read_stable(self) -> ActiveLink:
         """Return what stands at the link, after some more looks while that is no account."""
         for _look in range(_LOOKS):
-            link = read_active(self.config.active_link, self.config.accounts)
+            link = read_active(self._config.current.active_link, self._config.current.accounts)
             if link.account is not None:
                 break
             if self.suspended is not None:
@@ -77,13 +83,15 @@ class ActiveLinkMonitor:
         if link.account is not None:
             if self.suspended is not None:
                 log.warning(
-                    "switching goes on: active_link %s leads to account %s", self.config.active_link, link.account.name
+                    "switching goes on: active_link %s leads to account %s",
+                    self._config.current.active_link,
+                    link.account.name,
                 )
             self.suspended = None
             return
-        why = describe_active(self.config.active_link, link, self.config.accounts)
+        why = describe_active(self._config.current.active_link, link, self._config.current.accounts)
         if link.kind == "missing":
-            why = f"active_link {self.config.active_link} is missing. Make it: " + why.rpartition(": ")[2]
+            why = f"active_link {self._config.current.active_link} is missing. Make it: " + why.rpartition(": ")[2]
         if self.suspended != why:
             log.error("switching is suspended: %s", why)
         self.suspended = why
@@ -107,7 +115,7 @@ class ActiveLinkMonitor:
             # The same flip has the same id: a crash right here does not make a second record of it.
             record_id=hashlib.sha256(f"{identity} {origin} {name}".encode()).hexdigest()[:16],
         )
-        log.warning("active_link %s: %s", self.config.active_link, record["detail"])
+        log.warning("active_link %s: %s", self._config.current.active_link, record["detail"])
         self._journal.end(record)
         self._flip_log.add(Flip(at, origin, name, "external"))
         return record
@@ -115,7 +123,7 @@ class ActiveLinkMonitor:
     def moved_at(self) -> tuple[datetime, str]:
         """Return when the link was made, and what tells it from every other one."""
         try:
-            status = os.lstat(self.config.active_link)
+            status = os.lstat(self._config.current.active_link)
         except OSError:
             return self._now(), self._now().isoformat()
         at = min(datetime.fromtimestamp(status.st_ctime, timezone.utc), self._now())

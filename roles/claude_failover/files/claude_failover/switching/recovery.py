@@ -13,7 +13,8 @@ import time
 from datetime import datetime
 
 from ..common import clock
-from ..config.model import Account, Config
+from ..config.holder import ConfigHolder
+from ..config.model import Account
 from .flip_log import Flip, FlipLog
 from .journal import JournalEntry
 from .link_monitor import ActiveLinkMonitor
@@ -27,7 +28,7 @@ class SwitchRecovery:
     """Sees to the one switch that the journal has as being under way. Made for that, and of no use after."""
 
     def __init__(
-        self, config: Config, link_monitor: ActiveLinkMonitor, flip_log: FlipLog, procedure: SwitchProcedure
+        self, config: ConfigHolder, link_monitor: ActiveLinkMonitor, flip_log: FlipLog, procedure: SwitchProcedure
     ) -> None:
         self._config = config
         self._link_monitor = link_monitor
@@ -41,7 +42,7 @@ class SwitchRecovery:
         """
         link = await self._link_monitor.read_stable()
         name = link.account.name if link.account is not None else None
-        target = self._config.account(entry.target)
+        target = self._config.current.account(entry.target)
         where = f"interrupted at the step {entry.step!r}"
         log.warning(
             "switch %s from %s to %s was %s; the link leads to %s",
@@ -53,7 +54,7 @@ class SwitchRecovery:
         )
         began = clock.parse_iso(entry.time)
         if target is not None:
-            origin = self._config.account(entry.origin)
+            origin = self._config.current.account(entry.origin)
             self._sweep([account.home for account in (origin, target) if account is not None], began)
             switch = SwitchInProgress(entry, began, time.monotonic(), origin, target)
             if name == target.name:
@@ -93,7 +94,7 @@ class SwitchRecovery:
 
     def _sweep(self, homes: list[str], began: datetime) -> None:
         """Remove the link that a crash left under its temporary name: ours by its name, text and age."""
-        folder, base = os.path.split(self._config.active_link)
+        folder, base = os.path.split(self._config.current.active_link)
         pattern = re.compile(re.escape(base) + r"\.[0-9a-f]{12}")
         with os.scandir(folder) as entries:
             for entry in entries:

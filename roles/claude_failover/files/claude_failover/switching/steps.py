@@ -23,7 +23,8 @@ from ..accounts.shared_links import wrong_links
 from ..claude import refresh_lock
 from ..claude.credentials import touch_credentials
 from ..common.errors import FailoverError, Refused
-from ..config.model import Account, Config
+from ..config.holder import ConfigHolder
+from ..config.model import Account
 from .flip_log import Flip, FlipLog
 from .journal import Journal, JournalEntry
 from .link_monitor import ActiveLinkMonitor
@@ -80,7 +81,7 @@ class SwitchProcedure:
 
     def __init__(
         self,
-        config: Config,
+        config: ConfigHolder,
         link_monitor: ActiveLinkMonitor,
         flip_log: FlipLog,
         journal: Journal,
@@ -90,7 +91,7 @@ class SwitchProcedure:
         now: Callable[[], datetime],
         lock_bound: float,
     ) -> None:
-        self.config = config
+        self._config = config
         self._link_monitor = link_monitor
         self._flip_log = flip_log
         self._journal = journal
@@ -132,11 +133,11 @@ class SwitchProcedure:
             if switch.origin is None:
                 raise Refused(f"the account {switch.entry.origin} is not configured any more")
             await refresh_lock.wait_free([switch.target.home], time.monotonic() + _BACK_BOUND)
-            link = read_active(self.config.active_link, self.config.accounts)
+            link = read_active(self._config.current.active_link, self._config.current.accounts)
             if link.kind == "unreadable":
-                raise Refused(describe_active(self.config.active_link, link, self.config.accounts))
+                raise Refused(describe_active(self._config.current.active_link, link, self._config.current.accounts))
             if link.account is not None and link.account.name == switch.target.name:
-                point_active(self.config.active_link, switch.origin)
+                point_active(self._config.current.active_link, switch.origin)
                 if self._flip_log.known != switch.origin.name:
                     self._flip_log.add(Flip(self._now(), switch.target.name, switch.origin.name, "failed"))
                 self.touch(switch.origin)
@@ -198,7 +199,7 @@ class SwitchProcedure:
 
     async def _prepare(self, switch: SwitchInProgress) -> None:
         """The target's links, before anything moves."""
-        wrong = wrong_links(switch.target, self.config)
+        wrong = wrong_links(switch.target, self._config.current)
         if wrong is not None:
             raise _SwitchEnded("refused", f"the shared links of {switch.target.name} are not right: {wrong}")
 
@@ -214,10 +215,10 @@ class SwitchProcedure:
 
     async def _flip(self, switch: SwitchInProgress) -> None:
         """Replace the link, with a look at it and at the locks right before, and at the locks right after."""
-        path = self.config.active_link
+        path = self._config.current.active_link
         while True:
             await self._wait(switch)
-            link = read_active(path, self.config.accounts)
+            link = read_active(path, self._config.current.accounts)
             if link.account is None or switch.origin is None or link.account.name != switch.origin.name:
                 raise _LinkMoved
             if refresh_lock.holder(self._homes(switch)) is not None:
@@ -242,7 +243,7 @@ class SwitchProcedure:
 
     async def _verify(self, switch: SwitchInProgress) -> None:
         """The target's links again, now that sessions write there; if they fail, back."""
-        wrong = wrong_links(switch.target, self.config)
+        wrong = wrong_links(switch.target, self._config.current)
         if wrong is not None:
             why = f"after the flip the shared links of {switch.target.name} are not right: {wrong}"
             raise _SwitchEnded("failed", await self.roll_back(switch, why))

@@ -20,7 +20,7 @@ from ..accounts.usage import Usage
 from ..claude import refresh_lock
 from ..common import clock
 from ..common.errors import FailoverError, Refused, UsageError
-from ..config.model import Config
+from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence
 from ..storage.store import Store
 from .flip_log import FlipLog
@@ -64,7 +64,7 @@ class Switcher:
 
     def __init__(
         self,
-        config: Config,
+        config: ConfigHolder,
         store: Store,
         exhaustion: Exhaustion,
         logins: Logins,
@@ -85,10 +85,6 @@ class Switcher:
         self._config = config
         self._now = now
         self._turn: asyncio.Lock | None = None
-
-    def configure(self, config: Config) -> None:
-        """Take over a new configuration."""
-        self._config = self.availability.config = self.link_monitor.config = self.procedure.config = config
 
     def history(self, limit: int) -> list[Record]:
         """Return up to ``limit`` records, newest first; the one whose sessions are still carried over as it is."""
@@ -111,9 +107,8 @@ class Switcher:
         async with self._one_at_a_time():
             entry, record = self.journal.entry, None
             if entry is not None:
-                record = await SwitchRecovery(self._config, self.link_monitor, self.flip_log, self.procedure).resume(
-                    entry
-                )
+                recovery = SwitchRecovery(self._config, self.link_monitor, self.flip_log, self.procedure)
+                record = await recovery.resume(entry)
             return await self.link_monitor.observe() or record
 
     async def switch(self, request: SwitchRequest) -> Record:
@@ -124,8 +119,8 @@ class Switcher:
         the request has to be judged again. Raises UsageError for an unknown account; Overtaken when another account
         than ``expected`` is active; OSError when nothing can be written down, after which nothing was done.
         """
-        if request.target is not None and self._config.account(request.target) is None:
-            names = ", ".join(account.name for account in self._config.accounts)
+        if request.target is not None and self._config.current.account(request.target) is None:
+            names = ", ".join(account.name for account in self._config.current.accounts)
             raise UsageError(f"there is no account {request.target!r}; configured are {names}")
         if request.dry_run:
             return self._preview(request)  # it changes nothing, and so waits for nothing
@@ -151,8 +146,13 @@ class Switcher:
         active = self.availability.active()
         limit = request.trigger.verdict.limit if request.trigger is not None else None
         if active is None:
-            link = read_active(self._config.active_link, self._config.accounts)
-            return None, "refused", describe_active(self._config.active_link, link, self._config.accounts), None
+            link = read_active(self._config.current.active_link, self._config.current.accounts)
+            return (
+                None,
+                "refused",
+                describe_active(self._config.current.active_link, link, self._config.current.accounts),
+                None,
+            )
         if request.target == active:
             return active, "stayed", f"{active} is the active account already", None
         choice = self.availability.choice(
@@ -175,7 +175,7 @@ class Switcher:
         target = choice.target if choice is not None else None
         if outcome == "switched" and choice is not None:
             home = refresh_lock.holder(
-                [account.home for account in self._config.accounts if account.name in (active, target)]
+                [account.home for account in self._config.current.accounts if account.name in (active, target)]
             )
             if home is not None:
                 detail += f"; a login is being refreshed in {home}, which would be waited for"
@@ -198,7 +198,7 @@ class Switcher:
         active, outcome, detail, choice = self._decide(request)
         if request.note:
             detail = f"{request.note}; {detail}"
-        target = self._config.account(choice.target) if choice is not None and choice.target else None
+        target = self._config.current.account(choice.target) if choice is not None and choice.target else None
         if outcome != "switched" or target is None or active is None:
             record = new_record(
                 request.reason,
@@ -218,7 +218,7 @@ class Switcher:
             ),
             began,
             started,
-            self._config.account(active),
+            self._config.current.account(active),
             target,
             request.force,
         )

@@ -27,7 +27,7 @@ from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.errors import FailoverError, Refused, UsageError
 from ..common.processes import is_alive
-from ..config.model import Config
+from ..config.holder import ConfigHolder
 from ..sessions import ownership
 from ..sessions.ownership import RegistryProtocol
 from ..sessions.table import TrackedSession
@@ -60,7 +60,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        config: Config,
+        config: ConfigHolder,
         queue: TaskQueue,
         sessions: SessionTableProtocol,
         registry: RegistryProtocol,
@@ -79,6 +79,7 @@ class Dispatcher:
         self.tasks = queue
         self._now = now
         self._wake: asyncio.Event | None = None
+        config.subscribe(self._wake_up)
         timers = Timers(monotonic)
         transitions = TaskTransitions(queue, timers, now=now, ended=self._wake_up)
         self._pool = SessionPool(config, sessions, registry, ownership_problem=ownership_problem, monotonic=monotonic)
@@ -105,12 +106,6 @@ class Dispatcher:
             take_back=take_back,
             now=now,
         )
-
-    def configure(self, config: Config) -> None:
-        """Take over a new configuration."""
-        self._pool.configure(config)
-        self._tracker.configure(config)
-        self._wake_up()
 
     # -- what can be asked ---------------------------------------------------------------------------------
 

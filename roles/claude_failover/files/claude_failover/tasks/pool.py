@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Callable, Protocol
 
 from ..common.backoff import Backoff
-from ..config.model import Config
+from ..config.holder import ConfigHolder
 from ..sessions.ownership import RegistryProtocol
 from ..sessions.table import TrackedSession
 from ..tmux.client import Pane
@@ -36,7 +36,7 @@ class SessionPool:
 
     def __init__(
         self,
-        config: Config,
+        config: ConfigHolder,
         sessions: SessionTableProtocol,
         registry: RegistryProtocol,
         *,
@@ -48,10 +48,6 @@ class SessionPool:
         self._ownership_problem = ownership_problem
         self._monotonic = monotonic
         self._backoffs: dict[str, tuple[Backoff, float]] = {}  # by session: until when it is left alone
-        self.configure(config)
-
-    def configure(self, config: Config) -> None:
-        """Take over a configuration, first or new."""
         self._config = config
 
     def now(self) -> list[PooledSession]:
@@ -60,7 +56,9 @@ class SessionPool:
 
     def check(self, requirements: TaskRequirements) -> None:
         """Check what a task asks for. Raises Refused, UsageError, see `routing.check_wish`."""
-        check_requirements(self._config, [each.name for each in self._sessions if each.spec is None], requirements)
+        check_requirements(
+            self._config.current, [each.name for each in self._sessions if each.spec is None], requirements
+        )
 
     def assignment_for(self, name: str, at: datetime) -> Assignment | None:
         """Return to whom a prompt for that session would be typed; None when that is not known."""
@@ -91,7 +89,7 @@ class SessionPool:
         return None
 
     def _pooled(self, tracked: TrackedSession, pane: Pane | None) -> PooledSession:
-        spec = self._config.session(tracked.name)
+        spec = self._config.current.session(tracked.name)
         return PooledSession(
             name=tracked.name,
             configured=spec is not None and tracked.spec is not None,

@@ -19,7 +19,7 @@ from typing import Any, Callable
 from ..claude.transcript import read_conversation
 from ..claude.turns import TurnEvent
 from ..common import clock
-from ..config.model import Config
+from ..config.holder import ConfigHolder
 from ..limits import classify_transcript
 from ..sessions.table import TrackedSession
 from ..tmux.client import TmuxNotFound
@@ -52,7 +52,7 @@ class TaskTracker:
 
     def __init__(
         self,
-        config: Config,
+        config: ConfigHolder,
         tasks: TaskQueue,
         sessions: SessionTableProtocol,
         tmux: CommandTerminalProtocol,
@@ -73,7 +73,7 @@ class TaskTracker:
         self._take_back = take_back
         self._alive = alive
         self._now = now
-        self.configure(config)
+        self._config = config
         for task in tasks:
             if task.state == SENT or (task.state == QUEUED and task.assignment is not None):
                 log.warning(
@@ -81,10 +81,6 @@ class TaskTracker:
                     task.id,
                     task.session,
                 )
-
-    def configure(self, config: Config) -> None:
-        """Take over a configuration, first or new."""
-        self._config = config
 
     # -- what sessions say ---------------------------------------------------------------------------------
 
@@ -246,12 +242,12 @@ class TaskTracker:
             return "gone"
 
     def _is_limited(self, records: list[dict[str, Any]]) -> bool:
-        patterns = self._config.detection.extra_patterns
+        patterns = self._config.current.detection.extra_patterns
         return classify_transcript(records, now=self._now(), tz=clock.host_zone(), extra_patterns=patterns).limited
 
     async def _read(self, uuid: str) -> list[dict[str, Any]]:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(None, read_conversation, self._config.projects, uuid)
+        return await loop.run_in_executor(None, read_conversation, self._config.current.projects, uuid)
 
 
 def _speaks_of(event: TurnEvent, assignment: Assignment) -> bool:

@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The configuration in force, which a reload replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .model import Config
+
+
+class ConfigHolder:
+    """Holds the configuration in force; every part reads ``current`` at each use and keeps no copy.
+
+    A part that derives something from it subscribes, and is called after each replacement, in order of subscription.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.current = config
+        self._subscribers: list[Callable[[], None]] = []
+
+    def subscribe(self, on_replaced: Callable[[], None]) -> None:
+        """Call ``on_replaced`` after every `replace`; it must not raise."""
+        self._subscribers.append(on_replaced)
+
+    def replace(self, config: Config) -> None:
+        """Put another configuration in force."""
+        self.current = config
+        for on_replaced in self._subscribers:
+            on_replaced()
