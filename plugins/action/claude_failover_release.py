@@ -13,7 +13,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 from ansible.release import __version__ as ansible_version
-from ansible_collections.secuaas.claude.plugins.module_utils import release_bundle
+from ansible_collections.secuaas.claude.plugins.module_utils import _release_bundle
 
 _COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _PACKAGE = "ansible_collections/secuaas/claude/plugins/module_utils"
@@ -61,7 +61,7 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         arguments = dict(self._task.args)
         if arguments.get("state", "present") == "present":
-            bundle = release_bundle.pack(self._members(arguments, variables))
+            bundle = _release_bundle.pack(self._members(arguments, variables))
             arguments["bundle"] = base64.b64encode(bundle).decode("ascii")
         result.update(
             self._execute_module(
@@ -78,13 +78,13 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 "The collection on the controller is not whole: %s: %s" % (error.filename, error.strerror)
             ) from error
-        members = {release_bundle.LIBRARY + name: data for name, data in sources.items()}
+        members = {_release_bundle.LIBRARY + name: data for name, data in sources.items()}
         files = arguments.get("files") or []
         if not isinstance(files, list) or not all(isinstance(entry, dict) for entry in files):
             raise AnsibleActionFail("files is %r; expected a list of dictionaries" % (files,))
         for index, entry in enumerate(files):
             if entry.get("src"):
-                members["%s%d" % (release_bundle.FILES, index)] = self._render(str(entry["src"]), variables)
+                members["%s%d" % (_release_bundle.FILES, index)] = self._render(str(entry["src"]), variables)
         return members
 
     def _render(self, src: str, variables: dict[str, Any]) -> bytes:

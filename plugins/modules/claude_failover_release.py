@@ -218,7 +218,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.secuaas.claude.plugins.module_utils import host_files, release_bundle, release_store
+from ansible_collections.secuaas.claude.plugins.module_utils import _host_files, _release_bundle, _release_store
 
 
 def _argument_spec() -> dict[str, Any]:
@@ -258,10 +258,10 @@ def _text(data: bytes | None) -> str:
 
 
 def _wanted(
-    params: Mapping[str, Any], members: Mapping[str, bytes], layout: release_store.Layout
-) -> list[host_files.Wanted]:
+    params: Mapping[str, Any], members: Mapping[str, bytes], layout: _release_store.Layout
+) -> list[_host_files.Wanted]:
     """Return the Wanted of every file, the launcher last; ValueError where an option makes no sense."""
-    contents = release_bundle.below(members, release_bundle.FILES)
+    contents = _release_bundle.below(members, _release_bundle.FILES)
     wanted = []
     for index, entry in enumerate(params["files"]):
         try:
@@ -273,38 +273,39 @@ def _wanted(
         content = None if entry["directory"] else contents.get(str(index))
         if content is None and not entry["directory"]:
             raise ValueError("src of %s is missing; expected the name of a template" % entry["path"])
-        wanted.append(host_files.Wanted(entry["path"], content, mode, entry["owner"], entry["group"]))
-    launcher = release_store.launcher_text(layout).encode("utf-8")
-    return [*wanted, host_files.Wanted(params["launcher"], launcher, _LAUNCHER_MODE)]
+        wanted.append(_host_files.Wanted(entry["path"], content, mode, entry["owner"], entry["group"]))
+    launcher = _release_store.launcher_text(layout).encode("utf-8")
+    return [*wanted, _host_files.Wanted(params["launcher"], launcher, _LAUNCHER_MODE)]
 
 
-def _file_diff(wanted: host_files.Wanted, found: host_files.Difference) -> dict[str, str]:
+def _file_diff(wanted: _host_files.Wanted, found: _host_files.Difference) -> dict[str, str]:
     lines = ["%s: %s\n" % (name, have) for name, have, _want in found.attributes]
     expected = ["%s: %s\n" % (name, want) for name, _have, want in found.attributes]
-    changed = found.status in (host_files.CREATED, host_files.CONTENT)
+    changed = found.status in (_host_files.CREATED, _host_files.CONTENT)
     return {
         "before_header": wanted.path,
         "after_header": wanted.path,
         "before": "".join(lines) + (_text(found.before) if changed else ""),
         "after": "".join(expected)
         + (_text(wanted.content) if changed else "")
-        + ("folder\n" if wanted.content is None and found.status == host_files.CREATED else ""),
+        + ("folder\n" if wanted.content is None and found.status == _host_files.CREATED else ""),
     }
 
 
 def _release_diff(
-    layout: release_store.Layout, previous: str | None, folder: str, sources: Mapping[str, bytes]
+    layout: _release_store.Layout, previous: str | None, folder: str, sources: Mapping[str, bytes]
 ) -> dict[str, str]:
     """Tell which files another release brings, by short digests."""
 
     def listing(target: str, files: Mapping[str, bytes]) -> str:
-        lines = ["%s %s\n" % pair for pair in sorted(release_store.digests(files).items())]
+        lines = ["%s %s\n" % pair for pair in sorted(_release_store.digests(files).items())]
         return "current -> %s\n%s" % (target, "".join(lines))
 
     before = ""
     if previous is not None:
-        there = release_store.is_there(layout, previous)
-        before = listing(layout.folder(previous), release_store.read_sources(layout.library(previous)) if there else {})
+        installed = _release_store.is_there(layout, previous)
+        files = _release_store.read_sources(layout.library(previous)) if installed else {}
+        before = listing(layout.folder(previous), files)
     return {
         "before_header": layout.current,
         "after_header": layout.current,
@@ -313,14 +314,14 @@ def _release_diff(
     }
 
 
-def _validate(module: AnsibleModule, layout: release_store.Layout, library: str, text: bytes) -> bool:
+def _validate(module: AnsibleModule, layout: _release_store.Layout, library: str, text: bytes) -> bool:
     """Return whether the new release could be asked; raises ReleaseError where it refuses the configuration."""
-    wrong = release_store.check_config(layout, library, text)
+    wrong = _release_store.check_config(layout, library, text)
     if wrong is None:
         return True
-    if module.check_mode and not release_store.can_import(layout, "yaml"):
+    if module.check_mode and not _release_store.can_import(layout, "yaml"):
         return False  # python3-yaml is what the same play installs first
-    raise release_store.ReleaseError("The configuration is refused by the release; nothing was changed. %s" % wrong)
+    raise _release_store.ReleaseError("The configuration is refused by the release; nothing was changed. %s" % wrong)
 
 
 class _Plan(NamedTuple):
@@ -331,39 +332,39 @@ class _Plan(NamedTuple):
     """Whether the release's folder has to be made."""
     to_check: list[bytes]
     """The texts of the configuration that the new release has to judge."""
-    to_write: list[tuple[host_files.Wanted, host_files.Difference]]
+    to_write: list[tuple[_host_files.Wanted, _host_files.Difference]]
     to_remove: list[str]
 
 
 def _plan(
     module: AnsibleModule,
-    layout: release_store.Layout,
+    layout: _release_store.Layout,
     name: str,
     sources: Mapping[str, bytes],
-    wanted: list[host_files.Wanted],
+    wanted: list[_host_files.Wanted],
 ) -> _Plan:
     params = module.params
-    previous = release_store.read_current(layout)
-    found = release_store.find(layout, name, sources)
-    folder = found.folder or release_store.free_name(layout, name)
+    previous = _release_store.read_current(layout)
+    found = _release_store.find(layout, name, sources)
+    folder = found.folder or _release_store.free_name(layout, name)
     # A folder that is gone is made again under its old name, to which the link still leads.
     switched = folder != previous or found.folder is None
     drift = list(found.problems)
-    if previous is not None and not os.path.isabs(previous) and not release_store.is_there(layout, previous):
+    if previous is not None and not os.path.isabs(previous) and not _release_store.is_there(layout, previous):
         drift.append("%s: is missing" % layout.folder(previous))
-    differences = [(item, host_files.compare(item, owners_may_be_missing=module.check_mode)) for item in wanted]
-    to_write = [(item, there) for item, there in differences if there.status != host_files.OK]
-    created = [item.path for item, there in to_write if there.status == host_files.CREATED]
-    updated = [item.path for item, there in to_write if there.status != host_files.CREATED]
+    differences = [(item, _host_files.compare(item, owners_may_be_missing=module.check_mode)) for item in wanted]
+    to_write = [(item, there) for item, there in differences if there.status != _host_files.OK]
+    created = [item.path for item, there in to_write if there.status == _host_files.CREATED]
+    updated = [item.path for item, there in to_write if there.status != _host_files.CREATED]
     rewritten = {
         item.path: item.content or b""
         for item, there in differences
-        if switched or there.status in (host_files.CREATED, host_files.CONTENT)
+        if switched or there.status in (_host_files.CREATED, _host_files.CONTENT)
     }
     read_at_start = [entry["path"] for entry in params["files"] if entry["restart"]]
-    stale = release_store.is_stale(layout, read_at_start)
-    surplus = release_store.surplus(layout, params["keep"], folder, release_store.used_by_processes(layout))
-    leftovers = release_store.leftovers(layout)
+    stale = _release_store.is_stale(layout, read_at_start)
+    surplus = _release_store.surplus(layout, params["keep"], folder, _release_store.used_by_processes(layout))
+    leftovers = _release_store.leftovers(layout)
     result = {
         "changed": bool(switched or to_write or surplus or leftovers),
         "release": folder,
@@ -384,14 +385,14 @@ def _plan(
     return _Plan(result, found.folder is None, to_check, to_write, surplus + leftovers)
 
 
-def _present(module: AnsibleModule, layout: release_store.Layout) -> dict[str, Any]:
+def _present(module: AnsibleModule, layout: _release_store.Layout) -> dict[str, Any]:
     params = module.params
     try:
-        members = release_bundle.unpack(base64.b64decode(params["bundle"] or "", validate=True))
+        members = _release_bundle.unpack(base64.b64decode(params["bundle"] or "", validate=True))
     except binascii.Error as error:
-        raise release_bundle.BundleError("the bundle is damaged: %s" % error) from error
-    sources = release_bundle.below(members, release_bundle.LIBRARY)
-    name = release_bundle.release_name(sources)
+        raise _release_bundle.BundleError("the bundle is damaged: %s" % error) from error
+    sources = _release_bundle.below(members, _release_bundle.LIBRARY)
+    name = _release_bundle.release_name(sources)
     wanted = _wanted(params, members, layout)
     plan = _plan(module, layout, name, sources, wanted)
     if module.check_mode:
@@ -399,14 +400,14 @@ def _present(module: AnsibleModule, layout: release_store.Layout) -> dict[str, A
         return plan.result
     if not plan.result["changed"]:
         return plan.result
-    with release_store.exclusive(layout):
+    with _release_store.exclusive(layout):
         # Another installation may have ended while this one waited for the lock.
         plan = _plan(module, layout, name, sources, wanted)
         _carry_out(module, layout, sources, plan)
     return plan.result
 
 
-def _foresee(module: AnsibleModule, layout: release_store.Layout, sources: Mapping[str, bytes], plan: _Plan) -> None:
+def _foresee(module: AnsibleModule, layout: _release_store.Layout, sources: Mapping[str, bytes], plan: _Plan) -> None:
     """Let the new release judge the configuration, though nothing of it is installed."""
     if not plan.to_check:
         return
@@ -415,40 +416,40 @@ def _foresee(module: AnsibleModule, layout: release_store.Layout, sources: Mappi
         library = layout.library(plan.result["release"])
         if plan.to_make:
             library = os.path.join(scratch, plan.result["release"], "lib")
-            release_store.write_sources(library, sources)
+            _release_store.write_sources(library, sources)
         plan.result["config_checked"] = all(_validate(module, layout, library, text) for text in plan.to_check)
 
 
-def _carry_out(module: AnsibleModule, layout: release_store.Layout, sources: Mapping[str, bytes], plan: _Plan) -> None:
+def _carry_out(module: AnsibleModule, layout: _release_store.Layout, sources: Mapping[str, bytes], plan: _Plan) -> None:
     folder = plan.result["release"]
     staged = None
     try:
         if plan.to_make:
-            staged = release_store.stage(layout, folder, sources)
+            staged = _release_store.stage(layout, folder, sources)
         for text in plan.to_check:
             library = os.path.join(staged, "lib") if staged else layout.library(folder)
             plan.result["config_checked"] = _validate(module, layout, library, text)
         if staged:
-            release_store.publish(layout, staged, folder)
+            _release_store.publish(layout, staged, folder)
             staged = None
     finally:
         if staged:
-            release_store.remove(layout, [os.path.basename(staged)])
+            _release_store.remove(layout, [os.path.basename(staged)])
     for item, there in plan.to_write:
-        host_files.apply(item, there)
+        _host_files.apply(item, there)
     if plan.result["switched"]:
-        release_store.switch(layout, folder)
-    release_store.remove(layout, plan.to_remove)
+        _release_store.switch(layout, folder)
+    _release_store.remove(layout, plan.to_remove)
 
 
-def _absent(module: AnsibleModule, layout: release_store.Layout) -> dict[str, Any]:
+def _absent(module: AnsibleModule, layout: _release_store.Layout) -> dict[str, Any]:
     params = module.params
-    previous = release_store.read_current(layout)
+    previous = _release_store.read_current(layout)
     launcher = params["launcher"]
     entries = [(entry["path"], False) for entry in params["files"] if not entry["directory"]]
     if os.path.isfile(launcher) and not os.path.islink(launcher):
         with open(launcher, "rb") as file:
-            ours = release_store.is_launcher(file.read())
+            ours = _release_store.is_launcher(file.read())
         if ours:
             entries.append((launcher, False))
         else:
@@ -456,7 +457,7 @@ def _absent(module: AnsibleModule, layout: release_store.Layout) -> dict[str, An
     entries += [(entry["path"], True) for entry in reversed(params["files"]) if entry["directory"]]
     gone: list[str] = []
     for path, folder in entries:
-        if host_files.removable(path, folder=folder, leaving=tuple(gone)):
+        if _host_files.removable(path, folder=folder, leaving=tuple(gone)):
             gone.append(path)
     ours = previous is not None or os.path.isdir(layout.releases)
     result = {
@@ -470,15 +471,15 @@ def _absent(module: AnsibleModule, layout: release_store.Layout) -> dict[str, An
     }
     if not module.check_mode:
         for path in gone:
-            host_files.remove(path, folder=(path, True) in entries)
+            _host_files.remove(path, folder=(path, True) in entries)
         if ours:
-            release_store.remove_all(layout)
+            _release_store.remove_all(layout)
     return result
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=_argument_spec(), supports_check_mode=True)
-    layout = release_store.Layout(module.params["root"], module.params["python"])
+    layout = _release_store.Layout(module.params["root"], module.params["python"])
     try:
         for option in ("root", "launcher", "python"):
             if not os.path.isabs(module.params[option]):
@@ -488,7 +489,7 @@ def main() -> None:
                 "keep is %d; expected at least 2: the current release and the one before it" % module.params["keep"]
             )
         result = _present(module, layout) if module.params["state"] == "present" else _absent(module, layout)
-    except (ValueError, release_bundle.BundleError, release_store.ReleaseError, host_files.FileError) as error:
+    except (ValueError, _release_bundle.BundleError, _release_store.ReleaseError, _host_files.FileError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s: %s" % (error.filename, error.strerror))

@@ -121,7 +121,7 @@ failures:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.secuaas.claude.plugins.module_utils import account_trust, shared_symlinks
+from ansible_collections.secuaas.claude.plugins.module_utils import _account_trust, shared_symlinks
 
 
 def main() -> None:
@@ -148,17 +148,17 @@ def main() -> None:
     if failures:
         module.fail_json(msg="\n- ".join(["trust:", *failures]), homes=[], failures=failures)
 
-    def work() -> list[account_trust.HomeReport]:
-        return account_trust.seed(homes, folders, active_link, check_mode=module.check_mode)
+    def work() -> list[_account_trust.HomeReport]:
+        return _account_trust.seed(homes, folders, active_link, check_mode=module.check_mode)
 
     try:
         rows = work() if user is None else shared_symlinks.run_as(user, work)
-        reports = [account_trust.HomeReport(*row) for row in rows]
+        reports = [_account_trust.HomeReport(*row) for row in rows]
     except shared_symlinks.AsUserError as error:
         module.fail_json(msg=f"trust: {error}", homes=[], failures=[str(error)])
-    failures = [f"{report.home}: {report.detail}" for report in reports if report.status == account_trust.ERROR]
+    failures = [f"{report.home}: {report.detail}" for report in reports if report.status == _account_trust.ERROR]
     result = {
-        "changed": any(report.status in (account_trust.ADDED, account_trust.MISSING) for report in reports),
+        "changed": any(report.status in (_account_trust.ADDED, _account_trust.MISSING) for report in reports),
         "homes": [report._asdict() for report in reports],
         "failures": failures,
     }

@@ -14,8 +14,8 @@ import sys
 import pytest
 import yaml
 from ansible_collections.secuaas.claude.plugins.action import claude_failover_release as action
-from ansible_collections.secuaas.claude.plugins.module_utils import release_bundle as bundles
-from ansible_collections.secuaas.claude.plugins.module_utils import release_store as store
+from ansible_collections.secuaas.claude.plugins.module_utils import _release_bundle as bundles
+from ansible_collections.secuaas.claude.plugins.module_utils import _release_store as store
 
 COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(action.__file__))))
 PARTS = ("roles/claude_failover/files", "plugins/module_utils")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.secuaas.claude.plugins.module_utils import account_trust as trust
+from ansible_collections.secuaas.claude.plugins.module_utils import _account_trust as trust
 from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import needs_no_root, picture
 
 SECRET = "an-identity-that-nobody-is-to-see"

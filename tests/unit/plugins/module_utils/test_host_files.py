@@ -8,35 +8,35 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.secuaas.claude.plugins.module_utils import host_files
+from ansible_collections.secuaas.claude.plugins.module_utils import _host_files
 
 
-def wanted(path: str, owner: str | None = None, group: str | None = None) -> host_files.Wanted:
-    return host_files.Wanted(path, b"text", 0o600, owner, group)
+def wanted(path: str, owner: str | None = None, group: str | None = None) -> _host_files.Wanted:
+    return _host_files.Wanted(path, b"text", 0o600, owner, group)
 
 
-def make(file: host_files.Wanted) -> None:
-    host_files.apply(file, host_files.compare(file))
+def make(file: _host_files.Wanted) -> None:
+    _host_files.apply(file, _host_files.compare(file))
 
 
 def test_owner_and_group_may_be_numbers(base: str) -> None:
     file = wanted(f"{base}/file", str(os.geteuid()), str(os.getegid()))
     make(file)
-    assert host_files.compare(file).status == host_files.OK
+    assert _host_files.compare(file).status == _host_files.OK
 
 
 @pytest.mark.parametrize("name", ["no-such-name-here", "4294967294", "99999999999999999999"])
 def test_an_unknown_owner_is_refused_or_foreseen(base: str, name: str) -> None:
     for file in (wanted(f"{base}/file", owner=name), wanted(f"{base}/file", group=name)):
-        with pytest.raises(host_files.FileError, match="make it first"):
-            host_files.compare(file)
-        assert host_files.compare(file, owners_may_be_missing=True).status == host_files.CREATED
+        with pytest.raises(_host_files.FileError, match="make it first"):
+            _host_files.compare(file)
+        assert _host_files.compare(file, owners_may_be_missing=True).status == _host_files.CREATED
     assert os.listdir(base) == []
 
 
 def test_a_link_that_leads_nowhere_in_the_place_of_a_folder_is_told_and_left(base: str) -> None:
     os.symlink(f"{base}/nowhere", f"{base}/folder")
-    with pytest.raises(host_files.FileError, match="move it away"):
+    with pytest.raises(_host_files.FileError, match="move it away"):
         make(wanted(f"{base}/folder/file"))
     assert os.readlink(f"{base}/folder") == f"{base}/nowhere"
     assert os.listdir(base) == ["folder"]

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 from ansible.module_utils import basic
-from ansible_collections.secuaas.claude.plugins.module_utils import release_bundle as bundles
-from ansible_collections.secuaas.claude.plugins.module_utils import release_store as store
+from ansible_collections.secuaas.claude.plugins.module_utils import _release_bundle as bundles
+from ansible_collections.secuaas.claude.plugins.module_utils import _release_store as store
 from ansible_collections.secuaas.claude.plugins.modules import claude_failover_release as module
 
 # A daemon in small: it says its version, and refuses a configuration that says so.
