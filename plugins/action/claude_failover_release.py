@@ -1,12 +1,14 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's part of claude_failover_release: renders and packs, so that the host needs one module call."""
+"""Controller part of claude_failover_release: render and pack everything for one module call."""
 
 from __future__ import annotations
 
+import ast
 import base64
 import os
+from collections.abc import Iterator
 from typing import Any, Optional
 
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -16,46 +18,71 @@ from ansible.release import __version__ as ansible_version
 from ansible_collections.secuaas.claude.plugins.module_utils import _release_bundle
 
 _COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-_PACKAGE = "ansible_collections/secuaas/claude/plugins/module_utils"
-_SHARED = ("shared_symlinks.py", "control_client.py")
+_PACKAGE = "ansible_collections.secuaas.claude.plugins.module_utils"
+_SHARED_MODULES = ("shared_symlinks", "control_client")
 
 
 def release_sources(collection: str) -> dict[str, bytes]:
-    """Return what makes a release, by path below its library folder, from a collection's folder.
+    """Return the files of a release, by path below its library folder, from a collection's folder.
 
-    That is the daemon, and the module_utils that it shares with the modules, at the import path that they have
-    in the collection. Every package on that path gets an ``__init__.py``: a bare namespace would lose to a regular
+    They are the daemon, and the module_utils that it shares with the modules, at their import path in the
+    collection. Every package on that path gets an ``__init__.py``: a bare namespace would lose to a regular
     ``ansible_collections`` elsewhere on ``sys.path``. Raises OSError where a file cannot be read.
     """
     daemon = os.path.join(collection, "roles", "claude_failover", "files")
-    sources = {"__main__.py": _read(os.path.join(daemon, "__main__.py"))}
+    sources = {"__main__.py": _read_file(os.path.join(daemon, "__main__.py"))}
     for where, inner, names in os.walk(os.path.join(daemon, "claude_failover")):
         inner[:] = [name for name in inner if name != "__pycache__"]
         for name in names:
             if name.endswith(".pyc") or name.startswith("."):
                 continue
             path = os.path.join(where, name)
-            sources[os.path.relpath(path, daemon).replace(os.sep, "/")] = _read(path)
-    parts = _PACKAGE.split("/")
+            sources[os.path.relpath(path, daemon).replace(os.sep, "/")] = _read_file(path)
+    parts = _PACKAGE.split(".")
     for depth in range(1, len(parts) + 1):
         sources["/".join(parts[:depth]) + "/__init__.py"] = b""
-    for name in _SHARED:
-        sources["%s/%s" % (_PACKAGE, name)] = _read(os.path.join(collection, "plugins", "module_utils", name))
+    for name, data in _shared_module_utils(os.path.join(collection, "plugins", "module_utils")).items():
+        sources["%s/%s.py" % ("/".join(parts), name)] = data
     return sources
 
 
-def _read(path: str) -> bytes:
+def _shared_module_utils(folder: str) -> dict[str, bytes]:
+    """Return the module_utils of the daemon, by module name: the shared ones and all that they import."""
+    found: dict[str, bytes] = {}
+    pending = list(_SHARED_MODULES)
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found[name] = _read_file(os.path.join(folder, name + ".py"))
+            pending += _imported_module_utils(found[name])
+    return found
+
+
+def _imported_module_utils(source: bytes) -> Iterator[str]:
+    """Yield the names of the collection's module_utils that a module imports by their absolute names."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == _PACKAGE:
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_PACKAGE + "."):
+            yield str(node.module)[len(_PACKAGE) + 1 :]
+        elif isinstance(node, ast.Import):
+            yield from (
+                alias.name[len(_PACKAGE) + 1 :] for alias in node.names if alias.name.startswith(_PACKAGE + ".")
+            )
+
+
+def _read_file(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read()
 
 
 class ActionModule(ActionBase):
-    """Renders the templates, packs them with the daemon, and calls the module once."""
+    """Render the templates, pack them with the daemon, and call the module once."""
 
     TRANSFERS_FILES = False
 
     def run(self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None) -> dict[str, Any]:
-        """Run the module on the host; the bundle does not come back with its result."""
+        """Run the module on the host; return its result without the bundle."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
         variables = task_vars or {}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -73,6 +74,52 @@ def test_what_is_packed_runs_by_itself(base: str) -> None:
     subprocess.run([sys.executable, "-I", "-B", "-c", program, library, *names], check=True)
     done = subprocess.run([sys.executable, "-I", "-B", library, "version"], check=True, capture_output=True, text=True)
     assert bundles.release_name(members).split("-")[0] in done.stdout
+
+
+PACKAGE = "ansible_collections.secuaas.claude.plugins.module_utils"
+
+
+def imported(source: bytes) -> set[str]:
+    """Return the collection's modules that a file imports, at whatever place in it."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
+            found |= {f"{PACKAGE}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+    return {name for name in found if name.startswith("ansible_collections.")}
+
+
+def test_all_module_utils_that_are_imported_are_packed_and_no_others() -> None:
+    """Also those that are imported inside a function only, which no import of its module would miss."""
+    members = action.release_sources(COLLECTION)
+    packed = {
+        name[:-3].replace("/", "."): data
+        for name, data in members.items()
+        if name.startswith("ansible_collections/") and not name.endswith("/__init__.py")
+    }
+    needed = set()
+    for name, data in members.items():
+        if name.endswith(".py"):
+            needed |= imported(data)
+    assert needed == set(packed)
+    assert {f"{PACKAGE}.shared_symlinks", f"{PACKAGE}.control_client"} <= needed
+    for name, data in packed.items():
+        with open(os.path.join(COLLECTION, "plugins", "module_utils", name.rpartition(".")[2] + ".py"), "rb") as file:
+            assert file.read() == data
+
+
+@pytest.mark.parametrize("statement", ["import {0}.{1}", "from {0} import {1}", "from {0}.{1} import name"])
+def test_every_form_of_import_is_followed(base: str, statement: str) -> None:
+    copy(base, 0o022)
+    folder = f"{base}/plugins/module_utils"
+    for name, other in (("control_client", "_first"), ("_first", "_second"), ("_second", "_first")):
+        with open(f"{folder}/{name}.py", "w", encoding="utf-8") as file:
+            file.write(f"def late():\n    {statement.format(PACKAGE, other)}\n")
+    packed = {os.path.basename(name) for name in action.release_sources(base) if "/module_utils/_" in name}
+    assert {"_first.py", "_second.py"} <= packed
 
 
 def play(base: str, python_path: str, *options: str) -> subprocess.CompletedProcess[str]:
