@@ -121,7 +121,7 @@ failures:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.secuaas.claude.plugins.module_utils import _account_trust, shared_symlinks
+from ansible_collections.secuaas.claude.plugins.module_utils import _account_trust, _run_as
 
 
 def main() -> None:
@@ -142,7 +142,7 @@ def main() -> None:
     failures = [f"found {path!r}, expected an absolute path" for path in unusable]
     if not homes:
         failures.append("account_homes: found an empty list, expected at least one absolute path")
-    user = shared_symlinks.find_user(owner)
+    user = _run_as.find_user(owner)
     if user is None and not module.check_mode:
         failures.append(f"owner: found no user {owner!r} on this host, expected one that exists; create it first")
     if failures:
@@ -152,9 +152,9 @@ def main() -> None:
         return _account_trust.seed(homes, folders, active_link, check_mode=module.check_mode)
 
     try:
-        rows = work() if user is None else shared_symlinks.run_as(user, work)
+        rows = work() if user is None else _run_as.run_as(user, work)
         reports = [_account_trust.HomeReport(*row) for row in rows]
-    except shared_symlinks.AsUserError as error:
+    except _run_as.RunAsError as error:
         module.fail_json(msg=f"trust: {error}", homes=[], failures=[str(error)])
     failures = [f"{report.home}: {report.detail}" for report in reports if report.status == _account_trust.ERROR]
     result = {

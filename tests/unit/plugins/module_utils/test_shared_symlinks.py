@@ -364,13 +364,42 @@ def test_the_text_of_one_failure_is_one_line_and_of_several_a_list() -> None:
 
 def test_it_needs_nothing_of_ansible_and_prints_nothing() -> None:
     code = (
-        "import runpy, sys; before = set(sys.modules); runpy.run_path(sys.argv[1])\n"
-        "new = {name.split('.')[0] for name in set(sys.modules) - before}\n"
-        "sys.exit(str(sorted(new - sys.stdlib_module_names)) if new - sys.stdlib_module_names else 0)"
-        if sys.version_info >= (3, 10)
-        else "import runpy, sys; runpy.run_path(sys.argv[1]); sys.exit('ansible' in sys.modules)"
+        "import importlib, sys; sys.path.insert(0, sys.argv[1]); before = set(sys.modules)\n"
+        "importlib.import_module(sys.argv[2])\n"
+        "new = sorted(set(sys.modules) - before)\n"
+        "foreign = {name.split('.')[0] for name in new} - {'ansible_collections'}\n"
+        "if sys.version_info >= (3, 10): foreign -= sys.stdlib_module_names\n"
+        "else: foreign &= {'ansible'}\n"
+        "package = 'ansible_collections.secuaas.claude.plugins.module_utils'\n"
+        "foreign |= {name for name in new if name.startswith('ansible_collections.')\n"
+        "            and not (package + '.').startswith(name + '.')\n"
+        "            and not name.startswith((package + '._run_as', package + '._symlink_', sys.argv[2]))}\n"
+        "sys.exit(str(sorted(foreign)) if foreign else 0)"
     )
+    (collections,) = (path for path in sys.path if os.path.isdir(f"{path}/ansible_collections/secuaas/claude"))
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code, links.__file__], capture_output=True, text=True, check=False
+        [sys.executable, "-I", "-S", "-c", code, collections, links.__name__],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_public_names_are_importable_from_here() -> None:
+    public = {name for name in vars(links) if not name.startswith("_")}
+    assert set(links.__all__) <= public
+    documented = {
+        "DEFAULT_SHARED_ROOT",
+        "DIVERGENT",
+        "NOT_A_SYMLINK",
+        "REQUIRED_SHARED",
+        "SharedSymlink",
+        "SharedSymlinkError",
+        "AccountReport",
+        "ensure_for_account",
+        "required_shared",
+        "shared_symlink",
+        "validate_all",
+    }
+    assert documented <= set(links.__all__)

@@ -164,7 +164,7 @@ def test_the_child_has_the_ids_and_groups_of_the_owner_and_no_capability(
         found = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
         return [found[key] for key in ("Uid", "Gid", "Groups", "CapEff", "CapPrm", "CapAmb")], []
 
-    monkeypatch.setattr(links, "_run", look)
+    monkeypatch.setattr(links, "_set_up_accounts", look)
     found, _reports = as_owner([f"{home}/a"], home)
     nothing = "0" * 16
     assert found[0] == "\t".join([str(user.pw_uid)] * 4)

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils import basic
-from ansible_collections.secuaas.claude.plugins.module_utils import shared_symlinks
 from ansible_collections.secuaas.claude.plugins.modules import claude_failover_trust as module
 from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import needs_root, picture, some_user
 
@@ -151,36 +150,6 @@ def test_root_works_in_the_name_of_the_owner(run: Runner, base: str) -> None:
     status = os.stat(f"{run.homes[0]}/.claude.json")
     assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (user.pw_uid, user.pw_gid, 0o600)
     assert picture(private) == before
-
-
-@needs_root
-def test_the_work_is_done_with_nothing_of_root() -> None:
-    user = some_user()
-
-    def look() -> list[Any]:
-        return [os.getresuid(), os.getresgid(), os.getgroups()]
-
-    ids, groups = [user.pw_uid] * 3, os.getgrouplist(user.pw_name, user.pw_gid)
-    assert shared_symlinks.run_as(user, look) == [ids, [user.pw_gid] * 3, groups]
-
-
-@needs_root
-def test_an_error_of_the_work_is_told_by_its_kind_only() -> None:
-    def fail() -> None:
-        raise ValueError(SECRET)
-
-    with pytest.raises(shared_symlinks.AsUserError, match="ValueError") as caught:
-        shared_symlinks.run_as(some_user(), fail)
-    assert SECRET not in str(caught.value)
-
-
-@needs_root
-def test_a_process_that_is_killed_is_told() -> None:
-    def die() -> None:
-        os.kill(os.getpid(), 9)
-
-    with pytest.raises(shared_symlinks.AsUserError, match="wait status 9"):
-        shared_symlinks.run_as(some_user(), die)
 
 
 def test_the_documentation_names_the_options_and_results(run: Runner) -> None:

@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run a function with another user's ids and groups. Standard library only."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+
+class RunAsError(Exception):
+    """The work could not be done as the other user; the text gives the reason."""
+
+
+def find_user(owner: str) -> pwd.struct_passwd | None:
+    """Return the user of that name or number, None if there is none."""
+    try:
+        return pwd.getpwuid(int(owner)) if _is_number(owner) else pwd.getpwnam(owner)
+    except (KeyError, ValueError, OverflowError):
+        return None
+
+
+def find_group(group: str) -> grp.struct_group | None:
+    """Return the group of that name or number, None if there is none."""
+    try:
+        return grp.getgrgid(int(group)) if _is_number(group) else grp.getgrnam(group)
+    except (KeyError, ValueError, OverflowError):
+        return None
+
+
+def current_user_name() -> str:
+    """Return the name of the effective user, or its number where it has no name."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def run_as(user: pwd.struct_passwd, work: Callable[[], Any]) -> Any:
+    """Call ``work`` with the ids and groups of ``user``; return its result after a round trip through JSON.
+
+    As root the call is made in a child process, so a link that the user plants cannot lead it where the user could
+    not write anyway. The kernel lets the user neither trace nor read that process (PR_SET_DUMPABLE in prctl(2));
+    if the user kills it, the call fails. The process that is ``user`` already makes the call itself.
+
+    Raises RunAsError if the call ends without a result, or if this process is neither root nor the user.
+    """
+    if user.pw_uid == os.geteuid():
+        return work()
+    if os.geteuid() != 0:
+        raise RunAsError(f"this runs as {current_user_name()}; expected root or {user.pw_name}, in whose name it works")
+    groups = os.getgrouplist(user.pw_name, user.pw_gid)
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _run_child(user, groups, work, reader, writer)
+    os.close(writer)
+    try:
+        with os.fdopen(reader, "rb") as stream:
+            raw = stream.read()
+    finally:
+        status = _wait_for_child(pid)
+    answer = json.loads(raw) if raw else {"failed": f"wait status {status}"}
+    if "failed" in answer:
+        raise RunAsError(f"the process that works as {user.pw_name} ended before it was done ({answer['failed']})")
+    return answer["done"]
+
+
+def _run_child(user: pwd.struct_passwd, groups: list[int], work: Callable[[], Any], reader: int, writer: int) -> None:
+    """Become the user, call ``work``, write the answer to ``writer`` and exit; never returns."""
+    try:
+        os.close(reader)
+        try:
+            # A umask that takes rights from the owner would keep the child from setting the mode of what it creates.
+            os.umask(0o077)
+            os.setgroups(groups)
+            os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+            os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+            answer = {"done": work()}
+        except Exception as exc:
+            # Not the text of the exception, which could quote the content of a file.
+            kind = exc.strerror if isinstance(exc, OSError) and exc.strerror else type(exc).__name__
+            place = traceback.extract_tb(exc.__traceback__)[-1]
+            answer = {"failed": f"{kind}, at {os.path.basename(place.filename)}:{place.lineno}"}
+        with os.fdopen(writer, "wb") as stream:
+            stream.write(json.dumps(answer).encode())
+    finally:
+        os._exit(0)
+
+
+def _wait_for_child(pid: int) -> int | None:
+    """Return the wait status of the child; None where SIGCHLD is ignored and the kernel keeps none."""
+    try:
+        return os.waitpid(pid, 0)[1]
+    except ChildProcessError:
+        return None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()

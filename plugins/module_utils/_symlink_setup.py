@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Create the missing links of account homes and report every link that is wrong. Standard library only."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ansible_collections.secuaas.claude.plugins.module_utils._run_as import current_user_name
+from ansible_collections.secuaas.claude.plugins.module_utils._symlink_filesystem import (
+    DIRECTORY,
+    FileSystem,
+    file_identity,
+    path_and_parents,
+)
+from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import (
+    DIVERGENT,
+    ERROR,
+    NOT_A_SYMLINK,
+    OK,
+    AccountReport,
+    LinkReport,
+    SharedSymlink,
+)
+
+_ATTEMPTS = 8
+
+
+class LinkSetup:
+    """One run over account homes: the links to set up, and the file system to set them up on."""
+
+    def __init__(self, links: list[SharedSymlink], file_system: FileSystem) -> None:
+        self._links = links
+        self._file_system = file_system
+        self._target_problems: dict[str, str] = {}
+
+    def set_up_account(self, home: str) -> AccountReport:
+        """Create the missing directories and links of one account home; report all of its links."""
+        first = len(self._file_system.created)
+        directory = os.path.normpath(home)
+        problem = self._ensure_directory("account home", directory)
+        failures = [problem]
+        links = []
+        for link in self._links:
+            path = os.path.join(directory, link.name)
+            status, found = ERROR, None
+            if not problem:
+                status, found, failure = self._ensure_link(path, link.target)
+                failures.append(failure)
+            links.append(LinkReport(home, link.name, path, link.target, found, status))
+        created = tuple(self._file_system.created[first:])
+        return AccountReport(home, tuple(links), created, tuple(filter(None, failures)))
+
+    def _ensure_link(self, path: str, target: str) -> tuple[str, str | None, str]:
+        """Create a link that is missing; return its status, the entry found, and the problem or an empty text.
+
+        A link that appears between reading and creating is read again.
+        """
+        found = None
+        try:
+            for _attempt in range(_ATTEMPTS):
+                status, found = self._file_system.read_link(path)
+                if status == NOT_A_SYMLINK:
+                    return NOT_A_SYMLINK, found, _not_a_symlink(path, found, target)
+                if status == OK and found != target:
+                    return DIVERGENT, found, _divergent(path, found, target)
+                problem = self._ensure_target(target)
+                if problem:
+                    return ERROR, found, problem
+                if status == OK:
+                    return OK, found, ""
+                if self._file_system.make_link(target, path):
+                    return self._file_system.link_status, None, ""
+        except OSError as exc:
+            return ERROR, found, _access_failure("link", path, exc)
+        return ERROR, None, f"link {path!r}: it came and went {_ATTEMPTS} times; stop what does so and run again"
+
+    def _ensure_target(self, target: str) -> str:
+        """Create the target of a link, once in a run; return the problem or an empty text."""
+        if target not in self._target_problems:
+            self._target_problems[target] = self._ensure_directory("shared target", os.path.normpath(target))
+        return self._target_problems[target]
+
+    def _ensure_directory(self, role: str, path: str) -> str:
+        """Create a directory and its missing parents; return the problem or an empty text."""
+        absent = []
+        current = path
+        try:
+            for current in path_and_parents(path):
+                kind = self._file_system.entry_kind(current)
+                if kind == DIRECTORY:
+                    break
+                if kind is not None:
+                    return _not_a_directory(role, path, current, kind)
+                absent.append(current)
+            for current in reversed(absent):
+                if not self._file_system.make_directory(current):
+                    kind = self._file_system.entry_kind(current)
+                    if kind != DIRECTORY:
+                        return _not_a_directory(role, path, current, kind)
+        except OSError as exc:
+            return _access_failure(role, current, exc)
+        return ""
+
+
+# ---- Failure texts -----------------------------------------------------------------------------------------
+
+
+def _divergent(path: str, found: str | None, target: str) -> str:
+    leads_to, expected = file_identity(path), file_identity(target)
+    if leads_to is not None and leads_to == expected:
+        advice = (
+            "Both lead to the same directory, but links are compared by their text, so that no two checks can"
+            " ever disagree; nothing needs to be moved: remove the link and run again"
+        )
+    else:
+        advice = (
+            "It is left as it is, for what it leads to may be the only copy of an account's sessions: move"
+            " that to the expected target, remove the link and run again"
+        )
+    return f"divergent link {path!r}: found a link to {found!r}, expected a link to {target!r}. {advice}"
+
+
+def _not_a_symlink(path: str, found: str | None, target: str) -> str:
+    return (
+        f"{path!r} is not a symlink: found {found}, expected a link to {target!r}. It is left as it is, for"
+        " it may be the only copy of an account's sessions: move its content to the target, remove it and run"
+        " again"
+    )
+
+
+def _not_a_directory(role: str, path: str, obstacle: str, kind: str | None) -> str:
+    where = "" if obstacle == path else f" at {obstacle!r}"
+    return (
+        f"{role} {path!r} is not a directory: found {kind or 'nothing, where something had been'}{where},"
+        " expected a directory or nothing. It is left as it is: move it away, or choose another path"
+    )
+
+
+def _access_failure(role: str, path: str, exc: OSError) -> str:
+    reason = os.strerror(exc.errno) if exc.errno else str(exc)
+    if exc.errno in (errno.EACCES, errno.EPERM):
+        advice = f"Create it for that user beforehand, or give that user rights on {os.path.dirname(path)!r}"
+    elif exc.errno == errno.EROFS:
+        advice = "Mount the file system for writing, or choose another path"
+    else:
+        advice = "Put this right, or choose another path"
+    return f"{role} {path!r}: the user {current_user_name()} could not look at it or make it ({reason}). {advice}"

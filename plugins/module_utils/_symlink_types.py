@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Types of the shared links: a link, the reports of a run, and their error. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+OK = "ok"
+CREATED = "created"
+MISSING = "missing"
+DIVERGENT = "divergent"
+NOT_A_SYMLINK = "not_a_symlink"
+ERROR = "error"
+
+
+class SharedSymlink(NamedTuple):
+    """A link that every account home must have: its text, and its name inside the home."""
+
+    target: str
+    name: str
+
+
+class LinkReport(NamedTuple):
+    """One link of one account home.
+
+    ``found`` is the previous entry: the text of the link, or in words the kind of another entry; None for no entry.
+    ``status`` is one of the constants of this module; ``missing`` means that a run would create the link.
+    """
+
+    account_home: str
+    name: str
+    path: str
+    target: str
+    found: str | None
+    status: str
+
+
+class AccountReport(NamedTuple):
+    """Result for one account home.
+
+    ``created`` lists, in order, every directory and link that was created, or in check mode would be; a target that
+    several accounts share is listed for the first of them. ``failures`` is empty when every link is right.
+    """
+
+    account_home: str
+    links: tuple[LinkReport, ...]
+    created: tuple[str, ...]
+    failures: tuple[str, ...]
+
+    @property
+    def changed(self) -> bool:
+        """True if something was created, or in check mode would be."""
+        return bool(self.created)
+
+
+class SharedSymlinkError(Exception):
+    """Links are wrong and cannot be put right without touching an existing entry.
+
+    ``failures`` lists the problems, one text each. ``reports`` holds the result for every account home, and is empty
+    when the request itself was refused before anything was read.
+    """
+
+    def __init__(self, failures: Iterable[str], reports: Iterable[AccountReport] = ()) -> None:
+        self.failures = list(failures)
+        self.reports = list(reports)
+        if len(self.failures) == 1:
+            text = f"shared links: {self.failures[0]}"
+        else:
+            text = "\n- ".join([f"shared links: {len(self.failures)} problems", *self.failures])
+        super().__init__(text)

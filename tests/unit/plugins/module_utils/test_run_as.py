@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Work in another user's name: its ids and groups, its result, and the ways in which it fails."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import signal
+from typing import Any
+
+import pytest
+from ansible_collections.secuaas.claude.plugins.module_utils._run_as import (
+    RunAsError,
+    current_user_name,
+    find_group,
+    find_user,
+    run_as,
+)
+from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import needs_no_root, needs_root, some_user
+
+SECRET = "an-identity-that-nobody-is-to-see"
+UNKNOWN = ["no-such-name-here", "", "a\0b", "4294967294", "99999999999999999999", "４２"]
+
+
+@needs_root
+def test_the_work_is_done_with_nothing_of_root() -> None:
+    user = some_user()
+
+    def look() -> list[Any]:
+        return [os.getresuid(), os.getresgid(), os.getgroups()]
+
+    ids, groups = [user.pw_uid] * 3, os.getgrouplist(user.pw_name, user.pw_gid)
+    assert run_as(user, look) == [ids, [user.pw_gid] * 3, groups]
+
+
+@needs_root
+def test_an_error_of_the_work_is_told_by_its_kind_only() -> None:
+    def fail() -> None:
+        raise ValueError(SECRET)
+
+    with pytest.raises(RunAsError, match="ValueError") as caught:
+        run_as(some_user(), fail)
+    assert SECRET not in str(caught.value)
+
+
+@needs_root
+def test_a_process_that_is_killed_is_told() -> None:
+    def die() -> None:
+        os.kill(os.getpid(), 9)
+
+    with pytest.raises(RunAsError, match="wait status 9"):
+        run_as(some_user(), die)
+
+
+@needs_root
+def test_the_result_comes_back_as_json_holds_it() -> None:
+    assert run_as(some_user(), lambda: {"pair": (1, "é\udcff"), "none": None}) == {
+        "pair": [1, "é\udcff"],
+        "none": None,
+    }
+
+
+@needs_root
+def test_a_result_that_json_cannot_hold_is_an_error() -> None:
+    with pytest.raises(RunAsError, match="wait status"):
+        run_as(some_user(), object)
+
+
+@needs_root
+def test_an_error_of_the_system_is_told_with_its_reason(base: str) -> None:
+    with pytest.raises(RunAsError, match=r"Permission denied, at test_run_as\.py:"):
+        run_as(some_user(), lambda: os.mkdir(f"{base}/new"))
+    assert os.listdir(base) == []
+
+
+def test_the_user_itself_needs_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fork", None)
+    pair = (1, 2)
+    assert run_as(pwd.getpwuid(os.geteuid()), lambda: pair) is pair
+
+
+@needs_no_root
+def test_only_root_works_as_another_user() -> None:
+    with pytest.raises(RunAsError, match="expected root or root"):
+        run_as(pwd.getpwnam("root"), lambda: None)
+
+
+@needs_root
+def test_a_caller_that_ignores_its_children_gets_the_result() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert run_as(some_user(), lambda: 7) == 7
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def test_users_and_groups_are_found_by_name_and_by_number() -> None:
+    user, group = some_user(), grp.getgrnam("users")
+    assert find_user(user.pw_name) == find_user(str(user.pw_uid)) == user
+    assert find_group(group.gr_name) == find_group(str(group.gr_gid)) == group
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_unknown_users_and_groups_are_none(name: str) -> None:
+    assert find_user(name) is None
+    assert find_group(name) is None
+
+
+def test_a_user_without_a_name_is_called_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert current_user_name() == pwd.getpwuid(os.geteuid()).pw_name
+    monkeypatch.setattr(os, "geteuid", lambda: 4294967294)
+    assert current_user_name() == "4294967294"
