@@ -15,11 +15,13 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import conftest
+
 PROGRAM = """
 import os, sys, time
 sys.path.insert(0, sys.argv[1])
-import shared_symlinks as links
+from ansible_collections.secuaas.claude.plugins.module_utils import shared_symlinks as links
 base, count, what = sys.argv[2], int(sys.argv[3]), sys.argv[4]
 homes = [f"{base}/accounts/{number}" for number in range(count)]
 start = time.process_time()
@@ -30,7 +32,7 @@ print(time.process_time() - start)
 
 def measure(base: str, count: int, what: str) -> tuple[float, int | None]:
     """Return processor time in seconds and, for a run with nothing to do and where strace is, calls on paths."""
-    program = [sys.executable, "-I", "-S", "-c", PROGRAM, os.path.join(ROOT, "plugins", "module_utils")]
+    program = [sys.executable, "-I", "-S", "-c", PROGRAM, conftest.COLLECTIONS]
     program += [base, str(count), what]
     seconds = float(subprocess.run(program, check=True, capture_output=True, text=True).stdout)
     strace = shutil.which("strace")

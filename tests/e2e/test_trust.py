@@ -9,7 +9,7 @@ import json
 import os
 import pwd
 
-from ansible_collections.secuaas.claude.plugins.module_utils import account_trust, shared_symlinks
+from ansible_collections.secuaas.claude.plugins.module_utils import _account_trust, _run_as
 from harness.session import Session
 from harness.wait import until
 from harness.world import World
@@ -21,15 +21,15 @@ def state_file(world: World) -> str:
     return os.path.join(world.account_home("A"), ".claude.json")
 
 
-def seed(world: World) -> list[account_trust.HomeReport]:
+def seed(world: World) -> list[_account_trust.HomeReport]:
     """Do what the module does, in the name of the worlds' user."""
     user = pwd.getpwuid(world.namespace.uid)
-    rows = shared_symlinks.run_as(user, lambda: account_trust.seed([world.account_home("A")], [world.cwd], world.link))
-    return [account_trust.HomeReport(*row) for row in rows]
+    rows = _run_as.run_as(user, lambda: _account_trust.seed([world.account_home("A")], [world.cwd], world.link))
+    return [_account_trust.HomeReport(*row) for row in rows]
 
 
 def predicted(world: World) -> str:
-    return account_trust.seed([world.account_home("A")], [world.cwd], world.link, check_mode=True)[0].status
+    return _account_trust.seed([world.account_home("A")], [world.cwd], world.link, check_mode=True)[0].status
 
 
 def test_a_session_that_would_ask_for_trust_does_not_ask_when_it_is_seeded(either: World) -> None:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from typing import Any
+
+from ansible_collections.secuaas.claude.plugins.action.claude_failover_release import release_sources
+from ansible_collections.secuaas.claude.plugins.module_utils._release_store import write_sources
 
 from .wait import until
 from .world import DAEMON_LIB, World
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(DAEMON_LIB)))
-SHARED_CODE = ("ansible_collections", "secuaas", "claude", "plugins", "module_utils")
 #: Environment that the daemon sets itself, and refuses in a session's configuration.
 OWN = ("CLAUDE_CONFIG_DIR", "PWD")
 
@@ -46,7 +47,7 @@ class Daemon:
         self.world = world
         self.process: subprocess.Popen[bytes] | None = None
         self.library = world.path("lib")
-        self._deploy()
+        write_sources(self.library, release_sources(ROOT))
         self.launcher = world.path("bin", "claude-failover")
         with open(self.launcher, "w", encoding="ascii") as stream:
             stream.write(f'#!/bin/sh\n[ "$1" = hook ] && set -- -S {self.library} "$@" || set -- {self.library} "$@"\n')
@@ -66,17 +67,6 @@ class Daemon:
             "state_dir": world.path("state"),
             "control_socket": world.path("control.sock"),
         }
-
-    def _deploy(self) -> None:
-        shutil.copytree(DAEMON_LIB, self.library, ignore=shutil.ignore_patterns("__pycache__"))
-        folder = self.library
-        for name in SHARED_CODE:
-            folder = os.path.join(folder, name)
-            os.mkdir(folder)
-            with open(os.path.join(folder, "__init__.py"), "w", encoding="ascii"):
-                pass
-        for name in ("shared_symlinks.py", "control_client.py"):
-            shutil.copy(os.path.join(ROOT, "plugins", "module_utils", name), folder)
 
     def start(self, crash: tuple[str, str] | None = None) -> Daemon:
         """Write the configuration, start the daemon and wait until it is ready.
