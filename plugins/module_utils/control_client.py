@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Client of the daemon's control socket. Standard library only and nothing of Ansible."""
+"""Client of the daemon's control socket.
+
+The daemon's commands import this module too: standard library only, no Ansible import.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ _SOCKET_BYTES = 107
 
 
 class ControlError(Exception):
-    """A request failed. ``code`` is the exit code that it means: 1 could not be done, 2 wrong use."""
+    """A request failed; ``code`` is the exit code to end with: 1 refused or failed, 2 wrong use."""
 
     def __init__(self, message: str, code: int = 1) -> None:
         super().__init__(message)
@@ -39,10 +42,10 @@ def request(
     socket_path: str = DEFAULT_SOCKET,
     timeout: float = 10.0,
 ) -> Any:
-    """Ask the daemon for ``op`` with ``options``, and return its result.
+    """Send ``op`` with ``options`` to the daemon and return its result.
 
-    ``timeout`` (seconds) bounds the whole exchange. Raises NotRunning, or ControlError for everything else:
-    a refusal, a daemon that does not answer, no right to use the socket.
+    ``timeout`` (seconds) bounds the whole exchange. Raises NotRunning, and ControlError for every other failure:
+    a refusal, no answer in time, no right to use the socket.
     """
     line = json.dumps(dict(options or {}, op=op), allow_nan=False).encode() + b"\n"
     if len(os.fsencode(socket_path)) > _SOCKET_BYTES:
@@ -57,17 +60,17 @@ def request(
             connection.settimeout(timeout)
             connection.connect(socket_path)
         except OSError as error:
-            raise _no_connection(socket_path, error) from None
+            raise _connection_error(socket_path, error) from None
         try:
             answer = _exchange(connection, line, deadline)
         except socket.timeout:
             raise ControlError(f"{socket_path}: the daemon did not answer within {timeout:g} s") from None
         except OSError as error:
             raise ControlError(f"{socket_path}: the connection was lost: {error.strerror or error}") from None
-    return _result(socket_path, answer)
+    return _parse_answer(socket_path, answer)
 
 
-def _no_connection(path: str, error: OSError) -> ControlError:
+def _connection_error(path: str, error: OSError) -> ControlError:
     if error.errno in (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR):
         return NotRunning(f"the daemon is not running: nobody listens on {path}")
     if error.errno in (errno.EACCES, errno.EPERM):
@@ -79,17 +82,17 @@ def _no_connection(path: str, error: OSError) -> ControlError:
 
 
 def _exchange(connection: socket.socket, line: bytes, deadline: float) -> bytes:
-    """Send a line and return the line that comes back, without its newline. Raises OSError."""
+    """Send a line and return the answer's line without its newline. Raises OSError."""
     try:
         connection.sendall(line)
     except (BrokenPipeError, ConnectionResetError):
-        pass  # it may have answered before it closed
+        pass  # the daemon may have answered before it closed
     answer = bytearray()
     while b"\n" not in answer[-(1 << 16) :]:
-        left = deadline - time.monotonic()
-        if left <= 0:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
             raise socket.timeout
-        connection.settimeout(left)
+        connection.settimeout(remaining)
         chunk = connection.recv(1 << 16)
         if not chunk:
             raise ConnectionError("the daemon closed it without an answer")
@@ -99,8 +102,8 @@ def _exchange(connection: socket.socket, line: bytes, deadline: float) -> bytes:
     return bytes(answer[: answer.index(b"\n")])
 
 
-def _result(path: str, line: bytes) -> Any:
-    """Return the result that an answer holds. Raises ControlError for an error, and for what is no answer."""
+def _parse_answer(path: str, line: bytes) -> Any:
+    """Return the result of an answer. Raises ControlError for an error, and for a line that is no answer."""
     try:
         answer = json.loads(line)
     except ValueError:
