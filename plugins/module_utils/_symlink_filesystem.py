@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read and create directories and links, on the file system or on a prediction of it. Standard library only."""
+"""Read and create directories and links, on the file system or on a prediction of it."""
 
 from __future__ import annotations
 
