@@ -1,9 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Releases of the daemon on disk: verified, made beside one another, switched atomically, pruned.
-
-Standard library only.
+"""Store the daemon's releases side by side: verify, stage, publish, switch and prune.
 
 A release is the folder ``<root>/releases/<name>`` with ``lib/`` (sources and byte code) and ``manifest.json`` (digests
 of the byte code and the Python that made it). The sources need no digest: they are compared with the bundle's.
@@ -18,78 +16,35 @@ import hashlib
 import json
 import os
 import re
-import shlex
 import shutil
 import stat
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Optional
+from typing import NamedTuple
+
+from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import RELEASES, Layout, ReleaseError
+from ansible_collections.secuaas.claude.plugins.module_utils._release_python import compile_library
 
 MANIFEST = "manifest.json"
 STAGING = ".staging-"
 TRASH = ".trash-"
-_COMPILE_TIMEOUT = 300.0
-_CHECK_TIMEOUT = 60.0
-_RELEASES = "releases"
-# The clock may have been set by a little between the start of a process and the writing of a file.
-_CLOCK_TOLERANCE = 2.0
 
 
-class ReleaseError(Exception):
-    """Something on the host is not as expected; the message says what, and what to do."""
+class SearchResult(NamedTuple):
+    """Result of the search for a release on the host."""
 
-
-class Layout(NamedTuple):
-    """Where releases live (absolute paths), and the Python that runs them."""
-
-    root: str
-    python: str
-
-    @property
-    def releases(self) -> str:
-        """The folder that holds one folder for each release."""
-        return os.path.join(self.root, _RELEASES)
-
-    @property
-    def current(self) -> str:
-        """The link to the release in use."""
-        return os.path.join(self.root, "current")
-
-    def folder(self, name: str) -> str:
-        """The folder of the release ``name``."""
-        return os.path.join(self.releases, name)
-
-    def library(self, name: str) -> str:
-        """The folder that Python is given to run the release ``name``."""
-        return os.path.join(self.releases, name, "lib")
-
-
-class Found(NamedTuple):
-    """What is there of a wanted release."""
-
-    folder: Optional[str]
-    """Name of an intact folder of it."""
+    folder: str | None
+    """Name of an intact folder."""
     problems: list[str]
-    """What is wrong with each folder of it that is not intact."""
+    """Defects of the folders that are not intact."""
 
 
-class Daemon(NamedTuple):
-    """A daemon that runs."""
+def read_current(layout: Layout) -> str | None:
+    """Return the name of the release that ``current`` leads to, None where there is no such link.
 
-    release: str
-    """Name of the release that it was started from."""
-    started: float
-    """When, in seconds since the epoch."""
-
-
-def read_current(layout: Layout) -> Optional[str]:
-    """Return the name of the release that ``current`` leads to, or None where there is no such link.
-
-    The release need not be there. A link of another text than :func:`switch` writes leads elsewhere, and what is
-    returned is then an absolute path, which is the name of no release. Raises ReleaseError where ``current`` is no
-    link, which is then somebody else's.
+    The release itself may be missing. For a link whose text is not of :func:`switch`, return its absolute path, which
+    is the name of no release. Raises ReleaseError where ``current`` is no link.
     """
     try:
         text = os.readlink(layout.current)
@@ -101,18 +56,18 @@ def read_current(layout: Layout) -> Optional[str]:
             % (layout.current, error.strerror, layout.releases)
         ) from error
     folder, name = os.path.split(text)
-    if folder == _RELEASES and name not in ("", os.curdir, os.pardir):
+    if folder == RELEASES and name not in ("", os.curdir, os.pardir):
         return name
     return os.path.join(layout.root, text)
 
 
-def is_there(layout: Layout, name: Optional[str]) -> bool:
-    """Tell whether ``name``, as :func:`read_current` returns it, is that of a release that is there, intact or not."""
+def is_installed(layout: Layout, name: str | None) -> bool:
+    """Return True if ``name``, as of :func:`read_current`, is that of an existing release, intact or not."""
     return name is not None and not os.path.isabs(name) and os.path.isdir(layout.folder(name))
 
 
-def folders(layout: Layout) -> list[str]:
-    """Return the names of all release folders, the one used last first."""
+def list_folders(layout: Layout) -> list[str]:
+    """Return the names of all release folders, most recently used first."""
     try:
         with os.scandir(layout.releases) as entries:
             dated = [
@@ -126,30 +81,30 @@ def folders(layout: Layout) -> list[str]:
 
 
 def leftovers(layout: Layout) -> list[str]:
-    """Return the names of what an interrupted run left behind."""
+    """Return the names of the folders that interrupted runs have left."""
     try:
         return sorted(name for name in os.listdir(layout.releases) if name.startswith((STAGING, TRASH)))
     except FileNotFoundError:
         return []
 
 
-def find(layout: Layout, name: str, sources: Mapping[str, bytes]) -> Found:
-    """Look for an intact folder of the release ``name`` with the files ``sources``, the one in use first.
+def find_intact(layout: Layout, name: str, sources: Mapping[str, bytes]) -> SearchResult:
+    """Search for an intact folder of the release ``name`` with the files ``sources``, the one in use first.
 
-    A folder that was tampered with is not mended in place, since processes may run from it. It is replaced by
-    one beside it, ``<name>.2``, ``<name>.3``, …
+    A release can have several folders: one that was tampered with is never repaired, since processes may run from it,
+    but replaced by ``<name>.2``, ``<name>.3``, …
     """
     pattern = re.compile(re.escape(name) + r"(\.[0-9]+)?\Z")
     current = read_current(layout)
-    candidates = [folder for folder in folders(layout) if pattern.match(folder)]
+    candidates = [folder for folder in list_folders(layout) if pattern.match(folder)]
     candidates.sort(key=lambda folder: folder != current)
     problems: list[str] = []
     for folder in candidates:
-        wrong = check(layout.folder(folder), sources, layout.python)
+        wrong = verify(layout.folder(folder), sources, layout.python)
         if not wrong:
-            return Found(folder, problems)
+            return SearchResult(folder, problems)
         problems += ["%s: %s" % (os.path.join(layout.folder(folder), path), why) for path, why in wrong]
-    return Found(None, problems)
+    return SearchResult(None, problems)
 
 
 def free_name(layout: Layout, name: str) -> str:
@@ -161,11 +116,11 @@ def free_name(layout: Layout, name: str) -> str:
     return candidate
 
 
-def check(folder: str, sources: Mapping[str, bytes], python: str) -> list[tuple[str, str]]:
-    """Return (path below ``folder``, what is wrong) for each thing in which it is not the release of ``sources``.
+def verify(folder: str, sources: Mapping[str, bytes], python: str) -> list[tuple[str, str]]:
+    """Return the defects of a folder that should hold the release of ``sources``: (path below it, problem).
 
-    An empty list means: every file is there, no other is, none can be written by others, and the byte code is
-    the one that was made at installation, by the Python that ``python`` still is.
+    An intact folder holds every file and no other, nothing in it is writable by others, and its byte code is that of
+    the installation, made by the program that ``python`` still leads to.
     """
     problems: list[tuple[str, str]] = []
     try:
@@ -180,7 +135,7 @@ def check(folder: str, sources: Mapping[str, bytes], python: str) -> list[tuple[
     found = set()
     for path, is_folder in _walk(library):
         relative = os.path.relpath(path, library)
-        wrong = _ownership(path)
+        wrong = _permission_problem(path)
         if wrong:
             problems.append((os.path.join("lib", relative), wrong))
         if is_folder:
@@ -189,11 +144,11 @@ def check(folder: str, sources: Mapping[str, bytes], python: str) -> list[tuple[
         if not os.path.isfile(path) or os.path.islink(path):
             problems.append((os.path.join("lib", relative), "is no regular file"))
         elif relative in sources:
-            if _read(path) != sources[relative]:
+            if _read_bytes(path) != sources[relative]:
                 problems.append((os.path.join("lib", relative), "content differs"))
         elif relative not in bytecode:
             problems.append((os.path.join("lib", relative), "does not belong to the release"))
-        elif hashlib.sha256(_read(path)).hexdigest() != bytecode[relative]:
+        elif hashlib.sha256(_read_bytes(path)).hexdigest() != bytecode[relative]:
             problems.append((os.path.join("lib", relative), "content differs"))
     missing = (set(sources) | set(bytecode)) - found
     problems += [(os.path.join("lib", relative), "is missing") for relative in missing]
@@ -201,8 +156,8 @@ def check(folder: str, sources: Mapping[str, bytes], python: str) -> list[tuple[
 
 
 @contextlib.contextmanager
-def exclusive(layout: Layout) -> Iterator[None]:
-    """Hold the lock of the root folder, which is made if missing, so that two installations cannot interleave."""
+def lock(layout: Layout) -> Iterator[None]:
+    """Create the root folder if it is missing, and hold its lock; one installation runs at a time."""
     os.makedirs(layout.releases, mode=0o755, exist_ok=True)
     for folder in (layout.root, layout.releases):
         os.chmod(folder, 0o755)
@@ -215,7 +170,7 @@ def exclusive(layout: Layout) -> Iterator[None]:
 
 
 def write_sources(folder: str, sources: Mapping[str, bytes]) -> None:
-    """Write ``sources`` below ``folder``, whatever the umask: files 0644, folders 0755."""
+    """Write ``sources`` below ``folder``, which may be missing; a file that exists is an error. Raises OSError."""
     for name, data in sources.items():
         path = os.path.join(folder, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -224,128 +179,67 @@ def write_sources(folder: str, sources: Mapping[str, bytes]) -> None:
 
 
 def stage(layout: Layout, name: str, sources: Mapping[str, bytes]) -> str:
-    """Make the release whole in a folder beside the others, and return that folder (to :func:`publish`).
+    """Create a complete release in a temporary folder beside the others; return that folder, for :func:`publish`.
 
-    ``name`` is the folder's name once published; tracebacks will show it. Raises ReleaseError where
-    byte-compilation fails or what was written does not read back as intended.
+    ``name`` is the name to publish it by; tracebacks will show it. Raises ReleaseError where byte-compilation fails or
+    the folder does not verify.
     """
     staged = tempfile.mkdtemp(prefix=STAGING, dir=layout.releases)
     library = os.path.join(staged, "lib")
     write_sources(library, sources)
-    command = [
-        layout.python,
-        "-I",
-        "-m",
-        "compileall",
-        "-q",
-        "-f",
-        "--invalidation-mode",
-        "unchecked-hash",
-        "-s",
-        library,
-        "-p",
-        layout.library(name),
-        library,
-    ]
-    code, _out, err = _run(command, b"", _COMPILE_TIMEOUT)
-    if code != 0:
-        raise ReleaseError("%s cannot byte-compile the release: %s" % (layout.python, err))
+    compile_library(layout.python, library, layout.library(name))
     bytecode = {}
     for path, is_folder in _walk(library):
         relative = os.path.relpath(path, library)
         if not is_folder and relative not in sources:
-            bytecode[relative] = hashlib.sha256(_read(path)).hexdigest()
+            bytecode[relative] = hashlib.sha256(_read_bytes(path)).hexdigest()
     manifest = {"python": os.path.realpath(layout.python), "bytecode": bytecode}
     with open(os.path.join(staged, MANIFEST), "x", encoding="utf-8") as file:
         json.dump(manifest, file, indent=1, sort_keys=True)
         file.write("\n")
-    _settle(staged)
-    wrong = check(staged, sources, layout.python)
+    _finish(staged)
+    wrong = verify(staged, sources, layout.python)
     if wrong:
         raise ReleaseError("the release was not written as intended: " + "; ".join("%s %s" % pair for pair in wrong))
     return staged
 
 
 def publish(layout: Layout, staged: str, name: str) -> None:
-    """Give a staged release its name, in one step."""
+    """Rename a staged release to its name."""
     os.rename(staged, layout.folder(name))
-    _sync(layout.releases)
+    _fsync_path(layout.releases)
 
 
 def switch(layout: Layout, name: str) -> None:
-    """Let ``current`` lead to the release ``name``, in one step; the link is there at every moment.
+    """Replace ``current`` atomically by a link to the release ``name``.
 
-    The folder's time tells :func:`folders` the order of use; it is set to the nanosecond, since the kernel's own
-    clock for files is coarse enough to give two folders one time.
+    The times of the folders, by which :func:`list_folders` sorts, are set explicitly: the kernel's clock for files is
+    coarse enough to give two folders one time.
     """
     previous = read_current(layout)
     moment = time.time_ns()
-    if previous is not None and is_there(layout, previous):
+    if previous is not None and is_installed(layout, previous):
         os.utime(layout.folder(previous), ns=(moment - 1, moment - 1))
     os.utime(layout.folder(name), ns=(moment, moment))
     folder = tempfile.mkdtemp(prefix=STAGING, dir=layout.releases)
     link = os.path.join(folder, "current")
-    os.symlink(os.path.join(_RELEASES, name), link)
+    os.symlink(os.path.join(RELEASES, name), link)
     os.replace(link, layout.current)
     os.rmdir(folder)
-    _sync(layout.root)
+    _fsync_path(layout.root)
 
 
-def surplus(layout: Layout, keep: int, current: str, used: set[str]) -> list[str]:
-    """Return the release folders that may go: neither ``current``, nor in use, nor among the ``keep`` used last.
+def prunable(layout: Layout, keep: int, current: str, in_use: set[str]) -> list[str]:
+    """Return the release folders to prune: not ``current``, not in use, not among the ``keep`` most recently used.
 
     ``keep`` counts the current release, and is at least 2, so that the one before it always stays.
     """
-    order = [name for name in folders(layout) if name != current]
-    return [name for name in order[max(keep, 2) - 1 :] if name not in used]
+    order = [name for name in list_folders(layout) if name != current]
+    return [name for name in order[max(keep, 2) - 1 :] if name not in in_use]
 
 
-def used_by_processes(layout: Layout, proc: str = "/proc") -> set[str]:
-    """Return the names of the releases that a running process was started from."""
-    return {name for _pid, name, _rest in _started_from_a_release(layout, proc)}
-
-
-def daemons(layout: Layout, proc: str = "/proc") -> list[Daemon]:
-    """Return the daemons that run, as the unit starts them: by the launcher, with ``run`` and nothing else.
-
-    One that was started with other words has another configuration, and is not the unit's; nor is one in a
-    container, whose releases are its own.
-    """
-    # When this system was started, by the clock as it stands now; a process counts its start from there.
-    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    found = []
-    for pid, name, rest in _started_from_a_release(layout, proc):
-        if rest != [b"lib", b"run"]:
-            continue
-        try:
-            # The name of the program, in parentheses, may hold blanks and parentheses itself.
-            ticks = int(_read(os.path.join(proc, pid, "stat")).rpartition(b")")[2].split()[19])
-            numbers = re.search(rb"^NSpid:(.*)$", _read(os.path.join(proc, pid, "status")), re.MULTILINE)
-        except OSError:
-            continue  # ended meanwhile
-        # A process has a number in each namespace down to its own: in a container it has more than one.
-        if numbers is None or len(numbers.group(1).split()) == 1:
-            found.append(Daemon(name, booted + ticks / os.sysconf("SC_CLK_TCK")))
-    return found
-
-
-def is_stale(layout: Layout, paths: Sequence[str], proc: str = "/proc") -> bool:
-    """Tell whether a daemon runs another release than ``current``, or since before one of ``paths`` was last written.
-
-    Such a daemon is what a run leaves that broke between the installation and the restart. A file from the future
-    tells of a clock that was wrong, and of nothing else.
-    """
-    now = time.time()
-    written = [os.lstat(path).st_mtime for path in paths if os.path.lexists(path)]
-    newest = max((moment for moment in written if moment <= now), default=0.0)
-    current = read_current(layout)
-    return any(
-        daemon.release != current or daemon.started + _CLOCK_TOLERANCE < newest for daemon in daemons(layout, proc)
-    )
-
-
-def remove(layout: Layout, names: Sequence[str]) -> None:
-    """Remove folders below ``releases``. A removal that is interrupted leaves no half release under its name."""
+def remove_folders(layout: Layout, names: Sequence[str]) -> None:
+    """Remove folders below ``releases``; an interrupted removal never leaves half a release under its name."""
     for name in names:
         folder = layout.folder(name)
         if not name.startswith((STAGING, TRASH)):
@@ -362,88 +256,28 @@ def remove(layout: Layout, names: Sequence[str]) -> None:
 
 
 def remove_all(layout: Layout) -> None:
-    """Remove every release and ``current``, and the folders that are empty then; what is not ours stays."""
+    """Remove every release, ``current``, and the folders that are then empty; foreign files stay."""
     if read_current(layout) is not None:
         os.unlink(layout.current)
-    ours = [name for name in folders(layout) if os.path.isfile(os.path.join(layout.folder(name), MANIFEST))]
-    remove(layout, ours + leftovers(layout))
+    ours = [name for name in list_folders(layout) if os.path.isfile(os.path.join(layout.folder(name), MANIFEST))]
+    remove_folders(layout, ours + leftovers(layout))
     for folder in (layout.releases, layout.root):
         with contextlib.suppress(OSError):
             os.rmdir(folder)
 
 
-def check_config(layout: Layout, library: str, text: bytes) -> Optional[str]:
-    """Let the release in ``library`` judge a configuration. Return None if it is good, else what is wrong with it."""
-    code, out, err = _run([layout.python, "-I", "-B", library, "check-config", "-"], text, _CHECK_TIMEOUT)
-    return None if code == 0 else (err or out or "exit code %d" % code)
-
-
-def can_import(layout: Layout, module: str) -> bool:
-    """Tell whether the Python that runs releases finds ``module``."""
-    return _run([layout.python, "-I", "-c", "import " + module], b"", _CHECK_TIMEOUT)[0] == 0
-
-
-def launcher_text(layout: Layout) -> str:
-    """Return the shell script that starts the current release.
-
-    It resolves ``current`` once, so that a process never mixes two releases. A hook of Claude Code is started
-    without ``site``, for speed, and ends well even where there is no release, since it must not fail a session.
-    """
-    return _LAUNCHER.format(current=shlex.quote(layout.current), python=shlex.quote(layout.python))
-
-
-_LAUNCHER = """\
-#!/bin/sh
-# Starts the current release of claude-failover.
-# Installed by the Ansible collection secuaas.claude; changes are overwritten.
-release=$(CDPATH= cd -P -- {current} 2>/dev/null && pwd -P) || release=
-if [ "${{1-}}" = hook ]; then
-    [ -n "$release" ] || exit 0
-    exec {python} -I -S -B "$release/lib" "$@"
-fi
-if [ -z "$release" ]; then
-    echo "claude-failover: "{current}" leads to no release; expected the role"\
-        "secuaas.claude.claude_failover to have installed one" >&2
-    exit 1
-fi
-exec {python} -I -B "$release/lib" "$@"
-"""
-
-
-def is_launcher(data: bytes) -> bool:
-    """Tell whether ``data`` is a launcher that this collection wrote, of whatever version."""
-    return data.startswith(b"#!/bin/sh\n# Starts the current release of claude-failover.")
-
-
 def digests(sources: Mapping[str, bytes]) -> dict[str, str]:
-    """Return a short digest of each file, for showing what a new release changes."""
+    """Return a short digest of each file, for a diff."""
     return {name: hashlib.sha256(data).hexdigest()[:12] for name, data in sources.items()}
 
 
 def read_sources(library: str) -> dict[str, bytes]:
-    """Return the regular files below ``library`` that are no byte code; nothing where the folder is missing."""
+    """Return the regular files below ``library`` without byte code; none where the folder is missing."""
     return {
-        os.path.relpath(path, library): _read(path)
+        os.path.relpath(path, library): _read_bytes(path)
         for path, is_folder in _walk(library)
         if not is_folder and os.path.isfile(path) and not path.endswith(".pyc")
     }
-
-
-def _started_from_a_release(layout: Layout, proc: str) -> Iterator[tuple[str, str, list[bytes]]]:
-    """Yield (process, name of its release, path below that release and the arguments behind it)."""
-    prefixes = {os.fsencode(path) + b"/" for path in (layout.releases, os.path.realpath(layout.releases))}
-    for entry in os.listdir(proc):
-        if not entry.isdigit():
-            continue
-        try:
-            arguments = _read(os.path.join(proc, entry, "cmdline")).rstrip(b"\0").split(b"\0")
-        except OSError:
-            continue  # ended meanwhile, or may not be looked at
-        for index, argument in enumerate(arguments):
-            for prefix in prefixes:
-                if argument.startswith(prefix):
-                    name, _slash, below = argument[len(prefix) :].partition(b"/")
-                    yield entry, os.fsdecode(name), [below, *arguments[index + 1 :]]
 
 
 def _walk(top: str) -> Iterator[tuple[str, bool]]:
@@ -459,7 +293,7 @@ def _walk(top: str) -> Iterator[tuple[str, bool]]:
             yield os.path.join(where, name), False
 
 
-def _ownership(path: str) -> str:
+def _permission_problem(path: str) -> str:
     status = os.lstat(path)
     if status.st_uid != os.geteuid():
         return "belongs to user %d; expected %d" % (status.st_uid, os.geteuid())
@@ -468,16 +302,16 @@ def _ownership(path: str) -> str:
     return ""
 
 
-def _settle(top: str) -> None:
-    """Give everything below ``top`` its mode whatever the umask, and bring it to the disk."""
+def _finish(top: str) -> None:
+    """Set the modes of everything below ``top``, whatever the umask, and flush it to the disk."""
     paths = [(top, True), (os.path.join(top, MANIFEST), False), *_walk(os.path.join(top, "lib"))]
     for path, is_folder in paths:
         os.chmod(path, 0o755 if is_folder else 0o644)
     for path, _is_folder in reversed(paths):
-        _sync(path)
+        _fsync_path(path)
 
 
-def _sync(path: str) -> None:
+def _fsync_path(path: str) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -485,21 +319,6 @@ def _sync(path: str) -> None:
         os.close(descriptor)
 
 
-def _read(path: str) -> bytes:
+def _read_bytes(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read()
-
-
-def _run(command: Sequence[str], text: bytes, timeout: float) -> tuple[int, str, str]:
-    """Run a program with a fixed environment; return exit code, standard output and standard error."""
-    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-    try:
-        done = subprocess.run(
-            list(command), input=text, capture_output=True, env=environment, cwd="/", timeout=timeout, check=False
-        )
-    except OSError as error:
-        raise ReleaseError("%s cannot be started: %s" % (command[0], error)) from error
-    except subprocess.TimeoutExpired as error:
-        raise ReleaseError("%s did not end within %g s" % (" ".join(command), timeout)) from error
-    out, err = (text.decode("utf-8", "replace").strip() for text in (done.stdout, done.stderr))
-    return done.returncode, out, err

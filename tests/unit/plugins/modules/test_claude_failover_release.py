@@ -21,7 +21,9 @@ from typing import Any
 import pytest
 from ansible.module_utils import basic
 from ansible_collections.secuaas.claude.plugins.module_utils import _release_bundle as bundles
+from ansible_collections.secuaas.claude.plugins.module_utils import _release_processes as processes
 from ansible_collections.secuaas.claude.plugins.module_utils import _release_store as store
+from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import Layout
 from ansible_collections.secuaas.claude.plugins.modules import claude_failover_release as module
 
 # A daemon in small: it says its version, and refuses a configuration that says so.
@@ -49,7 +51,7 @@ class Host:
 
     def __init__(self, folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self._monkeypatch, self._capsys = folder, monkeypatch, capsys
-        self.layout = store.Layout(f"{folder}/opt/cf", sys.executable)
+        self.layout = Layout(f"{folder}/opt/cf", sys.executable)
         self.launcher, self.config = f"{folder}/bin/claude-failover", f"{folder}/etc/cf/config.yml"
 
     def arguments(self, version: str = "1.0.0", config: str = "good\n", **more: Any) -> dict[str, Any]:
@@ -327,16 +329,16 @@ def test_a_folder_of_an_overlays_lower_layer_goes_too(host: Host, monkeypatch: p
 
 
 def test_what_another_installation_did_meanwhile_is_not_done_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    exclusive, other = store.exclusive, []
+    lock, other = store.lock, []
 
     @contextlib.contextmanager
-    def after_another(layout: store.Layout) -> Iterator[None]:
-        monkeypatch.setattr(store, "exclusive", exclusive)
+    def after_another(layout: Layout) -> Iterator[None]:
+        monkeypatch.setattr(store, "lock", lock)
         other.append(host.run())
-        with exclusive(layout):
+        with lock(layout):
             yield
 
-    monkeypatch.setattr(store, "exclusive", after_another)
+    monkeypatch.setattr(store, "lock", after_another)
     late = host.run()
     assert (other[0]["changed"], late["changed"]) == (True, False)
     assert os.listdir(host.layout.releases) == [late["release"]]
@@ -350,7 +352,7 @@ class Running:
 
     def __enter__(self) -> None:
         """Wait until it has its words: up to then the child has those of this process."""
-        while b"time.sleep" not in store._read(f"/proc/{self.process.pid}/cmdline"):
+        while b"time.sleep" not in store._read_bytes(f"/proc/{self.process.pid}/cmdline"):
             assert self.process.poll() is None
 
     def __exit__(self, *_error: object) -> None:
@@ -406,9 +408,9 @@ def test_a_daemon_older_than_what_it_reads_is_stale(
     """As a run leaves it that breaks before the restart; the next one has to find that out."""
     arguments = with_restart(host)
     started = time.time() - 100
-    daemon = store.Daemon(host.run(**arguments)["release"], started)
+    daemon = processes.RunningDaemon(host.run(**arguments)["release"], started)
     os.utime(host.config, (started + written, started + written))
-    monkeypatch.setattr(store, "daemons", lambda layout, proc: [daemon])
+    monkeypatch.setattr(processes, "running_daemons", lambda layout, proc: [daemon])
     assert verdict(host, **arguments) == (False, stale, stale)
     os.unlink(host.config)
     assert verdict(host, **arguments) == (True, True, False)
@@ -417,7 +419,7 @@ def test_a_daemon_older_than_what_it_reads_is_stale(
 def test_a_daemon_of_another_release_is_stale(host: Host) -> None:
     old = host.run()["path"]
     with Running(f"{old}/lib", "run"):
-        (daemon,) = store.daemons(host.layout)
+        (daemon,) = processes.running_daemons(host.layout)
         assert daemon == (os.path.basename(old), pytest.approx(time.time(), abs=30))
         assert verdict(host) == (False, False, False)
         assert verdict(host, version="1.0.1") == (True, True, False)
@@ -434,7 +436,7 @@ def test_other_commands_and_other_daemons_are_not_the_daemon(host: Host, words: 
 
 def test_what_is_read_of_a_process(base: str) -> None:
     """The name of a program may look like the fields behind it; a daemon in a container has a second number."""
-    layout = store.Layout("/opt/cf", sys.executable)
+    layout = Layout("/opt/cf", sys.executable)
     fields = " ".join(["S", *["0"] * 18, str(100 * os.sysconf("SC_CLK_TCK")), "0"])
     for pid, name, status in (
         ("1", "1.0.0", "Name:\tx\nNSpid:\t1\n"),
@@ -452,11 +454,11 @@ def test_what_is_read_of_a_process(base: str) -> None:
             if text is not None:
                 with open(f"{base}/{pid}/{file}", "w", encoding="utf-8") as stream:
                     stream.write(text)
-    found = {daemon.release: daemon.started for daemon in store.daemons(layout, base)}
+    found = {daemon.release: daemon.started for daemon in processes.running_daemons(layout, base)}
     assert sorted(found) == ["1.0.0", "old-kernel"]
     expected = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + 100
     assert found["1.0.0"] == pytest.approx(expected, abs=5)
-    assert store.used_by_processes(layout, base) == {"1.0.0", "contained", "old-kernel", "ended"}
+    assert processes.releases_in_use(layout, base) == {"1.0.0", "contained", "old-kernel", "ended"}
 
 
 def test_going_back_is_only_a_switch(host: Host) -> None:
@@ -613,7 +615,7 @@ def test_killed_at_any_step_it_leaves_the_old_release_or_the_new_one_and_the_nex
         assert current is not None
         version = current.split("-")[0]
         assert version in ("1.0.0", "2.0.0")
-        assert store.check(host.layout.folder(current), sources(version), host.layout.python) == []
+        assert store.verify(host.layout.folder(current), sources(version), host.layout.python) == []
         with open(host.config, encoding="utf-8") as file:
             assert file.read() in ("good, old\n", "good, new\n")
         assert os.access(host.launcher, os.X_OK)
@@ -622,7 +624,7 @@ def test_killed_at_any_step_it_leaves_the_old_release_or_the_new_one_and_the_nex
         assert not [name for name in os.listdir(host.layout.releases) if name.startswith(".")]
         # Back to where the next try starts from.
         assert host.run(config="good, old\n")["path"] == old["path"]
-        store.remove(host.layout, [name for name in os.listdir(host.layout.releases) if name != old["release"]])
+        store.remove_folders(host.layout, [name for name in os.listdir(host.layout.releases) if name != old["release"]])
         if not killed:
             assert step > 20, "fewer steps than an installation has: the hook counts too little"
             return

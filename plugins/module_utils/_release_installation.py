@@ -1,0 +1,263 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Install and remove a release with its files: plan, predict, carry out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.secuaas.claude.plugins.module_utils import (
+    _host_files,
+    _release_bundle,
+    _release_launcher,
+    _release_processes,
+    _release_python,
+    _release_store,
+)
+from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import Layout, ReleaseError
+
+_FOLDER_MODE = "0755"
+_FILE_MODE = "0644"
+_LAUNCHER_MODE = 0o755
+
+
+class InstallationPlan(NamedTuple):
+    """Steps of an installation, and the module's result."""
+
+    result: dict[str, Any]
+    to_stage: bool
+    """True if the release's folder has to be created."""
+    to_validate: list[bytes]
+    """Configurations for the new release to validate."""
+    to_write: list[tuple[_host_files.FileSpec, _host_files.Difference]]
+    to_prune: list[str]
+
+
+def install_release(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """Install the release of ``params`` (the module's options) and its files; return the module's result.
+
+    Raises ValueError, BundleError, ReleaseError, HostFileError, OSError.
+    """
+    layout = Layout(params["root"], params["python"])
+    try:
+        members = _release_bundle.unpack(base64.b64decode(params["bundle"] or "", validate=True))
+    except binascii.Error as error:
+        raise _release_bundle.BundleError("the bundle is damaged: %s" % error) from error
+    sources = _release_bundle.members_below(members, _release_bundle.LIBRARY)
+    name = _release_bundle.release_name(sources)
+    specs = _file_specs(params, members, layout)
+    plan = _plan_installation(params, layout, name, sources, specs, check_mode)
+    if check_mode:
+        _predict_validation(layout, sources, plan)
+        return plan.result
+    if not plan.result["changed"]:
+        return plan.result
+    with _release_store.lock(layout):
+        # Another installation may have ended while this one waited for the lock.
+        plan = _plan_installation(params, layout, name, sources, specs, check_mode)
+        _carry_out(layout, sources, plan)
+    return plan.result
+
+
+def remove_installation(params: Mapping[str, Any], *, check_mode: bool, warn: Callable[[str], None]) -> dict[str, Any]:
+    """Remove every release, the launcher and the files of ``params`` (the module's options); return its result.
+
+    Calls ``warn`` for a launcher of somebody else. Raises ReleaseError, OSError.
+    """
+    layout = Layout(params["root"], params["python"])
+    previous = _release_store.read_current(layout)
+    launcher = params["launcher"]
+    entries = [(entry["path"], False) for entry in params["files"] if not entry["directory"]]
+    if os.path.isfile(launcher) and not os.path.islink(launcher):
+        with open(launcher, "rb") as file:
+            ours = _release_launcher.is_launcher(file.read())
+        if ours:
+            entries.append((launcher, False))
+        else:
+            warn("%s was not written by this collection, and is left as it is" % launcher)
+    entries += [(entry["path"], True) for entry in reversed(params["files"]) if entry["directory"]]
+    removed: list[str] = []
+    for path, folder in entries:
+        if _host_files.is_removable(path, folder=folder, removed=tuple(removed)):
+            removed.append(path)
+    installed = previous is not None or os.path.isdir(layout.releases)
+    shown = removed + ([layout.root] if installed else [])
+    result = {
+        "changed": bool(shown),
+        "previous": previous,
+        "removed": shown,
+        "diff": {"before": "".join("%s\n" % path for path in shown), "after": ""},
+    }
+    if not check_mode:
+        for path in removed:
+            _host_files.remove_file(path, folder=(path, True) in entries)
+        if installed:
+            _release_store.remove_all(layout)
+    return result
+
+
+def _file_specs(params: Mapping[str, Any], members: Mapping[str, bytes], layout: Layout) -> list[_host_files.FileSpec]:
+    """Return the specification of every file, the launcher last. Raises ValueError for an impossible option."""
+    contents = _release_bundle.members_below(members, _release_bundle.FILES)
+    specs = []
+    for index, entry in enumerate(params["files"]):
+        try:
+            mode = int(entry["mode"] or (_FOLDER_MODE if entry["directory"] else _FILE_MODE), 8)
+        except ValueError:
+            raise ValueError(
+                "mode of %s is %r; expected an octal number such as '0640'" % (entry["path"], entry["mode"])
+            ) from None
+        content = None if entry["directory"] else contents.get(str(index))
+        if content is None and not entry["directory"]:
+            raise ValueError("src of %s is missing; expected the name of a template" % entry["path"])
+        specs.append(_host_files.FileSpec(entry["path"], content, mode, entry["owner"], entry["group"]))
+    launcher = _release_launcher.launcher_text(layout).encode("utf-8")
+    return [*specs, _host_files.FileSpec(params["launcher"], launcher, _LAUNCHER_MODE)]
+
+
+def _plan_installation(
+    params: Mapping[str, Any],
+    layout: Layout,
+    name: str,
+    sources: Mapping[str, bytes],
+    specs: list[_host_files.FileSpec],
+    check_mode: bool,
+) -> InstallationPlan:
+    """Compare the host with the release and the specifications; change nothing."""
+    previous = _release_store.read_current(layout)
+    found = _release_store.find_intact(layout, name, sources)
+    folder = found.folder or _release_store.free_name(layout, name)
+    # A folder that is gone is created again by its old name, to which the link still leads.
+    switched = folder != previous or found.folder is None
+    drift = list(found.problems)
+    if previous is not None and not os.path.isabs(previous) and not _release_store.is_installed(layout, previous):
+        drift.append("%s: is missing" % layout.folder(previous))
+    differences = [(spec, _host_files.compare(spec, owners_may_be_missing=check_mode)) for spec in specs]
+    to_write = [(spec, difference) for spec, difference in differences if difference.status != _host_files.OK]
+    created = [spec.path for spec, difference in to_write if difference.status == _host_files.CREATED]
+    updated = [spec.path for spec, difference in to_write if difference.status != _host_files.CREATED]
+    to_validate = {
+        spec.path: spec.content or b""
+        for spec, difference in differences
+        if switched or difference.status in (_host_files.CREATED, _host_files.CONTENT)
+    }
+    read_at_start = [entry["path"] for entry in params["files"] if entry["restart"]]
+    stale = _release_processes.is_stale(layout, read_at_start)
+    in_use = _release_processes.releases_in_use(layout)
+    prunable = _release_store.prunable(layout, params["keep"], folder, in_use)
+    leftovers = _release_store.leftovers(layout)
+    result = {
+        "changed": bool(switched or to_write or prunable or leftovers),
+        "release": folder,
+        "path": layout.folder(folder),
+        "previous": previous,
+        "switched": switched,
+        "restart": switched or stale or not set(read_at_start).isdisjoint(created + updated),
+        "stale": stale,
+        "drift": drift,
+        "created": created,
+        "updated": updated,
+        "removed": prunable,
+        "config_checked": False,
+        "diff": ([_release_diff(layout, previous, folder, sources)] if switched else [])
+        + [_file_diff(spec, difference) for spec, difference in to_write],
+    }
+    configs = [entry["path"] for entry in params["files"] if entry["config"]]
+    return InstallationPlan(
+        result,
+        found.folder is None,
+        [to_validate[path] for path in configs if path in to_validate],
+        to_write,
+        prunable + leftovers,
+    )
+
+
+def _predict_validation(layout: Layout, sources: Mapping[str, bytes], plan: InstallationPlan) -> None:
+    """Validate the configuration with the new release from a temporary folder. Raises ReleaseError."""
+    if not plan.to_validate:
+        return
+    # Not the module's own temporary folder, which would stay on the host.
+    with tempfile.TemporaryDirectory(prefix="claude-failover-check-") as scratch:
+        library = layout.library(plan.result["release"])
+        if plan.to_stage:
+            library = os.path.join(scratch, plan.result["release"], "lib")
+            _release_store.write_sources(library, sources)
+        for text in plan.to_validate:
+            problem = _release_python.config_problem(layout.python, library, text)
+            if problem is not None:
+                if not _release_python.can_import(layout.python, "yaml"):
+                    return  # an earlier task of the same play installs python3-yaml
+                raise _refused_config(problem)
+        plan.result["config_checked"] = True
+
+
+def _carry_out(layout: Layout, sources: Mapping[str, bytes], plan: InstallationPlan) -> None:
+    """Stage and publish the release, write the files, switch and prune. Raises ReleaseError, HostFileError, OSError."""
+    folder = plan.result["release"]
+    staged = None
+    try:
+        if plan.to_stage:
+            staged = _release_store.stage(layout, folder, sources)
+        library = os.path.join(staged, "lib") if staged else layout.library(folder)
+        for text in plan.to_validate:
+            problem = _release_python.config_problem(layout.python, library, text)
+            if problem is not None:
+                raise _refused_config(problem)
+            plan.result["config_checked"] = True
+        if staged:
+            _release_store.publish(layout, staged, folder)
+            staged = None
+    finally:
+        if staged:
+            _release_store.remove_folders(layout, [os.path.basename(staged)])
+    for spec, difference in plan.to_write:
+        _host_files.apply(spec, difference)
+    if plan.result["switched"]:
+        _release_store.switch(layout, folder)
+    _release_store.remove_folders(layout, plan.to_prune)
+
+
+def _refused_config(problem: str) -> ReleaseError:
+    return ReleaseError("The configuration is refused by the release; nothing was changed. %s" % problem)
+
+
+def _file_diff(spec: _host_files.FileSpec, difference: _host_files.Difference) -> dict[str, str]:
+    """Return the diff of one file: attributes that differ, then the content if it does."""
+    before = "".join("%s: %s\n" % (name, found) for name, found, _expected in difference.attributes)
+    after = "".join("%s: %s\n" % (name, expected) for name, _found, expected in difference.attributes)
+    if difference.status in (_host_files.CREATED, _host_files.CONTENT):
+        before += _decode(difference.before)
+        after += _decode(spec.content)
+    if spec.content is None and difference.status == _host_files.CREATED:
+        after += "folder\n"
+    return {"before_header": spec.path, "after_header": spec.path, "before": before, "after": after}
+
+
+def _release_diff(layout: Layout, previous: str | None, folder: str, sources: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the diff of ``current``: its target, and a short digest of each file."""
+
+    def listing(target: str, files: Mapping[str, bytes]) -> str:
+        lines = ["%s %s\n" % pair for pair in sorted(_release_store.digests(files).items())]
+        return "current -> %s\n%s" % (target, "".join(lines))
+
+    before = ""
+    if previous is not None:
+        installed = _release_store.is_installed(layout, previous)
+        files = _release_store.read_sources(layout.library(previous)) if installed else {}
+        before = listing(layout.folder(previous), files)
+    return {
+        "before_header": layout.current,
+        "after_header": layout.current,
+        "before": before,
+        "after": listing(layout.folder(folder), sources),
+    }
+
+
+def _decode(data: bytes | None) -> str:
+    return "" if data is None else data.decode("utf-8", "replace")

@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the Python of the releases: byte-compile, validate a configuration, probe a module."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+
+from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import ReleaseError
+
+_COMPILE_TIMEOUT = 300.0
+_CHECK_TIMEOUT = 60.0
+
+
+def compile_library(python: str, library: str, final: str) -> None:
+    """Byte-compile the folder ``library``; tracebacks will show the folder ``final``. Raises ReleaseError."""
+    command = [
+        python,
+        "-I",
+        "-m",
+        "compileall",
+        "-q",
+        "-f",
+        "--invalidation-mode",
+        "unchecked-hash",
+        "-s",
+        library,
+        "-p",
+        final,
+        library,
+    ]
+    code, _out, err = _run_program(command, b"", _COMPILE_TIMEOUT)
+    if code != 0:
+        raise ReleaseError("%s cannot byte-compile the release: %s" % (python, err))
+
+
+def config_problem(python: str, library: str, text: bytes) -> str | None:
+    """Validate a configuration with the release in ``library``; return its refusal, None for a valid one.
+
+    Raises ReleaseError where the release cannot be run.
+    """
+    code, out, err = _run_program([python, "-I", "-B", library, "check-config", "-"], text, _CHECK_TIMEOUT)
+    return None if code == 0 else (err or out or "exit code %d" % code)
+
+
+def can_import(python: str, module: str) -> bool:
+    """Return True if the Python of the releases finds ``module``. Raises ReleaseError."""
+    return _run_program([python, "-I", "-c", "import " + module], b"", _CHECK_TIMEOUT)[0] == 0
+
+
+def _run_program(command: Sequence[str], text: bytes, timeout: float) -> tuple[int, str, str]:
+    """Run a program with a fixed environment; return exit code, standard output and standard error.
+
+    ``text`` is its standard input, ``timeout`` is in seconds. Raises ReleaseError.
+    """
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+    try:
+        done = subprocess.run(
+            list(command), input=text, capture_output=True, env=environment, cwd="/", timeout=timeout, check=False
+        )
+    except OSError as error:
+        raise ReleaseError("%s cannot be started: %s" % (command[0], error)) from error
+    except subprocess.TimeoutExpired as error:
+        raise ReleaseError("%s did not end within %g s" % (" ".join(command), timeout)) from error
+    out, err = (text.decode("utf-8", "replace").strip() for text in (done.stdout, done.stderr))
+    return done.returncode, out, err
