@@ -1,66 +1,89 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Install or remove a release of the failover daemon and its files."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: claude_failover_release
-short_description: Installs a release of the failover daemon and the files that go with it
+short_description: Install a release of the failover daemon and its files
 version_added: 0.4.0
+author:
+  - secuaas.claude contributors (@secuaas)
 description:
-  - Brings the daemon of the role P(secuaas.claude.claude_failover#role), as it is in this collection on the
-    controller, to a managed host, together with its configuration and units, in one transfer and one module call.
-  - The controller packs the daemon. A release is named after its version and the hash of its content, so that
-    equal code has an equal name wherever it is packed.
-  - The host unpacks it into a folder of its own beside the releases that are there, byte-compiles and verifies it,
-    and only then lets the link C(current) lead to it, in one step. A process that runs keeps the release that it
-    was started from.
-  - A release folder that was tampered with is drift. It is reported, and replaced by an intact one beside it; it is
-    never mended in place.
-  - A configuration is validated by the new release before anything is changed.
+  - Installs the daemon of the role P(secuaas.claude.claude_failover#role), as it is in this collection on the
+    controller, on a managed host, together with its configuration and units, in one transfer and one module call.
+  - The controller packs the daemon. A release is named by its version and the hash of its content, so that equal
+    code has an equal name wherever it is packed.
+  - The host unpacks the release into a folder of its own beside the existing ones, byte-compiles and verifies it, and
+    then replaces the link C(current) in one step. A running process keeps the release that it was started from.
+  - A release folder that was tampered with is drift. It is reported and replaced by an intact folder beside it, but
+    never repaired in place.
+  - The new release validates the configuration before anything is changed.
+extends_documentation_fragment:
+  - secuaas.claude.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The new release validates the configuration in check mode too, from a temporary folder. Where the host lacks
+        what the daemon needs, as before the first deployment, there is no validation; see RV(config_checked).
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+  action:
+    description: Has an action plugin that runs on the controller.
+    support: full
+  platform:
+    support: full
+    platforms: posix
+requirements:
+  - Python 3.9 or newer on the managed host
 options:
   state:
     description:
-      - V(present) installs what is missing or differs.
-      - V(absent) removes every release, the link, the launcher and O(files), and folders only where they are then
+      - V(present) installs everything that is missing or differs.
+      - V(absent) removes every release, the link, the launcher and the O(files). Folders are removed only if they are
         empty.
     type: str
     choices: [present, absent]
     default: present
   root:
-    description: The folder that holds the releases and the link to the current one.
+    description: The folder that holds the releases and the link to the current one, as an absolute path.
     type: path
     default: /opt/claude-failover
   launcher:
-    description: The command that starts the current release.
+    description: The command that starts the current release, as an absolute path.
     type: path
     default: /usr/local/bin/claude-failover
   python:
-    description: The Python that runs the daemon; 3.9 or newer.
+    description: The Python that runs the daemon, version 3.9 or newer, as an absolute path.
     type: path
     default: /usr/bin/python3
   keep:
     description:
-      - How many releases stay, the current one included; at least 2, so that the one before it always stays.
-      - A release that a running process was started from stays in any case.
+      - The number of releases to keep, including the current one. At least 2, so that the previous one always stays.
+      - A release that a running process was started from is always kept.
     type: int
     default: 3
   files:
     description:
-      - Files and folders that go with the release, in the order in which they are to be made.
-      - With O(state=absent) only O(files[].path) and O(files[].directory) are looked at.
-      - A symbolic link or anything else of another kind in the place of one is an error, and is left as it is.
+      - Files and folders that belong to the installation, in the order of their creation.
+      - With O(state=absent) only O(files[].path) and O(files[].directory) are used.
+      - A symbolic link or another kind of entry at such a path is an error and is left as it is.
     type: list
     elements: dict
     default: []
     suboptions:
       path:
-        description: Where it lies on the host; folders above it that are missing are made.
+        description: The path on the host. Missing parent folders are created.
         type: path
         required: true
       src:
         description:
-          - The template on the controller, searched as M(ansible.builtin.template) does.
+          - The template on the controller, searched for as M(ansible.builtin.template) does.
           - Required unless O(files[].directory).
         type: str
       directory:
@@ -68,49 +91,25 @@ options:
         type: bool
         default: false
       owner:
-        description: Name of the user that owns it; by default the user that the module runs as.
+        description: The user, by name or number, who owns it. The default is the user as whom the module runs.
         type: str
       group:
-        description: Name of the group that owns it; by default that of the process.
+        description: The group, by name or number, that owns it. The default is the group of the module's process.
         type: str
       mode:
-        description: Its mode, as an octal number in quotes; by default V(0755) for a folder, V(0644) for a file.
+        description: The mode, as an octal number in quotes. The default is V(0755) for a folder, V(0644) for a file.
         type: str
       config:
-        description: Whether it is the daemon's configuration, which the new release validates before anything changes.
+        description: Whether it is the daemon's configuration, which the new release validates before any change.
         type: bool
         default: false
       restart:
-        description: Whether the daemon reads it when it starts, so that RV(restart) takes account of it.
+        description: Whether the daemon reads it at its start, so that a change of it makes a RV(restart) necessary.
         type: bool
         default: false
   bundle:
-    description: What the controller packed. Set by the action plugin, which replaces a value given here.
+    description: The packed release. The action plugin sets it and replaces a value given here.
     type: str
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying the host.
-    support: full
-    details:
-      - The configuration is validated in check mode as well, by the new release in a temporary folder, unless the host
-        lacks what the daemon needs (such as before the first deployment); RV(config_checked) tells.
-  diff_mode:
-    description: Returns what has changed, or would change, file by file.
-    support: full
-  idempotent:
-    description: When run twice in a row outside check mode with the same arguments, the second run changes nothing.
-    support: full
-  action:
-    description: Has a part that runs on the controller.
-    support: full
-  platform:
-    description: Where it can be used.
-    platforms: posix
-    support: full
-requirements:
-  - Python 3.9 or newer on the managed host
-author:
-  - secuaas.claude contributors (@secuaas)
 seealso:
   - module: secuaas.claude.claude_shared_symlinks
 """
@@ -131,7 +130,7 @@ EXAMPLES = r"""
   changed_when: installed is changed or installed.restart
   notify: Restart the daemon
 
-- name: Remove it
+- name: Remove the daemon and its configuration
   secuaas.claude.claude_failover_release:
     state: absent
     files:
@@ -142,69 +141,70 @@ EXAMPLES = r"""
 
 RETURN = r"""
 release:
-  description: Name of the release; the folder's name where a tampered folder had to be replaced.
+  description: The name of the release, or that of its folder where a tampered folder was replaced.
   returned: when O(state=present)
   type: str
   sample: 0.4.0-2f9c01d77ab3
 path:
-  description: Its folder.
+  description: The folder of the release.
   returned: when O(state=present)
   type: str
   sample: /opt/claude-failover/releases/0.4.0-2f9c01d77ab3
 previous:
   description:
-    - Name of the release that C(current) led to before; none where there was none.
-    - Where C(current) led elsewhere, it is the path.
+    - The name of the release that C(current) led to before. V(null) if there was no such link.
+    - The path that C(current) led to if it was not that of a release.
   returned: success
   type: str
   sample: 0.4.0-91b6d2aa04e5
 switched:
-  description: Whether C(current) was, or would be, made to lead to another release.
+  description: Whether C(current) was changed to lead to another release. In check mode, whether it would be.
   returned: when O(state=present)
   type: bool
   sample: true
 restart:
   description:
-    - Whether the daemon has to be restarted, since O(files[].restart) or its release was, or would be, changed, or
-      since RV(stale).
-    - The module does not restart it.
+    - Whether the daemon needs a restart, because its release or a file of O(files[].restart) was changed, or because of
+      RV(stale). In check mode, whether it would need one.
+    - The module does not restart the daemon.
   returned: when O(state=present)
   type: bool
   sample: true
 stale:
   description:
-    - Whether a daemon was running that was started from another release than C(current) led to, or before a file of
-      O(files[].restart) was last written. An earlier run that broke before the restart leaves one.
-    - Only a daemon that the launcher started as C(claude-failover run) is looked at.
+    - Whether a daemon was running from another release than C(current) led to, or since before the last write to a file
+      of O(files[].restart). An earlier run that failed before the restart leaves such a daemon.
+    - Only a daemon that the launcher has started as C(claude-failover run) counts.
   returned: when O(state=present)
   type: bool
   sample: false
 drift:
-  description: What is wrong with folders of this release, or with the one in use.
+  description: The defects of folders of this release, and of the release in use.
   returned: when O(state=present)
   type: list
   elements: str
-  sample: ['/opt/claude-failover/releases/0.4.0-2f9c01d77ab3/lib/claude_failover/cli.py: content differs']
+  sample: ['/opt/claude-failover/releases/0.4.0-2f9c01d77ab3/lib/claude_failover/daemon.py: content differs']
 created:
-  description: Paths of the files, folders and launcher that were, or would be, made.
+  description: The paths of files, folders and launcher that were created. In check mode, that would be.
   returned: when O(state=present)
   type: list
   elements: str
   sample: [/etc/claude-failover/config.yml]
 updated:
-  description: Paths of those that were there and were, or would be, changed in content, owner, group or mode.
+  description: The paths of those whose content, owner, group or mode was changed. In check mode, that would be.
   returned: when O(state=present)
   type: list
   elements: str
   sample: []
 removed:
-  description: Names of the old releases, or with O(state=absent) paths, that were, or would be, removed.
+  description: The names of the pruned releases, or with O(state=absent) the paths, that were removed. In check mode,
+    that would be.
   returned: success
   type: list
   elements: str
   sample: [0.3.9-0c11f0b24e7d]
 config_checked:
-  description: Whether the new release has validated the configuration. It does where either is new.
+  description: Whether the new release has validated the configuration. It does so if either of the two is new.
   returned: when O(state=present)
   type: bool
   sample: true
@@ -242,7 +242,7 @@ ARGUMENT_SPEC = {
             "restart": {"type": "bool", "default": False},
         },
     },
-    # Never shown: it is no secret, but large, and would fill the host's journal.
+    # Hidden for its size, which would fill the host's journal; it is no secret.
     "bundle": {"type": "str", "no_log": True},
 }
 

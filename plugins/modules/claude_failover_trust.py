@@ -1,26 +1,26 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Let Claude Code trust the folders of the sessions, in every account home that none of them uses."""
+"""Add trust keys for the folders of sessions to Claude Code account homes."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: claude_failover_trust
-short_description: Let Claude Code accounts trust the folders that sessions start in
+short_description: Make Claude Code accounts trust the folders that sessions start in
 version_added: 0.4.0
 author:
   - secuaas.claude contributors (@secuaas)
 description:
-  - A session of Claude Code that starts in a folder which its account has not been asked about before asks whether to
-    trust it, and waits. This module answers beforehand. It adds the key that says yes to the file V(.claude.json) of
-    every account home, for each of the O(folders) for which that file has no such key.
-  - A key that is there stays as it is, whatever it says. Everything else in the file stays as it is too, and so do its
-    owner and mode. A file that is missing is made, with nothing but these keys.
-  - A home that a running session uses is left alone, for the session would overwrite the file. So is the home that
-    O(active_link) leads to, while any session runs. Run again once the sessions have ended.
-  - Trust lets Claude Code run what the folder's own settings ask for. Name only folders whose content you trust.
-  - Nothing of the content of a file is ever shown.
+  - A session of Claude Code that starts in a folder for the first time under an account asks whether to trust the
+    folder, and waits. This module answers beforehand. In every account home it adds the trust key to the file
+    V(.claude.json), for each of the O(folders) that has no such key there.
+  - An existing key keeps its value. The rest of the file, its owner and its mode are left as they are. A missing file
+    is created with nothing but these keys.
+  - A home that a running session uses is left alone, because the session would overwrite the file. So is the home that
+    O(active_link) leads to while any session runs. Run the module again once the sessions have ended.
+  - Trust lets Claude Code run commands that the folder's own settings name. Give only folders whose content you trust.
+  - The content of the files is never shown.
 extends_documentation_fragment:
   - secuaas.claude.attributes
 attributes:
@@ -29,7 +29,7 @@ attributes:
   diff_mode:
     support: none
     details:
-      - The file holds an account's identity, which is not to be shown.
+      - The file holds an account's identity, which must not be shown.
   idempotent:
     support: full
   platform:
@@ -54,10 +54,10 @@ options:
     required: true
   owner:
     description:
-      - The user, by name or number, whose homes they are.
-      - If the module runs as root, everything is looked at and written by a child process that has the ids and groups
-        of this user only. Links that the user plants can therefore not make root read or write elsewhere.
-      - In check mode, a user that does not exist yet is taken for one that will.
+      - The user, by name or number, who owns the homes.
+      - If the module runs as root, a child process with only the ids and groups of this user reads and writes
+        everything. Links that the user plants can therefore not make root read or write elsewhere.
+      - In check mode, a user that does not exist yet counts as one that will.
     type: str
     required: true
 seealso:
@@ -65,7 +65,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Let both accounts trust the folder of the sessions
+- name: Make both accounts trust the folder of the sessions
   secuaas.claude.claude_failover_trust:
     account_homes:
       - /home/claude/.claude-compte1
@@ -79,8 +79,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 homes:
-  description: What became of every account home, in the order of O(account_homes).
-  returned: always, but empty if the arguments are refused before anything is looked at
+  description: The result for every account home, in the order of O(account_homes).
+  returned: always, but empty if the arguments are refused before anything is read
   type: list
   elements: dict
   contains:
@@ -90,28 +90,28 @@ homes:
       sample: /home/claude/.claude-compte1
     status:
       description:
-        - V(ok) is a home in which no key was absent.
-        - V(added) is one in which keys have been added. In check mode it is V(missing).
-        - V(in_use) is one that was left alone because of a running session.
-        - V(error) is one whose file could not be read, understood or written, and was left as it was.
+        - V(ok) is a home in which no key was missing.
+        - V(added) is a home in which keys were added. In check mode it is V(missing).
+        - V(in_use) is a home that was left alone because of a running session.
+        - V(error) is a home whose file could not be read, parsed or written, and was left as it was.
       type: str
       sample: added
     folders:
-      description: The folders, with links in their paths followed, whose key was added, or in check mode would be.
+      description: The folders, with links in their paths followed, whose key was added. In check mode, that would be.
       type: list
       elements: str
       sample: [/srv/work]
     declined:
-      description: The folders with a key that says something else than yes. It was left as it is.
+      description: The folders with a key that has another value than V(true), which was left as it is.
       type: list
       elements: str
       sample: []
     detail:
-      description: Why nothing was done, for V(in_use) and V(error).
+      description: The reason of V(in_use) and V(error).
       type: str
       sample: ""
 failures:
-  description: What is wrong, one text for each home that could not be seen to. Empty on success.
+  description: The errors, one text for each home with an error. Empty on success.
   returned: always
   type: list
   elements: str

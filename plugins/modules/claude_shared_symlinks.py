@@ -1,32 +1,32 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make the links by which the homes of several Claude Code accounts share one state."""
+"""Create the links by which the homes of several Claude Code accounts share one state."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: claude_shared_symlinks
-short_description: Make the links by which Claude Code accounts share their state
+short_description: Create the links by which Claude Code accounts share their state
 version_added: 0.4.0
 author:
   - secuaas.claude contributors (@secuaas)
 description:
-  - A conversation of Claude Code can be carried on under another account only if both accounts keep it in
-    the same place. This module gives every account home a link to one shared directory for each of
-    V(projects), V(session-env) and V(file-history), or for the O(links) you name.
-  - Account homes, shared directories and links that are missing are created. Everything else is left alone.
-    A link that leads elsewhere, or a file or directory in the place of a link, is an error and never
-    repaired, for it may hold the only copy of an account's sessions.
-  - All accounts are seen to before the module fails, and the failure names everything that is wrong.
+  - A conversation of Claude Code can continue under another account only if both accounts keep it in the same
+    place. This module gives every account home a link to one shared directory for each of V(projects),
+    V(session-env) and V(file-history), or for the given O(links).
+  - Missing account homes, shared directories and links are created. Everything else is left alone. A link that
+    leads elsewhere, or a file or directory in the place of a link, is an error and never repaired, because it
+    may hold the only copy of an account's sessions.
+  - All accounts are processed before the module fails, and the failure lists every error.
 extends_documentation_fragment:
   - secuaas.claude.attributes
 attributes:
   check_mode:
     support: full
     details:
-      - Fails on a divergence just as a real run does. Foresees missing rights and read-only file systems,
-        but not a full disk.
+      - Fails on a divergence just as a real run does. Predicts missing rights and read-only file systems, but
+        not a full disk.
   diff_mode:
     support: full
   idempotent:
@@ -39,16 +39,16 @@ attributes:
 options:
   account_homes:
     description:
-      - The configuration directories of the accounts, as absolute paths. Neither V(~) nor variables are
-        expanded, and both are refused.
-      - No two may be the same directory, and none may lie in the target of a link or hold one.
+      - The configuration directories of the accounts, as absolute paths. V(~) and variables are not expanded
+        but refused.
+      - No two may be the same directory, and none may be inside the target of a link or contain one.
     type: list
     elements: str
     required: true
   shared_root:
     description:
       - The directory that holds the shared directories, which are named V(.claude-<name>-shared).
-      - Says where the targets of O(links) are that name none.
+      - Holds the targets of those O(links) that have no O(links[].target).
     type: str
     default: /home/ubuntu
   links:
@@ -64,30 +64,29 @@ options:
         required: true
       target:
         description:
-          - The shared directory, as an absolute path. A link is right if its text is exactly this.
+          - The shared directory, as an absolute path. A link is right if its text is exactly this path.
           - The default is V(.claude-<name>-shared) under O(shared_root).
         type: str
   owner:
     description:
-      - The user, by name or number, who is to own what is created. What exists keeps its owner.
-      - If the module runs as root, everything is looked at and created by a child process that has the ids
-        and groups of this user only. Links that the user plants can therefore not make root write
-        elsewhere. The directory above whatever is missing must be one in which this user may write.
-      - In check mode, a user that does not exist yet is taken for one that will.
-      - The default is the user as whom the module runs. As root, leave it at that only where root alone can
+      - The user, by name or number, who owns everything that is created. Existing entries keep their owner.
+      - If the module runs as root, a child process with only the ids and groups of this user reads and creates
+        everything. Links that the user plants can therefore not make root write elsewhere. The user must have
+        write permission in the directory above each missing entry.
+      - In check mode, a user that does not exist yet counts as one that will.
+      - The default is the user as whom the module runs. As root, rely on the default only where root alone can
         write.
     type: str
   group:
     description:
-      - The group, by name or number, of what is created. With O(owner) it must be one of the groups of that
-        user.
-      - In check mode, a group that does not exist yet is taken for one that will.
+      - The group, by name or number, of everything that is created. With O(owner) it must be one of the groups
+        of that user.
+      - In check mode, a group that does not exist yet counts as one that will.
     type: str
   mode:
     description:
-      - The permissions of the directories that are created, in octal, whatever the umask. What exists keeps
-        its own.
-      - Write it in quotes, lest YAML read it as another number.
+      - The permissions of created directories, in octal, whatever the umask. Existing directories keep theirs.
+      - Write it in quotes, or YAML may read it as another number.
     type: raw
     default: '0700'
 seealso:
@@ -95,13 +94,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Let two accounts share their conversations
+- name: Share the conversations of two accounts
   secuaas.claude.claude_shared_symlinks:
     account_homes:
       - /home/ubuntu/.claude-compte1
       - /home/ubuntu/.claude-compte2
 
-- name: Do so for a user of its own, as root
+- name: Share the conversations of another user's accounts, as root
   secuaas.claude.claude_shared_symlinks:
     account_homes:
       - /home/claude/.claude-compte1
@@ -127,7 +126,7 @@ EXAMPLES = r"""
 RETURN = r"""
 links:
   description: Every link of every account home, in the order of O(account_homes) and O(links).
-  returned: always, but empty if the arguments are refused before anything is looked at
+  returned: always, but empty if the arguments are refused before anything is read
   type: list
   elements: dict
   contains:
@@ -140,27 +139,26 @@ links:
       type: str
       sample: projects
     path:
-      description: Where the link is.
+      description: The path of the link.
       type: str
       sample: /home/ubuntu/.claude-compte1/projects
     target:
-      description: What the text of the link must be.
+      description: The text that the link must have.
       type: str
       sample: /home/ubuntu/.claude-projects-shared
     found:
       description:
-        - What was there before. The text of a link, or in words what stood in its place. V(null) for
-          nothing.
+        - The previous entry. The text of a link, or in words the kind of another entry. V(null) for no entry.
         - Bytes that are not UTF-8 are shown as V(\\xNN).
       type: str
       sample: /home/ubuntu/.claude-projects-shared
     status:
       description:
         - V(ok) is a link that was right.
-        - V(created) is one that was missing and has been made. In check mode it is V(missing).
-        - V(divergent) is a link to something else, and V(not_a_symlink) something else than a link; both
-          are left as they are.
-        - V(error) is a link that could not be looked at or made, or whose target is no directory.
+        - V(created) is a link that was missing and was created. In check mode it is V(missing).
+        - V(divergent) is a link with another text, and V(not_a_symlink) is an entry that is no link. Both are
+          left as they are.
+        - V(error) is a link that could not be read or created, or whose target is no directory.
       type: str
       sample: ok
 created:
@@ -172,7 +170,7 @@ created:
     - /home/ubuntu/.claude-compte2
     - /home/ubuntu/.claude-compte2/projects
 failures:
-  description: What is wrong, each with what was found, what was expected and what to do. Empty on success.
+  description: The errors, each with what was found, what was expected and what to do. Empty on success.
   returned: always
   type: list
   elements: str
