@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of the links share: scratch folders, other users, and a picture of a whole tree."""
+"""Scratch folders, users and snapshots of whole trees for the tests of the plugins."""
 
 from __future__ import annotations
 

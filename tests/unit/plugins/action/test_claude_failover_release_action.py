@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's part: the same bytes wherever it packs, a release that runs, and one round trip."""
+"""Action plugin claude_failover_release: equal bytes wherever it packs, a release that runs, one round trip."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trust keys: only absent ones are added, only in homes that nobody uses, and nothing else is touched or told."""
+"""Trust keys: only missing ones are added, only in unused homes, and nothing else is touched or shown."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of a host: what stands in their way, and whose they are. How they are written: the module's own tests."""
+"""Host files: obstacles at their paths, and owners. The module's tests cover the writing."""
 
 from __future__ import annotations
 

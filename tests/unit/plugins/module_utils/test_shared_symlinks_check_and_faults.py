@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The links: check mode touches nothing and says what a run would do; rights, races, disks."""
+"""Shared links: check mode against real runs, missing rights, races and faults of the disk."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The links: owner and group, and that root cannot be led to write where the owner could not."""
+"""Shared links: owner and group, and planted links that would lead root astray."""
 
 from __future__ import annotations
 

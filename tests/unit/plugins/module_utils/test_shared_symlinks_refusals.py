@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The links: requests that cannot be right are refused before anything is touched."""
+"""Shared links: invalid requests are refused before anything is touched."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Releases: a real bundle is unpacked, byte-compiled, verified, switched to, pruned and removed."""
+"""Module claude_failover_release: a real bundle is unpacked, verified, switched to, pruned and removed."""
 
 from __future__ import annotations
 
@@ -434,33 +434,6 @@ def test_other_commands_and_other_daemons_are_not_the_daemon(host: Host, words: 
         assert verdict(host, version="1.0.1") == (False, False, False)
 
 
-def test_what_is_read_of_a_process(base: str) -> None:
-    """The name of a program may look like the fields behind it; a daemon in a container has a second number."""
-    layout = Layout("/opt/cf", sys.executable)
-    fields = " ".join(["S", *["0"] * 18, str(100 * os.sysconf("SC_CLK_TCK")), "0"])
-    for pid, name, status in (
-        ("1", "1.0.0", "Name:\tx\nNSpid:\t1\n"),
-        ("2", "contained", "NSpid:\t2\t1\n"),
-        ("3", "old-kernel", "Name:\tx\n"),
-        ("4", "ended", None),
-        ("self", "no-process", ""),
-    ):
-        os.mkdir(f"{base}/{pid}")
-        for file, text in (
-            ("cmdline", f"python3\0-I\0/opt/cf/releases/{name}/lib\0run\0"),
-            ("stat", f"{pid} (a) b (c) {fields}\n"),
-            ("status", status),
-        ):
-            if text is not None:
-                with open(f"{base}/{pid}/{file}", "w", encoding="utf-8") as stream:
-                    stream.write(text)
-    found = {daemon.release: daemon.started for daemon in processes.running_daemons(layout, base)}
-    assert sorted(found) == ["1.0.0", "old-kernel"]
-    expected = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + 100
-    assert found["1.0.0"] == pytest.approx(expected, abs=5)
-    assert processes.releases_in_use(layout, base) == {"1.0.0", "contained", "old-kernel", "ended"}
-
-
 def test_going_back_is_only_a_switch(host: Host) -> None:
     old = host.run()
     host.run(version="1.0.1")
@@ -489,25 +462,6 @@ def test_what_makes_no_sense_is_refused(host: Host, arguments: dict[str, Any], e
     assert result["failed"] is True
     assert expected in result["msg"]
     assert os.listdir(host.folder) == []
-
-
-@pytest.mark.parametrize("name", ["../x", "/etc/x", "lib//x", "lib/./x", "a\\b"])
-def test_no_member_of_a_bundle_leaves_its_folder(name: str) -> None:
-    with pytest.raises(bundles.BundleError):
-        bundles.pack({name: b""})
-
-
-def test_a_damaged_bundle_is_refused() -> None:
-    good = bundles.pack({"lib/__main__.py": MAIN * 50})
-    for position in range(0, len(good), 7):
-        torn = bytearray(good)
-        torn[position] ^= 0xFF
-        try:
-            unpacked = bundles.unpack(bytes(torn))
-        except bundles.BundleError:
-            continue
-        # What no check sum guards (times, system of origin) does not matter; names and contents must.
-        assert list(unpacked.values()) == [MAIN * 50]
 
 
 def test_a_link_in_the_place_of_a_file_is_left_as_it_is(host: Host) -> None:

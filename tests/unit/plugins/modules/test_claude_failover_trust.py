@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module: its arguments and result, in whose name it works, and what it never shows."""
+"""Module claude_failover_trust: arguments, result, the user it works as, and secrets it never shows."""
 
 from __future__ import annotations
 
