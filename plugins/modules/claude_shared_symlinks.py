@@ -35,7 +35,7 @@ attributes:
     support: full
     platforms: posix
     details:
-      - Debian 12 and 13, Ubuntu 22.04 and 24.04 are tested.
+      - Tested on Debian 12 and 13, made for Ubuntu 22.04 and 24.04 too.
 options:
   account_homes:
     description:
