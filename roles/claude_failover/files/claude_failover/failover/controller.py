@@ -159,8 +159,8 @@ class FailoverController:
     def record(self, evidence: Evidence) -> None:
         """Take in a sighting of a limit. It is on the disk when this returns; it is judged by the next round."""
         if evidence.verdict.limited:
-            self._state.inbox.append(evidence)
-            self._state.save()
+            with self._state.update():
+                self._state.unattributed.append(evidence)
             self._wake_up()
 
     def on_turn(self, event: TurnEvent) -> None:
@@ -232,18 +232,18 @@ class FailoverController:
 
     def _take_in(self) -> None:
         """Blame what was noticed, and note whose limit it is. Raises OSError; then the rest waits for its turn."""
-        if not self._state.inbox:
+        if not self._state.unattributed:
             return
-        while self._state.inbox:
-            evidence = self._state.inbox[0]
-            try:
-                self._take(evidence)
-            except OSError:  # a full disk: what it did not take is in memory, and the sighting is taken next time
-                raise
-            except Exception:
-                log.exception("session %s: a sighting could not be judged, and is passed over", evidence.session)
-            del self._state.inbox[0]
-        self._state.save()
+        with self._state.update():
+            while self._state.unattributed:
+                evidence = self._state.unattributed[0]
+                try:
+                    self._take(evidence)
+                except OSError:  # a full disk: the evidence is attributed in the next round
+                    raise
+                except Exception:
+                    log.exception("session %s: a sighting could not be judged, and is passed over", evidence.session)
+                del self._state.unattributed[0]
 
     def _take(self, evidence: Evidence) -> None:
         now, verdict = self._now(), evidence.verdict

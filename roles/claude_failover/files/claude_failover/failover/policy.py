@@ -81,7 +81,7 @@ class SwitchPolicy:
     @property
     def waiting_until(self) -> datetime | None:
         """When the first account can be used again, while none can."""
-        return self._state.waiting.until if self._state.waiting is not None else None
+        return self._state.reset_wait.until if self._state.reset_wait is not None else None
 
     def moments(self) -> list[datetime]:
         """Return when there is something to judge although nothing happens; some can be over."""
@@ -101,9 +101,9 @@ class SwitchPolicy:
         """Draw the consequences of a switch that was made or not: a cooldown, or a pause before the next try."""
         outcome = record["outcome"]
         if outcome == "switched":
-            self._state.cooldown_until = self._now() + timedelta(seconds=self._config.current.failover.cooldown)
-            self._state.waiting = None
-            self._state.save()
+            with self._state.update():
+                self._state.cooldown_until = self._now() + timedelta(seconds=self._config.current.failover.cooldown)
+                self._state.reset_wait = None
             self._retry.failures, self._retry_at = 0, 0.0
         elif outcome in ("refused", "failed") and record["reason"] != "manual":
             self._retry_at = time.monotonic() + self._retry.failed(0.0)
@@ -122,11 +122,11 @@ class SwitchPolicy:
             and not (by_hand and item.account != active)
         ]
         ready = [item for item in held if item not in stuck]
-        if self._state.waiting is not None and not stuck:
+        if self._state.reset_wait is not None and not stuck:
             if ready and self.waiting_until is not None and self._now() >= self.waiting_until:
                 self._note_reset(active, ready)
-            self._state.waiting = None
-            self._state.save()
+            with self._state.update():
+                self._state.reset_wait = None
         self._queue.resume([item.evidence for item in ready])
         if stuck:
             return self._answer(active, stuck)
@@ -149,7 +149,7 @@ class SwitchPolicy:
 
     def _answer(self, active: str, stuck: list[LimitedSession]) -> SwitchRequest | None:
         """Sessions are limited, and the active account is out of usage for them: switch, or wait."""
-        waiting, now = self._state.waiting, self._now()
+        waiting, now = self._state.reset_wait, self._now()
         due = waiting is not None and waiting.until is not None and now >= waiting.until + RESET_MARGIN
         triggers = [item for item in stuck if item.account == active or due]
         if not triggers:
@@ -212,7 +212,7 @@ class SwitchPolicy:
 
     def _already_waiting(self, active: str, limit: str | None, clean: bool) -> bool:
         """Tell whether a switch would only say once more what the last one said."""
-        waiting = self._state.waiting
+        waiting = self._state.reset_wait
         if waiting is None or waiting.account != active or waiting.limit != limit:
             return False
         if self._availability.choice(limit, clean=clean).target is not None:
@@ -226,9 +226,9 @@ class SwitchPolicy:
         """Have the sessions wait: no account can be used for those that hit ``limit``."""
         until = self._availability.usable_from(limit)
         waiting = ResetWait(active, limit, until)
-        if waiting != self._state.waiting:
-            self._state.waiting = waiting
-            self._state.save()
+        if waiting != self._state.reset_wait:
+            with self._state.update():
+                self._state.reset_wait = waiting
             log.warning(
                 "no account can be used; %d sessions wait, %s",
                 len(self._queue.limited()),

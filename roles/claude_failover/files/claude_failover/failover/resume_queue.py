@@ -79,27 +79,28 @@ class ResumeQueue:
 
     def limited(self) -> dict[str, Evidence]:
         """Return the sessions that are limited and not yet seen to, with what was seen."""
-        return {name: held.evidence for name, held in self._state.held.items()}
+        return {name: item.evidence for name, item in self._state.limited_sessions.items()}
 
     def free(self) -> list[LimitedSession]:
         """Return those of them that are not being carried over."""
         busy = self.busy
-        return [item for name, item in self._state.held.items() if name not in busy]
+        return [item for name, item in self._state.limited_sessions.items() if name not in busy]
 
     def add(self, evidence: Evidence, account: str | None) -> None:
-        """Take in a session that is limited, by the limit of ``account`` (None: that is open). The caller saves the
-        state."""
+        """Take in a session that is limited, by the limit of ``account`` (None: that is open)."""
         if self._is_carried(evidence):
             return
-        self._state.held[evidence.session] = LimitedSession(evidence, account)
+        with self._state.update():
+            self._state.limited_sessions[evidence.session] = LimitedSession(evidence, account)
         self._tries.pop(evidence.session, None)
         self._again_at.pop(evidence.session, None)
         self._resumer.add(evidence.session, evidence.uuid, evidence)
 
     def drop(self, session: str) -> None:
         """Take off a session that has gone on by itself."""
-        if self._state.held.pop(session, None) is not None:
-            self._state.save()
+        if session in self._state.limited_sessions:
+            with self._state.update():
+                del self._state.limited_sessions[session]
 
     def _is_carried(self, evidence: Evidence) -> bool:
         """Tell whether this is one more sighting of what is being, or was just, carried over.
@@ -175,11 +176,11 @@ class ResumeQueue:
     async def _carry_out(self, due: list[Evidence], record_id: str | None) -> None:
         results = await self._resumer.run([evidence.session for evidence in due])
         came_to = {str(result.get("name")): str(result.get("result")) for result in results}
-        for evidence in due:
-            held = self._state.held.get(evidence.session)
-            if held is not None and held.evidence is evidence:
-                self._came_to(evidence.session, came_to.get(evidence.session, "gone"))
-        self._state.save()
+        with self._state.update():
+            for evidence in due:
+                item = self._state.limited_sessions.get(evidence.session)
+                if item is not None and item.evidence is evidence:
+                    self._came_to(evidence.session, came_to.get(evidence.session, "gone"))
         for result in results:
             log.info("session %s: carried over: %s", result.get("name"), session_row(result))
         self._records.add_sessions(record_id, results)
@@ -196,7 +197,7 @@ class ResumeQueue:
             log.error("session %s: not carried over (%s), and not tried again: it is left to you", session, result)
         self._tries.pop(session, None)
         self._again_at.pop(session, None)
-        self._state.held.pop(session, None)
+        self._state.limited_sessions.pop(session, None)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         names = self._carrying.pop(task)

@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ..common import clock
 from ..limits.evidence import Evidence, evidence_from_json, evidence_to_json
+from ..storage.pending_writes import PendingWrites
 from ..storage.store import Store, list_of, optional_text
-
-log = logging.getLogger(__name__)
 
 DOCUMENT = "failover"
 
@@ -37,23 +37,39 @@ class ResetWait:
 
 
 class FailoverState:
-    """The durable document. Change it, then `save`."""
+    """The durable document. Every change is made inside of `update`, which is its only writer."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._pending = PendingWrites()
+        self._updates = 0
         document = store.load(DOCUMENT, {})
         self.cooldown_until = store.part(DOCUMENT, "the cooldown", _moment, document.get("cooldown_until"))
-        self.waiting = store.part(DOCUMENT, "what is waited for", _waiting, document.get("waiting"))
+        self.reset_wait = store.part(DOCUMENT, "what is waited for", _waiting, document.get("waiting"))
         inbox = store.part(DOCUMENT, "the list of sightings", list_of, document.get("inbox", [])) or []
         held = store.part(DOCUMENT, "the list of limited sessions", list_of, document.get("held", [])) or []
         sightings = [store.part(DOCUMENT, "a sighting", evidence_from_json, row) for row in inbox]
         sessions = [store.part(DOCUMENT, "a limited session", _held, row) for row in held]
-        self.inbox = [evidence for evidence in sightings if evidence is not None]
-        self.held = {item.evidence.session: item for item in sessions if item is not None}
+        self.unattributed = [evidence for evidence in sightings if evidence is not None]
+        self.limited_sessions = {item.evidence.session: item for item in sessions if item is not None}
 
-    def save(self) -> None:
-        """Store it. What cannot be stored is told, and stays in memory: a full disk must not stop a failover."""
-        waiting = self.waiting
+    @contextmanager
+    def update(self) -> Iterator[None]:
+        """Store the changes of a block once, at the end of the outermost block.
+
+        What cannot be stored is logged, kept in memory and stored with the next update: a full disk must not stop a
+        failover.
+        """
+        self._updates += 1
+        try:
+            yield
+        finally:
+            self._updates -= 1
+            if not self._updates:
+                self._pending.attempt("the state of the failover", self._write)
+
+    def _write(self) -> None:
+        waiting = self.reset_wait
         document = {
             "cooldown_until": clock.optional_iso(self.cooldown_until),
             "waiting": None
@@ -63,15 +79,13 @@ class FailoverState:
                 "limit": waiting.limit,
                 "until": clock.optional_iso(waiting.until),
             },
-            "inbox": [evidence_to_json(evidence) for evidence in self.inbox],
+            "inbox": [evidence_to_json(evidence) for evidence in self.unattributed],
             "held": [
-                {"evidence": evidence_to_json(held.evidence), "account": held.account} for held in self.held.values()
+                {"evidence": evidence_to_json(item.evidence), "account": item.account}
+                for item in self.limited_sessions.values()
             ],
         }
-        try:
-            self._store.save(DOCUMENT, document)
-        except OSError as error:
-            log.error("the state of the failover cannot be stored: %s", error)
+        self._store.save(DOCUMENT, document)
 
 
 def _held(row: Any) -> LimitedSession:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from ..common import clock
 from ..common.processes import is_alive
+from ..storage.pending_writes import PendingWrites
 from ..storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class SessionRegistry:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._entries: dict[str, RegistryEntry] = {}
-        self._unsaved = False
+        self._pending = PendingWrites()
         known = {field.name for field in dataclasses.fields(RegistryEntry)}
         for name, values in store.load(DOCUMENT, {}).items():
             try:
@@ -86,7 +87,7 @@ class SessionRegistry:
             return False
         entry = dataclasses.replace(entry, updated_at=clock.iso(clock.now()))
         if held is not None and dataclasses.replace(held, updated_at=entry.updated_at) == entry:
-            self._try_to_save()
+            self._pending.retry()
             return False
         if held is not None and held.uuid != entry.uuid:
             log.info(
@@ -98,27 +99,15 @@ class SessionRegistry:
                 held.source,
             )
         self._entries[name] = entry
-        told, self._unsaved = self._unsaved, True
-        self._try_to_save(told)
+        self._pending.attempt(DOCUMENT, self._save)
         return True
 
     def flush(self) -> None:
         """Store what could not be stored when it was offered. Raises OSError."""
-        if self._unsaved:
-            self._save()
-            log.info("registry: stored again")
-
-    def _try_to_save(self, told: bool = True) -> None:
-        if self._unsaved:
-            try:
-                self._save()
-            except OSError as error:
-                if not told:
-                    log.error("registry: it cannot be stored, is kept in memory and tried again: %s", error)
+        self._pending.flush()
 
     def _save(self) -> None:
         self._store.save(DOCUMENT, {name: dataclasses.asdict(entry) for name, entry in self._entries.items()})
-        self._unsaved = False
 
 
 def _joined(held: RegistryEntry, seen: RegistryEntry) -> RegistryEntry:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from ..common import clock
+from ..storage.pending_writes import PendingWrites
 from ..storage.store import Store, list_of, optional_text
 
 DOCUMENT = "flips"
@@ -48,7 +49,7 @@ class FlipLog:
         rows = store.part(DOCUMENT, "the list of moves", list_of, document.get("flips", [])) or []
         found = [store.part(DOCUMENT, "a move", _flip, row) for row in rows]
         self._flips = [flip for flip in found if flip is not None]
-        self._stored = True
+        self._pending = PendingWrites()
 
     def all(self) -> tuple[Flip, ...]:
         """Return the moves, oldest first."""
@@ -62,27 +63,24 @@ class FlipLog:
     def first_seen(self, account: str) -> None:
         """Take note of where the link leads, when nothing is known yet. Raises OSError."""
         self.known = account
-        self._save()
+        self._pending.write(DOCUMENT, self._save)
 
     def add(self, flip: Flip) -> None:
         """Add a move. Raises OSError."""
         self._flips = [*self._flips[1 - _KEPT :], flip]
         self.known = flip.target
-        self._save()
+        self._pending.write(DOCUMENT, self._save)
 
     def flush(self) -> None:
         """Store what could not be stored when it was added. Raises OSError."""
-        if not self._stored:
-            self._save()
+        self._pending.flush()
 
     def _save(self) -> None:
         rows = [
             {"at": clock.iso(flip.at), "origin": flip.origin, "target": flip.target, "reason": flip.reason}
             for flip in self._flips
         ]
-        self._stored = False
         self._store.save(DOCUMENT, {"known": self.known, "flips": rows})
-        self._stored = True
 
 
 def _flip(row: Any) -> Flip:

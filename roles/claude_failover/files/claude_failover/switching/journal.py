@@ -16,6 +16,7 @@ from typing import Any
 
 from ..common import clock
 from ..limits.evidence import Evidence, evidence_from_json, evidence_to_json
+from ..storage.pending_writes import PendingWrites
 from ..storage.store import Store, list_of
 from .record import Record, is_record
 
@@ -59,6 +60,7 @@ class Journal:
         rows = store.part(DOCUMENT, "the list of open records", list_of, document.get("open", [])) or []
         found = [store.part(DOCUMENT, "an open record", _record, row) for row in rows]
         self._open: list[Record] = [row for row in found if row is not None]
+        self._pending = PendingWrites()
 
     # -- the switch under way ----------------------------------------------------------------------------------
 
@@ -74,10 +76,7 @@ class Journal:
         """
         self.entry = None
         self._open = [row for row in self._open if row["id"] != record["id"]] + [record]
-        try:
-            self._save(self.entry, self._open)
-        except OSError as error:
-            log.error("the record of switch %s cannot be stored yet: %s", record["id"], error)
+        self._pending.attempt(DOCUMENT, lambda: self._save(self.entry, self._open))
 
     # -- records -----------------------------------------------------------------------------------------------
 
@@ -109,6 +108,7 @@ class Journal:
     def _save(self, entry: JournalEntry | None, rows: list[Record]) -> None:
         self._store.save(DOCUMENT, {"under_way": entry.to_json() if entry is not None else None, "open": rows})
         self.entry, self._open = entry, rows
+        self._pending.discard(DOCUMENT)
 
 
 def _entry(value: Any) -> JournalEntry | None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from ..common.errors import Refused
 from ..storage.files import set_aside
+from ..storage.pending_writes import PendingWrites
 from ..storage.store import Store
 from .task import FINISHED, QUEUED, STATES, Task
 
@@ -73,7 +74,7 @@ class TaskQueue:
         """Raises OSError when what is stored cannot be read at all."""
         self._documents = documents
         self._tasks: dict[str, Task] = {}
-        self._unwritten: set[str] = set()
+        self._pending = PendingWrites()
         for name in sorted(documents.names()):
             data = documents.load(name)
             if not data:
@@ -124,25 +125,18 @@ class TaskQueue:
         """Take over a task as it is now, on the disk first. Raises OSError; then nothing has changed."""
         self._documents.save(_name(task), task.to_json())
         self._tasks[task.id] = task
-        self._unwritten.discard(task.id)
+        self._pending.discard(_key(task.id))
         if task.finished:
             self._forget_old()
 
     def record_transition(self, task: Task) -> None:
         """Take over what has happened to a task already; where it cannot be written, `flush` writes it later."""
         self._tasks[task.id] = task
-        try:
-            self.put(task)
-        except OSError as error:
-            self._unwritten.add(task.id)
-            log.error(
-                "task %s: %s, which could not be stored, and will be as soon as it can: %s", task.id, task.state, error
-            )
+        self._pending.attempt(_key(task.id), lambda: self.put(self._tasks[task.id]))
 
     def flush(self) -> None:
         """Write what could not be written before. Raises OSError."""
-        for identity in list(self._unwritten):
-            self.put(self._tasks[identity])
+        self._pending.flush()
 
     def _forget_old(self) -> None:
         finished = [task for task in self._tasks.values() if task.state in FINISHED]
@@ -156,7 +150,11 @@ class TaskQueue:
                 log.warning("task %s: its document cannot be removed: %s", task.id, error)
                 continue
             del self._tasks[task.id]
-            self._unwritten.discard(task.id)
+            self._pending.discard(_key(task.id))
+
+
+def _key(identity: str) -> str:
+    return f"task {identity}"
 
 
 def _name(task: Task) -> str:
