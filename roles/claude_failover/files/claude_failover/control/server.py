@@ -11,6 +11,7 @@ by the kernel's word on who connected (SO_PEERCRED, unix(7)), not by anything th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import grp
 import json
@@ -29,14 +30,12 @@ from ..common.errors import FailoverError
 log = logging.getLogger(__name__)
 
 MAX_LINE = 1 << 20  # bytes of a request, without its newline
-MAX_SKIPPED = 64 << 20  # bytes of one line that are read past before the connection is given up
 MAX_CONNECTIONS = 256
 READ_TIMEOUT = 60.0  # seconds in which a request must have come
 REFUSED_TIMEOUT = 5.0  # the same for somebody who will be refused
 WRITE_TIMEOUT = 10.0  # seconds in which a client must take an answer
 STOP_TIMEOUT = 5.0  # seconds that requests under way are given at a stop
 _BACKLOG = 512
-_CHUNK = 1 << 16
 
 _TYPE_NAMES = {
     str: "text",
@@ -130,7 +129,7 @@ class ControlServer:
             if gid is not None:
                 os.chown(self._path, -1, gid)
                 os.chmod(self._path, 0o660)
-            self._server = await asyncio.start_unix_server(self._serve, sock=listener, backlog=_BACKLOG)
+            self._server = await asyncio.start_unix_server(self._serve, sock=listener, backlog=_BACKLOG, limit=MAX_LINE)
         except (OSError, ValueError) as error:
             listener.close()
             self._remove()
@@ -215,17 +214,21 @@ class ControlServer:
 
     async def _converse(self, connection: _Connection, reader: asyncio.StreamReader) -> None:
         writer = connection.writer
-        lines = _LineReader(reader)
         refusal = await self._refusal(writer)
         if refusal is not None:
             # A client that is answered and cut off before it has asked may die of the broken pipe instead.
             connection.waiting_since = asyncio.get_running_loop().time()
-            await asyncio.wait_for(lines.next(), REFUSED_TIMEOUT)
+            with contextlib.suppress(_BadRequest):
+                await asyncio.wait_for(_read_line(reader), REFUSED_TIMEOUT)
             await _send(writer, _failure(refusal, 1))
             return
         while True:
             connection.waiting_since = asyncio.get_running_loop().time()
-            line = await asyncio.wait_for(lines.next(), READ_TIMEOUT)
+            try:
+                line = await asyncio.wait_for(_read_line(reader), READ_TIMEOUT)
+            except _BadRequest as error:
+                await _send(writer, _failure(str(error), 2))
+                return
             connection.waiting_since = None
             if line is None:
                 return
@@ -265,8 +268,6 @@ class ControlServer:
 
     def _understand(self, line: bytes) -> tuple[str, Operation, dict[str, Any]]:
         """Return what a request asks for. Raises _BadRequest."""
-        if len(line) > MAX_LINE:
-            raise _BadRequest(f"found a request of more than {MAX_LINE} bytes; expected a shorter one")
         try:
             request = json.loads(line.decode(), parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
@@ -304,44 +305,17 @@ def is_member(uid: int, gid: int, group: str) -> bool:
         return False
 
 
-class _LineReader:
-    """The lines of a stream; of one that is too long, just enough to tell."""
+async def _read_line(reader: asyncio.StreamReader) -> bytes | None:
+    """Return the next line; None at the end. The last line needs no newline.
 
-    def __init__(self, reader: asyncio.StreamReader) -> None:
-        self._reader = reader
-        self._buffer = b""
-        self._skipping = 0
-
-    async def next(self) -> bytes | None:
-        """Return the next line, without its newline; None at the end.
-
-        Of a line over MAX_LINE its beginning is returned as soon as that is clear, one byte too long, and the
-        rest is skipped. The last line needs no newline. Raises ConnectionError when the rest has no end.
-        """
-        start = 0
-        while True:
-            end = self._buffer.find(b"\n", start)
-            if end >= 0:
-                line, self._buffer = self._buffer[:end], self._buffer[end + 1 :]
-                if not self._skipping:
-                    return line
-                self._skipping = start = 0
-                continue
-            if self._skipping:
-                self._skipping += len(self._buffer)
-                self._buffer = b""
-                if self._skipping > MAX_SKIPPED:
-                    raise ConnectionAbortedError("a line without end")
-            elif len(self._buffer) > MAX_LINE:
-                line, self._buffer = self._buffer[: MAX_LINE + 1], b""
-                self._skipping = len(line)
-                return line
-            start = len(self._buffer)
-            chunk = await self._reader.read(_CHUNK)
-            if not chunk:
-                line, self._buffer = self._buffer, b""
-                return line or None
-            self._buffer += chunk
+    Raises _BadRequest for a line that is too long, as soon as that is clear; nothing can be read after it.
+    """
+    try:
+        return await reader.readuntil(b"\n")
+    except asyncio.IncompleteReadError as error:
+        return error.partial or None
+    except asyncio.LimitOverrunError:
+        raise _BadRequest(f"found a request of more than {MAX_LINE} bytes; expected a shorter one") from None
 
 
 async def _send(writer: asyncio.StreamWriter, answer: bytes) -> None:
