@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from harness import cli
 from harness.namespace import Namespace, missing
-from harness.world import STANDIN, World
+from harness.world import FAKE_CLAUDE, World
 
 MakeWorld = Callable[..., World]
 
@@ -81,7 +81,7 @@ def make_world(namespace: Namespace) -> Iterator[MakeWorld]:
     def make(program: str, **options: object) -> World:
         world = World(namespace, program, **options)  # type: ignore[arg-type]  # passed on as they came
         made.append(world)
-        if program != STANDIN:
+        if program != FAKE_CLAUDE:
             world.start_stub()
         world.start_tmux()
         return world
@@ -97,15 +97,15 @@ def world(make_world: MakeWorld) -> World:
     return make_world(real(cli.NEW))
 
 
-@pytest.fixture(params=[cli.NEW, STANDIN])
+@pytest.fixture(params=[cli.NEW, FAKE_CLAUDE])
 def either(request: pytest.FixtureRequest, make_world: MakeWorld) -> World:
-    """A world with Claude Code 2.1.330, and one with the stand-in: what holds for one has to hold for the other."""
-    return make_world(STANDIN if request.param == STANDIN else real(request.param))
+    """A world with Claude Code 2.1.330, and one with the fake Claude: what holds for one has to hold for the other."""
+    return make_world(FAKE_CLAUDE if request.param == FAKE_CLAUDE else real(request.param))
 
 
-@pytest.fixture(params=[cli.OLD, STANDIN])
+@pytest.fixture(params=[cli.OLD, FAKE_CLAUDE])
 def either_old(request: pytest.FixtureRequest, make_world: MakeWorld) -> World:
     """The same for 2.1.197."""
-    if request.param == STANDIN:
-        return make_world(STANDIN, imitate=cli.OLD)
+    if request.param == FAKE_CLAUDE:
+        return make_world(FAKE_CLAUDE, imitate=cli.OLD)
     return make_world(real(request.param))

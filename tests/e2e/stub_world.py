@@ -13,7 +13,7 @@ unified headers), ``overloaded`` (529), ``unauthorized`` (401), ``warning`` (200
 the mode is another one). ``refresh`` is ``ok``, ``invalid_grant`` or ``hold``. A prompt can ask for one thing
 under ``ok``: ``[[tool COMMAND]]``, ``[[slow SECONDS]]``.
 
-The stand-in for claude reads the same file, so that one scenario runs on both.
+The fake Claude reads the same file, so that one scenario runs on both.
 """
 
 from __future__ import annotations

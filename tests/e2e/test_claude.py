@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the failover stands on, held against the real Claude Code CLI and against the stand-in alike.
+"""What the failover stands on, held against the real Claude Code CLI and against the fake Claude alike.
 
-When one of these fails for the real one, the CLI has changed; when for the stand-in only, it has drifted.
+When one of these fails for the real one, the CLI has changed; when for the fake Claude only, it has drifted.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One scenario on the real CLI and on the stand-in; what others rely on has to be the same in both.
+"""One scenario on the real CLI and on the fake Claude; what others rely on has to be the same in both.
 
 Compared: the order of the hooks and the keys of their payloads and environment; the records of the transcript and
 their keys; the lines of the screen that have a structure; the status file; the keys of the status line's input.
@@ -21,9 +21,9 @@ from conftest import MakeWorld, real
 from harness import cli
 from harness.session import Session
 from harness.wait import until
-from harness.world import STANDIN, World
+from harness.world import FAKE_CLAUDE, World
 
-# Keys that nobody needs and that the stand-in does not imitate.
+# Keys that nobody needs and that the fake Claude does not imitate.
 PAYLOAD_LEFT_OUT = {"cost", "context_window", "prompt_cache", "fast_mode", "thinking"}
 RECORD_LEFT_OUT = {
     "attributionAgent",
@@ -208,21 +208,21 @@ def records(world: World, session: Session) -> list[Any]:
 
 @pytest.fixture
 def both(make_world: MakeWorld) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What was seen with the real CLI, and what with the stand-in."""
+    """What was seen with the real CLI, and what with the fake Claude."""
     real_world = make_world(real(cli.NEW))
     seen_real = scenario(real_world)
     real_world.namespace.clear()
-    return seen_real, scenario(make_world(STANDIN))
+    return seen_real, scenario(make_world(FAKE_CLAUDE))
 
 
 def test_the_stand_in_behaves_as_the_real_one(both: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """Every part of the scenario, each difference told."""
-    seen_real, seen_standin = both
+    seen_real, seen_fake = both
     differences = []
     for part, expected in seen_real.items():
-        found = seen_standin[part]
+        found = seen_fake[part]
         if found != expected:
-            differences.append(f"{part}:\n  real:     {show(expected, found)}\n  stand-in: {show(found, expected)}")
+            differences.append(f"{part}:\n  real:     {show(expected, found)}\n  fake:     {show(found, expected)}")
     assert not differences, "\n".join(differences)
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``claude_failover_seed_trust`` adds is what the real Claude Code CLI and the stand-in look for."""
+"""What ``claude_failover_seed_trust`` adds is what the real Claude Code CLI and the fake Claude look for."""
 
 from __future__ import annotations
 

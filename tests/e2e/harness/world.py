@@ -29,7 +29,7 @@ from stub_world import access_token, refresh_token  # noqa: E402  the path has t
 SHARED = ("session-env", "file-history", "projects")
 EVENTS = ("SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "Notification", "SessionEnd")
 PORT = 8787
-STANDIN = "stand-in"
+FAKE_CLAUDE = "fake-claude"
 DAEMON_LIB = os.path.join(os.path.dirname(os.path.dirname(HERE)), "roles", "claude_failover", "files")
 
 
@@ -39,7 +39,7 @@ class World:
     def __init__(
         self, namespace: Namespace, program: str, *, accounts: str = "ABC", gateway: bool = False, imitate: str = ""
     ) -> None:
-        """``program`` is the claude to run (or `STANDIN`, which can ``imitate`` an old version).
+        """``program`` is the claude to run (or `FAKE_CLAUDE`, which can ``imitate`` an old version).
 
         With ``gateway`` it gets ANTHROPIC_BASE_URL; without, it calls the names that it calls on any machine.
         """
@@ -60,7 +60,8 @@ class World:
         self._write_world()
         with open(os.path.join(self.stub_folder, "requests.jsonl"), "w", encoding="ascii"):
             pass
-        os.chmod(os.path.join(self.stub_folder, "requests.jsonl"), 0o666)  # the stand-in writes it as the ordinary user
+        # The fake Claude writes it as the ordinary user.
+        os.chmod(os.path.join(self.stub_folder, "requests.jsonl"), 0o666)
         self.authority, self.certificate, self.key = certificates.make(self.stub_folder)
         self.stub: subprocess.Popen[bytes] | None = None
         self.children: list[subprocess.Popen[bytes]] = []  # others that `close` has to wait for
@@ -75,8 +76,8 @@ class World:
     def _install(self, program: str) -> str:
         """Put the program where the ordinary user reaches it (the checkout may lie in a home that is closed)."""
         place = self.path("bin", "claude")
-        if program == STANDIN:
-            return self._install_standin()
+        if program == FAKE_CLAUDE:
+            return self._install_fake_claude()
         try:
             os.link(program, place)
         except OSError:
@@ -84,9 +85,9 @@ class World:
         os.chmod(place, 0o755)
         return place
 
-    def _install_standin(self) -> str:
-        """Install the stand-in, from a copy that the ordinary user reaches, as the executable ``claude``."""
-        lib = self.path("standin-lib")
+    def _install_fake_claude(self) -> str:
+        """Install the fake Claude, from a copy that the ordinary user reaches, as the executable ``claude``."""
+        lib = self.path("fake-claude-lib")
         shutil.copytree(
             os.path.join(DAEMON_LIB, "claude_failover"),
             os.path.join(lib, "claude_failover"),
@@ -279,12 +280,12 @@ class World:
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "DISABLE_AUTOUPDATER": "1",
             "NODE_EXTRA_CA_CERTS": self.authority,
-            "CLAUDE_STANDIN_WORLD": os.path.join(self.stub_folder, "world.json"),
+            "CLAUDE_FAKE_WORLD": os.path.join(self.stub_folder, "world.json"),
         }
         if self.gateway:
             found["ANTHROPIC_BASE_URL"] = f"http://127.0.0.1:{PORT}"
         if self.imitate:
-            found["CLAUDE_STANDIN_VERSION"] = self.imitate
+            found["CLAUDE_FAKE_VERSION"] = self.imitate
         return {**found, **more}
 
     def tmux(self, *arguments: str, check: bool = True) -> str:

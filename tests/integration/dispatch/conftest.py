@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sessions of the pool, and others, in a folder: real tmux, the real daemon, and the stand-in for claude."""
+"""Sessions of the pool, and others, in a folder: real tmux, the real daemon, and the fake Claude."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole failover in a folder: real tmux, the real daemon, and the stand-in for claude."""
+"""A whole failover in a folder: real tmux, the real daemon, and the fake Claude."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..daemon.conftest import Host, wait_for
 
 
 class World(Host):
-    """A host whose accounts are logged in (with made-up tokens) and whose sessions run the stand-in."""
+    """A host whose accounts are logged in (with made-up tokens) and whose sessions run the fake Claude."""
 
     def __init__(self, folder: str, python_path: str, accounts: tuple[str, ...] = ("one", "two")) -> None:
         super().__init__(folder, python_path)
@@ -35,7 +35,7 @@ class World(Host):
             self.path("bin"),
             [
                 "env",
-                f"CLAUDE_STANDIN_WORLD={self.world_file}",
+                f"CLAUDE_FAKE_WORLD={self.world_file}",
                 sys.executable,
                 "-m",
                 "claude_failover.rehearsal.fake_claude",
@@ -59,7 +59,7 @@ class World(Host):
         os.chmod(path, 0o600)
 
     def set_world(self, **modes) -> None:
-        """Say what each account gets from now on, as the stand-in's world file has it."""
+        """Say what each account gets from now on, as the fake Claude's world file has it."""
         self.modes.update(modes)
         temporary = self.world_file + ".new"
         with open(temporary, "w", encoding="utf-8") as stream:

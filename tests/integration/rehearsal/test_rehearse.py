@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``claude-failover rehearse`` from outside: its verdict, and that nothing of it is left."""
+"""``claude-failover rehearse`` as a process: result, log, and cleanup."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ def test_without_tmux_it_says_so(python_path, tmp_path):
 
 def test_a_failover_that_does_not_happen_is_a_failed_rehearsal(tmp_path, monkeypatch):
     """The verdict can fail: here the second account is out of usage too."""
-    monkeypatch.setattr(rehearsal, "BOUND", 5.0)
-    set_world = rehearsal.Stage.set_world
+    monkeypatch.setattr(rehearsal, "STEP_TIMEOUT", 5.0)
+    set_world = rehearsal.RehearsalHost.set_world
 
-    def both_limited(stage, accounts):
+    def both_limited(host, accounts):
         limits = dict.fromkeys((rehearsal.FIRST, rehearsal.SECOND), next(iter(accounts.values()), None))
-        set_world(stage, limits if accounts else {})
+        set_world(host, limits if accounts else {})
 
-    monkeypatch.setattr(rehearsal.Stage, "set_world", both_limited)
+    monkeypatch.setattr(rehearsal.RehearsalHost, "set_world", both_limited)
     verdict = rehearsal.rehearse()
     assert not verdict.ok
     assert verdict.steps[-1].ok is False

@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
         from . import hook
 
         return hook.main(arguments[1:])
-    if arguments[:1] == ["standin"]:  # what ``rehearse`` runs as ``claude``; not a command for people
+    if arguments[:1] == ["fake-claude"]:  # what ``rehearse`` runs as ``claude``; not a command for people
         from .rehearsal.fake_claude import program
 
         return program.main(arguments[1:])

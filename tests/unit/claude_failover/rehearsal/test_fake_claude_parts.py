@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pure parts of the stand-in: keys, draft, texts, screen, options."""
+"""The pure parts of the fake Claude: keys, draft, texts, screen, options."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from claude_failover.rehearsal.fake_claude import dialogs, wording
 from claude_failover.rehearsal.fake_claude.editor import Editor
-from claude_failover.rehearsal.fake_claude.keys import Decoder, Event
+from claude_failover.rehearsal.fake_claude.keys import Decoder, InputEvent
 from claude_failover.rehearsal.fake_claude.options import OptionError, parse
 from claude_failover.rehearsal.fake_claude.screen import View, render, width_of, wrap
 
@@ -20,48 +20,51 @@ UUID = "11111111-1111-4111-8111-111111111111"
 PLAIN = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def keys(*reads: str) -> list[Event]:
+def keys(*reads: str) -> list[InputEvent]:
     decoder = Decoder()
     return [event for read in reads for event in decoder.feed(read)]
 
 
 def test_text_and_enter() -> None:
-    assert keys("hello", "\r") == [Event("text", "hello"), Event("key", "Enter")]
+    assert keys("hello", "\r") == [InputEvent("text", "hello"), InputEvent("key", "Enter")]
 
 
 def test_a_short_text_with_enter_in_one_read_submits() -> None:
-    assert keys("x" * 62 + "\r") == [Event("text", "x" * 62), Event("key", "Enter")]
+    assert keys("x" * 62 + "\r") == [InputEvent("text", "x" * 62), InputEvent("key", "Enter")]
 
 
 def test_a_longer_one_is_a_paste_and_does_not() -> None:
-    assert keys("x" * 63 + "\r") == [Event("paste", "x" * 63)]
+    assert keys("x" * 63 + "\r") == [InputEvent("paste", "x" * 63)]
 
 
 def test_a_bracketed_paste_arrives_whole_even_in_pieces() -> None:
-    assert keys("\x1b[200~one\rt", "wo\x1b[20", "1~", "\r") == [Event("paste", "one\ntwo"), Event("key", "Enter")]
+    assert keys("\x1b[200~one\rt", "wo\x1b[20", "1~", "\r") == [
+        InputEvent("paste", "one\ntwo"),
+        InputEvent("key", "Enter"),
+    ]
 
 
 def test_escape_waits_for_what_follows() -> None:
     decoder = Decoder()
     assert decoder.feed("\x1b") == []
     assert decoder.pending_escape
-    assert decoder.flush() == [Event("key", "Escape")]
+    assert decoder.flush() == [InputEvent("key", "Escape")]
     assert decoder.flush() == []
 
 
 def test_escape_and_text_at_once_lose_the_first_letter() -> None:
-    assert keys("\x1b", "continue") == [Event("text", "ontinue")]
-    assert keys("\x1bcontinue") == [Event("text", "ontinue")]
+    assert keys("\x1b", "continue") == [InputEvent("text", "ontinue")]
+    assert keys("\x1bcontinue") == [InputEvent("text", "ontinue")]
 
 
 def test_arrows_and_unknown_sequences() -> None:
-    assert keys("\x1b[A\x1b[B") == [Event("key", "Up"), Event("key", "Down")]
-    assert keys("\x1b[5;3~a") == [Event("text", "a")]
-    assert keys("\x1b\x1b[A") == [Event("key", "Escape"), Event("key", "Up")]
+    assert keys("\x1b[A\x1b[B") == [InputEvent("key", "Up"), InputEvent("key", "Down")]
+    assert keys("\x1b[5;3~a") == [InputEvent("text", "a")]
+    assert keys("\x1b\x1b[A") == [InputEvent("key", "Escape"), InputEvent("key", "Up")]
 
 
 def test_control_characters_are_no_text() -> None:
-    assert keys("a\x01\x02b\nc") == [Event("text", "ab\nc")]
+    assert keys("a\x01\x02b\nc") == [InputEvent("text", "ab\nc")]
 
 
 def test_the_draft() -> None:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stand-in as a program, on a terminal of its own: no tmux, no network, no root."""
+"""The fake Claude as a program, on a terminal of its own: no tmux, no network, no root."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ class Place:
             "CLAUDE_CONFIG_DIR": str(self.link),
             "TZ": "UTC",
             "LANG": "C.UTF-8",
-            "CLAUDE_STANDIN_WORLD": str(self.folder / "world.json"),
-            "CLAUDE_STANDIN_START": "0",
-            "CLAUDE_STANDIN_RETRY_UNIT": "0.01",
+            "CLAUDE_FAKE_WORLD": str(self.folder / "world.json"),
+            "CLAUDE_FAKE_START": "0",
+            "CLAUDE_FAKE_RETRY_UNIT": "0.01",
             "PYTHONPATH": self.python_path,
             "TERM": "xterm",
         }
@@ -189,7 +189,7 @@ def test_the_menu_swallows_text_and_escape_closes_it(place: Place) -> None:
 
 def test_it_waits_for_a_near_reset_and_goes_on_by_itself(place: Place) -> None:
     place.world({"A": {"mode": "limit", "claim": "five_hour", "resets_at": int(time.time())}})
-    place.start(CLAUDE_STANDIN_AUTO_CONTINUE="0.3")
+    place.start(CLAUDE_FAKE_AUTO_CONTINUE="0.3")
     place.seen("❯\xa0")
     place.output = b""
     place.type("one")

@@ -1,4 +1,4 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole failover in a scratch folder, with a stand-in for the Claude Code CLI."""
+"""Rehearse a whole failover in a scratch folder, with a fake Claude Code CLI."""

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole failover in a scratch folder: the daemon itself, a private tmux server, and a stand-in for claude.
+"""Rehearse a whole failover in a scratch folder with the daemon, a private tmux server and a fake Claude.
 
-Nothing of the host's own accounts, sessions or daemon is touched: the folder has its own homes with made-up logins,
-and the programs get an environment of their own.
+The host's own accounts, sessions and daemon are not touched: the folder has its own homes with made-up logins, and
+the programs run in an environment of their own.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from ..tmux.client import Tmux
 from ..tmux.quoting import HOLDER
 from .fake_claude.credentials import made_up
 from .fake_claude.launcher import install
-from .fake_claude.world import VARIABLE as WORLD_VARIABLE
+from .fake_claude.world import WORLD_VARIABLE
 
-BOUND = 30.0  # seconds for each step; normally it takes one or two
+STEP_TIMEOUT = 30.0  # seconds; a step normally takes one or two
 POLL = 0.02
-REMOVAL = 10.0  # seconds for the sessions of a tmux server that has ended to end too
+REMOVAL_TIMEOUT = 10.0  # seconds for the sessions to end after their tmux server
 FIRST, SECOND = "first", "second"
-LAST_WORDS = 20  # lines of the log that a failed rehearsal shows
+LOG_TAIL = 20  # lines of the log shown after a failed rehearsal
 LIMITED, OTHER = "limited", "other"
 JOB = "a long job that runs into the limit"
 
@@ -43,12 +43,12 @@ T = TypeVar("T")
 
 
 class StepFailed(Exception):
-    """A step of the rehearsal did not come to its end."""
+    """A step of the rehearsal failed."""
 
 
 @dataclass
 class RehearsalStep:
-    """One thing that a failover has to do, and whether it did."""
+    """The result of one step; ``seconds`` is its duration."""
 
     step: str
     ok: bool
@@ -58,9 +58,11 @@ class RehearsalStep:
 
 @dataclass
 class RehearsalResult:
-    """What the rehearsal showed. ``seconds`` is from the refused request to the first answer under the second
-    account; ``folder`` is None when it was removed; ``log`` has the last lines that daemon and tmux server said, when
-    it went wrong."""
+    """The result of a rehearsal.
+
+    ``seconds`` is the time from the refused request to the first answer under the second account; ``folder`` is None
+    if it was removed; ``log`` holds the last lines of the daemon and the tmux server after a failure.
+    """
 
     ok: bool = False
     seconds: float | None = None
@@ -70,12 +72,12 @@ class RehearsalResult:
     log: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as ``rehearse --json`` prints it."""
+        """Return the document of ``rehearse --json``."""
         return {**asdict(self), "verdict": "ok" if self.ok else "failed"}
 
 
 def own_command() -> tuple[list[str], dict[str, str]]:
-    """Return what runs this very release as another process, and the environment that it needs for it."""
+    """Return the command that runs this release as another process, and the variables that it needs."""
     library = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     if os.path.isdir(os.path.join(library, "ansible_collections")):
         return [sys.executable, "-I", library], {}
@@ -83,7 +85,7 @@ def own_command() -> tuple[list[str], dict[str, str]]:
 
 
 class RehearsalHost:
-    """The scratch folder with everything in it."""
+    """A made-up host in a scratch folder: accounts, configuration, programs."""
 
     def __init__(self, folder: str, tmux_binary: str) -> None:
         self.folder = folder
@@ -105,29 +107,29 @@ class RehearsalHost:
         return os.path.join(self.folder, name)
 
     def home(self, account: str) -> str:
-        """Return an account's home."""
+        """Return the home of an account."""
         return self.path(f"home/.claude-{account}")
 
     def build(self) -> None:
-        """Write everything that the host would have. Raises OSError."""
+        """Create the accounts, the configuration and the programs. Raises OSError."""
         for name in ("bin", "home", "work", "shared", "world"):
             os.mkdir(self.path(name), 0o700)
         for account in (FIRST, SECOND):
             os.mkdir(self.home(account), 0o700)
-            self._json(os.path.join(self.home(account), ".credentials.json"), made_up(account))
+            self._write_json(os.path.join(self.home(account), ".credentials.json"), made_up(account))
             projects = {self.path("work"): {"hasTrustDialogAccepted": True}}
             settled = {"hasCompletedOnboarding": True, "projects": projects}
-            self._json(os.path.join(self.home(account), ".claude.json"), settled)
+            self._write_json(os.path.join(self.home(account), ".claude.json"), settled)
         self.set_world({})
         world = f"{WORLD_VARIABLE}={self.path('world/world.json')}"
-        install(self.path("bin"), ["env", world, *self.command, "standin"])
+        install(self.path("bin"), ["env", world, *self.command, "fake-claude"])
         launcher = "#!/bin/sh\nexec " + " ".join(f"'{word}'" for word in self.command) + ' "$@"\n'
         write_atomic(self.path("bin/claude-failover"), launcher.encode(), 0o700)
-        # As the role's own: the holder session is there before any client comes.
+        # As in the role's file: the holder session exists before any client connects.
         conf = f"set -s exit-empty off\nset -g remain-on-exit on\nnew-session -d -s {HOLDER} -- sleep infinity\n"
         write_atomic(self.path("tmux.conf"), conf.encode())
-        # JSON is YAML, and needs no library to write.
-        self._json(
+        # JSON is valid YAML and is written without a library.
+        self._write_json(
             self.path("config.yml"),
             {
                 "accounts": [{"name": name, "home": self.home(name)} for name in (FIRST, SECOND)],
@@ -143,15 +145,15 @@ class RehearsalHost:
             },
         )
 
-    def _json(self, path: str, content: Any) -> None:
+    def _write_json(self, path: str, content: Any) -> None:
         write_atomic(path, json.dumps(content, indent=1).encode())
 
     def set_world(self, accounts: dict[str, Any]) -> None:
-        """Say what each account gets from now on. Raises OSError."""
-        self._json(self.path("world/world.json"), {"accounts": accounts})
+        """Set the response for each account. Raises OSError."""
+        self._write_json(self.path("world/world.json"), {"accounts": accounts})
 
     def spawn(self, *command: str) -> None:
-        """Start a program; what it says goes into the file log. Raises OSError."""
+        """Start a program with its output in the file log. Raises OSError."""
         with open(self.path("log"), "ab") as log:
             self.processes.append(
                 subprocess.Popen(
@@ -165,14 +167,14 @@ class RehearsalHost:
             )
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return what the accounts were asked for, oldest first."""
-        return self._lines("world/requests.jsonl")
+        """Return the logged requests, oldest first."""
+        return self._read_lines("world/requests.jsonl")
 
     def switches(self) -> list[dict[str, Any]]:
-        """Return the records of the switches, oldest first."""
-        return self._lines("state/switches.jsonl")
+        """Return the switch records, oldest first."""
+        return self._read_lines("state/switches.jsonl")
 
-    def _lines(self, name: str) -> list[dict[str, Any]]:
+    def _read_lines(self, name: str) -> list[dict[str, Any]]:
         try:
             with open(self.path(name), encoding="utf-8") as stream:
                 return [json.loads(line) for line in stream if line.endswith("\n")]
@@ -180,7 +182,7 @@ class RehearsalHost:
             return []
 
     def turns(self, account: str, prompt: str, mode: str = "ok") -> list[dict[str, Any]]:
-        """Return the finished requests with that prompt."""
+        """Return the finished requests of an account with this prompt and mode."""
         return [
             row
             for row in self.requests()
@@ -188,7 +190,7 @@ class RehearsalHost:
         ]
 
     def transcript(self, uuid: str) -> str:
-        """Return the text of a conversation, as it lies in the shared folder."""
+        """Return the text of a conversation's transcript in the shared folder; empty if there is none."""
         for folder, _folders, names in os.walk(self.path("shared/.claude-projects-shared")):
             if uuid + ".jsonl" in names:
                 with open(os.path.join(folder, uuid + ".jsonl"), encoding="utf-8") as stream:
@@ -196,7 +198,7 @@ class RehearsalHost:
         return ""
 
     def log(self) -> list[str]:
-        """Return what the programs said, nothing if none was started. Raises OSError."""
+        """Return the lines of the log; none if no program was started. Raises OSError."""
         try:
             with open(self.path("log"), encoding="utf-8", errors="replace") as stream:
                 return stream.read().splitlines()
@@ -204,7 +206,7 @@ class RehearsalHost:
             return []
 
     def end(self) -> None:
-        """End every program that was started here, the daemon before the tmux server."""
+        """End the started programs, the daemon before the tmux server."""
         for process in reversed(self.processes):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -216,115 +218,115 @@ class RehearsalHost:
 
 
 class Rehearsal:
-    """The steps, each measured."""
+    """Runs the steps of a rehearsal and measures each."""
 
-    def __init__(self, stage: RehearsalHost) -> None:
-        self.stage = stage
-        self.verdict = RehearsalResult()
-        self.tmux = Tmux(stage.tmux_binary, stage.path("tmux.sock"))
+    def __init__(self, host: RehearsalHost) -> None:
+        self.host = host
+        self.result = RehearsalResult()
+        self.tmux = Tmux(host.tmux_binary, host.path("tmux.sock"))
         self._sessions: dict[str, str] = {}
 
     async def run(self) -> RehearsalResult:
-        """Go through the steps, and stop at the first that fails."""
+        """Run the steps up to the first failure."""
         steps: list[tuple[str, Callable[[], Awaitable[str]]]] = [
             ("a tmux server and the daemon start", self._start),
-            ("two sessions wait for a prompt", self._ready),
-            ("one of them hits the limit of the first account", self._hit),
-            ("the account is switched", self._switched),
-            ("the session goes on under the second account", self._continued),
-            ("the other session moves by itself", self._other),
-            ("no conversation was lost", self._whole),
+            ("two sessions wait for a prompt", self._check_sessions),
+            ("one of them hits the limit of the first account", self._hit_limit),
+            ("the account is switched", self._check_switched),
+            ("the session continues under the second account", self._check_continued),
+            ("the other session moves by itself", self._check_other),
+            ("no conversation was lost", self._check_transcript),
         ]
         try:
             for name, step in steps:
                 begun = time.monotonic()
                 try:
                     detail = await step()
-                    self.verdict.steps.append(RehearsalStep(name, True, round(time.monotonic() - begun, 3), detail))
+                    self.result.steps.append(RehearsalStep(name, True, round(time.monotonic() - begun, 3), detail))
                 except (StepFailed, FailoverError, OSError) as error:
-                    self.verdict.steps.append(
-                        RehearsalStep(name, False, round(time.monotonic() - begun, 3), str(error))
-                    )
-                    return self.verdict
-            self.verdict.ok = True
+                    self.result.steps.append(RehearsalStep(name, False, round(time.monotonic() - begun, 3), str(error)))
+                    return self.result
+            self.result.ok = True
         finally:
             await self.tmux.stop()
-        return self.verdict
+        return self.result
 
-    async def _until(self, condition: Callable[[], T], what: str) -> T:
-        end = time.monotonic() + BOUND
+    async def _wait_for(self, condition: Callable[[], T], description: str) -> T:
+        end = time.monotonic() + STEP_TIMEOUT
         while True:
             found = condition()
             if found:
                 return found
             if time.monotonic() >= end:
-                raise StepFailed(f"waited {BOUND:.0f} s for {what}")
-            for process in self.stage.processes:
+                raise StepFailed(f"waited {STEP_TIMEOUT:.0f} s for {description}")
+            for process in self.host.processes:
                 if process.poll() is not None:
-                    raise StepFailed(f"waited for {what}, and {process.args!r} ended with {process.returncode}")
+                    raise StepFailed(f"waited for {description}, and {process.args!r} ended with {process.returncode}")
             await asyncio.sleep(POLL)
 
     async def _start(self) -> str:
-        stage = self.stage
-        stage.build()
-        socket = stage.path("tmux.sock")
-        stage.spawn(stage.tmux_binary, "-D", "-f", stage.path("tmux.conf"), "-S", socket)
-        await self._until(lambda: os.path.exists(socket), "the tmux server")
-        # Before the daemon's own client comes: see tmux.control on two that come at once.
+        host = self.host
+        host.build()
+        socket = host.path("tmux.sock")
+        host.spawn(host.tmux_binary, "-D", "-f", host.path("tmux.conf"), "-S", socket)
+        await self._wait_for(lambda: os.path.exists(socket), "the tmux server")
+        # Connect before the daemon's client does: see tmux.control on two clients at once.
         await self.tmux.start()
-        await self._until(lambda: self.tmux.connected, "a connection to the tmux server")
-        stage.spawn(*stage.command, "--config", stage.path("config.yml"), "run")
-        await self._until(lambda: os.path.exists(stage.path("control.sock")), "the daemon")
+        await self._wait_for(lambda: self.tmux.connected, "a connection to the tmux server")
+        host.spawn(*host.command, "--config", host.path("config.yml"), "run")
+        await self._wait_for(lambda: os.path.exists(host.path("control.sock")), "the daemon")
         return ""
 
-    async def _ready(self) -> str:
-        end = time.monotonic() + BOUND
+    async def _check_sessions(self) -> str:
+        end = time.monotonic() + STEP_TIMEOUT
         while len(self._sessions) < 2:
             self._sessions = {pane.session: pane.pane_id for pane in await self.tmux.panes() if not pane.dead}
             if time.monotonic() >= end:
-                raise StepFailed("the daemon made no sessions")
+                raise StepFailed(
+                    f"waited {STEP_TIMEOUT:.0f} s for the daemon's sessions, found {sorted(self._sessions)!r}"
+                )
             await asyncio.sleep(POLL)
         for name in (LIMITED, OTHER):
-            await self._say(name, f"hello from {name}", FIRST)
+            await self._prompt(name, f"hello from {name}", FIRST)
         return "both were answered under the first account"
 
-    async def _say(self, session: str, prompt: str, account: str, mode: str = "ok") -> None:
+    async def _prompt(self, session: str, prompt: str, account: str, mode: str = "ok") -> None:
         async def began() -> bool:
-            return any(row.get("prompt") == prompt for row in self.stage.requests())
+            return any(row.get("prompt") == prompt for row in self.host.requests())
 
         delivery = await deliver(self.tmux, self._sessions[session], prompt, began=began)
         if delivery.result != "delivered":
-            raise StepFailed(f"the prompt did not arrive: {delivery.detail}")
-        await self._until(lambda: self.stage.turns(account, prompt, mode), f"the answer ({mode}) under {account}")
+            raise StepFailed(f"the prompt was not delivered: {delivery.detail}")
+        await self._wait_for(lambda: self.host.turns(account, prompt, mode), f"the answer ({mode}) under {account}")
 
-    async def _hit(self) -> str:
+    async def _hit_limit(self) -> str:
         limit = {"mode": "limit", "claim": "five_hour", "resets_at": int(time.time()) + 3600}
-        self.stage.set_world({FIRST: limit})
-        await self._say(LIMITED, JOB, FIRST, "limit")
-        return "HTTP 429, as the real one gets it"
+        self.host.set_world({FIRST: limit})
+        await self._prompt(LIMITED, JOB, FIRST, "limit")
+        return "HTTP 429, as from the real API"
 
-    async def _switched(self) -> str:
-        link = self.stage.path("home/.claude")
-        await self._until(lambda: os.path.realpath(link) == os.path.realpath(self.stage.home(SECOND)), "the flip")
-        return f"{link} leads to {self.stage.home(SECOND)}"
+    async def _check_switched(self) -> str:
+        link = self.host.path("home/.claude")
+        await self._wait_for(lambda: os.path.realpath(link) == os.path.realpath(self.host.home(SECOND)), "the flip")
+        return f"{link} leads to {self.host.home(SECOND)}"
 
-    async def _continued(self) -> str:
-        answered = await self._until(lambda: self.stage.turns(SECOND, "continue"), "the session to go on")
-        refused = self.stage.turns(FIRST, JOB, "limit")[0]
-        self.verdict.seconds = round(answered[0]["ended"] - refused["ended"], 3)
-        records = await self._until(self.stage.switches, "the record of the switch")
-        self.verdict.switch = records[-1]
+    async def _check_continued(self) -> str:
+        answered = await self._wait_for(lambda: self.host.turns(SECOND, "continue"), "the session to continue")
+        refused = self.host.turns(FIRST, JOB, "limit")[0]
+        self.result.seconds = round(answered[0]["ended"] - refused["ended"], 3)
+        records = await self._wait_for(self.host.switches, "the record of the switch")
+        self.result.switch = records[-1]
         if len(records) != 1 or records[-1]["outcome"] != "switched":
             raise StepFailed(f"expected one switch, found {records!r}")
-        return f"{self.verdict.seconds} s after the refusal, {records[-1]['sessions'][0]['method']}"
+        return f"{self.result.seconds} s after the refusal, {records[-1]['sessions'][0]['method']}"
 
-    async def _other(self) -> str:
-        await self._say(OTHER, "and you?", SECOND)
+    async def _check_other(self) -> str:
+        await self._prompt(OTHER, "and you?", SECOND)
         return "its next request was answered under the second account"
 
-    async def _whole(self) -> str:
-        uuid = str(self.stage.turns(FIRST, JOB, "limit")[0]["session"])
-        text = self.stage.transcript(uuid)
+    async def _check_transcript(self) -> str:
+        uuid = str(self.host.turns(FIRST, JOB, "limit")[0]["session"])
+        text = self.host.transcript(uuid)
         missing = [prompt for prompt in (f"hello from {LIMITED}", JOB, "continue") if prompt not in text]
         if missing:
             raise StepFailed(f"the transcript of {uuid} lacks {missing!r}")
@@ -332,33 +334,33 @@ class Rehearsal:
 
 
 def rehearse(tmux_binary: str = "tmux", *, keep: bool = False) -> RehearsalResult:
-    """Rehearse a failover in a scratch folder, which is removed unless ``keep``; returns the verdict.
+    """Rehearse a failover in a scratch folder, which is removed unless ``keep``; returns the result.
 
-    Raises FailoverError when there is no tmux, OSError.
+    Raises FailoverError if there is no tmux, OSError.
     """
     if shutil.which(tmux_binary) is None:
-        raise FailoverError(f"{tmux_binary!r} is no program that can be run: install tmux, or set tmux.binary")
-    # A short path: a socket's may have 107 bytes.
+        raise FailoverError(f"{tmux_binary!r} is not an executable program: install tmux, or set tmux.binary")
+    # Under /tmp: a socket path is limited to 107 bytes.
     folder = tempfile.mkdtemp(prefix="claude-failover-rehearsal-", dir="/tmp")
-    stage = RehearsalHost(folder, tmux_binary)
+    host = RehearsalHost(folder, tmux_binary)
     try:
-        verdict = asyncio.run(Rehearsal(stage).run())
-        if not verdict.ok:
-            verdict.log = stage.log()[-LAST_WORDS:]
+        result = asyncio.run(Rehearsal(host).run())
+        if not result.ok:
+            result.log = host.log()[-LOG_TAIL:]
     finally:
-        stage.end()
+        host.end()
         if not keep:
             _remove(folder)
-    verdict.folder = folder if keep else None
-    return verdict
+    result.folder = folder if keep else None
+    return result
 
 
 def _remove(folder: str) -> None:
-    """Remove the folder. Sessions whose tmux server has just ended may still write their last words into it.
+    """Remove the folder; retries while sessions of the ended tmux server still write into it.
 
-    Raises OSError when it cannot be removed.
+    Raises OSError after REMOVAL_TIMEOUT.
     """
-    end = time.monotonic() + REMOVAL
+    end = time.monotonic() + REMOVAL_TIMEOUT
     while True:
         try:
             shutil.rmtree(folder)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running hooks and the status line as the real CLI does: payload on standard input, by a shell, all at once."""
+"""Run hook and status line commands as the real CLI does: concurrently, by a shell, payload on standard input."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-from .settings import Command
+from .settings import HookCommand
 
 
-async def run_hooks(found: list[Command], payload: Mapping[str, Any], env: Mapping[str, str], cwd: str) -> None:
-    """Run the commands of one event; how they end changes nothing."""
+async def run_hooks(found: list[HookCommand], payload: Mapping[str, Any], env: Mapping[str, str], cwd: str) -> None:
+    """Run the commands of one event and ignore their results."""
     raw = json.dumps(payload, ensure_ascii=False).encode()
     await asyncio.gather(*(run(command.command, raw, env, cwd, command.timeout) for command in found))
 
@@ -24,7 +24,7 @@ async def run_hooks(found: list[Command], payload: Mapping[str, Any], env: Mappi
 async def run(command: str, raw: bytes, env: Mapping[str, str], cwd: str, timeout: float) -> tuple[int, str]:
     """Run one command to its end, or kill it and its children after ``timeout`` seconds.
 
-    Returns its exit status (-9 where it was killed) and its output.
+    Returns its exit status (-9 if killed) and its output.
     """
     process = await asyncio.create_subprocess_shell(
         command,

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a session is started with, read once from the command line and the environment."""
+"""The start-up settings of a session, read once from the command line and the environment."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from . import SEEN_ON
 from .options import Options
 
-# Seconds; a rehearsal and the fast tests shorten them by these variables.
+# Seconds; each can be overridden by the environment variable of its name.
 DELAYS = {
-    "CLAUDE_STANDIN_AUTO_CONTINUE": 60.0,
-    "CLAUDE_STANDIN_IDLE": 60.0,
-    "CLAUDE_STANDIN_RETRY_UNIT": 0.5,
-    "CLAUDE_STANDIN_START": 0.5,
-    "CLAUDE_STANDIN_TRANSCRIPT_LAG": 0.1,
+    "CLAUDE_FAKE_AUTO_CONTINUE": 60.0,
+    "CLAUDE_FAKE_IDLE": 60.0,
+    "CLAUDE_FAKE_RETRY_UNIT": 0.5,
+    "CLAUDE_FAKE_START": 0.5,
+    "CLAUDE_FAKE_TRANSCRIPT_LAG": 0.1,
 }
 
 
 @dataclass
 class Context:
-    """The surroundings of a session; paths are absolute."""
+    """Start-up settings of a session; paths are absolute."""
 
     options: Options
     env: dict[str, str]
@@ -55,17 +55,17 @@ class Context:
 
 
 def config_dir(env: Mapping[str, str]) -> str:
-    """Return the configuration folder, as a path that is resolved at each access and never here."""
+    """Return the configuration folder, unresolved: it may lead through the active link."""
     return env.get("CLAUDE_CONFIG_DIR") or os.path.join(env.get("HOME", "/"), ".claude")
 
 
 def version(env: Mapping[str, str]) -> str:
-    """Return the version that is imitated."""
-    return env.get("CLAUDE_STANDIN_VERSION") or SEEN_ON
+    """Return the imitated version of Claude Code."""
+    return env.get("CLAUDE_FAKE_VERSION") or SEEN_ON
 
 
 def zone(env: Mapping[str, str]) -> tuple[tzinfo, str]:
-    """Return the zone of the times that are shown, and its name."""
+    """Return the time zone for displayed times, and its name."""
     name = env.get("TZ") or "UTC"
     try:
         return ZoneInfo(name), name

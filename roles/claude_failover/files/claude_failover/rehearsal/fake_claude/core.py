@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every part of a session shares: who it is, its files and its screen, and how it tells others."""
+"""State shared by all parts of a session: its identity, files, screen and hooks."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from typing import Any
 from . import commands, settings, transcripts, wording
 from .context import Context
 from .screen import View
-from .session_file import SessionFile
+from .session_file import FakeSessionFile
 
 
 class Core:
-    """The conversation's identity, files, screen and hooks. ``changed`` has the screen shown again."""
+    """The conversation's identity, files, screen and hooks. ``changed`` schedules a redraw."""
 
     def __init__(self, context: Context, plan: str, changed: Callable[[], None]) -> None:
         self.context, self.changed = context, changed
         self.id = context.session_id
         self.mode = context.options.permission_mode or "auto"
         self.view = View(context.version, plan, context.cwd, self.mode)
-        self.file = SessionFile(context.config_dir, self.id, context.cwd, context.version)
+        self.file = FakeSessionFile(context.config_dir, self.id, context.cwd, context.version)
         self.transcript = self.new_transcript(context.transcript)
         self.prompt_id: str | None = None
         self.usage: dict[str, Any] | None = None
         self.messages = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def new_transcript(self, path: str | None) -> transcripts.Transcript:
+    def new_transcript(self, path: str | None) -> transcripts.FakeTranscript:
         """Return the transcript at ``path``, or a new one of this conversation."""
         if path is None:
             path = os.path.join(
                 self.context.config_dir, "projects", transcripts.project_folder(self.context.cwd), f"{self.id}.jsonl"
             )
-        return transcripts.Transcript(path, self.id, self.context.cwd, self.context.version, self.mode)
+        return transcripts.FakeTranscript(path, self.id, self.context.cwd, self.context.version, self.mode)
 
     def sources(self) -> list[dict[str, Any]]:
-        """Return the settings that count, the account's first, as they are now."""
+        """Return the current settings, the account's first, then the session's."""
         return [settings.of_account(self.context.config_dir), self.context.settings]
 
     def environment(self) -> dict[str, str]:
@@ -63,14 +63,14 @@ class Core:
         return common
 
     async def hook(self, event: str, matched: str, **more: Any) -> None:
-        """Run the hooks of an event; ``more`` is what its payload holds beside the common keys."""
+        """Run the hooks of an event; ``more`` is added to the common keys of the payload."""
         found = settings.commands(self.sources(), event, matched)
         if found:
             payload = {**self._common(), "hook_event_name": event, **more}
             await commands.run_hooks(found, payload, self.environment(), self.context.cwd)
 
     def status_line(self) -> None:
-        """Have the status line drawn anew, in the background."""
+        """Redraw the status line in the background."""
         command = settings.status_line(self.sources())
         if command:
             self.spawn(self._draw_status_line(command))
@@ -94,25 +94,25 @@ class Core:
             self.changed()
 
     def spawn(self, work: Any) -> None:
-        """Run a coroutine in the background, until `stop` at the latest."""
+        """Run a coroutine in the background; `stop` cancels it."""
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def stop(self) -> None:
-        """End what runs in the background."""
+        """Cancel the background tasks."""
         for task in list(self._tasks):
             task.cancel()
 
     def limit_line(self, claim: str, resets_at: int) -> str:
-        """Return the line of a usage limit, as it is worded now."""
+        """Return the usage limit message for a reset at ``resets_at`` (epoch seconds)."""
         context = self.context
         now = datetime.now(timezone.utc)
         return wording.limit_line(claim, resets_at, now, context.zone, context.zone_name, context.version)
 
     def write_later(self) -> None:
-        """Have the transcript written soon: the real CLI, too, writes a little after the event."""
-        asyncio.get_running_loop().call_later(self.context.delay("CLAUDE_STANDIN_TRANSCRIPT_LAG"), self._write)
+        """Schedule a write of the transcript; the real CLI, too, writes shortly after the event."""
+        asyncio.get_running_loop().call_later(self.context.delay("CLAUDE_FAKE_TRANSCRIPT_LAG"), self._write)
 
     def _write(self) -> None:
         try:

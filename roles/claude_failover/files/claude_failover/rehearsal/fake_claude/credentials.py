@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An account's credentials, as the real CLI treats them: through the path, cached by time, refreshed under a lock.
+"""Read and refresh an account's credentials as the real CLI does: by path, cached by mtime, refreshed under a lock.
 
-Only tokens that are made up here are taken. They never leave this module: what others see is the account's tag.
+Only made-up tokens are accepted. They never leave this module; other modules see the account's tag.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Credentials:
         self._oauth: dict[str, Any] = {}
 
     def look(self) -> None:
-        """Read the file again if its time differs from the one seen last: the real CLI notices nothing else."""
+        """Read the file again if its mtime has changed; the real CLI checks nothing else."""
         try:
             seen: int | None = os.stat(self.path).st_mtime_ns
         except OSError:
@@ -81,7 +81,7 @@ class Credentials:
         return found.group(1) if found else "?"
 
     def begin_refresh(self) -> Refresh | None:
-        """Take the refresh lock of the home that the path leads to now; None when somebody else holds it."""
+        """Take the refresh lock of the home that the path leads to now; None if another process holds it."""
         home = os.path.realpath(self.config_dir)
         lock = os.path.join(home, LOCK)
         try:
@@ -94,7 +94,7 @@ class Credentials:
 
 
 class Refresh:
-    """A refresh under way: its lock lies in the home that was the active one when it began."""
+    """A refresh in progress; its lock lies in the home that was active when it began."""
 
     def __init__(self, credentials: Credentials, home: str, lock: str) -> None:
         self._credentials, self._home, self._lock = credentials, home, lock
@@ -103,7 +103,7 @@ class Refresh:
         """Store the ``outcome`` (``ok`` or ``invalid_grant``) and release the lock.
 
         Returns ``ok``, ``dead``, or ``torn``: the link was flipped meanwhile, so nothing is stored and the lock
-        stays behind (seen on Claude Code 2.1.330).
+        is left behind (seen on Claude Code 2.1.330).
         """
         if os.path.realpath(self._credentials.config_dir) != self._home:
             return "torn"

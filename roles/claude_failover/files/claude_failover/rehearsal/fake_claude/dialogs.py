@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The dialogs that stand in place of the prompt box (pure). Their texts were seen on Claude Code 2.1.330."""
+"""Dialogs shown in place of the prompt box (pure). Texts seen on Claude Code 2.1.330."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from . import wording
 
 
 @dataclass
-class Dialog:
+class FakeDialog:
     """``kind`` is ``limit_menu``, ``permission``, ``trust``, ``bypass``, ``login`` or ``theme``.
 
-    ``top`` is the character of the rule above it, ``indent`` the blanks before the marker.
+    ``top`` is the character of the rule above the dialog, ``indent`` the blanks before the marker.
     """
 
     kind: str
@@ -32,7 +32,7 @@ class Dialog:
         self.selected = min(max(self.selected + step, 0), len(self.options) - 1)
 
     def lines(self, width: int, toast: str = "") -> list[str]:
-        """Return the dialog's lines, with escapes."""
+        """Return the dialog's lines with escape sequences."""
         rule = self.top * width
         if toast:
             rule = self.top * (width - len(toast) - 3) + f" {toast} {self.top}"
@@ -50,9 +50,9 @@ class Dialog:
 CONFIRM = "Enter to confirm · Esc to cancel"
 
 
-def limit_menu(when: str, version: str) -> Dialog:
-    """The menu at a usage limit."""
-    return Dialog(
+def limit_menu(when: str, version: str) -> FakeDialog:
+    """Return the menu shown at a usage limit."""
+    return FakeDialog(
         "limit_menu",
         [],
         wording.menu_options(when, version),
@@ -64,9 +64,9 @@ def limit_menu(when: str, version: str) -> Dialog:
     )
 
 
-def trust(cwd: str) -> Dialog:
-    """The question whether the folder is trusted; the first option is No."""
-    return Dialog(
+def trust(cwd: str) -> FakeDialog:
+    """Return the question whether to trust the folder; the first option is No."""
+    return FakeDialog(
         "trust",
         [
             " Accessing workspace:",
@@ -86,9 +86,9 @@ def trust(cwd: str) -> Dialog:
     )
 
 
-def bypass() -> Dialog:
-    """The warning of bypass mode; the first option is No."""
-    return Dialog(
+def bypass() -> FakeDialog:
+    """Return the warning of bypass mode; the first option is No."""
+    return FakeDialog(
         "bypass",
         [
             "  WARNING: Claude Code running in Bypass Permissions mode",
@@ -107,9 +107,9 @@ def bypass() -> Dialog:
     )
 
 
-def login() -> Dialog:
-    """What ``/login`` shows."""
-    return Dialog(
+def login() -> FakeDialog:
+    """Return the dialog of ``/login``."""
+    return FakeDialog(
         "login",
         [
             "  Claude Code can be used with your Claude subscription or billed based on API usage.",
@@ -130,9 +130,9 @@ def login() -> Dialog:
     )
 
 
-def theme() -> Dialog:
-    """The first question of a home that was never used."""
-    return Dialog(
+def theme() -> FakeDialog:
+    """Return the first question in a new home."""
+    return FakeDialog(
         "theme",
         [
             " Let's get started.",
@@ -147,10 +147,10 @@ def theme() -> Dialog:
     )
 
 
-def permission(command: str, description: str) -> Dialog:
-    """The question before a command is run."""
+def permission(command: str, description: str) -> FakeDialog:
+    """Return the permission question for a command."""
     line = "╌" * 60
-    return Dialog(
+    return FakeDialog(
         "permission",
         [" Bash command", "", f" {description}", line, f" {command}", line, " Do you want to proceed?"],
         ["Yes", "Yes, and don't ask again for this command", "No"],

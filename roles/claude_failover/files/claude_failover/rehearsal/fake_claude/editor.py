@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 
-LONG = 800  # characters of a paste from which on only a placeholder is shown
-LINES = 2  # line breaks of a paste above which likewise
+LONG = 800  # characters; a longer paste is shown as a placeholder
+LINES = 2  # line breaks; a paste with more is shown as a placeholder
 PLACEHOLDER = re.compile(r"\[Pasted text #(\d+)(?: \+\d+ lines)?\]")
 
 
@@ -37,7 +37,7 @@ class Editor:
         self.text += f"[Pasted text #{self._count}{lines}]"
 
     def backspace(self) -> None:
-        """Remove the last character, or a placeholder as a whole."""
+        """Remove the last character, or a whole placeholder."""
         placeholders = list(PLACEHOLDER.finditer(self.text))
         if placeholders and placeholders[-1].end() == len(self.text):
             self.text = self.text[: placeholders[-1].start()]
@@ -45,7 +45,7 @@ class Editor:
             self.text = self.text[:-1]
 
     def kill_line(self) -> None:
-        """C-u: remove the line up to its beginning; on an empty line, the line itself."""
+        """Remove the text of the last line, or the line itself if it is empty (C-u)."""
         head, separator, line = self.text.rpartition("\n")
         self.text = head + separator if line else head
 
@@ -54,13 +54,13 @@ class Editor:
         self.text = ""
 
     def take(self) -> str:
-        """Return the draft as it is submitted, and empty it: placeholders become the marked text they stand for."""
+        """Return the draft with placeholders replaced by the marked text, and empty it."""
 
         def expand(found: re.Match[str]) -> str:
             text = self.pastes.get(int(found.group(1)))
             if text is None:
                 return found.group(0)
-            mark = hashlib.sha256(b"stand-in").hexdigest()[:4]
+            mark = hashlib.sha256(b"fake-claude").hexdigest()[:4]
             return f'\n\n<pasted_content id="{mark}">\n{text}\n</pasted_content id="{mark}">\n'
 
         submitted = PLACEHOLDER.sub(expand, self.text)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keys do, depending on what the screen shows."""
+"""Handle key presses according to the screen's state."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from collections.abc import Callable
 from ...storage.files import write_atomic
 from . import dialogs
 from .editor import Editor
-from .keys import Event
-from .session import Session
+from .keys import InputEvent
+from .session import FakeSession
 from .settings import read_object
 from .wording import UNTRUSTED
 
 
 class Keyboard:
-    """Takes events for a session; ``leave(status, reason, notice)`` ends the program."""
+    """Applies input events to a session; ``leave(status, reason, notice)`` ends the program."""
 
-    def __init__(self, session: Session, leave: Callable[[int, str, str], None]) -> None:
+    def __init__(self, session: FakeSession, leave: Callable[[int, str, str], None]) -> None:
         self.session, self.leave = session, leave
         self.editor = Editor()
         self._clearing = False
         self._leaving = False
         self._closed = asyncio.Event()
 
-    async def closed(self, dialog: dialogs.Dialog) -> None:
-        """Wait until a dialog has been answered."""
+    async def closed(self, dialog: dialogs.FakeDialog) -> None:
+        """Wait until a dialog is answered."""
         while self.session.view.dialog is dialog:
             self._closed.clear()
             await self._closed.wait()
 
-    def take(self, event: Event) -> None:
-        """Do what the event asks for."""
+    def take(self, event: InputEvent) -> None:
+        """Apply one input event."""
         view = self.session.view
         if view.dialog is not None:
             self._in_dialog(event, view.dialog)
@@ -81,7 +81,7 @@ class Keyboard:
         view = self.session.view
         if self.session.busy:
             self.session.interrupt()
-        elif self.session.limit.cancel(told=True):
+        elif self.session.limit.cancel(by_escape=True):
             return
         elif self.editor.text:
             if self._clearing:
@@ -102,8 +102,8 @@ class Keyboard:
 
     # -- dialogs ----------------------------------------------------------------------------------------------
 
-    def _in_dialog(self, event: Event, dialog: dialogs.Dialog) -> None:
-        """Text is swallowed; arrows move, a digit or Enter chooses, Escape closes."""
+    def _in_dialog(self, event: InputEvent, dialog: dialogs.FakeDialog) -> None:
+        """Apply an input event to a dialog: arrows move, a digit or Enter selects, Escape closes, text is ignored."""
         if event.kind == "text" and dialog.numbered and event.value.isdigit():
             if 0 < int(event.value) <= len(dialog.options):
                 dialog.selected = int(event.value) - 1
@@ -117,7 +117,7 @@ class Keyboard:
         elif event.value in ("Escape", "C-c"):
             self._close(dialog)
 
-    def _close(self, dialog: dialogs.Dialog) -> None:
+    def _close(self, dialog: dialogs.FakeDialog) -> None:
         if dialog.kind in ("trust", "bypass", "theme"):
             self.leave(1, "", UNTRUSTED if dialog.kind == "trust" else "")
         elif dialog.kind == "permission":
@@ -129,7 +129,7 @@ class Keyboard:
             self.session.view.dialog = None
             self.session.file.update("idle")
 
-    def _choose(self, dialog: dialogs.Dialog) -> None:
+    def _choose(self, dialog: dialogs.FakeDialog) -> None:
         context = self.session.context
         if dialog.kind in ("trust", "bypass") and dialog.selected == 0:
             self._close(dialog)
@@ -145,7 +145,7 @@ class Keyboard:
         elif dialog.kind == "theme":
             self._remember(context.state_file, {**read_object(context.state_file), "hasCompletedOnboarding": True})
         elif dialog.kind == "login":
-            return  # there is nobody to log in with: the stand-in takes made-up tokens only
+            return  # no login is possible: the fake Claude accepts made-up tokens only
         else:
             self._close(dialog)
 

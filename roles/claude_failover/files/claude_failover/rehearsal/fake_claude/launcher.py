@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Putting the stand-in under the name ``claude`` into a folder for PATH."""
+"""Install the fake Claude as the executable ``claude``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ...storage.files import write_atomic
 def install(folder: str, command: Sequence[str]) -> str:
     """Write the executable ``claude`` into ``folder`` (absolute, existing) and return its path.
 
-    ``command`` is what runs the stand-in, for instance ``["/usr/bin/python3", "-I", "/opt/…/lib", "standin"]``;
-    the arguments of ``claude`` follow it. Raises OSError.
+    ``command`` runs the fake Claude, for instance ``["/usr/bin/python3", "-I", "/opt/…/lib", "fake-claude"]``; the
+    arguments of ``claude`` are appended. Raises OSError.
     """
     path = os.path.join(folder, "claude")
     text = f'#!/bin/sh\nexec {" ".join(shlex.quote(word) for word in command)} "$@"\n'

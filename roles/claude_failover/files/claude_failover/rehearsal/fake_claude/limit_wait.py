@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What follows a usage limit: its record, Claude's own wait for the reset, or the menu."""
+"""Handle a usage limit: write its record, then wait for the reset or open the menu."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .requests import Answer, request_id
 
 
 class LimitWait:
-    """``submit`` begins the turn with which Claude goes on by itself."""
+    """Claude Code's own wait for a reset; ``submit`` starts the turn that continues afterwards."""
 
     def __init__(self, core: Core, submit: Callable[[], None]) -> None:
         self.core, self._submit = core, submit
@@ -25,7 +25,7 @@ class LimitWait:
         self._continue: asyncio.TimerHandle | None = None
 
     def record(self, answer: Answer) -> None:
-        """Write the record of the limit."""
+        """Write the transcript record of the limit."""
         more: dict[str, Any] = {"requestId": request_id(), "apiErrorStatus": 429}
         if self.core.context.version != wording.OLD:
             limits = {
@@ -44,7 +44,7 @@ class LimitWait:
         self.core.transcript.api_error(answer.text, "rate_limit", **more)
 
     def after(self, answer: Answer) -> None:
-        """Wait for the reset or open the menu: it depends on how far the reset is, and opens once a reset."""
+        """Wait for a near reset; for a far one, open the menu, once per reset."""
         ahead = answer.resets_at - time.time()
         zone = self.core.context.zone
         when = wording.clock(datetime.fromtimestamp(answer.resets_at, zone), datetime.now(zone))
@@ -55,7 +55,7 @@ class LimitWait:
             self.core.view.add("notice", notice)
             self.core.transcript.system("informational", content=notice, level="notice")
             self.core.view.continues = when
-            delay = max(ahead, 0) + self.core.context.delay("CLAUDE_STANDIN_AUTO_CONTINUE")
+            delay = max(ahead, 0) + self.core.context.delay("CLAUDE_FAKE_AUTO_CONTINUE")
             self._continue = asyncio.get_running_loop().call_later(delay, self._continue_now)
         elif answer.resets_at in self.menus_shown:
             self.core.view.add("hint", wording.HINT)
@@ -73,14 +73,14 @@ class LimitWait:
         self._submit()
         self.core.changed()
 
-    def cancel(self, *, told: bool = False) -> bool:
-        """Give up Claude's own wait for the reset; return whether there was one. ``told``: by Escape."""
+    def cancel(self, *, by_escape: bool = False) -> bool:
+        """Cancel the wait for the reset; returns False if there was none. ``by_escape``: show and record it."""
         if self._continue is None:
             return False
         self._continue.cancel()
         self._continue = None
         self.core.view.continues = ""
-        if told:
+        if by_escape:
             self.core.view.add("notice", wording.CANCELLED)
             self.core.view.toast = "automatic continue cancelled"
             self.core.transcript.system("informational", content=wording.CANCELLED, level="notice")

@@ -1,14 +1,14 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stand-in's command line: the flags of the real one that sessions are started with."""
+"""Parse the command line: the flags of the real CLI that sessions are started with."""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
 
-# Flags that take a value and mean nothing to the stand-in.
+# Ignored flags that take a value.
 IGNORED_WITH_VALUE = frozenset(
     {
         "--model",
@@ -31,12 +31,12 @@ PERMISSION_MODES = ("acceptEdits", "auto", "bypassPermissions", "default", "dont
 
 
 class OptionError(Exception):
-    """The command line is wrong; the text is what goes to standard error."""
+    """Invalid command line; the text is printed on standard error."""
 
 
 @dataclass
 class Options:
-    """What the command line says. ``resume`` is an id, or ``""`` where the newest conversation is meant."""
+    """The parsed command line. ``resume`` is an id, or ``""`` for the newest conversation."""
 
     session_id: str | None = None
     resume: str | None = None
@@ -50,7 +50,7 @@ class Options:
 
 
 def parse(argv: list[str]) -> Options:
-    """Read the command line. Raises OptionError."""
+    """Parse the command line. Raises OptionError."""
     options = Options()
     words = list(argv)
     while words:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program: what is checked before a session starts, the loop, and how it ends."""
+"""The program: start-up checks, main loop and exit."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from .credentials import Credentials
 from .keyboard import Keyboard
 from .keys import Decoder
 from .options import OptionError, Options, parse
-from .requests import Client
+from .requests import FakeApi
 from .screen import render
-from .session import Session
+from .session import FakeSession
 from .settings import SettingsError, from_option, of_account, read_object
 from .terminal import Terminal, is_terminal
-from .world import VARIABLE, World
+from .world import WORLD_VARIABLE, World
 
-ESCAPE_WAIT = 0.05  # seconds in which what follows an Escape still belongs to it
+ESCAPE_WAIT = 0.05  # seconds after which a lone Escape is the Escape key
 HELP = """Usage: claude [options] [prompt]
 
-A stand-in for the Claude Code CLI: it behaves as the real one does, asks nobody, and takes made-up logins only.
-What each account gets is read from the file that CLAUDE_STANDIN_WORLD names.
+A fake Claude Code CLI: it behaves like the real one, calls no API and accepts made-up logins only.
+CLAUDE_FAKE_WORLD names the file that defines the response for each account.
 
-  --session-id UUID      start a conversation of that id     --resume UUID   go on with one
+  --session-id UUID      start a conversation with this id   --resume UUID   resume a conversation
   --settings FILE|JSON   hooks and status line               --permission-mode MODE
   -p, --print            answer one prompt and exit          --version
 """
 
 
 def main(argv: list[str], environ: Mapping[str, str] | None = None) -> int:
-    """Run the stand-in; returns its exit status."""
+    """Run the fake Claude; returns its exit status."""
     env = dict(os.environ if environ is None else environ)
     try:
         options = parse(argv)
@@ -63,12 +63,12 @@ def main(argv: list[str], environ: Mapping[str, str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    _be_called_claude()
+    _set_process_name()
     return asyncio.run(Program(context).run())
 
 
 def prepare(options: Options, env: dict[str, str]) -> Context:
-    """Find out which conversation is meant. Raises OptionError with the words of the real CLI, and SettingsError."""
+    """Resolve the conversation and settings. Raises OptionError with the real CLI's message, and SettingsError."""
     cwd, folder = os.path.realpath(os.getcwd()), surroundings.config_dir(env)
     settings = from_option(options.settings)
     session_id, source, path = options.session_id or surroundings.new_id(), "startup", None
@@ -90,26 +90,22 @@ def prepare(options: Options, env: dict[str, str]) -> Context:
     )
 
 
-def _be_called_claude() -> None:
-    """Take the real program's name, by which others look for it in /proc."""
+def _set_process_name() -> None:
+    """Set the process name to ``claude``, by which /proc lists the real CLI."""
     try:
         with open("/proc/self/comm", "w", encoding="ascii") as stream:
             stream.write("claude")
     except OSError:
-        pass  # only its name in a list of processes
-
-
-def _tell_nobody(_text: str) -> None:
-    """Take the news of a retry that no screen shows."""
+        pass  # the name is cosmetic
 
 
 async def print_answer(context: Context) -> int:
-    """``-p``: one request, one answer; exit status 1 at a usage limit or an error."""
+    """Answer one prompt (``-p``); returns exit status 1 at a usage limit or an error."""
     prompt = context.options.prompt or sys.stdin.read()
-    client = Client(
-        World(context.env.get(VARIABLE)), Credentials(context.config_dir), context.delay("CLAUDE_STANDIN_RETRY_UNIT")
+    api = FakeApi(
+        World(context.env.get(WORLD_VARIABLE)), Credentials(context.config_dir), context.delay("CLAUDE_FAKE_RETRY_UNIT")
     )
-    answer = await client.ask(context.session_id, prompt, tool_result=False, messages=1, retrying=_tell_nobody)
+    answer = await api.ask(context.session_id, prompt, tool_result=False, messages=1, on_retry=lambda _text: None)
     text, failed = answer.text, answer.kind in ("limit", "error")
     if answer.kind == "limit":
         text = wording.limit_line(
@@ -139,10 +135,10 @@ class Program:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.terminal = Terminal()
-        self.session = Session(context, self._changed)
+        self.session = FakeSession(context, self._changed)
         self.keyboard = Keyboard(self.session, self._leave)
         self.decoder = Decoder()
-        # A read of a long paste ends anywhere, in the middle of a character too.
+        # A read of a long paste may end in the middle of a character.
         self.utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._left: asyncio.Future[tuple[int, str, str]] | None = None
         self._begun = False
@@ -158,7 +154,7 @@ class Program:
             for number, status in ((signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 0)):
                 loop.add_signal_handler(number, self._leave, status, "other", "")
             loop.add_signal_handler(signal.SIGWINCH, self._resized)
-            await asyncio.sleep(self.context.delay("CLAUDE_STANDIN_START"))
+            await asyncio.sleep(self.context.delay("CLAUDE_FAKE_START"))
             loop.add_reader(0, self._readable)
             status, notice = await self._live(self._left)
             return status
@@ -181,7 +177,7 @@ class Program:
         return self.context.options.permission_mode is not None
 
     async def _start(self) -> None:
-        """Ask what a new home or folder makes it ask, one dialog after the other, and begin."""
+        """Show the dialogs of a new home or folder one by one, then begin the session."""
         for dialog in self._questions():
             self.session.view.dialog = dialog
             self._changed()
@@ -192,7 +188,7 @@ class Program:
         if self.context.options.prompt:
             self.session.submit(self.context.options.prompt)
 
-    def _questions(self) -> list[dialogs.Dialog]:
+    def _questions(self) -> list[dialogs.FakeDialog]:
         state = read_object(self.context.state_file)
         found = [] if state.get("hasCompletedOnboarding") else [dialogs.theme()]
         projects = state.get("projects", {})
@@ -234,7 +230,7 @@ class Program:
         self._changed()
 
     def _changed(self) -> None:
-        """Show the screen soon: what changes at once is shown at once."""
+        """Schedule a redraw; changes of one loop iteration are drawn together."""
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._show)

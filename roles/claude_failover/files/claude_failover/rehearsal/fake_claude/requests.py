@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asking for an answer: which account, what it gets, and how the real CLI tries again (seen on 2.1.330)."""
+"""Answer a session's requests from the world file, with the retries of the real CLI (seen on 2.1.330)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .credentials import Credentials
 from .world import World, directive
 
 RETRIES = 10
-POLL = 0.05  # seconds between looks at a world that says hold
-LONGEST_DELAY = 32.0  # seconds between two tries
+POLL = 0.05  # seconds between reads of the world file while it says hold
+MAX_RETRY_DELAY = 32.0  # seconds
 
 
 @dataclass
 class Answer:
-    """``kind`` is ``text``, ``tool``, ``limit`` or ``error``; ``error`` the name that the StopFailure hook gets."""
+    """``kind`` is ``text``, ``tool``, ``limit`` or ``error``; ``error`` is the name passed to the StopFailure hook."""
 
     kind: str
     tag: str
@@ -40,22 +40,22 @@ class Answer:
 def failure(
     tag: str, text: str, error: str, *, status: int | None = None, ghost: str = wording.GHOST_LOGIN, hook_text: str = ""
 ) -> Answer:
-    """Return an answer that is an error."""
+    """Return an error as an answer."""
     return Answer("error", tag, text, error, hook_text or text, status, ghost=ghost)
 
 
-class Client:
-    """What a session asks."""
+class FakeApi:
+    """Answers requests in place of the API."""
 
     def __init__(self, world: World, credentials: Credentials, retry_unit: float = 0.5) -> None:
-        """``retry_unit`` is the first delay before a new try, in seconds; each one is double the last."""
+        """``retry_unit`` is the delay before the first retry in seconds; it doubles with each retry."""
         self.world, self.credentials, self.retry_unit = world, credentials, retry_unit
         self.count = 0
 
     async def ask(
-        self, session: str, prompt: str, *, tool_result: bool, messages: int, retrying: Callable[[str], None]
+        self, session: str, prompt: str, *, tool_result: bool, messages: int, on_retry: Callable[[str], None]
     ) -> Answer:
-        """Ask until there is an answer that stands. ``retrying`` is told what the screen shows meanwhile."""
+        """Return the final answer after retries. ``on_retry`` gets the text to show before each retry."""
         for attempt in range(1, RETRIES + 2):
             self.credentials.look()
             dead = await self._login()
@@ -73,7 +73,7 @@ class Client:
                 "method": "POST",
                 "began": time.time(),
             }
-            # Who reads in the log that a request has begun may change the world: this request has seen the old one.
+            # Read the world before logging "began": whoever sees that entry may change the world.
             account = self.world.account(tag)
             self.world.log({**record, "phase": "began"})
             while account["mode"] == "hold":
@@ -92,14 +92,14 @@ class Client:
             )
             if mode not in ("throttle", "overloaded") or attempt > RETRIES:
                 return answer
-            delay = min(self.retry_unit * 2 ** (attempt - 1), LONGEST_DELAY)
+            delay = min(self.retry_unit * 2 ** (attempt - 1), MAX_RETRY_DELAY)
             label = "529 Overloaded" if mode == "overloaded" else "429 Server is temporarily limiting requests"
-            retrying(f"{label} · retrying in {delay:.0f}s · attempt {attempt}/{RETRIES}")
+            on_retry(f"{label} · retrying in {delay:.0f}s · attempt {attempt}/{RETRIES}")
             await asyncio.sleep(delay)
         raise AssertionError("the last try always returns")
 
     async def _login(self) -> Answer | None:
-        """Look after the login, refreshing an expired one; return the error that a dead one gives."""
+        """Check the login, refreshing an expired one; returns the error of a dead one."""
         state = self.credentials.state
         if state == "expired":
             tag = self.credentials.tag
@@ -160,5 +160,5 @@ class Client:
 
 
 def request_id() -> str:
-    """Return the made-up id of a request."""
-    return f"req_standin{uuid.uuid4().hex[:12]}"
+    """Return a made-up request id."""
+    return f"req_fake{uuid.uuid4().hex[:12]}"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the terminal shows: the conversation above, the prompt box or a dialog below (pure).
+"""Render the screen: the conversation above, the prompt box or a dialog below (pure).
 
 Colours, rules, markers and blanks were seen on Claude Code 2.1.330 in a terminal of 120 columns.
 """
@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from . import wording
-from .dialogs import Dialog
+from .dialogs import FakeDialog
 
 DIM, PLAIN = "\x1b[38;5;246m", "\x1b[0m"
 SPINNER = "Prestidigitating…"
@@ -20,7 +20,7 @@ SPINNER = "Prestidigitating…"
 
 @dataclass
 class Entry:
-    """One piece of the conversation. ``kind``: prompt, answer, notice, limit, error, done, tool, result, note, hint."""
+    """One item of the conversation. ``kind``: prompt, answer, notice, limit, error, done, tool, result, note, hint."""
 
     kind: str
     text: str
@@ -28,7 +28,7 @@ class Entry:
 
 @dataclass
 class View:
-    """Everything that the screen shows."""
+    """The contents of the screen."""
 
     version: str
     account: str
@@ -38,7 +38,7 @@ class View:
     draft: str = ""
     ghost: str = ""
     busy: str = ""
-    dialog: Dialog | None = None
+    dialog: FakeDialog | None = None
     continues: str = ""
     gauge: str = ""
     toast: str = ""
@@ -50,14 +50,14 @@ class View:
 
 
 def width_of(character: str) -> int:
-    """Return how many columns a character takes."""
+    """Return the columns of a character: 0, 1 or 2."""
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Break text into lines of at most ``width`` columns, at blanks where there are any."""
+    """Wrap text to lines of at most ``width`` columns, at blanks where possible."""
     lines = []
     for paragraph in text.split("\n"):
         line, used, blank = "", 0, -1
@@ -79,7 +79,7 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def entry_lines(entry: Entry, width: int) -> list[str]:
-    """Return the lines of one piece of the conversation, with the blank line that stands above it."""
+    """Return the lines of one item of the conversation, with the blank line above it."""
     first, rest, colour, gap = {
         "prompt": ("❯ ", "  ", "\x1b[48;5;237m\x1b[38;5;231m", True),
         "answer": ("● ", "  ", "", True),
@@ -100,7 +100,7 @@ def entry_lines(entry: Entry, width: int) -> list[str]:
 
 
 def box_lines(view: View, width: int) -> list[str]:
-    """Return the prompt box: a rule, the draft or a dim proposal, a rule, and the lines below."""
+    """Return the prompt box: a rule, the draft or a dim suggestion, a rule, and the lines below."""
     rule = f"\x1b[38;5;244m{'─' * width}\x1b[39m"
     right = view.toast or "◐ medium · /effort"
     top = [" " * max(0, width - len(right) - 2) + f"{DIM}{right}{PLAIN}"]
@@ -134,7 +134,7 @@ def render(view: View, width: int, height: int) -> list[str]:
     if view.dialog is not None and view.dialog.kind in ("trust", "bypass", "theme"):
         return _fit(view.dialog.lines(width), [], height)
     above = [
-        f" \x1b[38;5;174m▐▛███▛█\x1b[39m   \x1b[1mClaude Code\x1b[0m {DIM}v{view.version} (stand-in){PLAIN}",
+        f" \x1b[38;5;174m▐▛███▛█\x1b[39m   \x1b[1mClaude Code\x1b[0m {DIM}v{view.version} (fake Claude){PLAIN}",
         f"\x1b[38;5;174m▝▜██████▀\x1b[39m  {DIM}Opus 5.5 · {view.account}{PLAIN}",
         f" \x1b[38;5;174m▝▝   ▝▝\x1b[39m   {DIM}{view.cwd}{PLAIN}",
     ]
@@ -147,7 +147,7 @@ def render(view: View, width: int, height: int) -> list[str]:
 
 
 def _fit(above: list[str], below: list[str], height: int) -> list[str]:
-    """Put the lower part at the bottom, and as much of the end of the upper one above it as there is room for."""
+    """Place ``below`` at the bottom, and as many of the last lines of ``above`` over it as fit."""
     below = below[-height:]
     room = height - len(below)
     above = above[-room:] if room else []

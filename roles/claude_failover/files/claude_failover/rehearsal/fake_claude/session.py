@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One conversation: prompts become turns, turns become hooks, records and what the screen shows."""
+"""Run an interactive session: prompts start turns, turns run hooks and write the transcript and the screen."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from .context import Context, new_id
 from .core import Core
 from .credentials import Credentials
 from .limit_wait import LimitWait
-from .requests import Answer, Client, request_id
+from .requests import Answer, FakeApi, request_id
 from .screen import SPINNER
 from .tools import Tools
-from .world import VARIABLE, World
+from .world import WORLD_VARIABLE, World
 
 
-class Session:
-    """The conversation, from `begin` to `end`. ``changed`` is called whenever the screen has to be shown again."""
+class FakeSession:
+    """An interactive session, from `begin` to `end`. ``changed`` schedules a redraw."""
 
     def __init__(self, context: Context, changed: Callable[[], None]) -> None:
         self.context = context
         credentials = Credentials(context.config_dir)
         credentials.look()
         plan = "Claude Max" if credentials.state != "missing" else "API Usage Billing"
-        self.client = Client(World(context.env.get(VARIABLE)), credentials, context.delay("CLAUDE_STANDIN_RETRY_UNIT"))
+        self.api = FakeApi(World(context.env.get(WORLD_VARIABLE)), credentials, context.delay("CLAUDE_FAKE_RETRY_UNIT"))
         self.core = Core(context, plan, changed)
         self.view, self.file = self.core.view, self.core.file
         self.tools = Tools(self.core)
@@ -42,15 +42,15 @@ class Session:
     # -- beginning and end ----------------------------------------------------------------------------------
 
     async def begin(self) -> None:
-        """Show what there was, tell that the session starts."""
+        """Restore the conversation and run the SessionStart hooks."""
         if self.context.transcript is not None:
-            self._recall(transcripts.read(self.context.transcript))
+            self._restore(transcripts.read(self.context.transcript))
         self.file.create()
         await self.core.hook("SessionStart", self.context.source, source=self.context.source, model="claude-opus-5-5")
         self.core.status_line()
         self._arm_idle()
 
-    def _recall(self, records: list[dict[str, Any]]) -> None:
+    def _restore(self, records: list[dict[str, Any]]) -> None:
         for record in records:
             if record.get("uuid"):
                 self.core.transcript.parent = record["uuid"]
@@ -76,7 +76,7 @@ class Session:
                     self.view.add("answer", text)
 
     async def end(self, reason: str) -> None:
-        """End cleanly: stop what runs, tell it, leave no status file."""
+        """End cleanly: cancel the turn, run the SessionEnd hooks, remove the status file."""
         self.limit.cancel()
         if self._idle is not None:
             self._idle.cancel()
@@ -89,7 +89,7 @@ class Session:
         self.file.remove()
 
     async def clear(self) -> None:
-        """``/clear``: the same process goes on with a new conversation."""
+        """Start a new conversation in the same process (``/clear``)."""
         self.core.transcript.flush()
         await self.core.hook("SessionEnd", "clear", reason="clear")
         self.core.id, self.core.prompt_id = new_id(), None
@@ -105,11 +105,11 @@ class Session:
 
     @property
     def busy(self) -> bool:
-        """Whether a turn is under way."""
+        """True while a turn is in progress."""
         return self.turn is not None and not self.turn.done()
 
     def submit(self, prompt: str, *, typed: bool = True) -> None:
-        """Begin a turn, or queue the prompt behind the one that is under way."""
+        """Start a turn, or queue the prompt behind the turn in progress."""
         self.limit.cancel()
         self.view.gauge = self.view.toast = self.view.ghost = ""
         if self.busy:
@@ -118,7 +118,7 @@ class Session:
         self.turn = asyncio.get_running_loop().create_task(self._turn(prompt, typed))
 
     def interrupt(self) -> None:
-        """Escape during a turn."""
+        """Cancel the turn in progress."""
         if self.turn is not None and self.busy:
             self.turn.cancel()
 
@@ -146,8 +146,8 @@ class Session:
             self.view.add("note", wording.INTERRUPTED)
             self.queue.clear()
         except (OSError, ValueError, KeyError) as error:
-            # A world or a home that cannot be used: said where the person who wrote it looks.
-            self.view.add("error", f"The stand-in cannot go on: {type(error).__name__}: {error}")
+            # An unusable world file or home: shown on the screen, where its author looks.
+            self.view.add("error", f"The fake Claude cannot continue: {type(error).__name__}: {error}")
         finally:
             self.view.busy = ""
             self.core.transcript.bare("last-prompt", lastPrompt=prompt, leafUuid=self.core.transcript.parent)
@@ -165,8 +165,8 @@ class Session:
     async def _requests(self, prompt: str, began: float) -> None:
         tool_result = False
         while True:
-            answer = await self.client.ask(
-                self.core.id, prompt, tool_result=tool_result, messages=self.core.messages, retrying=self._retrying
+            answer = await self.api.ask(
+                self.core.id, prompt, tool_result=tool_result, messages=self.core.messages, on_retry=self._show_retry
             )
             self.view.busy = f"{SPINNER} ({time.monotonic() - began:.0f}s)"
             if answer.kind != "tool":
@@ -178,7 +178,7 @@ class Session:
         else:
             await self._failed(answer)
 
-    def _retrying(self, text: str) -> None:
+    def _show_retry(self, text: str) -> None:
         self.view.busy = text
         self.core.changed()
 
@@ -245,14 +245,14 @@ class Session:
 
     def _arm_idle(self) -> None:
         self._disarm_idle()
-        self._idle = asyncio.get_running_loop().call_later(self.context.delay("CLAUDE_STANDIN_IDLE"), self._tell_idle)
+        self._idle = asyncio.get_running_loop().call_later(self.context.delay("CLAUDE_FAKE_IDLE"), self._notify_idle)
 
     def _disarm_idle(self) -> None:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
 
-    def _tell_idle(self) -> None:
+    def _notify_idle(self) -> None:
         if self.core.prompt_id is not None:
             self.core.spawn(
                 self.core.hook(

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``sessions/<pid>.json``: the status of a running session, for others to read (seen on Claude Code 2.1.330)."""
+"""Write ``sessions/<pid>.json``, the status of a running session (seen on Claude Code 2.1.330)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any
 from ...storage.files import write_atomic
 
 
-class SessionFile:
-    """The file below ``config_dir``; it is reached through the path, which may lead elsewhere after a flip.
+class FakeSessionFile:
+    """The status file below ``config_dir``, a path that may lead to another home after a flip.
 
-    A file that is not there (any more) is not made anew, so the one of the home in which the session began
-    goes stale at a flip, unless ``sessions`` is shared.
+    A missing file is not created again: unless ``sessions`` is shared, the file in the home where the session
+    began goes stale at a flip.
     """
 
     def __init__(self, config_dir: str, session_id: str, cwd: str, version: str) -> None:
@@ -70,4 +70,4 @@ class SessionFile:
         try:
             write_atomic(self.path, json.dumps(self.data).encode(), mode=0o600)
         except OSError:
-            pass  # a status that cannot be told ends no session
+            pass  # a session does not end because its status cannot be written

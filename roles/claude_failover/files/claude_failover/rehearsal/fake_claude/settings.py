@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The settings that count: the account's ``settings.json``, and what ``--settings`` adds for one session."""
+"""Read settings: the account's ``settings.json``, and ``--settings`` for one session."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import Any
 
 
 class SettingsError(Exception):
-    """``--settings`` cannot be used; the text goes to standard error."""
+    """Invalid ``--settings``; the text is printed on standard error."""
 
 
 @dataclass(frozen=True)
-class Command:
-    """A hook's command, and the seconds that it may take."""
+class HookCommand:
+    """A hook's command and its timeout in seconds."""
 
     command: str
     timeout: float
 
 
 def from_option(value: str | None) -> dict[str, Any]:
-    """Read ``--settings``: JSON, or the path of a file of it. Raises SettingsError."""
+    """Read ``--settings``: JSON, or the path of a JSON file. Raises SettingsError."""
     if value is None:
         return {}
     try:
@@ -44,12 +44,12 @@ def from_option(value: str | None) -> dict[str, Any]:
 
 
 def of_account(config_dir: str) -> dict[str, Any]:
-    """Read the account's settings through the path; ones that cannot be read count for nothing."""
+    """Read the account's settings by path; an unreadable file counts as empty."""
     return read_object(os.path.join(config_dir, "settings.json"))
 
 
 def read_object(path: str) -> dict[str, Any]:
-    """Read a JSON object from a file, or an empty one."""
+    """Read a JSON object from a file; an empty one if there is none."""
     try:
         with open(path, encoding="utf-8") as stream:
             found = json.load(stream)
@@ -58,8 +58,8 @@ def read_object(path: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def commands(sources: list[dict[str, Any]], event: str, value: str) -> list[Command]:
-    """Return the commands of an event from all sources; ``value`` is what a matcher is held against."""
+def commands(sources: list[dict[str, Any]], event: str, value: str) -> list[HookCommand]:
+    """Return the commands of an event from all sources; matchers are compared with ``value``."""
     found = []
     for source in sources:
         groups = source.get("hooks", {}).get(event, [])
@@ -68,7 +68,7 @@ def commands(sources: list[dict[str, Any]], event: str, value: str) -> list[Comm
             if matcher not in ("", "*") and not re.fullmatch(matcher, value):
                 continue
             found += [
-                Command(hook["command"], float(hook.get("timeout", 60)))
+                HookCommand(hook["command"], float(hook.get("timeout", 60)))
                 for hook in group.get("hooks", [])
                 if hook.get("type") == "command" and hook.get("command")
             ]
@@ -76,7 +76,7 @@ def commands(sources: list[dict[str, Any]], event: str, value: str) -> list[Comm
 
 
 def status_line(sources: list[dict[str, Any]]) -> str | None:
-    """Return the command of the status line: the last source that names one decides."""
+    """Return the status line command of the last source that has one."""
     for source in reversed(sources):
         found = source.get("statusLine")
         if isinstance(found, dict) and found.get("type") == "command":

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The terminal: raw keys in, whole screens out."""
+"""Read raw keys from the terminal and draw whole screens."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ END = "\x1b[?25h\x1b[?2004l\x1b[?1049l"
 
 
 class Terminal:
-    """Standard input and output, which have to be a terminal."""
+    """Standard input and output, which must be a terminal."""
 
     def __init__(self) -> None:
         self._saved = termios.tcgetattr(0)
         self._shown = ""
 
     def open(self) -> None:
-        """Raw mode, the alternate screen, bracketed paste."""
+        """Enter raw mode, the alternate screen and bracketed paste."""
         tty.setraw(0, termios.TCSANOW)
         self._write(BEGIN)
 
     def close(self, notice: str) -> None:
-        """Give the terminal back and leave a notice on it."""
+        """Restore the terminal and print a notice."""
         self._write(END)
         termios.tcsetattr(0, termios.TCSANOW, self._saved)
         if notice:
@@ -43,14 +43,14 @@ class Terminal:
         return found.columns, found.lines
 
     def show(self, lines: list[str]) -> None:
-        """Show a whole screen, in one write, if it differs from the one that is shown."""
+        """Draw a whole screen in one write, if it differs from the current one."""
         text = "\x1b[H" + "\r\n".join(f"{line}\x1b[0m\x1b[K" for line in lines)
         if text != self._shown:
             self._shown = text
             self._write(text)
 
     def redraw(self) -> None:
-        """Forget what is shown: its size has changed."""
+        """Force the next `show` to draw, after a resize."""
         self._shown = ""
 
     @staticmethod
@@ -61,5 +61,5 @@ class Terminal:
 
 
 def is_terminal() -> bool:
-    """Whether standard input and output are one."""
+    """Return True if standard input and output are a terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty()

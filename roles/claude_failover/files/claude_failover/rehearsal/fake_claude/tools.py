@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tools: a command that the answer asks for, and the permission for it."""
+"""Run the Bash tool, asking for permission where the mode requires it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .requests import Answer, request_id
 
 RUN_UNASKED = ("auto", "bypassPermissions", "dontAsk")
 READ_ONLY = frozenset({"cat", "echo", "head", "ls", "pwd", "tail", "true", "wc"})
-PERMISSION_NOTICE = 6.0  # seconds after which an open permission dialog is told by a Notification
+PERMISSION_NOTICE = 6.0  # seconds; an open permission dialog then runs the Notification hooks
 
 
 class Tools:
@@ -30,7 +30,7 @@ class Tools:
             self._decision.set_result(allowed)
 
     async def run(self, answer: Answer) -> None:
-        """Run what the answer asks for. Raises CancelledError where the permission is denied."""
+        """Run the command of an answer. Raises CancelledError if permission is denied."""
         command = str(answer.account["command"])
         identity = f"toolu_{new_id()[:8]}"
         value = {"command": command, "description": "A step that the test asked for"}
@@ -59,19 +59,19 @@ class Tools:
         self.core.view.dialog = dialogs.permission(command, value["description"])
         self.core.file.update("waiting", "permission prompt")
         self.core.changed()
-        told = loop.call_later(PERMISSION_NOTICE, self._tell_permission)
+        notice = loop.call_later(PERMISSION_NOTICE, self._notify_permission)
         try:
             await self.core.hook(
                 "PermissionRequest", "Bash", permission_mode=self.core.mode, tool_name="Bash", tool_input=value
             )
             return await self._decision
         finally:
-            told.cancel()
+            notice.cancel()
             self.core.view.dialog = None
             self.core.file.update("busy")
             self.core.changed()
 
-    def _tell_permission(self) -> None:
+    def _notify_permission(self) -> None:
         self.core.spawn(
             self.core.hook(
                 "Notification",

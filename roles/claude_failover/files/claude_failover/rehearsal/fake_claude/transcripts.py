@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The transcript of a conversation, with the records of the real CLI that matter to others (seen on 2.1.330)."""
+"""Write and read transcripts with the records of the real CLI that other programs use (seen on 2.1.330)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def project_folder(cwd: str) -> str:
 
 
 def find(config_dir: str, session_id: str) -> str | None:
-    """Return the path of a conversation, whichever folder it was begun in, or None."""
+    """Return the path of a conversation in any project folder, or None."""
     projects = os.path.join(config_dir, "projects")
     try:
         folders = sorted(os.listdir(projects))
@@ -55,7 +55,7 @@ def newest(config_dir: str, cwd: str) -> str | None:
 
 
 def read(path: str) -> list[dict[str, Any]]:
-    """Return the records of a transcript; torn lines are left out. Raises OSError."""
+    """Return the records of a transcript without torn lines. Raises OSError."""
     records = []
     with open(path, encoding="utf-8") as stream:
         for line in stream:
@@ -68,8 +68,8 @@ def read(path: str) -> list[dict[str, Any]]:
     return records
 
 
-class Transcript:
-    """Records are kept back until `flush`: the real CLI, too, writes a little after the hook of the event."""
+class FakeTranscript:
+    """A transcript; records are buffered until `flush`, as the real CLI writes shortly after the event's hook."""
 
     def __init__(self, path: str, session_id: str, cwd: str, version: str, mode: str) -> None:
         self.path, self.session_id, self.cwd, self.version, self.mode = path, session_id, cwd, version, mode
@@ -79,11 +79,11 @@ class Transcript:
         self._kept: list[dict[str, Any]] = []
 
     def bare(self, kind: str, **more: Any) -> None:
-        """Add a record that is not part of the chain."""
+        """Add a record outside the chain of parent ids."""
         self._kept.append({"type": kind, **more, "sessionId": self.session_id})
 
     def chained(self, **more: Any) -> str:
-        """Add a record of the chain and return its id."""
+        """Add a record to the chain of parent ids and return its id."""
         identity = str(uuid.uuid4())
         self._kept.append(
             {
@@ -104,7 +104,7 @@ class Transcript:
         return identity
 
     def user(self, prompt: str, prompt_id: str, *, typed: bool = True) -> None:
-        """A prompt."""
+        """Add a prompt."""
         self.turns += 1
         if self.turns == 1:
             self.bare("mode", mode="normal")
@@ -122,7 +122,7 @@ class Transcript:
         )
 
     def assistant(self, content: list[dict[str, Any]], request: str, *, tool: bool = False) -> None:
-        """An answer of the model."""
+        """Add an answer of the model."""
         self.chained(
             type="assistant",
             requestId=request,
@@ -146,7 +146,7 @@ class Transcript:
         )
 
     def tool_result(self, identity: str, text: str, failed: bool, prompt_id: str | None) -> None:
-        """What a tool gave back."""
+        """Add the result of a tool."""
         self.chained(
             type="user",
             promptId=prompt_id,
@@ -160,7 +160,7 @@ class Transcript:
         )
 
     def api_error(self, text: str, error: str, **more: Any) -> None:
-        """An error in place of an answer."""
+        """Add an API error in place of an answer."""
         self.chained(
             type="assistant",
             message={
@@ -181,11 +181,11 @@ class Transcript:
         )
 
     def system(self, subtype: str, **more: Any) -> None:
-        """A record about the conversation."""
+        """Add a system record."""
         self.chained(type="system", subtype=subtype, isMeta=False, **more)
 
     def flush(self) -> None:
-        """Write what is kept back, in one write. Raises OSError."""
+        """Write the buffered records in one write. Raises OSError."""
         if not self._kept:
             return
         os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The texts that the real CLI shows, byte for byte (pure). Seen on Claude Code 2.1.330, or where said on 2.1.197."""
+"""Texts of the real CLI, byte for byte (pure). Seen on Claude Code 2.1.330, or 2.1.197 where noted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LABELS = {
     "seven_day_sonnet": "Sonnet limit",
     "seven_day_overage_included": "Fable limit",
 }
-# Up to so far ahead of the reset, 2.1.330 waits by itself; further ahead it opens the menu, whatever the limit.
+# 2.1.330 waits for a reset within this time by itself, in seconds; for a later one it opens the menu.
 AUTO_CONTINUE_WITHIN = 24 * 3600
 MENU_TITLE = "What do you want to do?"
 HINT = "/upgrade or /usage-credits to finish what you\u2019re working on."
@@ -60,9 +60,9 @@ WAITS = "Stop and wait for limit to reset"
 
 
 def clock(moment: datetime, now: datetime) -> str:
-    """Write a reset's time as the CLI does: ``9:36pm``, ``10pm`` on the hour, ``Nov 25, 8:10pm`` over 24 h ahead.
+    """Format a reset time as the CLI does: ``9:36pm``, ``10pm`` on the hour, ``Nov 25, 8:10pm`` over 24 h ahead.
 
-    Both are aware and in the zone in which they are to be read.
+    Both arguments are aware and in the zone of the reader.
     """
     hour = moment.hour % 12 or 12
     minutes = f":{moment.minute:02d}" if moment.minute else ""
@@ -73,7 +73,7 @@ def clock(moment: datetime, now: datetime) -> str:
 
 
 def limit_line(claim: str, resets_at: int, now: datetime, zone: tzinfo, zone_name: str, version: str) -> str:
-    """Return the line of a usage limit. ``claim`` is the API's name of it, ``resets_at`` epoch seconds."""
+    """Return the usage limit message. ``claim`` is the API's name of the limit, ``resets_at`` epoch seconds."""
     label = LABELS.get(claim, "usage limit")
     if version == OLD and claim == "five_hour":
         label = "session limit"
@@ -82,13 +82,13 @@ def limit_line(claim: str, resets_at: int, now: datetime, zone: tzinfo, zone_nam
 
 
 def menu_options(when: str, version: str) -> list[str]:
-    """Return the options of the menu; Enter takes the first."""
+    """Return the options of the menu; Enter selects the first."""
     if version == OLD:
         return [WAITS, "Switch to usage credits", "Upgrade your plan"]
     return [WAITS, f"Wait here, then continue automatically at {when}", "Switch to usage credits", "Upgrade your plan"]
 
 
 def exit_notice(session_id: str, settings: str | None, other_flags: bool) -> str:
-    """Return what is printed at the end: the flags stand between ``claude`` and ``--resume``."""
+    """Return the text printed at exit; flags come between ``claude`` and ``--resume``."""
     flags = f"--settings {settings} " if settings and not other_flags else ""
     return f"Resume this session with:\nclaude {flags}--resume {session_id}"
