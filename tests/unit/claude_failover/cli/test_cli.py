@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import pty
 import pwd
+import re
 import select
 import shutil
 import signal
@@ -25,14 +27,30 @@ import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import control_client
 
 from claude_failover import VERSION
-from claude_failover.cli import common, main
+from claude_failover.cli import commands, common, main
 from claude_failover.cli.commands import attach
 from claude_failover.common.errors import Refused
 from claude_failover.config import defaults
 from claude_failover.tmux.quoting import HOLDER
 
 DEADLINE = 30.0
-COMMANDS = ["run", "check-config", "reload", "version", "validate", "login", "status", "sessions", "attach"]
+COMMANDS = [
+    "run",
+    "check-config",
+    "reload",
+    "version",
+    "validate",
+    "login",
+    "status",
+    "sessions",
+    "attach",
+    "switch",
+    "dispatch",
+    "queue",
+    "history",
+    "classify",
+    "rehearse",
+]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="SKIPPED: only root can become another user")
 STATUS = {
     "version": VERSION,
@@ -212,11 +230,21 @@ def test_every_command_explains_itself(world: World, command: str) -> None:
         assert part in done.stdout
 
 
-def test_the_help_names_every_command(world: World) -> None:
+def test_the_help_names_every_command_in_order(world: World) -> None:
     done = world.run("--help")
     assert done.returncode == 0
-    for command in COMMANDS:
-        assert f"\n    {command}" in done.stdout
+    assert re.findall(r"^ {4}([a-z-]+)", done.stdout, re.MULTILINE) == [*COMMANDS, "hook"]
+
+
+def test_a_file_is_named_as_its_command() -> None:
+    added = argparse.ArgumentParser().add_subparsers()
+    for command in commands.COMMANDS:
+        command.register(added)
+    modules = [command.__name__.rpartition(".")[2].replace("_", "-") for command in commands.COMMANDS]
+    assert modules == list(added.choices) == COMMANDS
+    folder = os.path.dirname(commands.__file__)
+    files = [name[: -len(".py")] for name in os.listdir(folder) if name.endswith(".py") and name != "__init__.py"]
+    assert sorted(name.replace("_", "-") for name in files) == sorted(COMMANDS)
 
 
 @pytest.mark.parametrize(

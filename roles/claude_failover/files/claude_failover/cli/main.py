@@ -12,7 +12,7 @@ import sys
 from .. import VERSION
 from ..common.errors import FailoverError
 from . import common
-from .commands import GROUPS
+from .commands import COMMANDS
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130  # as a shell says it of a program that SIGINT ended
@@ -44,8 +44,8 @@ def parser() -> argparse.ArgumentParser:
     common.add_config(top, default=None)
     top.add_argument("--version", action="version", version=f"claude-failover {VERSION}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    for register in GROUPS:
-        register(commands)
+    for command in COMMANDS:
+        command.register(commands)
     # Claude Code calls this one; `__main__` takes it before anything else is imported. Here for the help only.
     hook = commands.add_parser("hook", help="what Claude Code's hooks call; not for people", add_help=False)
     hook.add_argument("--socket")

@@ -35,6 +35,14 @@ _TONES = {
     "not_a_symlink": "bad",
     "error": "bad",
 }
+_TASK_TONES = {
+    "done": "good",
+    "accepted": "good",
+    "sent": "good",
+    "queued": "warn",
+    "failed": "bad",
+    "cancelled": "dim",
+}
 _LIMITS = {
     "five_hour": "5-hour",
     "seven_day": "weekly",
@@ -187,6 +195,33 @@ def sessions(
     head = ("SESSION", "STATE", "ACCOUNT", "KIND", "LAST EVENT", "PID", "CONVERSATION", "FOLDER")
     page = table(head, cells, columns=columns, colour=colour)
     return page + ("\n\n" + "\n".join(reasons) if reasons else "")
+
+
+def task(row: Mapping[str, Any]) -> str:
+    """Return a task of the queue in one line."""
+    session = f" to {row['session']}" if row["session"] and row["state"] in ("sent", "queued") else ""
+    by = f" by {row['session']}" if row["session"] and not session else ""
+    detail = f": {row['detail']}" if row["detail"] else ""
+    return one_line(f"task {row['id']}: {row['state']}{session}{by}{detail}")
+
+
+def tasks(rows: Sequence[Mapping[str, Any]], now: datetime, *, columns: int | None = None, colour: bool = False) -> str:
+    """Return the table of tasks, with the details of those that have one below it."""
+    if not rows:
+        return "No tasks."
+    cells = [
+        [
+            Cell(row["id"], "strong"),
+            Cell(row["state"], _TASK_TONES.get(row["state"], "")),
+            Cell(row["session"] or "-"),
+            Cell(age(row["created_at"], now)),
+            Cell(one_line(row["prompt"])[:60]),
+        ]
+        for row in rows
+    ]
+    page = table(("TASK", "STATE", "SESSION", "GIVEN", "PROMPT"), cells, columns=columns, colour=colour)
+    details = ["  " + one_line(f"{row['id']}: {row['detail']}") for row in rows if row["detail"]]
+    return page + ("\n\n" + "\n".join(details) if details else "")
 
 
 def links(reports: Sequence[Mapping[str, Any]], *, columns: int | None = None, colour: bool = False) -> str:

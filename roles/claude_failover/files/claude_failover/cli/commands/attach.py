@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``attach``: a session's terminal."""
+"""``claude-failover attach``: a session's terminal."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ ANSWER_WAIT = 10.0  # seconds for the tmux server to name its sessions
 
 
 def register(commands: Any) -> None:
-    """Add the parsers of this group."""
+    """Add the parser of the command."""
     parser = common.add(
         commands,
         "attach",
-        attach,
+        run,
         "attach to a session's terminal",
         "Attach this terminal to a session. Leave it running with the prefix key and d (Ctrl-b d unless\n"
         "configured otherwise). To be run as the sessions' user.",
@@ -32,7 +32,7 @@ def register(commands: Any) -> None:
     parser.add_argument("name", metavar="NAME", help="the session's name, as status shows it")
 
 
-def attach(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Become the tmux client."""
     import shutil
 

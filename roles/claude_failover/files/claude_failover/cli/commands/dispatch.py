@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``dispatch`` and ``queue``: tasks for the sessions of the pool."""
+"""``claude-failover dispatch``: a task for a session of the pool."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import sys
 import time
 from typing import Any
 
-from ...common import clock
 from ...common.errors import FailoverError, NotRunning, UsageError
-from ...common.text import one_line
 from .. import common, render
 
 POLL = 1.0  # seconds between two looks of --wait
@@ -21,15 +19,14 @@ AWAY = 120.0  # seconds that --wait bears without a daemon: a task survives its 
 TIMEOUT = 30.0  # seconds for a task to be taken; the daemon answers after 5
 STDIN_MAX = 2 << 20  # bytes of standard input; the daemon says what is too long
 _FINISHED = ("done", "failed", "cancelled")
-_TONES = {"done": "good", "accepted": "good", "sent": "good", "queued": "warn", "failed": "bad", "cancelled": "dim"}
 
 
 def register(commands: Any) -> None:
-    """Add the parsers of this group."""
+    """Add the parser of the command."""
     parser = common.add(
         commands,
         "dispatch",
-        dispatch,
+        run,
         "hand a task to an idle session of the pool",
         "Hand a prompt to an idle session of the pool, and print the task's id and the session. The pool is every\n"
         "configured session with dedicated: false and claude_args: true; a dedicated session, or one that was started\n"
@@ -47,24 +44,9 @@ def register(commands: Any) -> None:
         "--wait", action="store_true", help="wait for the end of the task: exit 0 when it is done, 1 when it has failed"
     )
     common.add_json(parser)
-    parser = common.add(
-        commands,
-        "queue",
-        queue,
-        "the tasks, and what became of them",
-        "Show every task that waits or is under way, and the last 200 that are over. A task is queued, then sent,\n"
-        "accepted (a turn began), and done or failed. One that has been sent cannot be cancelled.",
-        [
-            "claude-failover queue",
-            "claude-failover queue --json | jq '.[] | select(.state == \"failed\")'",
-            "claude-failover queue --cancel 3f2a9c1e",
-        ],
-    )
-    parser.add_argument("--cancel", metavar="ID", help="cancel a task that is queued")
-    common.add_json(parser)
 
 
-def dispatch(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Hand a task over; returns 1 if it is known to have failed."""
     options: dict[str, Any] = {"prompt": _prompt(arguments.prompt)}
     if arguments.session is not None:
@@ -74,13 +56,13 @@ def dispatch(arguments: argparse.Namespace) -> int:
     row = common.ask(arguments, "dispatch", options, timeout=TIMEOUT)
     if arguments.wait and row["state"] not in _FINISHED:
         if not arguments.json:
-            _show(row)
+            common.show(render.task(row))
             sys.stdout.flush()
         row = _wait(arguments, row)
     if arguments.json:
         common.show_json(row)
     else:
-        _show(row)
+        common.show(render.task(row))
     return 1 if row["state"] in ("failed", "cancelled") else 0
 
 
@@ -94,13 +76,6 @@ def _prompt(argument: str) -> str:
         return raw.decode()
     except UnicodeDecodeError as error:
         raise UsageError(f"standard input is no valid text ({error}); expected UTF-8") from None
-
-
-def _show(row: dict[str, Any]) -> None:
-    session = f" to {row['session']}" if row["session"] and row["state"] in ("sent", "queued") else ""
-    by = f" by {row['session']}" if row["session"] and not session else ""
-    detail = f": {row['detail']}" if row["detail"] else ""
-    common.show(one_line(f"task {row['id']}: {row['state']}{session}{by}{detail}"))
 
 
 def _wait(arguments: argparse.Namespace, row: dict[str, Any]) -> dict[str, Any]:
@@ -125,36 +100,3 @@ def _wait(arguments: argparse.Namespace, row: dict[str, Any]) -> dict[str, Any]:
             )
         row = found[0]
     return row
-
-
-def queue(arguments: argparse.Namespace) -> int:
-    """Show the tasks, or cancel one."""
-    if arguments.cancel is not None:
-        row = common.ask(arguments, "queue", {"cancel": arguments.cancel})
-        if arguments.json:
-            common.show_json(row)
-        else:
-            _show(row)
-        return 0
-    rows = common.ask(arguments, "queue")
-    if arguments.json:
-        common.show_json(rows)
-        return 0
-    if not rows:
-        common.show("No tasks.")
-        return 0
-    page = common.page()
-    cells = [
-        [
-            render.Cell(row["id"], "strong"),
-            render.Cell(row["state"], _TONES.get(row["state"], "")),
-            render.Cell(row["session"] or "-"),
-            render.Cell(render.age(row["created_at"], clock.now())),
-            render.Cell(one_line(row["prompt"])[:60]),
-        ]
-        for row in rows
-    ]
-    text = render.table(("TASK", "STATE", "SESSION", "GIVEN", "PROMPT"), cells, **page)
-    details = ["  " + one_line(f"{row['id']}: {row['detail']}") for row in rows if row["detail"]]
-    common.show(text + ("\n\n" + "\n".join(details) if details else ""))
-    return 0

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``login``: the Claude CLI under one account's home, for a person to log in."""
+"""``claude-failover login``: the Claude CLI under one account's home, for a person to log in."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def register(commands: Any) -> None:
-    """Add the parsers of this group."""
+    """Add the parser of the command."""
     parser = common.add(
         commands,
         "login",
-        login,
+        run,
         "log an account in, with the Claude CLI in the foreground",
         "Start the Claude CLI in the foreground with the home of ACCOUNT, to log in: the first step on every\n"
         "new machine, once for each account. Leave it with /exit when it shows its prompt. To be run as the user\n"
@@ -32,7 +32,7 @@ def register(commands: Any) -> None:
     parser.add_argument("account", metavar="ACCOUNT", help="the account's name in the configuration")
 
 
-def login(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Become the Claude CLI."""
     config = common.load_config(arguments)
     account = config.account(arguments.account)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``rehearse``: a whole failover, without touching anything of the host's."""
+"""``claude-failover rehearse``: a whole failover, without touching anything of the host's."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .. import common
 
 
 def register(commands: Any) -> None:
-    """Add the parser of this group."""
+    """Add the parser of the command."""
     parser = common.add(
         commands,
         "rehearse",
-        rehearse,
+        run,
         "a failover in a scratch folder, with a verdict",
         "Rehearse a whole failover on this host: this release's own daemon, a private tmux server and a stand-in\n"
         "for claude, in a scratch folder with made-up logins. The host's accounts, sessions and daemon are not\n"
@@ -28,7 +28,7 @@ def register(commands: Any) -> None:
     common.add_json(parser)
 
 
-def rehearse(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Rehearse, and say how it went."""
     from ...rehearsal import rehearsal
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``status`` and ``sessions``: what is."""
+"""``claude-failover status``: accounts, sessions, the last switch."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ INTERVAL = 2.0  # seconds between two looks of --watch
 
 
 def register(commands: Any) -> None:
-    """Add the parsers of this group."""
+    """Add the parser of the command."""
     parser = common.add(
         commands,
         "status",
-        status,
+        run,
         "accounts, sessions, the last switch",
         "Show which account is active, how each account and each session stands, and the last switch. Times are\n"
         "UTC. With --watch the page is drawn again every two seconds until Ctrl-C.",
@@ -32,19 +32,9 @@ def register(commands: Any) -> None:
     )
     common.add_json(parser)
     parser.add_argument("--watch", action="store_true", help="keep showing it; with --json, one document a line")
-    parser = common.add(
-        commands,
-        "sessions",
-        sessions,
-        "the sessions that are watched",
-        "Show every session that is watched: its state and why, the account that its next request is made with,\n"
-        "and its conversation with how that is known.",
-        ["claude-failover sessions", "claude-failover sessions --json | jq '.[] | select(.state == \"down\")'"],
-    )
-    common.add_json(parser)
 
 
-def status(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Show the status, once or again and again."""
 
     def draw() -> str:
@@ -79,13 +69,3 @@ def _watch(draw: Callable[[], str], *, clear: bool) -> int:
                 common.note(str(error))
     except KeyboardInterrupt:
         return 0
-
-
-def sessions(arguments: argparse.Namespace) -> int:
-    """Show the sessions."""
-    rows = common.ask(arguments, "sessions")
-    if arguments.json:
-        common.show_json(rows)
-    else:
-        common.show(render.sessions(rows, clock.now(), **common.page()))
-    return 0

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``validate``: the links that the accounts share."""
+"""``claude-failover validate``: the links that the accounts share."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def register(commands: Any) -> None:
-    """Add the parsers of this group."""
+    """Add the parser of the command."""
     parser = common.add(
         commands,
         "validate",
-        validate,
+        run,
         "the links of every account home",
         "Look at the links by which all accounts share their sessions, and create those that are missing, with\n"
         "the very code that the daemon runs at its start. A link that leads elsewhere, or something else in its\n"
@@ -33,7 +33,7 @@ def register(commands: Any) -> None:
     common.add_json(parser)
 
 
-def validate(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Validate the links."""
     config = common.load_config(arguments)
     reports, failures = _look(config, check_mode=True)

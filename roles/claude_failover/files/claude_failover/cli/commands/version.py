@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``claude-failover version``: version and release."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from ... import VERSION
+from .. import common
+
+
+def register(commands: Any) -> None:
+    """Add the parser of the command."""
+    common.add(
+        commands,
+        "version",
+        run,
+        "version and release",
+        "Print the version, and the release that this program was installed as.",
+        ["claude-failover version"],
+    )
+
+
+def run(_arguments: argparse.Namespace) -> int:
+    """Print version and release."""
+    common.show(f"claude-failover {VERSION} ({release()})")
+    return 0
+
+
+def release() -> str:
+    """Return the name of the release that this file belongs to, or that it is a checkout."""
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+    library = os.path.dirname(package)
+    folder = os.path.dirname(library)
+    if os.path.basename(library) == "lib" and os.path.basename(os.path.dirname(folder)) == "releases":
+        return f"release {os.path.basename(folder)}"
+    return f"not installed, run from {library}"
