@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of the command line from outside: processes, exit codes, what is on which stream."""
+"""Tests of the command line as a process: exit codes, standard output and standard error."""
 
 from __future__ import annotations
 
@@ -307,11 +307,11 @@ def test_the_command_line_starts_without_what_only_the_daemon_needs(world: World
 
 def test_check_config(world: World) -> None:
     done = world.run("check-config")
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{world.config}: right: 2 accounts, 0 sessions\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{world.config}: valid: 2 accounts, 0 sessions\n", "")
     with open(world.config) as stream:
         text = stream.read()
     done = world.run("check-config", "-", input=text)
-    assert (done.returncode, done.stdout) == (0, "standard input: right: 2 accounts, 0 sessions\n")
+    assert (done.returncode, done.stdout) == (0, "standard input: valid: 2 accounts, 0 sessions\n")
 
 
 def test_check_config_tells_every_error_at_once(world: World) -> None:
@@ -380,7 +380,7 @@ def test_json_is_the_daemons_result_and_safe_for_a_terminal(world: World, daemon
 
 def test_reload(world: World, daemon: FakeDaemon) -> None:
     done = world.run("reload")
-    assert (done.returncode, done.stdout) == (0, f"The daemon has read {world.config} again.\n")
+    assert (done.returncode, done.stdout) == (0, f"The daemon has reloaded {world.config}.\n")
     daemon.answers["reload"] = {"ok": False, "error": "state_dir cannot\x1b change", "code": 1}
     done = world.run("reload")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "claude-failover: state_dir cannot change\n")
@@ -429,7 +429,7 @@ def test_a_page_on_a_terminal_has_colour_unless_told_otherwise(world: World, dae
 
 def test_watch_draws_again_and_ends_with_ctrl_c(world: World, daemon: FakeDaemon) -> None:
     code = (
-        "import claude_failover.cli.commands.status as i; i.INTERVAL = 0.05;"
+        "import claude_failover.cli.commands.status as status; status.WATCH_INTERVAL = 0.05;"
         "import sys; from claude_failover.cli import main; sys.exit(main.main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", code, "status", "--watch"]
@@ -533,7 +533,7 @@ def test_validate_strict_creates_nothing(world: World) -> None:
 def test_validate_creates_what_is_missing_once(world: World) -> None:
     done = world.run("validate")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("All links of 2 accounts are right.\n")
+    assert done.stdout.endswith("All links of 2 accounts are valid.\n")
     link = world.path("home", ".claude-b", "projects")
     assert f"created {link}\n" in done.stdout
     assert os.readlink(link) == world.path("home", ".claude-projects-shared")
@@ -677,7 +677,7 @@ def test_attach_starts_no_server(world: World) -> None:
 
 
 def test_attach_waits_a_while_only_for_a_server_that_is_stopped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attach, "ANSWER_WAIT", 0.01)
+    monkeypatch.setattr(attach, "LIST_TIMEOUT", 0.01)
     program = world.program("tmux", "#!/bin/sh\nexec sleep 1000\n")
     with pytest.raises(Refused, match="does not answer"):
         attach._check_exists(program, world.tmux, "main")
@@ -698,7 +698,7 @@ def test_attach_names_the_sudo_line(world: World) -> None:
 
 def test_json_has_no_character_that_a_terminal_could_obey() -> None:
     document = {"a": "é漢\x1b\x7f\x9b\u2028\ud800\n"}
-    text = common.as_json(document, indent=None)
+    text = common.format_json(document, indent=None)
     assert text == '{"a": "é漢\\u001b\\u007f\\u009b\\u2028\\ud800\\n"}'
     assert json.loads(text) == document
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of the pages that a person reads."""
+"""Tests of the pages and tables for a terminal."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_sessions_that_there_are_none_of() -> None:
 
 def test_a_switch_under_way_and_a_suspension_are_told() -> None:
     page = render.status({**STATUS, "switching": True, "suspended": "the link leads to /tmp/x"}, NOW)
-    assert "A switch is under way\n" in page
+    assert "A switch is in progress\n" in page
     assert "Switching is suspended: the link leads to /tmp/x\n" in page
 
 

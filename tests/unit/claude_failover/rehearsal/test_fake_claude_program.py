@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fake Claude as a program, on a terminal of its own: no tmux, no network, no root."""
+"""Tests of the fake Claude as a program on a pseudo-terminal: no tmux, no network, no root."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the commands have in common: parsers, the configuration, the control socket, output."""
+"""Shared by all commands: option parsers, the configuration, requests to the daemon, output."""
 
 from __future__ import annotations
 
@@ -29,30 +29,39 @@ exit codes:
   3   the daemon is not running
   70  a bug"""
 
-_LEFT_BY_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_NOT_ESCAPED_BY_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
-Act = Callable[[argparse.Namespace], int]
+Handler = Callable[[argparse.Namespace], int]
 
 
 class CommandParser(argparse.ArgumentParser):
-    """Says what is wrong with a command line without passing its control characters on to the terminal."""
+    """Removes control characters from error messages, which quote the command line."""
 
     def error(self, message: str) -> NoReturn:
-        """End with exit code 2."""
+        """Print the usage and the message, and exit with code 2."""
         super().error(printable(message))
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Keeps examples as they are written, and does not break lines of options too early."""
+    """Keeps line breaks of descriptions and examples, and starts the help of options further right."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=28)
 
 
-def add(
-    commands: Any, name: str, act: Act, brief: str, description: str, examples: list[str], exit_codes: str = EXIT_CODES
+def add_command(
+    commands: Any,
+    name: str,
+    handler: Handler,
+    brief: str,
+    description: str,
+    examples: list[str],
+    exit_codes: str = EXIT_CODES,
 ) -> argparse.ArgumentParser:
-    """Add the parser of one command, whose help has a description, examples and exit codes."""
+    """Add the parser of a command; its help has a description, examples and exit codes.
+
+    ``handler`` gets the parsed arguments and returns the exit code.
+    """
     lines = "\n".join(f"  {example}" for example in examples)
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
@@ -62,30 +71,30 @@ def add(
         formatter_class=_Formatter,
         allow_abbrev=False,
     )
-    add_config(parser, default=argparse.SUPPRESS)
-    parser.set_defaults(act=act)
+    add_config_option(parser, default=argparse.SUPPRESS)
+    parser.set_defaults(handler=handler)
     return parser
 
 
-def add_config(parser: argparse.ArgumentParser, default: str | None) -> None:
-    """Add ``--config``, which may stand before and after the command."""
+def add_config_option(parser: argparse.ArgumentParser, default: str | None) -> None:
+    """Add ``--config``, which is accepted before and after the command."""
     parser.add_argument(
         "--config",
         metavar="FILE",
         default=default,
-        help=f"the configuration (default: $CLAUDE_FAILOVER_CONFIG, else {defaults.CONFIG})",
+        help=f"configuration file (default: $CLAUDE_FAILOVER_CONFIG, else {defaults.CONFIG})",
     )
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
+def add_json_option(parser: argparse.ArgumentParser) -> None:
     """Add ``--json``."""
-    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def config_path(arguments: argparse.Namespace) -> str:
-    """Return the path of the configuration: the option, the environment, the default.
+    """Return the path of the configuration: the option, else the environment, else the default.
 
-    Raises UsageError for an option that is empty, as one made of an unset variable is: it means no other file.
+    Raises UsageError for an empty option, as from an unset variable: the default file is not meant then.
     """
     named: str | None = arguments.config
     if named == "":
@@ -94,7 +103,7 @@ def config_path(arguments: argparse.Namespace) -> str:
 
 
 def load_config(arguments: argparse.Namespace) -> Config:
-    """Return the configuration. Raises ConfigError; UsageError where PyYAML is missing."""
+    """Load the configuration. Raises ConfigError; UsageError if PyYAML is missing."""
     try:
         from ..config.model import load
     except ModuleNotFoundError as error:
@@ -104,11 +113,11 @@ def load_config(arguments: argparse.Namespace) -> Config:
     return load(os.path.abspath(config_path(arguments)))
 
 
-def readable_config(arguments: argparse.Namespace) -> Config | None:
-    """Return the configuration; None where this user may not read it, or where the default one cannot be used.
+def load_readable_config(arguments: argparse.Namespace) -> Config | None:
+    """Load the configuration; None if this user may not read it, or if the default file is unusable.
 
-    For commands that only talk to the daemon, which then take its default paths: a daemon that runs can be
-    asked though its file has been spoiled since. Raises ConfigError for one that was asked for by name.
+    Commands that only talk to the daemon then use its default paths: a running daemon can be queried although its
+    file has become invalid. Raises ConfigError for an unusable file that was named explicitly.
     """
     path = config_path(arguments)
     try:
@@ -116,18 +125,18 @@ def readable_config(arguments: argparse.Namespace) -> Config | None:
     except UsageError:
         raise
     except FailoverError as error:
-        if _is_closed(path):
+        if _is_unreadable(path):
             return None
         if path != defaults.CONFIG:
             raise
         if os.path.lexists(path):
             first = str(error).partition("\n")[0]
-            note(f"the configuration cannot be used, so the default paths are taken ({first})")
+            print_message(f"the configuration is unusable, using the default paths ({first})")
         return None
 
 
-def _is_closed(path: str) -> bool:
-    """Say whether this user may not read a file, or not search a folder on the way to it."""
+def _is_unreadable(path: str) -> bool:
+    """Return True if this user may not read the file, or not search a folder of its path."""
     try:
         os.stat(path)
     except PermissionError:
@@ -137,49 +146,54 @@ def _is_closed(path: str) -> bool:
     return not os.access(path, os.R_OK, effective_ids=True)
 
 
-def ask(arguments: argparse.Namespace, op: str, options: dict[str, Any] | None = None, timeout: float = 10.0) -> Any:
-    """Ask the daemon, and return its result. Raises FailoverError with the daemon's words and code."""
+def request(
+    arguments: argparse.Namespace, op: str, options: dict[str, Any] | None = None, timeout: float = 10.0
+) -> Any:
+    """Send a request to the daemon and return its result; ``timeout`` is in seconds.
+
+    Raises NotRunning; FailoverError or UsageError with the daemon's message, according to its code.
+    """
     from ansible_collections.secuaas.claude.plugins.module_utils import control_client
 
-    config = readable_config(arguments)
+    config = load_readable_config(arguments)
     path = config.control_socket if config else defaults.CONTROL_SOCKET
     try:
         return control_client.request(op, options, socket_path=path, timeout=timeout)
     except control_client.NotRunning as error:
         hint = "start it with: systemctl start claude-failover (or, in the foreground: claude-failover run)"
-        unread = "" if config else f"; {config_path(arguments)} could not be read, so the default path was taken"
+        unread = "" if config else f"; {config_path(arguments)} could not be read, so the default path was used"
         raise NotRunning(f"{error}{unread}; {hint}") from None
     except control_client.ControlError as error:
         raise (UsageError if error.code == 2 else FailoverError)(str(error)) from None
 
 
-def show(text: str) -> None:
-    """Print a page of ours, in which what comes from elsewhere is printable already."""
+def print_text(text: str) -> None:
+    """Print text on standard output; foreign text in it must be printable already."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
-def show_json(document: Any) -> None:
-    """Print a document as JSON, for programs and terminals alike: control characters are escaped."""
-    show(as_json(document, indent=2))
+def print_json(document: Any) -> None:
+    """Print a document as JSON with control characters escaped."""
+    print_text(format_json(document, indent=2))
 
 
-def as_json(document: Any, indent: int | None) -> str:
-    """Return JSON in which no character can do anything to a terminal.
+def format_json(document: Any, indent: int | None) -> str:
+    """Return JSON without characters that a terminal interprets.
 
-    JSON escapes C0 by itself. DEL, C1, the other line ends and lone surrogates are escaped too.
+    ``json`` escapes C0; DEL, C1, the Unicode line separators and lone surrogates are escaped here.
     """
     text = json.dumps(document, indent=indent, ensure_ascii=False)
-    return _LEFT_BY_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+    return _NOT_ESCAPED_BY_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
-def note(text: str) -> None:
-    """Print a remark on standard error. One of several lines (file:line: …) stands as it is, for other programs."""
+def print_message(text: str) -> None:
+    """Print a message on standard error; one of several lines (file:line: …) gets no prefix."""
     start = "" if "\n" in text else "claude-failover: "
     sys.stderr.write(f"{start}{printable(text)}\n")
 
 
-def page() -> dict[str, Any]:
-    """Return what the tables of `render` are to know of the terminal: its width, and whether to use colour."""
+def terminal_format() -> dict[str, Any]:
+    """Return the arguments ``columns`` and ``colour`` of the pages in `render` for standard output."""
     terminal = sys.stdout.isatty()
     colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
     try:
@@ -190,7 +204,7 @@ def page() -> dict[str, Any]:
 
 
 def user_name(uid: int) -> str:
-    """Return the name of a user, or ``#uid`` (as sudo takes it) where there is none."""
+    """Return the name of a user, or ``#uid`` (as sudo accepts it) if there is none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -198,9 +212,9 @@ def user_name(uid: int) -> str:
 
 
 def owner_of(path: str) -> int:
-    """Return the uid of a file's owner, or of the nearest folder above it where only that can be seen.
+    """Return the uid of a file's owner, or of the nearest parent folder that this user may look into.
 
-    Raises OSError when there is no such file.
+    Raises OSError if there is no such file.
     """
     try:
         return os.stat(path).st_uid
@@ -211,8 +225,8 @@ def owner_of(path: str) -> int:
 
 
 def sudo_line(uid: int, arguments: argparse.Namespace, *words: str) -> str:
-    """Return the line that runs a command as the user ``uid``."""
-    import shlex  # for this rare case only
+    """Return the shell line that runs a command of ``claude-failover`` as the user ``uid``."""
+    import shlex  # rarely needed
 
     named = ["--config", os.path.abspath(config_path(arguments))] if config_path(arguments) != defaults.CONFIG else []
     return shlex.join(["sudo", "-u", user_name(uid), "claude-failover", *named, *words])

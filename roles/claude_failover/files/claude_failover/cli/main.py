@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line: which command, and what its failures look like from outside."""
+"""Parse the command line, run the command, and turn errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -15,51 +15,51 @@ from . import common
 from .commands import COMMANDS
 
 EXIT_BUG = 70
-EXIT_INTERRUPTED = 130  # as a shell says it of a program that SIGINT ended
-EXIT_BROKEN_PIPE = 141  # the same of SIGPIPE
+EXIT_INTERRUPTED = 130  # as a shell reports SIGINT
+EXIT_BROKEN_PIPE = 141  # as a shell reports SIGPIPE
 
 _DESCRIPTION = """\
-Keeps Claude Code sessions working when the account they use hits its usage limit: the daemon flips the link
-to the next account's home, and the sessions go on."""
+Keep Claude Code sessions working when their account hits a usage limit: the daemon points the active link to
+the next account's home, and the sessions continue."""
 _EPILOG = f"""\
 first steps:
-  claude-failover check-config       is the configuration right?
-  claude-failover login ACCOUNT      log an account in; once for each
-  claude-failover status             how it stands
+  claude-failover check-config       check the configuration
+  claude-failover login ACCOUNT      log in to an account; once for each
+  claude-failover status             show the current state
 
 {common.EXIT_CODES}
 
-"claude-failover COMMAND --help" explains a command, with examples."""
+Run "claude-failover COMMAND --help" for the options and examples of a command."""
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    top = common.CommandParser(  # and so is every command's: argparse makes them of the same class
+    top = common.CommandParser(
         prog="claude-failover",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    common.add_config(top, default=None)
+    common.add_config_option(top, default=None)
     top.add_argument("--version", action="version", version=f"claude-failover {VERSION}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for command in COMMANDS:
         command.register(commands)
-    # Claude Code calls this one; `__main__` takes it before anything else is imported. Here for the help only.
-    hook = commands.add_parser("hook", help="what Claude Code's hooks call; not for people", add_help=False)
+    # Listed for the help; `__main__` runs the hook before it imports this module.
+    hook = commands.add_parser("hook", help="deliver a hook event to the daemon; called by Claude Code", add_help=False)
     hook.add_argument("--socket")
-    hook.set_defaults(act=_hook)
+    hook.set_defaults(handler=_hook)
     return top
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command, and return its exit code. Nothing that goes wrong shows a traceback unless asked for."""
+    """Run one command and return its exit code; errors are printed, tracebacks only with CLAUDE_FAILOVER_DEBUG."""
     _prepare_output()
     try:
         try:
             code = _run(arguments)
-        except SystemExit as stop:  # argparse: its help, or a wrong command line
+        except SystemExit as stop:  # argparse: help, or wrong usage
             code = stop.code if isinstance(stop.code, int) else 2
         sys.stdout.flush()
         return code
@@ -79,17 +79,17 @@ def main(arguments: list[str]) -> int:
 
 
 def _prepare_output() -> None:
-    # Python has no stream where the caller closed the descriptor.
+    # A stream is None if the caller closed its descriptor.
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - open until the end
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - open until the end
     for stream in (sys.stdout, sys.stderr):
-        # A text that the terminal's encoding lacks is shown escaped, instead of ending the command.
+        # Characters that the terminal's encoding lacks are printed escaped.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
 def _drop_output() -> None:
-    """Send what is still unwritten nowhere, so that the interpreter's own flush at its end has nothing to say."""
+    """Discard unwritten output so that the flush at interpreter exit does not fail."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -108,12 +108,12 @@ def _run(arguments: list[str]) -> int:
     if parsed.command is None:
         top.print_help(sys.stderr)
         return 2
-    act: common.Act = parsed.act
-    return act(parsed)
+    handler: common.Handler = parsed.handler
+    return handler(parsed)
 
 
 def _failed(text: str, code: int) -> int:
-    common.note(text)
+    common.print_message(text)
     return code
 
 
@@ -123,7 +123,7 @@ def _bug(error: Exception) -> int:
         import traceback
 
         traceback.print_exc()
-        common.note(f"a bug: {name}: {error}; please report it")
+        common.print_message(f"a bug: {name}: {error}; please report it")
     else:
-        common.note(f"a bug: {name}: {error}; please report it, with what CLAUDE_FAILOVER_DEBUG=1 adds")
+        common.print_message(f"a bug: {name}: {error}; please report it, with the output of CLAUDE_FAILOVER_DEBUG=1")
     return EXIT_BUG

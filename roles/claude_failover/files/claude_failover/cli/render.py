@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the command line shows to a person: tables, times in words, colour. Pure.
+"""Render pages and tables for a terminal (pure).
 
-Every text that comes in may be from elsewhere (a session's name, a reason), so all of it is made printable here.
+Any input text may be foreign (a session's name, a reason), so all of it is made printable here.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ _NARROWEST = 8
 
 
 class Cell(NamedTuple):
-    """A text of a table and its tone: ``good``, ``bad``, ``warn``, ``dim``, ``strong`` or none."""
+    """A table cell: its text and its tone, ``good``, ``bad``, ``warn``, ``dim``, ``strong`` or empty."""
 
     text: str
     tone: str = ""
 
 
 def width(text: str) -> int:
-    """Return how many columns of a terminal ``text`` takes: two for wide characters, none for combining ones."""
+    """Return the width of ``text`` in terminal columns: two for wide characters, none for combining ones."""
     if text.isascii():
         return len(text)
     total = 0
@@ -75,26 +75,26 @@ def width(text: str) -> int:
 
 
 def fit(text: str, columns: int) -> str:
-    """Return ``text`` cut to at most ``columns`` columns; ``…`` stands for what is left out."""
+    """Return ``text`` cut to at most ``columns`` columns, with ``…`` at the cut."""
     if width(text) <= columns:
         return text
-    taken = ""
+    kept = ""
     for character in text:
-        if width(taken + character) > columns - 1:
+        if width(kept + character) > columns - 1:
             break
-        taken += character
-    return taken + "…"
+        kept += character
+    return kept + "…"
 
 
 def paint(text: str, tone: str, colour: bool) -> str:
-    """Return ``text`` in the colour of ``tone``, where there is to be colour."""
+    """Return ``text`` in the colour of ``tone`` if ``colour`` is true."""
     return f"\x1b[{_COLOURS[tone]}m{text}\x1b[0m" if colour and tone and text else text
 
 
 def table(
     head: Sequence[str], rows: Sequence[Sequence[Cell]], *, columns: int | None = None, colour: bool = False
 ) -> str:
-    """Return an aligned table. ``columns``, if given, is the width that it must not exceed if that can be."""
+    """Return an aligned table, narrowed to ``columns`` where possible."""
     texts = [[one_line(cell.text) for cell in row] for row in rows]
     widths = [max(map(width, column)) for column in zip(head, *texts)]
     if columns is not None:
@@ -115,7 +115,7 @@ def _line(texts: list[str], widths: list[int], tones: list[str], colour: bool) -
 
 
 def duration(seconds: float) -> str:
-    """Write a length of time in words, in its one or two largest units: ``42 min``, ``3 h 5 min``, ``2 d``."""
+    """Format seconds in the one or two largest units: ``42 min``, ``3 h 5 min``, ``2 d``."""
     left = int(abs(seconds))
     if left < 60:
         return f"{left} s"
@@ -130,20 +130,21 @@ def duration(seconds: float) -> str:
 
 
 def moment(value: Any, now: datetime) -> str:
-    """Write a time of the daemon, absolute and relative: ``21:36Z (in 42 min)``; the date where it is another."""
+    """Format an ISO time, absolute and relative: ``21:36Z (in 42 min)``, with the date if it is another day."""
     when = _time(value)
     if when is None:
         return one_line(_text(value))
-    away = when - now
-    words = f"in {duration(away.total_seconds())}" if away > timedelta(0) else f"{duration(away.total_seconds())} ago"
-    if abs(away) < timedelta(seconds=1):
-        words = "now"
+    offset = when - now
+    length = duration(offset.total_seconds())
+    relative = f"in {length}" if offset > timedelta(0) else f"{length} ago"
+    if abs(offset) < timedelta(seconds=1):
+        relative = "now"
     date = "" if when.date() == now.date() else when.strftime("%Y-%m-%d ")
-    return f"{date}{when.strftime('%H:%M')}Z ({words})"
+    return f"{date}{when.strftime('%H:%M')}Z ({relative})"
 
 
 def age(value: Any, now: datetime) -> str:
-    """Write how long ago a time of the daemon is; ``-`` where there is none."""
+    """Format the time elapsed since an ISO time; ``-`` if there is none."""
     when = _time(value)
     return "-" if when is None else f"{duration((now - when).total_seconds())} ago"
 
@@ -156,19 +157,19 @@ def _time(value: Any) -> datetime | None:
 
 
 def status(document: Mapping[str, Any], now: datetime, *, columns: int | None = None, colour: bool = False) -> str:
-    """Return the page that ``claude-failover status`` shows, for the document of ``status --json``."""
+    """Return the page of ``claude-failover status`` for the document of ``status --json``."""
     blocks = [_heading(document, now, colour)]
     blocks.append(_accounts(_mappings(document.get("accounts")), now, columns, colour))
     sessions_found = _mappings(document.get("sessions"))
     blocks.append(sessions(sessions_found, now, columns=columns, colour=colour))
-    tail = _tail(document, now, colour)
-    return "\n\n".join(blocks + ([tail] if tail else [])) + "\n"
+    footer = _footer(document, now, colour)
+    return "\n\n".join(blocks + ([footer] if footer else [])) + "\n"
 
 
 def sessions(
     rows: Sequence[Mapping[str, Any]], now: datetime, *, columns: int | None = None, colour: bool = False
 ) -> str:
-    """Return the table of sessions, with the reasons of those that have one below it."""
+    """Return the table of sessions, with their reasons below it."""
     if not rows:
         return "No sessions."
     cells = []
@@ -206,7 +207,7 @@ def task(row: Mapping[str, Any]) -> str:
 
 
 def tasks(rows: Sequence[Mapping[str, Any]], now: datetime, *, columns: int | None = None, colour: bool = False) -> str:
-    """Return the table of tasks, with the details of those that have one below it."""
+    """Return the table of tasks, with their details below it."""
     if not rows:
         return "No tasks."
     cells = [
@@ -219,13 +220,13 @@ def tasks(rows: Sequence[Mapping[str, Any]], now: datetime, *, columns: int | No
         ]
         for row in rows
     ]
-    page = table(("TASK", "STATE", "SESSION", "GIVEN", "PROMPT"), cells, columns=columns, colour=colour)
+    page = table(("TASK", "STATE", "SESSION", "CREATED", "PROMPT"), cells, columns=columns, colour=colour)
     details = ["  " + one_line(f"{row['id']}: {row['detail']}") for row in rows if row["detail"]]
     return page + ("\n\n" + "\n".join(details) if details else "")
 
 
 def links(reports: Sequence[Mapping[str, Any]], *, columns: int | None = None, colour: bool = False) -> str:
-    """Return the table of shared links; ``reports`` has ``path, status, target, found`` for each."""
+    """Return the table of shared links; each report has ``path, status, target, found``."""
     rows = [
         [
             Cell(_text(report.get("status")), _TONES.get(_text(report.get("status")), "")),
@@ -282,7 +283,7 @@ def _used(value: Any) -> str:
     return ", ".join(parts)
 
 
-def _tail(document: Mapping[str, Any], now: datetime, colour: bool) -> str:
+def _footer(document: Mapping[str, Any], now: datetime, colour: bool) -> str:
     lines = []
     for row in _mappings(document.get("accounts")):
         if row.get("login") in ("missing", "expired"):
@@ -290,12 +291,12 @@ def _tail(document: Mapping[str, Any], now: datetime, colour: bool) -> str:
             lines.append(paint(f"{name} is not logged in: claude-failover login {name}", "warn", colour))
     suspended = document.get("suspended")
     if suspended:
-        why = "" if suspended is True else f": {one_line(str(suspended))}"
-        lines.append(paint(f"Switching is suspended{why}", "bad", colour))
+        reason = "" if suspended is True else f": {one_line(str(suspended))}"
+        lines.append(paint(f"Switching is suspended{reason}", "bad", colour))
     switching = document.get("switching")
     if switching:
-        what = "" if switching is True else f" ({one_line(str(switching))})"
-        lines.append(paint(f"A switch is under way{what}", "warn", colour))
+        phase = "" if switching is True else f" ({one_line(str(switching))})"
+        lines.append(paint(f"A switch is in progress{phase}", "warn", colour))
     if document.get("cooldown_until"):
         lines.append(f"No automatic switch before {moment(document['cooldown_until'], now)}")
     queue = document.get("queue")
@@ -308,14 +309,14 @@ def _tail(document: Mapping[str, Any], now: datetime, colour: bool) -> str:
 
 
 def _switch(record: Mapping[str, Any], now: datetime) -> str:
-    """Write a record of a switch in one sentence."""
-    way = f"{_text(record.get('from_account'))} -> {_text(record.get('to_account'))}"
-    parts = [_text(record.get("outcome")), way]
+    """Return a switch record in one line."""
+    accounts = f"{_text(record.get('from_account'))} -> {_text(record.get('to_account'))}"
+    outcome = _text(record.get("outcome"))
     limit = record.get("limit")
-    because = _text(record.get("reason")) + (f", {_LIMITS.get(str(limit), str(limit))}" if limit else "")
+    reason = _text(record.get("reason")) + (f", {_LIMITS.get(str(limit), str(limit))}" if limit else "")
     session = record.get("trigger_session")
-    because += f", seen in {session}" if session else ""
-    return one_line(f"{moment(record.get('time'), now)}: {' '.join(parts)} ({because})")
+    reason += f", seen in {session}" if session else ""
+    return one_line(f"{moment(record.get('time'), now)}: {outcome} {accounts} ({reason})")
 
 
 def _mappings(value: Any) -> list[Mapping[str, Any]]:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``classify`` reads standard input and explains."""
+"""Tests of ``classify`` with the captured panes, hooks and transcripts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def call(monkeypatch, capsys):
     def run(raw, *options):
         monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(raw)))
         parsed = main.parser().parse_args(["classify", *options])
-        return parsed.act(parsed), capsys.readouterr().out
+        return parsed.handler(parsed), capsys.readouterr().out
 
     return run
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``dispatch`` and ``queue`` as their users see them; the daemon's answers are made up."""
+"""Tests of ``dispatch`` and ``queue`` with made-up answers of the daemon."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def daemon(monkeypatch):
             return answer
 
     daemon = Daemon()
-    monkeypatch.setattr(common, "ask", daemon.ask)
-    monkeypatch.setattr(dispatch, "POLL", 0)
+    monkeypatch.setattr(common, "request", daemon.ask)
+    monkeypatch.setattr(dispatch, "POLL_INTERVAL", 0)
     return daemon
 
 
@@ -75,11 +75,11 @@ def test_wait_bears_a_restart_of_the_daemon_and_tells_the_end(daemon, capsys, en
     assert main.main(["dispatch", "--wait", "do it"]) == code
     found = capsys.readouterr()
     assert found.out == f"task 0123abcd: accepted by w1\ntask 0123abcd: {end} by w1: why [2J\n"
-    assert found.err.count("the task is kept, and waited for") == 1
+    assert found.err.count("the task is kept, waiting for the daemon") == 1
 
 
 def test_wait_ends_when_the_daemon_stays_away(daemon, capsys, monkeypatch):
-    monkeypatch.setattr(dispatch, "AWAY", -1)
+    monkeypatch.setattr(dispatch, "RECONNECT_TIMEOUT", -1)
     daemon.answers = [row("accepted"), NotRunning("nobody listens")]
     assert main.main(["dispatch", "--wait", "do it"]) == 3
 
@@ -87,7 +87,7 @@ def test_wait_ends_when_the_daemon_stays_away(daemon, capsys, monkeypatch):
 def test_wait_ends_when_the_task_is_forgotten(daemon, capsys):
     daemon.answers = [row("accepted"), []]
     assert main.main(["dispatch", "--wait", "do it"]) == 1
-    assert "is not in the queue any more" in capsys.readouterr().err
+    assert "is no longer in the queue" in capsys.readouterr().err
 
 
 def test_with_json_there_is_one_document(daemon, capsys):
@@ -108,7 +108,7 @@ def test_the_queue_is_a_table_with_reasons_below(daemon, capsys):
     daemon.answers = [[row("done"), row("failed", id="89abcdef", session=None, detail="given up", prompt="a\nb\x07")]]
     assert main.main(["queue"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["TASK", "STATE", "SESSION", "GIVEN", "PROMPT"]
+    assert lines[0].split() == ["TASK", "STATE", "SESSION", "CREATED", "PROMPT"]
     assert lines[1].startswith("0123abcd  done") and lines[2].endswith("a b")
     assert lines[-1] == "  89abcdef: given up"
 

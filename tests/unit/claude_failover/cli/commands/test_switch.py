@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``switch`` and ``history`` ask the daemon, and say in words what it answers."""
+"""Tests of ``switch`` and ``history`` with made-up answers of the daemon."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def call(monkeypatch, capsys):
                 raise answer
             return answer
 
-        monkeypatch.setattr(common, "ask", ask)
+        monkeypatch.setattr(common, "request", ask)
         code = main.main(list(words))
         out = capsys.readouterr()
         return code, out.out, out.err, asked[-1] if asked else None

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``claude-failover attach``: a session's terminal."""
+"""``claude-failover attach``: attach to a session's terminal."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from ...config import defaults
 from ...tmux.quoting import HOLDER
 from .. import common
 
-_START = "systemctl start claude-failover-tmux"
-ANSWER_WAIT = 10.0  # seconds for the tmux server to name its sessions
+_START_COMMAND = "systemctl start claude-failover-tmux"
+LIST_TIMEOUT = 10.0  # seconds for the tmux server to list its sessions
 
 
 def register(commands: Any) -> None:
     """Add the parser of the command."""
-    parser = common.add(
+    parser = common.add_command(
         commands,
         "attach",
         run,
         "attach to a session's terminal",
-        "Attach this terminal to a session. Leave it running with the prefix key and d (Ctrl-b d unless\n"
-        "configured otherwise). To be run as the sessions' user.",
+        "Attach this terminal to a session. Detach with the prefix key and d (Ctrl-b d by default). Run this as the\n"
+        "sessions' user.",
         ["claude-failover attach main", "sudo -u claude claude-failover attach main"],
     )
-    parser.add_argument("name", metavar="NAME", help="the session's name, as status shows it")
+    parser.add_argument("name", metavar="NAME", help="session name, as shown by status")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Become the tmux client."""
+    """Replace this process by the tmux client. Raises Refused."""
     import shutil
 
-    config = common.readable_config(arguments)
+    config = common.load_readable_config(arguments)
     path = config.tmux.socket if config else defaults.TMUX_SOCKET
     binary = config.tmux.binary if config else defaults.TMUX
     name: str = arguments.name
     _check_owner(path, arguments)
     program = shutil.which(binary)
     if program is None:
-        raise Refused(f"found no program {binary}; install tmux, or name it in tmux.binary")
+        raise Refused(f"found no program {binary}; install tmux, or set tmux.binary")
     _check_exists(program, path, name)
     server = (os.environ.get("TMUX") or "").partition(",")[0]
-    # Inside the same server the client that is there already goes to the session.
+    # Inside the same server, the existing client is switched to the session.
     inside = bool(server) and os.path.realpath(server) == os.path.realpath(path)
     verb = "switch-client" if inside else "attach-session"
     environment = {key: value for key, value in os.environ.items() if inside or key != "TMUX"}
@@ -54,37 +54,37 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check_owner(path: str, arguments: argparse.Namespace) -> None:
-    """Check that there is a server, and that it is this user's. Raises Refused."""
+    """Check that a tmux server exists and belongs to this user. Raises Refused."""
     try:
         owner = common.owner_of(path)
     except OSError:
-        raise Refused(f"found no tmux server at {path}; start it with: {_START}") from None
+        raise Refused(f"found no tmux server at {path}; start it with: {_START_COMMAND}") from None
     if owner != os.geteuid():
         line = common.sudo_line(owner, arguments, "attach", arguments.name)
         raise Refused(f"the tmux server at {path} belongs to {common.user_name(owner)}: run {line}")
 
 
 def _check_exists(program: str, path: str, name: str) -> None:
-    """Check that the session exists, so that the answer can say which do. Raises Refused."""
+    """Check that the session exists. Raises Refused with the names of those that do."""
     import subprocess
 
     try:
         listed = subprocess.run(
-            # -u: in a terminal without UTF-8 tmux would show each byte of other characters as _ (3.3a).
+            # -u: without a UTF-8 locale tmux prints each byte of other characters as _ (3.3a).
             [program, "-u", "-N", "-S", path, "list-sessions", "-F", "#{session_name}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,
             check=False,
-            timeout=ANSWER_WAIT,
+            timeout=LIST_TIMEOUT,
         )
     except subprocess.TimeoutExpired:
         raise Refused(
-            f"found a tmux server at {path} that does not answer, expected it to within {ANSWER_WAIT:g} s; "
-            "look at it: systemctl status claude-failover-tmux"
+            f"found a tmux server at {path} that does not answer, expected an answer within "
+            f"{LIST_TIMEOUT:g} s; check it with: systemctl status claude-failover-tmux"
         ) from None
     if listed.returncode != 0:
-        raise Refused(f"no tmux server answers at {path}; start it with: {_START}")
+        raise Refused(f"no tmux server answers at {path}; start it with: {_START_COMMAND}")
     names = [each for each in os.fsdecode(listed.stdout).splitlines() if each != HOLDER]
     if name not in names:
         raise Refused(f"found no session {name!r}; there are: {', '.join(names) or 'none'}")

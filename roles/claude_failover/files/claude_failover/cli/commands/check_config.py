@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``claude-failover check-config``: every error of a configuration at once."""
+"""``claude-failover check-config``: check a configuration and report every error."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from .. import common
 
 def register(commands: Any) -> None:
     """Add the parser of the command."""
-    parser = common.add(
+    parser = common.add_command(
         commands,
         "check-config",
         run,
-        "every error of a configuration at once",
-        "Read a configuration and say everything that is wrong with it, by file, line and key. Nothing is\n"
-        "changed and the daemon is not asked.",
+        "check a configuration and report every error",
+        "Check a configuration and report every error with its file, line and key. Nothing is changed, and the daemon\n"
+        "is not contacted.",
         ["claude-failover check-config", "claude-failover check-config new.yml", "… | claude-failover check-config -"],
     )
-    parser.add_argument("file", metavar="FILE", nargs="?", help="the file to check; - for standard input")
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", help="file to check, - for standard input (default: as --config)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check a configuration."""
+    """Check a configuration; returns 0 if it is valid. Raises ConfigError."""
     if arguments.file == "-":
         from ...config.model import parse
 
@@ -37,9 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.config = arguments.file
         config = common.load_config(arguments)
     counts = [_count(len(config.accounts), "account"), _count(len(config.sessions), "session")]
-    common.show(f"{config.path}: right: {', '.join(counts)}")
+    common.print_text(f"{config.path}: valid: {', '.join(counts)}")
     return 0
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

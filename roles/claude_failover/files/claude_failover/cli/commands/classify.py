@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``claude-failover classify``: is this a usage limit, and why? Reads standard input; talks to nobody."""
+"""``claude-failover classify``: explain whether standard input shows a usage limit."""
 
 from __future__ import annotations
 
@@ -26,19 +26,18 @@ exit codes:
   1   none
   2   wrong use, or input that is not JSON where JSON is expected
   70  a bug"""
-#: Standard input is read up to this many bytes: a transcript of weeks is smaller, an endless stream is not.
-INPUT_MAX = 1 << 30
+STDIN_MAX = 1 << 30  # bytes; larger than a transcript of weeks
 
 
 def register(commands: Any) -> None:
     """Add the parser of the command."""
-    parser = common.add(
+    parser = common.add_command(
         commands,
         "classify",
         run,
-        "is this a usage limit, and why?",
-        "Judge what standard input holds, and explain the verdict. It asks neither the daemon nor the configuration.\n"
-        "A pane is judged by its newest turn; of a transcript, the newest turn is judged.",
+        "explain whether a text is a usage limit",
+        "Classify standard input and explain the verdict. Neither the daemon nor the configuration is used. A pane\n"
+        "and a transcript are classified by their newest turn.",
         [
             "tmux capture-pane -p -t main | claude-failover classify --source pane",
             "claude-failover classify --source transcript --json < session.jsonl",
@@ -58,30 +57,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pane: lines of tmux capture-pane, with or without -e; hook: one JSON object; "
         "transcript: JSON Lines, or the output of --output-format stream-json",
     )
-    parser.add_argument("--now", metavar="TIME", help="when it was seen: ISO 8601 with a zone (default: now)")
-    parser.add_argument("--tz", metavar="ZONE", help="the zone of times that name none (default: the host's)")
-    common.add_json(parser)
+    parser.add_argument("--now", metavar="TIME", help="time of the observation, ISO 8601 with a zone (default: now)")
+    parser.add_argument("--tz", metavar="ZONE", help="zone of times without one (default: the host's)")
+    common.add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Judge standard input and print the verdict; returns 0 for a usage limit and 1 for none.
+    """Classify standard input and print the verdict; returns 0 for a usage limit and 1 for none.
 
-    Raises UsageError for a time, a zone or JSON that cannot be read.
+    Raises UsageError for an invalid time, zone or JSON.
     """
     now, zone = _now(arguments.now), _zone(arguments.tz)
-    verdict = judge(arguments.source, sys.stdin.buffer.read(INPUT_MAX), now=now, tz=zone)
+    verdict = classify(arguments.source, sys.stdin.buffer.read(STDIN_MAX), now=now, tz=zone)
     if arguments.json:
-        common.show_json(verdict.to_json())
+        common.print_json(verdict.to_json())
     else:
-        common.show(explain(verdict))
+        common.print_text(explain(verdict))
     return EXIT_LIMIT if verdict.limited else EXIT_NONE
 
 
-def judge(source: str, raw: bytes, *, now: datetime, tz: tzinfo) -> Verdict:
-    """Judge the bytes of a source (``pane``, ``hook`` or ``transcript``).
+def classify(source: str, raw: bytes, *, now: datetime, tz: tzinfo) -> Verdict:
+    """Classify the bytes of a source (``pane``, ``hook`` or ``transcript``).
 
-    Raises UsageError if a hook's payload, or a line of a transcript, is not a JSON object. The last line of a
-    transcript that is still being written may be torn: it is left out.
+    Raises UsageError if a hook's payload, or a line of a transcript, is not a JSON object. A torn last line of a
+    transcript is skipped: it is still being written.
     """
     from ...limits import classify_hook, classify_pane, classify_transcript
 
@@ -102,8 +101,8 @@ def judge(source: str, raw: bytes, *, now: datetime, tz: tzinfo) -> Verdict:
 
 
 def explain(verdict: Verdict) -> str:
-    """Return a verdict in words, one fact a line."""
-    resets = clock.iso(verdict.resets_at) if verdict.resets_at else "not known"
+    """Describe a verdict, one fact per line."""
+    resets = clock.iso(verdict.resets_at) if verdict.resets_at else "unknown"
     head = f"usage limit: {verdict.limit}, resets {resets}" if verdict.limited else "no usage limit"
     return "\n".join([head, f"rule: {verdict.rule}", f"detail: {verdict.detail}", f"snippet: {verdict.snippet}"])
 
@@ -112,7 +111,7 @@ def _object(raw: bytes, where: str) -> Mapping[str, Any]:
     try:
         found = json.loads(raw)
     except ValueError as error:
-        raise UsageError(f"{where}: no valid JSON ({error}); expected a JSON object") from error
+        raise UsageError(f"{where}: invalid JSON ({error}); expected a JSON object") from error
     except RecursionError as error:
         raise UsageError(f"{where}: JSON nested too deeply; expected a JSON object") from error
     if not isinstance(found, dict):
@@ -126,7 +125,9 @@ def _now(text: str | None) -> datetime:
     try:
         return clock.parse_iso(text)
     except ValueError as error:
-        raise UsageError(f"--now {text!r}: {error}; expected ISO 8601 with a zone, as 2026-11-22T20:10:00Z") from error
+        raise UsageError(
+            f"--now {text!r}: {error}; expected ISO 8601 with a zone, as in 2026-11-22T20:10:00Z"
+        ) from error
 
 
 def _zone(name: str | None) -> tzinfo:
@@ -137,4 +138,4 @@ def _zone(name: str | None) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise UsageError(f"--tz {name!r}: no such time zone here; expected a name as Europe/Paris") from error
+        raise UsageError(f"--tz {name!r}: unknown time zone; expected a name such as Europe/Paris") from error

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``claude-failover history``: the switches, newest first."""
+"""``claude-failover history``: show the switches, newest first."""
 
 from __future__ import annotations
 
@@ -16,51 +16,57 @@ from ...common.text import one_line
 from .. import common
 from ..render import Cell, moment, table
 
-NUMBER = 20
+DEFAULT_LIMIT = 20
 _TONES = {"switched": "good", "stayed": "warn", "refused": "warn", "failed": "bad"}
 
 
 def register(commands: Any) -> None:
     """Add the parser of the command."""
-    parser = common.add(
+    parser = common.add_command(
         commands,
         "history",
         run,
-        "the switches, newest first",
-        "Show the switches that were made, and those that were not: why, from which account to which, what triggered\n"
-        "them, and what became of every session. With --json everything that was recorded; the same records are in\n"
-        "switches.jsonl in the daemon's state folder.",
+        "show the switches, newest first",
+        "Show the switches, including refused and failed ones: reason, accounts, trigger and outcome. --json prints\n"
+        "the full records with the result for every session, as in switches.jsonl in the daemon's state folder.",
         ["claude-failover history", "claude-failover history -n 1 --json"],
     )
     parser.add_argument(
-        "-n", dest="number", metavar="N", type=_number, default=NUMBER, help=f"how many (default {NUMBER})"
+        "-n",
+        dest="number",
+        metavar="N",
+        type=_number,
+        default=DEFAULT_LIMIT,
+        help=f"number of switches (default: {DEFAULT_LIMIT})",
     )
-    common.add_json(parser)
+    common.add_json_option(parser)
 
 
 def _number(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1 on")
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number, 1 or more")
     return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show the history; returns 0."""
-    rows = common.ask(arguments, "history", {"limit": arguments.number})
+    """Show the history."""
+    rows = common.request(arguments, "history", {"limit": arguments.number})
     if not isinstance(rows, list):
-        raise UsageError(f"the daemon answered with {type(rows).__name__}, expected a list: is it another version?")
+        raise UsageError(
+            f"the daemon answered with {type(rows).__name__}, expected a list; if it is another version, restart it"
+        )
     if arguments.json:
-        common.show_json(rows)
+        common.print_json(rows)
     else:
-        common.show(page(rows, clock.now(), **common.page()))
+        common.print_text(page(rows, clock.now(), **common.terminal_format()))
     return 0
 
 
 def page(rows: Sequence[Mapping[str, Any]], now: datetime, *, columns: int | None = None, colour: bool = False) -> str:
-    """Return the table of switches, and below it what there is to say of each."""
+    """Return the table of switches, with their details below it."""
     if not rows:
         return "No switches yet."
-    cells, notes = [], []
+    cells, details = [], []
     for row in rows:
         outcome = _text(row.get("outcome"))
         sessions = row.get("sessions")
@@ -77,9 +83,9 @@ def page(rows: Sequence[Mapping[str, Any]], now: datetime, *, columns: int | Non
             ]
         )
         if row.get("detail"):
-            notes.append(f"  {one_line(moment(row.get('time'), now))}: {one_line(_text(row['detail']))}")
-    head = ("TIME", "REASON", "ACCOUNTS", "OUTCOME", "LIMIT", "SESSION", "CARRIED", "TOOK")
-    return table(head, cells, columns=columns, colour=colour) + ("\n\n" + "\n".join(notes) if notes else "")
+            details.append(f"  {one_line(moment(row.get('time'), now))}: {one_line(_text(row['detail']))}")
+    head = ("TIME", "REASON", "ACCOUNTS", "OUTCOME", "LIMIT", "TRIGGER", "SESSIONS", "TOOK")
+    return table(head, cells, columns=columns, colour=colour) + ("\n\n" + "\n".join(details) if details else "")
 
 
 def _text(value: Any) -> str:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``claude-failover login``: the Claude CLI under one account's home, for a person to log in."""
+"""``claude-failover login``: log in to an account with the Claude CLI."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 def register(commands: Any) -> None:
     """Add the parser of the command."""
-    parser = common.add(
+    parser = common.add_command(
         commands,
         "login",
         run,
-        "log an account in, with the Claude CLI in the foreground",
-        "Start the Claude CLI in the foreground with the home of ACCOUNT, to log in: the first step on every\n"
-        "new machine, once for each account. Leave it with /exit when it shows its prompt. To be run as the user\n"
-        "who owns the homes.",
+        "log in to an account with the Claude CLI",
+        "Start the Claude CLI in the foreground with the home of ACCOUNT, to log in: the first step on every new\n"
+        "machine, once for each account. Leave it with /exit when it shows its prompt. Run this as the owner of the\n"
+        "homes.",
         ["claude-failover login compte1", "sudo -u claude claude-failover login compte2"],
     )
-    parser.add_argument("account", metavar="ACCOUNT", help="the account's name in the configuration")
+    parser.add_argument("account", metavar="ACCOUNT", help="account name in the configuration")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Become the Claude CLI."""
+    """Replace this process by the Claude CLI. Raises Refused, UsageError."""
     config = common.load_config(arguments)
     account = config.account(arguments.account)
     if account is None:
@@ -43,18 +43,18 @@ def run(arguments: argparse.Namespace) -> int:
         owner = common.owner_of(account.home)
     except FileNotFoundError:
         raise Refused(
-            f"the home of {account.name}, {account.home}, does not exist yet; the role makes it, or, as the "
+            f"the home of {account.name}, {account.home}, does not exist yet; create it with the role, or as the "
             "sessions' user: claude-failover validate"
         ) from None
     if owner != os.geteuid():
         raise Refused(
-            f"{account.home} belongs to {common.user_name(owner)}, and what another user writes there could not be "
-            f"used: run {common.sudo_line(owner, arguments, 'login', account.name)}"
+            f"{account.home} belongs to {common.user_name(owner)}, who could not use files written by another user: "
+            f"run {common.sudo_line(owner, arguments, 'login', account.name)}"
         )
     program, environment = _program(config)
     environment["CLAUDE_CONFIG_DIR"] = account.home
-    _leave(environment)
-    common.note(f"starting {program} for {account.name} ({account.home}); log in, then leave it with /exit")
+    _enter_home(environment)
+    common.print_message(f"starting {program} for {account.name} ({account.home}); log in, then leave with /exit")
     try:
         os.execvpe(program, [program], environment)
     except OSError as error:
@@ -62,13 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _program(config: Config) -> tuple[str, dict[str, str]]:
-    """Return the absolute path of the Claude CLI that the sessions run, and an environment to run it in."""
+    """Return the absolute path of the Claude CLI that the sessions run, and its environment. Raises Refused."""
     environment = dict(os.environ)
     command = "claude"
     for session in config.sessions:
         if session.claude_args:
             command = session.command[0]
-            # A session may have its own PATH, in which its command is found.
+            # The session's own PATH is searched for its command.
             environment["PATH"] = session.env.get("PATH", environment.get("PATH", os.defpath))
             break
     import shutil
@@ -77,13 +77,13 @@ def _program(config: Config) -> tuple[str, dict[str, str]]:
     if program is None:
         raise Refused(
             f"found no {command} that this user may run (PATH is {environment.get('PATH')}); install the Claude CLI, "
-            "or name it by its absolute path in the command of a session"
+            "or give its absolute path in the command of a session"
         )
     return os.path.abspath(program), environment
 
 
-def _leave(environment: dict[str, str]) -> None:
-    """Go to the user's own folder; sudo may have left HOME and the current folder those of somebody else."""
+def _enter_home(environment: dict[str, str]) -> None:
+    """Set HOME and the working directory to the user's own; sudo may keep those of another user."""
     home = environment.get("HOME", "")
     try:
         if os.stat(home).st_uid != os.geteuid():

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``claude-failover queue``: the tasks, and what became of them."""
+"""``claude-failover queue``: show the tasks and their states."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from .. import common, render
 
 def register(commands: Any) -> None:
     """Add the parser of the command."""
-    parser = common.add(
+    parser = common.add_command(
         commands,
         "queue",
         run,
-        "the tasks, and what became of them",
-        "Show every task that waits or is under way, and the last 200 that are over. A task is queued, then sent,\n"
-        "accepted (a turn began), and done or failed. One that has been sent cannot be cancelled.",
+        "show the tasks and their states",
+        "Show every waiting and running task, and the last 200 that ended. A task is queued, then sent, accepted (a\n"
+        "turn began), and done or failed. A task that was sent cannot be cancelled.",
         [
             "claude-failover queue",
             "claude-failover queue --json | jq '.[] | select(.state == \"failed\")'",
             "claude-failover queue --cancel 3f2a9c1e",
         ],
     )
-    parser.add_argument("--cancel", metavar="ID", help="cancel a task that is queued")
-    common.add_json(parser)
+    parser.add_argument("--cancel", metavar="ID", help="cancel a queued task")
+    common.add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show the tasks, or cancel one."""
+    """Show the tasks, or cancel one. Raises FailoverError if the task cannot be cancelled."""
     if arguments.cancel is not None:
-        row = common.ask(arguments, "queue", {"cancel": arguments.cancel})
+        row = common.request(arguments, "queue", {"cancel": arguments.cancel})
         if arguments.json:
-            common.show_json(row)
+            common.print_json(row)
         else:
-            common.show(render.task(row))
+            common.print_text(render.task(row))
         return 0
-    rows = common.ask(arguments, "queue")
+    rows = common.request(arguments, "queue")
     if arguments.json:
-        common.show_json(rows)
+        common.print_json(rows)
     else:
-        common.show(render.tasks(rows, clock.now(), **common.page()))
+        common.print_text(render.tasks(rows, clock.now(), **common.terminal_format()))
     return 0

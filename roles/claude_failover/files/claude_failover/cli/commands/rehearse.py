@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``claude-failover rehearse``: a whole failover, without touching anything of the host's."""
+"""``claude-failover rehearse``: rehearse a failover in a scratch folder."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from .. import common
 
 def register(commands: Any) -> None:
     """Add the parser of the command."""
-    parser = common.add(
+    parser = common.add_command(
         commands,
         "rehearse",
         run,
-        "a failover in a scratch folder, with a verdict",
-        "Rehearse a whole failover on this host: this release's own daemon, a private tmux server and a stand-in\n"
-        "for claude, in a scratch folder with made-up logins. The host's accounts, sessions and daemon are not\n"
-        "touched, and nothing leaves the host. Exit code 0 means that every step did what it must.",
+        "rehearse a failover in a scratch folder",
+        "Rehearse a whole failover on this host with this release's daemon, a private tmux server and a stand-in for\n"
+        "claude, in a scratch folder with made-up logins. The host's accounts, sessions and daemon are not touched,\n"
+        "and nothing leaves the host. Exit code 0 means that every step succeeded.",
         ["claude-failover rehearse", "claude-failover rehearse --keep --json"],
     )
-    parser.add_argument("--keep", action="store_true", help="keep the folder, with the daemon's log in it")
-    common.add_json(parser)
+    parser.add_argument("--keep", action="store_true", help="keep the folder with the daemon's log")
+    common.add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Rehearse, and say how it went."""
+    """Rehearse a failover and print the result; returns 0 if every step succeeded, else 1."""
     from ...rehearsal import rehearsal
 
-    config = common.readable_config(arguments)
-    verdict = rehearsal.rehearse(config.tmux.binary if config else "tmux", keep=arguments.keep)
+    config = common.load_readable_config(arguments)
+    result = rehearsal.rehearse(config.tmux.binary if config else "tmux", keep=arguments.keep)
     if arguments.json:
-        common.show_json(verdict.to_json())
-        return 0 if verdict.ok else 1
-    for step in verdict.steps:
+        common.print_json(result.to_json())
+        return 0 if result.ok else 1
+    for step in result.steps:
         mark = "ok    " if step.ok else "FAILED"
         detail = f": {one_line(step.detail)}" if step.detail else ""
-        common.show(f"{mark}  {step.seconds:6.2f} s  {step.step}{detail}")
-    for line in verdict.log:
-        common.show(f"log: {one_line(line)}")
-    if verdict.folder:
-        common.show(f"kept: {verdict.folder} (the daemon's log is the file log)")
-    common.show("The rehearsal " + ("went well." if verdict.ok else "FAILED; --keep keeps the folder to look into."))
-    return 0 if verdict.ok else 1
+        common.print_text(f"{mark}  {step.seconds:6.2f} s  {step.step}{detail}")
+    for line in result.log:
+        common.print_text(f"log: {one_line(line)}")
+    if result.folder:
+        common.print_text(f"kept: {result.folder} (the daemon's log is the file log)")
+    common.print_text("The rehearsal " + ("succeeded." if result.ok else "FAILED; --keep keeps its folder."))
+    return 0 if result.ok else 1

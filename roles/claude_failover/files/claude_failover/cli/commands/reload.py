@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``claude-failover reload``: make the daemon read its configuration again."""
+"""``claude-failover reload``: reload the daemon's configuration."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from .. import common
 
 def register(commands: Any) -> None:
     """Add the parser of the command."""
-    common.add(
+    common.add_command(
         commands,
         "reload",
         run,
-        "make the daemon read its configuration again",
-        "Make the daemon read its configuration again. One that is wrong, or that needs a restart, is refused\n"
-        "and the old one stays.",
+        "reload the daemon's configuration",
+        "Reload the daemon's configuration, as SIGHUP does. An invalid configuration, or one that needs a restart, is\n"
+        "refused and the old one stays in effect.",
         ["claude-failover check-config && claude-failover reload"],
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make the daemon reload."""
-    result = common.ask(arguments, "reload", timeout=60)
+    """Reload the daemon's configuration. Raises FailoverError if the daemon refuses."""
+    result = common.request(arguments, "reload", timeout=60)
     path = result.get("reloaded") if isinstance(result, dict) else None
-    common.show(printable(f"The daemon has read {path or 'its configuration'} again."))
+    common.print_text(printable(f"The daemon has reloaded {path or 'its configuration'}."))
     return 0

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``claude-failover run``: the daemon, in the foreground."""
+"""``claude-failover run``: run the daemon in the foreground."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from .. import common
 
 def register(commands: Any) -> None:
     """Add the parser of the command."""
-    common.add(
+    common.add_command(
         commands,
         "run",
         run,
-        "the daemon, in the foreground",
-        "Run the daemon in the foreground, until SIGTERM or SIGINT. It validates the shared links first and\n"
-        "refuses to start on a divergence. Ending it ends no tmux session. SIGHUP reloads the configuration.",
+        "run the daemon in the foreground",
+        "Run the daemon in the foreground until SIGTERM or SIGINT. It validates the shared links first and refuses to\n"
+        "start if one diverges. Stopping it stops no tmux session. SIGHUP reloads the configuration.",
         ["claude-failover run", "claude-failover --config ./config.yml run"],
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the daemon."""
+    """Run the daemon until it is stopped."""
     config = common.load_config(arguments)
     from ... import daemon
 

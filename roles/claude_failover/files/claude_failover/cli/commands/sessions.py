@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``claude-failover sessions``: the sessions that are watched."""
+"""``claude-failover sessions``: show the watched sessions."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from .. import common, render
 
 def register(commands: Any) -> None:
     """Add the parser of the command."""
-    parser = common.add(
+    parser = common.add_command(
         commands,
         "sessions",
         run,
-        "the sessions that are watched",
-        "Show every session that is watched: its state and why, the account that its next request is made with,\n"
-        "and its conversation with how that is known.",
+        "show the watched sessions",
+        "Show every watched session: its state and the reason, the account of its next request, and its conversation\n"
+        "with the source that identified it.",
         ["claude-failover sessions", "claude-failover sessions --json | jq '.[] | select(.state == \"down\")'"],
     )
-    common.add_json(parser)
+    common.add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the sessions."""
-    rows = common.ask(arguments, "sessions")
+    rows = common.request(arguments, "sessions")
     if arguments.json:
-        common.show_json(rows)
+        common.print_json(rows)
     else:
-        common.show(render.sessions(rows, clock.now(), **common.page()))
+        common.print_text(render.sessions(rows, clock.now(), **common.terminal_format()))
     return 0

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``claude-failover switch``: to another account, by hand."""
+"""``claude-failover switch``: switch to another account."""
 
 from __future__ import annotations
 
@@ -13,49 +13,48 @@ from ...common.text import one_line
 from .. import common
 from ..render import Cell, table
 
-#: Seconds to wait for the answer: a login that is being refreshed is waited for first.
-TIMEOUT = 90.0
+TIMEOUT = 90.0  # seconds; a switch may wait for a login refresh
 
 
 def register(commands: Any) -> None:
     """Add the parser of the command."""
-    parser = common.add(
+    parser = common.add_command(
         commands,
         "switch",
         run,
         "switch to another account now",
         "Point the active link at ACCOUNT, or at the account that the daemon would choose; running sessions move with\n"
-        "it. The cooldown does not matter here, and to the active account there is nothing to do (exit 0). An\n"
-        "exhausted account needs --force. Nothing gets past wrong links or a dead login.",
+        "it. The cooldown is ignored. A switch to the active account does nothing (exit 0). An exhausted account\n"
+        "needs --force. Divergent links and a dead login are refused even with --force.",
         [
             "claude-failover switch --dry-run",
             "claude-failover switch compte2 --reason 'compte1 is needed elsewhere'",
             "claude-failover switch compte2 --force",
         ],
     )
-    parser.add_argument("account", metavar="ACCOUNT", nargs="?", help="the account (default: the next by the strategy)")
-    parser.add_argument("--reason", metavar="R", help="why, for the history")
-    parser.add_argument("--dry-run", action="store_true", help="say what would happen and why, and change nothing")
-    parser.add_argument("--force", action="store_true", help="also to an account that is exhausted or barred")
-    common.add_json(parser)
+    parser.add_argument("account", metavar="ACCOUNT", nargs="?", help="target account (default: by the strategy)")
+    parser.add_argument("--reason", metavar="R", help="reason to record in the history")
+    parser.add_argument("--dry-run", action="store_true", help="show what would happen and why, and change nothing")
+    parser.add_argument("--force", action="store_true", help="allow an account that is exhausted or barred")
+    common.add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask for the switch and say what came of it; returns 0. Raises FailoverError when it was refused or failed."""
+    """Request a switch and print the result; returns 0. Raises FailoverError if it was refused or failed."""
     options: dict[str, Any] = {"dry_run": arguments.dry_run, "force": arguments.force}
     for key in ("account", "reason"):
         if getattr(arguments, key) is not None:
             options[key] = getattr(arguments, key)
-    record = common.ask(arguments, "switch", options, timeout=TIMEOUT)
+    record = common.request(arguments, "switch", options, timeout=TIMEOUT)
     if arguments.json:
-        common.show_json(record)
+        common.print_json(record)
     else:
-        common.show(explain(record))
+        common.print_text(explain(record))
     return 0
 
 
 def explain(record: Mapping[str, Any]) -> str:
-    """Return what came of a switch, or of a dry run, in words."""
+    """Describe the result of a switch or of a dry run."""
     dry = bool(record.get("dry_run"))
     origin, target = one_line(str(record.get("from_account"))), one_line(str(record.get("to_account")))
     outcome = record.get("outcome")
@@ -73,5 +72,5 @@ def explain(record: Mapping[str, Any]) -> str:
             for row in rows
             if isinstance(row, dict)
         ]
-        lines += ["", table(("ACCOUNT", "CAN BE TAKEN", "WHY"), cells)]
+        lines += ["", table(("ACCOUNT", "ELIGIBLE", "REASON"), cells)]
     return "\n".join(lines)

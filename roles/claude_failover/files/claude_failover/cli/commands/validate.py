@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``claude-failover validate``: the links that the accounts share."""
+"""``claude-failover validate``: validate the shared links of every account."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ if TYPE_CHECKING:
 
 def register(commands: Any) -> None:
     """Add the parser of the command."""
-    parser = common.add(
+    parser = common.add_command(
         commands,
         "validate",
         run,
-        "the links of every account home",
-        "Look at the links by which all accounts share their sessions, and create those that are missing, with\n"
-        "the very code that the daemon runs at its start. A link that leads elsewhere, or something else in its\n"
-        "place, is told and never touched; then the exit code is 1.",
+        "validate the shared links of every account",
+        "Validate the links to the shared folders in every account home and create the missing ones, with the code\n"
+        "that the daemon runs at start-up. A divergent link, or anything else in its place, is reported and never\n"
+        "changed; the exit code is then 1.",
         ["claude-failover validate --strict", "claude-failover validate --json"],
     )
-    parser.add_argument("--strict", action="store_true", help="create nothing; a missing link is an error too")
-    common.add_json(parser)
+    parser.add_argument("--strict", action="store_true", help="create nothing; a missing link is an error")
+    common.add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Validate the links."""
+    """Validate the links; returns 0 if all are valid. Raises Refused with every failure."""
     config = common.load_config(arguments)
-    reports, failures = _look(config, check_mode=True)
+    reports, failures = _validate(config, check_mode=True)
     if not arguments.strict and any(report.changed for report in reports):
         _refuse_root(config, arguments)
-        reports, failures = _look(config, check_mode=False)
+        reports, failures = _validate(config, check_mode=False)
     created = [] if arguments.strict else [path for report in reports for path in report.created]
     missing = [path for report in reports for path in report.created] if arguments.strict else []
     failures += [f"missing: {path}" for path in missing]
     links = [link._asdict() for report in reports for link in report.links]
     if arguments.json:
-        common.show_json({"ok": not failures, "links": links, "created": created, "failures": failures})
+        common.print_json({"ok": not failures, "links": links, "created": created, "failures": failures})
         return 1 if failures else 0
     if links:
-        common.show(render.links(links, **common.page()))
+        common.print_text(render.links(links, **common.terminal_format()))
     for path in created:
-        common.show(printable(f"created {path}"))
+        common.print_text(printable(f"created {path}"))
     if failures:
         raise Refused("\n".join(failures))
-    common.show(f"All links of {len(reports)} account{'' if len(reports) == 1 else 's'} are right.")
+    common.print_text(f"All links of {len(reports)} account{'' if len(reports) == 1 else 's'} are valid.")
     return 0
 
 
-def _look(config: Config, *, check_mode: bool) -> tuple[list[Any], list[str]]:
-    """Look at every link, and create what is missing unless in check mode; return the reports and the failures."""
+def _validate(config: Config, *, check_mode: bool) -> tuple[list[Any], list[str]]:
+    """Validate every link, creating missing ones unless in check mode; returns the reports and the failures."""
     from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
         SharedSymlinkError,
         validate_all,
@@ -71,7 +71,7 @@ def _look(config: Config, *, check_mode: bool) -> tuple[list[Any], list[str]]:
 
 
 def _refuse_root(config: Config, arguments: argparse.Namespace) -> None:
-    """Let root create nothing in a folder of somebody else's, which the daemon could then not use."""
+    """Refuse to create anything as root in another user's folder: the daemon could not use it. Raises Refused."""
     if os.geteuid() != 0:
         return
     for path in (*config.homes, *(link.target for link in config.shared_links)):
@@ -82,6 +82,6 @@ def _refuse_root(config: Config, arguments: argparse.Namespace) -> None:
         if uid != 0:
             words = ["validate", *(["--json"] if arguments.json else [])]
             raise Refused(
-                f"something is missing, and what root creates in {place} would be root's: run "
+                f"links or folders are missing in {place}, and root would own what it creates there: run "
                 f"{common.sudo_line(uid, arguments, *words)} (or with --strict, which creates nothing)"
             )

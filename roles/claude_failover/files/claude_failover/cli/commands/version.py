@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``claude-failover version``: version and release."""
+"""``claude-failover version``: print the version and the release."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from .. import common
 
 def register(commands: Any) -> None:
     """Add the parser of the command."""
-    common.add(
+    common.add_command(
         commands,
         "version",
         run,
-        "version and release",
-        "Print the version, and the release that this program was installed as.",
+        "print the version and the release",
+        "Print the version and the installed release.",
         ["claude-failover version"],
     )
 
 
 def run(_arguments: argparse.Namespace) -> int:
-    """Print version and release."""
-    common.show(f"claude-failover {VERSION} ({release()})")
+    """Print the version and the release."""
+    common.print_text(f"claude-failover {VERSION} ({release()})")
     return 0
 
 
 def release() -> str:
-    """Return the name of the release that this file belongs to, or that it is a checkout."""
+    """Return the name of the installed release, or the folder of a checkout."""
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
     library = os.path.dirname(package)
     folder = os.path.dirname(library)
