@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the launcher runs: ``python3 -I <release>/lib COMMAND …``."""
+"""Entry point of an installed release: ``python3 -I <release>/lib COMMAND …``."""
 
 from __future__ import annotations
 

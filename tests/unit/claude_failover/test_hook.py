@@ -120,7 +120,7 @@ def test_a_full_queue_is_waited_for_and_nothing_is_lost(tmp_path, monkeypatch):
 
         monkeypatch.setattr(hook.time, "sleep", make_room)
         hook.deliver(path, b"it\n")
-        assert pauses == [hook.PAUSE]
+        assert pauses == [hook.RETRY_PAUSE]
         accepted.extend(server.accept()[0] for _connection in waiting[1:])
         assert accepted[-1].recv(10) == b"it\n"
     for connection in waiting + accepted:
@@ -140,7 +140,7 @@ def test_an_oversized_payload_is_cut_to_what_the_socket_takes():
     assert len(line) < hook.LINE_LIMIT
     sent = json.loads(line)["payload"]
     assert sent["session_id"] == "x"
-    assert sent["prompt"] == "é" * hook.TEXT_KEPT
+    assert sent["prompt"] == "é" * hook.TEXT_LIMIT
 
 
 def test_an_environment_that_is_no_utf8_is_still_json():

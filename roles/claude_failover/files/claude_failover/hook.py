@@ -1,14 +1,14 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``claude-failover hook``: what Claude Code calls for its hook events and for its status line.
+"""``claude-failover hook``: deliver Claude Code's hook and status line payloads to the daemon.
 
-It hands the payload to the daemon and is gone: it reads no configuration, prints nothing into a conversation,
-waits for no answer and always exits 0, whatever state the daemon is in. Claude Code waits for it, so it
-imports next to nothing (facts: Python's own start-up is its whole cost).
+It reads no configuration, prints nothing into a conversation, waits for no answer and always exits 0, whatever the
+state of the daemon. Claude Code waits for it, so it imports as little as possible: the start-up of Python is most of
+its cost.
 
-A status line has no ``hook_event_name`` (seen on Claude Code 2.1.330). Ours stands in for the operator's in the
-sessions of the daemon, so theirs is run in its place, with the same input.
+A status line payload has no ``hook_event_name`` (seen on Claude Code 2.1.330). The sessions of the daemon have this
+command as their status line, so it then runs the operator's own status line command with the same input.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 USAGE = """usage: claude-failover hook --socket PATH
 
-Hands the payload on standard input to the daemon that listens on PATH. Claude Code calls this for its hook
-events and for its status line; there is no reason to call it by hand. It always exits 0.
+Deliver the payload on standard input to the daemon that listens on PATH. Claude Code calls this for its hook
+events and its status line; it is not meant to be run by hand. It always exits 0.
 """
 ENVIRONMENT = (
     "CLAUDE_CODE_SESSION_ID",
@@ -36,34 +36,34 @@ ENVIRONMENT = (
     "TMUX_PANE",
 )
 STATUS_LINE_VARIABLE = "CLAUDE_FAILOVER_STATUS_LINE"
-TIMEOUT = 0.25  # seconds; a daemon that is stopped or drowning holds no session up
-PAUSE = 0.01  # seconds between two knocks at a socket whose queue is full
-LINE_LIMIT = 1 << 20  # bytes; the control socket's
-TEXT_KEPT = 2000  # characters of each text that are kept when a payload is over the limit
+TIMEOUT = 0.25  # seconds; bounds the delay of a session if the daemon hangs
+RETRY_PAUSE = 0.01  # seconds between connection attempts while the socket's queue is full
+LINE_LIMIT = 1 << 20  # bytes; limit of the control socket
+TEXT_LIMIT = 2000  # characters; limit of each text in a payload that is over the line limit
 
 
 def main(arguments: list[str]) -> int:
-    """Deliver standard input to the daemon; returns 0 whatever happens."""
+    """Deliver standard input to the daemon; always returns 0."""
     if "-h" in arguments or "--help" in arguments:
         sys.stdout.write(USAGE)
         return 0
     try:
         payload = sys.stdin.buffer.read()
         deliver(_socket_path(arguments), request(payload, dict(os.environ)))
-    except Exception:  # a failing hook would show up in somebody's conversation
+    except Exception:  # a failing hook would be shown in the conversation
         payload = payload if "payload" in locals() else b""
     if payload and b'"hook_event_name"' not in payload:
         try:
             show_status_line(payload, dict(os.environ))
-        except Exception:  # a missing status line is no reason to fail either
+        except Exception:  # likewise
             return 0
     return 0
 
 
 def _socket_path(arguments: list[str]) -> str:
-    for place, argument in enumerate(arguments):
+    for index, argument in enumerate(arguments):
         if argument == "--socket":
-            return arguments[place + 1]
+            return arguments[index + 1]
         if argument.startswith("--socket="):
             return argument[len("--socket=") :]
     raise ValueError("no --socket")
@@ -72,22 +72,22 @@ def _socket_path(arguments: list[str]) -> str:
 def request(payload: bytes, environment: dict[str, str]) -> bytes:
     """Return the request line for the control socket.
 
-    The payload is JSON already and is put into the line as it is: parsing it would cost more than all the
-    rest. Only one over the socket's limit is parsed, and its long texts cut.
+    The payload is JSON and is embedded unparsed, since parsing would cost more than everything else. Only a payload
+    over the socket's limit is parsed and its long texts are cut.
     """
     if len(payload) > LINE_LIMIT - 65536:
         import json
 
         payload = json.dumps(_shortened(json.loads(payload))).encode()
-    # A line break in JSON can only stand between tokens, where a blank serves as well.
+    # In JSON, raw line breaks occur only between tokens, where a blank is equivalent.
     payload = payload.replace(b"\r", b" ").replace(b"\n", b" ").strip() or b"null"
     pairs = ",".join(f"{_quoted(name)}:{_quoted(environment[name])}" for name in ENVIRONMENT if name in environment)
     return b'{"op":"hook","payload":' + payload + b',"env":{' + pairs.encode() + b"}}\n"
 
 
 def _quoted(text: str) -> str:
-    # The C function behind json.dumps, without the import of json and re. Environment variables that are no
-    # UTF-8 hold lone surrogates, which it escapes.
+    # The C function behind json.dumps, without importing json and re. It escapes the lone surrogates of environment
+    # variables that are not UTF-8.
     try:
         from _json import encode_basestring_ascii
     except ImportError:
@@ -97,7 +97,7 @@ def _quoted(text: str) -> str:
 
 def _shortened(value: Any) -> Any:
     if isinstance(value, str):
-        return value[:TEXT_KEPT]
+        return value[:TEXT_LIMIT]
     if isinstance(value, list):
         return [_shortened(item) for item in value[:100]]
     if isinstance(value, dict):
@@ -114,18 +114,18 @@ def deliver(path: str, line: bytes) -> None:
             try:
                 connection.connect(path)
                 break
-            except BlockingIOError:  # so many wait to be let in that there is no room (unix(7)): not a refusal
+            except BlockingIOError:  # the listen queue is full (unix(7))
                 if time.monotonic() >= end:
                     raise
-                time.sleep(PAUSE)
+                time.sleep(RETRY_PAUSE)
         connection.sendall(line)
 
 
 def show_status_line(payload: bytes, environment: dict[str, str]) -> None:
-    """Become the operator's own status line command, where they have one.
+    """Replace this process by the operator's own status line command, if there is one.
 
-    Settings come in Claude Code's order of precedence: what the session was started with, the project's
-    local settings, the project's, the account's. Raises OSError, ValueError.
+    Settings are searched in Claude Code's order of precedence: the session's own, the project's local settings, the
+    project's, the account's. Raises OSError, ValueError.
     """
     import json
 
