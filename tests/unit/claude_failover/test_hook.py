@@ -206,3 +206,30 @@ def test_the_hook_imports_next_to_nothing(python_path):
     )
     for heavy in ("json", "re", "asyncio", "argparse", "subprocess", "yaml", "logging", "tempfile"):
         assert f"'{heavy}'" not in result.stdout, result.stdout
+
+
+def test_the_status_line_imports_no_other_part_of_the_daemon(python_path):
+    code = (
+        "import sys\n"
+        "from claude_failover import __main__, hook\n"
+        "hook.show_status_line(b'{}', {'CLAUDE_CONFIG_DIR': '/nowhere'})\n"
+        "print(*sorted(name for name in sys.modules if name.partition('.')[0] == 'claude_failover'))\n"
+        "print('asyncio' in sys.modules, 'yaml' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        capture_output=True,
+        env={"PYTHONPATH": python_path},
+        cwd="/",
+        text=True,
+        check=True,
+    )
+    ours, heavy = result.stdout.splitlines()
+    assert ours.split() == [
+        "claude_failover",
+        "claude_failover.__main__",
+        "claude_failover.hook",
+        "claude_failover.storage",
+        "claude_failover.storage.regular_file",
+    ]
+    assert heavy == "False False"

@@ -177,6 +177,14 @@ def print_json(document: Any) -> None:
     print_text(format_json(document, indent=2))
 
 
+def print_result(arguments: argparse.Namespace, document: Any, page: Callable[[], str]) -> None:
+    """Print a document as JSON with ``--json``, else as the text that ``page`` returns."""
+    if arguments.json:
+        print_json(document)
+    else:
+        print_text(page())
+
+
 def format_json(document: Any, indent: int | None) -> str:
     """Return JSON without characters that a terminal interprets.
 

@@ -69,10 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     now, zone = _now(arguments.now), _zone(arguments.tz)
     verdict = classify(arguments.source, sys.stdin.buffer.read(STDIN_MAX), now=now, tz=zone)
-    if arguments.json:
-        common.print_json(verdict.to_json())
-    else:
-        common.print_text(explain(verdict))
+    common.print_result(arguments, verdict.to_json(), lambda: explain(verdict))
     return EXIT_LIMIT if verdict.limited else EXIT_NONE
 
 

@@ -59,10 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
             common.print_text(render.task(row))
             sys.stdout.flush()
         row = _wait(arguments, row)
-    if arguments.json:
-        common.print_json(row)
-    else:
-        common.print_text(render.task(row))
+    common.print_result(arguments, row, lambda: render.task(row))
     return 1 if row["state"] in ("failed", "cancelled") else 0
 
 

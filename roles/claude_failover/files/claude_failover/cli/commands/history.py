@@ -55,10 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"the daemon answered with {type(rows).__name__}, expected a list; if it is another version, restart it"
         )
-    if arguments.json:
-        common.print_json(rows)
-    else:
-        common.print_text(page(rows, clock.now(), **common.terminal_format()))
+    common.print_result(arguments, rows, lambda: page(rows, clock.now(), **common.terminal_format()))
     return 0
 
 

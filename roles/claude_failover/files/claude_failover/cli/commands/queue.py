@@ -35,14 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Show the tasks, or cancel one. Raises FailoverError if the task cannot be cancelled."""
     if arguments.cancel is not None:
         row = common.request(arguments, "queue", {"cancel": arguments.cancel})
-        if arguments.json:
-            common.print_json(row)
-        else:
-            common.print_text(render.task(row))
+        common.print_result(arguments, row, lambda: render.task(row))
         return 0
     rows = common.request(arguments, "queue")
-    if arguments.json:
-        common.print_json(rows)
-    else:
-        common.print_text(render.tasks(rows, clock.now(), **common.terminal_format()))
+    common.print_result(arguments, rows, lambda: render.tasks(rows, clock.now(), **common.terminal_format()))
     return 0

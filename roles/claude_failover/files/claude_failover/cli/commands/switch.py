@@ -46,10 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         if getattr(arguments, key) is not None:
             options[key] = getattr(arguments, key)
     record = common.request(arguments, "switch", options, timeout=TIMEOUT)
-    if arguments.json:
-        common.print_json(record)
-    else:
-        common.print_text(explain(record))
+    common.print_result(arguments, record, lambda: explain(record))
     return 0
 
 

@@ -69,6 +69,10 @@ class Core:
             payload = {**self._common(), "hook_event_name": event, **more}
             await commands.run_hooks(found, payload, self.environment(), self.context.cwd)
 
+    def notify(self, kind: str, message: str) -> None:
+        """Run the Notification hooks in the background."""
+        self.spawn(self.hook("Notification", kind, message=message, notification_type=kind))
+
     def status_line(self) -> None:
         """Redraw the status line in the background."""
         command = settings.status_line(self.sources())

@@ -254,11 +254,4 @@ class FakeSession:
 
     def _notify_idle(self) -> None:
         if self.core.prompt_id is not None:
-            self.core.spawn(
-                self.core.hook(
-                    "Notification",
-                    "idle_prompt",
-                    message="Claude is waiting for your input",
-                    notification_type="idle_prompt",
-                )
-            )
+            self.core.notify("idle_prompt", "Claude is waiting for your input")

@@ -59,7 +59,9 @@ class Tools:
         self.core.view.dialog = dialogs.permission(command, value["description"])
         self.core.file.update("waiting", "permission prompt")
         self.core.changed()
-        notice = loop.call_later(PERMISSION_NOTICE, self._notify_permission)
+        notice = loop.call_later(
+            PERMISSION_NOTICE, self.core.notify, "permission_prompt", "Claude needs your permission to use Bash"
+        )
         try:
             await self.core.hook(
                 "PermissionRequest", "Bash", permission_mode=self.core.mode, tool_name="Bash", tool_input=value
@@ -70,13 +72,3 @@ class Tools:
             self.core.view.dialog = None
             self.core.file.update("busy")
             self.core.changed()
-
-    def _notify_permission(self) -> None:
-        self.core.spawn(
-            self.core.hook(
-                "Notification",
-                "permission_prompt",
-                message="Claude needs your permission to use Bash",
-                notification_type="permission_prompt",
-            )
-        )
