@@ -17,6 +17,7 @@ from typing import Any
 import jinja2
 import pytest
 import yaml
+from ansible_collections.secuaas.claude.plugins.filter import claude_failover_drift
 
 from claude_failover.claude.settings import HOOK_EVENTS, own_settings
 from claude_failover.config import defaults
@@ -87,9 +88,10 @@ def test_no_variable_is_used_that_is_not_declared() -> None:
             with open(path, encoding="utf-8") as file:
                 text = file.read()
             declared |= set(re.findall(r"^ *register: (\w+)", text, re.MULTILINE))
-            # A variable stands in an expression; a tag or a group of hosts may share the prefix.
+            # A variable stands in an expression; a tag or a group of hosts may share the prefix. A dot precedes the
+            # name of a plugin.
             for expression in re.findall(r"\{\{.*?\}\}|\{%.*?%\}", text, re.DOTALL):
-                used |= set(re.findall(r"\b_?_?claude_failover_\w+", expression))
+                used |= set(re.findall(r"(?<!\.)\b_?_?claude_failover_\w+", expression))
             used |= set(re.findall(r"\b__claude_failover_\w+", text))
     assert used - declared == set()
     assert {name for name in declared if name.startswith("__")} - used == set()
@@ -170,6 +172,14 @@ def test_nothing_of_an_uninstall_names_what_must_stay() -> None:
             text = file.read()
         for word in ("state_folder", "accounts", "_home", "shared", "active_link", "builtin.user", "builtin.file"):
             assert word not in text.split("\n", 2)[2]
+
+
+def test_the_role_passes_every_documented_result_and_option_to_the_drift_filter() -> None:
+    options = yaml.safe_load(claude_failover_drift.DOCUMENTATION)["options"]
+    results = options.pop("_input")["suboptions"]
+    present, absent = VARS["__claude_failover_drift"], VARS["__claude_failover_drift_absent"]
+    assert set(re.findall(r"'(\w+)': ", present + absent)) == set(results)
+    assert re.findall(r"^ *(\w+)=", present, re.MULTILINE) == list(options)
 
 
 def test_the_readme_tells_every_variable_and_no_other() -> None:

@@ -48,7 +48,7 @@ LINKS = {
     "links": "__claude_failover_links_wanted",
 }
 WRONG = {"wrong": "__claude_failover_settings_wrong"}
-DRIFT = {"drift": "__claude_failover_drift | dict2items | selectattr('value') | items2dict"}
+DRIFT = {"drift": "__claude_failover_drift"}
 SKIPPED = {"skipped": True, "changed": False}
 THERE = ["systemd", "user", "group", "tmux", "python3-yaml"]
 
@@ -125,6 +125,24 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         },
         DRIFT,
     ),
+    "everything": (
+        {
+            **deployed(
+                created=["/usr/local/bin/claude-failover"], updated=["/etc/needrestart/conf.d/claude-failover.conf"]
+            ),
+            "__claude_failover_looked": {"stdout_lines": []},
+            "__claude_failover_claude_installed": {"changed": True},
+            "__claude_failover_claude_linked": {"changed": True},
+            "__claude_failover_control_group_made": {"changed": True},
+            "__claude_failover_links": {"links": [{"path": "/a", "status": "missing"}]},
+            "__claude_failover_tmux_service": {"changed": True, "name": "claude-failover-tmux.service"},
+            "__claude_failover_daemon_service": {"changed": True, "name": "claude-failover.service"},
+            "claude_failover_control_group": "operators",
+            "claude_failover_claude_version": "1.2.3",
+            "claude_failover_group": "agents",
+        },
+        DRIFT,
+    ),
     "left_over": (
         {
             "__claude_failover_removed": {
@@ -140,7 +158,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     ),
     "nothing_left": (
         {"__claude_failover_removed": {"removed": []}},
-        {"drift": "__claude_failover_drift_absent | dict2items | selectattr('value') | items2dict"},
+        {"drift": "__claude_failover_drift_absent"},
     ),
     "tmux_waits": (
         deployed(updated=["/etc/claude-failover/model.yml", "/etc/systemd/system/claude-failover-tmux.service"]),
@@ -161,7 +179,9 @@ def encrypted(folder: str) -> str:
     return path
 
 
-def evaluate(folder: str, cases: Mapping[str, tuple[dict[str, Any], dict[str, str]]]) -> dict[str, Any]:
+def evaluate(
+    folder: str, collections: str, cases: Mapping[str, tuple[dict[str, Any], dict[str, str]]]
+) -> dict[str, Any]:
     """Let Ansible evaluate the expressions of every case, in one run, since its start is what takes time."""
     plays: list[dict[str, Any]] = []
     for name, (variables, expressions) in cases.items():
@@ -208,7 +228,13 @@ def evaluate(folder: str, cases: Mapping[str, tuple[dict[str, Any], dict[str, st
             f"{folder}/password",
             f"{folder}/plays.yml",
         ],
-        env={"PATH": os.environ["PATH"], "HOME": folder, "LC_ALL": "C.UTF-8", "ANSIBLE_PIPELINING": "true"},
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": folder,
+            "LC_ALL": "C.UTF-8",
+            "ANSIBLE_PIPELINING": "true",
+            "ANSIBLE_COLLECTIONS_PATH": collections,
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -223,10 +249,10 @@ def evaluate(folder: str, cases: Mapping[str, tuple[dict[str, Any], dict[str, st
 
 
 @pytest.fixture(scope="module")
-def found() -> Iterator[dict[str, Any]]:
+def found(python_path: str) -> Iterator[dict[str, Any]]:
     folder = tempfile.mkdtemp(prefix="cf-plays-")
     vault = {"vault": ({}, {"config": template("config.yml.j2")})}
-    yield evaluate(folder, {**CASES, **vault})
+    yield evaluate(folder, python_path, {**CASES, **vault})
     shutil.rmtree(folder)
 
 
@@ -335,6 +361,26 @@ def test_drift_is_told_by_its_kind(found: dict[str, Any]) -> None:
             "user missing: ubuntu",
             "group missing: ubuntu",
         ]
+    }
+
+
+def test_every_result_of_the_comparison_is_reported(found: dict[str, Any]) -> None:
+    assert found["everything"]["drift"] == {
+        "host": [
+            "packages missing: tmux python3-yaml",
+            "Claude Code CLI missing: 1.2.3",
+            "/usr/local/bin/claude: not the Claude Code CLI 1.2.3",
+            "user missing: ubuntu",
+            "group missing: agents",
+            "group missing: operators",
+        ],
+        "links": ["/a: missing"],
+        "units": ["/etc/needrestart/conf.d/claude-failover.conf: changed"],
+        "code": ["/usr/local/bin/claude-failover: missing"],
+        "service": [
+            "claude-failover-tmux.service, unknown, unknown",
+            "claude-failover.service, unknown, unknown",
+        ],
     }
 
 
