@@ -156,7 +156,8 @@ def _changed(results: Mapping[str, Result], name: str) -> bool:
 
 
 def _failure(result: Result) -> list[str]:
-    return [result["msg"]] if result.get("failed") else []
+    """Return the message of a module that failed; ``failed`` is false where ``failed_when`` has overruled it."""
+    return [result["msg"]] if "msg" in result else []
 
 
 def _file_changes(release: Result, removal: Result) -> list[tuple[str, str]]:

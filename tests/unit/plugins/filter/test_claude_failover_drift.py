@@ -120,6 +120,12 @@ def test_a_host_without_differences_has_no_drift(result: dict[str, Any]) -> None
     assert drift({}) == {}
 
 
+@pytest.mark.parametrize(("name", "kind"), [("links", "links"), ("release", "configuration")])
+def test_a_failure_that_failed_when_has_overruled_is_reported(name: str, kind: str) -> None:
+    result = {**UNCHANGED, "failed": False, "failed_when_result": False, "msg": "refused"}
+    assert drift({name: result}) == {kind: ["refused"]}
+
+
 def test_the_links_that_differ_take_precedence_over_the_message() -> None:
     links = [{"path": "/a", "status": "ok"}, {"path": "/b", "status": "not_a_symlink"}]
     assert drift({"links": {"failed": True, "msg": "1 link", "links": links}}) == {"links": ["/b: not_a_symlink"]}
