@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role's variables, templates and handlers agree with one another and with the daemon."""
+"""Test that the role's variables, templates and handlers agree with one another and with the daemon."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read(name: str) -> Any:
 DEFAULTS = read("defaults/main.yml")
 VARS = read("vars/main.yml")
 OPTIONS = read("meta/argument_specs.yml")["argument_specs"]["main"]["options"]
-# What an operator of version 0.4.0 may rely on.
+# Public variables since 0.4.0.
 CONTRACT = [
     "state",
     "user",
@@ -66,21 +66,21 @@ CONTRACT = [
 ]
 
 
-def test_the_variables_are_those_of_the_contract() -> None:
+def test_the_public_variables_are_those_of_the_contract() -> None:
     assert set(DEFAULTS) == {f"claude_failover_{name}" for name in CONTRACT}
 
 
-def test_every_default_is_documented_and_every_documented_one_is_a_default() -> None:
+def test_defaults_and_documented_defaults_are_equal() -> None:
     assert {name: option["default"] for name, option in OPTIONS.items()} == DEFAULTS
 
 
 @pytest.mark.parametrize("name", sorted(OPTIONS))
-def test_every_option_says_what_it_is(name: str) -> None:
+def test_every_option_has_a_description_and_a_type(name: str) -> None:
     assert OPTIONS[name]["description"]
     assert OPTIONS[name]["type"] in ("str", "bool", "int", "list", "dict")
 
 
-def test_no_variable_is_used_that_is_not_declared() -> None:
+def test_every_variable_is_declared_and_used() -> None:
     declared = set(DEFAULTS) | set(VARS)
     used: set[str] = set()
     for path in glob.glob(os.path.join(ROLE, "*", "*")):
@@ -97,18 +97,18 @@ def test_no_variable_is_used_that_is_not_declared() -> None:
     assert {name for name in declared if name.startswith("__")} - used == set()
 
 
-def test_internal_variables_are_named_as_such() -> None:
+def test_internal_variables_have_the_internal_prefix() -> None:
     assert {name for name in VARS if not name.startswith("__claude_failover_")} == set()
 
 
-def test_the_paths_are_those_that_the_daemon_expects() -> None:
+def test_the_paths_are_the_defaults_of_the_daemon() -> None:
     assert VARS["__claude_failover_config_dir"] + "/config.yml" == defaults.CONFIG
     assert VARS["__claude_failover_control_socket"] == defaults.CONTROL_SOCKET
     assert VARS["__claude_failover_state_dir"] == defaults.STATE_DIR
     assert DEFAULTS["claude_failover_tmux_socket"] == defaults.TMUX_SOCKET
 
 
-def test_the_settings_of_the_sessions_are_those_that_the_daemon_would_make() -> None:
+def test_the_template_and_the_daemon_render_the_same_session_settings() -> None:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701  JSON, not HTML
     environment.filters["quote"] = shlex.quote
     environment.filters["to_nice_json"] = lambda value, indent, sort_keys: json.dumps(value)
@@ -119,7 +119,7 @@ def test_the_settings_of_the_sessions_are_those_that_the_daemon_would_make() -> 
     assert set(VARS["__claude_failover_hook_events"]) == set(HOOK_EVENTS)
 
 
-def test_no_handler_touches_the_tmux_server() -> None:
+def test_nothing_restarts_the_tmux_server() -> None:
     for handler in read("handlers/main.yml"):
         assert "tmux" not in json.dumps({key: value for key, value in handler.items() if key not in ("when", "name")})
     for path in glob.glob(os.path.join(ROLE, "tasks", "*.yml")):
@@ -130,7 +130,7 @@ def test_no_handler_touches_the_tmux_server() -> None:
                 assert "reloaded" not in str(unit)
 
 
-def test_the_daemon_is_restarted_for_what_it_reads_when_it_starts_and_for_its_unit() -> None:
+def test_the_daemon_restarts_for_its_unit_and_the_files_it_reads_at_start() -> None:
     files = VARS["__claude_failover_config_files"] + VARS["__claude_failover_unit_files"]
     assert [entry["path"] for entry in files if entry.get("restart")] == [
         "{{ __claude_failover_config_dir }}/config.yml",
@@ -139,15 +139,15 @@ def test_the_daemon_is_restarted_for_what_it_reads_when_it_starts_and_for_its_un
     ]
 
 
-def test_a_user_that_is_made_has_its_group_whether_or_not_that_is_there() -> None:
+def test_a_new_user_gets_its_group_even_if_the_group_exists() -> None:
     tasks = {task["name"]: task for task in read("tasks/prepare.yml")}
-    user, group = tasks["Make the sessions' user"], tasks["Make the sessions' group"]
+    user, group = tasks["Create the sessions' user"], tasks["Create the sessions' group"]
     assert user["ansible.builtin.user"]["group"] == "{{ claude_failover_group }}"
     assert group["ansible.builtin.group"]["name"] == "{{ claude_failover_group }}"
     assert user["when"] == group["when"]
 
 
-def test_the_command_claude_can_be_run_by_others_whatever_the_umask(tmp_path: pathlib.Path) -> None:
+def test_the_command_claude_is_executable_for_others_under_any_umask(tmp_path: pathlib.Path) -> None:
     (install,) = (task for task in read("tasks/claude.yml") if "ansible.builtin.command" in task)
     shell, option, program, name = install["ansible.builtin.command"]["argv"][:4]
     npm = tmp_path / "npm"
@@ -156,21 +156,21 @@ def test_the_command_claude_can_be_run_by_others_whatever_the_umask(tmp_path: pa
         "mkdir -p $prefix/bin\necho '#!/bin/sh' >$prefix/bin/claude\nchmod +x $prefix/bin/claude\n"
     )
     npm.chmod(0o755)
-    place = tmp_path / "opt" / "1.0"
+    prefix = tmp_path / "opt" / "1.0"
     subprocess.run(
-        ["sh", "-c", 'umask 077; exec "$@"', "sh", shell, option, program, name, str(place), "claude@1.0"],
+        ["sh", "-c", 'umask 077; exec "$@"', "sh", shell, option, program, name, str(prefix), "claude@1.0"],
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
         check=True,
     )
-    modes = [oct(path.stat().st_mode & 0o777) for path in (place, place / "bin", place / "bin" / "claude")]
+    modes = [oct(path.stat().st_mode & 0o777) for path in (prefix, prefix / "bin", prefix / "bin" / "claude")]
     assert modes == ["0o755"] * 3
 
 
-def test_nothing_of_an_uninstall_names_what_must_stay() -> None:
+def test_the_uninstallation_does_not_name_what_it_must_keep() -> None:
     for name in ("absent.yml", "remove.yml"):
         with open(os.path.join(ROLE, "tasks", name), encoding="utf-8") as file:
             text = file.read()
-        for word in ("state_folder", "accounts", "_home", "shared", "active_link", "builtin.user", "builtin.file"):
+        for word in ("state_directories", "accounts", "_home", "shared", "active_link", "builtin.user", "builtin.file"):
             assert word not in text.split("\n", 2)[2]
 
 
@@ -182,7 +182,7 @@ def test_the_role_passes_every_documented_result_and_option_to_the_drift_filter(
     assert re.findall(r"^ *(\w+)=", present, re.MULTILINE) == list(options)
 
 
-def test_the_readme_tells_every_variable_and_no_other() -> None:
+def test_the_readme_lists_every_public_variable_in_order() -> None:
     with open(os.path.join(os.path.dirname(os.path.dirname(ROLE)), "README.md"), encoding="utf-8") as file:
-        told = re.findall(r"^\| `(claude_failover_\w+)` \|", file.read(), re.MULTILINE)
-    assert told == list(DEFAULTS)
+        listed = re.findall(r"^\| `(claude_failover_\w+)` \|", file.read(), re.MULTILINE)
+    assert listed == list(DEFAULTS)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role's variables and templates as Ansible itself evaluates them, for settings that operators write."""
+"""Test the role's variables and templates as Ansible evaluates them."""
 
 from __future__ import annotations
 
@@ -45,29 +45,34 @@ LINKS = {
     **UNITS,
     "config": template("config.yml.j2"),
     "root": "claude_failover_shared_root",
-    "links": "__claude_failover_links_wanted",
+    "links": "__claude_failover_link_specs",
 }
-WRONG = {"wrong": "__claude_failover_settings_wrong"}
+WRONG = {"wrong": "__claude_failover_setting_errors"}
 DRIFT = {"drift": "__claude_failover_drift"}
 SKIPPED = {"skipped": True, "changed": False}
-THERE = ["systemd", "user", "group", "tmux", "python3-yaml"]
+HOST_FACTS = ["systemd", "user", "group", "tmux", "python3-yaml"]
 
 
-def deployed(**result: Any) -> dict[str, Any]:
-    """The variables that the tasks register on a host, of which `result` is what the release module returned."""
+def registered(**result: Any) -> dict[str, Any]:
+    """Return the variables that the tasks register on a host; `result` updates that of the release module."""
     return {
-        "__claude_failover_looked": {"stdout_lines": THERE},
-        "__claude_failover_claude_installed": SKIPPED,
-        "__claude_failover_claude_linked": SKIPPED,
-        "__claude_failover_control_group_made": SKIPPED,
+        "__claude_failover_probe": {"stdout_lines": HOST_FACTS},
+        "__claude_failover_claude_installation": SKIPPED,
+        "__claude_failover_claude_link": SKIPPED,
+        "__claude_failover_control_group_result": SKIPPED,
         "__claude_failover_links": {"links": [], "failed": False, "changed": False},
         "__claude_failover_tmux_service": {"changed": False},
         "__claude_failover_daemon_service": {"changed": False},
-        "__claude_failover_deployed": {"failed": False, "changed": False, "switched": False, **result},
+        "__claude_failover_release": {"failed": False, "changed": False, "switched": False, **result},
     }
 
 
-# By name: the variables beside the role's own, and what is evaluated with them.
+def host(**facts: Any) -> dict[str, Any]:
+    """Return the facts of a host that the role accepts, updated by `facts`."""
+    return {"os_family": "Debian", "python": {"version": {"major": 3, "minor": 9}}, **facts}
+
+
+# By name: variables in addition to the role's own, and the expressions to evaluate.
 CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "defaults": ({"claude_failover_user": "claude"}, {**LINKS, **WRONG}),
     "slash": ({"claude_failover_shared_root": "/srv/"}, LINKS),
@@ -79,6 +84,9 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "whole_sandbox": ({"claude_failover_active_link": "//claude/"}, WRONG),
     "metrics_everywhere": ({"claude_failover_metrics_textfile_dir": "/"}, WRONG),
     "no_accounts": ({"claude_failover_accounts": None}, WRONG),
+    "other_system": ({"ansible_facts": host(distribution="Fedora", os_family="RedHat")}, WRONG),
+    "unknown_system": ({"ansible_facts": host(os_family="Gentoo")}, WRONG),
+    "old_python": ({"ansible_facts": host(python={"version": {"major": 3, "minor": 8}})}, WRONG),
     "user_null": ({"claude_failover_user": None, "claude_failover_home": "/home/x"}, WRONG),
     "user_number": ({"claude_failover_user": 1000}, WRONG),
     "user_digits": ({"claude_failover_user": "1000"}, WRONG),
@@ -87,53 +95,58 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "group_blank": ({"claude_failover_group": " "}, WRONG),
     "keep": ({"claude_failover_keep_releases": 1}, WRONG),
     "no_user": (
-        {"__claude_failover_looked": {"stdout_lines": ["group"]}, "claude_failover_create_user": False},
-        {"wrong": "__claude_failover_owners_wrong"},
+        {"__claude_failover_probe": {"stdout_lines": ["group"]}, "claude_failover_create_user": False},
+        {"wrong": "__claude_failover_ownership_errors"},
     ),
-    "user_to_make": ({"__claude_failover_looked": {"stdout_lines": []}}, {"wrong": "__claude_failover_owners_wrong"}),
+    "user_to_make": (
+        {"__claude_failover_probe": {"stdout_lines": []}},
+        {"wrong": "__claude_failover_ownership_errors"},
+    ),
     "no_group": (
-        {"__claude_failover_looked": {"stdout_lines": ["user"]}, "claude_failover_group": "nogr"},
-        {"wrong": "__claude_failover_owners_wrong"},
+        {"__claude_failover_probe": {"stdout_lines": ["user"]}, "claude_failover_group": "nogr"},
+        {"wrong": "__claude_failover_ownership_errors"},
     ),
     "quotes": ({"claude_failover_tmux_socket": SOCKET, "claude_failover_home": '/home/"x"\\%'}, UNITS),
     "managed": ({"note": "one\ntwo"}, {"tmux.conf": template("tmux.conf.j2", "{'ansible_managed': note}")}),
     "no_systemd": (
         {
-            "__claude_failover_looked": {"stdout_lines": ["user"]},
+            "__claude_failover_probe": {"stdout_lines": ["user"]},
             "ansible_facts": {"service_mgr": "systemd"},
-            "__claude_failover_deployed": {"restart": True},
+            "__claude_failover_release": {"restart": True},
         },
-        {"systemd": "__claude_failover_systemd", "due": "__claude_failover_restart_due"},
+        {"systemd": "__claude_failover_has_systemd", "due": "__claude_failover_restart_required"},
     ),
-    "restart_due": (deployed(restart=True), {"due": "__claude_failover_restart_due"}),
-    "restart_not_due": (deployed(restart=False), {"due": "__claude_failover_restart_due"}),
+    "restart_due": (registered(restart=True), {"due": "__claude_failover_restart_required"}),
+    "restart_not_due": (registered(restart=False), {"due": "__claude_failover_restart_required"}),
     "to_be_stopped": (
-        {**deployed(restart=True), "claude_failover_service_state": "stopped"},
-        {"due": "__claude_failover_restart_due"},
+        {**registered(restart=True), "claude_failover_service_state": "stopped"},
+        {"due": "__claude_failover_restart_required"},
     ),
-    "no_drift": (deployed(), DRIFT),
-    "stale": (deployed(stale=True, restart=True), DRIFT),
+    "no_drift": (registered(), DRIFT),
+    "stale": (registered(stale=True, restart=True), DRIFT),
     "gone": (
-        deployed(switched=True, release="1-a", previous="1-a", drift=["/opt/claude-failover/releases/1-a: is missing"]),
+        registered(
+            switched=True, release="1-a", previous="1-a", drift=["/opt/claude-failover/releases/1-a: is missing"]
+        ),
         DRIFT,
     ),
     "host": (
         {
-            **deployed(),
-            "__claude_failover_looked": {"stdout_lines": ["tmux"]},
-            "__claude_failover_claude_linked": {"changed": True},
+            **registered(),
+            "__claude_failover_probe": {"stdout_lines": ["tmux"]},
+            "__claude_failover_claude_link": {"changed": True},
         },
         DRIFT,
     ),
     "everything": (
         {
-            **deployed(
+            **registered(
                 created=["/usr/local/bin/claude-failover"], updated=["/etc/needrestart/conf.d/claude-failover.conf"]
             ),
-            "__claude_failover_looked": {"stdout_lines": []},
-            "__claude_failover_claude_installed": {"changed": True},
-            "__claude_failover_claude_linked": {"changed": True},
-            "__claude_failover_control_group_made": {"changed": True},
+            "__claude_failover_probe": {"stdout_lines": []},
+            "__claude_failover_claude_installation": {"changed": True},
+            "__claude_failover_claude_link": {"changed": True},
+            "__claude_failover_control_group_result": {"changed": True},
             "__claude_failover_links": {"links": [{"path": "/a", "status": "missing"}]},
             "__claude_failover_tmux_service": {"changed": True, "name": "claude-failover-tmux.service"},
             "__claude_failover_daemon_service": {"changed": True, "name": "claude-failover.service"},
@@ -145,9 +158,9 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     ),
     "left_over": (
         {
-            "__claude_failover_removed": {
+            "__claude_failover_removal": {
                 "removed": [
-                    "/etc/claude-failover/model.yml",
+                    "/etc/claude-failover/config.yml",
                     "/etc/systemd/system/claude-failover.service",
                     "/usr/local/bin/claude-failover",
                     "/opt/claude-failover",
@@ -157,18 +170,18 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"drift": "__claude_failover_drift_absent"},
     ),
     "nothing_left": (
-        {"__claude_failover_removed": {"removed": []}},
+        {"__claude_failover_removal": {"removed": []}},
         {"drift": "__claude_failover_drift_absent"},
     ),
     "tmux_waits": (
-        deployed(updated=["/etc/claude-failover/model.yml", "/etc/systemd/system/claude-failover-tmux.service"]),
-        {"waits": "__claude_failover_tmux_waits"},
+        registered(updated=["/etc/claude-failover/config.yml", "/etc/systemd/system/claude-failover-tmux.service"]),
+        {"waits": "__claude_failover_pending_tmux_files"},
     ),
 }
 
 
 def encrypted(folder: str) -> str:
-    """Write a file of variables in which one value of a session is encrypted in place; return its path."""
+    """Write a file of variables with one value encrypted in place; return its path."""
     from ansible.parsing.vault import VaultLib, VaultSecret
 
     text = VaultLib([("default", VaultSecret(PASSWORD.encode()))]).encrypt(SECRET).decode()
@@ -182,7 +195,7 @@ def encrypted(folder: str) -> str:
 def evaluate(
     folder: str, collections: str, cases: Mapping[str, tuple[dict[str, Any], dict[str, str]]]
 ) -> dict[str, Any]:
-    """Let Ansible evaluate the expressions of every case, in one run, since its start is what takes time."""
+    """Evaluate the expressions of every case in one run of Ansible, whose start-up dominates the time."""
     plays: list[dict[str, Any]] = []
     for name, (variables, expressions) in cases.items():
         with open(f"{folder}/{name}.yml", "w", encoding="utf-8") as file:
@@ -257,27 +270,27 @@ def found(python_path: str) -> Iterator[dict[str, Any]]:
 
 
 def write_paths(unit: str) -> list[str]:
-    """The paths that a unit lets the daemon write, as systemd reads them but for their slashes."""
+    """Return the paths of a unit's ReadWritePaths=, without quoting and escapes."""
     lines = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("ReadWritePaths=")]
     assert all(line.startswith('"-/') and line.endswith('"') for line in lines)
     return [line[2:-1].replace("\\\\", "\\").replace("%%", "%") for line in lines]
 
 
-def simplified(path: str) -> str:
+def normalized(path: str) -> str:
     return "/" + os.path.normpath(path).lstrip("/")
 
 
 @pytest.mark.parametrize("case", ["defaults", "slash", "slashes", "backslash", "root", "target"])
-def test_the_links_that_are_made_are_those_that_the_daemon_expects(found: dict[str, Any], case: str) -> None:
-    """They are compared by their text, so the role, the module and the daemon have to come to the same one."""
+def test_the_module_and_the_daemon_derive_the_same_links(found: dict[str, Any], case: str) -> None:
+    """Links are compared as text, so the role, the module and the daemon must derive the same one."""
     expected = model.parse(found[case]["config"], "x")
     made = required_links(found[case]["root"], found[case]["links"])
     assert made == expected.shared_links
-    writable = {simplified(path) for path in write_paths(found[case]["daemon"])}
-    assert {simplified(link.target) for link in made} <= writable
+    writable = {normalized(path) for path in write_paths(found[case]["daemon"])}
+    assert {normalized(link.target) for link in made} <= writable
 
 
-def test_the_links_of_the_defaults_are_as_they_have_always_been(found: dict[str, Any]) -> None:
+def test_the_default_links_are_stable(found: dict[str, Any]) -> None:
     names = ("session-env", "file-history", "projects")
     expected = model.parse(found["defaults"]["config"], "x")
     assert [link.target for link in expected.shared_links] == [f"/home/claude/.claude-{name}-shared" for name in names]
@@ -289,7 +302,7 @@ def test_the_links_of_the_defaults_are_as_they_have_always_been(found: dict[str,
     ]
 
 
-def test_the_folder_of_the_active_link_is_writable_however_the_link_is_written(found: dict[str, Any]) -> None:
+def test_the_directory_of_the_active_link_is_writable_for_any_spelling(found: dict[str, Any]) -> None:
     assert write_paths(found["active_link"]["daemon"])[0] == "/home/claude"
     assert found["active_link"]["wrong"] == []
 
@@ -299,6 +312,9 @@ def test_the_folder_of_the_active_link_is_writable_however_the_link_is_written(f
     [
         ("whole_sandbox", "write / itself, as the folder of claude_failover_active_link (//claude/)"),
         ("metrics_everywhere", "claude_failover_metrics_textfile_dir; expected"),
+        ("other_system", "This is Fedora; expected Debian or Ubuntu."),
+        ("unknown_system", "This is an unknown system; expected Debian or Ubuntu."),
+        ("old_python", "This host has Python 3.8; expected 3.9 or newer."),
         ("no_accounts", "claude_failover_accounts is empty; expected at least one"),
         ("user_null", "claude_failover_user is null; expected the name of a user"),
         ("user_number", "claude_failover_user is 1000; expected the name of a user"),
@@ -311,16 +327,16 @@ def test_the_folder_of_the_active_link_is_writable_however_the_link_is_written(f
         ("no_group", "There is no group nogr on this host"),
     ],
 )
-def test_settings_that_cannot_work_are_told_by_their_name(found: dict[str, Any], case: str, sentence: str) -> None:
+def test_each_invalid_setting_is_reported_by_its_name(found: dict[str, Any], case: str, sentence: str) -> None:
     assert [told for told in found[case]["wrong"] if sentence in told]
 
 
 @pytest.mark.parametrize("case", ["defaults", "root", "user_to_make"])
-def test_settings_that_work_are_not_refused(found: dict[str, Any], case: str) -> None:
+def test_valid_settings_are_accepted(found: dict[str, Any], case: str) -> None:
     assert [told for told in found[case]["wrong"] if not told.startswith(("This is ", "This host "))] == []
 
 
-def test_a_value_that_is_encrypted_in_place_arrives(found: dict[str, Any]) -> None:
+def test_a_value_encrypted_in_place_is_decrypted(found: dict[str, Any]) -> None:
     assert model.parse(found["vault"]["config"], "x").sessions[0].env == {"TOKEN": SECRET}
 
 
@@ -333,22 +349,22 @@ def test_quotes_backslashes_and_specifiers_are_escaped_in_both_units(found: dict
     assert r'ReadWritePaths="-/home/\"x\"\\%%"' in found["quotes"]["daemon"]
 
 
-def test_a_note_of_several_lines_is_a_comment_in_the_configuration_of_tmux(found: dict[str, Any]) -> None:
+def test_a_multi_line_ansible_managed_is_commented_out_in_tmux_conf(found: dict[str, Any]) -> None:
     head, _blank, _rest = found["managed"]["tmux.conf"].partition("\n\n")
     assert "two" in head.split()
     assert [line for line in head.splitlines() if not line.startswith("#")] == []
 
 
-def test_systemd_is_there_where_it_runs_and_not_where_it_is_installed(found: dict[str, Any]) -> None:
+def test_systemd_counts_only_where_it_is_pid_1(found: dict[str, Any]) -> None:
     assert found["no_systemd"] == {"systemd": False, "due": False}
 
 
-def test_a_restart_is_due_only_where_the_daemon_is_to_run(found: dict[str, Any]) -> None:
+def test_a_restart_is_required_only_if_the_daemon_should_run(found: dict[str, Any]) -> None:
     cases = ("restart_due", "restart_not_due", "to_be_stopped")
     assert [found[case]["due"] for case in cases] == [True, False, False]
 
 
-def test_drift_is_told_by_its_kind(found: dict[str, Any]) -> None:
+def test_drift_is_reported_by_kind(found: dict[str, Any]) -> None:
     assert found["no_drift"]["drift"] == {}
     assert found["stale"]["drift"] == {
         "service": ["claude-failover.service: runs older code or configuration than is installed; restart it"]
@@ -384,36 +400,36 @@ def test_every_result_of_the_comparison_is_reported(found: dict[str, Any]) -> No
     }
 
 
-def test_what_an_uninstallation_left_is_told_by_its_kind(found: dict[str, Any]) -> None:
+def test_leftovers_of_an_uninstallation_are_reported_by_kind(found: dict[str, Any]) -> None:
     assert found["left_over"]["drift"] == {
-        "configuration": ["/etc/claude-failover/model.yml: left over"],
+        "configuration": ["/etc/claude-failover/config.yml: left over"],
         "units": ["/etc/systemd/system/claude-failover.service: left over"],
         "code": ["/usr/local/bin/claude-failover: left over", "/opt/claude-failover: left over"],
     }
     assert found["nothing_left"]["drift"] == {}
 
 
-def test_what_waits_for_the_tmux_server_is_told(found: dict[str, Any]) -> None:
+def test_files_that_need_a_restart_of_the_tmux_server_are_reported(found: dict[str, Any]) -> None:
     assert found["tmux_waits"]["waits"] == ["/etc/systemd/system/claude-failover-tmux.service"]
 
 
-def look(*arguments: str) -> list[str]:
+def probe(*arguments: str) -> list[str]:
     with open(os.path.join(ROLE, "vars", "main.yml"), encoding="utf-8") as file:
-        program = yaml.safe_load(file)["__claude_failover_look"]
+        program = yaml.safe_load(file)["__claude_failover_probe_script"]
     done = subprocess.run(["sh", "-c", program, "sh", *arguments], capture_output=True, text=True, check=True)
     assert done.stderr == ""
     return done.stdout.splitlines()
 
 
-def test_the_host_is_looked_at_in_one_round_trip() -> None:
+def test_the_host_facts_take_one_round_trip() -> None:
     user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
     systemd = ["systemd"] if os.path.isdir("/run/systemd/system") else []
-    assert look(user, group, ROLE, "/no/such", "no-such-package-cf") == [*systemd, "user", "group", ROLE]
-    assert look("no-such-user-cf", "no-such-group-cf", "/no/such", "/no/such", "no-such-package-cf") == systemd
-    assert look("", "", "/no/such", "/no/such", "no-such-package-cf") == systemd
+    assert probe(user, group, ROLE, "/no/such", "no-such-package-cf") == [*systemd, "user", "group", ROLE]
+    assert probe("no-such-user-cf", "no-such-group-cf", "/no/such", "/no/such", "no-such-package-cf") == systemd
+    assert probe("", "", "/no/such", "/no/such", "no-such-package-cf") == systemd
 
 
 @pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="SKIPPED, NOT TESTED: this is no Debian")
-def test_only_packages_that_are_installed_are_there() -> None:
-    there = look("", "", "/no/such", "/no/such", "dpkg", "no-such-package-cf", "coreutils")
-    assert sorted(set(there) - {"systemd"}) == ["coreutils", "dpkg"]
+def test_only_installed_packages_are_host_facts() -> None:
+    facts = probe("", "", "/no/such", "/no/such", "dpkg", "no-such-package-cf", "coreutils")
+    assert sorted(set(facts) - {"systemd"}) == ["coreutils", "dpkg"]
