@@ -2,22 +2,25 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-PYTHON ?= python3
 INVENTORY ?=
 CHECK ?=
 ARGS ?=
 
-GATES = $(PYTHON) tests/gates
+# nox itself, at the version of tests/requirements.txt; every session then makes its own environment.
+NOX = mkdir -p .cache && grep '^nox==' tests/requirements.txt >.cache/nox.txt && \
+	playbooks/provision/venv.sh .cache/venv/nox .cache/nox.txt && .cache/venv/nox/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help provision drift test setup unit lint docs changelog sanity build molecule e2e clean
+.PHONY: help provision drift quick test setup lint unit docs changelog sanity build importer molecule e2e clean
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  provision and drift take INVENTORY=FILE (default: this machine), CHECK=1 (predict, change nothing)"
-	@echo "  and ARGS='…' for ansible-playbook. The gates take VERBOSE=1; molecule takes INSTALL_DOCKER=1 (install"
-	@echo "  and start Docker Engine where there is none) and MOLECULE_SCENARIOS='default drift'."
+	@echo "  and ARGS='…' for ansible-playbook."
+	@echo "  The gates take VERBOSE=1 and ANSIBLE_CORE=2.16 (another ansible-core than the pinned one); unit takes"
+	@echo "  UNIT_PYTHONS='3.11 3.12'; molecule takes INSTALL_DOCKER=1 (install and start Docker Engine where there"
+	@echo "  is none) and MOLECULE_SCENARIOS='default drift'."
 
 provision: ## set up the machines of an inventory, or this one
 	@INVENTORY='$(INVENTORY)' CHECK='$(CHECK)' playbooks/provision/provision.sh site $(ARGS)
@@ -25,35 +28,41 @@ provision: ## set up the machines of an inventory, or this one
 drift: ## report what on the machines differs from what is configured; changes nothing
 	@INVENTORY='$(INVENTORY)' playbooks/provision/provision.sh drift $(ARGS)
 
+quick: ## the fast loop: ruff, mypy, unit tests on the newest Python at hand
+	@$(NOX) -s quick
+
 test: ## every gate below but e2e, in this order
-	@$(GATES) all
+	@$(NOX)
 
-setup: ## environments for the tools and for the oldest and newest Python
-	@$(GATES) setup
+setup: ## the environments of every gate
+	@$(NOX) --install-only
 
-lint: ## ruff, mypy --strict, yamllint, shellcheck, ansible-lint (profile production)
-	@$(GATES) lint
+lint: ## ruff, mypy --strict, import-linter, yamllint, shellcheck, check-jsonschema, ansible-lint (production)
+	@$(NOX) -s lint
 
 unit: ## unit and integration tests, on the oldest and newest Python at hand
-	@$(GATES) unit
+	@$(NOX) -s unit
 
 docs: ## documentation of collection, role and plugins
-	@$(GATES) docs
+	@$(NOX) -s docs
 
 changelog: ## changelog fragments, and CHANGELOG.md
-	@$(GATES) changelog
+	@$(NOX) -s changelog
 
 sanity: ## ansible-test sanity
-	@$(GATES) sanity
+	@$(NOX) -s sanity
 
 build: ## build, install, read the playbooks from the installed collection
-	@$(GATES) build
+	@$(NOX) -s build
+
+importer: ## galaxy-importer: whether Galaxy takes the collection
+	@$(NOX) -s importer
 
 molecule: ## scenarios in containers that boot systemd (Debian 12 and 13)
-	@$(GATES) molecule
+	@$(NOX) -s molecule
 
 e2e: ## the real Claude Code CLI against a stub of its API, with no way out of the machine
-	@$(GATES) e2e
+	@$(NOX) -s e2e
 
 clean: ## remove what the gates made (.cache, build)
 	rm -rf .cache build

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Puts pip into a virtual environment of ansible-test, for machines that reach PyPI but not ansible-test's own host.
 
-ansible-test (ansible-core 2.19.14) makes environments without pip and fetches a script of this interface from
+ansible-test makes environments without pip and fetches a script of this interface from
 ci-files.testing.ansible.com. Python brings a pip of its own: ensurepip unpacks it, and it then installs what
 ansible-test asked for.
 """

