@@ -6,7 +6,7 @@
 A new stage is a session here and a target in the Makefile. tests/gates/report.py adds logs, counts and the table.
 
 UNIT_PYTHONS="3.11 3.12" chooses the Pythons of `unit` (default: the oldest and the newest at hand), ANSIBLE_CORE=2.16
-(a release or its beginning) the ansible-core of every session but `importer`, VERBOSE=1 shows all output.
+(a release or its beginning) the ansible-core of every session, in environments of their own, VERBOSE=1 shows all output.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def mypy(stage: Stage) -> None:
 
 def pytest(stage: Stage, name: str, *arguments: str, limit: int = 900, env: dict[str, str] | None = None) -> None:
     """Run pytest with a report in .cache/results."""
-    report = RESULTS / f"{stage.session.name}.xml"
+    report = RESULTS / f"{stage.name}-{stage.session.python}.xml"
     # Byte code is kept out of the tree, and yet not compiled again by every process that a test starts.
     cached = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(CACHE / "pycache")}
     stage.check(
