@@ -6,7 +6,7 @@
 A new stage is a session here and a target in the Makefile. tests/gates/report.py adds logs, counts and the table.
 
 UNIT_PYTHONS="3.11 3.12" chooses the Pythons of `unit` (default: the oldest and the newest at hand), ANSIBLE_CORE=2.16
-(a release or its beginning) the ansible-core of every session, in environments of their own, VERBOSE=1 shows all output.
+(a release or its beginning) the ansible-core, with environments of its own; VERBOSE=1 shows all output.
 """
 
 from __future__ import annotations
