@@ -268,18 +268,18 @@ def unit(session: nox.Session) -> None:
         stage.install(*unit_requirements())
         if shutil.which("tmux") is None:
             install_debian(stage, "tmux")
-        pytest(stage, f"pytest on Python {session.python}", *PARALLEL)
+        pytest(stage, f"pytest on Python {session.python}", *PARALLEL, *session.posargs)
 
 
 @nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)
 def quick(session: nox.Session) -> None:
-    """the fast loop: ruff, mypy, and the unit tests on the newest Python at hand"""
+    """the fast loop: ruff, mypy, and the unit tests on the newest Python at hand (or: nox -s quick -- FILE…)"""
     with Stage(session) as stage:
         pinned = pins()
         stage.install(*unit_requirements(), *(pinned[name] for name in ("ruff", "mypy", "types-PyYAML")))
         ruff(stage)
         mypy(stage)
-        pytest(stage, f"unit tests on Python {session.python}", "tests/unit", *PARALLEL)
+        pytest(stage, f"unit tests on Python {session.python}", *(session.posargs or ["tests/unit"]), *PARALLEL)
 
 
 # --- documentation, changelog, sanity --------------------------------------------------------------------------------
