@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A prompt box as Claude Code draws it, in as few lines as deliveries need. Usage: prompt_program.py FILE [WORD...]
+"""Minimal imitation of Claude Code's prompt box. Usage: prompt_program.py FILE [OPTION...]
 
-FILE gets one JSON line a submitted prompt, or a choice made in the menu. Words: ``menu`` opens the usage limit's
-menu, ``permission`` a permission dialog, ``draft=TEXT`` starts with a draft, ``ghost=TEXT`` with ghost text,
-``deaf=N`` drops the first N reads, ``late=SECONDS`` draws nothing before that. As on 2.1.330: Enter counts only when it
-comes alone, Escape and a character in one read lose the character, long pastes are folded away.
+Appends one JSON line to FILE for each submitted prompt and each choice made in a menu. Options: ``menu`` opens the
+usage-limit menu, ``permission`` a permission dialog, ``draft=TEXT`` presets a draft, ``ghost=TEXT`` shows ghost text,
+``deaf=N`` drops the first N reads, ``late=SECONDS`` delays the first drawing. As on 2.1.330: Enter counts only when it
+arrives alone, Escape and a character in one read lose the character, long pastes are folded.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ MENUS = {
 
 
 class Program:
-    """The box, and what is open in its place."""
+    """A prompt box, or a menu in its place."""
 
-    def __init__(self, path: str, words: list[str]) -> None:
+    def __init__(self, path: str, options: list[str]) -> None:
         self.path = path
-        self.settings = dict(word.partition("=")[::2] for word in words)
+        self.settings = dict(option.partition("=")[::2] for option in options)
         self.menu = next((name for name in MENUS if name in self.settings), None)
         self.draft = self.settings.get("draft", "")
         self.deaf = int(self.settings.get("deaf", "0"))

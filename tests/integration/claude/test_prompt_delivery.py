@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prompts handed over on a real tmux, to a program that draws a prompt box."""
+"""Prompt delivery on a real tmux server, to a program that draws a prompt box."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from claude_failover.claude.prompt_delivery import Delivery, Timing, deliver
 from claude_failover.tmux.client import Tmux
 
-from .conftest import Driver, Server
+from ..tmux.conftest import Driver, Server
 
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "prompt_program.py")
 QUICK = Timing(ready=2.0, seen=1.0, leave=1.0, turn=5.0, backoff=(0.05, 0.2))
@@ -23,7 +23,7 @@ LONG = "\n".join(f"line {i}: it's $HOME; #{{pid}} é" for i in range(60))
 
 
 class Pane:
-    """One session with the program in it."""
+    """A session that runs the prompt program."""
 
     def __init__(self, driver: Driver, tmux: Tmux, folder: str, name: str, *words: str) -> None:
         self.driver, self.tmux = driver, tmux
@@ -53,7 +53,7 @@ TEXTS = ["continue", "x" * 200, "two\nlines", LONG, "word " * 400, "?", "it's; $
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_prompt_arrives_whole_and_once(server: Server, driver: Driver, text: str) -> None:
+def test_a_prompt_is_delivered_complete_and_once(server: Server, driver: Driver, text: str) -> None:
     pane = Pane(driver, driver.client(server.socket), server.folder, "s")
     found = driver.run(pane.deliver(text))
     assert (found.result, found.attempts) == ("delivered", 1), (found, pane.shown())
@@ -73,7 +73,7 @@ def test_a_prompt_arrives_whole_and_once(server: Server, driver: Driver, text: s
         (["permission"], "dialog", []),
     ],
 )
-def test_how_it_goes(server: Server, driver: Driver, words: list[str], result: str, received: list[str]) -> None:
+def test_delivery_result(server: Server, driver: Driver, words: list[str], result: str, received: list[str]) -> None:
     pane = Pane(driver, driver.client(server.socket), server.folder, "s", *words)
     found = driver.run(pane.deliver("continue"))
     assert found.result == result, (found, pane.shown())
@@ -89,7 +89,7 @@ def test_a_pane_in_copy_mode(server: Server, driver: Driver) -> None:
     assert driver.run(pane.deliver("continue")).result == "delivered"
 
 
-def test_a_program_that_ended_and_a_pane_that_is_gone(server: Server, driver: Driver) -> None:
+def test_killed_session_and_killed_program(server: Server, driver: Driver) -> None:
     tmux = driver.client(server.socket)
     pane = Pane(driver, tmux, server.folder, "s")
     driver.run(tmux.command("kill-session", "-t", "=s"))
@@ -100,11 +100,11 @@ def test_a_program_that_ended_and_a_pane_that_is_gone(server: Server, driver: Dr
     async def dead() -> bool:
         return (await tmux.pane(pane.id)).dead
 
-    driver.until(dead, "the program's end")
+    driver.until(dead, "the program to end")
     assert driver.run(pane.deliver("continue")).result == "pane_gone"
 
 
-def test_many_at_once(server: Server, driver: Driver) -> None:
+def test_concurrent_deliveries(server: Server, driver: Driver) -> None:
     tmux = driver.client(server.socket)
     panes = [Pane(driver, tmux, server.folder, f"s{i}", *(["menu"] if i % 3 == 0 else [])) for i in range(10)]
 

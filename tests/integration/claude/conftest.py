@@ -1,0 +1,10 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tmux tests' fixtures: a real server, and clients on an event loop of their own."""
+
+from __future__ import annotations
+
+from ..tmux.conftest import driver, folder, server
+
+__all__ = ["driver", "folder", "server"]
