@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Times as texts."""
+"""ISO 8601 timestamps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from claude_failover.common.clock import iso, parse_iso
 
 
-def test_what_was_written_is_read():
+def test_round_trip():
     moment = datetime(2026, 11, 22, 20, 0, 35, 624000, timezone.utc)
     assert parse_iso(iso(moment)) == moment
     assert parse_iso("2026-11-22T21:00:35.624+01:00") == moment
@@ -29,6 +29,6 @@ def test_what_was_written_is_read():
         "9999-12-31T00:00:00Z",
     ],
 )
-def test_what_is_no_moment_is_a_value_error_and_nothing_else(text):
+def test_an_invalid_timestamp_raises_value_error(text):
     with pytest.raises(ValueError, match=r"^Invalid|time zone|calendar"):
         parse_iso(text)

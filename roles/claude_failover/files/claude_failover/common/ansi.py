@@ -1,31 +1,31 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lines of a terminal as plain text: no escapes, no borders. Pure."""
+"""Convert captured terminal lines to plain text. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-#: A moving cursor stands for blanks (to the right, to a column) or for a new line (down, to a row).
+#: Cursor movements become blanks (to the right, to a column) or a line break (down, to a row).
 _FORWARD = re.compile(r"(?:\x1b\[|\x9b)(\d*)C")
 _COLUMN = re.compile(r"(?:\x1b\[|\x9b)(\d*)[G`]")
-_NEW_LINE = re.compile(r"(?:\x1b\[|\x9b)[\d;]*[BEHf]|\x1b[DE]|\r\n|[\r\n\x0b\x0c\x85]")
+_LINE_BREAK = re.compile(r"(?:\x1b\[|\x9b)[\d;]*[BEHf]|\x1b[DE]|\r\n|[\r\n\x0b\x0c\x85]")
 _ESCAPE = re.compile(
     r"(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # OSC: titles, links
     r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c]*(?:\x1b\\|\x9c)?"
-    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours and the like
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, attributes, modes
     r"|\x1b[ -/]*[0-~]"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]")
 _BLANKS = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
-#: A terminal is not wider than this; a cursor sent further stays there.
-_WIDEST = 1000
+#: Columns; the cursor never moves beyond.
+_MAX_COLUMNS = 1000
 
 
 def plain(line: str) -> str:
-    """Return a line without escapes and control characters, with blanks where the cursor was moved to the right."""
+    """Return a line without escapes and control characters; cursor movements to the right become blanks."""
     parts: list[str] = []
     width = position = 0
     for found in re.finditer(f"{_FORWARD.pattern}|{_COLUMN.pattern}", line):
@@ -33,9 +33,9 @@ def plain(line: str) -> str:
         parts.append(piece)
         width += len(piece)
         if found.group(1) is not None:
-            gap = min(int(found.group(1) or 1), _WIDEST)
+            gap = min(int(found.group(1) or 1), _MAX_COLUMNS)
         else:
-            gap = max(0, min(int(found.group(2) or 1), _WIDEST) - 1 - width)
+            gap = max(0, min(int(found.group(2) or 1), _MAX_COLUMNS) - 1 - width)
         parts.append(" " * gap)
         width += gap
         position = found.end()
@@ -44,11 +44,11 @@ def plain(line: str) -> str:
 
 
 def plain_lines(lines: Iterable[str]) -> list[str]:
-    """Return every line of a screen plain; one that holds several (by a moving cursor, too) becomes several.
+    """Return the lines of a screen as plain text, split at line breaks and at cursor movements to another row.
 
-    A carriage return at a line's end is the rest of its CR LF, and no line of its own.
+    A trailing carriage return is part of a CR LF and adds no line.
     """
-    return [plain(piece) for line in lines for piece in _NEW_LINE.split(line.rstrip("\r"))]
+    return [plain(piece) for line in lines for piece in _LINE_BREAK.split(line.rstrip("\r"))]
 
 
 def _clean(text: str) -> str:
@@ -56,5 +56,5 @@ def _clean(text: str) -> str:
 
 
 def indent_of(line: str) -> int:
-    """Return how many blanks a line begins with."""
+    """Return the number of leading blanks."""
     return len(line) - len(line.lstrip(" "))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Time as the outside sees it: ISO 8601 in UTC, with milliseconds and a ``Z``."""
+"""Current time, ISO 8601 timestamps (UTC, milliseconds, ``Z``) and the host's time zone."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from zoneinfo import ZoneInfo
 
 
 def now() -> datetime:
-    """Return the current time, aware and in UTC."""
+    """Return the current time as an aware datetime in UTC."""
     return datetime.now(timezone.utc)
 
 
 def iso(moment: datetime) -> str:
-    """Write an aware datetime as ``2026-11-22T20:00:35.624Z``."""
+    """Format an aware datetime as ``2026-11-22T20:00:35.624Z``."""
     utc = moment.astimezone(timezone.utc)
     return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
 
 
 def optional_iso(moment: datetime | None) -> str | None:
-    """Write a moment that may be unknown."""
+    """Format an aware datetime; None stays None."""
     return None if moment is None else iso(moment)
 
 
 def parse_iso(text: str) -> datetime:
-    """Read what `iso` wrote, and any ISO 8601 time that has a zone.
+    """Parse an ISO 8601 timestamp with a time zone; return it in UTC.
 
-    Raises ValueError for another text, for a time without a zone, which could mean any moment, and for one in the
-    first or the last year of the calendar, from which nothing can be reckoned on.
+    Raises ValueError for any other text, a timestamp without a zone, and one in the first or last year of the calendar,
+    where date arithmetic overflows.
     """
-    # datetime.fromisoformat reads a trailing Z only from Python 3.11 on.
+    # datetime.fromisoformat accepts a trailing Z from Python 3.11 on.
     moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
@@ -42,9 +42,9 @@ def parse_iso(text: str) -> datetime:
 
 
 def host_zone() -> tzinfo:
-    """Return the host's time zone, with its rules for daylight saving; UTC where the host has none.
+    """Return the host's time zone with its daylight-saving rules; UTC if none is configured.
 
-    TZ counts first, as for every program; else /etc/localtime (tzset(3), localtime(5)).
+    TZ takes precedence over /etc/localtime (tzset(3), localtime(5)).
     """
     name = os.environ.get("TZ", "").lstrip(":")
     try:

@@ -1,10 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What /proc says: which processes run in a pane, since when, and with which account home.
-
-Everything is read without starting a process. Linux only (proc(5)).
-"""
+"""Read processes, their ancestry and their environment from /proc (Linux only, proc(5))."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Process:
-    """One process; ``start`` (clock ticks since boot) tells it from a later one with the same pid."""
+    """One process; ``start`` (clock ticks since boot) distinguishes it from a later one with the same pid."""
 
     pid: int
     parent: int
@@ -26,31 +23,31 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """False for a zombie: it runs no more and only waits for its parent."""
+        """False for a zombie, which waits for its parent to reap it."""
         return self.state not in "ZX"
 
 
 def read(pid: int) -> Process | None:
-    """Return the process ``pid``, or None when there is none (or it is another user's hidden one)."""
+    """Return the process ``pid``; None if it does not exist or is hidden (another user's)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as stream:
             text = stream.read().decode("utf-8", "replace")
     except OSError:
         return None
-    # The name stands in parentheses and may hold blanks and parentheses itself.
+    # The name is in parentheses and may itself contain blanks and parentheses.
     name = text[text.index("(") + 1 : text.rindex(")")]
     fields = text[text.rindex(")") + 2 :].split()
     return Process(pid=pid, parent=int(fields[1]), start=int(fields[19]), name=name, state=fields[0])
 
 
 def is_alive(pid: int, start: int | None = None) -> bool:
-    """Tell whether the process ``pid`` (the one that began at ``start``, where given) still runs."""
+    """Return whether the process ``pid`` is running; with ``start``, whether it is that very process."""
     process = read(pid)
     return process is not None and process.alive and (start is None or process.start == start)
 
 
 class Snapshot:
-    """All processes at one moment, as a tree."""
+    """The process tree at one moment."""
 
     def __init__(self) -> None:
         self._children: dict[int, list[Process]] = defaultdict(list)
@@ -63,7 +60,7 @@ class Snapshot:
                     self._children[process.parent].append(process)
 
     def tree(self, pid: int) -> Iterator[Process]:
-        """Yield the process ``pid`` and everything below it, nearest first."""
+        """Yield the process ``pid`` and its descendants, nearest first."""
         level = [self._all[pid]] if pid in self._all else []
         while level:
             yield from level
@@ -71,9 +68,9 @@ class Snapshot:
 
 
 def variable(pid: int, name: str) -> str | None:
-    """Return one environment variable as the process was started with; None when unset or not readable.
+    """Return an environment variable that the process was started with; None if unset or not readable.
 
-    Nothing else of the environment is kept: it can hold credentials.
+    The rest of the environment is discarded: it can contain credentials.
     """
     prefix = name.encode() + b"="
     try:

@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Session files of running Claude Code processes."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from claude_failover.claude.session_files import SessionFiles
+from claude_failover.common.processes import read
+
+ONE = "11111111-1111-4111-8111-111111111111"
+
+
+def write(home, process, **changes):
+    folder = home / "sessions"
+    folder.mkdir(parents=True, exist_ok=True)
+    data = {
+        "pid": process.pid,
+        "sessionId": ONE.upper(),
+        "cwd": "/srv/work",
+        "startedAt": 1795387626509,
+        "procStart": str(process.start),
+        "status": "busy",
+        "statusUpdatedAt": 1795387626941,
+        **changes,
+    }
+    (folder / f"{process.pid}.json").write_text(json.dumps(data))
+    (folder / f"{process.pid}.0123.key").write_text("a key of the program")
+
+
+def test_the_file_of_a_running_process(tmp_path):
+    me = read(os.getpid())
+    write(tmp_path / "a", me)
+    file = SessionFiles([str(tmp_path / "a"), str(tmp_path / "missing")]).of(me)
+    assert (file.uuid, file.cwd, file.status) == (ONE, "/srv/work", "busy")
+    assert file.status_at.isoformat() == "2026-11-22T22:47:06.941000+00:00"
+
+
+def test_after_a_flip_the_newest_of_two_homes_counts(tmp_path):
+    me = read(os.getpid())
+    write(tmp_path / "a", me)
+    write(tmp_path / "b", me, status="idle", statusUpdatedAt=1795387626999)
+    assert SessionFiles([str(tmp_path / "a"), str(tmp_path / "b")]).of(me).status == "idle"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"procStart": "1"},
+        {"pid": 1},
+        {"procStart": None},
+        {"sessionId": None, "procStart": "x"},
+    ],
+)
+def test_a_file_of_another_process_is_ignored(tmp_path, changes):
+    me = read(os.getpid())
+    write(tmp_path, me, **changes)
+    assert SessionFiles([str(tmp_path)]).of(me) is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "7", "{}", "[" * 60_000])
+def test_a_torn_file_is_ignored(tmp_path, content):
+    me = read(os.getpid())
+    write(tmp_path, me)
+    (tmp_path / "sessions" / f"{me.pid}.json").write_text(content)
+    assert SessionFiles([str(tmp_path)]).of(me) is None
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_fifo_or_directory_is_ignored_without_blocking(tmp_path, make):
+    me = read(os.getpid())
+    (tmp_path / "sessions").mkdir()
+    make(tmp_path / "sessions" / f"{me.pid}.json")
+    assert SessionFiles([str(tmp_path)]).of(me) is None
+
+
+def test_an_unknown_status_is_none(tmp_path):
+    me = read(os.getpid())
+    write(tmp_path, me, status="pondering")
+    assert SessionFiles([str(tmp_path)]).of(me).status is None
