@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real tmux servers on private sockets, and the client that is under test, on a loop of its own."""
+"""Real tmux servers on private sockets, and clients on an event loop of their own."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DEADLINE = 20.0  # seconds; a bound for conditions that normally hold at once
 
 
 def role_configuration() -> str:
-    """Return the role's tmux.conf, without the operator's part."""
+    """Return the role's tmux.conf without the operator's additions."""
     with open(TEMPLATE, encoding="utf-8") as stream:
         text = stream.read()
     text = re.sub(r"\{#.*?#\}|\{% if .*?\{% endif %\}", "", text, flags=re.DOTALL)
@@ -44,7 +44,7 @@ def wait_for(condition: Callable[[], object], what: str) -> None:
 
 
 class Server:
-    """A tmux server in the foreground, as the unit runs it."""
+    """A tmux server in the foreground, as the systemd unit runs it."""
 
     def __init__(self, folder: str, configuration: str) -> None:
         self.folder = folder
@@ -79,7 +79,7 @@ class Server:
         self.process.send_signal(number)
 
     def kill(self) -> None:
-        """End it, whatever state it is in."""
+        """End the server, whatever its state."""
         if self.process is None:
             return
         if self.process.poll() is None:
@@ -94,7 +94,7 @@ class Server:
 
 
 class Driver:
-    """Runs the client's coroutines on one loop, from tests that are not asynchronous."""
+    """Runs coroutines on one event loop for synchronous tests."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -111,9 +111,9 @@ class Driver:
         binary: str = "tmux",
         timeout: float = 10.0,
         connect: bool = True,
-        on_notice: Optional[Callable[[str, str], None]] = None,
+        on_notification: Optional[Callable[[str, str], None]] = None,
     ) -> Tmux:
-        tmux = Tmux(binary, socket, on_notice=on_notice, timeout=timeout, backoff=(0.02, 0.1))
+        tmux = Tmux(binary, socket, on_notification=on_notification, timeout=timeout, backoff=(0.02, 0.1))
         self.clients.append(tmux)
         self.run(tmux.start())
         if connect:
@@ -144,7 +144,7 @@ class Driver:
 
 @pytest.fixture
 def folder() -> Iterator[str]:
-    """A folder with a short path: a unix socket's has at most 107 bytes."""
+    """A folder with a short path: a unix socket's path has at most 107 bytes."""
     missing = [name for name in ("tmux", "setpriv") if shutil.which(name) is None]
     if missing:
         text = f"THE TMUX TESTS CANNOT RUN, there is no {' and no '.join(missing)}"
@@ -167,7 +167,7 @@ def server(folder: str) -> Iterator[Server]:
 
 @pytest.fixture
 def plain_server(folder: str) -> Iterator[Server]:
-    """A server as an operator could have it: no holder session, panes that vanish, one session of 90x30."""
+    """A server with an operator's configuration: no holder session, no remain-on-exit, one session of 90x30."""
     made = Server(folder, PLAIN + "new-session -d -s mine -- sleep 1000\n")
     made.start()
     yield made
@@ -176,7 +176,7 @@ def plain_server(folder: str) -> Iterator[Server]:
 
 @pytest.fixture
 def driver() -> Iterator[Driver]:
-    """The loop; it stops every client that was made on it."""
+    """A driver; its clients are stopped after the test."""
     made = Driver()
     yield made
     made.close()

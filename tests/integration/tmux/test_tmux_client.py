@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sessions, panes, screens and keys on a real tmux server; and that tmux reads back what is quoted."""
+"""Sessions, panes, screens, keys and quoting on a real tmux server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from claude_failover.tmux.quoting import QuotingError, name_expected, tmux_name,
 
 from .conftest import Driver, Server, wait_for
 
-# Writes what it was started with, and stays.
+# Writes its arguments, folder and environment, then keeps running.
 REPORT = """
 import json, os, sys, time
 with open(sys.argv[1] + ".new", "w") as stream:
@@ -32,7 +32,7 @@ os.rename(sys.argv[1] + ".new", sys.argv[1])
 time.sleep(1000)
 """
 
-# Asks for bracketed paste, and writes every byte that arrives to a file.
+# Requests bracketed paste and writes every byte received to a file.
 TYPEWRITER = """
 import os, sys, tty
 tty.setraw(0)
@@ -66,7 +66,7 @@ ODD_TEXTS = [
 
 
 def script(folder: str, text: str) -> str:
-    """Write a program into the folder: as an argument its line breaks would be refused."""
+    """Write a program to a file; return its path. Line breaks are refused in an argument."""
     path = os.path.join(folder, f"program{len(os.listdir(folder))}.py")
     with open(path, "w", encoding="utf-8") as stream:
         stream.write(text)
@@ -81,19 +81,19 @@ def read_json(path: str) -> dict[str, object]:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(exclude_characters="\0\n", exclude_categories=["Cs"])))
-def test_tmux_reads_back_what_is_quoted(server: Server, driver: Driver, text: str) -> None:
+def test_quoting_round_trip(server: Server, driver: Driver, text: str) -> None:
     if not driver.clients:
         driver.client(server.socket)
     (tmux,) = driver.clients
     path = os.path.join(server.folder, "buffer")
-    # The letter is there because tmux makes no buffer of nothing.
+    # tmux does not create an empty buffer, hence the letter.
     driver.run(tmux.command("set-buffer", "-b", "it", "--", "x" + text))
     driver.run(tmux.command("save-buffer", "-b", "it", path))
     with open(path, "rb") as stream:
         assert stream.read() == b"x" + text.encode()
 
 
-def test_what_a_session_is_started_with_arrives_as_it_is(server: Server, driver: Driver) -> None:
+def test_arguments_folder_and_environment_arrive_unchanged(server: Server, driver: Driver) -> None:
     tmux = driver.client(server.socket)
     program = script(server.folder, REPORT)
     folders = ["plain", "a b", "a#{pid}", "a##{pid}", "a#[b", "a##[b", "a#,b#}", "a%H", "é'\"$x"]
@@ -126,7 +126,7 @@ def test_what_a_session_is_started_with_arrives_as_it_is(server: Server, driver:
         )
         assert now.pid == pane.pid
         with open(f"/proc/{now.pid}/cmdline", encoding="utf-8") as stream:
-            assert stream.read().split("\0")[0] == sys.executable, "something stands between tmux and the program"
+            assert stream.read().split("\0")[0] == sys.executable, "another process is between tmux and the program"
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_session_names_and_exact_targets(server: Server, driver: Driver, name: s
 @pytest.mark.parametrize(
     "name", ["a.b", "a:b", "a\\b", "a$b", "a$_", "a${b}", "$a$b", "a$$b", "a\\$b", "a$1", "a$", "$ a"]
 )
-def test_what_tmux_makes_of_a_session_name(server: Server, driver: Driver, name: str) -> None:
+def test_session_names_changed_by_tmux(server: Server, driver: Driver, name: str) -> None:
     tmux = driver.client(server.socket)
     assert driver.run(tmux.command("new-session", "-d", "-P", "-F", "#{session_name}", "-s", name)) == [tmux_name(name)]
     assert (name_expected(name) is None) == (tmux_name(name) == name)
@@ -191,7 +191,7 @@ def test_a_target_matches_no_other_session(server: Server, driver: Driver) -> No
         ("a", "/", ["A=B"], {}, TmuxError),
     ],
 )
-def test_what_cannot_be_started_is_refused_before_anything_is_done(
+def test_an_invalid_session_is_refused_before_anything_is_sent(
     server: Server, driver: Driver, name: str, cwd: str, command: list[str], env: dict[str, str], error: type[Exception]
 ) -> None:
     tmux = driver.client(server.socket)
@@ -204,7 +204,7 @@ def dead_pane(driver: Driver, tmux: Tmux, pane_id: str) -> Pane:
     async def dead() -> bool:
         pane = await tmux.pane(pane_id)
         if pane.dead and pane.exit_status is None and pane.exit_signal is None and tmux.server_pid is not None:
-            # tmux 3.3a can miss the end of a child; the signal makes it look, as the lifecycle does.
+            # tmux 3.3a can miss a child's exit; the signal makes it check, as the lifecycle does.
             os.kill(tmux.server_pid, signal.SIGCHLD)
             return False
         return pane.dead
@@ -213,8 +213,8 @@ def dead_pane(driver: Driver, tmux: Tmux, pane_id: str) -> Pane:
     return driver.run(tmux.pane(pane_id))
 
 
-def test_a_program_that_ends_at_once_leaves_its_pane(plain_server: Server, driver: Driver) -> None:
-    """On a server whose panes vanish by themselves: the option is set before tmux looks at its children."""
+def test_a_program_that_exits_at_once_leaves_its_pane(plain_server: Server, driver: Driver) -> None:
+    """On a server without remain-on-exit: the option is set before tmux checks for exited children."""
     tmux = driver.client(plain_server.socket)
     for number in range(100):
         driver.run(tmux.new_session(f"s{number}", "/", ["true"], {}))
@@ -222,7 +222,7 @@ def test_a_program_that_ends_at_once_leaves_its_pane(plain_server: Server, drive
     assert len(panes) == 100
 
 
-def test_how_a_program_ended(server: Server, driver: Driver) -> None:
+def test_exit_status_and_signal(server: Server, driver: Driver) -> None:
     tmux = driver.client(server.socket)
     ended = {
         "status": (["sh", "-c", "exit 7"], (7, None)),
@@ -232,12 +232,12 @@ def test_how_a_program_ended(server: Server, driver: Driver) -> None:
     for name, (command, how) in ended.items():
         pane = dead_pane(driver, tmux, driver.run(tmux.new_session(name, "/", command, {})).pane_id)
         assert (pane.exit_status, pane.exit_signal) == how, name
-    # A folder that is not there: no program is started in another one.
+    # A missing folder: the program is not started in another one.
     pane = dead_pane(driver, tmux, driver.run(tmux.new_session("nowhere", "/nonexistent", ["sleep", "9"], {})).pane_id)
     assert pane.exit_status == 125
 
 
-def test_a_dead_pane_gets_a_new_program_and_a_live_one_does_not(server: Server, driver: Driver) -> None:
+def test_respawn_needs_a_dead_pane(server: Server, driver: Driver) -> None:
     tmux = driver.client(server.socket)
     pane = driver.run(tmux.new_session("s", "/", ["sh", "-c", "exit 1"], {"OLD": "old"}))
     dead_pane(driver, tmux, pane.pane_id)
@@ -255,7 +255,7 @@ def test_a_dead_pane_gets_a_new_program_and_a_live_one_does_not(server: Server, 
         driver.run(tmux.respawn("%999", "/", ["true"], {}))
 
 
-def test_a_folders_name_cannot_forge_a_pane(server: Server, driver: Driver) -> None:
+def test_a_folder_name_cannot_forge_a_pane(server: Server, driver: Driver) -> None:
     tmux = driver.client(server.socket)
     cwd = os.path.join(server.folder, "a\n%99,$9,@9,1,0,,,1,1,1,0,1,1")
     os.mkdir(cwd)
@@ -270,7 +270,7 @@ def test_a_folders_name_cannot_forge_a_pane(server: Server, driver: Driver) -> N
 
 
 def typewriter(driver: Driver, tmux: Tmux, folder: str) -> tuple[str, str]:
-    """Start a program that keeps what it is sent; return its pane and its file."""
+    """Start a program that records its input; return its pane and its file."""
     path = os.path.join(folder, "typed")
     pane = driver.run(tmux.new_session("typewriter", "/", [sys.executable, script(folder, TYPEWRITER), path], {}))
 
@@ -288,7 +288,7 @@ def arrives(path: str, expected: bytes) -> None:
     os.truncate(path, 0)
 
 
-def test_keys_text_and_pastes_arrive_to_the_byte(server: Server, driver: Driver) -> None:
+def test_keys_text_and_pastes_arrive_unchanged(server: Server, driver: Driver) -> None:
     tmux = driver.client(server.socket)
     pane, path = typewriter(driver, tmux, server.folder)
     for text in ("continue", "it's; $HOME #{pid} -- é 😀", "-x", ";", "Enter", "C-c", "~", "\\"):
@@ -319,7 +319,7 @@ def test_only_known_keys_and_plain_text_are_sent(server: Server, driver: Driver)
             driver.run(tmux.keys(target, "Enter"))
 
 
-def test_a_paste_into_a_pane_that_is_gone_leaves_no_buffer(server: Server, driver: Driver) -> None:
+def test_a_failed_paste_leaves_no_buffer(server: Server, driver: Driver) -> None:
     tmux = driver.client(server.socket)
     with pytest.raises(TmuxNotFound):
         driver.run(tmux.paste("%999", "secret"))
@@ -327,7 +327,7 @@ def test_a_paste_into_a_pane_that_is_gone_leaves_no_buffer(server: Server, drive
 
 
 def shown(driver: Driver, tmux: Tmux, name: str, text: str, *, width: int = 80) -> Pane:
-    """Start a session that shows a text; return its pane once it does."""
+    """Start a session that prints a text; return its pane once the text is shown."""
     program = "import sys, time; print(sys.argv[1]); print('END', flush=True); time.sleep(999)"
     pane = driver.run(tmux.new_session(name, "/", [sys.executable, "-c", program, text], {}, width=width, height=20))
 
@@ -354,7 +354,7 @@ def test_captures(server: Server, driver: Driver) -> None:
         driver.run(tmux.capture("%999"))
 
 
-def test_the_search_on_the_server(server: Server, driver: Driver) -> None:
+def test_search(server: Server, driver: Driver) -> None:
     tmux = driver.client(server.socket)
     limited = shown(driver, tmux, "limited", "  ⎿  You\u2019ve hit your 5-hour limit · resets 9:36pm (UTC)")
     odd = shown(driver, tmux, "odd", "a,b}c{d#e|f:g/h'i\\j\"k$l")
@@ -367,7 +367,7 @@ def test_the_search_on_the_server(server: Server, driver: Driver) -> None:
     now = int(time.time())
     assert run(tmux.search("You've hit your", since=now - 60)) == [limited.pane_id]
     assert run(tmux.search("You've hit your", since=now + 60)) == []
-    # Somebody who scrolls hides nothing.
+    # Copy mode does not affect the search.
     run(tmux.command("copy-mode", "-t", limited.pane_id))
     assert run(tmux.pane(limited.pane_id)).in_mode
     assert run(tmux.search("You've hit your")) == [limited.pane_id]
@@ -381,7 +381,7 @@ def children(pid: int) -> list[str]:
         return stream.read().split()
 
 
-def test_a_hundred_sessions_take_one_client_process(server: Server, driver: Driver) -> None:
+def test_a_hundred_sessions_need_one_client_process(server: Server, driver: Driver) -> None:
     before = set(children(os.getpid()))
     tmux = driver.client(server.socket)
     names = [f"s{i}" for i in range(100)]
@@ -401,6 +401,6 @@ def test_a_hundred_sessions_take_one_client_process(server: Server, driver: Driv
 
     driver.until(all_show_it, "the echo of what was typed in each of 100 panes")
     assert len(set(children(os.getpid())) - before) == 1
-    # And nobody's size was touched.
+    # No window was resized.
     assert {(pane.width, pane.height) for pane in panes} == {(200, 50)}
     assert subprocess.run(["tmux", "-N", "-S", server.socket, "kill-server"], timeout=20, check=False).returncode == 0

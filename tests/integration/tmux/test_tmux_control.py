@@ -32,7 +32,7 @@ async def main():
 asyncio.run(main())
 """
 
-# Answers the greeting, and then as if a pane had shown the end of its own capture.
+# Replies to the first command, then imitates a pane that shows the end of its own capture.
 FORGED = """#!/bin/sh
 printf '%%session-changed $0 _claude_failover\\n'
 IFS= read -r line
@@ -43,9 +43,9 @@ exec sleep 1000
 """
 
 
-# Is never attached; keeps what it is told.
+# Is never attached; keeps its input.
 UNATTACHED = """#!/bin/sh
-cat >"$0.told"
+cat >"$0.input"
 """
 
 
@@ -53,8 +53,8 @@ def gone(pid: int) -> bool:
     return not os.path.exists(f"/proc/{pid}")
 
 
-def test_the_servers_configuration(server: Server, driver: Driver) -> None:
-    """The holder keeps the server, nothing dies quietly, and the client sees none of it as a session."""
+def test_the_role_configuration(server: Server, driver: Driver) -> None:
+    """The holder session keeps the server alive and is not listed; dead panes remain."""
     tmux = driver.client(server.socket)
     assert driver.run(tmux.panes()) == []
     assert tmux.server_pid == server.process.pid if server.process else False
@@ -68,7 +68,7 @@ def test_the_servers_configuration(server: Server, driver: Driver) -> None:
 
 
 def test_every_option_of_the_configuration_is_known(server: Server, driver: Driver) -> None:
-    """A server that stumbles over its configuration says so only to the first terminal that attaches."""
+    """tmux reports a configuration error only to the first terminal that attaches."""
     tmux = driver.client(server.socket)
     options = [line for line in role_configuration().splitlines() if line.startswith("set-option ")]
     assert len(options) >= 5
@@ -76,7 +76,7 @@ def test_every_option_of_the_configuration_is_known(server: Server, driver: Driv
         driver.run(tmux.command(*shlex.split(line)))
 
 
-def test_an_operators_own_server_gets_a_holder_and_keeps_its_sizes(plain_server: Server, driver: Driver) -> None:
+def test_a_plain_server_gets_a_holder_and_keeps_its_sizes(plain_server: Server, driver: Driver) -> None:
     tmux = driver.client(plain_server.socket)
     assert set(driver.run(tmux.command("list-sessions", "-F", "#{session_name}"))) == {HOLDER, "mine"}
     (pane,) = driver.run(tmux.panes())
@@ -91,7 +91,7 @@ def test_no_server_is_ever_started(folder: str, driver: Driver) -> None:
     tmux = driver.client(socket, connect=False)
     with pytest.raises(TmuxGone, match=socket):
         driver.run(tmux.panes())
-    # Several attempts later there still is none.
+    # Nor after several more attempts.
     driver.run(asyncio.sleep(0.5))
     assert not tmux.connected
     assert not os.path.exists(socket)
@@ -99,20 +99,20 @@ def test_no_server_is_ever_started(folder: str, driver: Driver) -> None:
         driver.run(tmux.panes())
 
 
-def test_a_binary_that_does_not_exist_is_told(folder: str, driver: Driver) -> None:
+def test_a_missing_binary_is_named_in_the_error(folder: str, driver: Driver) -> None:
     tmux = driver.client(os.path.join(folder, "none"), binary="/nonexistent/tmux", connect=False)
 
-    async def told() -> bool:
+    async def named() -> bool:
         with pytest.raises(TmuxGone) as caught:
             await tmux.panes()
         return "/nonexistent/tmux" in str(caught.value)
 
-    driver.until(told, "the reason to name the binary")
+    driver.until(named, "the error to name the binary")
 
 
-def test_a_server_that_is_restarted(server: Server, driver: Driver) -> None:
-    notices: list[str] = []
-    tmux = driver.client(server.socket, on_notice=lambda name, rest: notices.append(name))
+def test_reconnect_after_a_server_restart(server: Server, driver: Driver) -> None:
+    seen: list[str] = []
+    tmux = driver.client(server.socket, on_notification=lambda name, rest: seen.append(name))
     first = tmux.server_pid
     server.kill()
 
@@ -126,7 +126,7 @@ def test_a_server_that_is_restarted(server: Server, driver: Driver) -> None:
     driver.connected(tmux)
     assert driver.run(tmux.panes()) == []
     assert tmux.server_pid not in (None, first)
-    assert [name for name in notices if name in ("connected", "disconnected")] == [
+    assert [name for name in seen if name in ("connected", "disconnected")] == [
         "connected",
         "disconnected",
         "connected",
@@ -150,7 +150,7 @@ def test_a_command_whose_server_dies_fails_at_once(server: Server, driver: Drive
     assert driver.run(ask()) < 30
 
 
-def test_a_server_that_does_not_answer_holds_nobody_up(server: Server, driver: Driver) -> None:
+def test_a_hanging_server_does_not_serialise_timeouts(server: Server, driver: Driver) -> None:
     tmux = driver.client(server.socket, timeout=0.5)
 
     async def ask() -> list[object]:
@@ -162,54 +162,54 @@ def test_a_server_that_does_not_answer_holds_nobody_up(server: Server, driver: D
 
     found = driver.run(ask())
     assert all(isinstance(item, TmuxGone) for item in found), found
-    # One command was on its way, the others had not been sent.
+    # One command was pending, the others had not been sent.
     assert len([item for item in found if isinstance(item, TmuxTimeout)]) == 1
     server.signal(signal.SIGCONT)
     driver.connected(tmux)
     assert driver.run(tmux.panes()) == []
 
 
-def test_a_client_that_somebody_detaches_comes_back(server: Server, driver: Driver) -> None:
-    notices: list[str] = []
-    tmux = driver.client(server.socket, on_notice=lambda name, rest: notices.append(name))
+def test_a_detached_client_reconnects(server: Server, driver: Driver) -> None:
+    seen: list[str] = []
+    tmux = driver.client(server.socket, on_notification=lambda name, rest: seen.append(name))
     assert server.ask("detach-client", "-s", HOLDER).returncode == 0
 
     async def back() -> bool:
-        return notices.count("connected") == 2
+        return seen.count("connected") == 2
 
     driver.until(back, "the client to come back")
     assert driver.run(tmux.panes()) == []
 
 
-def test_a_holder_that_somebody_kills_is_made_again(server: Server, driver: Driver) -> None:
-    notices: list[str] = []
-    tmux = driver.client(server.socket, on_notice=lambda name, rest: notices.append(name))
+def test_a_killed_holder_session_is_recreated(server: Server, driver: Driver) -> None:
+    seen: list[str] = []
+    tmux = driver.client(server.socket, on_notification=lambda name, rest: seen.append(name))
     assert server.ask("kill-session", "-t", f"={HOLDER}").returncode == 0
 
     async def back() -> bool:
-        return notices.count("connected") == 2
+        return seen.count("connected") == 2
 
     driver.until(back, "the client to come back")
     assert driver.run(tmux.command("list-sessions", "-F", "#{session_name}")) == [HOLDER]
 
 
-def test_the_text_of_a_pane_cannot_shift_answers(folder: str, driver: Driver) -> None:
+def test_a_forged_reply_ends_the_connection(folder: str, driver: Driver) -> None:
     binary = os.path.join(folder, "forged")
     with open(binary, "w", encoding="ascii") as stream:
         stream.write(FORGED)
     os.chmod(binary, 0o700)
-    notices: list[tuple[str, str]] = []
-    tmux = driver.client(os.path.join(folder, "s"), binary=binary, on_notice=lambda *notice: notices.append(notice))
+    seen: list[tuple[str, str]] = []
+    tmux = driver.client(os.path.join(folder, "s"), binary=binary, on_notification=lambda *item: seen.append(item))
     driver.run(tmux.command("capture-pane", "-p"))
 
     async def dropped() -> bool:
-        return any(name == "disconnected" and "text of a pane" in rest for name, rest in notices)
+        return any(name == "disconnected" and "text of a pane" in rest for name, rest in seen)
 
     driver.until(dropped, "the connection to be dropped")
 
 
-def test_nothing_is_said_to_a_client_before_it_is_attached(folder: str, driver: Driver) -> None:
-    """tmux 3.3a can carry it out first, without a session."""
+def test_nothing_is_sent_before_the_client_is_attached(folder: str, driver: Driver) -> None:
+    """tmux 3.3a can run earlier input without a session."""
     binary = os.path.join(folder, "unattached")
     with open(binary, "w", encoding="ascii") as stream:
         stream.write(UNATTACHED)
@@ -222,12 +222,12 @@ def test_nothing_is_said_to_a_client_before_it_is_attached(folder: str, driver: 
         return "did not attach the client within 0.3 s" in str(error.value)
 
     driver.until(given_up, "the attempt to be given up")
-    with open(binary + ".told", encoding="ascii") as stream:
+    with open(binary + ".input", encoding="ascii") as stream:
         assert stream.read() == ""
 
 
-def test_answers_belong_to_their_commands(server: Server, driver: Driver) -> None:
-    """Also where many ask at once, one fails, one gives up, and a hook prints in between."""
+def test_replies_match_their_commands(server: Server, driver: Driver) -> None:
+    """With concurrent callers, a failed and a cancelled command, and a hook that prints in between."""
     tmux = driver.client(server.socket)
     driver.run(tmux.command("set-hook", "-g", "after-new-session", "display-message -p HOOKED"))
 
@@ -251,9 +251,9 @@ def test_answers_belong_to_their_commands(server: Server, driver: Driver) -> Non
     driver.run(ask())
 
 
-def test_a_huge_answer(server: Server, driver: Driver) -> None:
+def test_a_huge_reply(server: Server, driver: Driver) -> None:
     tmux = driver.client(server.socket)
-    # The program stays: tmux 3.3a can lose the last of what a program wrote when it ends.
+    # The program keeps running: tmux 3.3a can lose the last output of a program that exits.
     pane = driver.run(tmux.new_session("big", "/", ["sh", "-c", "seq 1 18000; exec sleep 1000"], {}))
 
     async def shown() -> bool:
@@ -264,8 +264,8 @@ def test_a_huge_answer(server: Server, driver: Driver) -> None:
     assert [line for line in lines if line.isdigit()] == [str(i) for i in range(1, 18001)]
 
 
-def test_a_parent_that_is_killed_leaves_no_client_behind(server: Server, python_path: str) -> None:
-    """And the server can still be ended: with an orphan, kill-server hangs."""
+def test_a_killed_parent_leaves_no_client_behind(server: Server, python_path: str) -> None:
+    """An orphaned client would make kill-server hang."""
     for _try in range(3):
         parent = subprocess.Popen(
             [sys.executable, "-c", PARENT, server.socket],
@@ -287,7 +287,7 @@ def test_a_parent_that_is_killed_leaves_no_client_behind(server: Server, python_
     server.process.wait(timeout=10)
 
 
-def test_stopping_leaves_no_process_and_every_session(server: Server, driver: Driver) -> None:
+def test_stop_ends_the_client_and_keeps_the_sessions(server: Server, driver: Driver) -> None:
     tmux = driver.client(server.socket)
     driver.run(tmux.new_session("stays", "/", ["sleep", "1000"], {}))
     (client,) = driver.run(tmux.command("list-clients", "-F", "#{client_pid}"))

@@ -13,7 +13,7 @@ import pytest
 
 from claude_failover.claude.prompt_delivery import Delivery, deliver
 from claude_failover.tmux.client import Pane
-from claude_failover.tmux.control import TmuxGone, TmuxNotFound
+from claude_failover.tmux.errors import TmuxGone, TmuxNotFound
 
 RULE = "─" * 60
 LIMIT_MENU = [

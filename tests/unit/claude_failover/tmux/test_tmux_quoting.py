@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Text on its way into tmux. That tmux reads it back is shown in tests/integration/tmux."""
+"""Quoting of commands, formats, names and search patterns; tests/integration/tmux checks them against tmux."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LINES = st.text(st.characters(exclude_characters="\0\n", exclude_categories=["Cs
 
 
 def unquote(line: str) -> str:
-    """Read what `quote` wrote: single quotes, and a backslash before a quote between them."""
+    """Return the text that `quote` has quoted."""
     out, inside, i = "", False, 0
     while i < len(line):
         if line[i] == "'":
@@ -43,12 +43,12 @@ def unquote(line: str) -> str:
 
 
 @given(LINES)
-def test_quoting_can_be_read_back(text: str) -> None:
+def test_quoting_round_trip(text: str) -> None:
     assert unquote(quote(text)) == text
 
 
 @pytest.mark.parametrize(("text", "what"), [("a\0b", "NUL"), ("a\nb", "line break")])
-def test_what_no_command_can_hold_is_refused(text: str, what: str) -> None:
+def test_nul_and_line_break_are_refused(text: str, what: str) -> None:
     with pytest.raises(QuotingError, match=what):
         quote(text)
 
@@ -76,7 +76,7 @@ def test_targets_are_exact() -> None:
 
 
 @given(st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=4))
-def test_a_search_pattern_finds_its_anchors_and_holds_nothing_that_a_format_reads(anchors: list[str]) -> None:
+def test_a_search_pattern_matches_its_anchors_and_is_safe_in_a_format(anchors: list[str]) -> None:
     pattern = search_pattern(anchors)
     assert not set(pattern) & set("#{},:/\\'\"$")
     for anchor in anchors:
@@ -84,17 +84,17 @@ def test_a_search_pattern_finds_its_anchors_and_holds_nothing_that_a_format_read
 
 
 @pytest.mark.parametrize("anchors", [[], [""], ["a", ""]])
-def test_a_search_for_nothing_is_refused(anchors: list[str]) -> None:
+def test_an_empty_search_is_refused(anchors: list[str]) -> None:
     with pytest.raises(ValueError, match="anchor"):
         search_pattern(anchors)
 
 
 @given(st.text())
-def test_what_may_be_typed_holds_no_control_character_but_newline_and_tab(text: str) -> None:
+def test_typable_text_has_no_control_character_but_newline_and_tab(text: str) -> None:
     left = typable(text)
     assert not [c for c in left if (ord(c) < 32 and c not in "\n\t") or 127 <= ord(c) < 160]
     assert typable(left) == left
 
 
-def test_a_paste_cannot_be_ended_early_and_line_ends_are_line_breaks() -> None:
+def test_a_paste_cannot_be_ended_early_and_line_endings_are_normalised() -> None:
     assert typable("a\x1b[201~b\x9b201~\r\nc\rd\te\n") == "a[201~b201~\nc\nd\te\n"

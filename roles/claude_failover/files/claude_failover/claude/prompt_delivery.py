@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional, Protocol
 
 from ..tmux.client import Pane
-from ..tmux.control import TmuxGone, TmuxNotFound
+from ..tmux.errors import TmuxGone, TmuxNotFound
 from ..tmux.quoting import typable
 from .prompt_box import Dialog, PromptBox, dialog, prompt_box, remains_of, shows
 

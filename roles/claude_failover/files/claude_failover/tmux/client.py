@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tmux server as the daemon sees it: sessions, panes, screens and keys.
+"""Operations on a tmux server: sessions, panes, screens and keys.
 
-Everything goes over one control-mode client (`control.ControlClient`); no process per pane or command.
-Facts are those of tmux 3.3a.
+All commands use one control-mode connection (`control.ControlClient`), with no process per pane or command. Facts are
+those of tmux 3.3a.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional, Union
 
-from .control import ControlClient, TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
+from .control import ControlClient
+from .errors import TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
 from .quoting import HOLDER, QuotingError, literal_format, search_pattern, session_name, typable, window_target
 
 __all__ = ["Pane", "Tmux", "TmuxError", "TmuxGone", "TmuxNotFound", "TmuxTimeout"]
 
 KEYS = frozenset({"Escape", "Enter", "C-u", "C-c", "C-e", "BSpace"})
-"""The only keys that are ever sent by name."""
+"""The only keys that are sent by name."""
 
 _PANE_ID = re.compile(r"%[0-9]+\Z")
-# By its path: a session's own PATH may hold no more than the folder of its program.
+# An absolute path: a session's PATH may contain only the folder of its program.
 _ENV = "/usr/bin/env"
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
-_NUMBERS = (
+_NUMERIC_FIELDS = (
     "pane_id",
     "session_id",
     "window_id",
@@ -44,16 +45,16 @@ _NUMBERS = (
     "pane_active",
     "window_active",
 )
-_TEXTS = ("session_name", "pane_current_command", "pane_current_path")
+_TEXT_FIELDS = ("session_name", "pane_current_command", "pane_current_path")
 
 
 @dataclass(frozen=True)
 class Pane:
-    """One pane, as it was when it was listed.
+    """A pane at the time of the listing.
 
-    ``exit_status`` and ``exit_signal`` are known of a dead pane only (the signal from tmux 3.3 on), and its ``cwd``
-    is empty. ``activity`` is the epoch second of the window's last output; ``width`` and ``height`` are in cells;
-    ``in_mode`` tells that somebody looks at its history; ``active`` that it is the one that its session shows.
+    ``exit_status`` and ``exit_signal`` are set for a dead pane only (the signal from tmux 3.3 on), whose ``cwd`` is
+    empty. ``activity`` is the epoch second of the window's last output; ``width`` and ``height`` are in cells;
+    ``in_mode``: copy mode or the like is active; ``active``: it is the pane that its session shows.
     """
 
     session: str
@@ -73,28 +74,27 @@ class Pane:
     active: bool
 
 
-class _Listing:
-    """A format for one pane a record, and the way back.
+class _PaneFormat:
+    """A tmux format that prints panes, and the parser of its output.
 
-    A folder's name can hold any character, a line break too, so the fields of free text stand between marks that
-    nobody can know beforehand.
+    A folder's name can contain any character, line breaks included, so text fields are delimited by a random token.
     """
 
     def __init__(self) -> None:
-        self._mark = secrets.token_hex(6)
-        numbers = ",".join(f"#{{{name}}}" for name in _NUMBERS)
-        texts = self._mark.join(f"#{{{name}}}" for name in _TEXTS)
-        self.format = f"{self._mark}{self._mark}{numbers}{self._mark}{texts}"
+        self._delimiter = secrets.token_hex(6)
+        numbers = ",".join(f"#{{{name}}}" for name in _NUMERIC_FIELDS)
+        texts = self._delimiter.join(f"#{{{name}}}" for name in _TEXT_FIELDS)
+        self.format = f"{self._delimiter}{self._delimiter}{numbers}{self._delimiter}{texts}"
 
-    def read(self, lines: Sequence[str]) -> list[Pane]:
-        records = "\n".join(lines).split(self._mark * 2)
+    def parse(self, lines: Sequence[str]) -> list[Pane]:
+        records = "\n".join(lines).split(self._delimiter * 2)
         return [self._pane(record) for record in records[1:]]
 
     def _pane(self, record: str) -> Pane:
-        numbers, *texts = record.rstrip("\n").split(self._mark)
-        values = dict(zip(_NUMBERS, numbers.split(",")))
-        if len(texts) != len(_TEXTS) or len(values) != len(_NUMBERS):
-            raise TmuxError(f"tmux listed a pane as {record!r}, which is not what was asked for")
+        numbers, *texts = record.rstrip("\n").split(self._delimiter)
+        values = dict(zip(_NUMERIC_FIELDS, numbers.split(",")))
+        if len(texts) != len(_TEXT_FIELDS) or len(values) != len(_NUMERIC_FIELDS):
+            raise TmuxError(f"tmux listed a pane as {record!r}, which does not match the requested format")
         return Pane(
             session=texts[0],
             session_id=values["session_id"],
@@ -102,8 +102,8 @@ class _Listing:
             pane_id=values["pane_id"],
             pid=int(values["pane_pid"] or 0),
             dead=values["pane_dead"] == "1",
-            exit_status=_number(values["pane_dead_status"]),
-            exit_signal=_number(values["pane_dead_signal"]),
+            exit_status=_optional_int(values["pane_dead_status"]),
+            exit_signal=_optional_int(values["pane_dead_signal"]),
             command=texts[1],
             cwd=texts[2],
             activity=int(values["window_activity"] or 0),
@@ -114,45 +114,47 @@ class _Listing:
         )
 
 
-def _number(text: str) -> Optional[int]:
+def _optional_int(text: str) -> Optional[int]:
     return int(text) if text else None
 
 
-def _pane_id(pane_id: str) -> str:
+def _checked_pane_id(pane_id: str) -> str:
     if not _PANE_ID.match(pane_id):
         raise TmuxError(f"{pane_id!r} is no pane: expected %NUMBER, as tmux lists it")
     return pane_id
 
 
-def _program(command: Sequence[str], cwd: str) -> list[str]:
-    """Return the arguments that make tmux execute ``command`` in ``cwd``, with no shell between.
+def _program_arguments(command: Sequence[str], cwd: str) -> list[str]:
+    """Return the arguments that make tmux run ``command`` in ``cwd`` without a shell.
 
-    tmux gives a single argument to a shell, and runs a program whose folder is missing in the home folder
-    instead. With ``env`` neither happens: a missing folder ends the pane with status 125 and env's own words.
+    tmux passes a single argument to a shell, and falls back to the home folder if ``cwd`` does not exist. ``env``
+    avoids both: a missing folder ends the pane with status 125 and env's own message.
     """
     if not command or not command[0]:
-        raise TmuxError("a session needs a command to run, and the one given is empty")
+        raise TmuxError("a session needs a command to run, and the given one is empty")
     if "=" in command[0]:
         raise TmuxError(f"{command[0]!r} cannot be run: a program with '=' in its path would be taken for a variable")
     return ["--", _ENV, f"--chdir={cwd}", "--", *command]
 
 
-def _environment(env: Mapping[str, str]) -> list[str]:
+def _environment_arguments(env: Mapping[str, str]) -> list[str]:
     arguments: list[str] = []
     for name, value in env.items():
         if not _ENV_NAME.match(name):
-            raise TmuxError(f"{name!r} is no name of an environment variable")
+            raise TmuxError(f"{name!r} is not a valid name of an environment variable")
         if "\0" in value or "\n" in value:
-            raise QuotingError(f"environment variable {name} holds a NUL or a line break: tmux cannot be given it")
+            raise QuotingError(
+                f"environment variable {name} contains a NUL or a line break, which tmux does not accept"
+            )
         arguments += ["-e", f"{name}={value}"]
     return arguments
 
 
 class Tmux:
-    """A tmux server on a socket of its own; never started from here.
+    """A tmux server on its own socket; this class never starts one.
 
-    Every method raises TmuxGone (TmuxTimeout) when no server answers, TmuxNotFound when the target does not
-    exist, TmuxError with tmux's own words when it refuses, and QuotingError for text that no command can hold.
+    Every method raises TmuxGone (TmuxTimeout) when no server answers, TmuxNotFound when the target does not exist,
+    TmuxError with tmux's own text when a command fails, and QuotingError for text that a command cannot contain.
     """
 
     def __init__(
@@ -160,56 +162,56 @@ class Tmux:
         binary: str,
         socket: str,
         *,
-        on_notice: Optional[Callable[[str, str], None]] = None,
+        on_notification: Optional[Callable[[str, str], None]] = None,
         timeout: float = 10.0,
         backoff: tuple[float, float] = (0.1, 5.0),
     ) -> None:
-        self._control = ControlClient(binary, socket, on_notice=on_notice, timeout=timeout, backoff=backoff)
+        self._control = ControlClient(binary, socket, on_notification=on_notification, timeout=timeout, backoff=backoff)
 
-    # -- the connection
+    # -- connection
 
     @property
     def connected(self) -> bool:
-        """Whether a server answers."""
+        """Whether the connection is established."""
         return self._control.connected
 
     @property
     def connected_event(self) -> asyncio.Event:
-        """Set while a server answers. Exists from `start` on."""
+        """Set while the connection is established. Exists from `start` on."""
         return self._control.connected_event
 
     @property
     def server_pid(self) -> Optional[int]:
-        """The pid of the server of the last connection; another one means that the server was restarted."""
+        """The server's pid at the last connection; it changes when the server is restarted."""
         return self._control.server_pid
 
     async def start(self) -> None:
-        """Begin to keep a connection; returns at once."""
+        """Start connecting; return without waiting for the connection."""
         await self._control.start()
 
     async def stop(self) -> None:
-        """End the connection; every session goes on."""
+        """Close the connection; the sessions keep running."""
         await self._control.stop()
 
     async def command(self, *arguments: str) -> list[str]:
-        """Run one tmux command, quoted here; return the lines that it printed."""
+        """Quote and run one tmux command; return the lines that it printed."""
         return (await self._control.run(arguments))[0]
 
     # -- sessions and panes
 
     async def panes(self) -> list[Pane]:
-        """Return every pane of the server, but those of the holder session."""
-        listing = _Listing()
-        lines = await self.command("list-panes", "-a", "-F", listing.format)
-        return [pane for pane in listing.read(lines) if pane.session != HOLDER]
+        """Return all panes of the server except those of the holder session."""
+        pane_format = _PaneFormat()
+        lines = await self.command("list-panes", "-a", "-F", pane_format.format)
+        return [pane for pane in pane_format.parse(lines) if pane.session != HOLDER]
 
     async def pane(self, pane_id: str) -> Pane:
-        """Return one pane. Raises TmuxNotFound when it does not exist any more."""
-        listing = _Listing()
-        condition = f"#{{==:#{{pane_id}},{_pane_id(pane_id)}}}"
-        found = listing.read(await self.command("list-panes", "-a", "-f", condition, "-F", listing.format))
+        """Return one pane. Raises TmuxNotFound if it no longer exists."""
+        pane_format = _PaneFormat()
+        condition = f"#{{==:#{{pane_id}},{_checked_pane_id(pane_id)}}}"
+        found = pane_format.parse(await self.command("list-panes", "-a", "-f", condition, "-F", pane_format.format))
         if not found:
-            raise TmuxNotFound(f"there is no pane {pane_id}")
+            raise TmuxNotFound(f"pane {pane_id} does not exist")
         return found[0]
 
     async def new_session(
@@ -222,12 +224,12 @@ class Tmux:
         width: int = 200,
         height: int = 50,
     ) -> Pane:
-        """Start a session that nobody is attached to; return its pane.
+        """Start a detached session; return its pane.
 
-        The pane stays when its program ends, however soon that is: the option is set in the same line of
-        commands, before the server looks at children again.
+        The pane remains when its program exits, however soon: remain-on-exit is set in the same line of commands,
+        before the server checks for exited children.
         """
-        listing = _Listing()
+        pane_format = _PaneFormat()
         printed = await self._control.run(
             [
                 "new-session",
@@ -240,57 +242,57 @@ class Tmux:
                 str(width),
                 "-y",
                 str(height),
-                *_environment(env),
+                *_environment_arguments(env),
                 "-P",
                 "-F",
-                listing.format,
-                *_program(command, cwd),
+                pane_format.format,
+                *_program_arguments(command, cwd),
             ],
             ["set-option", "-w", "-t", window_target(name), "remain-on-exit", "on"],
         )
-        return listing.read(printed[0])[0]
+        return pane_format.parse(printed[0])[0]
 
     async def respawn(self, pane_id: str, cwd: str, command: Sequence[str], env: Mapping[str, str]) -> None:
-        """Start a program in a pane whose own has ended. Raises TmuxError when that still runs.
+        """Start a program in a dead pane. Raises TmuxError if the pane's program is still running.
 
-        What the pane showed before stays in its history, and the session's earlier environment below ``env``.
+        The pane keeps its history; ``env`` is added to the session's existing environment.
         """
         await self.command(
             "respawn-pane",
             "-t",
-            _pane_id(pane_id),
+            _checked_pane_id(pane_id),
             "-c",
             literal_format(cwd),
-            *_environment(env),
-            *_program(command, cwd),
+            *_environment_arguments(env),
+            *_program_arguments(command, cwd),
         )
 
-    # -- what a pane shows
+    # -- output
 
     async def capture(self, pane_id: str, *, lines: int = 500, join: bool = True, escapes: bool = False) -> list[str]:
-        """Return the last ``lines`` lines of a pane, history included, also while somebody scrolls in it.
+        """Return the last ``lines`` lines of a pane, including its history, even in copy mode.
 
-        ``join`` puts wrapped lines together; ``escapes`` keeps colours and attributes.
+        ``join`` joins wrapped lines; ``escapes`` keeps colours and attributes.
         """
         options = ["-J"] if join else []
         options += ["-e"] if escapes else []
-        found = await self.command("capture-pane", "-p", *options, "-S", str(-lines), "-t", _pane_id(pane_id))
+        found = await self.command("capture-pane", "-p", *options, "-S", str(-lines), "-t", _checked_pane_id(pane_id))
         if not escapes:
-            # -J keeps trailing blanks. A no-break space is text: Claude Code writes one after its prompt sign.
+            # -J keeps trailing blanks. A no-break space is text: Claude Code prints one after its prompt sign.
             found = [line.rstrip(" ") for line in found]
         return found[-lines:]
 
     async def screen(self, pane_id: str, escapes: bool = False) -> list[str]:
-        """Return the visible rows of a pane, one item a row."""
+        """Return the visible rows of a pane."""
         options = ["-e"] if escapes else []
-        return await self.command("capture-pane", "-p", *options, "-t", _pane_id(pane_id))
+        return await self.command("capture-pane", "-p", *options, "-t", _checked_pane_id(pane_id))
 
     async def search(self, anchor: Union[str, Sequence[str]], *, since: Optional[int] = None) -> list[str]:
-        """Return the ids of the panes whose screen shows an anchor in one of its rows.
+        """Return the ids of the panes that show an anchor in a visible row.
 
-        The server searches, so nothing but the hits is transferred. ``since`` (epoch second): only windows that
-        had output from then on. A hit needs confirmation: punctuation matches any character, and wrapped text
-        is not found. An anchor is text, not a pattern.
+        The server searches, so only the hits are transferred. ``since`` (epoch second) limits the search to windows
+        with output from then on. An anchor is literal text, but a hit needs confirmation: punctuation matches any
+        character. Wrapped text is not found.
         """
         anchors = [anchor] if isinstance(anchor, str) else list(anchor)
         condition = f"#{{C/r:{search_pattern(anchors)}}}"
@@ -298,35 +300,35 @@ class Tmux:
             condition = f"#{{?#{{e|>=:#{{window_activity}},{since:d}}},{condition},0}}"
         return await self.command("list-panes", "-a", "-f", condition, "-F", "#{pane_id}")
 
-    # -- what a pane is sent
+    # -- input
 
-    # ``before`` may raise, and then nothing is sent: see `ControlClient.run`.
+    # If ``before`` raises, nothing is sent: see `ControlClient.run`.
 
     async def leave_mode(self, pane_id: str, *, before: Optional[Callable[[], None]] = None) -> None:
-        """End copy mode and the like, in which keys do not reach the program."""
-        await self._control.run(["copy-mode", "-q", "-t", _pane_id(pane_id)], before=before)
+        """Leave copy mode and the like, in which keys do not reach the program."""
+        await self._control.run(["copy-mode", "-q", "-t", _checked_pane_id(pane_id)], before=before)
 
     async def keys(self, pane_id: str, *names: str, before: Optional[Callable[[], None]] = None) -> None:
-        """Send keys of the closed set `KEYS`. Raises TmuxError for any other name."""
+        """Send keys by name. Raises TmuxError for a name that is not in `KEYS`."""
         unknown = [name for name in names if name not in KEYS]
         if unknown or not names:
             raise TmuxError(f"keys {unknown or names!r} are not sent: expected some of {', '.join(sorted(KEYS))}")
-        await self._control.run(["send-keys", "-t", _pane_id(pane_id), "--", *names], before=before)
+        await self._control.run(["send-keys", "-t", _checked_pane_id(pane_id), "--", *names], before=before)
 
     async def type_text(self, pane_id: str, text: str, *, before: Optional[Callable[[], None]] = None) -> None:
         """Type one line of text, without Enter. Raises TmuxError for text with a control character."""
         if typable(text) != text or "\n" in text or "\t" in text:
-            raise TmuxError("text with control characters is not typed; paste it, or take them out")
+            raise TmuxError("text with control characters cannot be typed; paste it, or remove them")
         if text:
-            await self._control.run(["send-keys", "-l", "-t", _pane_id(pane_id), "--", text], before=before)
+            await self._control.run(["send-keys", "-l", "-t", _checked_pane_id(pane_id), "--", text], before=before)
 
     async def paste(self, pane_id: str, text: str, *, before: Optional[Callable[[], None]] = None) -> None:
-        """Paste text of any length, without Enter, bracketed if the program asks for it.
+        """Paste text of any length, without Enter, bracketed if the program has requested it.
 
-        Control characters but line breaks and tabs are dropped. The text goes through a buffer of its own that
-        does not outlive the call, and lies in no file.
+        Control characters except line breaks and tabs are dropped. The text passes through a temporary tmux buffer,
+        never through a file.
         """
-        # paste-buffer sends CR for each LF anyway; written as CR, a line break fits in a line of commands.
+        # paste-buffer sends CR for each LF anyway; a CR does not end the line of commands.
         content = typable(text).replace("\n", "\r")
         if not content:
             return
@@ -334,7 +336,7 @@ class Tmux:
         try:
             await self._control.run(
                 ["set-buffer", "-b", buffer, "--", content],
-                ["paste-buffer", "-p", "-d", "-b", buffer, "-t", _pane_id(pane_id)],
+                ["paste-buffer", "-p", "-d", "-b", buffer, "-t", _checked_pane_id(pane_id)],
                 before=before,
             )
         except TmuxGone:
