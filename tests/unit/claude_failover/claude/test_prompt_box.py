@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What waits for input, on screens of the real Claude Code."""
+"""Prompt boxes and dialogs on screens of the real Claude Code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_failover.claude.prompt_box import PromptBox, dialog, prompt_box, remains_of, shows
+from claude_failover.claude.prompt_box import PromptBox, find_dialog, find_prompt_box, holds, holds_part
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 PANES = os.path.join(TESTS, "fixtures", "claude-code", "panes")
@@ -50,56 +50,56 @@ DIALOGS = {
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(("name", "draft"), BOXES.items())
-def test_the_box_and_what_somebody_typed_in_it(version: str, name: str, draft: str) -> None:
+def test_prompt_box_and_draft(version: str, name: str, draft: str) -> None:
     lines = screen(f"{version}{name}.ansi.txt")
-    box = prompt_box(lines)
+    box = find_prompt_box(lines)
     assert box is not None
     assert (box.draft, box.ghost, box.shell) == (draft, False, False)
-    assert dialog(lines) is None
+    assert find_dialog(lines) is None
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_ghost_text_is_no_draft(version: str) -> None:
     lines = screen(f"{version}box_ghost.ansi.txt")
-    box = prompt_box(lines)
+    box = find_prompt_box(lines)
     assert box is not None
     assert (box.draft, box.ghost) == ("", True)
-    # Without escapes it cannot be told from a draft, and then it counts as one.
-    plain = prompt_box([ESCAPES.sub("", line) for line in lines])
+    # Without escapes it cannot be distinguished from a draft.
+    plain = find_prompt_box([ESCAPES.sub("", line) for line in lines])
     assert plain is not None
     assert (plain.draft, plain.ghost) == ("Press up to edit queued messages", False)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(("name", "draft"), [("box_shell_empty", ""), ("box_shell_draft", "ls")])
-def test_shell_mode_is_told(version: str, name: str, draft: str) -> None:
-    box = prompt_box(screen(f"{version}{name}.ansi.txt"))
+def test_shell_mode(version: str, name: str, draft: str) -> None:
+    box = find_prompt_box(screen(f"{version}{name}.ansi.txt"))
     assert box is not None
     assert (box.shell, box.draft) == (True, draft)
-    assert not shows(box, "ls")
+    assert not holds(box, "ls")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_wrapped_draft_is_the_text(version: str) -> None:
-    box = prompt_box(screen(f"{version}box_wrapped.ansi.txt"))
+def test_a_wrapped_draft_holds_its_text(version: str) -> None:
+    box = find_prompt_box(screen(f"{version}box_wrapped.ansi.txt"))
     assert box is not None
     assert box.rows == 3
-    assert shows(box, "word " * 60)
-    assert not shows(box, "word " * 61)
+    assert holds(box, "word " * 60)
+    assert not holds(box, "word " * 61)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(("name", "kind"), DIALOGS.items())
 def test_dialogs(version: str, name: str, kind: str) -> None:
     lines = screen(f"{version}{name}.ansi.txt")
-    found = dialog(lines)
+    found = find_dialog(lines)
     assert found is not None
     assert found.kind == kind
-    assert prompt_box(lines) is None
-    assert dialog([ESCAPES.sub("", line) for line in lines]) == found
+    assert find_prompt_box(lines) is None
+    assert find_dialog([ESCAPES.sub("", line) for line in lines]) == found
 
 
-def test_the_menu_of_each_capture_has_its_options() -> None:
+def test_the_limit_menu_of_each_capture() -> None:
     for name in (
         "limit_seven_day.ansi.txt",
         "limit_seven_day.txt",
@@ -108,7 +108,7 @@ def test_the_menu_of_each_capture_has_its_options() -> None:
         "limit_five_hour_autocontinue_off.txt",
         "v2.1.197_five_hour.txt",
     ):
-        found = dialog(screen(name))
+        found = find_dialog(screen(name))
         assert found is not None, name
         assert found.kind == "limit_menu"
         assert found.title.endswith("What do you want to do?")
@@ -116,21 +116,21 @@ def test_the_menu_of_each_capture_has_its_options() -> None:
         assert found.options[-1] == "Upgrade your plan"
 
 
-def test_the_limit_that_waits_by_itself_has_a_box_and_no_dialog() -> None:
+def test_automatic_continue_shows_a_box_and_no_dialog() -> None:
     for name in ("limit_five_hour_A.ansi.txt", "limit_five_hour_A.txt"):
         lines = screen(name)
-        assert dialog(lines) is None
-        box = prompt_box(lines)
+        assert find_dialog(lines) is None
+        box = find_prompt_box(lines)
         assert box is not None
         assert box.draft == ""
 
 
-def test_a_permission_dialog_that_quotes_the_menu_is_no_menu() -> None:
-    """Escape would refuse the tool."""
+def test_a_permission_dialog_that_quotes_the_limit_menu() -> None:
+    """Escape would deny the tool use."""
     lines = screen("dialog_permission.ansi.txt")
     at = next(i for i, line in enumerate(lines) if "╌" in line)
     lines[at + 1 : at + 1] = [" What do you want to do?", "  ❯ 1. Stop and wait for limit to reset", "    2. Upgrade"]
-    found = dialog(lines)
+    found = find_dialog(lines)
     assert found is not None
     assert found.kind == "permission"
 
@@ -147,34 +147,34 @@ def test_an_option_that_a_narrow_pane_wraps() -> None:
         "  Enter to confirm · Esc to",
         "  cancel",
     ]
-    found = dialog(lines)
+    found = find_dialog(lines)
     assert found is not None
     assert (found.kind, found.options) == ("limit_menu", ("Stop and wait for limit to reset", "Upgrade your plan"))
 
 
 def test_a_box_in_the_conversation_is_not_the_box() -> None:
     above = [RULE, "❯\xa0", RULE, "", "● Done, as shown above.", ""]
-    assert prompt_box(above) is None
+    assert find_prompt_box(above) is None
     asked = [RULE, " Bash command", " Do you want to proceed?", " ❯ 1. Yes", " Esc to cancel"]
-    assert prompt_box([*above, *asked]) is None
-    # Not even where all that is below is indented.
-    assert prompt_box([RULE, "❯\xa0", RULE, "  What now?", "  ❯ No, exit", "    Yes", "  Esc to cancel"]) is None
+    assert find_prompt_box([*above, *asked]) is None
+    # Nor if everything below is indented.
+    assert find_prompt_box([RULE, "❯\xa0", RULE, "  What now?", "  ❯ No, exit", "    Yes", "  Esc to cancel"]) is None
 
 
 def test_a_status_line_may_hold_the_prompt_sign() -> None:
-    box = prompt_box([RULE, "❯\xa0", RULE, "  ❯ main ~/work", "  ⏵⏵ auto mode on"])
+    box = find_prompt_box([RULE, "❯\xa0", RULE, "  ❯ main ~/work", "  ⏵⏵ auto mode on"])
     assert box is not None
     assert box.draft == ""
 
 
 def test_a_draft_with_the_cursor_on_its_first_character() -> None:
-    box = prompt_box([RULE, "❯\xa0\x1b[7mk\x1b[0meep this", RULE])
+    box = find_prompt_box([RULE, "❯\xa0\x1b[7mk\x1b[0meep this", RULE])
     assert box is not None
     assert (box.draft, box.ghost) == ("keep this", False)
 
 
 def test_a_colour_number_is_no_attribute() -> None:
-    box = prompt_box([RULE, "❯\xa0\x1b[38;5;2mgreen\x1b[48;2;7;2;2m text", RULE])
+    box = find_prompt_box([RULE, "❯\xa0\x1b[38;5;2mgreen\x1b[48;2;7;2;2m text", RULE])
     assert box is not None
     assert (box.draft, box.ghost) == ("green text", False)
 
@@ -197,23 +197,23 @@ def box(draft: str, rows: int = 1) -> PromptBox:
         ("hello [Pasted text #3]", "x" * 2000, False),
     ],
 )
-def test_whether_the_box_shows_a_text(draft: str, text: str, same: bool) -> None:
-    assert shows(box(draft), text) is same
+def test_holds(draft: str, text: str, same: bool) -> None:
+    assert holds(box(draft), text) is same
 
 
-def test_a_text_higher_than_the_box_is_there_when_its_end_is() -> None:
+def test_the_visible_end_of_a_text_taller_than_the_box_suffices() -> None:
     text = "".join(f"word{i} " for i in range(200))
-    assert shows(box("".join(f"word{i} " for i in range(100, 200)), rows=9), text)
-    assert not shows(box("".join(f"word{i} " for i in range(100, 200)), rows=2), text)
+    assert holds(box("".join(f"word{i} " for i in range(100, 200)), rows=9), text)
+    assert not holds(box("".join(f"word{i} " for i in range(100, 200)), rows=2), text)
 
 
-def test_what_can_be_left_of_a_text() -> None:
-    assert remains_of(box("ontinue"), "continue")
-    assert remains_of(box("[Pasted text #1]"), "continue")
-    assert not remains_of(box("continue, and more"), "continue")
-    assert not remains_of(box(""), "continue")
+def test_holds_part() -> None:
+    assert holds_part(box("ontinue"), "continue")
+    assert holds_part(box("[Pasted text #1]"), "continue")
+    assert not holds_part(box("continue, and more"), "continue")
+    assert not holds_part(box(""), "continue")
 
 
 @given(st.lists(st.text(st.sampled_from("❯>! \xa0─▔abc1.\x1b[27mEsc to ")), max_size=30))
-def test_any_screen_is_a_box_or_a_dialog_or_neither(lines: list[str]) -> None:
-    assert prompt_box(lines) is None or dialog(lines) is None
+def test_no_screen_has_both_a_box_and_a_dialog(lines: list[str]) -> None:
+    assert find_prompt_box(lines) is None or find_dialog(lines) is None

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A prompt's way into a session, with a made-up terminal and a made-up clock."""
+"""Prompt delivery with a fake terminal and a fake clock."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TRUST = [
 
 
 class Claude:
-    """A prompt box that behaves as it is told. Time is what was slept; every event is kept with its time."""
+    """A fake terminal with a prompt box. Sleeping advances its clock; every event is recorded with its time."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -51,8 +51,8 @@ class Claude:
         self.dialog: Optional[list[str]] = None
         self.dialog_after_paste: Optional[list[str]] = None
         self.ready_at = 0.0
-        self.swallow_texts = 0  # so many texts are lost
-        self.damage_texts = 0  # so many lose their first character
+        self.swallow_texts = 0  # texts that get lost
+        self.damage_texts = 0  # texts that lose their first character
         self.swallow_enters = 0
         self.escape_works = True
         self.turn_delay = 0.1
@@ -63,7 +63,7 @@ class Claude:
         self.in_mode = False
         self.gone: Optional[Exception] = None
 
-    # -- what a Terminal does
+    # -- TerminalProtocol
 
     async def pane(self, pane_id: str) -> Pane:
         self._check()
@@ -135,7 +135,7 @@ class Claude:
         if self.gone is not None:
             raise self.gone
 
-    # -- the clock, and the turn
+    # -- clock and turn
 
     async def sleep(self, seconds: float) -> None:
         assert seconds > 0
@@ -169,7 +169,7 @@ class Claude:
         return [name for _moment, name in self.events]
 
 
-def test_typed_seen_and_sent_apart() -> None:
+def test_text_and_enter_are_sent_apart() -> None:
     claude = Claude()
     found = claude.deliver()
     assert (found.result, found.attempts, found.submitted) == ("delivered", 1, True)
@@ -179,7 +179,7 @@ def test_typed_seen_and_sent_apart() -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * 61, "two\nlines", "tab\there", "?", "/compact", "no\u00a0break"])
-def test_what_would_act_as_keys_is_pasted(text: str) -> None:
+def test_text_that_would_act_as_keys_is_pasted(text: str) -> None:
     claude = Claude()
     assert claude.deliver(text).result == "delivered"
     assert claude.names() == ["paste", "Enter"]
@@ -187,13 +187,13 @@ def test_what_would_act_as_keys_is_pasted(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["\n".join(f"line {i}" for i in range(40)), "word " * 400])
-def test_a_paste_that_is_folded_away_counts_as_seen(text: str) -> None:
+def test_a_folded_paste_counts_as_shown(text: str) -> None:
     claude = Claude()
     assert claude.deliver(text).result == "delivered"
     assert claude.sent[0].startswith("[Pasted text #1")
 
 
-def test_control_characters_are_dropped_and_no_shell_command_is_made() -> None:
+def test_control_characters_are_dropped_and_shell_mode_is_avoided() -> None:
     claude = Claude()
     assert claude.deliver("a\x1b[201~b\x00").result == "delivered"
     assert claude.deliver("!rm -rf /").result == "delivered"
@@ -201,7 +201,7 @@ def test_control_characters_are_dropped_and_no_shell_command_is_made() -> None:
 
 
 @pytest.mark.parametrize("text", ["", " \n", "\x1b\x00"])
-def test_nothing_is_not_sent(text: str) -> None:
+def test_an_empty_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="empty"):
         Claude().deliver(text)
 
@@ -214,7 +214,7 @@ def test_ghost_text_is_no_draft() -> None:
 
 
 @pytest.mark.parametrize("draft", ["my own words", "continue", "c", "!ls"])
-def test_somebodys_draft_stays_and_is_not_sent(draft: str) -> None:
+def test_a_persons_draft_stays_and_is_not_submitted(draft: str) -> None:
     claude = Claude()
     claude.draft = draft
     found = claude.deliver()
@@ -223,7 +223,7 @@ def test_somebodys_draft_stays_and_is_not_sent(draft: str) -> None:
     assert claude.draft == draft
 
 
-def test_what_an_interrupted_delivery_left_is_sent_and_nothing_else_is() -> None:
+def test_adopt_submits_only_exactly_this_text() -> None:
     claude = Claude()
     claude.draft = "continue"
     assert claude.deliver(adopt=True).result == "delivered"
@@ -235,7 +235,7 @@ def test_what_an_interrupted_delivery_left_is_sent_and_nothing_else_is() -> None
         assert claude.sent == []
 
 
-def test_words_typed_into_ours_are_neither_sent_nor_taken_away() -> None:
+def test_text_typed_into_ours_is_neither_submitted_nor_deleted() -> None:
     claude = Claude()
 
     async def typing(pane_id: str, text: str) -> None:
@@ -249,7 +249,7 @@ def test_words_typed_into_ours_are_neither_sent_nor_taken_away() -> None:
     assert "Enter" not in claude.names()
 
 
-def test_escape_closes_the_limits_menu_and_the_text_waits() -> None:
+def test_escape_closes_the_limit_menu_and_the_text_waits() -> None:
     claude = Claude()
     claude.dialog = LIMIT_MENU
     assert claude.deliver().result == "delivered"
@@ -257,7 +257,7 @@ def test_escape_closes_the_limits_menu_and_the_text_waits() -> None:
     assert claude.events[1][0] - claude.events[0][0] >= 0.4
 
 
-def test_a_menu_that_stays_gets_escapes_a_bounded_number_of_times_and_nothing_else() -> None:
+def test_a_menu_that_stays_open_gets_one_escape_per_attempt() -> None:
     claude = Claude()
     claude.dialog, claude.escape_works = LIMIT_MENU, False
     found = claude.deliver(attempts=3)
@@ -273,7 +273,7 @@ def test_a_draft_under_the_menu_is_respected() -> None:
 
 
 @pytest.mark.parametrize(("screen", "word"), [(PERMISSION, "permission"), (TRUST, "trust")])
-def test_any_other_dialog_is_told_and_never_answered(screen: list[str], word: str) -> None:
+def test_any_other_dialog_is_reported_and_never_answered(screen: list[str], word: str) -> None:
     claude = Claude()
     claude.dialog = screen
     found = claude.deliver()
@@ -301,7 +301,7 @@ def test_lost_text_is_typed_again_with_growing_pauses() -> None:
     assert claude.sent == ["continue"]
 
 
-def test_what_a_lost_character_left_is_taken_out_before_the_next_attempt() -> None:
+def test_a_damaged_text_is_removed_before_the_next_attempt() -> None:
     claude = Claude()
     claude.damage_texts = 1
     found = claude.deliver("first\nsecond")
@@ -334,7 +334,7 @@ def test_enter_lost_for_a_whole_attempt() -> None:
     assert claude.names() == ["type", "Enter", "Enter", "Enter", "Enter"]
 
 
-def test_a_text_that_was_taken_is_never_sent_twice() -> None:
+def test_a_submitted_text_is_never_sent_twice() -> None:
     claude = Claude()
     claude.turn_delay = 1e9
     found = claude.deliver()
@@ -349,7 +349,7 @@ def test_the_box_is_waited_for() -> None:
     assert claude.events[0][0] >= 3.0
 
 
-def test_no_box_is_told_after_all_attempts() -> None:
+def test_no_box_is_reported_after_all_attempts() -> None:
     claude = Claude()
     claude.ready_at = 1e9
     found = claude.deliver(attempts=2)
@@ -357,7 +357,7 @@ def test_no_box_is_told_after_all_attempts() -> None:
     assert claude.events == []
 
 
-def test_copy_mode_is_ended_first() -> None:
+def test_copy_mode_is_left_first() -> None:
     claude = Claude()
     claude.in_mode = True
     found = claude.deliver()
@@ -366,7 +366,7 @@ def test_copy_mode_is_ended_first() -> None:
     assert "scrolling" in found.detail
 
 
-def test_a_dead_pane_and_a_pane_that_is_no_more() -> None:
+def test_a_dead_pane_and_a_missing_pane() -> None:
     claude = Claude()
     claude.dead = True
     assert claude.deliver().result == "pane_gone"
@@ -376,14 +376,14 @@ def test_a_dead_pane_and_a_pane_that_is_no_more() -> None:
     assert claude.events == []
 
 
-def test_a_server_that_is_gone_is_the_callers_to_wait_for() -> None:
+def test_a_missing_server_raises() -> None:
     claude = Claude()
     claude.gone = TmuxGone("no tmux server")
     with pytest.raises(TmuxGone):
         claude.deliver()
 
 
-def test_a_last_backslash_does_not_turn_enter_into_a_line_break() -> None:
+def test_a_trailing_backslash_does_not_turn_enter_into_a_line_break() -> None:
     claude = Claude()
     assert claude.deliver("a path C:\\").result == "delivered"
     assert claude.sent == ["a path C:\\ "]

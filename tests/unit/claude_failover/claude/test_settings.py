@@ -1,6 +1,8 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings files of the daemon's sessions."""
+
 from __future__ import annotations
 
 import json
@@ -11,7 +13,7 @@ from claude_failover.claude.settings import with_own_settings
 
 
 @pytest.mark.parametrize("place", ["settings", "settings/main.json"])
-def test_what_stands_in_the_place_of_our_settings_is_set_aside_and_told(tmp_path, caplog, place):
+def test_an_obstacle_at_the_settings_path_is_set_aside_and_logged(tmp_path, caplog, place):
     folder = tmp_path / "settings"
     if place == "settings":
         folder.write_text("mine")

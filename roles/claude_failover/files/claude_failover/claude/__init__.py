@@ -1,4 +1,4 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Facts about the Claude Code CLI: its screen, prompt box, transcripts, settings, credentials and locks."""
+"""Interfaces to the Claude Code CLI: screen, prompt box, transcripts, settings, credentials and locks."""

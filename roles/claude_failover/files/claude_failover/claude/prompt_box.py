@@ -1,18 +1,20 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What waits for input at the bottom of a Claude Code screen: its prompt box, or a dialog. Pure.
+"""Find the prompt box or the dialog that receives keys on a Claude Code screen. Pure.
 
-This decides whether a key may be sent, so it is strict: what is not surely a prompt box is none. (`claude_screen`, by
-which only verdicts are reached, has a lenient rule.) Looks seen on Claude Code 2.1.330 and 2.1.197
-(``tests/fixtures/claude-code/panes``), rows as ``capture-pane -p -e`` of tmux 3.3a gives them.
+This search permits keys, so it is strict on purpose (anything uncertain is no prompt box), while `screen`, which serves
+recognition only, is lenient: in doubt they must err in opposite directions, so they stay two.
 
-* The box is a row of ``─``, rows of text of which the first begins with ``❯`` (``!``: a shell command) and a
-  no-break space and the others with two blanks, and a row of ``─``; below it are rows indented by two or more.
-* Ghost text (a proposal, which the next key replaces) is dim but for the first character, where the cursor is: that one
-  is in reverse video. What a person typed is neither.
-* A long or tall paste is shown as ``[Pasted text #1 +13 lines]`` (14 lines) or ``[Pasted text #2]`` (2000 characters).
-* A dialog takes the box's place, below a row of ``─`` or ``▔``, and ends with a row such as "Esc to cancel".
+Layouts seen on Claude Code 2.1.330 and 2.1.197 (``tests/fixtures/claude-code/panes``), rows as printed by
+``capture-pane -p -e`` of tmux 3.3a:
+
+* The box is a row of ``─``, rows of text (the first begins with ``❯``, or ``!`` for a shell command, and a no-break
+  space, the others with two blanks) and a row of ``─``; the rows below it are indented by two or more.
+* Ghost text (a suggestion that the next key replaces) is dim except for its first character, which is under the cursor
+  and in reverse video. Typed text is neither.
+* A long or tall paste is folded: ``[Pasted text #1 +13 lines]`` (14 lines) or ``[Pasted text #2]`` (2000 characters).
+* A dialog replaces the box, below a row of ``─`` or ``▔``, and ends with a row such as "Esc to cancel".
 """
 
 from __future__ import annotations
@@ -27,25 +29,24 @@ _DIALOG_RULE = re.compile(r"[─▔]{20,}")
 _PROMPT = re.compile(r"([❯>!])[\xa0 ]")
 _SELECTED = re.compile(r"\s*❯\s+\S")
 _NUMBERED = re.compile(r"\s*(?:❯\s+)?\d+\.\s+\S")
-_FIRST = re.compile(r"\s*(?:❯\s+)?1\.\s+\S")
-_MARKS = re.compile(r"\A\s*(?:❯\s+)?(?:\d+\.\s+)?")
-_HINT = re.compile(r"\b(?:Esc|Enter|Return) to [a-z]+", re.IGNORECASE)
+_NUMBERED_FIRST = re.compile(r"\s*(?:❯\s+)?1\.\s+\S")
+_OPTION_MARKS = re.compile(r"\A\s*(?:❯\s+)?(?:\d+\.\s+)?")
+_KEY_HINT = re.compile(r"\b(?:Esc|Enter|Return) to [a-z]+", re.IGNORECASE)
 _FOLDED = re.compile(r"\[Pasted text #\d+(?: \+(?P<lines>\d+) lines?)?\]")
 _SGR = re.compile("\x1b\\[([0-9;:]*)m")
 _OTHER_ESCAPE = re.compile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|[ -/]*[0-~])")
 
-# A box is never taller than this, nor what is below it: help is seven rows, the limit's note three.
-_TALLEST_BOX = 60
-_TALLEST_FOOTER = 16
+# Maximum heights in rows. Seen below the box: help, seven rows; the limit's notice, three.
+_MAX_BOX_ROWS = 60
+_MAX_FOOTER_ROWS = 16
 
 
 @dataclass(frozen=True)
 class PromptBox:
     """The prompt box.
 
-    ``draft`` is the text in it, its rows joined by line breaks; empty when what is there is ghost text, which
-    ``ghost`` tells. ``shell``: it takes a shell command, not a prompt. ``row`` is the index of the first row of text,
-    ``rows`` how many there are.
+    ``draft``: the text in it, rows joined by line breaks, empty for ghost text; ``ghost``: it shows ghost text;
+    ``shell``: it is in shell mode; ``row``: the index of the first row of text; ``rows``: the number of rows of text.
     """
 
     draft: str
@@ -56,16 +57,16 @@ class PromptBox:
 
     @property
     def folded(self) -> bool:
-        """Whether the draft is nothing but one pasted text that is not shown."""
+        """Whether the draft is a single folded paste."""
         return bool(_FOLDED.fullmatch(self.draft.strip()))
 
 
 @dataclass(frozen=True)
 class Dialog:
-    """Something that waits for a choice.
+    """An open dialog.
 
-    ``kind``: limit_menu, permission, trust, login, bypass, or other. ``title``: what it begins with. ``options``: what
-    can be chosen, without numbers, as far as it can be told.
+    ``kind``: limit_menu, permission, trust, login, bypass or other. ``title``: the text before the options, up to 120
+    characters. ``options``: the recognised options, without numbers.
     """
 
     kind: str
@@ -80,10 +81,10 @@ class _Cell:
     reverse: bool
 
 
-def prompt_box(lines: Sequence[str]) -> Optional[PromptBox]:
-    """Find the prompt box in the rows of a screen, captured with escapes; None when there surely is none to type in.
+def find_prompt_box(lines: Sequence[str]) -> Optional[PromptBox]:
+    """Return the prompt box on a screen captured with escapes; None unless there certainly is one.
 
-    Rows without escapes do as well, but then ghost text counts as a draft.
+    Without escapes, ghost text counts as a draft.
     """
     rows = _cells(lines)
     texts = [_text(row) for row in rows]
@@ -98,14 +99,14 @@ def prompt_box(lines: Sequence[str]) -> Optional[PromptBox]:
     return PromptBox(draft=draft, ghost=ghost, shell=shell, row=first, rows=end - first)
 
 
-def dialog(lines: Sequence[str]) -> Optional[Dialog]:
-    """Find the dialog that is open in the rows of a screen (with escapes or without); None when there is none."""
+def find_dialog(lines: Sequence[str]) -> Optional[Dialog]:
+    """Return the open dialog on a screen captured with or without escapes; None if there is none."""
     texts = [_text(row) for row in _cells(lines)]
     while texts and not texts[-1].strip():
         texts.pop()
     if not texts or _box_rows(texts) is not None:
         return None
-    hint = next((i for i in range(len(texts) - 1, max(-1, len(texts) - 5), -1) if _HINT.search(texts[i])), None)
+    hint = next((i for i in range(len(texts) - 1, max(-1, len(texts) - 5), -1) if _KEY_HINT.search(texts[i])), None)
     if hint is None:
         return None
     top = next((i for i in range(hint - 1, -1, -1) if _DIALOG_RULE.match(texts[i])), -1)
@@ -115,53 +116,53 @@ def dialog(lines: Sequence[str]) -> Optional[Dialog]:
     return Dialog(kind=_kind(text, options), title=text[:120], options=tuple(options))
 
 
-def shows(box: PromptBox, text: str) -> bool:
-    """Tell whether the box holds ``text`` and nothing else: itself, however wrapped, or folded away after a paste.
+def holds(box: PromptBox, text: str) -> bool:
+    """Return whether the draft is exactly ``text``, however wrapped, or a folded paste with its number of lines.
 
-    A text that does not fit in the box is there when the box shows its end.
+    If the text is taller than the box, its visible end suffices.
     """
     if box.ghost or box.shell:
         return False
     folded = _FOLDED.fullmatch(box.draft.strip())
     if folded:
         lines = folded.group("lines")
-        # Seen: 14 lines are shown as "+13 lines"; without a number it is one line.
+        # Seen: 14 lines are shown as "+13 lines", one line without a number.
         return int(lines or 0) in (text.count("\n"), text.count("\n") + 1)
-    shown, whole = _squeezed(box.draft), _squeezed(text)
+    shown, whole = _without_whitespace(box.draft), _without_whitespace(text)
     return shown == whole or (box.rows >= 5 and len(shown) >= 80 and whole.endswith(shown))
 
 
-def remains_of(box: PromptBox, text: str) -> bool:
-    """Tell whether what the box holds can be what arrived of ``text``: part of its characters, in their order."""
+def holds_part(box: PromptBox, text: str) -> bool:
+    """Return whether the draft can be a partial arrival of ``text``: some of its characters, in order."""
     if box.ghost or not box.draft.strip():
         return False
     if box.folded:
         return True
-    rest = iter(_squeezed(text))
-    return all(char in rest for char in _squeezed(box.draft))
+    rest = iter(_without_whitespace(text))
+    return all(char in rest for char in _without_whitespace(box.draft))
 
 
-def _squeezed(text: str) -> str:
+def _without_whitespace(text: str) -> str:
     return "".join(text.split())
 
 
 def _box_rows(texts: Sequence[str]) -> Optional[tuple[int, int]]:
-    """Return the first row of text in the box, and the row of the rule below it."""
+    """Return the box's first row of text and the row of the rule below it."""
     bottom = len(texts) - 1
     while bottom >= 0 and not texts[bottom].strip():
         bottom -= 1
     end = bottom
-    # Footer rows are indented. A status line may well hold a "❯", so only with a last row that says how to choose
-    # is that a choice that is open.
-    choosing = bottom >= 0 and bool(_HINT.search(texts[bottom]))
+    # Footer rows are indented. A status line can contain "❯", so a selected row means an open dialog only if the last
+    # row is a key hint.
+    has_key_hint = bottom >= 0 and bool(_KEY_HINT.search(texts[bottom]))
     while end >= 0 and not _RULE.fullmatch(texts[end].strip()):
         row = texts[end]
-        if bottom - end > _TALLEST_FOOTER or (row.strip() and not row.startswith("  ")):
+        if bottom - end > _MAX_FOOTER_ROWS or (row.strip() and not row.startswith("  ")):
             return None
-        if choosing and _SELECTED.match(row):
+        if has_key_hint and _SELECTED.match(row):
             return None
         end -= 1
-    for first in range(end - 1, max(0, end - _TALLEST_BOX), -1):
+    for first in range(end - 1, max(0, end - _MAX_BOX_ROWS), -1):
         if _PROMPT.match(texts[first] + " "):
             return (first, end) if _RULE.match(texts[first - 1].lstrip()) else None
         if not texts[first].startswith("  ") and texts[first].strip():
@@ -179,11 +180,11 @@ def _is_ghost(content: Sequence[Sequence[_Cell]]) -> bool:
 
 
 def _options(body: Sequence[str]) -> tuple[int, list[str]]:
-    """Return at which row of a dialog its options begin, and their texts.
+    """Return the row at which a dialog's options begin, and their texts.
 
-    Numbered ones are the last run that begins with 1: what a dialog asks about can hold a list, too.
+    Numbered options are the last list that begins with 1: the dialog's text can contain a list, too.
     """
-    first = next((i for i in range(len(body) - 1, -1, -1) if _FIRST.match(body[i])), None)
+    first = next((i for i in range(len(body) - 1, -1, -1) if _NUMBERED_FIRST.match(body[i])), None)
     if first is None:
         first = next((i for i, text in enumerate(body) if _SELECTED.match(text)), len(body))
         return first, [_plain_option(text) for text in body[first:]]
@@ -197,20 +198,19 @@ def _options(body: Sequence[str]) -> tuple[int, list[str]]:
 
 
 def _plain_option(text: str) -> str:
-    return _MARKS.sub("", text).strip()
+    return _OPTION_MARKS.sub("", text).strip()
 
 
 def _kind(text: str, options: Sequence[str]) -> str:
     choices = " | ".join(options)
-    for kind, where, pattern in _KINDS:
+    for kind, where, pattern in _DIALOG_KINDS:
         if re.search(pattern, choices if where == "options" else text, re.IGNORECASE):
             return kind
     return "other"
 
 
-# What a dialog is, by what it offers or says; the first that matches. Seen on 2.1.330 and 2.1.197, the login ones
-# on their start-up screens.
-_KINDS = (
+# (kind, searched part, pattern); the first match wins. Seen on 2.1.330 and 2.1.197, login on their start-up screens.
+_DIALOG_KINDS = (
     ("limit_menu", "options", r"wait for (?:the )?limit to reset"),
     ("trust", "options", r"trust this folder"),
     ("trust", "text", r"do you trust the files in this folder"),
@@ -221,7 +221,7 @@ _KINDS = (
 
 
 def _cells(lines: Sequence[str]) -> list[list[_Cell]]:
-    """Take rows apart into characters with their attributes, which last from one row to the next."""
+    """Split rows into characters with attributes; attributes carry over to the next row."""
     dim = reverse = False
     rows: list[list[_Cell]] = []
     for line in lines:
@@ -238,13 +238,13 @@ def _cells(lines: Sequence[str]) -> list[list[_Cell]]:
 
 
 def _attributes(parameters: str, dim: bool, reverse: bool) -> tuple[bool, bool]:
-    """Return dim and reverse after one SGR escape."""
+    """Return dim and reverse after an SGR escape."""
     numbers = [int(word) if word.isdigit() else 0 for word in parameters.split(";")]
     i = 0
     while i < len(numbers):
         number = numbers[i]
         if number in (38, 48, 58):
-            # A colour's own numbers are no attributes: 5;N or 2;R;G;B.
+            # Skip the parameters of a colour: 5;N or 2;R;G;B.
             i += {5: 2, 2: 4}.get(numbers[i + 1] if i + 1 < len(numbers) else 0, 0)
         elif number == 0:
             dim = reverse = False

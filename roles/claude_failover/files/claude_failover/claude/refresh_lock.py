@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether Claude Code is refreshing an account's login just now.
+"""Detect and await Claude Code's token refresh lock in an account home.
 
-A refresh holds ``<home>/.oauth_refresh.lock/``, and renews its times while it runs. A flip in the middle of one left
-the old account with an expired token and a stale lock (seen on Claude Code 2.1.330).
+A refresh holds ``<home>/.oauth_refresh.lock/`` and updates its mtime while it runs. A flip during a refresh left the
+old account with an expired token and a stale lock (seen on Claude Code 2.1.330).
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from typing import Callable
 
 LOCK = ".oauth_refresh.lock"
 
-#: Seconds after which a lock that nobody renews is one that was left behind.
+#: Seconds without an update after which a lock is stale.
 STALE = 60.0
 
-#: Seconds that a switch waits for a lock, and between two looks.
+#: Seconds: a switch's maximum wait for a lock, and the poll interval.
 BOUND = 30.0
 POLL = 0.05
 
 
 def held(home: str) -> bool:
-    """Tell whether a live refresh lock stands in the account home. Raises OSError when that cannot be seen."""
+    """Return whether the account home has a live refresh lock. Raises OSError if that cannot be determined."""
     try:
         status = os.lstat(os.path.join(home, LOCK))
     except FileNotFoundError:
         return False
-    # A time far in the future is a clock that was set back: no reason to wait for ever.
+    # An mtime far in the future means that the clock was set back; such a lock is stale, too.
     return abs(time.time() - status.st_mtime) <= STALE
 
 
 def holder(homes: Sequence[str]) -> str | None:
-    """Return the first of the homes in which a live lock stands, or None. Raises OSError."""
+    """Return the first of the homes that has a live lock, or None. Raises OSError."""
     return next((home for home in homes if held(home)), None)
 
 
@@ -47,10 +47,11 @@ async def wait_free(
 
     Args:
         homes: the account homes.
-        deadline: when to give up, on ``clock``'s scale.
-        poll: seconds between two looks.
+        deadline: when to give up, as a value of ``clock``.
+        clock: returns monotonic seconds.
+        poll: seconds between two checks.
 
-    Returns None, or the home that still has one at the deadline. Raises OSError.
+    Returns None, or the home that is still locked at the deadline. Raises OSError.
     """
     while True:
         found = holder(homes)

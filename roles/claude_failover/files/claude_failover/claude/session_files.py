@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files by which running Claude Code processes tell what they do: ``<home>/sessions/<pid>.json``.
+"""Read the state files of running Claude Code processes, ``<home>/sessions/<pid>.json``.
 
-Seen on 2.1.330: ``pid, sessionId, cwd, startedAt`` (ms), ``procStart`` (clock ticks since boot, a text),
-``status`` = idle | busy | waiting, ``statusUpdatedAt`` (ms). Removed at a clean exit, left by a SIGKILL: a file
-counts only while the very process that wrote it runs.
+Keys seen on 2.1.330: ``pid, sessionId, cwd, startedAt`` (ms), ``procStart`` (clock ticks since boot, a string),
+``status`` = idle | busy | waiting, ``statusUpdatedAt`` (ms). A clean exit removes the file, SIGKILL leaves it: a file
+is valid only while the process that wrote it is running.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..storage.regular_file import read_regular
 
 @dataclass(frozen=True)
 class SessionFile:
-    """What one process says of itself. ``status`` is None when it says nothing that is known."""
+    """The state of one process; ``status`` is None if it is unknown."""
 
     pid: int
     uuid: str
@@ -32,7 +32,7 @@ class SessionFile:
 
 
 class SessionFiles:
-    """The session files of all account homes at one moment."""
+    """A snapshot of the session files in all account homes."""
 
     def __init__(self, homes: Iterable[str]) -> None:
         self._paths: dict[int, list[str]] = {}
@@ -48,9 +48,9 @@ class SessionFiles:
                     self._paths.setdefault(int(stem), []).append(os.path.join(folder, name))
 
     def of(self, process: Process) -> SessionFile | None:
-        """Return what this very process wrote, or None.
+        """Return the file that this process wrote, or None.
 
-        A flip makes a running session write under the other home, so the newest of several is taken.
+        After a flip a running session writes to the other home; the newest of several files counts.
         """
         found = [_read(path, process) for path in self._paths.get(process.pid, ())]
         files = [file for file in found if file is not None]

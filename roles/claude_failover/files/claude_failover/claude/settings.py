@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The settings that the daemon's sessions are started with: its hooks and its status line.
+"""Build the settings of the daemon's sessions: its hooks and status line, merged with the operator's settings.
 
-``claude --settings FILE-OR-JSON`` adds them to one session without touching the account's own settings; only
-one --settings is read (seen on Claude Code 2.1.330), so one that the operator gives is merged in.
+``claude --settings FILE-OR-JSON`` applies settings to one session without changing the account's own. Only one
+``--settings`` is read (seen on Claude Code 2.1.330), so the operator's is merged in.
 """
 
 from __future__ import annotations
@@ -31,14 +31,16 @@ HOOK_EVENTS = (
 
 
 def own_settings(launcher: str, socket: str) -> dict[str, Any]:
-    """Return the settings that report to the daemon at ``socket``; ``launcher`` is the command's path."""
+    """Return settings whose hooks and status line report to the daemon at ``socket``; ``launcher``: path of the CLI."""
     command = {"type": "command", "command": shlex.join([launcher, "hook", "--socket", socket])}
     return {"hooks": {event: [{"hooks": [command]}] for event in HOOK_EVENTS}, "statusLine": command}
 
 
 def merged(own: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return the operator's settings with ours added: their hooks run beside ours, our status line stands
-    in for theirs (and shows it)."""
+    """Return the operator's settings ``given`` with the daemon's ``own`` added.
+
+    Both sets of hooks run; the daemon's status line replaces the operator's and prints its output.
+    """
     hooks = {event: list(rows) for event, rows in given.get("hooks", {}).items()}
     for event, rows in own.get("hooks", {}).items():
         hooks[event] = hooks.get(event, []) + rows
@@ -46,17 +48,14 @@ def merged(own: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def status_line_command(settings: dict[str, Any]) -> str | None:
-    """Return the command of the status line in some settings, if they have one."""
+    """Return the command of the settings' status line, or None."""
     line = settings.get("statusLine")
     command = line.get("command") if isinstance(line, dict) else None
     return command if isinstance(command, str) else None
 
 
 def read_settings(text_or_path: str) -> dict[str, Any]:
-    """Read what stands behind ``--settings``: a JSON object, or the path of a file that holds one.
-
-    Raises UsageError when it is neither.
-    """
+    """Read the value of ``--settings``: a JSON object, or the path of a file with one. Raises UsageError."""
     source = "the JSON of --settings"
     try:
         if not text_or_path.lstrip().startswith("{"):
@@ -66,15 +65,15 @@ def read_settings(text_or_path: str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--settings: {source} cannot be read as Claude Code settings: {error}") from None
     if not isinstance(settings, dict) or not isinstance(settings.get("hooks", {}), dict):
-        raise UsageError(f"--settings: {source} holds no JSON object with an object under 'hooks'")
+        raise UsageError(f"--settings: {source} is not a JSON object with an object under 'hooks'")
     for event, rows in settings.get("hooks", {}).items():
         if not isinstance(rows, list):
-            raise UsageError(f"--settings: {source}: hooks.{event} is no list, as Claude Code expects it")
+            raise UsageError(f"--settings: {source}: hooks.{event} is not a list, which Claude Code expects")
     return settings
 
 
 def split_settings(command: list[str]) -> tuple[list[str], str | None]:
-    """Take ``--settings X`` (or ``--settings=X``) out of a command; returns the rest and X, the last one given."""
+    """Remove ``--settings X`` (or ``--settings=X``) from a command; return the rest and the last X."""
     rest: list[str] = []
     given = None
     words = iter(command)
@@ -93,16 +92,16 @@ def split_settings(command: list[str]) -> tuple[list[str], str | None]:
 def with_own_settings(
     command: tuple[str, ...], cwd: str, base: dict[str, Any], folder: str, name: str
 ) -> tuple[list[str], dict[str, str]]:
-    """Return a session's command with our settings, and the environment that goes with it.
+    """Return a session's command with merged settings, and the environment variables to add.
 
     Args:
-        command: the operator's command, which may hold a ``--settings`` of theirs.
-        cwd: the session's folder, which a relative path in it starts from.
-        base: our own settings.
-        folder: where the merged settings are written, one file a session.
+        command: the operator's command, possibly with ``--settings``.
+        cwd: the session's folder; a relative path in ``--settings`` starts here.
+        base: the daemon's own settings.
+        folder: where the merged settings are written, one file per session.
         name: the session.
 
-    Raises UsageError for settings that cannot be read, OSError when the file cannot be written.
+    Raises UsageError for settings that cannot be read, OSError if the file cannot be written.
     """
     rest, given = split_settings(list(command))
     environment: dict[str, str] = {}
@@ -110,11 +109,11 @@ def with_own_settings(
     if given is not None:
         if not given.lstrip().startswith("{"):
             given = os.path.join(cwd, given)
-        theirs = read_settings(given)
-        settings = merged(base, theirs)
-        shown = status_line_command(theirs)
-        if shown:
-            environment["CLAUDE_FAILOVER_STATUS_LINE"] = shown
+        operators = read_settings(given)
+        settings = merged(base, operators)
+        status_line = status_line_command(operators)
+        if status_line:
+            environment["CLAUDE_FAILOVER_STATUS_LINE"] = status_line
     make_folder(folder)
     path = os.path.join(folder, file_name(name))
     if os.path.isdir(path):
@@ -124,15 +123,14 @@ def with_own_settings(
 
 
 def file_name(name: str) -> str:
-    """Return the name of the settings file of the session ``name``, which may hold a slash."""
+    """Return the name of a session's settings file; slashes in ``name`` are escaped."""
     return name.replace("%", "%25").replace("/", "%2F") + ".json"
 
 
 def base_settings(config: Config) -> dict[str, Any]:
-    """Return our own settings: the file ``claude-settings.json`` beside the configuration, where the role (or
-    the operator) has put one, else what it would hold.
+    """Return the daemon's own settings: ``claude-settings.json`` beside the configuration, or its defaults.
 
-    Raises UsageError when the file holds no settings.
+    Raises UsageError if the file cannot be read as settings.
     """
     path = os.path.join(os.path.dirname(config.path), "claude-settings.json")
     if os.path.exists(path):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Turns of a conversation, and the transcript records that they are read from."""
+"""Turns of a conversation, as read from hooks and transcript records."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from ..common import clock
 
 @dataclass(frozen=True)
 class TurnEvent:
-    """A step in a session's conversation.
+    """An event in a session's conversation.
 
-    ``kind`` is ``prompt`` (a turn began), ``stop`` (it was answered), ``failure`` (it was not), ``start`` or ``end``.
+    ``kind``: ``prompt`` (a turn started), ``stop`` (it was answered), ``failure`` (it was not), ``start`` or ``end``
+    (of the session). ``turn`` is the turn's id, which `Evidence.turn` has, too.
     """
 
     session: str
@@ -30,7 +31,7 @@ class TurnEvent:
 
 
 def record_time(record: Mapping[str, Any]) -> datetime | None:
-    """Return when a transcript's record was written, or None when it does not say."""
+    """Return a transcript record's timestamp, or None without a valid one."""
     try:
         return clock.parse_iso(str(record.get("timestamp")))
     except ValueError:
@@ -38,12 +39,12 @@ def record_time(record: Mapping[str, Any]) -> datetime | None:
 
 
 def is_of_the_conversation(record: Mapping[str, Any]) -> bool:
-    """Tell whether a record is a message of the session's own conversation, and not a sub-agent's or a notice."""
+    """Return whether a record is a message of the main conversation, not of a sub-agent and not a meta record."""
     return record.get("type") in ("user", "assistant") and not record.get("isSidechain") and not record.get("isMeta")
 
 
 def turn_of(records: Iterable[Mapping[str, Any]]) -> str | None:
-    """Return the id of the turn that the last user's record among ``records`` belongs to, where it has one."""
+    """Return the turn id of the last user record among ``records``, or None."""
     turn = None
     for record in records:
         if record.get("type") == "user" and is_of_the_conversation(record):
@@ -52,8 +53,8 @@ def turn_of(records: Iterable[Mapping[str, Any]]) -> str | None:
 
 
 def refused_request_time(records: Iterable[Mapping[str, Any]]) -> datetime | None:
-    """Return when the request that the last record answers was begun: the time of the last user's record
-    (a prompt, or a tool's result) among ``records``."""
+    """Return the start time of the request that the last record answers: that of the last user record (a prompt or a
+    tool result) among ``records``."""
     moment = None
     for record in records:
         if record.get("type") == "user" and is_of_the_conversation(record):

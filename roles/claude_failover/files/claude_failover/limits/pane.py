@@ -28,7 +28,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from re import Pattern
 
-from ..claude.screen import Screen, ScreenBlock, read_screen
+from ..claude.conversation import ScreenBlock
+from ..claude.screen import ParsedScreen, parse_screen
 from . import wordings
 from .message import MESSAGE_MAX, limited_by, limited_by_operator, row_of
 from .verdict import Verdict, not_limited
@@ -64,7 +65,7 @@ def classify_pane(
     ``now`` (aware): when they were captured; ``tz``: the host's zone; ``extra_patterns``: the operator's own compiled
     patterns, looked for where a banner may stand. Raises nothing, for any lines.
     """
-    screen = read_screen(lines)
+    screen = parse_screen(lines)
     extra = tuple(extra_patterns)
     turn = _newest_turn(screen.blocks)
     live = _live(screen)
@@ -81,7 +82,7 @@ def classify_pane(
     found = _banner(turn, index, live, extra, now=now, tz=tz)
     if found is None or not found.limited:
         return found or _why_not(screen, event)
-    if screen.box is not None and not live and _may_be_old(screen, event):
+    if screen.draft is not None and not live and _may_be_old(screen, event):
         return not_limited(
             "banner-above-idle-prompt",
             found.snippet,
@@ -110,14 +111,14 @@ def _newest_turn(blocks: Sequence[ScreenBlock]) -> list[ScreenBlock]:
     return turn
 
 
-def _live(screen: Screen) -> bool:
+def _live(screen: ParsedScreen) -> bool:
     """Tell whether the CLI shows now that it is stopped by a limit."""
     return _is_limit_menu(screen) or bool(
         wordings.WAITING_FOOTER.pattern.match(wordings.normalise(screen.footer_text()))
     )
 
 
-def _is_limit_menu(screen: Screen) -> bool:
+def _is_limit_menu(screen: ParsedScreen) -> bool:
     if screen.menu is None:
         return False
     options = screen.menu.options
@@ -127,7 +128,7 @@ def _is_limit_menu(screen: Screen) -> bool:
     return bool(title.match(screen.menu.title)) and all(any(map(row.match, options)) for row in wanted)
 
 
-def _may_be_old(screen: Screen, event: ScreenBlock) -> bool:
+def _may_be_old(screen: ParsedScreen, event: ScreenBlock) -> bool:
     """Tell whether an idle prompt below a banner leaves it open that the banner is old, or the model's own words."""
     if screen.launch == "new" and event.kind != "reply":
         return False
@@ -166,7 +167,7 @@ def _is_chrome(block: ScreenBlock) -> bool:
 
 
 def _without_event(
-    screen: Screen, turn: list[ScreenBlock], footer: str, live: bool, *, now: datetime, tz: tzinfo
+    screen: ParsedScreen, turn: list[ScreenBlock], footer: str, live: bool, *, now: datetime, tz: tzinfo
 ) -> Verdict:
     """Judge a newest turn that shows nothing, or only a notice of the wait."""
     notice = next(
@@ -180,7 +181,7 @@ def _without_event(
     )
     if live and screen.menu is None:
         return limited_by(wordings.WAITING_FOOTER, footer, now=now, tz=tz)
-    if notice and (live or screen.box is None):
+    if notice and (live or screen.draft is None):
         row = wordings.first(wordings.BLOCKING, notice)
         if row is not None:
             return limited_by(row, notice, now=now, tz=tz)
@@ -249,7 +250,7 @@ def _banner(
     return None
 
 
-def _why_not(screen: Screen, event: ScreenBlock | None) -> Verdict:
+def _why_not(screen: ParsedScreen, event: ScreenBlock | None) -> Verdict:
     """Return the verdict that the newest turn shows no limit, naming what stands there instead."""
     older = next(
         (
