@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Screens of Claude Code as tests need them: any message, any width, any look, live or not."""
+"""Builders of Claude Code screens: any message, width and layout, with a live limit or without."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CAPTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "captures")
 NOW = datetime(2026, 11, 22, 20, 10, tzinfo=timezone.utc)
 UTC = timezone.utc
 
-#: (message, limit): one of every wording, from every version that the facts name.
+#: (message, limit): every known wording, from every version.
 BANNERS = (
     ("You've hit your 5-hour limit · resets 9:36pm (UTC)", "five_hour"),
     ("You've hit your session limit · resets 10pm", "five_hour"),
@@ -62,7 +62,7 @@ BANNERS = (
     ("Fable weekly limit reached ∙ resets Nov 25, 9am", "model"),
 )
 
-#: Messages that only look like one.
+#: Messages that resemble a limit.
 HARMLESS = (
     "You've used 97% of your session limit · resets 7:20pm…",
     "You're close to your usage credit limit",
@@ -91,7 +91,7 @@ HARMLESS = (
 
 
 def wrap(text: str, width: int, first: str, rest: str) -> list[str]:
-    """Return a message as the CLI wraps it: at blanks, each line after its indentation."""
+    """Wrap a message as the CLI does: at blanks, with an indent."""
     return textwrap.wrap(
         text, max(width, 12), initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
     ) or [first]
@@ -103,7 +103,7 @@ def box(width: int, draft: str = "") -> list[str]:
 
 
 def waiting(width: int, when: str = "9:36pm") -> list[str]:
-    """Return the box of 2.1.330 that waits for the reset."""
+    """Return the prompt box and the waiting footer of 2.1.330."""
     return [
         "─" * width,
         "❯\u00a0",
@@ -127,7 +127,7 @@ def menu(width: int) -> list[str]:
 
 
 def turn(message: str, width: int, *, prompt: str = "please work", offer: bool = False) -> list[str]:
-    """Return a prompt and the CLI's own answer to it."""
+    """Return a prompt and the CLI's own reply."""
     lines = wrap(prompt, width, "❯ ", "  ") + wrap(message, width, "  ⎿ \u00a0", "     ")
     if offer:
         lines += wrap("/upgrade or /usage-credits to finish what you\u2019re working on.", width, "     ", "     ")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Panes: what the newest turn shows, in every look, width and dress."""
+"""Classification of panes, in every layout, width and terminal encoding."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from limit_looks import (
 from claude_failover.limits import classify_pane, classify_text
 
 
-def judge(lines, **more):
+def classify(lines, **more):
     return classify_pane(lines, now=NOW, tz=UTC, **more)
 
 
@@ -46,7 +46,7 @@ with open(os.path.join(FIXTURES, "banners.jsonl"), encoding="utf-8") as _stream:
 
 @pytest.mark.parametrize("report", REPORTED, ids=lambda r: r["text"].strip()[:40])
 def test_reported_banner(report):
-    verdict = judge(report["text"].split("\n"))
+    verdict = classify(report["text"].split("\n"))
     assert verdict.limited is report["limited"], verdict
     if report["text"].count("\n") == 0:
         assert classify_text(report["text"], now=NOW, tz=UTC).limited is report["limited"]
@@ -73,7 +73,7 @@ CAPTURED = {
 
 @pytest.mark.parametrize("name", sorted(os.listdir(PANES)))
 def test_captured_pane(name):
-    verdict = judge(fixture(name))
+    verdict = classify(fixture(name))
     if name in CAPTURED:
         assert (verdict.limit or verdict.rule) == CAPTURED[name], verdict
     else:  # prompt boxes and dialogs of all kinds: only the limit's own menu is one
@@ -85,26 +85,26 @@ def test_captured_pane(name):
 def test_every_wording_at_every_width(message, limit, width):
     for below in (menu(width), waiting(width)):
         for offer in (False, True):
-            verdict = judge([*ANSWERED, *turn(message, width, offer=offer), *below])
+            verdict = classify([*ANSWERED, *turn(message, width, offer=offer), *below])
             assert (verdict.limited, verdict.limit) == (True, limit), verdict
-    alone = judge(wrap(message, width, "", ""))
+    alone = classify(wrap(message, width, "", ""))
     assert (alone.limited, alone.limit) == (True, limit), alone
 
 
 @pytest.mark.parametrize("message", HARMLESS)
 @pytest.mark.parametrize("width", [24, 40, 80, 200])
-def test_what_only_looks_like_one(message, width):
-    assert not judge([*turn(message, width), *box(width)]).limited
-    assert not judge([*turn(message, width), *menu(width)]).limited
-    assert not judge(["❯ go", "", *wrap(message, width, "● ", "  "), "", *box(width)]).limited
-    assert not judge(wrap(message, width, "", "")).limited
-    assert not judge([*ANSWERED, message.rjust(width), *box(width)]).limited
-    assert not judge([*ANSWERED, *box(width), "  " + message]).limited
+def test_harmless_messages(message, width):
+    assert not classify([*turn(message, width), *box(width)]).limited
+    assert not classify([*turn(message, width), *menu(width)]).limited
+    assert not classify(["❯ go", "", *wrap(message, width, "● ", "  "), "", *box(width)]).limited
+    assert not classify(wrap(message, width, "", "")).limited
+    assert not classify([*ANSWERED, message.rjust(width), *box(width)]).limited
+    assert not classify([*ANSWERED, *box(width), "  " + message]).limited
 
 
 @pytest.mark.parametrize(("message", "limit"), BANNERS)
-def test_dress(message, limit):
-    """Escapes, moving cursors, curly quotes, borders, carriage returns: none of them changes what it says."""
+def test_terminal_encodings(message, limit):
+    """Escapes, cursor movements, curly quotes, frames and carriage returns do not change the verdict."""
     width = 140
     lines = [*turn(message, width), *menu(width)]
     coloured = [f"\x1b[38;5;246m{line}\x1b[39m\x1b]8;;http://x\x07\x1b]8;;\x07" for line in lines]
@@ -116,7 +116,7 @@ def test_dress(message, limit):
         "╰" + "─" * width + "╯",
         *menu(width),
     ]
-    for dressed in (
+    for encoded in (
         coloured,
         jumps,
         curly,
@@ -125,24 +125,24 @@ def test_dress(message, limit):
         ["\n".join(lines)],
         ["\r\n".join(lines)],
     ):
-        verdict = judge(dressed)
-        assert (verdict.limited, verdict.limit) == (True, limit), (dressed, verdict)
+        verdict = classify(encoded)
+        assert (verdict.limited, verdict.limit) == (True, limit), (encoded, verdict)
 
 
-def test_carriage_returns_part_no_paragraphs():
+def test_carriage_returns_do_not_split_paragraphs():
     lines = [
         *ANSWERED,
         *turn("You've hit your session limit · resets 10:10pm (America/Argentina/Buenos_Aires)", 40),
         *waiting(40),
     ]
-    verdict = judge([line + "\r" for line in lines])
-    assert verdict == judge(lines)
+    verdict = classify([line + "\r" for line in lines])
+    assert verdict == classify(lines)
     assert verdict.resets_at is not None
 
 
 @pytest.mark.parametrize("corners", ["╭╮╰╯─│", "┏┓┗┛━┃", "╔╗╚╝═║"])
-def test_banner_alone_in_a_box(corners):
-    verdict = judge(
+def test_framed_banner_alone(corners):
+    verdict = classify(
         rows(
             """
 ╭────────────────────────────────────╮
@@ -390,7 +390,7 @@ not alter or erase the .env
 
 @pytest.mark.parametrize("name", sorted(LIMITED))
 def test_limited(name):
-    verdict = judge(rows(LIMITED[name]))
+    verdict = classify(rows(LIMITED[name]))
     assert verdict.limited, verdict
     assert verdict.resets_at is not None or verdict.limit == "spend"
 
@@ -813,41 +813,41 @@ def has_its_own_end(name):
     ],
 )
 def test_not_limited(name, below):
-    verdict = judge([*rows(NOT_LIMITED[name]), *(["", *box(100)] if below else [])])
+    verdict = classify([*rows(NOT_LIMITED[name]), *(["", *box(100)] if below else [])])
     assert not verdict.limited, verdict
     assert (verdict.limit, verdict.resets_at) == (None, None)
     assert verdict.rule
 
 
-def test_unknown_wording_is_told_and_not_believed():
-    verdict = judge(["❯ go", "  ⎿  Your plan's weekly allowance is used up · back on Monday", "", *menu(80)])
+def test_unknown_wording_is_reported_and_no_limit():
+    verdict = classify(["❯ go", "  ⎿  Your plan's weekly allowance is used up · back on Monday", "", *menu(80)])
     assert (verdict.limited, verdict.rule) == (False, "unknown-wording")
     assert "allowance" in verdict.snippet
 
 
-def test_unknown_wording_is_told_also_of_a_message_alone():
+def test_unknown_wording_of_a_message_alone_is_reported():
     for message in (
         "Your plan's weekly allowance is used up · back on Monday",
         "You've hit your weekly limit · resets Nov 25, 8pm (UTC) · call your account manager",
     ):
-        verdict = judge([message])
+        verdict = classify([message])
         assert (verdict.limited, verdict.rule) == (False, "unknown-wording"), verdict
 
 
-def test_operators_patterns_count_where_a_banner_may_stand_and_only_there():
+def test_operators_patterns_count_only_where_a_banner_may_stand():
     patterns = (re.compile("kvote er brukt opp"),)
     there = ["❯ go", "  ⎿  Din kvote er brukt opp · resets 10pm (UTC)", "", *menu(80)]
-    verdict = judge(there, extra_patterns=patterns)
+    verdict = classify(there, extra_patterns=patterns)
     assert (verdict.limited, verdict.rule, verdict.limit) == (True, "extra-pattern", "unknown")
     assert verdict.resets_at is not None
-    assert not judge(there).limited
+    assert not classify(there).limited
     for elsewhere in (
         ["● Bash(cat x)", "  ⎿  Din kvote er brukt opp", "", *box(80)],
         ["❯ Din kvote er brukt opp", "", *box(80)],
         ["● Fin.", "", *box(80, "kvote er brukt opp")],
         ["❯ go", "  ⎿  kvote er brukt opp (not your usage limit)", "", *box(80)],
     ):
-        assert not judge(elsewhere, extra_patterns=patterns).limited, elsewhere
+        assert not classify(elsewhere, extra_patterns=patterns).limited, elsewhere
 
 
 _PIECES = st.sampled_from(
@@ -881,8 +881,8 @@ _PIECES = st.sampled_from(
 
 
 @given(st.lists(st.one_of(_PIECES, st.text(max_size=60)), max_size=40))
-def test_any_lines_give_a_verdict(lines):
-    verdict = judge(lines)
+def test_any_lines_are_accepted(lines):
+    verdict = classify(lines)
     assert len(verdict.snippet) <= 500
     assert verdict.snippet.isprintable()
     assert verdict.rule
@@ -895,16 +895,16 @@ def test_any_lines_give_a_verdict(lines):
     st.lists(st.sampled_from(["● A later answer.", "❯ next", "● Bash(ls)"]), min_size=1, max_size=3),
     st.integers(24, 160),
 )
-def test_newer_work_always_wins(banner, later, width):
+def test_a_newer_event_supersedes_a_banner(banner, later, width):
     below = [piece for line in later for piece in (line, "")]
-    assert not judge([*turn(banner[0], width), *below, *box(width)]).limited
+    assert not classify([*turn(banner[0], width), *below, *box(width)]).limited
 
 
 @given(st.sampled_from(BANNERS), st.integers(24, 160), st.text(alphabet="abc ?", max_size=20))
-def test_a_draft_changes_nothing(banner, width, draft):
+def test_a_draft_does_not_matter(banner, width, draft):
     lines = [*ANSWERED, *turn(banner[0], width), *waiting(width)]
     drafted = [line + draft if line.startswith("❯\u00a0") else line for line in lines]
-    assert judge(drafted).limited
+    assert classify(drafted).limited
 
 
 #: More captures of the real CLI, 2.1.330 unless a name says 2.1.197 (see the folder's README).
@@ -931,7 +931,7 @@ MEASURED = {
 @pytest.mark.parametrize("name", sorted(n for n in os.listdir(CAPTURES) if n.endswith(".txt")))
 def test_measured_pane(name):
     with open(os.path.join(CAPTURES, name), encoding="utf-8") as stream:
-        verdict = judge(stream.read().split("\n"))
+        verdict = classify(stream.read().split("\n"))
     assert (verdict.limit or verdict.rule) == MEASURED[name], verdict
 
 
@@ -963,7 +963,7 @@ def test_measured_pane(name):
         ("claude", True),
     ],
 )
-def test_the_command_above_the_header_tells_a_new_session_from_a_resumed_one(command, limited):
+def test_the_command_above_the_header_distinguishes_new_from_resumed_sessions(command, limited):
     header = rows("""
 ╭─── Claude Code v2.1.197 ─────────────────────────╮
 │      Welcome back!      │ Tips for getting started │
@@ -975,7 +975,7 @@ def test_the_command_above_the_header_tells_a_new_session_from_a_resumed_one(com
  ▝▝   ▝▝   /srv/work
 """)
     for top in (header, logo):
-        verdict = judge(
+        verdict = classify(
             [*command.split("\n"), *top, "", *turn("You've hit your session limit · resets 10pm", 80), *box(80)]
         )
         assert verdict.limited is limited, verdict

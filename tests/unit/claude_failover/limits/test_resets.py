@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reset times: zones, dates, clocks, roll-over, clock changes, and what is not believed."""
+"""Parsing of reset times: zones, dates, clocks, roll-over, clock changes, implausible times."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_failover.limits.resets import AHEAD_SPEND, GRAMMARS, TOLERANCE, find_reset, reset_of_epoch
-from claude_failover.limits.zones import REPLACED, zone_named
+from claude_failover.limits.resets import MAX_AHEAD_SPEND, RESET_FORMATS, TOLERANCE, find_reset, reset_of_epoch
+from claude_failover.limits.zones import RENAMED, zone_named
 
 UTC = timezone.utc
 PARIS = ZoneInfo("Europe/Paris")
@@ -83,7 +83,7 @@ def found(clause, now=NOW, tz=UTC, **more):
         ("x|1795383393", utc(2026, 11, 22, 21, 36, 33)),
         ("x|1795383393000", utc(2026, 11, 22, 21, 36, 33)),
         ("x|1750708800", utc(2025, 6, 23, 20)),
-        # broken by a narrow pane
+        # wrapped by a narrow pane
         ("resets 9:36p m (UTC)", utc(2026, 11, 22, 21, 36)),
         ("resets Nov 25 , 8: 10pm (UTC)", utc(2026, 11, 25, 20, 10)),
         ("x|179 5383393", utc(2026, 11, 22, 21, 36, 33)),
@@ -91,7 +91,7 @@ def found(clause, now=NOW, tz=UTC, **more):
         ("x|1795383393 2 more", utc(2026, 11, 22, 21, 36, 33)),
     ],
 )
-def test_written(clause, at):
+def test_reset_times(clause, at):
     assert found(clause).at == at
 
 
@@ -112,7 +112,7 @@ def test_written(clause, at):
         "raise it at claude.ai/x",
     ],
 )
-def test_none_given(clause):
+def test_no_reset_time(clause):
     assert found(clause) == found("")
     assert found(clause).at is None
 
@@ -136,10 +136,10 @@ def test_none_given(clause):
         "resets in 40 days",
     ],
 )
-def test_nonsense_is_told_and_not_believed(clause):
+def test_an_implausible_time_is_ignored_with_a_note(clause):
     reset = found(clause)
     assert reset.at is None
-    assert "sense" in reset.note or "not believed" in reset.note
+    assert "sense" in reset.note or "ignored" in reset.note
 
 
 def test_spend_limits_last_a_month():
@@ -147,28 +147,28 @@ def test_spend_limits_last_a_month():
     assert found("resets Dec 20, 12am (UTC)", spend=True).at == utc(2026, 12, 20)
 
 
-def test_a_time_without_a_zone_is_the_hosts():
+def test_a_time_without_a_zone_is_in_the_hosts_zone():
     reset = found("resets 10pm", tz=PARIS)
     assert reset.at == utc(2026, 11, 22, 21)
     assert "Europe/Paris" in reset.note
 
 
 @pytest.mark.parametrize("zone", ["PDT", "Nowhere/Atlantis", "America", "../../etc/passwd", "A/B/C", "Europe/"])
-def test_an_unknown_zone_is_told_and_read_as_the_hosts(zone):
+def test_an_unknown_zone_means_the_hosts_zone_with_a_note(zone):
     reset = find_reset(f"You've hit your limit · resets 10pm ({zone})", now=NOW, tz=PARIS)
     assert reset.at == utc(2026, 11, 22, 21)
     if "." not in zone:
         assert zone in reset.note
 
 
-@pytest.mark.parametrize(("name", "now_name"), sorted(REPLACED.items()))
-def test_replaced_zone_names_are_known_without_the_legacy_package(name, now_name):
+@pytest.mark.parametrize(("name", "now_name"), sorted(RENAMED.items()))
+def test_renamed_zones_are_known_without_the_legacy_package(name, now_name):
     zone = zone_named(name)
     assert zone is not None
     assert zone.utcoffset(NOW.replace(tzinfo=None)) == ZoneInfo(now_name).utcoffset(NOW.replace(tzinfo=None))
 
 
-def test_a_time_just_passed_is_not_tomorrows():
+def test_a_time_just_passed_is_not_tomorrow():
     just = found("resets 9:36pm (UTC)", now=utc(2026, 11, 22, 21, 36) + TOLERANCE)
     assert just.at == utc(2026, 11, 22, 21, 36)
     assert "passed" in just.note
@@ -215,11 +215,11 @@ def test_clock_changes(now, clause, at, note):
     assert note in reset.note
 
 
-def test_each_grammar_reads_its_own_example():
-    for grammar in GRAMMARS:
-        match = next(g.name for g in GRAMMARS if g.pattern.search(grammar.example))
-        assert match == grammar.name, grammar
-        assert grammar.seen
+def test_each_format_matches_its_own_example():
+    for reset_format in RESET_FORMATS:
+        match = next(f.name for f in RESET_FORMATS if f.pattern.search(reset_format.example))
+        assert match == reset_format.name, reset_format
+        assert reset_format.seen
 
 
 @pytest.mark.parametrize(
@@ -244,11 +244,11 @@ def test_epoch_field(value, at):
 
 
 @given(st.text(max_size=80), st.booleans())
-def test_any_text_gives_an_answer(text, spend):
+def test_any_text_is_accepted(text, spend):
     for clause in (text, f"resets {text}", f"resets 9pm ({text})", f"resets Nov {text}", f"x|{text}"):
         reset = found(clause, spend=spend)
         assert reset.at is None or reset.at.utcoffset() == timedelta(0)
-        assert reset.at is None or reset.at <= NOW + AHEAD_SPEND
+        assert reset.at is None or reset.at <= NOW + MAX_AHEAD_SPEND
 
 
 _ZONES = st.sampled_from(
@@ -270,18 +270,18 @@ _ZONES = st.sampled_from(
 @given(
     _ZONES, st.integers(0, 4 * 365 * 86400).map(lambda s: utc(2025, 1, 1) + timedelta(seconds=s)), st.integers(1, 86000)
 )
-def test_a_banner_written_as_the_cli_does_is_read_back(zone_name, now, ahead):
-    """Within 24 hours the CLI prints the time of day only, minutes dropped on the hour."""
+def test_round_trip_with_the_clis_notation(zone_name, now, ahead):
+    """Within 24 hours the CLI prints only the time of day, without minutes on the hour."""
     zone = ZoneInfo(zone_name)
     reset = (now + timedelta(seconds=ahead)).replace(second=0, microsecond=0)
     local = reset.astimezone(zone)
     naive = local.replace(tzinfo=None)
     if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
-        return  # twice that day: the banner cannot say which
+        return  # occurs twice that day: the banner is ambiguous
     minutes = f":{naive.minute:02d}" if naive.minute else ""
     shown = f"{naive.hour % 12 or 12}{minutes}{'pm' if naive.hour >= 12 else 'am'}"
     read = found(f"resets {shown} ({zone_name})", now=now).at
-    # Where the clock changes in between, a time of day can come again before that.
+    # If the clock changes in between, the time of day can occur before.
     assert read is not None
     if now.astimezone(zone).utcoffset() == local.utcoffset() and reset - now < timedelta(hours=23, minutes=49):
         assert read == reset

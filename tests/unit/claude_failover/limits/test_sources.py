@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hook payloads, transcript records, whole transcripts and single messages."""
+"""Classification of hook payloads, transcript records, transcripts and single messages."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_captured_failures():
 @pytest.mark.parametrize(
     "event", [n[:-6] for n in sorted(os.listdir(os.path.join(CLAUDE_CODE, "hooks"))) if n not in ("StopFailure.jsonl",)]
 )
-def test_other_events_never_are(event):
+def test_other_events_are_no_limit(event):
     for payload in records("hooks", event + ".jsonl"):
         verdict = classify_hook(payload, now=NOW, tz=UTC)
         assert (verdict.limited, verdict.rule) == (False, "other-event")
@@ -77,7 +77,7 @@ def test_every_wording_in_every_structured_source(message, limit):
 
 
 @pytest.mark.parametrize("message", HARMLESS)
-def test_what_only_looks_like_one(message):
+def test_harmless_messages(message):
     assert not hook(last_assistant_message=message).limited
     assert not record(message, isApiErrorMessage=True).limited
     assert not classify_text(message, now=NOW, tz=UTC).limited
@@ -105,7 +105,7 @@ def test_captured_record():
 
 
 @pytest.mark.parametrize(
-    ("claim", "limit"),
+    ("limit_type", "limit"),
     [
         ("five_hour", "five_hour"),
         ("seven_day", "seven_day"),
@@ -118,8 +118,8 @@ def test_captured_record():
         ("new_thing", "unknown"),
     ],
 )
-def test_the_claim_names_the_limit(claim, limit):
-    quota = {"rateLimitType": claim, "resetsAt": 1795383393}
+def test_the_rate_limit_type_names_the_limit(limit_type, limit):
+    quota = {"rateLimitType": limit_type, "resetsAt": 1795383393}
     for more in (
         {"apiError": "usage_limit_reached", "quotaLimits": quota},
         {"api_error": "usage_limit_reached", "api_error_params": {"rate_limit_info": quota}},
@@ -129,7 +129,7 @@ def test_the_claim_names_the_limit(claim, limit):
         assert "unknown" in verdict.detail
 
 
-def test_a_spend_limit_is_not_its_windows_claim():
+def test_a_spend_limit_overrides_the_rate_limit_type():
     verdict = record(
         "You've hit your monthly spend limit · raise it at claude.ai",
         apiError="usage_limit_reached",
@@ -146,12 +146,12 @@ def test_a_spend_limit_is_not_its_windows_claim():
         ("You've hit your monthly spend limit. /model to switch models.", "model"),
     ],
 )
-def test_a_model_without_credits_bars_that_model_only(text, limit):
+def test_a_model_without_credits_is_a_limit_of_that_model(text, limit):
     verdict = record(text, apiError="model_requires_usage_credits", error="rate_limit")
     assert (verdict.limited, verdict.limit, verdict.rule) == (True, limit, "api-error")
 
 
-def test_an_old_record_names_a_time_of_its_own_day():
+def test_a_time_of_day_is_relative_to_the_record():
     verdict = record("You've hit your session limit · resets 10:37pm (UTC)", timestamp="2026-11-20T20:00:00.000Z")
     assert (verdict.limited, verdict.resets_at) == (True, at(2026, 11, 20, 22, 37))
     ahead = record("You've hit your session limit · resets 10:37pm (UTC)", timestamp="2036-11-20T20:00:00.000Z")
@@ -170,7 +170,7 @@ def test_an_old_record_names_a_time_of_its_own_day():
         {"isSidechain": True},
     ],
 )
-def test_records_that_never_are(more):
+def test_records_that_are_no_limit(more):
     assert not record(BANNERS[0][0], **more).limited
 
 
@@ -184,7 +184,7 @@ def test_whole_transcripts():
     assert classify_transcript(only_result, now=NOW, tz=UTC).limit == "five_hour"
 
 
-def test_later_work_makes_a_record_old():
+def test_later_records_supersede_a_limit():
     limit = records("transcripts", "limit_five_hour.jsonl")
     prompt = {"type": "user", "message": {"role": "user", "content": "continue"}}
     answer = {
@@ -244,7 +244,7 @@ _VALUES = _JSON | st.sampled_from(
 
 
 @given(st.dictionaries(_KEYS, _VALUES, max_size=10))
-def test_any_object_gives_a_verdict(payload):
+def test_any_object_is_accepted(payload):
     for judge in (classify_hook, classify_record):
         verdict = judge(payload, now=NOW, tz=UTC)
         assert len(verdict.snippet) <= 500
@@ -259,15 +259,15 @@ def test_snippets_are_short_and_printable():
     assert len(hook(last_assistant_message="A" * 99999).snippet) == 500
 
 
-def test_every_row_says_where_it_was_seen():
+def test_every_row_has_a_source_and_versions():
     for row in (*BLOCKING, *NON_BLOCKING):
         assert row.seen
         assert row.source
     assert len({row.name for row in BLOCKING}) == len(BLOCKING)
 
 
-def test_an_operators_pattern_counts_in_the_structured_sources_too():
-    """A session with hooks is judged by nothing else, and an unknown wording's message says to add a pattern."""
+def test_operators_patterns_count_in_structured_sources():
+    """Sessions with hooks have no other source, and the log of an unknown wording recommends a pattern."""
     message = "Your plan's weekly allowance is gone"
     extra = [re.compile(r"weekly allowance is gone")]
     payload = {"hook_event_name": "StopFailure", "error": "rate_limit", "last_assistant_message": message}

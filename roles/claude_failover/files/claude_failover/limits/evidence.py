@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the sources say, in one shape: a limit that was seen, and the turns of a session."""
+"""Evidence: one observation of a usage limit, with its JSON form."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from . import Verdict
 
 @dataclass(frozen=True)
 class Evidence:
-    """One sighting of a usage limit in a session.
+    """One observation of a usage limit in a session.
 
-    ``source`` is ``hook``, ``transcript`` or ``pane``; ``at`` when the limit was shown; ``request_at`` when the refused
-    request was begun (the record that it answers), None when that is not known; ``config_dir`` the
-    CLAUDE_CONFIG_DIR of the session's process, None when that is not known; ``turn`` is the id that Claude Code
-    gives to a prompt, in hooks as ``prompt_id``, in transcripts as ``promptId`` (2.1.330; None on older ones).
+    ``source``: ``hook``, ``transcript`` or ``pane``; ``at``: when the limit was shown; ``request_at``: when the refused
+    request started (the record that it answers), None if unknown; ``config_dir``: the CLAUDE_CONFIG_DIR of the
+    session's process, None if unknown; ``turn``: the turn's id, ``prompt_id`` in hooks and ``promptId`` in transcripts
+    (2.1.330; None on older versions).
     """
 
     session: str
@@ -34,16 +34,16 @@ class Evidence:
 
 
 def moved_on(newest: Evidence | None, seen: Evidence) -> bool:
-    """Tell whether a session has gone on since its limit was seen: its newest turn is a later one, and not limited.
+    """Return whether a session has continued since ``seen``: its newest turn is later, and not limited.
 
-    A hook can come before the record of the limit is written (Claude Code 2.1.330); what is older than the
-    sighting says nothing against it.
+    A hook can arrive before the limit's transcript record is written (Claude Code 2.1.330), so an older turn does not
+    count.
     """
     return newest is not None and not newest.verdict.limited and newest.at > seen.at
 
 
 def evidence_to_json(evidence: Evidence) -> dict[str, Any]:
-    """Return evidence as it is kept durably."""
+    """Return the stored form of evidence."""
     return {
         "session": evidence.session,
         "uuid": evidence.uuid,
@@ -57,33 +57,33 @@ def evidence_to_json(evidence: Evidence) -> dict[str, Any]:
 
 
 def evidence_from_json(value: Any) -> Evidence:
-    """Return what `evidence_to_json` wrote. Raises ValueError for anything else."""
+    """Return evidence from its stored form. Raises ValueError if it is malformed."""
     try:
         verdict = value["verdict"]
         return Evidence(
             session=str(value["session"]),
-            uuid=_text(value["uuid"]),
+            uuid=_optional_text(value["uuid"]),
             source=str(value["source"]),
             verdict=Verdict(
                 limited=bool(verdict["limited"]),
-                limit=_text(verdict["limit"]),
-                resets_at=_moment(verdict["resets_at"]),
+                limit=_optional_text(verdict["limit"]),
+                resets_at=_optional_time(verdict["resets_at"]),
                 rule=str(verdict["rule"]),
                 snippet=str(verdict["snippet"]),
                 detail=str(verdict["detail"]),
             ),
             at=clock.parse_iso(value["at"]),
-            request_at=_moment(value["request_at"]),
-            config_dir=_text(value["config_dir"]),
-            turn=_text(value.get("turn")),
+            request_at=_optional_time(value["request_at"]),
+            config_dir=_optional_text(value["config_dir"]),
+            turn=_optional_text(value.get("turn")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no evidence: {error!r}") from None
 
 
-def _text(value: Any) -> str | None:
+def _optional_text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _moment(value: Any) -> datetime | None:
+def _optional_time(value: Any) -> datetime | None:
     return None if value is None else clock.parse_iso(value)

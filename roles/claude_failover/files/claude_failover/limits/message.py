@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One message of the CLI in, a verdict out."""
+"""Classify one message of the CLI."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from re import Pattern
 
 from ..common.ansi import plain_lines
 from . import wordings
+from .matching import first_match, is_whole_banner, limit_named, normalise
 from .resets import Reset, find_reset
 from .verdict import Verdict, not_limited, snippet_of
 from .wordings import Wording
 
-#: Longer than any message of the CLI about a limit; what is longer was written by somebody else.
+#: Characters; longer than any message of the CLI about a limit.
 MESSAGE_MAX = 400
 
 
 def limited_by(
     row: Wording, text: str, *, now: datetime, tz: tzinfo, limit: str | None = None, reset: Reset | None = None
 ) -> Verdict:
-    """Return the verdict for a message that fits a blocking row; structured values win over what the text says."""
-    named = wordings.limit_named(row, text)
-    # A limit of money names its window's claim in the record, but what was hit is what the message names.
+    """Return the verdict for a message that matches a blocking row; a given ``limit`` and ``reset`` take precedence."""
+    named = limit_named(row, text)
+    # The record of a spend limit can name the usage window instead; then the message is right.
     limit = named if limit is None or named == "spend" else limit
     if reset is None or reset.at is None:
         reset = find_reset(text, now=now, tz=tz, spend=limit == "spend")
@@ -33,38 +34,57 @@ def limited_by(
 
 
 def limited_by_operator(pattern: Pattern[str], text: str, *, now: datetime, tz: tzinfo) -> Verdict:
-    """Return the verdict for a message that fits one of the operator's own patterns."""
+    """Return the verdict for a message that matches a pattern of the operator's."""
     reset = find_reset(text, now=now, tz=tz)
     detail = f"the operator's pattern {pattern.pattern!r}" + (f"; {reset.note}" if reset.note else "")
     return Verdict(True, "unknown", reset.at, "extra-pattern", snippet_of(text), detail)
 
 
-def row_of(text: str, *, trusted: bool) -> Wording | None:
-    """Return the blocking row that a normalised text fits.
+def blocking_row(text: str, *, trusted: bool) -> Wording | None:
+    """Return the blocking row that a normalised text matches.
 
-    ``trusted``: the CLI itself wrote it, so that its opening suffices; else it must hold the banner and nothing else.
+    ``trusted``: the CLI wrote the text, so its beginning suffices; otherwise the text must be a whole banner.
     """
-    if len(text) > MESSAGE_MAX or wordings.first(wordings.NON_BLOCKING, text):
+    if len(text) > MESSAGE_MAX or first_match(wordings.NON_BLOCKING, text):
         return None
-    row = wordings.first(wordings.BLOCKING, text)
+    row = first_match(wordings.BLOCKING, text)
     if row is None:
         return None
-    return row if trusted or wordings.nothing_else(row, text) else None
+    return row if trusted or is_whole_banner(row, text) else None
+
+
+def unknown_wording(text: str) -> Verdict | None:
+    """Return the verdict for a normalised text that mentions a limit although no row matches; None for other text."""
+    if len(text) <= MESSAGE_MAX and wordings.POSSIBLE_LIMIT.search(text):
+        return not_limited("unknown-wording", text, "mentions a limit in an unknown wording")
+    return None
+
+
+def non_blocking(text: str) -> Verdict | None:
+    """Return the verdict for a normalised text that matches a non-blocking row; None for other text."""
+    row = first_match(wordings.NON_BLOCKING, text)
+    if row is None:
+        return None
+    return not_limited(row.name, text, f"not a usage limit: {row.source}; seen on {row.seen}")
 
 
 def classify_text(
     message: str, *, now: datetime, tz: tzinfo, extra_patterns: Iterable[Pattern[str]] = (), prefix: bool = False
 ) -> Verdict:
-    """Judge one message that the CLI itself wrote (not the model, not a tool, not a user).
+    """Classify one message written by the CLI itself (not by the model, a tool or a user). Raises nothing.
 
-    ``now`` is aware: when the message was seen. ``tz`` is the host's zone. ``prefix``: what the CLI itself takes for a
-    usage limit by its first words is one, whatever it names. Raises nothing for any text.
+    Args:
+        message: the text, possibly with escapes.
+        now: when the message was seen (aware).
+        tz: the host's time zone.
+        extra_patterns: the operator's own, compiled.
+        prefix: the CLI's own prefix test suffices, whatever limit the message names.
     """
-    text = wordings.normalise(" ".join(plain_lines([message[: 20 * MESSAGE_MAX]])))
-    harmless = wordings.first(wordings.NON_BLOCKING, text)
-    if harmless is not None:
-        return not_limited(harmless.name, text, f"not a usage limit: {harmless.source}; seen on {harmless.seen}")
-    row = row_of(text, trusted=True)
+    text = normalise(" ".join(plain_lines([message[: 20 * MESSAGE_MAX]])))
+    verdict = non_blocking(text)
+    if verdict is not None:
+        return verdict
+    row = blocking_row(text, trusted=True)
     if row is None and prefix and wordings.BLOCKING_PREFIX.pattern.match(text):
         row = wordings.BLOCKING_PREFIX
     if row is not None:
@@ -72,6 +92,4 @@ def classify_text(
     for pattern in extra_patterns:
         if pattern.search(text):
             return limited_by_operator(pattern, text, now=now, tz=tz)
-    if len(text) <= MESSAGE_MAX and wordings.SMELL.search(text):
-        return not_limited("unknown-wording", text, "speaks of a limit in words that no rule knows")
-    return not_limited("no-limit", text, "no wording of a usage limit")
+    return unknown_wording(text) or not_limited("no-limit", text, "no wording of a usage limit")

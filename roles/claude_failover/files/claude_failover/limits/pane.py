@@ -1,24 +1,22 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A pane's lines in, a verdict out: is a usage limit what the newest turn shows?
+"""Classify a pane: a banner that is the newest event of the newest turn is a usage limit.
 
-The structured sources decide; this is for sessions without hooks, so it believes a banner only at the places where the
-CLI itself puts it, and only as the newest event of the newest turn.
+Panes serve sessions without hooks or a known transcript. A banner counts only where the CLI itself prints it.
 
-An old banner above an idle prompt box is the hard case. Measured: on 2.1.330 a weekly limit whose menu was closed with
-Esc, and a session resumed under a healthy account, leave the same screen, byte for byte (the `/effort` hint above the
-box comes and goes in both); the notices `● Usage limit reached` and `● Automatic continue cancelled` are
-drawn again by a resume, too. On 2.1.197 (no menu without usage credits) even a limit just hit looks like that. So, with
-a prompt box in view:
+A banner above an idle prompt box is ambiguous. Measured: on 2.1.330 a weekly limit whose menu was closed with Esc and a
+session resumed under an account with usage left show the same screen, byte for byte (the `/effort` hint above the box
+comes and goes in both); resuming prints the notices `● Usage limit reached` and `● Automatic continue cancelled` again.
+On 2.1.197 (no menu without usage credits) even a limit just hit looks like that. So, with a visible prompt box:
 
-* the CLI's own menu or its waiting footer is open: the limit is live;
-* else, where the command above the start-up header began a new session, the banner is of this process: limited,
-  unless it stands as a reply (`●`), which a model can be told to write;
-* else, and the screen shows a start-up header, or a look of the versions that open a menu or wait: not limited, rule
-  `banner-above-idle-prompt`. A sweep saw the menu before it was closed, and the transcript has the record (both
-  versions open menu or wait once per reset time, so that a second refusal, too, leaves the banner alone);
-* else (an older look): limited, since those versions show nothing but the banner.
+* limited, if the CLI's menu or its waiting footer is shown;
+* limited, if the command above the start-up header started a new session, so the banner belongs to this process, unless
+  it is a reply (`●`), which a model can be told to write;
+* otherwise not limited, rule `banner-above-idle-prompt`, if the screen shows a start-up header or the layout of a
+  version that opens a menu or waits: a sweep saw the menu before it was closed, and the transcript has the record (both
+  versions open the menu or wait once per reset time; a second refusal shows the banner only);
+* otherwise limited: older versions show nothing but the banner.
 """
 
 from __future__ import annotations
@@ -31,75 +29,80 @@ from re import Pattern
 from ..claude.conversation import ScreenBlock
 from ..claude.screen import ParsedScreen, parse_screen
 from . import wordings
-from .message import MESSAGE_MAX, limited_by, limited_by_operator, row_of
+from .matching import first_match, is_local_command, may_follow_banner, normalise
+from .message import MESSAGE_MAX, blocking_row, limited_by, limited_by_operator, non_blocking, unknown_wording
 from .verdict import Verdict, not_limited
 
-#: From this version on a limit opens a menu or a wait for the reset (its documentation; seen on 2.1.330).
+#: The first version that opens a menu or waits for the reset (documentation; seen on 2.1.330).
 WAITING_SINCE = (2, 1, 234)
 _DONE_AT = re.compile(r" · done \d{1,2}:\d{2}")  # `✻ Baked for 0s · done 8:06 PM`: 2.1.330, not yet 2.1.197
 _LIMIT_MENU = re.compile(r"\bwait for (?:the )?limit to reset\b", re.IGNORECASE)
-#: The same menu where there is nothing to wait for (reported from 2.1.2xx): `1. Stop / 2. Add funds to continue …`.
+#: Title and options of the limit menu without a reset to wait for (reported on 2.1.2xx): `1. Stop / 2. Add funds to …`.
 _STOP_MENU = (
     re.compile(r"^what do you want to do\?$", re.IGNORECASE),
     re.compile(r"^stop$", re.IGNORECASE),
     re.compile(r"^(?:add funds to continue|upgrade your plan)\b", re.IGNORECASE),
 )
 _RUNNING = re.compile(r"\besc to interrupt\b", re.IGNORECASE)
-#: A result that comes before a tool's output, and is not yet it.
+#: A result printed before a tool's output.
 _PREAMBLE = re.compile(
     r"^(?:allowed by|approved by|denied by|running|waiting|pretooluse|posttooluse|hook\b)", re.IGNORECASE
 )
-#: A reply this long, or one that ends like a sentence, is prose; any other may be a tool use shown by its title, which
-#: the model wrote, or the beginning of one.
+#: A longer reply, or one that ends like a sentence, is prose; any other may be the title of a tool use, written by the
+#: model, or the beginning of one.
 _TITLE_MAX = 120
-#: The CLI's own elbows are not further in than this, and what a tool printed or a model quoted is not less than that.
-_ELBOW_INDENT, _OUTPUT_INDENT = 3, 5
-_QUIET = ("done", "note", "tasks")
+#: Maximum indent of the CLI's own results (`⎿`), and minimum indent of a tool's output or a quotation.
+_RESULT_INDENT, _OUTPUT_INDENT = 3, 5
+#: Kinds of blocks that may follow a banner.
+_NEUTRAL_KINDS = ("done", "note", "tasks")
 
 
 def classify_pane(
     lines: Sequence[str], *, now: datetime, tz: tzinfo, extra_patterns: Iterable[Pattern[str]] = ()
 ) -> Verdict:
-    """Judge the lines of a pane, with or without escapes.
+    """Classify the lines of a pane, with or without escapes. Raises nothing.
 
-    ``now`` (aware): when they were captured; ``tz``: the host's zone; ``extra_patterns``: the operator's own compiled
-    patterns, looked for where a banner may stand. Raises nothing, for any lines.
+    Args:
+        lines: the captured lines.
+        now: when they were captured (aware).
+        tz: the host's time zone.
+        extra_patterns: the operator's own, compiled; searched for where a banner may stand.
     """
     screen = parse_screen(lines)
     extra = tuple(extra_patterns)
-    turn = _newest_turn(screen.blocks)
-    live = _live(screen)
-    footer = wordings.normalise(screen.footer_text())
+    turn = _newest_turn_blocks(screen.blocks)
+    live = _shows_live_limit(screen)
+    footer = normalise(screen.footer_text())
     if wordings.RESET_FOOTER.pattern.search(footer[:80]):
-        return not_limited("limit-has-reset", footer, "the CLI says that the limit has reset")
+        return not_limited("limit-has-reset", footer, "the CLI reports that the limit has reset")
     if _RUNNING.search(footer):
         return not_limited("turn-running", footer, "a turn is running (esc to interrupt)")
     if screen.menu is not None and not _is_limit_menu(screen):
-        return not_limited("other-menu", screen.menu.title, "a menu of another kind is open")
+        return not_limited("other-menu", screen.menu.title, "another menu is open")
     index, event = _newest_event(turn)
     if event is None:
-        return _without_event(screen, turn, footer, live, now=now, tz=tz)
-    found = _banner(turn, index, live, extra, now=now, tz=tz)
-    if found is None or not found.limited:
-        return found or _why_not(screen, event)
+        return _classify_without_event(screen, turn, footer, live, now=now, tz=tz)
+    verdict = _classify_block(turn, index, live, extra, now=now, tz=tz)
+    if verdict is None or not verdict.limited:
+        return verdict or _no_limit(screen, event)
     if screen.draft is not None and not live and _may_be_old(screen, event):
         return not_limited(
             "banner-above-idle-prompt",
-            found.snippet,
-            "the banner stands above an idle prompt, with neither the CLI's menu nor its wait: "
-            "a resumed session's, or closed by hand",
+            verdict.snippet,
+            "the banner is above an idle prompt, without the CLI's menu or wait: "
+            "of a resumed session, or closed by hand",
         )
-    return found
+    return verdict
 
 
-def _newest_turn(blocks: Sequence[ScreenBlock]) -> list[ScreenBlock]:
-    """Return the blocks after the newest prompt; local commands and what they printed are left out."""
+def _newest_turn_blocks(blocks: Sequence[ScreenBlock]) -> list[ScreenBlock]:
+    """Return the newest prompt and the blocks after it, without local commands and their output."""
     turn: list[ScreenBlock] = []
     kept: list[ScreenBlock] = []
     skipping = False
     for block in blocks:
         if block.kind in ("prompt", "shell"):
-            skipping = block.kind == "prompt" and wordings.is_local_command(block.text)
+            skipping = block.kind == "prompt" and is_local_command(block.text)
             if skipping:
                 continue
             turn = [block]
@@ -111,11 +114,9 @@ def _newest_turn(blocks: Sequence[ScreenBlock]) -> list[ScreenBlock]:
     return turn
 
 
-def _live(screen: ParsedScreen) -> bool:
-    """Tell whether the CLI shows now that it is stopped by a limit."""
-    return _is_limit_menu(screen) or bool(
-        wordings.WAITING_FOOTER.pattern.match(wordings.normalise(screen.footer_text()))
-    )
+def _shows_live_limit(screen: ParsedScreen) -> bool:
+    """Return whether the CLI's limit menu or its waiting footer is shown."""
+    return _is_limit_menu(screen) or bool(wordings.WAITING_FOOTER.pattern.match(normalise(screen.footer_text())))
 
 
 def _is_limit_menu(screen: ParsedScreen) -> bool:
@@ -124,84 +125,81 @@ def _is_limit_menu(screen: ParsedScreen) -> bool:
     options = screen.menu.options
     if any(_LIMIT_MENU.search(option) for option in options):
         return True
-    title, *wanted = _STOP_MENU
-    return bool(title.match(screen.menu.title)) and all(any(map(row.match, options)) for row in wanted)
+    title, *required = _STOP_MENU
+    return bool(title.match(screen.menu.title)) and all(any(map(option.match, options)) for option in required)
 
 
 def _may_be_old(screen: ParsedScreen, event: ScreenBlock) -> bool:
-    """Tell whether an idle prompt below a banner leaves it open that the banner is old, or the model's own words."""
+    """Return whether a banner above an idle prompt may be old or written by the model (see the module's docstring)."""
     if screen.launch == "new" and event.kind != "reply":
         return False
     return (
         screen.header
         or (screen.version is not None and screen.version >= WAITING_SINCE)
         or any(_DONE_AT.search(block.text) for block in screen.blocks if block.kind == "done")
-        or any(
-            wordings.first(wordings.NOTICES, wordings.normalise(block.text))
-            for block in screen.blocks
-            if block.kind == "reply"
-        )
+        or any(first_match(wordings.NOTICES, normalise(block.text)) for block in screen.blocks if block.kind == "reply")
     )
 
 
 def _newest_event(turn: list[ScreenBlock]) -> tuple[int, ScreenBlock | None]:
-    """Return the newest block that is an event: not a prompt, and nothing that may stand below a banner."""
+    """Return the newest event and its index: neither a prompt nor a block that may follow a banner; else -1, None."""
     for index in range(len(turn) - 1, -1, -1):
         block = turn[index]
         if block.kind in ("prompt", "shell"):
             break
-        if block.kind in _QUIET or (block.kind == "loose" and _is_chrome(block)):
+        if block.kind in _NEUTRAL_KINDS or (block.kind == "loose" and _is_hint(block)):
             continue
         if block.kind in ("reply", "result", "bare", "loose"):
-            text = wordings.normalise(block.text)
-            # A notice of the wait is no event of its own below a banner; alone it is judged by the footer.
-            if wordings.is_companion(text) and (block.kind != "bare" or index > 0):
+            text = normalise(block.text)
+            # A notice of the wait follows a banner; without one, the footer decides.
+            if may_follow_banner(text) and (block.kind != "bare" or index > 0):
                 continue
         return index, block
     return -1, None
 
 
-def _is_chrome(block: ScreenBlock) -> bool:
-    """Tell whether indented text that belongs to nothing is one of the hints at the right edge."""
+def _is_hint(block: ScreenBlock) -> bool:
+    """Return whether a loose block is one of the CLI's hints at the right edge."""
     return block.indent > 20 or block.text.startswith(("◐", "●", "○"))
 
 
-def _without_event(
+def _classify_without_event(
     screen: ParsedScreen, turn: list[ScreenBlock], footer: str, live: bool, *, now: datetime, tz: tzinfo
 ) -> Verdict:
-    """Judge a newest turn that shows nothing, or only a notice of the wait."""
+    """Classify a newest turn that is empty or shows only a notice of the wait."""
+    texts = [normalise(block.text) for block in turn]
     notice = next(
-        (
-            wordings.normalise(b.text)
-            for b in turn
-            if wordings.is_companion(wordings.normalise(b.text))
-            and wordings.first(wordings.BLOCKING, wordings.normalise(b.text))
-        ),
+        (text for text in texts if may_follow_banner(text) and first_match(wordings.BLOCKING, text)),
         "",
     )
     if live and screen.menu is None:
         return limited_by(wordings.WAITING_FOOTER, footer, now=now, tz=tz)
     if notice and (live or screen.draft is None):
-        row = wordings.first(wordings.BLOCKING, notice)
+        row = first_match(wordings.BLOCKING, notice)
         if row is not None:
             return limited_by(row, notice, now=now, tz=tz)
     if notice:
-        return not_limited("banner-above-idle-prompt", notice, "a notice of an earlier wait above an idle prompt")
-    return _why_not(screen, None)
+        return not_limited("banner-above-idle-prompt", notice, "a notice of an earlier wait is above an idle prompt")
+    return _no_limit(screen, None)
 
 
-def _place(turn: list[ScreenBlock], index: int, live: bool) -> str:
-    """Return who can have written a block: ``cli`` (its opening suffices), ``any`` (the whole must be a banner),
-    ``alone`` (the same, for text with nothing around it: a message, a pager, a shell), or an empty text (no banner
-    stands there)."""
+def _author(turn: list[ScreenBlock], index: int, live: bool) -> str:
+    """Return who may have written a block.
+
+    ``cli``: the CLI, so the beginning of a banner suffices; ``any``: possibly the model or a tool, so it must be a
+    whole banner; ``alone``: the same, with nothing around the text (a message, a pager, a shell); empty: not the CLI.
+    """
     block = turn[index]
     if block.kind == "bare":
-        bare = [b for b in turn if b.kind == "bare"]
-        strangers = [b for b in bare if b is not block and not wordings.is_companion(wordings.normalise(b.text))]
-        return "" if strangers or len(block.paragraphs) > 1 else "alone" if len(turn) == 1 else "any"
+        others = [
+            other
+            for other in turn
+            if other.kind == "bare" and other is not block and not may_follow_banner(normalise(other.text))
+        ]
+        return "" if others or len(block.paragraphs) > 1 else "alone" if len(turn) == 1 else "any"
     if block.kind == "reply":
         return "any" if len(block.paragraphs) == 1 else ""
-    if block.kind != "result" or (block.indent > _ELBOW_INDENT and index > 0):
+    if block.kind != "result" or (block.indent > _RESULT_INDENT and index > 0):
         return ""
     before = index - 1
     siblings = 0
@@ -217,54 +215,49 @@ def _place(turn: list[ScreenBlock], index: int, live: bool) -> str:
     if owner.kind == "tool":
         return "cli" if siblings else ""
     if owner.kind == "loose" and before == 0 and owner.indent >= _OUTPUT_INDENT and not block.apart:
-        return "any"  # the capture begins within a tool's output; its own elbows stand deeper
+        return "any"  # the capture begins within a tool's output; a `⎿` in that output is indented further
     if owner.kind == "reply":
         prose = len(owner.paragraphs) > 1 or len(owner.text) > _TITLE_MAX or owner.text.endswith((".", ":", "!", "?"))
-        # The CLI leaves no blank line between the model's words and its own; a quotation has one.
-        mine = prose and not block.apart
-        return "cli" if mine or siblings else "any" if live else ""
+        # The CLI prints no blank line between the model's text and its own; before a quotation there is one.
+        by_cli = prose and not block.apart
+        return "cli" if by_cli or siblings else "any" if live else ""
     return ""
 
 
-def _banner(
+def _classify_block(
     turn: list[ScreenBlock], index: int, live: bool, extra: tuple[Pattern[str], ...], *, now: datetime, tz: tzinfo
 ) -> Verdict | None:
-    """Return the verdict if a block is a banner, or wording that smells of one, at a place where one may stand."""
-    place = _place(turn, index, live)
-    if not place:
+    """Return the verdict for a block where the CLI may print a banner; None for other text and other places."""
+    author = _author(turn, index, live)
+    if not author:
         return None
-    text = wordings.normalise(turn[index].text)
-    row = row_of(text, trusted=place == "cli")
+    text = normalise(turn[index].text)
+    row = blocking_row(text, trusted=author == "cli")
     if row is not None:
         return limited_by(row, text, now=now, tz=tz)
-    harmless = wordings.first(wordings.NON_BLOCKING, text)
-    if harmless is not None:
-        return not_limited(harmless.name, text, f"not a usage limit: {harmless.source}; seen on {harmless.seen}")
+    verdict = non_blocking(text)
+    if verdict is not None:
+        return verdict
     for pattern in extra:
         if len(text) <= MESSAGE_MAX and pattern.search(text):
             return limited_by_operator(pattern, text, now=now, tz=tz)
-    # A shell's lines smell of anything; a message of the CLI begins like a sentence.
-    told = place in ("cli", "alone") and len(text) <= MESSAGE_MAX and text[:1].isupper()
-    if told and wordings.SMELL.search(text):
-        return not_limited("unknown-wording", text, "speaks of a limit in words that no rule knows")
+    # A message of the CLI begins like a sentence; a shell's output can mention limits anywhere.
+    if author in ("cli", "alone") and text[:1].isupper():
+        return unknown_wording(text)
     return None
 
 
-def _why_not(screen: ParsedScreen, event: ScreenBlock | None) -> Verdict:
-    """Return the verdict that the newest turn shows no limit, naming what stands there instead."""
-    older = next(
-        (
-            wordings.normalise(b.text)
-            for b in reversed(screen.blocks)
-            if b is not event
-            and b.kind in ("result", "reply", "bare")
-            and row_of(wordings.normalise(b.text), trusted=False)
-        ),
-        None,
+def _no_limit(screen: ParsedScreen, event: ScreenBlock | None) -> Verdict:
+    """Return the verdict for a newest turn without a limit; its rule names what is shown instead."""
+    older_texts = (
+        normalise(block.text)
+        for block in reversed(screen.blocks)
+        if block is not event and block.kind in ("result", "reply", "bare")
     )
-    text = wordings.normalise(event.text) if event is not None else ""
-    if event is not None and row_of(text, trusted=True):
-        return not_limited("not-the-cli", text, "the words stand where a tool or the model writes")
+    older = next((text for text in older_texts if blocking_row(text, trusted=False)), None)
+    text = normalise(event.text) if event is not None else ""
+    if event is not None and blocking_row(text, trusted=True):
+        return not_limited("not-the-cli", text, "the text is where a tool or the model writes")
     if older is not None:
-        return not_limited("older-banner", older, "something newer stands below the banner")
+        return not_limited("older-banner", older, "a newer event is below the banner")
     return not_limited("no-limit", text, "the newest turn shows no usage limit")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The structured sources: hook payloads and transcript records (facts seen on Claude Code 2.1.330 unless said)."""
+"""Classify hook payloads and transcript records (facts seen on Claude Code 2.1.330 unless noted)."""
 
 from __future__ import annotations
 
@@ -13,28 +13,35 @@ from typing import Any
 
 from ..common import clock
 from . import wordings
+from .matching import first_match, is_local_command, normalise
 from .message import classify_text, limited_by
 from .resets import Reset, find_reset, reset_of_epoch
 from .verdict import Verdict, not_limited, snippet_of
 
-#: Values of a StopFailure's ``error`` that can be a usage limit; the message then decides. All others are not.
-OPEN_ERRORS = ("rate_limit", "billing_error", "unknown", "")
-#: A transcript's clock may be ahead of ours by this much before its time is not believed.
-_SKEW = timedelta(minutes=5)
-#: How a record says by itself that it is one (2.1.330; 2.1.197 does not).
-_MARKED = "usage_limit_reached"
-#: The same for a model that the plan has no usage left for, and no credits; other models go on (2.1.330, read there).
-_MODEL_MARKED = "model_requires_usage_credits"
+#: Values of a StopFailure's ``error`` that can be a usage limit; then the message decides. All others are none.
+AMBIGUOUS_ERRORS = ("rate_limit", "billing_error", "unknown", "")
+#: A timestamp further in the future is ignored.
+_MAX_CLOCK_SKEW = timedelta(minutes=5)
+#: ``apiError`` of a record that is a usage limit (2.1.330; absent on 2.1.197).
+_LIMIT_ERROR = "usage_limit_reached"
+#: The same for one model without usage or credits left, while other models can be used (2.1.330, found in its code).
+_MODEL_LIMIT_ERROR = "model_requires_usage_credits"
 
 
 def classify_hook(
     payload: Mapping[str, Any], *, now: datetime, tz: tzinfo, extra_patterns: Iterable[Pattern[str]] = ()
 ) -> Verdict:
-    """Judge the payload of a hook event; ``extra_patterns`` are the operator's own, compiled.
+    """Classify the payload of a hook event. Raises nothing.
 
-    ``payload`` is the JSON object a hook gets on standard input. Only ``StopFailure`` can be a usage limit: its
-    ``error`` is ``rate_limit`` for server throttles too, so its ``last_assistant_message`` decides. The payload has no
-    reset time beyond the message's; ``quotaLimits`` of the transcript's last record has. Raises nothing.
+    Only ``StopFailure`` can be a usage limit. Its ``error`` is ``rate_limit`` for server throttles, too, so
+    ``last_assistant_message`` decides. The payload has no reset time except the message's; ``quotaLimits`` of the
+    transcript's last record has one.
+
+    Args:
+        payload: the JSON object that a hook gets on standard input.
+        now: when the hook was called (aware).
+        tz: the host's time zone.
+        extra_patterns: the operator's own, compiled.
     """
     event, error = _text(payload.get("hook_event_name")), _text(payload.get("error"))
     message = _text(payload.get("last_assistant_message"))
@@ -42,13 +49,13 @@ def classify_hook(
         return not_limited("other-event", event, f"the hook event is {event or 'missing'}, not StopFailure")
     if payload.get("agent_id"):
         return not_limited("sidechain", message, "a sub-agent's failure, not the session's own turn")
-    if error not in OPEN_ERRORS:
+    if error not in AMBIGUOUS_ERRORS:
         return _other_error(error, message)
     if not message:
         return not_limited(
             "ambiguous-error",
             error,
-            f"the error {error!r} comes without a message: a throttle gives it too; the transcript's record decides",
+            f"the error {error!r} has no message and can be a server throttle; the transcript's record decides",
         )
     return classify_text(message, now=now, tz=tz, extra_patterns=extra_patterns, prefix=True)
 
@@ -60,20 +67,20 @@ def _other_error(error: str, message: str) -> Verdict:
 def classify_record(
     record: Mapping[str, Any], *, now: datetime, tz: tzinfo, extra_patterns: Iterable[Pattern[str]] = ()
 ) -> Verdict:
-    """Judge one record of a session's transcript, or one line of ``--output-format stream-json``. Raises nothing.
+    """Classify a transcript record, or a line of ``--output-format stream-json``. Raises nothing.
 
-    A time of day in its text is read from the record's own ``timestamp`` on, so that an old record does not name a
-    time to come: `Verdict.resets_at` is then in the past, and the caller compares.
+    A time of day in the text is relative to the record's ``timestamp``: the `Verdict.resets_at` of an old record is in
+    the past.
     """
     kind = _text(record.get("type"))
     if kind not in ("assistant", "result"):
-        return not_limited("other-record", "", f"a record of type {kind or 'none'!r} is never the CLI's refusal")
+        return not_limited("other-record", "", f"a record of type {kind or 'none'!r} is never a refusal by the CLI")
     text = _text(record.get("result")) if kind == "result" else _message_text(record)
     if record.get("isSidechain") or record.get("parent_tool_use_id"):
         return not_limited("sidechain", text, "a sub-agent's record, not the session's own turn")
-    seen = _moment(record, now)
-    marks = (record.get("apiError"), record.get("api_error"))
-    marked = _MARKED if _MARKED in marks else _MODEL_MARKED if _MODEL_MARKED in marks else ""
+    seen = _record_time(record, now)
+    api_errors = (record.get("apiError"), record.get("api_error"))
+    limit_error = next((error for error in (_LIMIT_ERROR, _MODEL_LIMIT_ERROR) if error in api_errors), "")
     message = record.get("message")
     synthetic = isinstance(message, Mapping) and message.get("model") == "<synthetic>"
     refused = bool(
@@ -81,43 +88,43 @@ def classify_record(
         or record.get("is_api_error_message")
         or (kind == "result" and record.get("is_error"))
     )
-    if not (marked or synthetic or refused):
-        return not_limited("answer" if kind == "assistant" else "other-record", text, "the model's own answer")
+    if not (limit_error or synthetic or refused):
+        return not_limited("answer" if kind == "assistant" else "other-record", text, "an answer of the model")
     verdict = classify_text(text, now=seen, tz=tz, extra_patterns=extra_patterns, prefix=True)
-    if marked:
-        return _marked(record, marked, text, verdict, now=now, seen=seen, tz=tz)
+    if limit_error:
+        return _limited_by_api_error(record, limit_error, text, verdict, now=now, seen=seen, tz=tz)
     error = _text(record.get("error"))
-    if verdict.limited and error not in OPEN_ERRORS:
+    if verdict.limited and error not in AMBIGUOUS_ERRORS:
         return _other_error(error, text)
     return verdict
 
 
-def _marked(
-    record: Mapping[str, Any], mark: str, text: str, verdict: Verdict, *, now: datetime, seen: datetime, tz: tzinfo
+def _limited_by_api_error(
+    record: Mapping[str, Any], error: str, text: str, verdict: Verdict, *, now: datetime, seen: datetime, tz: tzinfo
 ) -> Verdict:
-    """Judge a record whose ``apiError`` is a usage limit: limited, whatever its words."""
-    quota = _quota(record)
-    claim = _text(quota.get("rateLimitType"))
-    limit = wordings.CLAIMS.get(claim)
-    if limit is None and claim.startswith("seven_day_"):
+    """Return the verdict for a record whose ``apiError`` is a usage limit, whatever its wording."""
+    quota = _quota_limits(record)
+    limit_type = _text(quota.get("rateLimitType"))
+    limit = wordings.RATE_LIMIT_TYPES.get(limit_type)
+    if limit is None and limit_type.startswith("seven_day_"):
         limit = "model"
-    plain = wordings.normalise(text)
-    row = wordings.first(wordings.BLOCKING, plain) or wordings.BLOCKING_PREFIX
+    plain = normalise(text)
+    row = first_match(wordings.BLOCKING, plain) or wordings.BLOCKING_PREFIX
     reset = reset_of_epoch(quota.get("resetsAt"), now=now, spend=limit is None)
     if reset.at is None:
         reset = find_reset(plain, now=seen, tz=tz, spend=limit is None)
     found = limited_by(row, plain, now=seen, tz=tz, limit=limit, reset=Reset(reset.at, reset.note))
-    which = found.limit
-    if mark == _MODEL_MARKED and which not in ("opus", "sonnet"):
-        which = "model"
+    final_limit = found.limit
+    if error == _MODEL_LIMIT_ERROR and final_limit not in ("opus", "sonnet"):
+        final_limit = "model"
     return Verdict(
         True,
-        which,
+        final_limit,
         found.resets_at,
         "api-error",
         found.snippet,
-        f"the record says {mark}"
-        + (f", {claim}" if claim else "")
+        f"the record's apiError is {error}"
+        + (f", {limit_type}" if limit_type else "")
         + (f"; {reset.note}" if reset.note else "")
         + ("" if verdict.limited else "; its wording is unknown"),
     )
@@ -126,10 +133,10 @@ def _marked(
 def classify_transcript(
     records: Iterable[Mapping[str, Any]], *, now: datetime, tz: tzinfo, extra_patterns: Iterable[Pattern[str]] = ()
 ) -> Verdict:
-    """Judge what the newest turn of a transcript came to: a later prompt or answer makes a limit's record old.
+    """Classify the newest turn of a transcript: a later prompt or answer supersedes a limit.
 
-    ``records`` in the order of the file; those that are not of the conversation (modes, snapshots, notices, the
-    sub-agents' own) change nothing.
+    ``records`` are in file order; those outside the main conversation (modes, snapshots, notices, sub-agents) are
+    ignored.
     """
     extra = tuple(extra_patterns)
     newest = not_limited("no-limit", "", "no record of a turn")
@@ -148,18 +155,18 @@ def classify_transcript(
             )
         elif kind in ("assistant", "result"):
             verdict = classify_record(record, now=now, tz=tz, extra_patterns=extra)
-            # The result of `-p` repeats the record before it, with less in it.
+            # The result of `-p` repeats the record before it with fewer fields.
             if kind == "assistant" or (verdict.limited and not newest.limited):
                 newest = verdict
     return newest
 
 
 def _is_local(text: str) -> bool:
-    """Tell whether a user's record is a command that the CLI answered by itself, or what that printed."""
+    """Return whether a user record is a local command or its output."""
     if text.startswith(("<local-command-", "<bash-")):
         return text.startswith("<local-command-")
     name = re.search(r"<command-name>\s*(\S+?)\s*</command-name>", text)
-    return bool(name and wordings.is_local_command(name.group(1)))
+    return bool(name and is_local_command(name.group(1)))
 
 
 def _text(value: object) -> str:
@@ -167,7 +174,7 @@ def _text(value: object) -> str:
 
 
 def _message_text(record: Mapping[str, Any]) -> str:
-    """Return the first text of a record's message."""
+    """Return the first text block of a record's message."""
     message = record.get("message")
     content = message.get("content") if isinstance(message, Mapping) else None
     if isinstance(content, str):
@@ -178,20 +185,20 @@ def _message_text(record: Mapping[str, Any]) -> str:
     return ""
 
 
-def _quota(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what the record says of the limit that refused: three places, by version and format."""
-    for holder in (record, record.get("apiErrorParams"), record.get("api_error_params")):
+def _quota_limits(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the record's data about the limit; its place differs by version and format."""
+    for parent in (record, record.get("apiErrorParams"), record.get("api_error_params")):
         for key in ("quotaLimits", "rate_limit_info"):
-            found = holder.get(key) if isinstance(holder, Mapping) else None
+            found = parent.get(key) if isinstance(parent, Mapping) else None
             if isinstance(found, Mapping):
                 return found
     return {}
 
 
-def _moment(record: Mapping[str, Any], now: datetime) -> datetime:
-    """Return when the record was written, or now if it does not say so believably."""
+def _record_time(record: Mapping[str, Any], now: datetime) -> datetime:
+    """Return the record's timestamp, or ``now`` without a plausible one."""
     try:
         moment = clock.parse_iso(_text(record.get("timestamp")))
     except ValueError:
         return now
-    return moment if moment <= now + _SKEW else now
+    return moment if moment <= now + _MAX_CLOCK_SKEW else now

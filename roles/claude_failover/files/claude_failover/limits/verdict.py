@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a recognition says: the same shape for all three sources."""
+"""Verdict: the classification of a text, the same for all sources."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 
 from ..common import clock
 
-#: A snippet never holds more than this many characters (a contract of the status and history records).
+#: Maximum length of a snippet, guaranteed to readers of status and history records.
 SNIPPET_MAX = 500
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an account is out of usage now.
+    """A usage limit, or none.
 
-    ``limit`` is ``five_hour``, ``seven_day``, ``opus``, ``sonnet``, ``model`` (another model's own limit), ``spend``
-    or ``unknown``; None if not limited. ``resets_at`` is aware and in UTC, None if nothing (believable) says it; it
-    can lie in the past, when what was read is old. ``rule`` names the row of a table, or the step, that decided.
+    ``limit``: ``five_hour``, ``seven_day``, ``opus``, ``sonnet``, ``model`` (another model's own limit), ``spend`` or
+    ``unknown``; None if not limited. ``resets_at``: aware, in UTC, None without a plausible reset time; in the past if
+    the text is old. ``rule``: the table row or the step that decided.
     """
 
     limited: bool
@@ -32,7 +32,7 @@ class Verdict:
     detail: str
 
     def to_json(self) -> dict[str, Any]:
-        """Return the verdict as the command line and the history show it."""
+        """Return the JSON form, as printed by `classify` and kept in the history."""
         return {
             "limited": self.limited,
             "limit": self.limit,
@@ -44,11 +44,11 @@ class Verdict:
 
 
 def snippet_of(text: str) -> str:
-    """Return the text on one line, printable, and short enough to keep."""
+    """Return the text on one line, printable, and cut to `SNIPPET_MAX`."""
     kept = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(kept.split())[:SNIPPET_MAX]
 
 
 def not_limited(rule: str, text: str, detail: str) -> Verdict:
-    """Return the verdict that there is no usage limit, and why."""
+    """Return a negative verdict with its reason."""
     return Verdict(False, None, None, rule, snippet_of(text), detail)

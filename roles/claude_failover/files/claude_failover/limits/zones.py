@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Time zones as a banner names them."""
+"""Resolve the time zone names of banners."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import re
 from datetime import timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-#: The CLI names zones as ICU does, which keeps some names that the tz database has replaced. Debian 13 and
-#: Ubuntu 24.04 ship those only in the package tzdata-legacy, which is often absent (tzdata 2024a and later).
-REPLACED = {
+#: The CLI uses ICU's zone names, some of which the tz database has renamed. Debian 13 and Ubuntu 24.04 ship the old
+#: names only in the package tzdata-legacy, which is often not installed (tzdata 2024a and later).
+RENAMED = {
     "Africa/Asmera": "Africa/Asmara",
     "America/Buenos_Aires": "America/Argentina/Buenos_Aires",
     "America/Catamarca": "America/Argentina/Catamarca",
@@ -38,7 +38,7 @@ REPLACED = {
     "US/Hawaii": "Pacific/Honolulu",
     "US/Mountain": "America/Denver",
     "US/Pacific": "America/Los_Angeles",
-    # Without a slash, but ICU knows them as zones of their own, and the tz database (2024b) as these.
+    # No slash, but zones of their own in ICU; the tz database (2024b) links them to these.
     "CST6CDT": "America/Chicago",
     "EST5EDT": "America/New_York",
     "MST7MDT": "America/Denver",
@@ -48,9 +48,9 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?$", re.IGNORECAS
 
 
 def zone_named(name: str) -> tzinfo | None:
-    """Return the zone of a name (IANA, ``UTC``, ``GMT+2``, ``+05:30``), or None if there is none such.
+    """Return the zone called ``name`` (IANA, ``UTC``, ``GMT+2``, ``+05:30``), or None.
 
-    Blanks are ignored: a narrow pane breaks a long name in the middle.
+    Blanks are ignored: a narrow pane wraps a long name anywhere.
     """
     name = "".join(name.split())
     if name.upper() in ("UTC", "GMT", "Z"):
@@ -60,14 +60,14 @@ def zone_named(name: str) -> tzinfo | None:
         sign, hours, minutes = offset.groups()
         delta = timedelta(hours=int(hours), minutes=int(minutes or 0))
         return timezone(delta if sign == "+" else -delta) if delta < timedelta(hours=24) else None
-    return _iana(name) or _iana(REPLACED.get(name, ""))
+    return _iana(name) or _iana(RENAMED.get(name, ""))
 
 
 def _iana(name: str) -> tzinfo | None:
-    # A name without a slash (PST, Singapore) says less than the host's own zone does.
+    # A name without a slash (PST, Singapore) is less reliable than the host's zone.
     if "/" not in name:
         return None
     try:
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder's name is an OSError
+    except (KeyError, ValueError, OSError):  # KeyError: ZoneInfoNotFoundError; OSError: the name of a folder
         return None
