@@ -278,13 +278,13 @@ def test_the_figures_of_another_account_are_recognised_by_their_reset(tmp_path):
 def test_a_lock_is_live_while_it_is_renewed(tmp_path, age, live):
     world = World(tmp_path)
     world.lock("b", age)
-    assert refresh_lock.held(world.home("b")) is live
-    assert refresh_lock.holder([world.home("a"), world.home("b")]) == (world.home("b") if live else None)
-    assert not refresh_lock.held(world.home("a"))
-    assert not refresh_lock.held("/no/such/home")
+    assert refresh_lock.is_locked(world.home("b")) is live
+    assert refresh_lock.locked_home([world.home("a"), world.home("b")]) == (world.home("b") if live else None)
+    assert not refresh_lock.is_locked(world.home("a"))
+    assert not refresh_lock.is_locked("/no/such/home")
 
 
 def test_a_home_that_cannot_be_looked_into_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(NotADirectoryError):
-        refresh_lock.held(str(tmp_path / "file"))
+        refresh_lock.is_locked(str(tmp_path / "file"))

@@ -25,7 +25,7 @@ BOUND = 30.0
 POLL = 0.05
 
 
-def held(home: str) -> bool:
+def is_locked(home: str) -> bool:
     """Return whether the account home has a live refresh lock. Raises OSError if that cannot be determined."""
     try:
         status = os.lstat(os.path.join(home, LOCK))
@@ -35,12 +35,12 @@ def held(home: str) -> bool:
     return abs(time.time() - status.st_mtime) <= STALE
 
 
-def holder(homes: Sequence[str]) -> str | None:
+def locked_home(homes: Sequence[str]) -> str | None:
     """Return the first of the homes that has a live lock, or None. Raises OSError."""
-    return next((home for home in homes if held(home)), None)
+    return next((home for home in homes if is_locked(home)), None)
 
 
-async def wait_free(
+async def wait_unlocked(
     homes: Sequence[str], deadline: float, *, clock: Callable[[], float] = time.monotonic, poll: float = POLL
 ) -> str | None:
     """Wait until none of the homes has a live lock.
@@ -54,7 +54,7 @@ async def wait_free(
     Returns None, or the home that is still locked at the deadline. Raises OSError.
     """
     while True:
-        found = holder(homes)
-        if found is None or clock() >= deadline:
-            return found
+        locked = locked_home(homes)
+        if locked is None or clock() >= deadline:
+            return locked
         await asyncio.sleep(poll)

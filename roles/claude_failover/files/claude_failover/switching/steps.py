@@ -132,7 +132,7 @@ class SwitchProcedure:
             self._exhaustion.ban(switch.target.name, why, self._now() + BAN, now=self._now())
             if switch.origin is None:
                 raise Refused(f"the account {switch.entry.origin} is not configured any more")
-            await refresh_lock.wait_free([switch.target.home], time.monotonic() + _BACK_BOUND)
+            await refresh_lock.wait_unlocked([switch.target.home], time.monotonic() + _BACK_BOUND)
             link = read_active(self._config.current.active_link, self._config.current.accounts)
             if link.kind == "unreadable":
                 raise Refused(describe_active(self._config.current.active_link, link, self._config.current.accounts))
@@ -205,7 +205,7 @@ class SwitchProcedure:
 
     async def _wait(self, switch: SwitchInProgress) -> None:
         """No flip while a login is being refreshed in either home."""
-        home = await refresh_lock.wait_free(self._homes(switch), switch.clock + self._lock_bound)
+        home = await refresh_lock.wait_unlocked(self._homes(switch), switch.clock + self._lock_bound)
         if home is not None:
             raise _SwitchEnded(
                 "refused",
@@ -221,12 +221,12 @@ class SwitchProcedure:
             link = read_active(path, self._config.current.accounts)
             if link.account is None or switch.origin is None or link.account.name != switch.origin.name:
                 raise _LinkMoved
-            if refresh_lock.holder(self._homes(switch)) is not None:
+            if refresh_lock.locked_home(self._homes(switch)) is not None:
                 continue
             point_active(path, switch.target)
             switch.flipped, at = True, self._now()
             # Through the link a new lock would be made in the target: one in the origin was begun before the flip.
-            if not refresh_lock.held(switch.origin.home):
+            if not refresh_lock.is_locked(switch.origin.home):
                 break
             point_active(path, switch.origin)
             switch.flipped = False

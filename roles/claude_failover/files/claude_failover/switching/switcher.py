@@ -174,7 +174,7 @@ class Switcher:
         active, outcome, detail, choice = self._decide(request)
         target = choice.target if choice is not None else None
         if outcome == "switched" and choice is not None:
-            home = refresh_lock.holder(
+            home = refresh_lock.locked_home(
                 [account.home for account in self._config.current.accounts if account.name in (active, target)]
             )
             if home is not None:
