@@ -38,16 +38,16 @@ def record_time(record: Mapping[str, Any]) -> datetime | None:
         return None
 
 
-def is_of_the_conversation(record: Mapping[str, Any]) -> bool:
+def is_conversation_record(record: Mapping[str, Any]) -> bool:
     """Return whether a record is a message of the main conversation, not of a sub-agent and not a meta record."""
     return record.get("type") in ("user", "assistant") and not record.get("isSidechain") and not record.get("isMeta")
 
 
-def turn_of(records: Iterable[Mapping[str, Any]]) -> str | None:
+def last_turn_id(records: Iterable[Mapping[str, Any]]) -> str | None:
     """Return the turn id of the last user record among ``records``, or None."""
     turn = None
     for record in records:
-        if record.get("type") == "user" and is_of_the_conversation(record):
+        if record.get("type") == "user" and is_conversation_record(record):
             turn = record.get("promptId")
     return turn if isinstance(turn, str) else None
 
@@ -57,6 +57,6 @@ def refused_request_time(records: Iterable[Mapping[str, Any]]) -> datetime | Non
     tool result) among ``records``."""
     moment = None
     for record in records:
-        if record.get("type") == "user" and is_of_the_conversation(record):
+        if record.get("type") == "user" and is_conversation_record(record):
             moment = record_time(record) or moment
     return moment

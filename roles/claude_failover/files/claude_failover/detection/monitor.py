@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any, Callable
 
 from ..claude.transcript import NotATranscriptError, last_records, locate, paths_of
-from ..claude.turns import TurnEvent, is_of_the_conversation, record_time, refused_request_time, turn_of
+from ..claude.turns import TurnEvent, is_conversation_record, last_turn_id, record_time, refused_request_time
 from ..common import clock
 from ..config.holder import ConfigHolder
 from ..limits import Verdict, classify_hook, classify_pane, classify_record, classify_transcript
@@ -189,7 +189,7 @@ class LimitMonitor:
                 records = last_records(self._projects, *locate(self._projects, path))
             except (OSError, NotATranscriptError):
                 continue
-            own = [record for record in records if is_of_the_conversation(record)]
+            own = [record for record in records if is_conversation_record(record)]
             verdict = classify_transcript(records, now=clock.now(), tz=self._zone, extra_patterns=self._patterns)
             at = record_time(own[-1]) if own else None
             if at is None:
@@ -202,7 +202,7 @@ class LimitMonitor:
                 at,
                 refused_request_time(own),
                 tracked.config_dir,
-                turn_of(own),
+                last_turn_id(own),
             )
         return None
 
@@ -213,11 +213,11 @@ class LimitMonitor:
     def _records(self, uuid: str, records: list[dict[str, Any]]) -> None:
         tracked = self._sessions.by_uuid(uuid)
         for record in records:
-            if not is_of_the_conversation(record):
+            if not is_conversation_record(record):
                 continue
             moment = record_time(record) or clock.now()
             if record.get("type") == "user":
-                self._asked[uuid], self._turns[uuid] = moment, turn_of([record])
+                self._asked[uuid], self._turns[uuid] = moment, last_turn_id([record])
                 if tracked is not None and not tracked.hooked and _is_prompt(record):
                     self._turn(tracked, TurnEvent(tracked.name, uuid, "prompt", moment, turn=self._turns[uuid]))
                 continue

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ..claude.turns import is_of_the_conversation, record_time
+from ..claude.turns import is_conversation_record, record_time
 
 _MARKS = re.compile(r"</?pasted_content\b[^>]*>")
 _INTERRUPTED = "[Request interrupted by user"
@@ -36,7 +36,7 @@ def is_prompt_of(found: str, text: str) -> bool:
 def find(records: Sequence[Mapping[str, Any]], text: str, since: datetime) -> int | None:
     """Return the index of the record that holds the prompt ``text``, written at ``since`` or later; None for none."""
     for index, record in enumerate(records):
-        if record.get("type") != "user" or not is_of_the_conversation(record):
+        if record.get("type") != "user" or not is_conversation_record(record):
             continue
         at = record_time(record)
         if at is not None and at >= since and is_prompt_of(_text(record), text):
@@ -54,7 +54,7 @@ def outcome(records: Sequence[Mapping[str, Any]], text: str, since: datetime) ->
     error = ""
     for record in records[0 if begin is None else begin + 1 :]:
         at = record_time(record)
-        if not is_of_the_conversation(record) or (begin is None and (at is None or at < since)):
+        if not is_conversation_record(record) or (begin is None and (at is None or at < since)):
             continue
         said = _text(record)
         if record.get("type") == "user":
