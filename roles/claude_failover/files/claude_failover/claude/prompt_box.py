@@ -57,7 +57,7 @@ class PromptBox:
 
     @property
     def folded(self) -> bool:
-        """Whether the draft is a single folded paste."""
+        """True if the draft is a single folded paste."""
         return bool(_FOLDED.fullmatch(self.draft.strip()))
 
 

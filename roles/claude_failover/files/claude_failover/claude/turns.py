@@ -53,8 +53,10 @@ def last_turn_id(records: Iterable[Mapping[str, Any]]) -> str | None:
 
 
 def refused_request_time(records: Iterable[Mapping[str, Any]]) -> datetime | None:
-    """Return the start time of the request that the last record answers: that of the last user record (a prompt or a
-    tool result) among ``records``."""
+    """Return the start time of the request that the last record answers, or None.
+
+    It is the timestamp of the last user record (a prompt or a tool result) among ``records``.
+    """
     moment = None
     for record in records:
         if record.get("type") == "user" and is_conversation_record(record):

@@ -16,8 +16,11 @@ from re import Pattern
 
 @dataclass(frozen=True)
 class Wording:
-    """A row. ``limit`` is a value of `Verdict.limit`; None: named by the pattern's group ``name``, see
-    `LIMIT_NAMES`."""
+    """A row of the table.
+
+    ``limit``: a value of `Verdict.limit`; None if the pattern's group ``name`` names it (see `LIMIT_NAMES`). ``seen``:
+    the versions; ``source``: an issue, a capture, or the CLI's code.
+    """
 
     name: str
     pattern: Pattern[str]
@@ -311,7 +314,7 @@ LIMIT_NAMES = (
         "5-hour 2.1.330, session 2.1.197",
     ),
     LimitName(re.compile(r"\b(?:weekly|7[- ]day|seven[- ]day)\b", re.IGNORECASE), "seven_day", "2.1.330"),
-    # Any other name that looks like a model's: future models.
+    # Any other name in the form of a model's: future models.
     LimitName(
         re.compile(
             r"^(?:claude )?(?!(?:claude|usage|limit|plan|account|hourly|daily|team|org\w*|pro|max|free|rate|"

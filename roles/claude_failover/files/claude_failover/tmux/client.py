@@ -172,7 +172,7 @@ class Tmux:
 
     @property
     def connected(self) -> bool:
-        """Whether the connection is established."""
+        """True while the connection is established."""
         return self._control.connected
 
     @property

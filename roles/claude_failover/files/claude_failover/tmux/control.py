@@ -73,7 +73,7 @@ class ControlClient:
 
     @property
     def connected(self) -> bool:
-        """Whether the connection is established."""
+        """True while the connection is established."""
         return self._connection is not None
 
     async def start(self) -> None:
