@@ -162,17 +162,17 @@ class FakeResumer:
     """Carries everything over at once, and remembers it."""
 
     def __init__(self):
-        self.added = []
-        self.ran = []
+        self.limited = []
+        self.resumed = []
         self.gate = None
 
-    def add(self, session, uuid, evidence):
-        self.added.append(session)
+    def mark_limited(self, evidence):
+        self.limited.append(evidence.session)
 
-    async def run(self, sessions):
+    async def resume(self, sessions):
         if self.gate is not None:
             await self.gate.wait()
-        self.ran += sessions
+        self.resumed += sessions
         return [
             {"name": name, "uuid": None, "method": "hot", "result": "continued", "seconds": 0.5} for name in sessions
         ]
@@ -210,13 +210,13 @@ class Rig:
     async def settle(self, rounds=6):
         """Rounds until nothing moves any more."""
         for _round in range(rounds):
-            await self.failover.round()
+            await self.failover.run_round()
             for _turn in range(4):
                 await asyncio.sleep(0)
 
-    def record(self, *evidence):
+    def record_evidence(self, *evidence):
         for item in evidence:
-            self.failover.record(item)
+            self.failover.record_evidence(item)
 
     def configure(self, **failover):
         self.world.configure(failover=dataclasses.replace(self.world.config.failover, **failover))

@@ -28,13 +28,13 @@ import os, signal, sys
 library, moment, step, *arguments = sys.argv[1:]
 sys.path.insert(0, library)
 from claude_failover.__main__ import main
-from claude_failover.switch_procedure import Procedure
+from claude_failover.switching.steps import SwitchProcedure
 
-def probe(_procedure, *here):
+def checkpoint(_procedure, *here):
     if here == (moment, step):
         os.kill(os.getpid(), signal.SIGKILL)
 
-Procedure.probe = probe
+SwitchProcedure.checkpoint = checkpoint
 sys.exit(main(arguments))
 """
 

@@ -95,7 +95,7 @@ class Daemon:
             ("tmux", self._reach_tmux),
             ("sessions", self._ensure_sessions),
             ("transcripts", self._follow_transcripts),
-            ("carry-overs", self._recover_carry_overs),
+            ("limited sessions", self._recover_limited_sessions),
         ]
         for name, step in steps:
             if self._stop.is_set():
@@ -183,7 +183,7 @@ class Daemon:
     # Callbacks to parts that are made after the caller.
 
     def _on_evidence(self, evidence: Evidence) -> None:
-        self.failover.record(evidence)
+        self.failover.record_evidence(evidence)
 
     def _on_usage(self, tracked: TrackedSession, figures: Mapping[str, Any]) -> None:
         self.failover.account_signals.on_usage(tracked, figures)
@@ -244,16 +244,16 @@ class Daemon:
         for tracked in self.sessions:
             missed = self.monitor.newest_turn(tracked) if tracked.up else None
             if missed is not None and missed.verdict.limited and not self._is_over(missed):
-                self.failover.record(missed)
+                self.failover.record_evidence(missed)
 
     def _is_over(self, missed: Evidence) -> bool:
         """Tell whether a limit has reset since: a session that was left at it is nobody's to wake up."""
         wait = timedelta(seconds=self.config.current.failover.unknown_reset_wait)
         return (missed.verdict.resets_at or missed.at + wait) <= clock.now()
 
-    async def _recover_carry_overs(self) -> None:
-        for name, evidence in self.failover.queue.limited().items():
-            self.resumer.add(name, evidence.uuid, evidence)
+    async def _recover_limited_sessions(self) -> None:
+        for evidence in self.failover.resume_queue.limited().values():
+            self.resumer.mark_limited(evidence)
         self.failover.start()
 
     # -- while it runs -------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def run(rig, *evidence, after=None):
         evidence = [shifted(item, after) for item in evidence]
 
     async def go_on():
-        rig.record(*evidence)
+        rig.record_evidence(*evidence)
         await rig.settle()
 
     asyncio.run(go_on())
@@ -83,17 +83,17 @@ def test_a_limit_is_answered_by_a_switch_and_a_carry_over(world, rig):
     run(rig, world.evidence("main"))
     assert moves(world) == [("limit", "a", "b")]
     assert world.active == "b"
-    assert rig.resumer.ran == ["main"]
+    assert rig.resumer.resumed == ["main"]
     assert world.log()[0]["sessions"] == [
         {"name": "main", "uuid": None, "method": "hot", "result": "continued", "seconds": 0.5}
     ]
-    assert rig.failover.queue.limited() == {}
+    assert rig.failover.resume_queue.limited() == {}
 
 
 def test_ten_sessions_make_one_switch(world, rig):
     run(rig, *[world.evidence(f"s{number}") for number in range(10)])
     assert moves(world) == [("limit", "a", "b")]
-    assert sorted(rig.resumer.ran) == [f"s{number}" for number in range(10)]
+    assert sorted(rig.resumer.resumed) == [f"s{number}" for number in range(10)]
     assert len(world.log()[0]["sessions"]) == 10
 
 
@@ -102,14 +102,14 @@ def test_a_refusal_that_was_under_way_at_the_flip_never_makes_a_second_one(world
     run(rig, world.evidence("one"))
     run(rig, world.evidence("two", begun=seconds(late + 5), reset=minutes(90) - seconds(late)), after=seconds(late))
     assert moves(world) == [("limit", "a", "b")]
-    assert rig.resumer.ran == ["one", "two"]
+    assert rig.resumer.resumed == ["one", "two"]
 
 
 def test_a_refusal_without_its_requests_time_is_known_by_its_reset(world, rig):
     run(rig, world.evidence("one"))
     run(rig, world.evidence("two", begun=None, reset=minutes(80)), after=minutes(10))
     assert moves(world) == [("limit", "a", "b")]
-    assert rig.resumer.ran == ["one", "two"]
+    assert rig.resumer.resumed == ["one", "two"]
 
 
 def test_one_event_told_by_two_sources_is_carried_over_once(world, rig):
@@ -120,7 +120,7 @@ def test_one_event_told_by_two_sources_is_carried_over_once(world, rig):
     )
     run(rig, again)
     assert moves(world) == [("limit", "a", "b")]
-    assert rig.resumer.ran == ["one"]
+    assert rig.resumer.resumed == ["one"]
     assert world.exhaustion.barred("a", None, world.now).until == world.now + minutes(20)
 
 
@@ -139,10 +139,10 @@ def test_two_sources_that_differ_in_the_requests_time_are_one_refusal(world, rig
             verdict=dataclasses.replace(refused.verdict, resets_at=resets_at),
         ),
     )
-    assert rig.resumer.ran == ["one"]
+    assert rig.resumer.resumed == ["one"]
     later = world.evidence("one", turn=turn and "another turn's id", begun=seconds(0))
     run(rig, dataclasses.replace(later, verdict=refused.verdict))
-    assert rig.resumer.ran == ["one", "one"], "a refusal of the prompt itself is a new one"
+    assert rig.resumer.resumed == ["one", "one"], "a refusal of the prompt itself is a new one"
 
 
 def test_a_new_flip_is_followed_by_a_carry_over_at_once(tmp_path, monkeypatch):
@@ -153,13 +153,13 @@ def test_a_new_flip_is_followed_by_a_carry_over_at_once(tmp_path, monkeypatch):
     run(rig, world.evidence("main"))
     run(rig, world.evidence("main", reset=minutes(200), begun=seconds(0)), after=minutes(5))
     assert moves(world) == [("limit", "a", "b"), ("limit", "b", "c")]
-    assert rig.resumer.ran == ["main", "main"]
+    assert rig.resumer.resumed == ["main", "main"]
 
 
 def test_a_long_carry_over_is_waited_for_and_not_spun_for(world, rig):
     async def scenario():
         rig.resumer.gate = asyncio.Event()
-        rig.record(world.evidence("main"))
+        rig.record_evidence(world.evidence("main"))
         await rig.settle()
         pause = rig.failover._pause()  # the record is open, and older than the time for stragglers
         rig.resumer.gate.set()
@@ -174,14 +174,14 @@ def test_what_is_no_limit_is_not_taken_in(world, rig):
     evidence = world.evidence()
     run(rig, dataclasses.replace(evidence, verdict=Verdict(False, None, None, "gauge", "", "")))
     assert world.log() == []
-    assert rig.resumer.ran == []
+    assert rig.resumer.resumed == []
 
 
 @pytest.mark.parametrize("config_dir", [None, "/elsewhere", "own"])
 def test_a_process_that_does_not_follow_the_link_never_switches(world, rig, config_dir):
     run(rig, world.evidence(config_dir=world.home("a") if config_dir == "own" else config_dir))
     assert world.log() == []
-    assert rig.resumer.ran == []
+    assert rig.resumer.resumed == []
     assert bool(world.exhaustion.rows("a", world.now)) is (config_dir == "own")
 
 
@@ -189,7 +189,7 @@ def test_an_old_banner_marks_nothing_and_the_session_goes_on(world, rig):
     run(rig, world.evidence(reset=minutes(-5), begun=minutes(10)))
     assert world.log() == []
     assert world.exhaustion.rows("a", world.now) == []
-    assert rig.resumer.ran == ["main"]
+    assert rig.resumer.resumed == ["main"]
 
 
 def test_a_limit_without_a_reset_counts_for_the_configured_time(world, rig):
@@ -206,13 +206,13 @@ def test_in_the_cooldown_evidence_is_kept_and_judged_again_at_its_end(tmp_path):
     run(rig, world.evidence("one"))
     run(rig, world.evidence("one", limit="seven_day", begun=seconds(1)), after=seconds(20))
     assert moves(world) == [("limit", "a", "b")]
-    assert list(rig.failover.queue.limited()) == ["one"]
+    assert list(rig.failover.resume_queue.limited()) == ["one"]
     assert rig.failover.status()["cooldown_until"] == "2026-11-22T20:01:00.000Z"
     run(rig, after=seconds(39))
     assert len(moves(world)) == 1
     run(rig, after=seconds(1))
     assert moves(world)[1:] == [("limit", "b", "c")]
-    assert rig.resumer.ran == ["one", "one"]
+    assert rig.resumer.resumed == ["one", "one"]
 
 
 def test_what_is_over_at_the_end_of_the_cooldown_switches_nothing(tmp_path):
@@ -221,12 +221,12 @@ def test_what_is_over_at_the_end_of_the_cooldown_switches_nothing(tmp_path):
     run(rig, world.evidence("one"))
     evidence = world.evidence("one", limit="seven_day", begun=seconds(1))
     run(rig, evidence, after=seconds(20))
-    assert list(rig.failover.queue.limited()) == ["one"]
+    assert list(rig.failover.resume_queue.limited()) == ["one"]
     answered = Verdict(False, None, None, "answered", "", "")
     rig.newest["one"] = dataclasses.replace(evidence, verdict=answered, at=world.now + seconds(5))
     run(rig, after=seconds(60))
     assert moves(world) == [("limit", "a", "b")]
-    assert rig.failover.queue.limited() == {}
+    assert rig.failover.resume_queue.limited() == {}
 
 
 def test_kept_evidence_and_the_cooldown_outlive_a_restart(tmp_path):
@@ -270,7 +270,7 @@ def test_all_exhausted_stays_says_until_when_and_goes_on_at_the_earliest_reset(w
     assert len(world.log()) == 2, "nothing new, nothing more is recorded"
     run(rig, after=minutes(4))
     assert moves(world)[1:] == [("reset", "b", "a")]
-    assert rig.resumer.ran == ["one", "one"]
+    assert rig.resumer.resumed == ["one", "one"]
     assert rig.failover._policy.waiting_until is None
 
 
@@ -283,7 +283,7 @@ def test_the_reset_is_waited_for_across_a_restart(world, rig):
     rig.restart()
     run(rig, after=minutes(20))
     assert moves(world)[1:] == [("reset", "b", "a")]
-    assert rig.resumer.ran == ["one", "one"]
+    assert rig.resumer.resumed == ["one", "one"]
 
 
 def test_when_the_active_account_resets_first_nothing_is_flipped(world, rig):
@@ -292,7 +292,7 @@ def test_when_the_active_account_resets_first_nothing_is_flipped(world, rig):
     assert moves(world) == [("limit", "a", "b")]
     assert outcomes(world)[-1] == ("reset", "stayed")
     assert world.log()[-1]["sessions"][0]["name"] == "one"
-    assert rig.resumer.ran == ["one", "one"]
+    assert rig.resumer.resumed == ["one", "one"]
 
 
 def test_many_sessions_make_one_record_of_staying(world, rig):
@@ -303,7 +303,7 @@ def test_many_sessions_make_one_record_of_staying(world, rig):
         after=seconds(5),
     )
     assert outcomes(world) == [("limit", "switched"), ("limit", "stayed")]
-    assert len(rig.failover.queue.limited()) == 10
+    assert len(rig.failover.resume_queue.limited()) == 10
 
 
 def test_an_account_that_is_logged_in_meanwhile_ends_the_wait(tmp_path):
@@ -337,7 +337,7 @@ def test_an_opus_limit_does_not_keep_others_from_the_account(world, rig):
     run(rig, world.evidence("one", limit="opus"))
     run(rig, world.evidence("two", limit="five_hour", begun=seconds(1)), after=seconds(61))
     assert moves(world) == [("limit", "a", "b"), ("limit", "b", "a")]
-    assert rig.resumer.ran == ["one", "two"]
+    assert rig.resumer.resumed == ["one", "two"]
 
 
 # -- refusals ------------------------------------------------------------------------------------------------------
@@ -354,7 +354,7 @@ def test_a_refresh_lock_is_told_and_the_switch_tried_again(world, rig, monkeypat
     monkeypatch.setattr(rig.failover._policy, "_retry_at", 0.0)
     run(rig)
     assert outcomes(world) == [("limit", "refused"), ("limit", "switched")]
-    assert rig.resumer.ran == ["main"]
+    assert rig.resumer.resumed == ["main"]
 
 
 @pytest.mark.parametrize("outcome", ["failed", "refused"])
@@ -369,12 +369,12 @@ def test_a_switch_that_keeps_failing_is_tried_more_and_more_rarely(world, rig, m
         monkeypatch.setattr(steps, "point_active", full)
     else:
         world.lock("b")
-    rig.record(world.evidence())
+    rig.record_evidence(world.evidence())
     tried = []
     for second in range(140):
         clock = 1000.0 + second
         known = len(world.log())
-        asyncio.run(rig.failover.round())
+        asyncio.run(rig.failover.run_round())
         tried += [second] * (len(world.log()) - known)
     assert tried == [0, 1, 3, 7, 15, 31, 63, 123]
     assert set(outcomes(world)) == {("limit", outcome)}
@@ -389,7 +389,7 @@ def test_a_dead_login_is_passed_over_and_the_third_account_taken(tmp_path):
 
     asyncio.run(rig.settle())
     rig.failover.account_signals.on_login_dead(Speaker(), "Login expired")
-    assert rig.failover.account_keys(world.config.account("b"))["login"] == "expired"
+    assert rig.failover.account_status(world.config.account("b"))["login"] == "expired"
     run(rig, world.evidence())
     assert moves(world) == [("limit", "a", "c")]
 
@@ -398,9 +398,9 @@ def test_a_failed_switch_bars_its_target_and_takes_the_next(tmp_path, monkeypatc
     world = World(tmp_path, "abc")
     rig = Rig(world)
     procedure = world.switcher.procedure
-    procedure.probe = lambda moment, step: world.diverge("b") if (moment, step) == ("begin", "verify") else None
+    procedure.checkpoint = lambda moment, step: world.diverge("b") if (moment, step) == ("begin", "verify") else None
     run(rig, world.evidence())
-    procedure.probe = lambda moment, step: None
+    procedure.checkpoint = lambda moment, step: None
     world.mend("b")
     monkeypatch.setattr(rig.failover._policy, "_retry_at", 0.0)
     run(rig)
@@ -435,7 +435,7 @@ def test_a_flip_by_hand_lets_the_waiting_sessions_go_on(tmp_path):
     world.point("c")
     run(rig, after=seconds(1))
     assert outcomes(world)[-1] == ("external", "switched")
-    assert rig.resumer.ran == ["one", "one"]
+    assert rig.resumer.resumed == ["one", "one"]
 
 
 def test_a_flip_by_hand_to_an_exhausted_account_is_believed_until_that_one_refuses(tmp_path):
@@ -446,7 +446,7 @@ def test_a_flip_by_hand_to_an_exhausted_account_is_believed_until_that_one_refus
     world.point("b")
     run(rig, after=seconds(5))
     run(rig, world.evidence("one", begun=seconds(200)), after=seconds(100))
-    assert rig.resumer.ran == ["one"]
+    assert rig.resumer.resumed == ["one"]
     assert moves(world) == [("external", "a", "b")]
     run(rig, world.evidence("one", begun=seconds(1)), after=seconds(100))
     assert moves(world)[1:] == [("limit", "b", "c")]
@@ -464,7 +464,7 @@ def test_while_suspended_nothing_is_switched_and_afterwards_it_is_judged(world, 
     assert rig.failover.status()["suspended"] is None
     run(rig, after=seconds(61))
     assert moves(world) == [("external", "a", None), ("external", None, "a"), ("limit", "a", "b")]
-    assert rig.resumer.ran == ["main"]
+    assert rig.resumer.resumed == ["main"]
 
 
 def test_a_switch_by_hand_that_is_under_way_is_not_answered_by_another(tmp_path):
@@ -477,7 +477,7 @@ def test_a_switch_by_hand_that_is_under_way_is_not_answered_by_another(tmp_path)
         await world.switcher.observe()
         by_hand = asyncio.ensure_future(rig.failover.switch("b"))
         await until(lambda: getattr(world.switcher.journal.entry, "step", None) == "wait")
-        rig.record(world.evidence("one", begun=seconds(5)))
+        rig.record_evidence(world.evidence("one", begun=seconds(5)))
         judged = asyncio.ensure_future(rig.settle())
         await asyncio.sleep(0.01)
         os.rmdir(path)
@@ -486,7 +486,7 @@ def test_a_switch_by_hand_that_is_under_way_is_not_answered_by_another(tmp_path)
 
     asyncio.run(both())
     assert moves(world) == [("manual", "a", "b")]
-    assert rig.resumer.ran == ["one"]
+    assert rig.resumer.resumed == ["one"]
 
 
 # -- without a limit -----------------------------------------------------------------------------------------------
@@ -517,7 +517,7 @@ def test_at_the_end_of_a_turn_above_the_threshold_there_is_a_switch(tmp_path):
     run(rig)
     assert moves(world) == [("proactive", "a", "b")]
     assert world.log()[0]["source"] == "statusline"
-    assert rig.failover.account_keys(world.config.account("a"))["used_percent"] == {"five_hour": 91}
+    assert rig.failover.account_status(world.config.account("a"))["used_percent"] == {"five_hour": 91}
 
 
 @pytest.mark.parametrize("percent", [10, 89.9])
@@ -589,7 +589,7 @@ def test_failback_does_not_undo_what_was_done_by_hand(tmp_path):
 def test_a_record_stays_open_while_sessions_are_carried_over(world, rig):
     async def go_on():
         rig.resumer.gate = asyncio.Event()
-        rig.record(world.evidence("one"))
+        rig.record_evidence(world.evidence("one"))
         await rig.settle()
         assert world.log() == []
         assert rig.failover.history(5)[0]["outcome"] == "switched"
@@ -606,7 +606,7 @@ def test_a_record_is_closed_at_its_bound_all_the_same(world, rig, monkeypatch):
 
     async def go_on():
         rig.resumer.gate = asyncio.Event()
-        rig.record(world.evidence("one"))
+        rig.record_evidence(world.evidence("one"))
         await rig.settle()
         rig.resumer.gate.set()
         await rig.settle()
@@ -616,41 +616,41 @@ def test_a_record_is_closed_at_its_bound_all_the_same(world, rig, monkeypatch):
 
 
 def test_a_carry_over_that_breaks_is_told_and_tried_again(world, rig, caplog):
-    ran = rig.resumer.run
+    ran = rig.resumer.resume
 
     async def broken(sessions):
-        rig.resumer.run = ran
+        rig.resumer.resume = ran
         raise RuntimeError("a bug")
 
-    rig.resumer.run = broken
+    rig.resumer.resume = broken
     run(rig, world.evidence("one"))
     assert "a bug" in caplog.text
-    assert rig.resumer.ran == ["one"]
+    assert rig.resumer.resumed == ["one"]
     assert len(moves(world)) == 1
 
 
 def carry_coming_to(rig, result):
     async def run_(sessions):
-        rig.resumer.ran += sessions
+        rig.resumer.resumed += sessions
         return [{"name": name, "uuid": None, "method": "none", "result": result, "seconds": 1.0} for name in sessions]
 
-    rig.resumer.run = run_
+    rig.resumer.resume = run_
 
 
 @pytest.mark.parametrize("result", ["draft: something is typed", "dialog: permission", "failed: not ready"])
 def test_what_could_not_be_carried_over_is_tried_again_and_in_the_end_left(world, rig, result, caplog):
     carry_coming_to(rig, result)
     run(rig, world.evidence("one"))
-    assert rig.resumer.ran == ["one"]
+    assert rig.resumer.resumed == ["one"]
     assert world.log()[0]["sessions"][0]["result"] == result
     for tries in range(2, 9):
         run(rig)
-        assert len(rig.resumer.ran) == tries - 1, "not before its time"
-        rig.failover.queue._again_at["one"] = 0.0
+        assert len(rig.resumer.resumed) == tries - 1, "not before its time"
+        rig.failover.resume_queue._again_at["one"] = 0.0
         run(rig)
-        assert len(rig.resumer.ran) == tries
+        assert len(rig.resumer.resumed) == tries
     assert "left to you" in caplog.text
-    assert rig.failover.queue.limited() == {}
+    assert rig.failover.resume_queue.limited() == {}
     assert len(moves(world)) == 1
 
 
@@ -659,18 +659,18 @@ def test_what_is_seen_to_is_off_the_list(world, rig, result):
     carry_coming_to(rig, result)
     run(rig, world.evidence("one"))
     run(rig)
-    assert (rig.resumer.ran, rig.failover.queue.limited()) == (["one"], {})
+    assert (rig.resumer.resumed, rig.failover.resume_queue.limited()) == (["one"], {})
 
 
 def test_a_sighting_that_cannot_be_judged_does_not_stop_the_others(world, rig, caplog):
     run(rig, world.evidence("odd", config_dir="/a\0b"), world.evidence("main"))
     assert moves(world) == [("limit", "a", "b")]
-    assert rig.resumer.ran == ["main"]
+    assert rig.resumer.resumed == ["main"]
 
 
 def test_a_sighting_outlives_a_full_disk(world, rig, monkeypatch):
     """Neither the limit nor the session that waits may be lost because the disk had no room for a moment."""
-    rig.record(world.evidence())
+    rig.record_evidence(world.evidence())
 
     def full(*_arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -678,7 +678,7 @@ def test_a_sighting_outlives_a_full_disk(world, rig, monkeypatch):
     with monkeypatch.context() as disk:
         disk.setattr("claude_failover.storage.store.write_atomic", full)
         with pytest.raises(OSError, match="No space left"):
-            asyncio.run(rig.failover.round())
+            asyncio.run(rig.failover.run_round())
     asyncio.run(rig.settle())
     assert moves(world) == [("limit", "a", "b")]
     assert rig.made
@@ -699,7 +699,7 @@ def test_a_bug_in_a_round_does_not_end_the_failover(world, rig, monkeypatch, cap
     async def go_on():
         rig.failover.start()
         await asyncio.sleep(0)
-        rig.record(world.evidence("main"))
+        rig.record_evidence(world.evidence("main"))
         await until(world.log)
         await rig.failover.stop()
 
@@ -735,7 +735,7 @@ def test_the_notify_command_gets_the_record_and_the_metrics_are_written(tmp_path
 
     async def go_on():
         rig.failover.start()
-        rig.record(world.evidence("one"))
+        rig.record_evidence(world.evidence("one"))
         await until(world.log)
         await rig.failover.stop()
         await notifier.stop()

@@ -67,7 +67,7 @@ class Model(RuleBasedStateMachine):
     def settle(self, action=None):
         self.rig.failover._policy.clear_retry_delay()
 
-        def probe(moment, step):
+        def checkpoint(moment, step):
             if (moment, step) == self.crash_at:
                 self.crash_at = None
                 raise Crash
@@ -77,7 +77,7 @@ class Model(RuleBasedStateMachine):
                 await action()
             await self.rig.settle()
 
-        self.world.switcher.procedure.probe = probe
+        self.world.switcher.procedure.checkpoint = checkpoint
         try:
             asyncio.run(go_on())
         except Crash:
@@ -140,9 +140,9 @@ class Model(RuleBasedStateMachine):
             evidence, request_at=begun, verdict=dataclasses.replace(evidence.verdict, resets_at=reset)
         )
         self.refused += 1
-        self.rig.record(evidence)
+        self.rig.record_evidence(evidence)
         if twice:
-            self.rig.record(dataclasses.replace(evidence, source="transcript"))
+            self.rig.record_evidence(dataclasses.replace(evidence, source="transcript"))
 
     @rule()
     def every_session_asks(self):

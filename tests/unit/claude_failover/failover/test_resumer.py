@@ -53,7 +53,7 @@ class Rig:
             self,
             send=self.send,
         )
-        self.resumer.add("main", ONE, SEEN)
+        self.resumer.mark_limited(SEEN)
 
     def watch(self, name, spec, pane):
         self.table[name] = TrackedSession(name, spec=spec, pane=pane, activity="idle")
@@ -91,7 +91,7 @@ class Rig:
         return Delivery(result, 1, 0.1, "the detail")
 
     def run(self, *names):
-        return asyncio.run(self.resumer.run(names or ("main",)))
+        return asyncio.run(self.resumer.resume(names or ("main",)))
 
     @property
     def main(self):

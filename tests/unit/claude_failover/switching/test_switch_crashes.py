@@ -35,13 +35,13 @@ switcher = world.switcher
 def die(*_arguments):
     os._exit(77)
 
-def probe(at, name):
+def checkpoint(at, name):
     if name == "verify" and at == "begin" and step == "back":
         world.diverge("b")
     if (at, name) == (moment, step):
         die()
 
-switcher.procedure.probe = probe
+switcher.procedure.checkpoint = checkpoint
 if step == "in-point":  # the new link stands under its temporary name
     active_link.os.rename = die
 if step == "in-flip":  # the link has moved, and the log of flips does not know
@@ -52,7 +52,7 @@ if step == "in-close":  # the record is in the log, and still in the journal
     world.store.append = lambda *arguments, append=world.store.append: (append(*arguments), die())
 
 async def main():
-    rig.record(world.evidence("one"), world.evidence("two"))
+    rig.record_evidence(world.evidence("one"), world.evidence("two"))
     await rig.settle()
 
 asyncio.run(main())
@@ -122,9 +122,9 @@ def test_after_a_crash_there_is_one_switch_and_every_session_goes_on(tmp_path, p
     assert world.switcher.journal.open_records() == []
     assert world.switcher.journal.entry is None
     assert [(flip.origin, flip.target) for flip in world.switcher.flip_log.all()] == [("a", "b")]
-    assert rig.failover.queue.limited() == {}
+    assert rig.failover.resume_queue.limited() == {}
     if step != "in-close":  # then they had been carried over before
-        assert sorted(rig.resumer.ran) == ["one", "two"]
+        assert sorted(rig.resumer.resumed) == ["one", "two"]
         assert sorted(row["name"] for row in rows[0]["sessions"]) == ["one", "two"]
     assert [name for name in os.listdir(tmp_path) if re.fullmatch(r"\.claude\.[0-9a-f]{12}", name)] == []
     assert os.stat(world.credentials("b")).st_mtime > 0
@@ -175,7 +175,7 @@ def test_a_restart_that_dies_as_well_comes_to_the_same_end(tmp_path, python_path
         if (moment, step) == ("begin", "verify"):
             raise KeyboardInterrupt
 
-    world.switcher.procedure.probe = stop
+    world.switcher.procedure.checkpoint = stop
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(world.switcher.recover())
     world, _rig = restarted(tmp_path)

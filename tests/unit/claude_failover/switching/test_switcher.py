@@ -283,12 +283,12 @@ def test_a_refresh_that_begins_just_before_the_flip_and_lasts_is_refused(world, 
 
 
 def probing(world, at):
-    def probe(moment, step):
+    def checkpoint(moment, step):
         action = at.pop((moment, step), None)
         if action is not None:
             action()
 
-    world.switcher.procedure.probe = probe
+    world.switcher.procedure.checkpoint = checkpoint
 
 
 def test_links_that_fail_after_the_flip_bring_it_back_and_bar_the_target(world):

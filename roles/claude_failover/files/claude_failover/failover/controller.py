@@ -45,7 +45,7 @@ _HISTORY = 10000
 class FailoverController:
     """The one place from which a switch is made.
 
-    ``queue`` is the sessions that are limited, ``testimony`` what takes in what sessions say besides limits.
+    ``resume_queue`` is the sessions that are limited, ``testimony`` what takes in what sessions say besides limits.
 
     Args:
         config: the configuration.
@@ -79,14 +79,14 @@ class FailoverController:
         self._state = state = FailoverState(store)
         flip_log = self.switcher.flip_log
         self._records = OpenRecords(self.switcher.journal, on_record)
-        self.queue = ResumeQueue(state, resumer, flip_log, self._records, wake=self._wake_up, now=now)
+        self.resume_queue = ResumeQueue(state, resumer, flip_log, self._records, wake=self._wake_up, now=now)
         self.account_signals = AccountSignals(config, availability, flip_log, now=now)
         self._policy = SwitchPolicy(
             config,
             state,
             availability,
             flip_log,
-            self.queue,
+            self.resume_queue,
             self._records,
             newest_turn=newest_turn,
             all_idle=all_idle,
@@ -114,7 +114,7 @@ class FailoverController:
 
     async def stop(self) -> None:
         """End; what is under way is on the disk, and goes on at the next start."""
-        tasks = [*([self._task] if self._task else []), *self.queue.tasks]
+        tasks = [*([self._task] if self._task else []), *self.resume_queue.tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -127,7 +127,7 @@ class FailoverController:
         """Judge again and again, until cancelled."""
         while True:
             try:
-                await self.round()
+                await self.run_round()
             except OSError as error:
                 log.error("failover: %s; it is tried again", error)
             except Exception:  # a bug must not end the failover for good: the next round sees what is the case
@@ -156,7 +156,7 @@ class FailoverController:
 
     # -- what comes in -----------------------------------------------------------------------------------------
 
-    def record(self, evidence: Evidence) -> None:
+    def record_evidence(self, evidence: Evidence) -> None:
         """Take in a sighting of a limit. It is on the disk when this returns; it is judged by the next round."""
         if evidence.verdict.limited:
             with self._state.update():
@@ -206,7 +206,7 @@ class FailoverController:
             "last_switch": self._last,
         }
 
-    def account_keys(self, account: Account) -> dict[str, Any]:
+    def account_status(self, account: Account) -> dict[str, Any]:
         """Return the keys of an account's row of the status that are the failover's."""
         return {
             "login": self._availability.logins.state(account),
@@ -216,7 +216,7 @@ class FailoverController:
 
     # -- a round -----------------------------------------------------------------------------------------------
 
-    async def round(self) -> None:
+    async def run_round(self) -> None:
         """Look at everything once, and do what is to be done now. Raises OSError."""
         moved = await self.switcher.observe()
         if moved is not None:
@@ -228,7 +228,7 @@ class FailoverController:
                 request = self._policy.decide(active)
                 if request is not None:
                     await self._switch(active, request)
-        self._records.close_due(self.queue.at_work, self.queue.unfinished())
+        self._records.close_due(self.resume_queue.at_work, self.resume_queue.unfinished())
 
     def _take_in(self) -> None:
         """Blame what was noticed, and note whose limit it is. Raises OSError; then the rest waits for its turn."""
@@ -273,7 +273,7 @@ class FailoverController:
             if until > now and self._availability.exhaustion.mark(found.account, limit, until, now=now, known=known):
                 log.warning("account %s is out of usage (%s) until %s", found.account, limit, clock.iso(until))
         if found.follows:
-            self.queue.add(evidence, found.account)
+            self.resume_queue.add(evidence, found.account)
 
     async def _switch(self, active: str, request: SwitchRequest) -> None:
         """Make the automatic switch that is due. What another one has overtaken is judged again. Raises OSError."""
@@ -295,7 +295,7 @@ class FailoverController:
         self._policy.after(record)
         if record["outcome"] == "switched":
             self._last = record
-            self.queue.mark_pending()
-            if self.queue.limited():
+            self.resume_queue.mark_pending()
+            if self.resume_queue.limited():
                 return
         self._records.close(record)

@@ -33,10 +33,10 @@ _SEEN_TO = ("continued", "moved on", "gone")
 class ResumerProtocol(Protocol):
     """Makes limited sessions go on under the account that is active now."""
 
-    def add(self, session: str, uuid: str | None, evidence: Evidence) -> None:
-        """Put a session on the durable list."""
+    def mark_limited(self, evidence: Evidence) -> None:
+        """Show the session of the evidence as limited."""
 
-    async def run(self, sessions: Sequence[str]) -> list[dict[str, Any]]:
+    async def resume(self, sessions: Sequence[str]) -> list[dict[str, Any]]:
         """Carry sessions over; returns ``{name, uuid, method, result, seconds}`` for each."""
 
 
@@ -94,7 +94,7 @@ class ResumeQueue:
             self._state.limited_sessions[evidence.session] = LimitedSession(evidence, account)
         self._tries.pop(evidence.session, None)
         self._again_at.pop(evidence.session, None)
-        self._resumer.add(evidence.session, evidence.uuid, evidence)
+        self._resumer.mark_limited(evidence)
 
     def drop(self, session: str) -> None:
         """Take off a session that has gone on by itself."""
@@ -136,7 +136,7 @@ class ResumeQueue:
         return bool(self._carrying) or self._to_carry
 
     def unfinished(self) -> list[dict[str, Any]]:
-        """Return a row for each session that is being carried over, as `ResumerProtocol.run` does for what is done."""
+        """Return a row for each session that is being resumed, in the form of `ResumerProtocol.resume`."""
         return [
             {"name": name, "uuid": self._carried[name][1].uuid, "result": "under way"}
             for names in self._carrying.values()
@@ -174,7 +174,7 @@ class ResumeQueue:
         return last is not None and last.at >= evidence.at
 
     async def _carry_out(self, due: list[Evidence], record_id: str | None) -> None:
-        results = await self._resumer.run([evidence.session for evidence in due])
+        results = await self._resumer.resume([evidence.session for evidence in due])
         came_to = {str(result.get("name")): str(result.get("result")) for result in results}
         with self._state.update():
             for evidence in due:
@@ -182,7 +182,7 @@ class ResumeQueue:
                 if item is not None and item.evidence is evidence:
                     self._came_to(evidence.session, came_to.get(evidence.session, "gone"))
         for result in results:
-            log.info("session %s: carried over: %s", result.get("name"), session_row(result))
+            log.info("session %s: resumed: %s", result.get("name"), session_row(result))
         self._records.add_sessions(record_id, results)
 
     def _came_to(self, session: str, result: str) -> None:

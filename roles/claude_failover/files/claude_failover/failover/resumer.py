@@ -82,10 +82,10 @@ class SessionResumer:
         self._slots: asyncio.Semaphore | None = None
         self._config = config
 
-    def add(self, session: str, _uuid: str | None, evidence: Evidence) -> None:
-        """Show a session as limited until a turn of it begins. The durable list is the failover's."""
-        self._seen[session] = evidence
-        tracked = self._sessions.get(session)
+    def mark_limited(self, evidence: Evidence) -> None:
+        """Show a session as limited until its next turn begins; the durable list is `ResumeQueue`'s."""
+        self._seen[evidence.session] = evidence
+        tracked = self._sessions.get(evidence.session)
         if tracked is not None:
             tracked.resume_state = "limited"
 
@@ -97,7 +97,7 @@ class SessionResumer:
             if tracked is not None:
                 tracked.resume_state = tracked.resume_note = None
 
-    async def run(self, sessions: Sequence[str]) -> list[dict[str, Any]]:
+    async def resume(self, sessions: Sequence[str]) -> list[dict[str, Any]]:
         """Carry sessions over.
 
         Returns for each a row with ``name``, ``uuid``, ``method`` (hot, restart or none), ``result`` (continued, moved
@@ -105,9 +105,9 @@ class SessionResumer:
         """
         if self._slots is None:
             self._slots = asyncio.Semaphore(AT_ONCE)
-        return list(await asyncio.gather(*[self._carry(name, self._slots) for name in sessions]))
+        return list(await asyncio.gather(*[self._resume_one(name, self._slots) for name in sessions]))
 
-    async def _carry(self, name: str, slots: asyncio.Semaphore) -> dict[str, Any]:
+    async def _resume_one(self, name: str, slots: asyncio.Semaphore) -> dict[str, Any]:
         begun = time.monotonic()
         tracked = self._sessions.get(name)
         method, result = "none", "gone"
@@ -116,7 +116,7 @@ class SessionResumer:
                 tracked.resume_state = "resuming"
                 self._note(name, True)
                 try:
-                    method, result = await self._resume(tracked)
+                    method, result = await self._deliver_or_restart(tracked)
                 except (FailoverError, OSError) as error:
                     method, result = "none", f"failed: {error}"
                 except Exception as error:  # a bug in one session must not begin the others again
@@ -150,7 +150,7 @@ class SessionResumer:
         except OSError as error:
             log.error("carry-over: it cannot be noted that session %s is carried over: %s", name, error)
 
-    async def _resume(self, tracked: TrackedSession) -> tuple[str, str]:
+    async def _deliver_or_restart(self, tracked: TrackedSession) -> tuple[str, str]:
         if self._has_moved_on(tracked):
             return "none", "moved on"
         if not await self._is_up(tracked):

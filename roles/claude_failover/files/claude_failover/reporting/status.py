@@ -97,7 +97,7 @@ class StatusReport:
             "started_at": clock.iso(self._started_at),
             "active_account": active.name if active else None,
             "accounts": [
-                account_row(account, config, active, self._failover.account_keys(account))
+                account_row(account, config, active, self._failover.account_status(account))
                 for account in config.accounts
             ],
             "sessions": self.session_rows(),

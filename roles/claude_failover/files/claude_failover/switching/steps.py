@@ -100,7 +100,7 @@ class SwitchProcedure:
         self._now = now
         self._lock_bound = lock_bound
 
-    def probe(self, moment: str, step: str) -> None:
+    def checkpoint(self, moment: str, step: str) -> None:
         """Do nothing. Tests stand in for this, and end the process at ``begin`` or ``end`` of a step."""
 
     async def run(self, switch: SwitchInProgress, steps: Sequence[SwitchStep]) -> Record:
@@ -119,7 +119,7 @@ class SwitchProcedure:
         except (FailoverError, OSError) as error:
             return self.ended(switch, "failed", str(error))
         record = self.ended(switch, "switched", switch.entry.detail)
-        self.probe("end", "record")
+        self.checkpoint("end", "record")
         return record
 
     async def roll_back(self, switch: SwitchInProgress, why: str) -> str:
@@ -128,7 +128,7 @@ class SwitchProcedure:
         try:
             switch.entry = dataclasses.replace(switch.entry, step=BACK, detail=why)
             self._journal.step(switch.entry)
-            self.probe("begin", BACK)
+            self.checkpoint("begin", BACK)
             self._exhaustion.ban(switch.target.name, why, self._now() + BAN, now=self._now())
             if switch.origin is None:
                 raise Refused(f"the account {switch.entry.origin} is not configured any more")
@@ -141,7 +141,7 @@ class SwitchProcedure:
                 if self._flip_log.known != switch.origin.name:
                     self._flip_log.add(Flip(self._now(), switch.target.name, switch.origin.name, "failed"))
                 self.touch(switch.origin)
-            self.probe("end", BACK)
+            self.checkpoint("end", BACK)
         except (FailoverError, OSError) as error:
             return f"It could not be flipped back: {error}. {why}"
         return f"flipped back to {switch.origin.name}: {why}"
@@ -176,9 +176,9 @@ class SwitchProcedure:
         the next start would finish it all the same."""
         try:
             self._journal.step(switch.entry)
-            self.probe("begin", step.name)
+            self.checkpoint("begin", step.name)
             await step.run(self, switch)
-            self.probe("end", step.name)
+            self.checkpoint("end", step.name)
         except OSError as error:
             if not switch.flipped:
                 raise
