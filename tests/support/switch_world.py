@@ -95,11 +95,11 @@ class World:
             self.usage,
             now=lambda: self.now,
             lock_bound=0.2,
-            look_again=0.001,
+            reread_delay=0.001,
         )
-        moved_at = self.switcher.link_monitor.moved_at
+        last_change = self.switcher.link_monitor.last_change
         # The kernel's clock is not the test's.
-        self.switcher.link_monitor.moved_at = lambda: (self.now, moved_at()[1])
+        self.switcher.link_monitor.last_change = lambda: (self.now, last_change()[1])
         return self.switcher
 
     def home(self, name):

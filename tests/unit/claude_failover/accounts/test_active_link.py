@@ -48,9 +48,9 @@ def test_credentials_that_are_no_file_are_not_known_and_not_waited_for(tmp_path,
     assert login_state(str(tmp_path)) == "unknown"
 
 
-def test_a_link_that_cannot_be_looked_at_is_told_and_no_error(tmp_path):
+def test_an_unreadable_link_is_described_and_raises_nothing(tmp_path):
     (tmp_path / "file").touch()
     path, accounts = str(tmp_path / "file" / ".claude"), [Account("a", "/h/a")]
     link = read_active(path, accounts)
     assert (link.kind, link.account) == ("unreadable", None)
-    assert f"{path} cannot be looked at: Not a directory. Expected" in describe_active(path, link, accounts)
+    assert f"{path} cannot be read: Not a directory. Expected" in describe_active(path, link, accounts)

@@ -25,31 +25,31 @@ def table(store):
 
 @pytest.mark.parametrize("limit", ["five_hour", "seven_day", "spend", "unknown"])
 @pytest.mark.parametrize("trigger", [None, "five_hour", "opus", "spend"])
-def test_an_account_wide_limit_bars_always(table, limit, trigger):
-    table.mark("a", limit, T0 + minutes(10), now=T0)
-    assert table.barred("a", trigger, T0) == (True, T0 + minutes(10))
-    assert table.barred("b", trigger, T0) == (False, None)
+def test_an_account_wide_limit_counts_for_every_trigger(table, limit, trigger):
+    table.record("a", limit, T0 + minutes(10), now=T0)
+    assert table.status("a", trigger, T0) == (True, T0 + minutes(10))
+    assert table.status("b", trigger, T0) == (False, None)
 
 
 @pytest.mark.parametrize("limit", ["opus", "sonnet", "model"])
 @pytest.mark.parametrize("trigger", [None, "five_hour", "opus", "sonnet", "model"])
-def test_a_models_limit_bars_only_for_itself(table, limit, trigger):
-    table.mark("a", limit, T0 + minutes(10), now=T0)
-    assert table.barred("a", trigger, T0).barred is (limit == trigger)
+def test_a_models_limit_counts_only_for_itself(table, limit, trigger):
+    table.record("a", limit, T0 + minutes(10), now=T0)
+    assert table.status("a", trigger, T0).exhausted is (limit == trigger)
 
 
 def test_a_limit_ends_at_its_reset(table):
-    table.mark("a", "five_hour", T0 + minutes(10), now=T0)
-    assert table.barred("a", None, T0 + minutes(10) - timedelta(milliseconds=1)).barred
-    assert not table.barred("a", None, T0 + minutes(10)).barred
-    assert table.rows("a", T0 + minutes(10)) == []
+    table.record("a", "five_hour", T0 + minutes(10), now=T0)
+    assert table.status("a", None, T0 + minutes(10) - timedelta(milliseconds=1)).exhausted
+    assert not table.status("a", None, T0 + minutes(10)).exhausted
+    assert table.status_rows("a", T0 + minutes(10)) == []
 
 
 def test_the_latest_of_several_limits_counts(table):
-    table.mark("a", "five_hour", T0 + minutes(10), now=T0)
-    table.mark("a", "seven_day", T0 + minutes(90), now=T0)
-    assert table.barred("a", None, T0).until == T0 + minutes(90)
-    assert table.rows("a", T0) == [
+    table.record("a", "five_hour", T0 + minutes(10), now=T0)
+    table.record("a", "seven_day", T0 + minutes(90), now=T0)
+    assert table.status("a", None, T0).until == T0 + minutes(90)
+    assert table.status_rows("a", T0) == [
         {"limit": "five_hour", "until": "2026-11-22T20:10:00.000Z"},
         {"limit": "seven_day", "until": "2026-11-22T21:30:00.000Z"},
     ]
@@ -58,33 +58,33 @@ def test_the_latest_of_several_limits_counts(table):
 @pytest.mark.parametrize(
     ("first", "second", "until", "news"),
     [
-        ((300, False), (90, True), 90, True),  # what a message says stands over what was assumed
+        ((300, False), (90, True), 90, True),  # a message outranks an assumption
         ((90, True), (300, False), 90, False),
-        ((90, True), (91, True), 91, False),  # the same reset, told to the minute and to the second
+        ((90, True), (91, True), 91, False),  # the same reset, to the minute and to the second
         ((90, True), (89, True), 90, False),
         ((90, True), (390, True), 390, True),
     ],
 )
-def test_a_better_telling_of_a_reset_replaces_a_worse_one(table, first, second, until, news):
-    assert table.mark("a", "five_hour", T0 + minutes(first[0]), now=T0, known=first[1])
+def test_a_better_reset_time_replaces_a_worse_one(table, first, second, until, news):
+    assert table.record("a", "five_hour", T0 + minutes(first[0]), now=T0, known=first[1])
     later = T0 + minutes(1)
-    assert table.mark("a", "five_hour", T0 + minutes(second[0]), now=later, known=second[1]) is news
-    assert table.barred("a", None, later).until == T0 + minutes(until)
-    assert [mark.since for mark in table.marks("a", later)] == [T0]
+    assert table.record("a", "five_hour", T0 + minutes(second[0]), now=later, known=second[1]) is news
+    assert table.status("a", None, later).until == T0 + minutes(until)
+    assert [entry.since for entry in table.limits_in_force("a", later)] == [T0]
 
 
 def test_a_new_window_is_first_seen_anew(table):
-    table.mark("a", "opus", T0 + minutes(10), now=T0)
+    table.record("a", "opus", T0 + minutes(10), now=T0)
     later = T0 + minutes(20)
-    assert table.mark("a", "opus", T0 + minutes(60), now=later)
-    assert table.marks("a", later)[0].since == later
+    assert table.record("a", "opus", T0 + minutes(60), now=later)
+    assert table.limits_in_force("a", later)[0].since == later
 
 
 def test_it_outlives_a_restart(store, table):
-    table.mark("a", "five_hour", T0 + minutes(10), now=T0)
+    table.record("a", "five_hour", T0 + minutes(10), now=T0)
     table.ban("b", "its links", T0 + minutes(5), now=T0)
     again = Exhaustion(store)
-    assert again.rows("a", T0) == table.rows("a", T0)
+    assert again.status_rows("a", T0) == table.status_rows("a", T0)
     assert again.ban_of("b", T0).reason == "its links"
     assert again.ban_of("b", T0 + minutes(5)) is None
 
@@ -99,21 +99,21 @@ def test_it_outlives_a_restart(store, table):
         {"x": 1},
     ],
 )
-def test_a_row_that_makes_no_sense_is_passed_over(store, data):
+def test_an_invalid_row_is_ignored(store, data):
     store.save("exhaustion", data)
-    assert Exhaustion(store).rows("a", T0) == []
+    assert Exhaustion(store).status_rows("a", T0) == []
 
 
-def test_the_next_reset_is_of_the_account_that_is_free_first(table):
-    table.mark("a", "five_hour", T0 + minutes(10), now=T0)
-    table.mark("a", "seven_day", T0 + minutes(500), now=T0)
-    table.mark("b", "five_hour", T0 + minutes(60), now=T0)
+def test_the_next_reset_is_that_of_the_account_usable_first(table):
+    table.record("a", "five_hour", T0 + minutes(10), now=T0)
+    table.record("a", "seven_day", T0 + minutes(500), now=T0)
+    table.record("b", "five_hour", T0 + minutes(60), now=T0)
     assert table.next_reset(["a", "b"], "five_hour", T0) == (T0 + minutes(60), "b")
     assert table.next_reset(["c"], "five_hour", T0) is None
 
 
 @pytest.mark.parametrize(
-    ("limit", "reset", "same"),
+    ("limit", "reset", "expected"),
     [
         ("five_hour", 90, True),
         ("five_hour", 91, True),
@@ -124,9 +124,9 @@ def test_the_next_reset_is_of_the_account_that_is_free_first(table):
         ("seven_day", 90, False),
     ],
 )
-def test_old_evidence_is_recognised_by_limit_and_reset(table, limit, reset, same):
-    table.mark("a", "five_hour", T0 + minutes(90), now=T0)
-    assert table.matches("a", limit, None if reset is None else T0 + minutes(reset)) is same
+def test_a_recorded_limit_is_recognised_by_limit_and_reset(table, limit, reset, expected):
+    table.record("a", "five_hour", T0 + minutes(90), now=T0)
+    assert table.matches("a", limit, None if reset is None else T0 + minutes(reset)) is expected
     assert not table.matches("b", limit, T0 + minutes(90))
 
 
@@ -140,7 +140,7 @@ def test_old_evidence_is_recognised_by_limit_and_reset(table, limit, reset, same
         (minutes(-5), minutes(-1), (CLOCK_SKEW, False)),  # refused after its own reset: the clocks differ
     ],
 )
-def test_until_when_a_message_makes_an_account_count_as_exhausted(reset, request_at, expected):
+def test_the_end_of_an_exhaustion_by_what_the_message_says(reset, request_at, expected):
     resets_at = None if reset is None else T0 + reset
     begun = None if request_at is None else T0 + request_at
     until, known = reset_of(verdict("five_hour", resets_at), T0, begun, 18000)
@@ -148,7 +148,7 @@ def test_until_when_a_message_makes_an_account_count_as_exhausted(reset, request
 
 
 def test_the_document_holds_times_and_names_only(store, table):
-    table.mark("a", "five_hour", T0 + minutes(10), now=T0)
+    table.record("a", "five_hour", T0 + minutes(10), now=T0)
     with open(store.path("exhaustion")) as stream:
         assert json.load(stream)["data"]["limits"]["a"]["five_hour"] == {
             "until": "2026-11-22T20:10:00.000Z",

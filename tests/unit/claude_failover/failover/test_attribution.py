@@ -40,7 +40,7 @@ def test_without_a_flip_it_is_the_active_account(world):
     [(-60, "a"), (-0.001, "a"), (0, "b"), (0.5, "b"), (4.5, "b"), (5.5, "b"), (3600, "b")],
 )
 def test_the_account_that_the_request_was_begun_under(world, begun, account):
-    world.exhaustion.mark("a", "five_hour", T0 + minutes(30), now=T0)
+    world.exhaustion.record("a", "five_hour", T0 + minutes(30), now=T0)
     world.now = T0 + seconds(4000)
     evidence = world.evidence(begun=seconds(4000 - begun), reset=minutes(200))
     found = blamed(world, evidence, FLIPPED)
@@ -50,7 +50,7 @@ def test_the_account_that_the_request_was_begun_under(world, begun, account):
 @pytest.mark.parametrize(("after", "account"), [(0.5, "a"), (4.5, "a"), (5.5, "b"), (None, "a")])
 def test_the_old_accounts_known_limit_is_the_old_accounts(world, after, account):
     """Claude Code notices the new credentials some time after the flip; until then the old account answers."""
-    world.exhaustion.mark("a", "five_hour", T0 + minutes(90), now=T0)
+    world.exhaustion.record("a", "five_hour", T0 + minutes(90), now=T0)
     world.now = T0 + seconds(20)
     evidence = world.evidence(reset=minutes(90) - seconds(20), begun=None if after is None else seconds(20 - after))
     assert blamed(world, evidence, FLIPPED).account == account
@@ -58,7 +58,7 @@ def test_the_old_accounts_known_limit_is_the_old_accounts(world, after, account)
 
 def test_the_active_accounts_own_known_limit_stays_its_own(world):
     for name in "ab":
-        world.exhaustion.mark(name, "five_hour", T0 + minutes(90), now=T0)
+        world.exhaustion.record(name, "five_hour", T0 + minutes(90), now=T0)
     world.now = T0 + seconds(20)
     assert blamed(world, world.evidence(reset=minutes(90), begun=None), FLIPPED).account == "b"
 
@@ -67,7 +67,7 @@ def test_at_the_very_flip_nobody_is_blamed_when_nothing_tells_the_accounts_apart
     world.now = T0 + seconds(2)
     found = blamed(world, world.evidence(begun=seconds(1.5)), [Flip(T0, "a", "b", "manual")])
     assert (found.account, found.follows) == (None, True)
-    world.exhaustion.mark("a", "five_hour", T0 + minutes(1), now=T0)
+    world.exhaustion.record("a", "five_hour", T0 + minutes(1), now=T0)
     assert blamed(world, world.evidence(begun=seconds(1.5)), [Flip(T0, "a", "b", "limit")]).account == "b"
 
 
@@ -80,7 +80,7 @@ def test_a_sighting_without_the_requests_time_counts_by_its_own(world):
 
 def test_every_earlier_account_is_known_by_its_limit(world):
     flip_log = [Flip(T0, "a", "c", "limit"), Flip(T0 + seconds(90), "c", "b", "limit")]
-    world.exhaustion.mark("a", "five_hour", T0 + minutes(90), now=T0)
+    world.exhaustion.record("a", "five_hour", T0 + minutes(90), now=T0)
     world.now = T0 + seconds(200)
     evidence = world.evidence(reset=minutes(90) - seconds(200), begun=None)
     assert blamed(world, evidence, flip_log).account == "a"
@@ -130,15 +130,15 @@ def test_account_at_walks_the_flips():
 def test_the_flips_outlive_a_restart_and_stay_few(tmp_path):
     store = Store(str(tmp_path))
     flip_log = FlipLog(store)
-    assert (flip_log.known, flip_log.last) == (None, None)
-    flip_log.first_seen("a")
-    assert FlipLog(store).known == "a"
+    assert (flip_log.linked_account, flip_log.last) == (None, None)
+    flip_log.record_initial("a")
+    assert FlipLog(store).linked_account == "a"
     for number in range(150):
         flip_log.add(Flip(T0 + minutes(number), "a", f"n{number}", "manual"))
     again = FlipLog(store)
     assert again.all() == flip_log.all()
     assert len(again.all()) == 100
-    assert again.known == again.last.target == "n149"
+    assert again.linked_account == again.last.target == "n149"
 
 
 @pytest.mark.parametrize("data", [{"flips": 3, "known": 4}, {"flips": [None, {"at": "now"}]}])
@@ -146,4 +146,4 @@ def test_a_log_of_flips_that_makes_no_sense_is_passed_over(tmp_path, data):
     store = Store(str(tmp_path))
     store.save("flips", data)
     assert FlipLog(store).all() == ()
-    assert FlipLog(store).known is None
+    assert FlipLog(store).linked_account is None

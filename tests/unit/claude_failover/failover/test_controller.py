@@ -121,7 +121,7 @@ def test_one_event_told_by_two_sources_is_carried_over_once(world, rig):
     run(rig, again)
     assert moves(world) == [("limit", "a", "b")]
     assert rig.resumer.resumed == ["one"]
-    assert world.exhaustion.barred("a", None, world.now).until == world.now + minutes(20)
+    assert world.exhaustion.status("a", None, world.now).until == world.now + minutes(20)
 
 
 @pytest.mark.parametrize("turn", ["the turn's id", None])
@@ -182,19 +182,19 @@ def test_a_process_that_does_not_follow_the_link_never_switches(world, rig, conf
     run(rig, world.evidence(config_dir=world.home("a") if config_dir == "own" else config_dir))
     assert world.log() == []
     assert rig.resumer.resumed == []
-    assert bool(world.exhaustion.rows("a", world.now)) is (config_dir == "own")
+    assert bool(world.exhaustion.status_rows("a", world.now)) is (config_dir == "own")
 
 
 def test_an_old_banner_marks_nothing_and_the_session_goes_on(world, rig):
     run(rig, world.evidence(reset=minutes(-5), begun=minutes(10)))
     assert world.log() == []
-    assert world.exhaustion.rows("a", world.now) == []
+    assert world.exhaustion.status_rows("a", world.now) == []
     assert rig.resumer.resumed == ["main"]
 
 
 def test_a_limit_without_a_reset_counts_for_the_configured_time(world, rig):
     run(rig, world.evidence(reset=None))
-    assert world.exhaustion.rows("a", world.now) == [{"limit": "five_hour", "until": "2026-11-23T01:00:00.000Z"}]
+    assert world.exhaustion.status_rows("a", world.now) == [{"limit": "five_hour", "until": "2026-11-23T01:00:00.000Z"}]
 
 
 # -- cooldown ------------------------------------------------------------------------------------------------------
@@ -441,7 +441,7 @@ def test_a_flip_by_hand_lets_the_waiting_sessions_go_on(tmp_path):
 def test_a_flip_by_hand_to_an_exhausted_account_is_believed_until_that_one_refuses(tmp_path):
     world = World(tmp_path, "abc")
     rig = Rig(world)
-    world.exhaustion.mark("b", "five_hour", world.now + minutes(70), now=world.now)
+    world.exhaustion.record("b", "five_hour", world.now + minutes(70), now=world.now)
     asyncio.run(rig.settle())
     world.point("b")
     run(rig, after=seconds(5))

@@ -250,7 +250,7 @@ class Model(RuleBasedStateMachine):
 
     @invariant()
     def the_link_leads_where_the_log_says(self):
-        assert self.world.switcher.flip_log.known == self.world.active
+        assert self.world.switcher.flip_log.linked_account == self.world.active
         assert [name for name in os.listdir(self.folder) if name.startswith(".claude.")] == []
 
 

@@ -227,8 +227,8 @@ def window(percent, reset):
 
 def test_usage_is_kept_by_window_until_it_begins_anew(tmp_path):
     usage = Usage(Store(str(tmp_path)))
-    assert usage.note("a", {"five_hour": window(92, 30), "seven_day": window(40, 900), "other": window(7, None)})
-    assert not usage.note("a", {"five_hour": window(92, 30)})
+    assert usage.record("a", {"five_hour": window(92, 30), "seven_day": window(40, 900), "other": window(7, None)})
+    assert not usage.record("a", {"five_hour": window(92, 30)})
     again = Usage(Store(str(tmp_path)))
     assert again.percent("a", T0) == {"five_hour": 92, "seven_day": 40, "other": 7}
     assert again.percent("a", T0 + minutes(30)) == {"seven_day": 40, "other": 7}
@@ -251,24 +251,24 @@ def test_usage_is_kept_by_window_until_it_begins_anew(tmp_path):
     ],
 )
 def test_figures_that_make_no_sense_are_passed_over(tmp_path, figures):
-    assert not Usage(Store(str(tmp_path))).note("a", figures)
+    assert not Usage(Store(str(tmp_path))).record("a", figures)
 
 
 @pytest.mark.parametrize("reset", [True, "soon", 1e300, float("nan"), None])
 def test_a_reset_that_makes_no_sense_is_not_known(tmp_path, reset):
     usage = Usage(Store(str(tmp_path)))
-    usage.note("a", {"five_hour": {"used_percentage": 5, "resets_at": reset}})
+    usage.record("a", {"five_hour": {"used_percentage": 5, "resets_at": reset}})
     assert usage.percent("a", T0) == {"five_hour": 5}
     assert usage.next_reset("a", T0) is None
 
 
 def test_the_figures_of_another_account_are_recognised_by_their_reset(tmp_path):
     usage = Usage(Store(str(tmp_path)))
-    usage.note("a", {"five_hour": window(92, 30)})
-    assert usage.same_as("a", {"five_hour": window(93, 30)})
-    assert not usage.same_as("a", {"five_hour": window(92, 31)})
-    assert not usage.same_as("b", {"five_hour": window(92, 30)})
-    assert not usage.same_as("a", None)
+    usage.record("a", {"five_hour": window(92, 30)})
+    assert usage.matches("a", {"five_hour": window(93, 30)})
+    assert not usage.matches("a", {"five_hour": window(92, 31)})
+    assert not usage.matches("b", {"five_hour": window(92, 30)})
+    assert not usage.matches("a", None)
 
 
 # -- refresh locks -------------------------------------------------------------------------------------------------

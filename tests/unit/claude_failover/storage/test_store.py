@@ -142,7 +142,7 @@ def test_a_full_disk_stops_nobody_who_reads_a_document(store, monkeypatch, caplo
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(files.os, "fsync", full_disk)
-    assert FlipLog(store).known == "b"
+    assert FlipLog(store).linked_account == "b"
     assert "cannot be copied aside" in caplog.text
 
 

@@ -16,7 +16,7 @@ import switch_world
 from switch_world import Rig, World
 
 from claude_failover.switching import open_records
-from claude_failover.switching.steps import BACK, STEPS
+from claude_failover.switching.steps import ROLL_BACK, STEPS
 
 DIED = 77
 CHILD = """
@@ -47,7 +47,7 @@ if step == "in-point":  # the new link stands under its temporary name
 if step == "in-flip":  # the link has moved, and the log of flips does not know
     switcher.flip_log.add = die
 if step == "in-end":  # everything is done but the record
-    switcher.journal.end = die
+    switcher.journal.add_record = die
 if step == "in-close":  # the record is in the log, and still in the journal
     world.store.append = lambda *arguments, append=world.store.append: (append(*arguments), die())
 
@@ -128,12 +128,12 @@ def test_after_a_crash_there_is_one_switch_and_every_session_goes_on(tmp_path, p
         assert sorted(row["name"] for row in rows[0]["sessions"]) == ["one", "two"]
     assert [name for name in os.listdir(tmp_path) if re.fullmatch(r"\.claude\.[0-9a-f]{12}", name)] == []
     assert os.stat(world.credentials("b")).st_mtime > 0
-    assert {row["limit"] for row in world.exhaustion.rows("a", world.now)} == {"five_hour"}
+    assert {row["limit"] for row in world.exhaustion.status_rows("a", world.now)} == {"five_hour"}
 
 
 @pytest.mark.parametrize("moment", ["begin", "end"])
 def test_a_crash_while_flipping_back_is_flipped_back(tmp_path, python_path, moment):
-    died(tmp_path, python_path, moment, BACK)
+    died(tmp_path, python_path, moment, ROLL_BACK)
     world, _rig = restarted(tmp_path)
     failed = world.log()[0]
     assert (failed["outcome"], failed["to_account"]) == ("failed", "b")

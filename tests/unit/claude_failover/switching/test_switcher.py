@@ -16,8 +16,8 @@ from claude_failover.claude import refresh_lock
 from claude_failover.common.errors import Refused, UsageError
 from claude_failover.switching import link_monitor, steps, switcher
 from claude_failover.switching.record import KEYS, OUTCOMES
-from claude_failover.switching.steps import BACK, STEPS
-from claude_failover.switching.switcher import SwitchRequest, SwitchSuperseded, refused_for_operator
+from claude_failover.switching.steps import ROLL_BACK, STEPS
+from claude_failover.switching.switcher import SwitchRequest, SwitchSuperseded, raise_if_refused
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_never_past_a_divergence(world, force):
     assert "divergent" in record["detail"] or "leads" in record["detail"] or "projects" in record["detail"]
     assert tree(world) == before
     with pytest.raises(Refused, match="shared links are not right"):
-        refused_for_operator(record)
+        raise_if_refused(record)
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -108,13 +108,13 @@ def test_never_past_a_dead_login(world, force, token):
 
 def test_a_refused_login_is_dead_until_the_credentials_change(world):
     account = world.config.account("b")
-    assert world.logins.refused(account)
-    assert not world.logins.refused(account)
+    assert world.logins.record_rejection(account)
+    assert not world.logins.record_rejection(account)
     assert switch(world, target="b", force=True)["outcome"] == "refused"
     world.start()
     assert world.logins.state(account) == "expired"
     os.utime(world.credentials("b"), (5, 5))
-    world.logins.touched(account)
+    world.logins.update_stamp(account)
     assert world.logins.state(account) == "expired"
     world.log_in("b", "another-token-than-before")
     assert switch(world, target="b")["outcome"] == "switched"
@@ -122,18 +122,18 @@ def test_a_refused_login_is_dead_until_the_credentials_change(world):
 
 def test_to_the_active_account_is_stayed(world):
     before = tree(world)
-    record = refused_for_operator(switch(world, target="a"))
+    record = raise_if_refused(switch(world, target="a"))
     assert (record["outcome"], record["from_account"], record["to_account"]) == ("stayed", "a", "a")
     assert tree(world) == before
 
 
 def test_to_an_exhausted_account_needs_force_which_overrules_what_is_known(world):
-    world.exhaustion.mark("b", "seven_day", world.now + minutes(10), now=world.now)
+    world.exhaustion.record("b", "seven_day", world.now + minutes(10), now=world.now)
     record = switch(world, target="b")
     assert (record["outcome"], world.active) == ("refused", "a")
     assert "--force" in record["detail"]
     assert switch(world, target="b", force=True)["outcome"] == "switched"
-    assert world.exhaustion.rows("b", world.now) == []
+    assert world.exhaustion.status_rows("b", world.now) == []
 
 
 def test_an_unknown_account_is_wrong_use(world):
@@ -142,7 +142,7 @@ def test_an_unknown_account_is_wrong_use(world):
 
 
 def test_by_hand_without_a_target_and_without_an_account_left_is_refused(world):
-    world.exhaustion.mark("b", "seven_day", world.now + minutes(10), now=world.now)
+    world.exhaustion.record("b", "seven_day", world.now + minutes(10), now=world.now)
     record = switch(world)
     assert record["outcome"] == "refused"
     assert "2026-11-22T20:10:00.000Z" in record["detail"]
@@ -150,14 +150,14 @@ def test_by_hand_without_a_target_and_without_an_account_left_is_refused(world):
 
 def test_an_automatic_switch_stays_when_none_is_left_and_says_until_when(world):
     for name, reset in (("a", 90), ("b", 10)):
-        world.exhaustion.mark(name, "five_hour", world.now + minutes(reset), now=world.now)
+        world.exhaustion.record(name, "five_hour", world.now + minutes(reset), now=world.now)
     record = switch(world, "limit", trigger=world.evidence())
     assert (record["outcome"], record["to_account"], world.active) == ("stayed", "a", "a")
     assert "2026-11-22T20:10:00.000Z" in record["detail"]
 
 
 def test_an_opus_limit_bars_only_for_opus(world):
-    world.exhaustion.mark("b", "opus", world.now + minutes(10), now=world.now)
+    world.exhaustion.record("b", "opus", world.now + minutes(10), now=world.now)
     assert switch(world, "limit", trigger=world.evidence(limit="opus"))["outcome"] == "stayed"
     assert switch(world, "limit", trigger=world.evidence(limit="five_hour"))["outcome"] == "switched"
 
@@ -183,7 +183,7 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(world):
 
 def test_a_dry_run_tells_of_a_refusal_and_of_a_lock(world):
     world.log_in("b", "")
-    record = refused_for_operator(switch(world, target="b", dry_run=True))
+    record = raise_if_refused(switch(world, target="b", dry_run=True))
     assert record["outcome"] == "refused"
     world.log_in("b")
     world.lock("a")
@@ -302,7 +302,7 @@ def test_links_that_fail_after_the_flip_bring_it_back_and_bar_the_target(world):
     again = switch(world, "limit", trigger=world.evidence())
     assert (again["outcome"], world.active) == ("stayed", "a")
     assert "barred" in again["detail"]
-    world.now += steps.BAN + minutes(1)
+    world.now += steps.BAN_DURATION + minutes(1)
     assert switch(world, "limit", trigger=world.evidence())["outcome"] == "switched"
 
 
@@ -311,11 +311,11 @@ def test_a_link_that_cannot_be_looked_at_is_not_said_to_be_flipped_back(world, m
         unreadable = ActiveLink("unreadable", text="Permission denied")
         monkeypatch.setattr(steps, "read_active", lambda _path, _accounts: unreadable)
 
-    probing(world, {("begin", "verify"): lambda: world.diverge("b"), ("begin", BACK): blind})
+    probing(world, {("begin", "verify"): lambda: world.diverge("b"), ("begin", ROLL_BACK): blind})
     record = switch(world, "limit", trigger=world.evidence())
     assert (record["outcome"], world.active) == ("failed", "b")
     assert "could not be flipped back" in record["detail"]
-    assert "cannot be looked at: Permission denied" in record["detail"]
+    assert "cannot be read: Permission denied" in record["detail"]
 
 
 def test_a_flip_by_hand_meanwhile_is_kept(tmp_path):
@@ -430,7 +430,7 @@ def test_a_link_that_is_gone_for_a_moment_suspends_nothing(world):
     """`ln -sfn` removes the link before it makes the new one."""
     observe(world)
     os.unlink(world.link)
-    world.switcher.link_monitor._look_again = 0.2
+    world.switcher.link_monitor._reread_delay = 0.2
 
     async def both():
         task = asyncio.ensure_future(world.switcher.observe())
@@ -524,7 +524,7 @@ def test_a_switch_under_way_that_began_at_no_moment_is_told_and_passed_over(worl
 
 def test_the_steps_are_those_of_the_contract():
     assert [step.name for step in STEPS] == ["prepare", "wait", "flip", "touch", "verify", "settle"]
-    assert BACK not in {step.name for step in STEPS}
+    assert ROLL_BACK not in {step.name for step in STEPS}
 
 
 def test_history_is_newest_first(world):

@@ -1,4 +1,4 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The accounts: the active link, shared links, logins, usage, exhaustion, and the choice of a target."""
+"""Accounts: the active link, shared links, logins, usage, exhaustion, and the selection of a switch target."""

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The accounts as they stand on the disk: the active link, an account's shared links, and whether it is logged in.
+"""Read and replace the active link, the symlink that decides which account the sessions use.
 
-Claude Code resolves nothing at its start: every access goes through the path, so replacing the active link
+Claude Code does not resolve the link at its start: every access goes through the path, so replacing the link
 moves running sessions to the other account (24 of 24 flips, Claude Code 2.1.330).
 """
 
@@ -21,11 +21,11 @@ from ..storage.files import sync_folder
 
 @dataclass(frozen=True)
 class ActiveLink:
-    """What stands at the active link.
+    """The state of the active link.
 
-    ``kind``: ``account`` (it leads to ``account``), ``missing``, ``foreign`` (a link to no configured account),
-    ``not_a_link``, ``unreadable`` (it cannot be looked at). ``text`` is the link's own text, of an unreadable one the
-    reason, empty where there is none.
+    ``kind`` is ``account`` (a link to ``account``), ``missing``, ``foreign`` (a link to no configured account),
+    ``not_a_link`` or ``unreadable``. ``text`` is the link's own text (``account``, ``foreign``) or the reason
+    (``unreadable``), else empty.
     """
 
     kind: str
@@ -34,7 +34,7 @@ class ActiveLink:
 
 
 def read_active(path: str, accounts: Sequence[Account]) -> ActiveLink:
-    """Look at the active link. Never raises: a folder above it that is closed or gone must not end the daemon."""
+    """Return the state of the active link. Never raises: an inaccessible parent folder must not end the daemon."""
     try:
         text = os.readlink(path)
     except FileNotFoundError:
@@ -43,17 +43,17 @@ def read_active(path: str, accounts: Sequence[Account]) -> ActiveLink:
         if os.path.lexists(path):
             return ActiveLink("not_a_link")
         return ActiveLink("unreadable", text=error.strerror or str(error))
-    leads_to = os.path.realpath(path)
+    target = os.path.realpath(path)
     for account in accounts:
-        if leads_to == os.path.realpath(account.home):
+        if target == os.path.realpath(account.home):
             return ActiveLink("account", account, text)
     return ActiveLink("foreign", None, text)
 
 
 def point_active(path: str, account: Account) -> None:
-    """Make the active link lead to the account's home, atomically: a reader never finds no link.
+    """Point the active link to the account's home, atomically: no reader finds the link missing.
 
-    Raises Refused when something that is no link stands there: it may be somebody's only home. Raises OSError.
+    Raises Refused when the path exists and is not a symlink: it may be somebody's only home. Raises OSError.
     """
     if os.path.lexists(path) and not os.path.islink(path):
         raise Refused(describe_active(path, ActiveLink("not_a_link"), [account]))
@@ -68,11 +68,11 @@ def point_active(path: str, account: Account) -> None:
 
 
 def describe_active(path: str, link: ActiveLink, accounts: Sequence[Account]) -> str:
-    """Say what is wrong with an active link that leads to no account, and what to do."""
+    """Return the error message for an active link that leads to no account: found, expected, what to do."""
     homes = ", ".join(account.home for account in accounts)
     if link.kind == "unreadable":
         return (
-            f"active_link {path} cannot be looked at: {link.text}. Expected a link to one of {homes}, in a folder "
+            f"active_link {path} cannot be read: {link.text}. Expected a link to one of {homes}, in a folder "
             "that this user may enter. Put that folder back, or give the user rights on it"
         )
     if link.kind == "not_a_link":

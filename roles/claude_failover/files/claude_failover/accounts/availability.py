@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is known of every account at this moment, and to which one a switch would go."""
+"""Snapshot of every account's availability, and the account that a switch would select."""
 
 from __future__ import annotations
 
@@ -15,18 +15,15 @@ from .active_link import read_active
 from .exhaustion import Exhaustion
 from .logins import Logins
 from .selection import AccountState, Selection, select_account
-from .shared_links import wrong_links
+from .shared_links import ensure_links
 from .usage import Usage
 
-#: An account counts as usable only this long after its reset: a server's clock is not ours to the millisecond.
+#: An account counts as usable only this long after its reset: the server's clock and ours differ slightly.
 RESET_MARGIN = timedelta(seconds=1)
 
 
 class AccountAvailability:
-    """Looks at the accounts, and changes nothing.
-
-    ``config`` may be replaced at any time; ``exhaustion``, ``logins`` and ``usage`` are what is kept of the accounts.
-    """
+    """Read-only view of the accounts, over their recorded ``exhaustion``, ``logins`` and ``usage``."""
 
     def __init__(
         self, config: ConfigHolder, exhaustion: Exhaustion, logins: Logins, usage: Usage, *, now: Callable[[], datetime]
@@ -38,15 +35,15 @@ class AccountAvailability:
         self._now = now
 
     def active(self) -> str | None:
-        """Return the account that the link leads to now, None when to none."""
+        """Return the name of the account that the active link leads to, or None."""
         account = read_active(self._config.current.active_link, self._config.current.accounts).account
         return account.name if account is not None else None
 
-    def all(self, limit: str | None) -> list[AccountState]:
-        """Return what is known of every account, for a switch that ``limit`` causes."""
-        return [self._standing(account, limit) for account in self._config.current.accounts]
+    def states(self, limit: str | None) -> list[AccountState]:
+        """Return the state of every account, for a switch triggered by ``limit`` (None: by no limit)."""
+        return [self._state(account, limit) for account in self._config.current.accounts]
 
-    def choice(
+    def select(
         self,
         limit: str | None,
         *,
@@ -55,9 +52,9 @@ class AccountAvailability:
         clean: bool = False,
         below: float | None = None,
     ) -> Selection:
-        """Return which account a switch would go to now, and why."""
+        """Return the account that a switch would select now; the arguments are those of `select_account`."""
         return select_account(
-            self.all(limit),
+            self.states(limit),
             self.active(),
             self._config.current.failover.strategy,
             only=only,
@@ -66,28 +63,28 @@ class AccountAvailability:
             below=below,
         )
 
-    def barred(self, account: str, limit: str | None) -> bool:
-        """Tell whether a limit keeps the account from answering for a session that hit ``limit``."""
-        return self.exhaustion.barred(account, limit, self._now() - RESET_MARGIN).barred
+    def is_exhausted(self, account: str, limit: str | None) -> bool:
+        """Tell whether the account is out of usage for a session that hit ``limit``."""
+        return self.exhaustion.status(account, limit, self._now() - RESET_MARGIN).exhausted
 
     def usable_from(self, limit: str | None) -> datetime | None:
-        """Return when the first account can be used again, of those whose login and links are right; None when
-        no account will be usable by mere waiting."""
-        names = [row.name for row in self.all(limit) if row.login == "ok" and row.links is None]
+        """Return when the first account with a valid login and valid links becomes usable; None when waiting
+        alone makes none of them usable."""
+        names = [state.name for state in self.states(limit) if state.login == "ok" and state.links is None]
         found = self.exhaustion.next_reset(names, limit, self._now() - RESET_MARGIN)
         return found[0] if found is not None else None
 
-    def _standing(self, account: Account, limit: str | None) -> AccountState:
+    def _state(self, account: Account, limit: str | None) -> AccountState:
         now = self._now()
-        barred = self.exhaustion.barred(account.name, limit, now - RESET_MARGIN)
+        status = self.exhaustion.status(account.name, limit, now - RESET_MARGIN)
         ban = self.exhaustion.ban_of(account.name, now)
         return AccountState(
             name=account.name,
             login=self.logins.state(account),
-            links=wrong_links(account, self._config.current, check_mode=True),
-            barred=barred.barred,
-            until=barred.until,
-            any_limit=bool(self.exhaustion.marks(account.name, now - RESET_MARGIN)),
+            links=ensure_links(account, self._config.current, check_mode=True),
+            barred=status.exhausted,
+            until=status.until,
+            any_limit=bool(self.exhaustion.limits_in_force(account.name, now - RESET_MARGIN)),
             ban=f"{ban.reason}, until {clock.iso(ban.until)}" if ban is not None else None,
             used=self.usage.percent(account.name, now),
             resets_at=self.usage.next_reset(account.name, now),

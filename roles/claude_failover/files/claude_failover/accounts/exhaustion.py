@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which account is out of usage, by which limit, until when; and which one is barred for another reason.
+"""Exhausted limits and bans of accounts, each with its end; durable, so that a reset outlives a reboot.
 
-Exhaustion is per limit: a model's own limit bars an account only for switches that the same limit triggers,
-every other limit bars it always. Kept durably, so that a reset is still known after a reboot.
+Exhaustion is per limit: a model's own limit counts only for switches that the same limit triggers, every other limit
+always. A ban keeps an account from being selected for another reason.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ T = TypeVar("T")
 
 DOCUMENT = "exhaustion"
 
-#: Limits of one model only: the account still answers for the others.
+#: Limits of one model: the account can still be used with the others.
 MODEL_LIMITS = frozenset({"opus", "sonnet", "model"})
 
-# Two tellings of one reset: the structured one is exact, a screen shows whole minutes (Claude Code 2.1.330).
+# Two reports of one reset differ by less: structured ones are exact, a screen shows minutes (Claude Code 2.1.330).
 SAME_RESET = timedelta(seconds=90)
 
-# A request that was refused after its own reset: the clocks differ. It is tried again after this long.
+# A request refused after its own reset: the clocks differ. The account is tried again after this long.
 CLOCK_SKEW = timedelta(seconds=60)
 
-# A row is kept for some time after its reset: old evidence is still recognised by it.
+# Limits are kept for some time after their reset, so that old evidence is still recognised.
 _KEPT = timedelta(days=1)
 
 
 class ExhaustionStatus(NamedTuple):
-    """Whether an account may not be used, and until when."""
+    """Exhaustion of one account for one trigger; ``until`` is the last reset that matters."""
 
-    barred: bool
+    exhausted: bool
     until: datetime | None
 
 
 @dataclass(frozen=True)
 class ExhaustedLimit:
-    """One limit of one account. ``known`` tells whether a message gave ``until``, or it was assumed; ``since`` is
-    when it was first seen in this window."""
+    """One limit of one account. ``known``: a message gave ``until``, else it was assumed; ``since``: when the limit
+    was first seen in this window."""
 
     limit: str
     until: datetime
@@ -55,22 +55,20 @@ class ExhaustedLimit:
 
 @dataclass(frozen=True)
 class Ban:
-    """An account that is not to be used for another reason than a limit."""
+    """A reason other than a limit not to select an account, and its end."""
 
     reason: str
     until: datetime
 
 
 def reset_of(verdict: Verdict, at: datetime, request_at: datetime | None, wait: float) -> tuple[datetime, bool]:
-    """Tell until when an account is out of usage, by what a limit's message says.
+    """Return the end of an exhaustion, and whether the message gave it.
 
     Args:
-        verdict: what was recognised.
+        verdict: the recognised limit.
         at: when the message was shown.
-        request_at: when the refused request was begun, None when that is not known.
+        request_at: when the refused request began, None when unknown.
         wait: seconds that an account counts as exhausted when the message gives no reset time.
-
-    Returns the moment and whether the message gave it.
     """
     if verdict.resets_at is None:
         return at + timedelta(seconds=wait), False
@@ -84,14 +82,14 @@ class Exhaustion:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._marks: dict[str, dict[str, ExhaustedLimit]] = {}
+        self._limits: dict[str, dict[str, ExhaustedLimit]] = {}
         self._bans: dict[str, Ban] = {}
         document = store.load(DOCUMENT, {})
         for name, rows in self._part("the table of limits", items_of, document.get("limits", {})) or []:
-            for limit, row in self._part(f"what is known of account {name!r}", items_of, rows) or []:
-                mark = self._part(f"the limit {limit!r} of account {name!r}", _mark, (limit, row))
-                if mark is not None:
-                    self._marks.setdefault(name, {})[limit] = mark
+            for limit, row in self._part(f"the limits of account {name!r}", items_of, rows) or []:
+                entry = self._part(f"the limit {limit!r} of account {name!r}", _limit, (limit, row))
+                if entry is not None:
+                    self._limits.setdefault(name, {})[limit] = entry
         for name, row in self._part("the table of bans", items_of, document.get("bans", {})) or []:
             ban = self._part(f"the ban of account {name!r}", _ban, row)
             if ban is not None:
@@ -102,49 +100,51 @@ class Exhaustion:
 
     # -- limits ------------------------------------------------------------------------------------------------
 
-    def mark(self, account: str, limit: str, until: datetime, *, now: datetime, known: bool = True) -> bool:
-        """Note that an account is out of usage; returns whether that says anything new.
+    def record(self, account: str, limit: str, until: datetime, *, now: datetime, known: bool = True) -> bool:
+        """Record that an account is out of usage; returns whether that is news.
 
-        A time that a message gave stands over an assumed one, and of two such the later: a window's reset only
-        moves on. Raises OSError when it cannot be stored.
+        A time that a message gave outranks an assumed one; of two such the later counts, since a window's reset only
+        moves forward. Raises OSError when it cannot be stored.
         """
-        held = self._marks.get(account, {}).get(limit)
+        previous = self._limits.get(account, {}).get(limit)
         since = now
-        if held is not None and held.until > now:
-            since = held.since
-            if (held.known, held.until) >= (known, until):
+        if previous is not None and previous.until > now:
+            since = previous.since
+            if (previous.known, previous.until) >= (known, until):
                 return False
-        self._marks.setdefault(account, {})[limit] = ExhaustedLimit(limit, until, known, since)
+        self._limits.setdefault(account, {})[limit] = ExhaustedLimit(limit, until, known, since)
         self._save(now)
-        return held is None or since is now or not held.known or until - held.until > SAME_RESET
+        return previous is None or since is now or not previous.known or until - previous.until > SAME_RESET
 
     def clear(self, account: str, *, now: datetime) -> None:
-        """Forget an account's limits and its ban. Raises OSError."""
-        self._marks.pop(account, None)
+        """Remove an account's limits and its ban. Raises OSError."""
+        self._limits.pop(account, None)
         self._bans.pop(account, None)
         self._save(now)
 
-    def marks(self, account: str, now: datetime) -> list[ExhaustedLimit]:
-        """Return the account's limits that are in force."""
-        return [mark for mark in self._marks.get(account, {}).values() if mark.until > now]
+    def limits_in_force(self, account: str, now: datetime) -> list[ExhaustedLimit]:
+        """Return the account's limits that have not reset yet."""
+        return [entry for entry in self._limits.get(account, {}).values() if entry.until > now]
 
-    def rows(self, account: str, now: datetime) -> list[dict[str, str]]:
-        """Return ``exhausted`` of the status: ``{limit, until}``, soonest first."""
-        marks = sorted(self.marks(account, now), key=lambda mark: mark.until)
-        return [{"limit": mark.limit, "until": clock.iso(mark.until)} for mark in marks]
+    def status_rows(self, account: str, now: datetime) -> list[dict[str, str]]:
+        """Return ``exhausted`` of ``status --json``: ``{limit, until}``, soonest first."""
+        entries = sorted(self.limits_in_force(account, now), key=lambda entry: entry.until)
+        return [{"limit": entry.limit, "until": clock.iso(entry.until)} for entry in entries]
 
-    def barred(self, account: str, trigger: str | None, now: datetime) -> ExhaustionStatus:
-        """Tell whether a limit bars the account for a switch that ``trigger`` (a limit, None for no limit) causes."""
-        moments = [
-            mark.until for mark in self.marks(account, now) if mark.limit not in MODEL_LIMITS or mark.limit == trigger
+    def status(self, account: str, trigger: str | None, now: datetime) -> ExhaustionStatus:
+        """Return the account's exhaustion for a switch triggered by the limit ``trigger`` (None: by no limit)."""
+        resets = [
+            entry.until
+            for entry in self.limits_in_force(account, now)
+            if entry.limit not in MODEL_LIMITS or entry.limit == trigger
         ]
-        return ExhaustionStatus(bool(moments), max(moments, default=None))
+        return ExhaustionStatus(bool(resets), max(resets, default=None))
 
     def next_reset(self, accounts: Iterable[str], trigger: str | None, now: datetime) -> tuple[datetime, str] | None:
-        """Return when the first of the accounts can be used again, and which; None when none of them is barred."""
+        """Return when the first of the accounts is usable again, and its name; None when all are usable now."""
         moments = []
         for order, name in enumerate(accounts):
-            until = self.barred(name, trigger, now).until
+            until = self.status(name, trigger, now).until
             ban = self.ban_of(name, now)
             if until is not None or ban is not None:
                 moments.append((max(moment for moment in (until, ban and ban.until) if moment), order, name))
@@ -154,44 +154,44 @@ class Exhaustion:
         return moment, name
 
     def matches(self, account: str, limit: str | None, resets_at: datetime | None) -> bool:
-        """Tell whether a limit and its reset are the ones known of the account, in force or just over.
+        """Tell whether a limit and its reset are ones recorded for the account, in force or just over.
 
-        Old wordings do not name the limit (``unknown``); then the reset must agree.
+        Old wordings do not name the limit (``unknown``); then the resets must agree.
         """
-        for mark in self._marks.get(account, {}).values():
-            told = resets_at is not None and mark.known
-            if limit != mark.limit and not (told and "unknown" in (limit, mark.limit)):
+        for entry in self._limits.get(account, {}).values():
+            comparable = resets_at is not None and entry.known
+            if limit != entry.limit and not (comparable and "unknown" in (limit, entry.limit)):
                 continue
-            if not told or (resets_at is not None and abs(resets_at - mark.until) <= SAME_RESET):
+            if not comparable or (resets_at is not None and abs(resets_at - entry.until) <= SAME_RESET):
                 return True
         return False
 
     # -- bans --------------------------------------------------------------------------------------------------
 
     def ban(self, account: str, reason: str, until: datetime, *, now: datetime) -> None:
-        """Keep an account from being chosen until then. Raises OSError."""
+        """Keep an account from being selected until then. Raises OSError."""
         self._bans[account] = Ban(reason, until)
         self._save(now)
 
     def ban_of(self, account: str, now: datetime) -> Ban | None:
-        """Return the account's ban, while it lasts."""
+        """Return the account's ban, or None when there is none in force."""
         ban = self._bans.get(account)
         return ban if ban is not None and ban.until > now else None
 
     def _save(self, now: datetime) -> None:
         limits = {
             name: {
-                mark.limit: {"until": clock.iso(mark.until), "known": mark.known, "since": clock.iso(mark.since)}
-                for mark in rows.values()
-                if mark.until + _KEPT > now
+                entry.limit: {"until": clock.iso(entry.until), "known": entry.known, "since": clock.iso(entry.since)}
+                for entry in entries.values()
+                if entry.until + _KEPT > now
             }
-            for name, rows in self._marks.items()
+            for name, entries in self._limits.items()
         }
         bans = {name: {"reason": ban.reason, "until": clock.iso(ban.until)} for name, ban in self._bans.items()}
         self._store.save(DOCUMENT, {"limits": limits, "bans": bans})
 
 
-def _mark(item: tuple[str, Any]) -> ExhaustedLimit:
+def _limit(item: tuple[str, Any]) -> ExhaustedLimit:
     limit, row = item
     return ExhaustedLimit(limit, clock.parse_iso(row["until"]), bool(row["known"]), clock.parse_iso(row["since"]))
 

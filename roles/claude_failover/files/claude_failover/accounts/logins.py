@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which logins are dead although there is something to log in with: the server said so.
+"""Remember credentials that the server has rejected, until they change.
 
-Blanked tokens are seen in the file (`accounts.login_state`); an ``authentication_failed`` is not, so it is
-remembered here until the credentials change.
+Blanked tokens show in the credentials file (`claude.credentials.login_state`); an ``authentication_failed`` does not,
+so it is recorded here.
 """
 
 from __future__ import annotations
@@ -22,48 +22,50 @@ DOCUMENT = "logins"
 
 
 class Logins:
-    """The durable list of logins that the server refused."""
+    """The durable table of rejected logins, by account name."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        held = store.load(DOCUMENT, {})
-        stamps = {name: store.part(DOCUMENT, f"the login of {name!r}", list_of, value) for name, value in held.items()}
-        self._dead = {name: stamp for name, stamp in stamps.items() if stamp is not None}
+        rows = store.load(DOCUMENT, {})
+        stamps = {name: store.part(DOCUMENT, f"the login of {name!r}", list_of, value) for name, value in rows.items()}
+        self._rejected = {name: stamp for name, stamp in stamps.items() if stamp is not None}
 
-    def refused(self, account: Account) -> bool:
-        """Note that the server refused the account's login; returns whether that is new. Raises OSError."""
+    def record_rejection(self, account: Account) -> bool:
+        """Record that the server rejected the account's login; returns whether that is new. Raises OSError."""
         stamp = _stamp(account.home)
-        if self._dead.get(account.name) == stamp:
+        if self._rejected.get(account.name) == stamp:
             return False
-        self._dead[account.name] = stamp
+        self._rejected[account.name] = stamp
         self._save()
         return True
 
-    def touched(self, account: Account) -> None:
-        """Take the credentials' new times as ours: touching them is no new login. Raises OSError."""
-        if account.name in self._dead:
-            self._dead[account.name] = _stamp(account.home)
+    def update_stamp(self, account: Account) -> None:
+        """Accept the credentials' current stamp after the daemon has touched the file. Raises OSError."""
+        if account.name in self._rejected:
+            self._rejected[account.name] = _stamp(account.home)
             self._save()
 
     def state(self, account: Account) -> str:
-        """Return ``ok``, ``missing``, ``expired`` (blanked, or refused by the server) or ``unknown``."""
+        """Return ``ok``, ``missing``, ``expired`` (blanked, or rejected by the server) or ``unknown``."""
         state = login_state(account.home)
-        stamp = self._dead.get(account.name)
+        stamp = self._rejected.get(account.name)
         if stamp is None:
             return state
         if stamp == _stamp(account.home):
             return "expired" if state == "ok" else state
-        log.info("account %s: its credentials are new since the server refused them, and count again", account.name)
-        del self._dead[account.name]
+        log.info(
+            "account %s: its credentials have changed since the server rejected them, and are used again", account.name
+        )
+        del self._rejected[account.name]
         self._save()
         return state
 
     def _save(self) -> None:
-        self._store.save(DOCUMENT, self._dead)
+        self._store.save(DOCUMENT, self._rejected)
 
 
 def _stamp(home: str) -> list[int]:
-    """Return what changes with every new login, and holds nothing of it."""
+    """Return inode, size and mtime of the credentials file: they change with every login and reveal nothing of it."""
     try:
         status = os.stat(os.path.join(home, ".credentials.json"))
     except OSError:

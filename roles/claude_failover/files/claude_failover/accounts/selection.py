@@ -1,18 +1,22 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""To which account to switch: pure, from what is known of each, with the reason for every candidate."""
+"""Select the account to switch to: disqualify accounts, then rank the rest by the configured strategy.
+
+Pure: the account states come in, the target and every candidate's reason go out. A further strategy is an entry in
+`RANKINGS`, a text in `_reason` and a value of ``failover.strategy`` in the configuration.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from ..common import clock
 
-#: What is wrong with a login, in the operator's words. ``ok`` is not in it.
+#: Reasons not to select an account, by the state of its login; ``ok`` is none.
 LOGIN_PROBLEMS = {
     "missing": "not logged in: run `claude-failover login {name}`",
     "expired": "its login is dead (expired or revoked): run `claude-failover login {name}`",
@@ -22,12 +26,11 @@ LOGIN_PROBLEMS = {
 
 @dataclass(frozen=True)
 class AccountState:
-    """What is known of one account.
+    """The state of one account, for the limit that triggers the switch.
 
-    ``login`` is ``ok|missing|expired|unknown``; ``links`` is None when they are right, else what is wrong;
-    ``barred`` and ``until`` are its exhaustion for the limit in question; ``any_limit`` whether any limit at all is
-    in force; ``ban`` why it is kept out for another reason; ``used`` per cent by window; ``resets_at`` when a window
-    of it next begins anew.
+    ``login`` is ``ok|missing|expired|unknown``; ``links`` what is wrong with its shared links, None when nothing is;
+    ``barred`` and ``until`` its exhaustion for that limit; ``any_limit`` whether any limit at all is in force;
+    ``ban`` the reason of a ban; ``used`` the per cent used by window; ``resets_at`` the next reset of a window.
     """
 
     name: str
@@ -43,31 +46,45 @@ class AccountState:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One account, whether it can be switched to, and why or why not."""
+    """One account, whether it is eligible as the target, and why or why not."""
 
     account: str
     eligible: bool
     why: str
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row of a dry run's ``candidates``."""
+        """Return a row of ``candidates`` in the answer to a dry run."""
         return {"account": self.account, "eligible": self.eligible, "why": self.why}
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The account to switch to, None for none, and every candidate's reason, in the order of preference."""
+    """The target, None for none, and every candidate with its reason, in the order of preference."""
 
     target: str | None
     candidates: tuple[Candidate, ...]
 
     def reason_of(self, account: str) -> str:
-        """Return the reason of one candidate."""
-        return next((row.why for row in self.candidates if row.account == account), "it is not configured")
+        """Return the reason for or against one account."""
+        return next((item.why for item in self.candidates if item.account == account), "it is not configured")
 
     def text(self) -> str:
-        """Say it in one line."""
-        return "; ".join(f"{row.account}: {row.why}" for row in self.candidates)
+        """Return all candidates with their reasons, in one line."""
+        return "; ".join(f"{item.account}: {item.why}" for item in self.candidates)
+
+
+def _most_used(state: AccountState) -> float:
+    """Return the per cent used of the fullest window."""
+    return max(state.used.values(), default=0.0)
+
+
+#: Sort key of each ``failover.strategy``, lowest first; equal accounts stay in the order of preference.
+RANKINGS: Mapping[str, Callable[[AccountState], float]] = {
+    "priority": lambda _state: 0.0,
+    "headroom": _most_used,
+    # Usage that a reset would discard is spent first.
+    "soonest_reset": lambda state: state.resets_at.timestamp() if state.resets_at else float("inf"),
+}
 
 
 def select_account(
@@ -80,67 +97,66 @@ def select_account(
     clean: bool = False,
     below: float | None = None,
 ) -> Selection:
-    """Choose the account to switch to.
+    """Select the account to switch to.
 
     Args:
-        standings: every account, in the order of preference.
+        availability: every account, in the order of preference.
         active: the account to switch away from, None when none is active.
-        strategy: ``priority`` (the order), ``headroom`` (least used) or ``soonest_reset`` (whose window begins anew
-            first, so that what is left of it is not lost).
+        strategy: ``priority`` (the order of preference), ``headroom`` (the least used) or ``soonest_reset`` (the one
+            whose next window resets first); see `RANKINGS`.
         only: the one account that the operator named.
-        force: an exhausted or banned account may be chosen; a dead login or wrong links never.
-        clean: only an account under no limit whatever will do.
-        below: only an account that has used less than this many per cent of each window.
+        force: also select an exhausted or banned account, never one with a dead login or wrong links.
+        clean: select only an account without any limit in force.
+        below: select only an account with less than this per cent used of every window.
     """
-    order = {row.name: place for place, row in enumerate(availability)}
-    fit: list[AccountState] = []
+    eligible: list[AccountState] = []
     candidates = []
-    for row in availability:
-        if row.name == active:
-            candidates.append(Candidate(row.name, False, "it is the active account"))
+    for preference, state in enumerate(availability, 1):
+        if state.name == active:
+            candidates.append(Candidate(state.name, False, "it is the active account"))
             continue
-        why = _disqualification(row, only=only, force=force, clean=clean, below=below)
+        why = _disqualification(state, only=only, force=force, clean=clean, below=below)
         if why is None:
-            fit.append(row)
-        candidates.append(Candidate(row.name, why is None, why or _reason(row, order[row.name], strategy)))
-    if strategy == "headroom":
-        fit.sort(key=lambda row: (max(row.used.values(), default=0.0), order[row.name]))
-    elif strategy == "soonest_reset":
-        fit.sort(key=lambda row: (row.resets_at is None, row.resets_at and row.resets_at.timestamp(), order[row.name]))
-    # Among the exhausted ones that only force lets through, the one that is usable first.
-    fit.sort(key=lambda row: (row.barred or row.ban is not None, row.until.timestamp() if row.until else 0.0))
-    return Selection(fit[0].name if fit else None, tuple(candidates))
+            eligible.append(state)
+        candidates.append(Candidate(state.name, why is None, why or _reason(state, preference, strategy)))
+    eligible.sort(key=RANKINGS[strategy])
+    # Accounts that only force makes eligible come last, the first to reset first.
+    eligible.sort(
+        key=lambda state: (state.barred or state.ban is not None, state.until.timestamp() if state.until else 0.0)
+    )
+    return Selection(eligible[0].name if eligible else None, tuple(candidates))
 
 
 def _disqualification(
-    row: AccountState, *, only: str | None, force: bool, clean: bool, below: float | None
+    state: AccountState, *, only: str | None, force: bool, clean: bool, below: float | None
 ) -> str | None:
-    """Return why the account cannot be switched to, or None. What even force does not pass comes first."""
-    if only is not None and row.name != only:
+    """Return why the account is not eligible, or None. Reasons that force does not overrule come first."""
+    if only is not None and state.name != only:
         return f"{only} was asked for"
-    if row.login != "ok":
-        return LOGIN_PROBLEMS.get(row.login, LOGIN_PROBLEMS["unknown"]).format(name=row.name)
-    if row.links is not None:
-        return f"its shared links are not right: {row.links}"
+    if state.login != "ok":
+        return LOGIN_PROBLEMS.get(state.login, LOGIN_PROBLEMS["unknown"]).format(name=state.name)
+    if state.links is not None:
+        return f"its shared links are not right: {state.links}"
     if force:
         return None
-    if row.ban is not None:
-        return f"barred: {row.ban}"
-    if row.barred:
-        return f"exhausted until {clock.iso(row.until)}" if row.until else "exhausted"
-    if clean and row.any_limit:
+    if state.ban is not None:
+        return f"barred: {state.ban}"
+    if state.barred:
+        return f"exhausted until {clock.iso(state.until)}" if state.until else "exhausted"
+    if clean and state.any_limit:
         return "under a limit of its own: switching between two limited accounts would go in circles"
-    most = max(row.used.values(), default=0.0)
+    most = _most_used(state)
     if below is not None and most >= below:
         return f"it has used {most:g} % of a window, and {below:g} % is the threshold"
     return None
 
 
-def _reason(row: AccountState, place: int, strategy: str) -> str:
-    if row.barred or row.ban is not None:
+def _reason(state: AccountState, preference: int, strategy: str) -> str:
+    """Return why the account is eligible, with the figure that the strategy ranks it by."""
+    if state.barred or state.ban is not None:
         return "exhausted or barred, and forced"
     if strategy == "headroom":
-        return f"can be used; {max(row.used.values(), default=0.0):g} % used at most"
+        return f"can be used; {_most_used(state):g} % used at most"
     if strategy == "soonest_reset":
-        return f"can be used; next reset {clock.iso(row.resets_at) if row.resets_at else 'not known'}"
-    return f"can be used; preference {place + 1}"
+        return f"can be used; next reset {clock.iso(state.resets_at) if state.resets_at else 'not known'}"
+    return f"can be used; preference {preference}"

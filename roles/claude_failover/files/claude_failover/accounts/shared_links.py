@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Validate and create the shared links of accounts, with the code of the module claude_shared_symlinks."""
+"""Validate and create the accounts' shared links, with the code of the module claude_shared_symlinks."""
 
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def validate_links(config: Config) -> None:
-    """Validate the shared links of every account, and create those that are missing.
-
-    The daemon runs the very code of the module claude_shared_symlinks. Raises Refused for any divergence.
-    """
+    """Validate the shared links of every account, and create missing ones. Raises Refused for any divergence."""
     try:
         reports = validate_all(config.homes, config.shared_links)
     except SharedSymlinkError as error:
@@ -33,11 +30,11 @@ def validate_links(config: Config) -> None:
     for report in reports:
         for path in report.created:
             log.info("links: created %s", path)
-    log.info("links: right for %d accounts", len(reports))
+    log.info("links: correct for %d accounts", len(reports))
 
 
-def wrong_links(account: Account, config: Config, *, check_mode: bool = False) -> str | None:
-    """Make the account's shared links right (in check mode: look whether they are); return what is wrong, or None."""
+def ensure_links(account: Account, config: Config, *, check_mode: bool = False) -> str | None:
+    """Create the account's missing shared links (check mode: create nothing); return what is wrong, or None."""
     try:
         ensure_for_account(account.home, config.shared_links, check_mode=check_mode)
     except (SharedSymlinkError, OSError) as error:
@@ -46,7 +43,7 @@ def wrong_links(account: Account, config: Config, *, check_mode: bool = False) -
 
 
 def links_state(account: Account, config: Config) -> str:
-    """Tell whether the account's links hold: ``ok``, ``divergent`` or ``unknown``. Nothing is created."""
+    """Return ``ok``, ``divergent`` or ``unknown``. Creates nothing."""
     try:
         report = ensure_for_account(account.home, config.shared_links, check_mode=True)
     except SharedSymlinkError as error:

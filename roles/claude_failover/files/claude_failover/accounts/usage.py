@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How much of each account's windows is used, as the status line of its sessions says.
+"""Usage of each account's windows, as reported by the status lines of its sessions.
 
 ``rate_limits`` is ``{"five_hour": {"used_percentage": 92, "resets_at": EPOCH}, "seven_day": …}``, from the first answer
 on and for subscriptions only (Claude Code 2.1.330).
@@ -21,14 +21,14 @@ DOCUMENT = "usage"
 
 @dataclass(frozen=True)
 class UsageWindow:
-    """One window of one account: per cent used, and when it begins anew (None: not known)."""
+    """One window of one account: per cent used, and when it resets (None: unknown)."""
 
     percent: float
     resets_at: datetime | None
 
 
 class Usage:
-    """The newest figures, by account and window. Durable, so that a restart does not forget a full account."""
+    """The newest figures by account and window. Durable: a restart does not forget a full account."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -38,13 +38,13 @@ class Usage:
             if not isinstance(rows, dict) or len(windows) < len(rows):
                 store.keep_aside(DOCUMENT)
 
-    def note(self, account: str, figures: Any) -> bool:
-        """Take in the figures of a status line; returns whether they say anything new. Raises OSError."""
+    def record(self, account: str, figures: Any) -> bool:
+        """Record the figures of a status line; returns whether anything changed. Raises OSError."""
         windows = read_windows(figures)
-        held = self._windows.get(account, {})
-        if not windows or {**held, **windows} == held:
+        known = self._windows.get(account, {})
+        if not windows or {**known, **windows} == known:
             return False
-        self._windows[account] = {**held, **windows}
+        self._windows[account] = {**known, **windows}
         document = {
             name: {
                 window: {
@@ -59,7 +59,7 @@ class Usage:
         return True
 
     def percent(self, account: str, now: datetime) -> dict[str, float]:
-        """Return the per cent used by window; one that has begun anew since counts as unused and is left out."""
+        """Return the per cent used by window; a window that has reset since is left out."""
         return {
             window: row.percent
             for window, row in self._windows.get(account, {}).items()
@@ -67,21 +67,21 @@ class Usage:
         }
 
     def next_reset(self, account: str, now: datetime) -> datetime | None:
-        """Return when a window of the account next begins anew."""
+        """Return the next reset of any of the account's windows, or None."""
         moments = [row.resets_at for row in self._windows.get(account, {}).values() if row.resets_at]
         return min((moment for moment in moments if moment > now), default=None)
 
-    def same_as(self, account: str, figures: Any) -> bool:
-        """Tell whether figures are those that are already known of the account: the same windows, to the second."""
-        held = self._windows.get(account, {})
+    def matches(self, account: str, figures: Any) -> bool:
+        """Tell whether the figures are the account's: a window with the same reset, to the second."""
+        known = self._windows.get(account, {})
         return any(
-            window in held and row.resets_at is not None and row.resets_at == held[window].resets_at
+            window in known and row.resets_at is not None and row.resets_at == known[window].resets_at
             for window, row in read_windows(figures).items()
         )
 
 
 def read_windows(figures: Any) -> dict[str, UsageWindow]:
-    """Return what can be read of ``rate_limits``; anything else is passed over."""
+    """Return the valid windows of ``rate_limits``; anything else is ignored."""
     windows = {}
     for name, row in figures.items() if isinstance(figures, Mapping) else ():
         percent = row.get("used_percentage") if isinstance(row, Mapping) else row

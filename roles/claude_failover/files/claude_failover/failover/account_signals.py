@@ -51,11 +51,11 @@ class AccountSignals:
             and last.origin is not None
             and last.target == account.name
             and self._now() - last.at < _OLD_FIGURES
-            and self._availability.usage.same_as(last.origin, figures)
+            and self._availability.usage.matches(last.origin, figures)
         ):
             return  # until its first answer under the new account, a session shows the old one's figures
         try:
-            self._availability.usage.note(account.name, figures)
+            self._availability.usage.record(account.name, figures)
         except OSError as error:
             log.error("the usage of %s cannot be stored: %s", account.name, error)
 
@@ -69,7 +69,7 @@ class AccountSignals:
         if last is not None and last.target == account.name and self._now() - last.at < _OLD_LOGIN:
             return  # either account can have been refused; if it is this one, the next request says so
         try:
-            self._availability.logins.refused(account)
+            self._availability.logins.record_rejection(account)
         except OSError as error:
             log.error("the dead login of %s cannot be stored: %s", account.name, error)
         self._tell_dead(account, message)

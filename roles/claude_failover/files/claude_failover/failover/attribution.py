@@ -96,7 +96,7 @@ def _answered_by(
         begun is not None
         and begun - last.at <= UNNOTICED
         and last.origin is not None
-        and not exhaustion.barred(last.origin, limit, begun).barred
+        and not exhaustion.status(last.origin, limit, begun).exhausted
     ):
         return None, "the request was begun as the link was flipped: either account can have refused it"
     return account, "the request was begun after the last flip" if begun else "nothing points at an earlier account"

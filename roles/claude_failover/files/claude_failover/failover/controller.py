@@ -27,7 +27,7 @@ from ..limits.evidence import Evidence
 from ..storage.store import Store
 from ..switching.open_records import OpenRecords
 from ..switching.record import Record
-from ..switching.switcher import Switcher, SwitchRequest, SwitchSuperseded, refused_for_operator
+from ..switching.switcher import Switcher, SwitchRequest, SwitchSuperseded, raise_if_refused
 from .account_signals import AccountSignals
 from .attribution import attribute
 from .policy import SwitchPolicy
@@ -106,7 +106,7 @@ class FailoverController:
         if record is not None:
             self._after(record)
             self._policy.clear_retry_delay()  # what was undone is done now, and not after a pause
-        self._records.resume()
+        self._records.restore()
 
     def start(self) -> None:
         """Begin to judge, in a task of its own. Needs a running event loop."""
@@ -151,7 +151,7 @@ class FailoverController:
     def _pause(self) -> float:
         now = self._now()
         delays = [(moment - now).total_seconds() for moment in self._policy.moments()]
-        delays += self._records.closings()  # what is over waits for a carry-over to end, which wakes
+        delays += self._records.close_delays()  # what is over waits for a carry-over to end, which wakes
         return min([TICK, *[max(0.01, delay) for delay in delays if delay > 0]])
 
     # -- what comes in -----------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ class FailoverController:
         if not dry_run:
             self._after(record)
             self._wake_up()
-        return refused_for_operator(record)
+        return raise_if_refused(record)
 
     def logged(self) -> list[Record]:
         """Return the records in the log, newest first."""
@@ -210,7 +210,7 @@ class FailoverController:
         """Return the keys of an account's row of the status that are the failover's."""
         return {
             "login": self._availability.logins.state(account),
-            "exhausted": self._availability.exhaustion.rows(account.name, self._now()),
+            "exhausted": self._availability.exhaustion.status_rows(account.name, self._now()),
             "used_percent": self._availability.usage.percent(account.name, self._now()),
         }
 
@@ -270,7 +270,7 @@ class FailoverController:
                 verdict, evidence.at, evidence.request_at, self._config.current.failover.unknown_reset_wait
             )
             limit = verdict.limit or "unknown"
-            if until > now and self._availability.exhaustion.mark(found.account, limit, until, now=now, known=known):
+            if until > now and self._availability.exhaustion.record(found.account, limit, until, now=now, known=known):
                 log.warning("account %s is out of usage (%s) until %s", found.account, limit, clock.iso(until))
         if found.follows:
             self.resume_queue.add(evidence, found.account)

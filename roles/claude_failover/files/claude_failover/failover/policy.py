@@ -118,7 +118,7 @@ class SwitchPolicy:
         stuck = [
             item
             for item in held
-            if self._availability.barred(active, item.evidence.verdict.limit)
+            if self._availability.is_exhausted(active, item.evidence.verdict.limit)
             and not (by_hand and item.account != active)
         ]
         ready = [item for item in held if item not in stuck]
@@ -145,7 +145,7 @@ class SwitchPolicy:
             detail=f"{active} can be used again",
             trigger=ready[0].evidence,
         )
-        self._records.enter(record)
+        self._records.add(record)
 
     def _answer(self, active: str, stuck: list[LimitedSession]) -> SwitchRequest | None:
         """Sessions are limited, and the active account is out of usage for them: switch, or wait."""
@@ -206,7 +206,7 @@ class SwitchPolicy:
             and last is not None
             and any(
                 mark.limit == limit and mark.since <= last.at
-                for mark in self._availability.exhaustion.marks(active, self._now() - RESET_MARGIN)
+                for mark in self._availability.exhaustion.limits_in_force(active, self._now() - RESET_MARGIN)
             )
         )
 
@@ -215,7 +215,7 @@ class SwitchPolicy:
         waiting = self._state.reset_wait
         if waiting is None or waiting.account != active or waiting.limit != limit:
             return False
-        if self._availability.choice(limit, clean=clean).target is not None:
+        if self._availability.select(limit, clean=clean).target is not None:
             return False
         until = self._availability.usable_from(limit)
         if until is None or waiting.until is None:
@@ -246,7 +246,7 @@ class SwitchPolicy:
         request = None
         if below is not None and (ended or self._all_idle()):
             most = max(self._availability.usage.percent(active, self._now()).values(), default=0.0)
-            if most >= below and self._availability.choice(None, clean=True, below=below).target is not None:
+            if most >= below and self._availability.select(None, clean=True, below=below).target is not None:
                 note = f"{active} has used {most:g} % of a window"
                 request = SwitchRequest("proactive", note=note, clean=True, below=below, expected=active)
         look = time.monotonic() - self._looked_at >= _LOOK_FOR_ACCOUNTS
@@ -262,7 +262,7 @@ class SwitchPolicy:
         for account in self._config.current.accounts:
             if account.name == active:
                 return None
-            if self._availability.choice(None, only=account.name, clean=True, below=below).target is not None:
+            if self._availability.select(None, only=account.name, clean=True, below=below).target is not None:
                 note = f"{account.name} is preferred, can be used again, and every session is idle"
                 return SwitchRequest("failback", account.name, note=note, clean=True, below=below, expected=active)
         return None

@@ -163,7 +163,7 @@ class ResumeQueue:
         for evidence in due:
             self._carried[evidence.session] = (float("inf"), evidence)
             self._carry_began[evidence.session] = self._now()
-        task = asyncio.ensure_future(self._carry_out(due, self._records.newest()))
+        task = asyncio.ensure_future(self._carry_out(due, self._records.newest_id()))
         self._carrying[task] = tuple(evidence.session for evidence in due)
         task.add_done_callback(self._ended)
 

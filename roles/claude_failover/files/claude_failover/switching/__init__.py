@@ -1,4 +1,4 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One switch: its steps, journal, records and recovery, and changes of the link made by others."""
+"""Switches of the active link: steps, journal, records and recovery, and changes made outside the daemon."""

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The durable log of the active link's moves: which account answered at which moment."""
+"""Durable log of the active link's flips: which account answered at which time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEPT = 100
 
 @dataclass(frozen=True)
 class Flip:
-    """One move of the link: when, from which account to which (None: no configured one), and why."""
+    """One flip of the link: when, from which account to which (None: no configured account), and why."""
 
     at: datetime
     origin: str | None
@@ -29,7 +29,7 @@ class Flip:
 
 
 def account_at(moment: datetime, flips: Sequence[Flip], active: str | None) -> str | None:
-    """Return the account that the link led to at that moment; ``active`` is the answer when nothing ever moved."""
+    """Return the account that the link led to at that moment; without any flip that is ``active``."""
     if not flips:
         return active
     account = flips[0].origin
@@ -40,39 +40,39 @@ def account_at(moment: datetime, flips: Sequence[Flip], active: str | None) -> s
 
 
 class FlipLog:
-    """The moves, oldest first, and the account that the link was last known to lead to."""
+    """The last flips, oldest first; ``linked_account`` is the account that the link was last known to lead to."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         document = store.load(DOCUMENT, {})
-        self.known = store.part(DOCUMENT, "the account of the link", optional_text, document.get("known"))
-        rows = store.part(DOCUMENT, "the list of moves", list_of, document.get("flips", [])) or []
-        found = [store.part(DOCUMENT, "a move", _flip, row) for row in rows]
+        self.linked_account = store.part(DOCUMENT, "the account of the link", optional_text, document.get("known"))
+        rows = store.part(DOCUMENT, "the list of flips", list_of, document.get("flips", [])) or []
+        found = [store.part(DOCUMENT, "a flip", _flip, row) for row in rows]
         self._flips = [flip for flip in found if flip is not None]
         self._pending = PendingWrites()
 
     def all(self) -> tuple[Flip, ...]:
-        """Return the moves, oldest first."""
+        """Return the flips, oldest first."""
         return tuple(self._flips)
 
     @property
     def last(self) -> Flip | None:
-        """The newest move."""
+        """The newest flip."""
         return self._flips[-1] if self._flips else None
 
-    def first_seen(self, account: str) -> None:
-        """Take note of where the link leads, when nothing is known yet. Raises OSError."""
-        self.known = account
+    def record_initial(self, account: str) -> None:
+        """Record where the link leads when the daemon first reads it. Raises OSError."""
+        self.linked_account = account
         self._pending.write(DOCUMENT, self._save)
 
     def add(self, flip: Flip) -> None:
-        """Add a move. Raises OSError."""
+        """Append a flip. Raises OSError."""
         self._flips = [*self._flips[1 - _KEPT :], flip]
-        self.known = flip.target
+        self.linked_account = flip.target
         self._pending.write(DOCUMENT, self._save)
 
     def flush(self) -> None:
-        """Store what could not be stored when it was added. Raises OSError."""
+        """Store what could not be stored earlier. Raises OSError."""
         self._pending.flush()
 
     def _save(self) -> None:
@@ -80,7 +80,7 @@ class FlipLog:
             {"at": clock.iso(flip.at), "origin": flip.origin, "target": flip.target, "reason": flip.reason}
             for flip in self._flips
         ]
-        self._store.save(DOCUMENT, {"known": self.known, "flips": rows})
+        self._store.save(DOCUMENT, {"known": self.linked_account, "flips": rows})
 
 
 def _flip(row: Any) -> Flip:

@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a switch is doing, written down before it is done, so that the next start can finish or undo it.
+"""Write-ahead journal of the switch in progress, so that the next start can finish or undo it; log of past switches.
 
-One document holds the switch under way and the records that are not yet in the log: those whose sessions are
-still being carried over. A record gets into the log exactly once: it is taken out of the journal only after
-it was appended, and is not appended when the log already has its id.
+One document holds the switch in progress and the open records, whose sessions are still being resumed. A record is
+logged exactly once: it leaves the journal only after it was appended to the log, and is not appended when the log
+already has its id.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ log = logging.getLogger(__name__)
 DOCUMENT = "switch-journal"
 LOG = "switches"
 
-# More records than this cannot have come after one that a crash left in the journal.
-_LOOKED_BACK = 1000
+# The log cannot have got more records than this after one that a crash left in the journal.
+_SEARCHED_RECORDS = 1000
 
 
 @dataclass(frozen=True)
 class JournalEntry:
-    """The switch under way: its ids, where it goes, and the step that was begun last."""
+    """The switch in progress: its id, accounts and trigger, and the step that was begun last."""
 
     id: str
     time: str
@@ -43,36 +43,36 @@ class JournalEntry:
     trigger: Evidence | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as it is kept durably."""
+        """Return the entry as it is stored."""
         values = dict(vars(self))
         values["trigger"] = evidence_to_json(self.trigger) if self.trigger is not None else None
         return values
 
 
 class Journal:
-    """The durable document, and the log of finished switches."""
+    """The journal document, and the log of finished switches."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         document = store.load(DOCUMENT, {})
-        unfinished = "the switch under way (nothing is finished or undone by it)"
-        self.entry = store.part(DOCUMENT, unfinished, _entry, document.get("under_way"))
+        label = "the switch in progress (it is neither finished nor undone)"
+        self.entry = store.part(DOCUMENT, label, _entry, document.get("under_way"))
         rows = store.part(DOCUMENT, "the list of open records", list_of, document.get("open", [])) or []
         found = [store.part(DOCUMENT, "an open record", _record, row) for row in rows]
         self._open: list[Record] = [row for row in found if row is not None]
         self._pending = PendingWrites()
 
-    # -- the switch under way ----------------------------------------------------------------------------------
+    # -- the switch in progress --------------------------------------------------------------------------------
 
-    def step(self, entry: JournalEntry) -> None:
-        """Write down the step that is about to be done. Raises OSError: then it must not be done."""
+    def begin_step(self, entry: JournalEntry) -> None:
+        """Store the step that is about to run. Raises OSError: then it must not run."""
         self._save(entry, self._open)
 
-    def end(self, record: Record) -> None:
-        """The switch is over; its record is open until `close`. One write, so that no crash sees neither.
+    def add_record(self, record: Record) -> None:
+        """Add a record, open until `close`, and end the switch in progress: one write, so that a crash loses neither.
 
-        What cannot be written stays in memory, and goes out with the next write: the switch itself is done, and
-        the journal on the disk still lets the next start come to the same end.
+        When the write fails the record stays in memory and is stored by the next write: the switch is done, and from
+        the journal on the disk the next start comes to the same end.
         """
         self.entry = None
         self._open = [row for row in self._open if row["id"] != record["id"]] + [record]
@@ -85,12 +85,12 @@ class Journal:
         return list(self._open)
 
     def update(self, record: Record) -> None:
-        """Replace an open record by what it has become. Raises OSError."""
+        """Store a changed open record. Raises OSError."""
         self._save(self.entry, [record if row["id"] == record["id"] else row for row in self._open])
 
     def close(self, record: Record) -> None:
-        """Append the record to the log, exactly once, and take it out of the journal. Raises OSError."""
-        if all(row["id"] != record["id"] for row in self.logged(_LOOKED_BACK)):
+        """Append the record to the log, exactly once, and remove it from the journal. Raises OSError."""
+        if all(row["id"] != record["id"] for row in self.logged(_SEARCHED_RECORDS)):
             self._store.append(LOG, record)
         self._save(self.entry, [row for row in self._open if row["id"] != record["id"]])
 
@@ -99,7 +99,7 @@ class Journal:
         return self._store.newest(LOG, limit, is_record)
 
     def history(self, limit: int) -> list[Record]:
-        """Return up to ``limit`` records, newest first, the open ones as they stand. Raises OSError."""
+        """Return up to ``limit`` records, newest first, open ones included. Raises OSError."""
         logged = self.logged(limit)
         known = {row["id"] for row in logged}
         both = [row for row in reversed(self._open) if row["id"] not in known] + logged
@@ -114,7 +114,7 @@ class Journal:
 def _entry(value: Any) -> JournalEntry | None:
     if value is None:
         return None
-    clock.parse_iso(value["time"])  # a switch that began at no moment cannot be finished or undone
+    clock.parse_iso(value["time"])  # raises ValueError: without a start time the switch cannot be finished or undone
     trigger = value["trigger"]
     return JournalEntry(
         **{key: str(value[key]) for key in ("id", "time", "reason", "origin", "target", "step", "detail")},

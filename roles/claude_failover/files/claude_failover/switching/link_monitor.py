@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What others do to the active link: a flip by hand is recorded, a link to no account suspends switching."""
+"""Detect changes to the active link made outside the daemon."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .record import Record, new_record
 
 log = logging.getLogger(__name__)
 
-# `ln -sfn` removes the link before it makes the new one: what is missing for a moment is looked at again.
-_LOOKS = 5
-LOOK_AGAIN = 0.1
+# `ln -sfn` removes the link before it makes the new one: a missing link is read again.
+_READS = 5
+REREAD_DELAY = 0.1
 
 
 class ActiveLinkMonitor:
-    """Sees where the link leads, and tells a move of ours from somebody else's.
+    """Compares the link with the flip log: a difference is an external change.
 
-    ``suspended`` is why no switch can be made, None when one can; ``config`` may be replaced at any time.
+    ``suspended`` is the reason why no switch can be made, None when switching is possible.
     """
 
     def __init__(
@@ -39,51 +39,51 @@ class ActiveLinkMonitor:
         journal: Journal,
         *,
         now: Callable[[], datetime],
-        look_again: float,
+        reread_delay: float,
     ) -> None:
         self._config = config
         self.suspended: str | None = None
         self._flip_log = flip_log
         self._journal = journal
         self._now = now
-        self._look_again = look_again
+        self._reread_delay = reread_delay
 
     async def observe(self) -> Record | None:
-        """Take note of where the link leads. A flip by hand is recorded; a link to no configured account suspends
-        switching until it leads to one again. Returns the record, if there is one. Raises OSError.
+        """Read the link; record an external change and return its record, else None. Raises OSError.
 
-        Only for where no flip of ours is half done: what the log of flips does not have yet counts as somebody else's.
+        A link to no configured account suspends switching until it leads to one again. Not to be called during a
+        switch: a flip that is not in the flip log yet would count as external.
         """
         link = await self.read_stable()
         name = link.account.name if link.account is not None else None
         self.update_suspension(link)
         if link.kind == "unreadable":
-            return None  # which does not say that it has moved
+            return None  # an unreadable link need not have changed
         self._flip_log.flush()
-        if name == self._flip_log.known:
+        if name == self._flip_log.linked_account:
             return None
-        if self._flip_log.known is None and name is not None and self._flip_log.last is None:
-            self._flip_log.first_seen(name)
+        if self._flip_log.linked_account is None and name is not None and self._flip_log.last is None:
+            self._flip_log.record_initial(name)
             return None
         return self.record_external_change(name)
 
     async def read_stable(self) -> ActiveLink:
-        """Return what stands at the link, after some more looks while that is no account."""
-        for _look in range(_LOOKS):
+        """Return the state of the link, read again a few times while it leads to no account."""
+        for _attempt in range(_READS):
             link = read_active(self._config.current.active_link, self._config.current.accounts)
             if link.account is not None:
                 break
             if self.suspended is not None:
                 break
-            await asyncio.sleep(self._look_again)
+            await asyncio.sleep(self._reread_delay)
         return link
 
     def update_suspension(self, link: ActiveLink) -> None:
-        """Suspend switching, or end that, by where the link leads."""
+        """Suspend switching when the link leads to no account; resume it when it leads to one."""
         if link.account is not None:
             if self.suspended is not None:
                 log.warning(
-                    "switching goes on: active_link %s leads to account %s",
+                    "switching is resumed: active_link %s leads to account %s",
                     self._config.current.active_link,
                     link.account.name,
                 )
@@ -97,13 +97,13 @@ class ActiveLinkMonitor:
         self.suspended = why
 
     def record_external_change(self, name: str | None, more: str = "", trigger: Evidence | None = None) -> Record:
-        """Record that somebody else has moved the link to the account ``name``, None for to none. Raises OSError.
+        """Record that the link was changed by hand to the account ``name`` (None: to no account). Raises OSError.
 
-        ``more`` is put behind the record's detail; ``trigger`` is the evidence of the switch that this came upon.
+        ``more`` is appended to the record's detail; ``trigger`` is the evidence of the switch that the change ended.
         """
-        origin = self._flip_log.known
-        at, identity = self.moved_at()
-        detail = f"flipped by hand, to {name}" if name else f"led by hand to no account: {self.suspended}"
+        origin = self._flip_log.linked_account
+        at, identity = self.last_change()
+        detail = f"flipped by hand, to {name}" if name else f"changed by hand, to no account: {self.suspended}"
         record = new_record(
             "external",
             at,
@@ -112,21 +112,21 @@ class ActiveLinkMonitor:
             outcome="switched",
             detail=detail + more,
             trigger=trigger,
-            # The same flip has the same id: a crash right here does not make a second record of it.
+            # One change has one id: a crash before the next line does not lead to a second record.
             record_id=hashlib.sha256(f"{identity} {origin} {name}".encode()).hexdigest()[:16],
         )
         log.warning("active_link %s: %s", self._config.current.active_link, record["detail"])
-        self._journal.end(record)
+        self._journal.add_record(record)
         self._flip_log.add(Flip(at, origin, name, "external"))
         return record
 
-    def moved_at(self) -> tuple[datetime, str]:
-        """Return when the link was made, and what tells it from every other one."""
+    def last_change(self) -> tuple[datetime, str]:
+        """Return when the link was created, and a text that identifies this link among all."""
         try:
             status = os.lstat(self._config.current.active_link)
         except OSError:
             return self._now(), self._now().isoformat()
         at = min(datetime.fromtimestamp(status.st_ctime, timezone.utc), self._now())
         if self._flip_log.last is not None:
-            at = max(at, self._flip_log.last.at)  # the log stays in order when the clock was set back
+            at = max(at, self._flip_log.last.at)  # keeps the log in order when the clock was set back
         return at, f"{status.st_ino} {status.st_ctime_ns}"

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The forensic record of a switch: what triggered it, what was done, what became of every session.
+"""The forensic record of a switch: trigger, outcome, and the result of every session.
 
-Its keys are a contract (``switches.jsonl``, ``history --json``). No token can get in: nothing of an account's
-files is ever put into it.
+Its keys are a contract (``switches.jsonl``, ``history --json``). It holds nothing from an account's files, so no
+token.
 """
 
 from __future__ import annotations
@@ -58,16 +58,16 @@ def new_record(
     trigger: Evidence | None = None,
     record_id: str | None = None,
 ) -> Record:
-    """Return the record of one switch, without its sessions yet.
+    """Return the record of one switch, without sessions.
 
     Args:
         reason: one of `REASONS`.
         began: when the switch began.
-        origin: the account that was active, None when there was none.
-        target: the account that was to be; for ``stayed`` the one that still is.
+        origin: the active account before the switch, None when there was none.
+        target: the account switched to or refused; for ``stayed`` the active one.
         outcome: one of `OUTCOMES`.
-        detail: what else an operator should know, in a sentence.
-        trigger: the evidence that led to it.
+        detail: the reasons, in a sentence for the operator.
+        trigger: the evidence that led to the switch.
         record_id: the id given to the switch when it began; a new one when None.
     """
     verdict = trigger.verdict if trigger is not None else None
@@ -91,7 +91,7 @@ def new_record(
 
 
 def one_line(text: str) -> str:
-    """Return a text of ours on one line, printable, and not endless."""
+    """Return the text on one line, printable, and bounded."""
     kept = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(kept.split())[:_DETAIL_MAX]
 
@@ -102,10 +102,7 @@ def new_id() -> str:
 
 
 def is_record(value: Any) -> bool:
-    """Tell whether a stored value has the shape of a record: what is read from it later is there, and is of its type.
-
-    A newer daemon may have put further keys into it.
-    """
+    """Tell whether a stored value has every key of a record, each with its type. Further keys are allowed."""
     if not isinstance(value, dict) or any(key not in value for key in KEYS):
         return False
     try:
@@ -119,12 +116,12 @@ def is_record(value: Any) -> bool:
         and isinstance(rows, list)
         and all(isinstance(row, dict) and isinstance(row.get("name"), str) for row in rows)
         and isinstance(seconds, (int, float))
-        and abs(seconds) < 1e9  # which infinity and NaN are not either
+        and abs(seconds) < 1e9  # excludes infinity and NaN
     )
 
 
 def session_row(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one row of ``sessions`` from what the carry-over says."""
+    """Return one row of ``sessions`` from the result of a resumption."""
     return {key: result.get(key) for key in ("name", "uuid", "method", "result", "seconds")}
 
 

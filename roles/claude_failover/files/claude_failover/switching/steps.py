@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one switch does, step by step, each written down before it is done.
+"""The steps of a switch, each journaled before it runs.
 
-`STEPS` is the procedure. Before each step its name is on the disk; what the next start makes of a switch that a
-crash interrupted is decided by where the link then leads (see `switch_recovery`).
+`STEPS` is the procedure. Where the link leads after a crash decides whether the next start finishes or undoes the
+switch (see `recovery`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from ..accounts.active_link import describe_active, point_active, read_active
 from ..accounts.exhaustion import Exhaustion
 from ..accounts.logins import Logins
-from ..accounts.shared_links import wrong_links
+from ..accounts.shared_links import ensure_links
 from ..claude import refresh_lock
 from ..claude.credentials import touch_credentials
 from ..common.errors import FailoverError, Refused
@@ -32,31 +32,31 @@ from .record import Record, new_record
 
 log = logging.getLogger(__name__)
 
-#: How long a target whose links failed right after a flip is not chosen again.
-BAN = timedelta(minutes=15)
+#: A target whose links were wrong right after a flip is banned this long.
+BAN_DURATION = timedelta(minutes=15)
 
-#: The step of a flip back, which is none of `STEPS`.
-BACK = "back"
+#: The journal's name for flipping back, which is none of `STEPS`.
+ROLL_BACK = "back"
 
-# Seconds that a flip back waits for a refresh in the target; the links there are wrong, so not for long.
-_BACK_BOUND = 5.0
+# Seconds that a flip back waits for a token refresh in the target; not long, since the links there are wrong.
+_ROLL_BACK_LOCK_BOUND = 5.0
 
 
 @dataclass
 class SwitchInProgress:
-    """One switch under way. ``clock`` is the time.monotonic() of its beginning."""
+    """One switch in progress. ``started`` is the time.monotonic() of ``began``."""
 
     entry: JournalEntry
     began: datetime
-    clock: float
+    started: float
     origin: Account | None
     target: Account
     force: bool = False
     flipped: bool = False
 
 
-class _SwitchEnded(Exception):
-    """The switch ends here, with this outcome, and the link where it was."""
+class _SwitchAborted(Exception):
+    """A step ends the switch with this outcome."""
 
     def __init__(self, outcome: str, detail: str) -> None:
         super().__init__(detail)
@@ -65,19 +65,19 @@ class _SwitchEnded(Exception):
 
 
 class _LinkMoved(Exception):
-    """Somebody else has flipped the link."""
+    """The link was changed outside the daemon during the switch."""
 
 
 @dataclass(frozen=True)
 class SwitchStep:
-    """One step of a switch: its name in the journal, and what it does."""
+    """One step of a switch: its name in the journal, and its method."""
 
     name: str
     run: Callable[[SwitchProcedure, SwitchInProgress], Awaitable[None]]
 
 
 class SwitchProcedure:
-    """Goes through the steps of a switch, one switch at a time. ``config`` may be replaced at any time."""
+    """Runs the steps of a switch, one switch at a time."""
 
     def __init__(
         self,
@@ -101,61 +101,60 @@ class SwitchProcedure:
         self._lock_bound = lock_bound
 
     def checkpoint(self, moment: str, step: str) -> None:
-        """Do nothing. Tests stand in for this, and end the process at ``begin`` or ``end`` of a step."""
+        """Do nothing. Tests replace it, to end the process at ``begin`` or ``end`` of a step."""
 
     async def run(self, switch: SwitchInProgress, steps: Sequence[SwitchStep]) -> Record:
-        """Do the steps; returns the record of how the switch ended, which the journal has too.
+        """Run the steps; returns the record, which is in the journal too.
 
-        When the link turns out to have been flipped by hand meanwhile, that stays so, and is what is recorded.
+        When the link was changed by hand meanwhile it stays as it is, and that change is recorded.
         """
         try:
             for step in steps:
                 switch.entry = dataclasses.replace(switch.entry, step=step.name)
-                await self._do(step, switch)
+                await self._run_step(step, switch)
         except _LinkMoved:
-            return await self._overtaken(switch)
-        except _SwitchEnded as end:
-            return self.ended(switch, end.outcome, end.detail)
+            return await self._keep_external_change(switch)
+        except _SwitchAborted as abort:
+            return self.finish(switch, abort.outcome, abort.detail)
         except (FailoverError, OSError) as error:
-            return self.ended(switch, "failed", str(error))
-        record = self.ended(switch, "switched", switch.entry.detail)
+            return self.finish(switch, "failed", str(error))
+        record = self.finish(switch, "switched", switch.entry.detail)
         self.checkpoint("end", "record")
         return record
 
     async def roll_back(self, switch: SwitchInProgress, why: str) -> str:
-        """Flip back, and keep the target from being chosen again. The switch has failed, whether that succeeds or
-        not; returns what to say of it."""
+        """Flip back to the origin and ban the target; returns the detail for the record, also when that failed."""
         try:
-            switch.entry = dataclasses.replace(switch.entry, step=BACK, detail=why)
-            self._journal.step(switch.entry)
-            self.checkpoint("begin", BACK)
-            self._exhaustion.ban(switch.target.name, why, self._now() + BAN, now=self._now())
+            switch.entry = dataclasses.replace(switch.entry, step=ROLL_BACK, detail=why)
+            self._journal.begin_step(switch.entry)
+            self.checkpoint("begin", ROLL_BACK)
+            self._exhaustion.ban(switch.target.name, why, self._now() + BAN_DURATION, now=self._now())
             if switch.origin is None:
                 raise Refused(f"the account {switch.entry.origin} is not configured any more")
-            await refresh_lock.wait_unlocked([switch.target.home], time.monotonic() + _BACK_BOUND)
+            await refresh_lock.wait_unlocked([switch.target.home], time.monotonic() + _ROLL_BACK_LOCK_BOUND)
             link = read_active(self._config.current.active_link, self._config.current.accounts)
             if link.kind == "unreadable":
                 raise Refused(describe_active(self._config.current.active_link, link, self._config.current.accounts))
             if link.account is not None and link.account.name == switch.target.name:
                 point_active(self._config.current.active_link, switch.origin)
-                if self._flip_log.known != switch.origin.name:
+                if self._flip_log.linked_account != switch.origin.name:
                     self._flip_log.add(Flip(self._now(), switch.target.name, switch.origin.name, "failed"))
                 self.touch(switch.origin)
-            self.checkpoint("end", BACK)
+            self.checkpoint("end", ROLL_BACK)
         except (FailoverError, OSError) as error:
             return f"It could not be flipped back: {error}. {why}"
         return f"flipped back to {switch.origin.name}: {why}"
 
     def touch(self, account: Account) -> None:
-        """Make the running sessions see that the credentials are others: those of this account."""
+        """Touch the account's credentials, so that running sessions read them again."""
         try:
             touch_credentials(account.home)
-            self._logins.touched(account)
+            self._logins.update_stamp(account)
         except OSError as error:
             log.error("the times of the credentials of %s could not be set: %s", account.name, error)
 
-    def ended(self, switch: SwitchInProgress, outcome: str, detail: str) -> Record:
-        """Put down that the switch is over; returns its record."""
+    def finish(self, switch: SwitchInProgress, outcome: str, detail: str) -> Record:
+        """End the switch in the journal; returns its record."""
         entry = switch.entry
         record = new_record(
             entry.reason,
@@ -167,30 +166,30 @@ class SwitchProcedure:
             trigger=entry.trigger,
             record_id=entry.id,
         )
-        record["seconds"] = round(time.monotonic() - switch.clock, 3)
-        self._journal.end(record)
+        record["seconds"] = round(time.monotonic() - switch.started, 3)
+        self._journal.add_record(record)
         return record
 
-    async def _do(self, step: SwitchStep, switch: SwitchInProgress) -> None:
-        """Write down one step, and do it. Once the link has moved, nothing that cannot be written stops the rest:
-        the next start would finish it all the same."""
+    async def _run_step(self, step: SwitchStep, switch: SwitchInProgress) -> None:
+        """Journal one step and run it. After the flip an OSError ends nothing: the next start would finish the switch
+        all the same."""
         try:
-            self._journal.step(switch.entry)
+            self._journal.begin_step(switch.entry)
             self.checkpoint("begin", step.name)
             await step.run(self, switch)
             self.checkpoint("end", step.name)
         except OSError as error:
             if not switch.flipped:
                 raise
-            log.error("switch %s, step %s: %s; the switch goes on", switch.entry.id, step.name, error)
+            log.error("switch %s, step %s: %s; the switch is continued", switch.entry.id, step.name, error)
 
-    async def _overtaken(self, switch: SwitchInProgress) -> Record:
-        """The link was flipped by hand while we were about to, or cannot be looked at any more: keep it, and tell."""
+    async def _keep_external_change(self, switch: SwitchInProgress) -> Record:
+        """End the switch before its flip: the link was changed by hand, or cannot be read any more."""
         external = await self._link_monitor.observe()
         if external is not None and switch.entry.reason != "manual":
             return external
         by_hand = "the active link was flipped by hand meanwhile, and is kept so"
-        return self.ended(switch, "refused", self._link_monitor.suspended or by_hand)
+        return self.finish(switch, "refused", self._link_monitor.suspended or by_hand)
 
     # -- the steps ---------------------------------------------------------------------------------------------
 
@@ -198,23 +197,23 @@ class SwitchProcedure:
         return [account.home for account in (switch.origin, switch.target) if account is not None]
 
     async def _prepare(self, switch: SwitchInProgress) -> None:
-        """The target's links, before anything moves."""
-        wrong = wrong_links(switch.target, self._config.current)
-        if wrong is not None:
-            raise _SwitchEnded("refused", f"the shared links of {switch.target.name} are not right: {wrong}")
+        """Ensure the target's shared links before anything changes."""
+        problem = ensure_links(switch.target, self._config.current)
+        if problem is not None:
+            raise _SwitchAborted("refused", f"the shared links of {switch.target.name} are not right: {problem}")
 
     async def _wait(self, switch: SwitchInProgress) -> None:
-        """No flip while a login is being refreshed in either home."""
-        home = await refresh_lock.wait_unlocked(self._homes(switch), switch.clock + self._lock_bound)
+        """Wait until no login is being refreshed in either home."""
+        home = await refresh_lock.wait_unlocked(self._homes(switch), switch.started + self._lock_bound)
         if home is not None:
-            raise _SwitchEnded(
+            raise _SwitchAborted(
                 "refused",
                 f"a login is being refreshed in {home} ({refresh_lock.LOCK}), and was for {self._lock_bound:g} s. "
-                "To flip now could cost that login",
+                "A flip now could lose that login",
             )
 
     async def _flip(self, switch: SwitchInProgress) -> None:
-        """Replace the link, with a look at it and at the locks right before, and at the locks right after."""
+        """Replace the link; check it and the refresh locks right before, and the locks again right after."""
         path = self._config.current.active_link
         while True:
             await self._wait(switch)
@@ -225,36 +224,36 @@ class SwitchProcedure:
                 continue
             point_active(path, switch.target)
             switch.flipped, at = True, self._now()
-            # Through the link a new lock would be made in the target: one in the origin was begun before the flip.
+            # Through the link a new lock is made in the target: a lock in the origin is from before the flip.
             if not refresh_lock.is_locked(switch.origin.home):
                 break
             point_active(path, switch.origin)
             switch.flipped = False
             log.info(
-                "switch %s: a refresh began in %s just before the flip: flipped back, and waiting",
+                "switch %s: a token refresh began in %s just before the flip: flipped back; waiting",
                 switch.entry.id,
                 switch.origin.home,
             )
         self._flip_log.add(Flip(at, switch.entry.origin, switch.entry.target, switch.entry.reason))
 
     async def _touch(self, switch: SwitchInProgress) -> None:
-        """The target's credentials are to be seen."""
+        """Touch the target's credentials."""
         self.touch(switch.target)
 
     async def _verify(self, switch: SwitchInProgress) -> None:
-        """The target's links again, now that sessions write there; if they fail, back."""
-        wrong = wrong_links(switch.target, self._config.current)
-        if wrong is not None:
-            why = f"after the flip the shared links of {switch.target.name} are not right: {wrong}"
-            raise _SwitchEnded("failed", await self.roll_back(switch, why))
+        """Check the target's links again, now that sessions write there; roll back when they are wrong."""
+        problem = ensure_links(switch.target, self._config.current)
+        if problem is not None:
+            why = f"after the flip the shared links of {switch.target.name} are not right: {problem}"
+            raise _SwitchAborted("failed", await self.roll_back(switch, why))
 
     async def _clear_overruled_limits(self, switch: SwitchInProgress) -> None:
-        """What the operator's force has overruled does not count any more."""
+        """Clear the target's recorded limits after ``--force``."""
         if switch.force:
             self._exhaustion.clear(switch.target.name, now=self._now())
 
 
-#: A switch, in order. After a crash what stands after ``flip`` is done where the link had moved already.
+#: The steps in order. After a crash behind the flip the next start runs the steps after ``flip``.
 STEPS: tuple[SwitchStep, ...] = (
     SwitchStep("prepare", SwitchProcedure._prepare),
     SwitchStep("wait", SwitchProcedure._wait),

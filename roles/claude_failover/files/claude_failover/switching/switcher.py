@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Moves the active link from one account to another, when asked to and when it may: one switch at a time."""
+"""Switch the active link to another account on request, one switch at a time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..limits.evidence import Evidence
 from ..storage.store import Store
 from .flip_log import FlipLog
 from .journal import Journal, JournalEntry
-from .link_monitor import LOOK_AGAIN, ActiveLinkMonitor
+from .link_monitor import REREAD_DELAY, ActiveLinkMonitor
 from .record import Record, new_id, new_record
 from .recovery import SwitchRecovery
 from .steps import STEPS, SwitchInProgress, SwitchProcedure
@@ -33,11 +33,11 @@ from .steps import STEPS, SwitchInProgress, SwitchProcedure
 
 @dataclass(frozen=True)
 class SwitchRequest:
-    """What is asked for.
+    """A request to switch.
 
-    ``reason`` is one of `switch_record.REASONS`; ``target`` an account's name, None to choose one; ``trigger`` the
-    evidence that leads to it; ``expected`` the account that was active when it was judged so (None: any); ``note`` the
-    operator's words; ``clean`` and ``below`` as in `choice.choose`.
+    ``reason`` is one of `record.REASONS`; ``target`` an account's name, None to select one; ``trigger`` the evidence
+    that leads to the switch; ``expected`` the account that was active when the switch was decided (None: any);
+    ``note`` is put before the record's detail; ``force``, ``clean`` and ``below`` as in `select_account`.
     """
 
     reason: str
@@ -52,14 +52,21 @@ class SwitchRequest:
 
 
 class SwitchSuperseded(FailoverError):
-    """Another switch was made while this one waited for its turn: what led to it has to be judged again."""
+    """Another switch was made while this one waited: it has to be decided again."""
 
 
 class Switcher:
-    """The only thing that moves the active link.
+    """The only writer of the active link; ``switching`` is true while a switch is in progress.
 
-    ``standings`` is what is known of every account, ``watch`` what others do to the link, ``procedure`` what a switch
-    does; ``switching`` tells whether one is under way.
+    Args:
+        config: the configuration.
+        store: where the flip log and the journal are stored.
+        exhaustion: the accounts' limits and bans.
+        logins: the rejected logins.
+        usage: the accounts' usage.
+        now: the current time.
+        lock_bound: seconds to wait for a login that is being refreshed.
+        reread_delay: seconds before a missing link is read again.
     """
 
     def __init__(
@@ -72,39 +79,38 @@ class Switcher:
         *,
         now: Callable[[], datetime] = clock.now,
         lock_bound: float = refresh_lock.BOUND,
-        look_again: float = LOOK_AGAIN,
+        reread_delay: float = REREAD_DELAY,
     ) -> None:
         self.flip_log = FlipLog(store)
         self.journal = Journal(store)
         self.availability = AccountAvailability(config, exhaustion, logins, usage, now=now)
-        self.link_monitor = ActiveLinkMonitor(config, self.flip_log, self.journal, now=now, look_again=look_again)
+        self.link_monitor = ActiveLinkMonitor(config, self.flip_log, self.journal, now=now, reread_delay=reread_delay)
         self.procedure = SwitchProcedure(
             config, self.link_monitor, self.flip_log, self.journal, exhaustion, logins, now=now, lock_bound=lock_bound
         )
         self.switching = False
         self._config = config
         self._now = now
-        self._turn: asyncio.Lock | None = None
+        self._lock: asyncio.Lock | None = None
 
     def history(self, limit: int) -> list[Record]:
-        """Return up to ``limit`` records, newest first; the one whose sessions are still carried over as it is."""
+        """Return up to ``limit`` records, newest first, open ones included."""
         return self.journal.history(limit)
 
     async def observe(self) -> Record | None:
-        """Run `ActiveLinkMonitor.observe` between two switches; returns the record of a flip by hand, if there was one.
+        """Run `ActiveLinkMonitor.observe` between two switches; returns the record of an external change, or None.
 
         Raises OSError.
         """
-        async with self._one_at_a_time():
+        async with self._switch_lock():
             return await self.link_monitor.observe()
 
     async def recover(self) -> Record | None:
-        """Finish, undo or keep what a crash interrupted, by where the link leads now; and see whether it was
-        flipped by hand while nobody looked. Returns the record of the interrupted switch, or of that flip.
+        """Recover the switch that a crash interrupted, then detect a change of the link made while no daemon ran.
 
-        Raises OSError.
+        Returns the record of the change, else that of the interrupted switch, else None. Raises OSError.
         """
-        async with self._one_at_a_time():
+        async with self._switch_lock():
             entry, record = self.journal.entry, None
             if entry is not None:
                 recovery = SwitchRecovery(self._config, self.link_monitor, self.flip_log, self.procedure)
@@ -112,22 +118,24 @@ class Switcher:
             return await self.link_monitor.observe() or record
 
     async def switch(self, request: SwitchRequest) -> Record:
-        """Switch, or say why not; returns the record, which `history` and then the log have too.
+        """Switch, or record why not; returns the record, which is in the journal too.
 
-        A dry run returns the record that there would be, with ``candidates`` and ``dry_run``, and changes nothing.
-        For an automatic request that finds the link flipped by hand, that flip's record is returned: what led to
-        the request has to be judged again. Raises UsageError for an unknown account; Overtaken when another account
-        than ``expected`` is active; OSError when nothing can be written down, after which nothing was done.
+        A dry run returns the record that a switch would have, with ``candidates`` and ``dry_run``, and changes nothing.
+        An automatic request that finds the link changed by hand returns the record of that change: the switch has to
+        be decided again.
+
+        Raises UsageError for an unknown account; SwitchSuperseded when another account than ``expected`` is active;
+        OSError when the state cannot be stored, in which case nothing was changed.
         """
         if request.target is not None and self._config.current.account(request.target) is None:
             names = ", ".join(account.name for account in self._config.current.accounts)
             raise UsageError(f"there is no account {request.target!r}; configured are {names}")
         if request.dry_run:
-            return self._preview(request)  # it changes nothing, and so waits for nothing
-        async with self._one_at_a_time():
-            moved = await self.link_monitor.observe()
-            if moved is not None and request.reason != "manual":
-                return moved
+            return self._preview(request)  # changes nothing, so it need not wait for a switch in progress
+        async with self._switch_lock():
+            external = await self.link_monitor.observe()
+            if external is not None and request.reason != "manual":
+                return external
             if request.expected is not None and request.expected != self.availability.active():
                 raise SwitchSuperseded(f"{request.expected} is not the active account any more")
             self.switching = True
@@ -136,13 +144,15 @@ class Switcher:
             finally:
                 self.switching = False
 
-    def _one_at_a_time(self) -> asyncio.Lock:
-        if self._turn is None:  # made here, and not in __init__: Python 3.9 ties a lock to the loop at its making
-            self._turn = asyncio.Lock()
-        return self._turn
+    def _switch_lock(self) -> asyncio.Lock:
+        if (
+            self._lock is None
+        ):  # not in __init__: Python 3.9 binds a lock to the loop that is current when it is created
+            self._lock = asyncio.Lock()
+        return self._lock
 
-    def _decide(self, request: SwitchRequest) -> tuple[str | None, str, str, Selection | None]:
-        """Return the active account, and the outcome that is already certain, or ``switched``, with its reason."""
+    def _resolve(self, request: SwitchRequest) -> tuple[str | None, str, str, Selection | None]:
+        """Return the active account, the outcome (``switched`` when a switch is due), its reason, and the selection."""
         active = self.availability.active()
         limit = request.trigger.verdict.limit if request.trigger is not None else None
         if active is None:
@@ -155,25 +165,25 @@ class Switcher:
             )
         if request.target == active:
             return active, "stayed", f"{active} is the active account already", None
-        choice = self.availability.choice(
+        selection = self.availability.select(
             limit, only=request.target, force=request.force, clean=request.clean, below=request.below
         )
-        if choice.target is not None:
-            return active, "switched", f"{choice.target}: {choice.reason_of(choice.target)}", choice
+        if selection.target is not None:
+            return active, "switched", f"{selection.target}: {selection.reason_of(selection.target)}", selection
         if request.target is not None:
-            why = f"{request.target}: {choice.reason_of(request.target)}"
+            why = f"{request.target}: {selection.reason_of(request.target)}"
             if "exhausted" in why or "barred" in why:
                 why += ". To switch all the same: --force"
-            return active, "refused", why, choice
+            return active, "refused", why, selection
         until = self.availability.usable_from(limit)
         when = f"the first one can be used at {clock.iso(until)}" if until else "none of them will be by waiting"
         outcome = "refused" if request.reason == "manual" else "stayed"
-        return active, outcome, f"no other account can be used, {when}: {choice.text()}", choice
+        return active, outcome, f"no other account can be used, {when}: {selection.text()}", selection
 
     def _preview(self, request: SwitchRequest) -> Record:
-        active, outcome, detail, choice = self._decide(request)
-        target = choice.target if choice is not None else None
-        if outcome == "switched" and choice is not None:
+        active, outcome, detail, selection = self._resolve(request)
+        target = selection.target if selection is not None else None
+        if outcome == "switched" and selection is not None:
             home = refresh_lock.locked_home(
                 [account.home for account in self._config.current.accounts if account.name in (active, target)]
             )
@@ -190,15 +200,15 @@ class Switcher:
             trigger=request.trigger,
         )
         record["dry_run"] = True
-        record["candidates"] = [row.to_json() for row in choice.candidates] if choice is not None else []
+        record["candidates"] = [row.to_json() for row in selection.candidates] if selection is not None else []
         return record
 
     async def _switch(self, request: SwitchRequest) -> Record:
         began, started = self._now(), time.monotonic()
-        active, outcome, detail, choice = self._decide(request)
+        active, outcome, detail, selection = self._resolve(request)
         if request.note:
             detail = f"{request.note}; {detail}"
-        target = self._config.current.account(choice.target) if choice is not None and choice.target else None
+        target = self._config.current.account(selection.target) if selection is not None and selection.target else None
         if outcome != "switched" or target is None or active is None:
             record = new_record(
                 request.reason,
@@ -210,7 +220,7 @@ class Switcher:
                 trigger=request.trigger,
             )
             record["seconds"] = round(time.monotonic() - started, 3)
-            self.journal.end(record)
+            self.journal.add_record(record)
             return record
         switch = SwitchInProgress(
             JournalEntry(
@@ -225,8 +235,8 @@ class Switcher:
         return await self.procedure.run(switch, STEPS)
 
 
-def refused_for_operator(record: Record) -> Record:
-    """Return the record of a switch by hand, or raise Refused when it was refused or failed."""
+def raise_if_refused(record: Record) -> Record:
+    """Return the record of a switch by hand; raise Refused when the switch was refused or failed."""
     if record["outcome"] in ("refused", "failed") and not record.get("dry_run"):
         raise Refused(f"{record['outcome']}: {record['detail']}")
     return record
