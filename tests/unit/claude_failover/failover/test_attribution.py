@@ -23,7 +23,7 @@ def world(tmp_path):
     return World(tmp_path, "abc")
 
 
-def blamed(world, evidence, flip_log=()):
+def attributed(world, evidence, flip_log=()):
     return attribute(evidence, flip_log, "b" if flip_log else "a", world.link, world.config.accounts, world.exhaustion)
 
 
@@ -31,8 +31,8 @@ FLIPPED = [Flip(T0, "a", "b", "limit")]
 
 
 def test_without_a_flip_it_is_the_active_account(world):
-    found = blamed(world, world.evidence())
-    assert (found.account, found.follows) == ("a", True)
+    found = attributed(world, world.evidence())
+    assert (found.account, found.follows_link) == ("a", True)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_the_account_that_the_request_was_begun_under(world, begun, account):
     world.exhaustion.record("a", "five_hour", T0 + minutes(30), now=T0)
     world.now = T0 + seconds(4000)
     evidence = world.evidence(begun=seconds(4000 - begun), reset=minutes(200))
-    found = blamed(world, evidence, FLIPPED)
+    found = attributed(world, evidence, FLIPPED)
     assert found.account == account
 
 
@@ -53,29 +53,29 @@ def test_the_old_accounts_known_limit_is_the_old_accounts(world, after, account)
     world.exhaustion.record("a", "five_hour", T0 + minutes(90), now=T0)
     world.now = T0 + seconds(20)
     evidence = world.evidence(reset=minutes(90) - seconds(20), begun=None if after is None else seconds(20 - after))
-    assert blamed(world, evidence, FLIPPED).account == account
+    assert attributed(world, evidence, FLIPPED).account == account
 
 
 def test_the_active_accounts_own_known_limit_stays_its_own(world):
     for name in "ab":
         world.exhaustion.record(name, "five_hour", T0 + minutes(90), now=T0)
     world.now = T0 + seconds(20)
-    assert blamed(world, world.evidence(reset=minutes(90), begun=None), FLIPPED).account == "b"
+    assert attributed(world, world.evidence(reset=minutes(90), begun=None), FLIPPED).account == "b"
 
 
 def test_at_the_very_flip_nobody_is_blamed_when_nothing_tells_the_accounts_apart(world):
     world.now = T0 + seconds(2)
-    found = blamed(world, world.evidence(begun=seconds(1.5)), [Flip(T0, "a", "b", "manual")])
-    assert (found.account, found.follows) == (None, True)
+    found = attributed(world, world.evidence(begun=seconds(1.5)), [Flip(T0, "a", "b", "manual")])
+    assert (found.account, found.follows_link) == (None, True)
     world.exhaustion.record("a", "five_hour", T0 + minutes(1), now=T0)
-    assert blamed(world, world.evidence(begun=seconds(1.5)), [Flip(T0, "a", "b", "limit")]).account == "b"
+    assert attributed(world, world.evidence(begun=seconds(1.5)), [Flip(T0, "a", "b", "limit")]).account == "b"
 
 
 def test_a_sighting_without_the_requests_time_counts_by_its_own(world):
     world.now = T0 - seconds(1)
-    assert blamed(world, world.evidence(begun=None), FLIPPED).account == "a"
+    assert attributed(world, world.evidence(begun=None), FLIPPED).account == "a"
     world.now = T0 + seconds(1)
-    assert blamed(world, world.evidence(begun=None), FLIPPED).account == "b"
+    assert attributed(world, world.evidence(begun=None), FLIPPED).account == "b"
 
 
 def test_every_earlier_account_is_known_by_its_limit(world):
@@ -83,19 +83,19 @@ def test_every_earlier_account_is_known_by_its_limit(world):
     world.exhaustion.record("a", "five_hour", T0 + minutes(90), now=T0)
     world.now = T0 + seconds(200)
     evidence = world.evidence(reset=minutes(90) - seconds(200), begun=None)
-    assert blamed(world, evidence, flip_log).account == "a"
+    assert attributed(world, evidence, flip_log).account == "a"
 
 
 @pytest.mark.parametrize("name", ["a", "b"])
 def test_a_process_with_a_home_of_its_own_speaks_of_that_account_only(world, name):
-    found = blamed(world, world.evidence(config_dir=world.home(name) + "/"))
-    assert (found.account, found.follows) == (name, False)
+    found = attributed(world, world.evidence(config_dir=world.home(name) + "/"))
+    assert (found.account, found.follows_link) == (name, False)
 
 
 @pytest.mark.parametrize("config_dir", [None, "/somewhere/else", ""])
 def test_of_unknown_origin_it_never_switches(world, config_dir):
-    found = blamed(world, world.evidence(config_dir=config_dir))
-    assert (found.account, found.follows) == (None, False)
+    found = attributed(world, world.evidence(config_dir=config_dir))
+    assert (found.account, found.follows_link) == (None, False)
     assert found.why
 
 
@@ -103,8 +103,8 @@ def test_the_link_by_another_spelling_is_still_the_link(world, tmp_path_factory)
     other = tmp_path_factory.mktemp("x") / "home"
     os.symlink(world.folder, other)
     for spelling in (world.link + "/", os.path.join(world.folder, "x", "..", ".claude"), str(other / ".claude")):
-        found = blamed(world, world.evidence(config_dir=spelling))
-        assert found.follows, spelling
+        found = attributed(world, world.evidence(config_dir=spelling))
+        assert found.follows_link, spelling
     assert not is_same_entry(world.link, world.home("a"))
 
 

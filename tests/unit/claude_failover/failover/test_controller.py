@@ -30,8 +30,8 @@ def seconds(number):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(open_records, "STRAGGLERS", 0.0)
-    monkeypatch.setattr(resume_queue, "_CARRY_AGAIN", 0.0)
-    monkeypatch.setattr(policy, "_LOOK_FOR_ACCOUNTS", 0.0)
+    monkeypatch.setattr(resume_queue, "_RESUME_INTERVAL", 0.0)
+    monkeypatch.setattr(policy, "_ACCOUNT_CHECK_INTERVAL", 0.0)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_two_sources_that_differ_in_the_requests_time_are_one_refusal(world, rig
 
 def test_a_new_flip_is_followed_by_a_carry_over_at_once(tmp_path, monkeypatch):
     """Only a flip that Claude Code has yet to notice is waited for, and that is one from before the refusal."""
-    monkeypatch.setattr(resume_queue, "_CARRY_AGAIN", 1000.0)
+    monkeypatch.setattr(resume_queue, "_RESUME_INTERVAL", 1000.0)
     world = World(tmp_path, "abc")
     rig = Rig(world)
     run(rig, world.evidence("main"))
@@ -161,7 +161,7 @@ def test_a_long_carry_over_is_waited_for_and_not_spun_for(world, rig):
         rig.resumer.gate = asyncio.Event()
         rig.record_evidence(world.evidence("main"))
         await rig.settle()
-        pause = rig.failover._pause()  # the record is open, and older than the time for stragglers
+        pause = rig.failover._delay()  # the record is open, and older than the time for stragglers
         rig.resumer.gate.set()
         await rig.settle()
         return pause
@@ -200,7 +200,7 @@ def test_a_limit_without_a_reset_counts_for_the_configured_time(world, rig):
 # -- cooldown ------------------------------------------------------------------------------------------------------
 
 
-def test_in_the_cooldown_evidence_is_kept_and_judged_again_at_its_end(tmp_path):
+def test_in_the_cooldown_evidence_is_kept_and_decided_on_at_its_end(tmp_path):
     world = World(tmp_path, "abc")
     rig = Rig(world)
     run(rig, world.evidence("one"))
@@ -646,7 +646,7 @@ def test_what_could_not_be_carried_over_is_tried_again_and_in_the_end_left(world
     for tries in range(2, 9):
         run(rig)
         assert len(rig.resumer.resumed) == tries - 1, "not before its time"
-        rig.failover.resume_queue._again_at["one"] = 0.0
+        rig.failover.resume_queue._retry_at["one"] = 0.0
         run(rig)
         assert len(rig.resumer.resumed) == tries
     assert "left to you" in caplog.text

@@ -30,7 +30,7 @@ from claude_failover.switching.steps import STEPS
 ACCOUNTS = "abc"
 SESSIONS = {"plain-1": "five_hour", "plain-2": "five_hour", "thinker": "opus"}
 STEP_NAMES = [step.name for step in STEPS]
-PAUSES = ((open_records, "STRAGGLERS"), (resume_queue, "_CARRY_AGAIN"), (policy, "_LOOK_FOR_ACCOUNTS"))
+PAUSES = ((open_records, "STRAGGLERS"), (resume_queue, "_RESUME_INTERVAL"), (policy, "_ACCOUNT_CHECK_INTERVAL"))
 
 
 class Crash(BaseException):

@@ -209,7 +209,7 @@ def test_a_few_at_a_time():
     for name in names:
         rig.watch(name, rig.main.spec, rig.main.pane)
     assert len(rig.run(*names)) == 20
-    assert rig.most == resumer.AT_ONCE
+    assert rig.most == resumer.CONCURRENCY
 
 
 def test_only_what_a_kill_left_is_taken_for_ours_and_only_once():

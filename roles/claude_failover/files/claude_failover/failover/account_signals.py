@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What sessions say of their account, limits aside: the figures of a status line, and that a login was refused."""
+"""Attribute usage figures and rejected logins, as sessions report them, to accounts."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from .attribution import is_same_entry
 
 log = logging.getLogger(__name__)
 
-_OLD_FIGURES = timedelta(minutes=10)  # how long after a flip a status line may still show the old account's figures
-_OLD_LOGIN = timedelta(seconds=3)  # how long after a flip a refused login may be the old account's
+_STALE_USAGE = timedelta(minutes=10)  # after a flip a status line can show the old account's figures this long
+_STALE_REJECTION = timedelta(seconds=3)  # after a flip a rejected login can be the old account's this long
 
 
 class ReportingSession(Protocol):
-    """The session that a figure or a refusal comes from."""
+    """The session that reports; ``config_dir`` is its process's CLAUDE_CONFIG_DIR, None when unknown."""
 
     name: str
     config_dir: str | None
 
 
 class AccountSignals:
-    """Finds out whose account a session speaks of, and keeps what it says. ``config`` may be replaced at any time."""
+    """Records what sessions report of their accounts, limits aside."""
 
     def __init__(
         self, config: ConfigHolder, availability: AccountAvailability, flip_log: FlipLog, *, now: Callable[[], datetime]
@@ -40,9 +40,9 @@ class AccountSignals:
         self._flip_log = flip_log
         self._now = now
 
-    def on_usage(self, speaker: ReportingSession, figures: Any) -> None:
-        """Take in the figures of a session's status line."""
-        account = self._account_of(speaker)
+    def on_usage(self, session: ReportingSession, figures: Any) -> None:
+        """Record the usage figures of a session's status line."""
+        account = self._account_of(session)
         if account is None:
             return
         last = self._flip_log.last
@@ -50,40 +50,40 @@ class AccountSignals:
             last is not None
             and last.origin is not None
             and last.target == account.name
-            and self._now() - last.at < _OLD_FIGURES
+            and self._now() - last.at < _STALE_USAGE
             and self._availability.usage.matches(last.origin, figures)
         ):
-            return  # until its first answer under the new account, a session shows the old one's figures
+            return  # the session has had no answer under the new account yet
         try:
             self._availability.usage.record(account.name, figures)
         except OSError as error:
             log.error("the usage of %s cannot be stored: %s", account.name, error)
 
-    def on_login_dead(self, speaker: ReportingSession, message: str) -> None:
-        """The server refused a session's login: the account is no target until its credentials change."""
-        account = self._account_of(speaker)
+    def on_login_dead(self, session: ReportingSession, message: str) -> None:
+        """Record that the server rejected a session's login: its account is no target until the credentials change."""
+        account = self._account_of(session)
         if account is None:
-            log.warning("session %s: the login of its account was refused, and it is not known which", speaker.name)
+            log.warning("session %s: the login of its account was rejected, but the account is not known", session.name)
             return
         last = self._flip_log.last
-        if last is not None and last.target == account.name and self._now() - last.at < _OLD_LOGIN:
-            return  # either account can have been refused; if it is this one, the next request says so
+        if last is not None and last.target == account.name and self._now() - last.at < _STALE_REJECTION:
+            return  # either account may have been rejected; if it is this one, the next request is rejected too
         try:
             self._availability.logins.record_rejection(account)
         except OSError as error:
-            log.error("the dead login of %s cannot be stored: %s", account.name, error)
-        self._tell_dead(account, message)
+            log.error("the rejected login of %s cannot be stored: %s", account.name, error)
+        self._log_dead_login(account, message)
 
-    def _tell_dead(self, account: Account, message: str) -> None:
+    def _log_dead_login(self, account: Account, message: str) -> None:
         log.error(
-            "account %s: its login is dead%s. It is switched to no more; log it in: claude-failover login %s",
+            "account %s: its login is dead%s. It is no switch target until you log it in: claude-failover login %s",
             account.name,
             f" ({message[:200]!r})" if message else "",
             account.name,
         )
 
-    def _account_of(self, speaker: ReportingSession) -> Account | None:
-        folder = speaker.config_dir
+    def _account_of(self, session: ReportingSession) -> Account | None:
+        folder = session.config_dir
         if folder is None:
             return None
         if is_same_entry(folder, self._config.current.active_link):

@@ -1,10 +1,9 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The failover as a whole: what is noticed is blamed, judged, answered by a switch, and carried over.
+"""Run the failover loop: attribute evidence, decide, switch, resume.
 
-What is due is the `judge`'s to say, who is carried over the `carry_queue`'s, and which records are still open is
-known to the `open_records`. Here they are put together, and kept going.
+`policy` decides on switches, `resume_queue` resumes the limited sessions, `open_records` logs the records.
 """
 
 from __future__ import annotations
@@ -36,27 +35,26 @@ from .state import FailoverState
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two rounds in which nothing happens: how soon a flip by hand is seen.
+#: Seconds between two rounds without events: how soon a flip by hand is detected.
 TICK = 1.0
 
 _HISTORY = 10000
 
 
 class FailoverController:
-    """The one place from which a switch is made.
+    """Owns the parts of the failover, and requests every switch, automatic and by hand.
 
-    ``resume_queue`` is the sessions that are limited, ``testimony`` what takes in what sessions say besides limits.
+    ``resume_queue`` holds the limited sessions, ``account_signals`` records what else sessions report.
 
     Args:
         config: the configuration.
-        store: what is durable.
-        carry_over: see `ResumerProtocol`.
-        newest_turn: the newest turn of a session by its name, as the transcript has it; None when that cannot be
-            read.
-        all_idle: whether every session is idle.
+        store: the durable documents.
+        resumer: see `ResumerProtocol`.
+        newest_turn: returns the newest turn in the transcript of the named session; None when it cannot be read.
+        all_idle: tells whether every session is idle.
         on_record: called with the record of each switch once it is in the log.
         now: the current time.
-        switcher: one that is already made, for tests.
+        switcher: an existing switcher, for tests.
     """
 
     def __init__(
@@ -97,23 +95,25 @@ class FailoverController:
         self._task: asyncio.Task[None] | None = None
         config.subscribe(self._on_config_replaced)
 
-    # -- the daemon's side -------------------------------------------------------------------------------------
+    # -- lifecycle ---------------------------------------------------------------------------------------------
 
     async def recover(self) -> None:
-        """Finish or undo what a crash interrupted. To be called after the active link was seen to, before any
-        session is started. Raises OSError."""
+        """Recover a switch that a crash interrupted, and the open records. Raises OSError.
+
+        To be called once the active link exists, before any session is started.
+        """
         record = await self.switcher.recover()
         if record is not None:
-            self._after(record)
-            self._policy.clear_retry_delay()  # what was undone is done now, and not after a pause
+            self._on_switch_finished(record)
+            self._policy.clear_retry_delay()  # an undone switch is repeated at once
         self._records.restore()
 
     def start(self) -> None:
-        """Begin to judge, in a task of its own. Needs a running event loop."""
+        """Start the loop in a task. Needs a running event loop."""
         self._task = asyncio.ensure_future(self.run())
 
     async def stop(self) -> None:
-        """End; what is under way is on the disk, and goes on at the next start."""
+        """Stop; the state is on the disk, and the next start continues from it."""
         tasks = [*([self._task] if self._task else []), *self.resume_queue.tasks]
         for task in tasks:
             task.cancel()
@@ -124,22 +124,22 @@ class FailoverController:
         self._wake_up()
 
     async def run(self) -> None:
-        """Judge again and again, until cancelled."""
+        """Run rounds until cancelled."""
         while True:
             try:
                 await self.run_round()
             except OSError as error:
                 log.error("failover: %s; it is tried again", error)
-            except Exception:  # a bug must not end the failover for good: the next round sees what is the case
+            except Exception:  # a bug must not end the failover for good: the next round starts from the state
                 log.exception("failover: a bug; it is tried again")
-            wake = self._event()
+            wake = self._wake_event()
             try:
-                await asyncio.wait_for(wake.wait(), self._pause())
+                await asyncio.wait_for(wake.wait(), self._delay())
             except asyncio.TimeoutError:
                 pass
             wake.clear()
 
-    def _event(self) -> asyncio.Event:
+    def _wake_event(self) -> asyncio.Event:
         if self._wake is None:
             self._wake = asyncio.Event()
         return self._wake
@@ -148,23 +148,23 @@ class FailoverController:
         if self._wake is not None:
             self._wake.set()
 
-    def _pause(self) -> float:
+    def _delay(self) -> float:
         now = self._now()
-        delays = [(moment - now).total_seconds() for moment in self._policy.moments()]
-        delays += self._records.close_delays()  # what is over waits for a carry-over to end, which wakes
+        delays = [(moment - now).total_seconds() for moment in self._policy.deadlines()]
+        delays += self._records.close_delays()  # past ones wait for a resumption, whose end wakes the loop
         return min([TICK, *[max(0.01, delay) for delay in delays if delay > 0]])
 
-    # -- what comes in -----------------------------------------------------------------------------------------
+    # -- events ------------------------------------------------------------------------------------------------
 
     def record_evidence(self, evidence: Evidence) -> None:
-        """Take in a sighting of a limit. It is on the disk when this returns; it is judged by the next round."""
+        """Store evidence of a limit, for the next round; evidence of no limit is ignored."""
         if evidence.verdict.limited:
             with self._state.update():
                 self._state.unattributed.append(evidence)
             self._wake_up()
 
     def on_turn(self, event: TurnEvent) -> None:
-        """Take note of a turn: at the end of one there can be a switch before the limit is hit."""
+        """Handle a turn event: at the end of a turn a proactive switch is possible."""
         if event.kind == "stop":
             self._policy.turn_ended = True
             self._wake_up()
@@ -174,12 +174,12 @@ class FailoverController:
     async def switch(
         self, account: str | None = None, reason: str | None = None, dry_run: bool = False, force: bool = False
     ) -> Record:
-        """Switch by hand; returns the record. Raises Refused when it was not done, UsageError for a wrong name."""
+        """Switch by hand; returns the record. Raises Refused if it was not done, UsageError for an unknown account."""
         note = f"by hand: {reason}" if reason else "by hand"
         request = SwitchRequest("manual", account, dry_run=dry_run, force=force, note=note)
         record = await self.switcher.switch(request)
         if not dry_run:
-            self._after(record)
+            self._on_switch_finished(record)
             self._wake_up()
         return raise_if_refused(record)
 
@@ -193,11 +193,11 @@ class FailoverController:
             raise UsageError(f"limit: found {limit}, expected 1 or more")
         return self.switcher.history(limit)
 
-    # -- what is -----------------------------------------------------------------------------------------------
+    # -- status ------------------------------------------------------------------------------------------------
 
     def status(self) -> dict[str, Any]:
-        """Return the keys of ``status --json`` that are the failover's: ``cooldown_until``, ``switching``,
-        ``suspended`` (why, or null) and ``last_switch``."""
+        """Return the failover's keys of ``status --json``: ``cooldown_until``, ``switching``, ``suspended`` (the
+        reason, or null) and ``last_switch``."""
         until = self._state.cooldown_until
         return {
             "cooldown_until": clock.optional_iso(until) if until is not None and until > self._now() else None,
@@ -207,7 +207,7 @@ class FailoverController:
         }
 
     def account_status(self, account: Account) -> dict[str, Any]:
-        """Return the keys of an account's row of the status that are the failover's."""
+        """Return the failover's keys of one row of ``accounts`` in ``status --json``."""
         return {
             "login": self._availability.logins.state(account),
             "exhausted": self._availability.exhaustion.status_rows(account.name, self._now()),
@@ -217,37 +217,37 @@ class FailoverController:
     # -- a round -----------------------------------------------------------------------------------------------
 
     async def run_round(self) -> None:
-        """Look at everything once, and do what is to be done now. Raises OSError."""
-        moved = await self.switcher.observe()
-        if moved is not None:
-            self._after(moved)
-        self._take_in()
+        """Run one round: attribute evidence, then decide and act once. Raises OSError."""
+        external = await self.switcher.observe()
+        if external is not None:
+            self._on_switch_finished(external)
+        self._attribute_pending()
         if self.switcher.link_monitor.suspended is None:
             active = self._availability.active()
             if active is not None:
                 request = self._policy.decide(active)
                 if request is not None:
                     await self._switch(active, request)
-        self._records.close_due(self.resume_queue.at_work, self.resume_queue.unfinished())
+        self._records.close_due(self.resume_queue.is_busy, self.resume_queue.unfinished_rows())
 
-    def _take_in(self) -> None:
-        """Blame what was noticed, and note whose limit it is. Raises OSError; then the rest waits for its turn."""
+    def _attribute_pending(self) -> None:
+        """Attribute queued evidence to accounts. Raises OSError; the rest then stays queued."""
         if not self._state.unattributed:
             return
         with self._state.update():
             while self._state.unattributed:
                 evidence = self._state.unattributed[0]
                 try:
-                    self._take(evidence)
+                    self._attribute(evidence)
                 except OSError:  # a full disk: the evidence is attributed in the next round
                     raise
                 except Exception:
-                    log.exception("session %s: a sighting could not be judged, and is passed over", evidence.session)
+                    log.exception("session %s: a bug while attributing evidence, which is ignored", evidence.session)
                 del self._state.unattributed[0]
 
-    def _take(self, evidence: Evidence) -> None:
+    def _attribute(self, evidence: Evidence) -> None:
         now, verdict = self._now(), evidence.verdict
-        found = attribute(
+        attribution = attribute(
             evidence,
             self.switcher.flip_log.all(),
             self._availability.active(),
@@ -256,43 +256,42 @@ class FailoverController:
             self._availability.exhaustion,
         )
         log.info(
-            "session %s: %s limit seen by %s (%s), resets %s; account %s: %s",
+            "session %s: %s limit reported by %s (%s), resets %s; account %s: %s",
             evidence.session,
             verdict.limit,
             evidence.source,
             verdict.rule,
             clock.optional_iso(verdict.resets_at),
-            found.account or "not known",
-            found.why,
+            attribution.account or "unknown",
+            attribution.why,
         )
-        if found.account is not None:
+        if attribution.account is not None:
             until, known = reset_of(
                 verdict, evidence.at, evidence.request_at, self._config.current.failover.unknown_reset_wait
             )
-            limit = verdict.limit or "unknown"
-            if until > now and self._availability.exhaustion.record(found.account, limit, until, now=now, known=known):
-                log.warning("account %s is out of usage (%s) until %s", found.account, limit, clock.iso(until))
-        if found.follows:
-            self.resume_queue.add(evidence, found.account)
+            limit, exhaustion = verdict.limit or "unknown", self._availability.exhaustion
+            if until > now and exhaustion.record(attribution.account, limit, until, now=now, known=known):
+                log.warning("account %s is out of usage (%s) until %s", attribution.account, limit, clock.iso(until))
+        if attribution.follows_link:
+            self.resume_queue.add(evidence, attribution.account)
 
     async def _switch(self, active: str, request: SwitchRequest) -> None:
-        """Make the automatic switch that is due. What another one has overtaken is judged again. Raises OSError."""
+        """Request the automatic switch; one that was superseded is decided again in the next round. Raises OSError."""
         try:
             record = await self.switcher.switch(request)
         except SwitchSuperseded as error:
             log.info("no switch (%s): %s", request.reason, error)
         else:
-            self._after(record)
+            self._on_switch_finished(record)
             if request.trigger is not None and record["outcome"] == "stayed":
-                self._policy.wait(active, request.trigger.verdict.limit)
+                self._policy.start_reset_wait(active, request.trigger.verdict.limit)
         if request.trigger is not None:
             self._wake_up()
 
-    def _after(self, record: Record) -> None:
-        """Draw the consequences of a switch that was made or not. Its record stays open as long as there are
-        sessions to be carried over."""
+    def _on_switch_finished(self, record: Record) -> None:
+        """Apply the outcome of a switch; its record stays open while sessions are to be resumed."""
         self._records.on_opened(record)
-        self._policy.after(record)
+        self._policy.on_switch_finished(record)
         if record["outcome"] == "switched":
             self._last = record
             self.resume_queue.mark_pending()

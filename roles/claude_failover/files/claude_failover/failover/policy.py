@@ -1,11 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a switch is due, and which.
+"""Decide when an automatic switch is due, and for which reason; `accounts.selection` selects the target.
 
-Judging goes by what is the case, not by what just happened: in every round the sessions that are limited stand
-on one side, the active account and what is known of the others on the other. So a cooldown that ends, a reset,
-a login that was mended, a flip by hand and a restart of the daemon need no cases of their own.
+Decisions are level-triggered: each round compares the limited sessions with the current account state, so the end of
+a cooldown, a reset, a restored login, a flip by hand and a restart of the daemon need no special cases.
 """
 
 from __future__ import annotations
@@ -30,24 +29,21 @@ from .state import FailoverState, LimitedSession, ResetWait
 
 log = logging.getLogger(__name__)
 
-_LOOK_FOR_ACCOUNTS = 5.0  # seconds between two looks whether another account has become usable
+_ACCOUNT_CHECK_INTERVAL = 5.0  # seconds between two checks whether another account has become usable
 
 
 class SwitchPolicy:
-    """Decides on every automatic switch, and on what waits.
-
-    ``config`` may be replaced at any time; ``turn_ended`` is set when a turn has ended since the last round.
+    """Decides on automatic switches. ``turn_ended`` is set when a turn has ended since the last round.
 
     Args:
         config: the configuration.
-        state: what is durable: who waits for what, and the cooldown.
-        standings: what is known of every account.
-        flips: the link's moves.
-        queue: the sessions that are limited.
-        records: where a reset that is waited for is put down.
-        newest_turn: the newest turn of a session by its name, as the transcript has it; None when that cannot be
-            read.
-        all_idle: whether every session is idle.
+        state: the durable state: limited sessions, reset wait, cooldown.
+        availability: the accounts' availability.
+        flip_log: the link's flips.
+        resume_queue: the limited sessions.
+        records: where a reset without a flip is recorded.
+        newest_turn: returns the newest turn in the transcript of the named session; None when it cannot be read.
+        all_idle: tells whether every session is idle.
         now: the current time.
     """
 
@@ -57,7 +53,7 @@ class SwitchPolicy:
         state: FailoverState,
         availability: AccountAvailability,
         flip_log: FlipLog,
-        queue: ResumeQueue,
+        resume_queue: ResumeQueue,
         records: OpenRecords,
         *,
         newest_turn: Callable[[str], Evidence | None],
@@ -69,36 +65,36 @@ class SwitchPolicy:
         self._state = state
         self._availability = availability
         self._flip_log = flip_log
-        self._queue = queue
+        self._resume_queue = resume_queue
         self._records = records
         self._newest_turn = newest_turn
         self._all_idle = all_idle
         self._now = now
         self._retry = Backoff(1, 60)
-        self._retry_at = 0.0
-        self._looked_at = float("-inf")
+        self._retry_at = 0.0  # time.monotonic()
+        self._accounts_checked_at = float("-inf")  # time.monotonic()
 
     @property
     def waiting_until(self) -> datetime | None:
-        """When the first account can be used again, while none can."""
+        """The time at which the first account becomes usable, while none is; None when waiting alone will not help."""
         return self._state.reset_wait.until if self._state.reset_wait is not None else None
 
-    def moments(self) -> list[datetime]:
-        """Return when there is something to judge although nothing happens; some can be over."""
+    def deadlines(self) -> list[datetime]:
+        """Return the times at which a decision can change without any event; some can be past."""
         until = self.waiting_until
         moments = [self._state.cooldown_until, until + RESET_MARGIN if until is not None else None]
         return [moment for moment in moments if moment is not None]
 
     def force_account_check(self) -> None:
-        """Have the next round look whether another account can be used, whenever the last look was."""
-        self._looked_at = float("-inf")
+        """Force an account check in the next round."""
+        self._accounts_checked_at = float("-inf")
 
     def clear_retry_delay(self) -> None:
-        """Have the next round switch without the pause that comes after a failure."""
+        """Allow a switch in the next round, without the delay that follows a failure."""
         self._retry_at = 0.0
 
-    def after(self, record: Record) -> None:
-        """Draw the consequences of a switch that was made or not: a cooldown, or a pause before the next try."""
+    def on_switch_finished(self, record: Record) -> None:
+        """Start the cooldown after a switch, or the retry delay after a failed one."""
         outcome = record["outcome"]
         if outcome == "switched":
             with self._state.update():
@@ -109,33 +105,35 @@ class SwitchPolicy:
             self._retry_at = time.monotonic() + self._retry.failed(0.0)
 
     def decide(self, active: str) -> SwitchRequest | None:
-        """Have those sessions go on that can under the active account; return the switch that is due, None for
-        none. Needs a running event loop."""
-        held = self._queue.free()
+        """Resume the sessions that can go on under the active account; return the switch that is due, or None.
+
+        Needs a running event loop.
+        """
+        waiting = self._resume_queue.waiting()
         last = self._flip_log.last
         by_hand = last is not None and last.reason in ("manual", "external")
-        # Whoever flips to an exhausted account by hand is believed until that account itself refuses.
-        stuck = [
+        # After a flip by hand to an exhausted account, that account counts as usable until it refuses a request itself.
+        blocked = [
             item
-            for item in held
+            for item in waiting
             if self._availability.is_exhausted(active, item.evidence.verdict.limit)
             and not (by_hand and item.account != active)
         ]
-        ready = [item for item in held if item not in stuck]
-        if self._state.reset_wait is not None and not stuck:
+        ready = [item for item in waiting if item not in blocked]
+        if self._state.reset_wait is not None and not blocked:
             if ready and self.waiting_until is not None and self._now() >= self.waiting_until:
-                self._note_reset(active, ready)
+                self._record_reset(active, ready)
             with self._state.update():
                 self._state.reset_wait = None
-        self._queue.resume([item.evidence for item in ready])
-        if stuck:
-            return self._answer(active, stuck)
-        if not held and not self._queue.busy:
-            return self._without_need(active)
+        self._resume_queue.resume([item.evidence for item in ready])
+        if blocked:
+            return self._switch_for_limit(active, blocked)
+        if not waiting and not self._resume_queue.resuming:
+            return self._switch_without_limit(active)
         return None
 
-    def _note_reset(self, active: str, ready: list[LimitedSession]) -> None:
-        """The account that is active has reset first: nothing to flip, and the waiting sessions go on."""
+    def _record_reset(self, active: str, ready: list[LimitedSession]) -> None:
+        """Record that the active account reset first: no flip, the waiting sessions are resumed under it."""
         record = new_record(
             "reset",
             self._now(),
@@ -147,118 +145,132 @@ class SwitchPolicy:
         )
         self._records.add(record)
 
-    def _answer(self, active: str, stuck: list[LimitedSession]) -> SwitchRequest | None:
-        """Sessions are limited, and the active account is out of usage for them: switch, or wait."""
-        waiting, now = self._state.reset_wait, self._now()
-        due = waiting is not None and waiting.until is not None and now >= waiting.until + RESET_MARGIN
-        triggers = [item for item in stuck if item.account == active or due]
+    # -- reasons limit and reset -------------------------------------------------------------------------------
+
+    def _switch_for_limit(self, active: str, blocked: list[LimitedSession]) -> SwitchRequest | None:
+        """Return the switch that lets the blocked sessions go on, None while they have to wait."""
+        wait, now = self._state.reset_wait, self._now()
+        reset_due = wait is not None and wait.until is not None and now >= wait.until + RESET_MARGIN
+        triggers = [item for item in blocked if item.account == active or reset_due]
         if not triggers:
-            # Their limit is another account's: there is nothing yet that this one was caught at.
-            self.wait(active, stuck[0].evidence.verdict.limit)
+            # Their limits are other accounts': there is no evidence yet against the active one.
+            self.start_reset_wait(active, blocked[0].evidence.verdict.limit)
             return None
-        if self._held_back():
+        if self._is_held_back():
             return None
-        if waiting is not None and waiting.account == active and not due:
-            if time.monotonic() - self._looked_at < _LOOK_FOR_ACCOUNTS and not self._is_news(triggers):
+        if wait is not None and wait.account == active and not reset_due:
+            if not self._is_account_check_due() and not self._is_recent(triggers):
                 return None
-            self._looked_at = time.monotonic()
-        trigger = self._still_limited(triggers)
+            self._accounts_checked_at = time.monotonic()
+        trigger = self._select_trigger(triggers)
         if trigger is None:
             return None
         limit = trigger.verdict.limit
-        clean = self._was_known(active, limit)
-        if self._already_waiting(active, limit, clean):
+        clean = self._was_known_before_flip(active, limit)
+        if self._is_wait_unchanged(active, limit, clean):
             return None
-        return SwitchRequest("reset" if due else "limit", trigger=trigger, clean=clean, expected=active)
+        return SwitchRequest("reset" if reset_due else "limit", trigger=trigger, clean=clean, expected=active)
 
-    def _is_news(self, triggers: list[LimitedSession]) -> bool:
-        return any((self._now() - item.evidence.at).total_seconds() < _LOOK_FOR_ACCOUNTS for item in triggers)
-
-    def _held_back(self) -> bool:
-        """Tell whether no automatic switch may be made just now: evidence is kept, and judged again."""
+    def _is_held_back(self) -> bool:
+        """Tell whether cooldown or retry delay forbid an automatic switch now; evidence is kept meanwhile."""
         until = self._state.cooldown_until
         return (until is not None and self._now() < until) or time.monotonic() < self._retry_at
 
-    def _still_limited(self, triggers: list[LimitedSession]) -> Evidence | None:
-        """Return the sighting that a switch is to answer, after a look whether its session is still limited.
+    def _is_account_check_due(self) -> bool:
+        return time.monotonic() - self._accounts_checked_at >= _ACCOUNT_CHECK_INTERVAL
 
-        A limit that bars an account altogether comes before one model's own.
+    def _is_recent(self, triggers: list[LimitedSession]) -> bool:
+        return any((self._now() - item.evidence.at).total_seconds() < _ACCOUNT_CHECK_INTERVAL for item in triggers)
+
+    def _select_trigger(self, triggers: list[LimitedSession]) -> Evidence | None:
+        """Return the evidence to switch for, after dropping sessions that are no longer limited.
+
+        Account-wide limits come before limits of one model.
         """
         triggers = sorted(triggers, key=lambda item: (item.evidence.verdict.limit in MODEL_LIMITS, item.evidence.at))
         for item in triggers:
             evidence = item.evidence
             if moved_on(self._newest_turn(evidence.session), evidence):
-                log.info("session %s: its newest turn is not limited any more: nothing to do", evidence.session)
-                self._queue.drop(evidence.session)
+                log.info("session %s: its newest turn is no longer limited: nothing to do", evidence.session)
+                self._resume_queue.remove(evidence.session)
                 continue
             return evidence
         return None
 
-    def _was_known(self, active: str, limit: str | None) -> bool:
+    def _was_known_before_flip(self, active: str, limit: str | None) -> bool:
         """Tell whether a model's limit of the active account was known before the last flip.
 
-        Then the flip was made all the same, for another limit, and to flip on to an account that has one too
-        would begin a circle.
+        That flip was made for another limit. The next one must then go to an account without any limit, or the link
+        would go round between accounts that are each out of one model.
         """
         last = self._flip_log.last
         return (
             limit in MODEL_LIMITS
             and last is not None
             and any(
-                mark.limit == limit and mark.since <= last.at
-                for mark in self._availability.exhaustion.limits_in_force(active, self._now() - RESET_MARGIN)
+                entry.limit == limit and entry.since <= last.at
+                for entry in self._availability.exhaustion.limits_in_force(active, self._now() - RESET_MARGIN)
             )
         )
 
-    def _already_waiting(self, active: str, limit: str | None, clean: bool) -> bool:
-        """Tell whether a switch would only say once more what the last one said."""
-        waiting = self._state.reset_wait
-        if waiting is None or waiting.account != active or waiting.limit != limit:
+    def _is_wait_unchanged(self, active: str, limit: str | None, clean: bool) -> bool:
+        """Tell whether a switch would only repeat the last record: no account usable, until the same reset."""
+        wait = self._state.reset_wait
+        if wait is None or wait.account != active or wait.limit != limit:
             return False
         if self._availability.select(limit, clean=clean).target is not None:
             return False
         until = self._availability.usable_from(limit)
-        if until is None or waiting.until is None:
-            return until == waiting.until
-        return abs(until - waiting.until) <= SAME_RESET and self._now() < waiting.until + RESET_MARGIN
+        if until is None or wait.until is None:
+            return until == wait.until
+        return abs(until - wait.until) <= SAME_RESET and self._now() < wait.until + RESET_MARGIN
 
-    def wait(self, active: str, limit: str | None) -> None:
-        """Have the sessions wait: no account can be used for those that hit ``limit``."""
+    def start_reset_wait(self, active: str, limit: str | None) -> None:
+        """Let the sessions wait for a reset: no account can be used for those that hit ``limit``."""
         until = self._availability.usable_from(limit)
-        waiting = ResetWait(active, limit, until)
-        if waiting != self._state.reset_wait:
+        wait = ResetWait(active, limit, until)
+        if wait != self._state.reset_wait:
             with self._state.update():
-                self._state.reset_wait = waiting
+                self._state.reset_wait = wait
             log.warning(
                 "no account can be used; %d sessions wait, %s",
-                len(self._queue.limited()),
-                f"until {clock.iso(until)}" if until else "for an account to be logged in or mended",
+                len(self._resume_queue.limited()),
+                f"until {clock.iso(until)}" if until else "for an account to be logged in or repaired",
             )
 
-    def _without_need(self, active: str) -> SwitchRequest | None:
-        """Switch although nobody is limited: before a limit is hit, or back to a preferred account."""
-        ended, self.turn_ended = self.turn_ended, False
-        if self._held_back():
-            self.turn_ended = ended
+    # -- reasons proactive and failback ------------------------------------------------------------------------
+
+    def _switch_without_limit(self, active: str) -> SwitchRequest | None:
+        """Return a switch although no session is limited: before a limit is hit, or back to a preferred account."""
+        if self._is_held_back():
             return None
-        settings = self._config.current.failover
-        below = settings.proactive_threshold
+        turn_ended, self.turn_ended = self.turn_ended, False
         request = None
-        if below is not None and (ended or self._all_idle()):
-            most = max(self._availability.usage.percent(active, self._now()).values(), default=0.0)
-            if most >= below and self._availability.select(None, clean=True, below=below).target is not None:
-                note = f"{active} has used {most:g} % of a window"
-                request = SwitchRequest("proactive", note=note, clean=True, below=below, expected=active)
-        look = time.monotonic() - self._looked_at >= _LOOK_FOR_ACCOUNTS
-        if request is None and settings.failback and look and self._all_idle():
-            self._looked_at = time.monotonic()
-            request = self._way_back(active, below)
+        if turn_ended or self._all_idle():
+            request = self._proactive_switch(active)
+        failback = self._config.current.failover.failback
+        if request is None and failback and self._is_account_check_due() and self._all_idle():
+            self._accounts_checked_at = time.monotonic()
+            request = self._failback_switch(active)
         return request
 
-    def _way_back(self, active: str, below: float | None) -> SwitchRequest | None:
+    def _proactive_switch(self, active: str) -> SwitchRequest | None:
+        """Return a switch when the active account has reached ``proactive_threshold`` and another one has not."""
+        below = self._config.current.failover.proactive_threshold
+        if below is None:
+            return None
+        most = max(self._availability.usage.percent(active, self._now()).values(), default=0.0)
+        if most < below or self._availability.select(None, clean=True, below=below).target is None:
+            return None
+        note = f"{active} has used {most:g} % of a window"
+        return SwitchRequest("proactive", note=note, clean=True, below=below, expected=active)
+
+    def _failback_switch(self, active: str) -> SwitchRequest | None:
+        """Return a switch to the first usable account that is preferred to the active one."""
         last = self._flip_log.last
         if last is None or last.reason in ("manual", "external"):
-            return None  # the operator's own choice stands until a limit ends it
+            return None  # the operator's choice holds until a limit ends it
+        below = self._config.current.failover.proactive_threshold
         for account in self._config.current.accounts:
             if account.name == active:
                 return None

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sessions that are limited: which wait, which are being carried over, and which are tried again when."""
+"""Queue of limited sessions: those waiting, those being resumed, and the times of further attempts."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from .state import FailoverState, LimitedSession
 
 log = logging.getLogger(__name__)
 
-_CARRY_AGAIN = 3.0  # seconds; Claude Code notices other credentials within about 2 s (2.1.330)
+_RESUME_INTERVAL = 3.0  # seconds; Claude Code reads changed credentials within about 2 s (2.1.330)
 
-# What becomes of a session that could not be carried over (a draft, a dialog, a failure): it is tried again with
-# growing pauses, some minutes long in all, and then left to the operator.
-_TRIES = 8
-_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 120.0
-_SEEN_TO = ("continued", "moved on", "gone")
+# A session that could not be resumed (a draft, a dialog, a failure) is tried again with growing delays, some minutes
+# in all, and then left to the operator.
+_ATTEMPTS = 8
+_FIRST_DELAY, _LONGEST_DELAY = 5.0, 120.0  # seconds
+_FINAL_RESULTS = ("continued", "moved on", "gone")
 
 
 class ResumerProtocol(Protocol):
-    """Makes limited sessions go on under the account that is active now."""
+    """Resumes limited sessions under the active account."""
 
     def mark_limited(self, evidence: Evidence) -> None:
         """Show the session of the evidence as limited."""
 
     async def resume(self, sessions: Sequence[str]) -> list[dict[str, Any]]:
-        """Carry sessions over; returns ``{name, uuid, method, result, seconds}`` for each."""
+        """Resume sessions; returns ``{name, uuid, method, result, seconds}`` for each."""
 
 
 class ResumeQueue:
-    """Holds limited sessions until each is seen to.
+    """Holds limited sessions until each is resumed, has gone on by itself, or is left to the operator.
 
     Args:
-        state: what is durable of it.
-        carry_over: see `ResumerProtocol`.
-        flips: the link's moves.
-        records: where it is put down what became of each session.
-        wake: called when a carry-over has ended, from the event loop.
+        state: the durable state, which holds the limited sessions.
+        resumer: see `ResumerProtocol`.
+        flip_log: the link's flips.
+        records: where the result of each session is recorded.
+        wake: called from the event loop when a resumption has ended.
         now: the current time.
     """
 
@@ -68,141 +68,141 @@ class ResumeQueue:
         self._records = records
         self._wake = wake
         self._now = now
-        self._carrying: dict[asyncio.Task[None], tuple[str, ...]] = {}
-        self._carried: dict[str, tuple[float, Evidence]] = {}  # by session: when the last carry-over ended, of what
-        self._carry_began: dict[str, datetime] = {}  # by session: when the last carry-over began
-        self._tries: dict[str, Backoff] = {}  # by session
-        self._again_at: dict[str, float] = {}  # by session: time.monotonic() of the next try
-        self._to_carry = False  # there are sessions to be carried over that are not being carried yet
+        self._tasks: dict[asyncio.Task[None], tuple[str, ...]] = {}  # the sessions that each task resumes
+        # By session, of its last resumption: time.monotonic() of its end (infinite while it runs), and the evidence.
+        self._last: dict[str, tuple[float, Evidence]] = {}
+        self._last_began: dict[str, datetime] = {}  # by session
+        self._backoff: dict[str, Backoff] = {}  # by session
+        self._retry_at: dict[str, float] = {}  # by session: time.monotonic()
+        self._pending = False  # sessions are about to be resumed
 
-    # -- who waits ---------------------------------------------------------------------------------------------
+    # -- limited sessions --------------------------------------------------------------------------------------
 
     def limited(self) -> dict[str, Evidence]:
-        """Return the sessions that are limited and not yet seen to, with what was seen."""
+        """Return the evidence of every limited session, by session name."""
         return {name: item.evidence for name, item in self._state.limited_sessions.items()}
 
-    def free(self) -> list[LimitedSession]:
-        """Return those of them that are not being carried over."""
-        busy = self.busy
-        return [item for name, item in self._state.limited_sessions.items() if name not in busy]
+    def waiting(self) -> list[LimitedSession]:
+        """Return the limited sessions that are not being resumed."""
+        resuming = self.resuming
+        return [item for name, item in self._state.limited_sessions.items() if name not in resuming]
 
     def add(self, evidence: Evidence, account: str | None) -> None:
-        """Take in a session that is limited, by the limit of ``account`` (None: that is open)."""
-        if self._is_carried(evidence):
+        """Add a limited session, which hit a limit of ``account`` (None: unknown)."""
+        if self._is_duplicate(evidence):
             return
         with self._state.update():
             self._state.limited_sessions[evidence.session] = LimitedSession(evidence, account)
-        self._tries.pop(evidence.session, None)
-        self._again_at.pop(evidence.session, None)
+        self._backoff.pop(evidence.session, None)
+        self._retry_at.pop(evidence.session, None)
         self._resumer.mark_limited(evidence)
 
-    def drop(self, session: str) -> None:
-        """Take off a session that has gone on by itself."""
+    def remove(self, session: str) -> None:
+        """Remove a session that has gone on by itself."""
         if session in self._state.limited_sessions:
             with self._state.update():
                 del self._state.limited_sessions[session]
 
-    def _is_carried(self, evidence: Evidence) -> bool:
-        """Tell whether this is one more sighting of what is being, or was just, carried over.
+    def _is_duplicate(self, evidence: Evidence) -> bool:
+        """Tell whether this is further evidence of the refusal for which the session is being, or was just, resumed.
 
-        A hook takes its arrival for the time of the request, so two sources agree on the turn's id and not on that
-        time. Where there is none (Claude Code 2.1.197) what was refused before the carry-over began is what it
-        carries over.
+        A hook reports its arrival as the time of the request, so two sources agree on the turn's id but not on that
+        time. Without an id (Claude Code 2.1.197) a refusal from before the resumption began is taken for the same.
         """
-        _ended, known = self._carried.get(evidence.session, (0.0, None))
+        _ended, known = self._last.get(evidence.session, (0.0, None))
         if known is None or known.uuid != evidence.uuid:
             return False
         if known.turn is not None and evidence.turn is not None:
             return known.turn == evidence.turn
         if known.request_at is not None and known.request_at == evidence.request_at:
             return True
-        return evidence.at < self._carry_began[evidence.session]
+        return evidence.at < self._last_began[evidence.session]
 
-    # -- who is carried over -----------------------------------------------------------------------------------
+    # -- resumption --------------------------------------------------------------------------------------------
 
     @property
-    def busy(self) -> set[str]:
-        """The sessions that are being carried over."""
-        return {name for names in self._carrying.values() for name in names}
+    def resuming(self) -> set[str]:
+        """The sessions that are being resumed."""
+        return {name for names in self._tasks.values() for name in names}
 
     @property
     def tasks(self) -> tuple[asyncio.Task[None], ...]:
-        """What carries them over, for the end of the daemon."""
-        return tuple(self._carrying)
+        """The running resumptions, to be cancelled at the stop of the daemon."""
+        return tuple(self._tasks)
 
     @property
-    def at_work(self) -> bool:
-        """Whether sessions are being carried over, or are about to be."""
-        return bool(self._carrying) or self._to_carry
+    def is_busy(self) -> bool:
+        """True while sessions are being resumed, or are about to be."""
+        return bool(self._tasks) or self._pending
 
-    def unfinished(self) -> list[dict[str, Any]]:
+    def unfinished_rows(self) -> list[dict[str, Any]]:
         """Return a row for each session that is being resumed, in the form of `ResumerProtocol.resume`."""
         return [
-            {"name": name, "uuid": self._carried[name][1].uuid, "result": "under way"}
-            for names in self._carrying.values()
+            {"name": name, "uuid": self._last[name][1].uuid, "result": "under way"}
+            for names in self._tasks.values()
             for name in names
         ]
 
     def mark_pending(self) -> None:
-        """Count as at work until the next `carry`: the link was flipped, and whoever waited for that can go on."""
-        self._to_carry = True
+        """Mark sessions as pending until the next `resume`: after a flip, waiting sessions can go on."""
+        self._pending = True
 
     def resume(self, ready: Sequence[Evidence]) -> None:
-        """Carry over those sessions whose time it is, in the background. Needs a running event loop."""
+        """Resume the sessions whose attempt is due, in a background task. Needs a running event loop."""
         now = time.monotonic()
-        soon = [evidence for evidence in ready if now >= self._again_at.get(evidence.session, now)]
+        allowed = [evidence for evidence in ready if now >= self._retry_at.get(evidence.session, now)]
         due = [
             evidence
-            for evidence in soon
+            for evidence in allowed
             if self._was_flipped_since(evidence)
-            or now - self._carried.get(evidence.session, (float("-inf"), None))[0] >= _CARRY_AGAIN
+            or now - self._last.get(evidence.session, (float("-inf"), None))[0] >= _RESUME_INTERVAL
         ]
-        self._to_carry = len(due) < len(soon)
+        self._pending = len(due) < len(allowed)
         if not due:
             return
         for evidence in due:
-            self._carried[evidence.session] = (float("inf"), evidence)
-            self._carry_began[evidence.session] = self._now()
-        task = asyncio.ensure_future(self._carry_out(due, self._records.newest_id()))
-        self._carrying[task] = tuple(evidence.session for evidence in due)
-        task.add_done_callback(self._ended)
+            self._last[evidence.session] = (float("inf"), evidence)
+            self._last_began[evidence.session] = self._now()
+        task = asyncio.ensure_future(self._run(due, self._records.newest_id()))
+        self._tasks[task] = tuple(evidence.session for evidence in due)
+        task.add_done_callback(self._on_task_done)
 
     def _was_flipped_since(self, evidence: Evidence) -> bool:
-        """Tell whether the link was flipped after a refusal: then it is not the flip before that which Claude Code
-        has yet to notice, and there is nothing to wait for."""
+        """Tell whether the link was flipped after the refusal; then `_RESUME_INTERVAL` need not be kept, which is for
+        refusals under the old credentials after a flip."""
         last = self._flip_log.last
         return last is not None and last.at >= evidence.at
 
-    async def _carry_out(self, due: list[Evidence], record_id: str | None) -> None:
+    async def _run(self, due: list[Evidence], record_id: str | None) -> None:
         results = await self._resumer.resume([evidence.session for evidence in due])
-        came_to = {str(result.get("name")): str(result.get("result")) for result in results}
+        result_of = {str(result.get("name")): str(result.get("result")) for result in results}
         with self._state.update():
             for evidence in due:
                 item = self._state.limited_sessions.get(evidence.session)
                 if item is not None and item.evidence is evidence:
-                    self._came_to(evidence.session, came_to.get(evidence.session, "gone"))
+                    self._record_result(evidence.session, result_of.get(evidence.session, "gone"))
         for result in results:
             log.info("session %s: resumed: %s", result.get("name"), session_row(result))
         self._records.add_sessions(record_id, results)
 
-    def _came_to(self, session: str, result: str) -> None:
-        """Take a session off the list, or have it tried again later."""
-        if result.partition(":")[0] not in _SEEN_TO:
-            tries = self._tries.setdefault(session, Backoff(_FIRST_PAUSE, _LONGEST_PAUSE))
-            pause = tries.failed(0.0)
-            if tries.failures < _TRIES:
-                self._again_at[session] = time.monotonic() + pause
-                log.warning("session %s: not carried over (%s); tried again in %.0f s", session, result, pause)
+    def _record_result(self, session: str, result: str) -> None:
+        """Remove a session whose result is final; schedule another attempt for any other."""
+        if result.partition(":")[0] not in _FINAL_RESULTS:
+            backoff = self._backoff.setdefault(session, Backoff(_FIRST_DELAY, _LONGEST_DELAY))
+            delay = backoff.failed(0.0)
+            if backoff.failures < _ATTEMPTS:
+                self._retry_at[session] = time.monotonic() + delay
+                log.warning("session %s: not resumed (%s); tried again in %.0f s", session, result, delay)
                 return
-            log.error("session %s: not carried over (%s), and not tried again: it is left to you", session, result)
-        self._tries.pop(session, None)
-        self._again_at.pop(session, None)
+            log.error("session %s: not resumed (%s), and not tried again: it is left to you", session, result)
+        self._backoff.pop(session, None)
+        self._retry_at.pop(session, None)
         self._state.limited_sessions.pop(session, None)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        names = self._carrying.pop(task)
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
+        names = self._tasks.pop(task)
         for name in names:
-            self._carried[name] = (time.monotonic(), self._carried[name][1])
+            self._last[name] = (time.monotonic(), self._last[name][1])
         if not task.cancelled() and task.exception() is not None:
-            log.error("carrying %s over failed: %r; it is tried again", ", ".join(names), task.exception())
+            log.error("resuming %s failed: %r; it is tried again", ", ".join(names), task.exception())
         self._wake()

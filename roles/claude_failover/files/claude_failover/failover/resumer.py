@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes limited sessions go on in their conversation, under the account that is active now.
+"""Resume limited sessions in their conversation, under the active account.
 
-A flip moves a running session by itself; what it needs is a new prompt. So the resume prompt is typed, seen and
-sent, and a turn seen to begin. Where that cannot be done the Claude CLI is ended and started again on the same
-conversation. What an operator has begun to type stays as it is, and a dialog is a person's to answer.
+A flip moves a running session by itself; it only needs a new prompt. The resume prompt is typed, verified and sent,
+and a turn has to begin. Where that fails the Claude CLI is ended and started again on the same conversation. An
+operator's draft is never submitted, and a dialog never answered.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ from ..tmux.client import Tmux, TmuxError
 
 log = logging.getLogger(__name__)
 
-DOCUMENT = "carrying"  # the sessions that are being carried over just now
-AT_ONCE = 4  # sessions that are carried over at the same time
-TERM_WAIT = 10.0  # seconds for the Claude CLI to end; SIGTERM took 0.15 to 1.5 s (2.1.330)
-KILL_WAIT = 5.0  # seconds for the kernel to end it
-UP_WAIT = 30.0  # seconds for a session that is down to be started by the lifecycle
+DOCUMENT = "carrying"  # the sessions that are being resumed
+CONCURRENCY = 4  # sessions that are resumed at the same time
+TERM_WAIT = 10.0  # seconds for the Claude CLI to end after SIGTERM, which takes 0.15 to 1.5 s (2.1.330)
+KILL_WAIT = 5.0  # the same after SIGKILL
+UP_WAIT = 30.0  # seconds for the lifecycle to start a session that is down
 POLL = 0.05
 
-# A running session has its prompt box in view or will not have it; one that was just started needs a while
-# (0.75 to 1.9 s on 2.1.330, more on a busy host).
+# The prompt box of a running session is in view at once or not at all; a started one takes 0.75 to 1.9 s to show it
+# (2.1.330), more on a busy host.
 RUNNING = Timing(ready=3.0, turn=10.0)
 STARTED = Timing(ready=20.0)
 ATTEMPTS = 2
 
-# Why a prompt was not delivered although nothing is wrong with the session: a person has the word.
-_A_PERSONS = ("draft", "dialog")
+# Results of a delivery after which the session is left to the operator.
+_LEFT_TO_OPERATOR = ("draft", "dialog")
 _DONE = ("continued", "moved on")
 
 
 class SessionResumer:
-    """Carries sessions over, a few at a time.
+    """Resumes sessions, `CONCURRENCY` at a time.
 
-    ``newest_turn`` reads from a session's transcript what its newest turn came to, None when that is not known;
-    ``store`` keeps which sessions are being carried over, for the start after a kill.
+    ``newest_turn`` returns the newest turn in a session's transcript, None when it is unknown; ``store`` keeps the
+    names of the sessions being resumed, for the start after a kill.
     """
 
     def __init__(
@@ -77,34 +77,34 @@ class SessionResumer:
         self._store = store
         self._in_progress: set[str] = set()
         self._interrupted = {str(name) for name in store.load(DOCUMENT, [])}
-        self._begun: dict[str, datetime] = {}
-        self._seen: dict[str, Evidence] = {}
+        self._last_prompt: dict[str, datetime] = {}
+        self._evidence: dict[str, Evidence] = {}
         self._slots: asyncio.Semaphore | None = None
         self._config = config
 
     def mark_limited(self, evidence: Evidence) -> None:
         """Show a session as limited until its next turn begins; the durable list is `ResumeQueue`'s."""
-        self._seen[evidence.session] = evidence
+        self._evidence[evidence.session] = evidence
         tracked = self._sessions.get(evidence.session)
         if tracked is not None:
             tracked.resume_state = "limited"
 
     def on_turn(self, event: TurnEvent) -> None:
-        """Take note of a turn that began."""
+        """Clear the resume state of a session whose turn begins."""
         if event.kind == "prompt":
-            self._begun[event.session] = event.at
+            self._last_prompt[event.session] = event.at
             tracked = self._sessions.get(event.session)
             if tracked is not None:
                 tracked.resume_state = tracked.resume_note = None
 
     async def resume(self, sessions: Sequence[str]) -> list[dict[str, Any]]:
-        """Carry sessions over.
+        """Resume sessions.
 
-        Returns for each a row with ``name``, ``uuid``, ``method`` (hot, restart or none), ``result`` (continued, moved
-        on, draft, dialog, gone or failed, with what there is to say behind a colon) and ``seconds``.
+        Returns a row for each: ``name``, ``uuid``, ``method`` (hot, restart or none), ``result`` (continued, moved on,
+        draft, dialog, gone or failed; details follow a colon) and ``seconds``.
         """
         if self._slots is None:
-            self._slots = asyncio.Semaphore(AT_ONCE)
+            self._slots = asyncio.Semaphore(CONCURRENCY)
         return list(await asyncio.gather(*[self._resume_one(name, self._slots) for name in sessions]))
 
     async def _resume_one(self, name: str, slots: asyncio.Semaphore) -> dict[str, Any]:
@@ -114,16 +114,16 @@ class SessionResumer:
         async with slots:
             if tracked is not None:
                 tracked.resume_state = "resuming"
-                self._note(name, True)
+                self._store_in_progress(name, True)
                 try:
                     method, result = await self._deliver_or_restart(tracked)
                 except (FailoverError, OSError) as error:
                     method, result = "none", f"failed: {error}"
-                except Exception as error:  # a bug in one session must not begin the others again
-                    log.exception("carry-over: session %s: a bug", name)
+                except Exception as error:  # a bug in one session must not make the others be resumed twice
+                    log.exception("resume: session %s: a bug", name)
                     method, result = "none", f"failed: {error!r}"
                 finally:
-                    self._note(name, False)
+                    self._store_in_progress(name, False)
                     self._interrupted.discard(name)
                     done = result in _DONE
                     if tracked.resume_state == "resuming":
@@ -132,7 +132,7 @@ class SessionResumer:
         seconds = round(time.monotonic() - begun, 3)
         log.log(
             logging.INFO if result in _DONE else logging.ERROR,
-            "carry-over: session %s: %s (%s) after %.1f s",
+            "resume: session %s: %s (%s) after %.1f s",
             name,
             result,
             method,
@@ -141,50 +141,50 @@ class SessionResumer:
         uuid = self._sessions.conversation(name)
         return {"name": name, "uuid": uuid, "method": method, "result": result, "seconds": seconds}
 
-    def _note(self, name: str, begins: bool) -> None:
-        """Write down whose prompt box may hold our prompt: a kill in between leaves it there, and without a note
-        it would be taken for the operator's draft."""
-        (self._in_progress.add if begins else self._in_progress.discard)(name)
+    def _store_in_progress(self, name: str, in_progress: bool) -> None:
+        """Store the sessions whose prompt box may hold the resume prompt: after a kill it would otherwise be taken for
+        an operator's draft."""
+        (self._in_progress.add if in_progress else self._in_progress.discard)(name)
         try:
             self._store.save(DOCUMENT, sorted(self._in_progress))
         except OSError as error:
-            log.error("carry-over: it cannot be noted that session %s is carried over: %s", name, error)
+            log.error("resume: session %s: its resumption cannot be stored: %s", name, error)
 
     async def _deliver_or_restart(self, tracked: TrackedSession) -> tuple[str, str]:
         if self._has_moved_on(tracked):
             return "none", "moved on"
-        if not await self._is_up(tracked):
+        if not await self._wait_until_up(tracked):
             return "none", f"failed: the session is down: {tracked.reason}"
         delivery = await self._deliver(tracked, RUNNING)
         if delivery.result == "delivered":
             return "hot", "continued"
-        if delivery.result in _A_PERSONS:
+        if delivery.result in _LEFT_TO_OPERATOR:
             return "none", f"{delivery.result}: {delivery.detail}"
         if self._has_moved_on(tracked):
             return "hot", "continued"
         spec = tracked.spec
         if spec is None or not spec.claude_args:
-            # Nobody but whoever started it knows how.
-            return "none", f"failed: {delivery.detail}; it is not the daemon's to start again"
-        log.warning("carry-over: session %s: %s; it is started again", tracked.name, delivery.detail)
+            # The daemon did not choose its command line, and cannot add --resume.
+            return "none", f"failed: {delivery.detail}; the daemon cannot restart this session"
+        log.warning("resume: session %s: %s; it is restarted", tracked.name, delivery.detail)
         await self._end_claude(tracked)
         await self._lifecycle.restart(tracked, spec)
         delivery = await self._deliver(tracked, STARTED)
         if delivery.result == "delivered":
             return "restart", "continued"
-        kind = delivery.result if delivery.result in _A_PERSONS else "failed"
+        kind = delivery.result if delivery.result in _LEFT_TO_OPERATOR else "failed"
         return "restart", f"{kind}: {delivery.detail}"
 
     def _has_moved_on(self, tracked: TrackedSession) -> bool:
-        """Tell whether the limit is no longer what the newest turn came to: somebody was quicker."""
-        seen = self._seen.get(tracked.name)
-        if seen is None:
+        """Tell whether the session has gone on since: its newest turn is not the limited one any more."""
+        evidence = self._evidence.get(tracked.name)
+        if evidence is None:
             return False
-        if seen.uuid is not None and seen.uuid != self._sessions.conversation(tracked.name):
-            return True  # /clear: the conversation that was limited is not the one in the pane
-        return moved_on(self._newest_turn(tracked), seen)
+        if evidence.uuid is not None and evidence.uuid != self._sessions.conversation(tracked.name):
+            return True  # /clear: the limited conversation is not the one in the pane
+        return moved_on(self._newest_turn(tracked), evidence)
 
-    async def _is_up(self, tracked: TrackedSession) -> bool:
+    async def _wait_until_up(self, tracked: TrackedSession) -> bool:
         end = time.monotonic() + UP_WAIT
         while not tracked.up:
             if tracked.spec is None or time.monotonic() >= end:
@@ -199,8 +199,8 @@ class SessionResumer:
             return Delivery("pane_gone", 0, 0.0, "the session has no pane")
         since = clock.now()
 
-        async def began() -> bool:
-            moment = self._begun.get(tracked.name)
+        async def turn_began() -> bool:
+            moment = self._last_prompt.get(tracked.name)
             return moment is not None and moment >= since
 
         try:
@@ -208,7 +208,7 @@ class SessionResumer:
                 self._tmux,
                 pane.pane_id,
                 self._config.current.failover.resume_prompt,
-                began=began,
+                began=turn_began,
                 attempts=ATTEMPTS,
                 timing=timing,
                 adopt=tracked.name in self._interrupted,
@@ -217,8 +217,8 @@ class SessionResumer:
             return Delivery("failed", 0, 0.0, str(error))
 
     async def _end_claude(self, tracked: TrackedSession) -> None:
-        """End the Claude CLI of a session, and be sure of it: a second one on the same conversation is not
-        refused (2.1.330). Raises FailoverError when it does not end."""
+        """End the Claude CLI of a session. Raises FailoverError when it does not end: Claude Code would start a second
+        one on the same conversation (2.1.330)."""
         process = tracked.claude
         if process is None or not is_alive(process.pid, process.start):
             return
@@ -227,12 +227,12 @@ class SessionResumer:
                 os.kill(process.pid, number)
             except ProcessLookupError:
                 return
-            if await _ended(process, bound):
+            if await _wait_until_ended(process, bound):
                 return
         raise FailoverError(f"the Claude CLI of session {tracked.name} (pid {process.pid}) does not end")
 
 
-async def _ended(process: Process, bound: float) -> bool:
+async def _wait_until_ended(process: Process, bound: float) -> bool:
     end = time.monotonic() + bound
     while is_alive(process.pid, process.start):
         if time.monotonic() >= end:

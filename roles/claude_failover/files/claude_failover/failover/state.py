@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a failover must still know after a crash or a reboot: who waits for what."""
+"""Durable state of the failover: unattributed evidence, limited sessions, reset wait, cooldown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DOCUMENT = "failover"
 
 @dataclass(frozen=True)
 class LimitedSession:
-    """A session that is limited and not yet seen to. ``account`` is whose limit it is, None when that is open."""
+    """A limited session that has not been resumed. ``account`` is the account whose limit it hit, None when unknown."""
 
     evidence: Evidence
     account: str | None
@@ -29,7 +29,11 @@ class LimitedSession:
 
 @dataclass(frozen=True)
 class ResetWait:
-    """No account can be used. ``until`` is when the first one can be, None when waiting alone will not help."""
+    """The wait for a reset while no account is usable.
+
+    ``account`` was active, ``limit`` was hit; ``until`` is when the first account becomes usable, None when waiting
+    alone will not help.
+    """
 
     account: str
     limit: str | None
@@ -37,7 +41,7 @@ class ResetWait:
 
 
 class FailoverState:
-    """The durable document. Every change is made inside of `update`, which is its only writer."""
+    """The durable document. Every change is made inside `update`, its only writer."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -45,12 +49,12 @@ class FailoverState:
         self._updates = 0
         document = store.load(DOCUMENT, {})
         self.cooldown_until = store.part(DOCUMENT, "the cooldown", _moment, document.get("cooldown_until"))
-        self.reset_wait = store.part(DOCUMENT, "what is waited for", _waiting, document.get("waiting"))
-        inbox = store.part(DOCUMENT, "the list of sightings", list_of, document.get("inbox", [])) or []
+        self.reset_wait = store.part(DOCUMENT, "the reset wait", _reset_wait, document.get("waiting"))
+        inbox = store.part(DOCUMENT, "the list of evidence", list_of, document.get("inbox", [])) or []
         held = store.part(DOCUMENT, "the list of limited sessions", list_of, document.get("held", [])) or []
-        sightings = [store.part(DOCUMENT, "a sighting", evidence_from_json, row) for row in inbox]
-        sessions = [store.part(DOCUMENT, "a limited session", _held, row) for row in held]
-        self.unattributed = [evidence for evidence in sightings if evidence is not None]
+        found = [store.part(DOCUMENT, "a piece of evidence", evidence_from_json, row) for row in inbox]
+        sessions = [store.part(DOCUMENT, "a limited session", _limited_session, row) for row in held]
+        self.unattributed = [evidence for evidence in found if evidence is not None]
         self.limited_sessions = {item.evidence.session: item for item in sessions if item is not None}
 
     @contextmanager
@@ -69,15 +73,15 @@ class FailoverState:
                 self._pending.attempt("the state of the failover", self._write)
 
     def _write(self) -> None:
-        waiting = self.reset_wait
+        wait = self.reset_wait
         document = {
             "cooldown_until": clock.optional_iso(self.cooldown_until),
             "waiting": None
-            if waiting is None
+            if wait is None
             else {
-                "account": waiting.account,
-                "limit": waiting.limit,
-                "until": clock.optional_iso(waiting.until),
+                "account": wait.account,
+                "limit": wait.limit,
+                "until": clock.optional_iso(wait.until),
             },
             "inbox": [evidence_to_json(evidence) for evidence in self.unattributed],
             "held": [
@@ -88,7 +92,7 @@ class FailoverState:
         self._store.save(DOCUMENT, document)
 
 
-def _held(row: Any) -> LimitedSession:
+def _limited_session(row: Any) -> LimitedSession:
     return LimitedSession(evidence_from_json(row["evidence"]), optional_text(row["account"]))
 
 
@@ -96,7 +100,7 @@ def _moment(value: Any) -> datetime | None:
     return None if value is None else clock.parse_iso(value)
 
 
-def _waiting(value: Any) -> ResetWait | None:
+def _reset_wait(value: Any) -> ResetWait | None:
     if value is None:
         return None
     if not isinstance(value["account"], str):

@@ -70,7 +70,7 @@ class SwitchRecovery:
         return self._link_monitor.record_external_change(name, more, entry.trigger)
 
     async def _finish_or_roll_back(self, switch: SwitchInProgress, interruption: str) -> Record:
-        """Run the remaining steps: the link leads to the target."""
+        """Finish the switch, or its roll-back: the link leads to the target."""
         if switch.entry.step == ROLL_BACK:
             detail = await self._procedure.roll_back(switch, switch.entry.detail)
             return self._procedure.finish(switch, "failed", f"{detail} ({interruption})")
