@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small world for the tests of the switch: account homes, links and credentials that are real, time that is not."""
+"""World for the tests of switches and failovers: real account homes, links and credentials, and a made-up clock."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def minutes(number):
     return timedelta(minutes=number)
 
 
-async def until(condition, seconds=30):
-    """Wait until something is the case; fail when it never is."""
+async def wait_until(condition, seconds=30):
+    """Wait until the condition holds; fail after that many seconds."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it never came to be"
+        assert time.monotonic() < end, "the condition never held"
         await asyncio.sleep(0.001)
 
 
@@ -48,7 +48,7 @@ def verdict(limit="five_hour", resets_at=None, rule="usage-limit-reached"):
 
 
 class World:
-    """Accounts named by letters, in a folder; ``now`` moves only when told to."""
+    """Accounts named by letters, in a folder; ``now`` changes only when a test sets it."""
 
     def __init__(self, folder, names="ab", **failover):
         self.folder = str(folder)
@@ -64,7 +64,7 @@ class World:
             failover=FailoverConfig(**failover),
             state_dir=os.path.join(self.folder, "state"),
         )
-        self.current = ConfigHolder(config)
+        self.config_holder = ConfigHolder(config)
         if not os.path.lexists(self.link):
             validate_all(self.config.homes, self.config.shared_links)
             for name in names:
@@ -74,21 +74,21 @@ class World:
 
     @property
     def config(self):
-        return self.current.current
+        return self.config_holder.current
 
     def configure(self, **changes):
-        """A reload."""
-        self.current.replace(dataclasses.replace(self.config, **changes))
+        """Replace the configuration, as a reload does."""
+        self.config_holder.replace(dataclasses.replace(self.config, **changes))
 
     def start(self):
-        """What a start of the daemon makes anew."""
-        self.current = ConfigHolder(self.config)
+        """Create the parts anew, as a start of the daemon does."""
+        self.config_holder = ConfigHolder(self.config)
         self.store = Store(self.config.state_dir)
         self.exhaustion = Exhaustion(self.store)
         self.logins = Logins(self.store)
         self.usage = Usage(self.store)
         self.switcher = Switcher(
-            self.current,
+            self.config_holder,
             self.store,
             self.exhaustion,
             self.logins,
@@ -98,7 +98,7 @@ class World:
             reread_delay=0.001,
         )
         last_change = self.switcher.link_monitor.last_change
-        # The kernel's clock is not the test's.
+        # The link's ctime is the kernel's clock, not the test's.
         self.switcher.link_monitor.last_change = lambda: (self.now, last_change()[1])
         return self.switcher
 
@@ -112,7 +112,7 @@ class World:
         with open(self.credentials(name), "w") as stream:
             json.dump({"claudeAiOauth": {"accessToken": token, "refreshToken": token, "expiresAt": 1}}, stream)
 
-    def point(self, name):
+    def flip_by_hand(self, name):
         """Flip the link by hand."""
         os.symlink(self.home(name), self.link + ".by-hand")
         os.rename(self.link + ".by-hand", self.link)
@@ -121,20 +121,20 @@ class World:
     def active(self):
         return os.path.basename(os.readlink(self.link))[len(".claude-") :]
 
-    def lock(self, name, age=0.0):
-        """Have a login be refreshed."""
+    def lock_refresh(self, name, age=0.0):
+        """Create the lock of a token refresh."""
         path = os.path.join(self.home(name), ".oauth_refresh.lock")
         os.mkdir(path)
         times = os.stat(path).st_mtime - age
         os.utime(path, (times, times))
         return path
 
-    def diverge(self, name, link="projects"):
+    def break_link(self, name, link="projects"):
         path = os.path.join(self.home(name), link)
         os.unlink(path)
         os.symlink(self.folder, path)
 
-    def mend(self, name, link="projects"):
+    def repair_link(self, name, link="projects"):
         path = os.path.join(self.home(name), link)
         os.unlink(path)
         os.symlink(os.path.join(self.folder, f".claude-{link}-shared"), path)
@@ -144,7 +144,7 @@ class World:
         return self.store.newest("switches", 1000)[::-1]
 
     def evidence(self, session="main", limit="five_hour", reset=AN_HOUR_AND_A_HALF, begun=NOW, **values):
-        """A request of the session, begun ``begun`` ago, was refused now; ``reset`` from now."""
+        """Return evidence of a request begun ``begun`` ago and refused now, with a reset in ``reset``."""
         values.setdefault("config_dir", self.link)
         resets_at = None if reset is None else self.now + reset
         return Evidence(
@@ -159,7 +159,7 @@ class World:
 
 
 class FakeResumer:
-    """Carries everything over at once, and remembers it."""
+    """Resumes every session at once, or after ``gate`` is set; ``resumed`` are their names."""
 
     def __init__(self):
         self.limited = []
@@ -178,8 +178,8 @@ class FakeResumer:
         ]
 
 
-class Rig:
-    """A `FailoverConfig` over a `World`."""
+class Harness:
+    """A `FailoverController` over a `World`."""
 
     def __init__(self, world, **options):
         self.world = world
@@ -188,12 +188,12 @@ class Rig:
         self.idle = False
         self.notified = []
         self.options = options
-        self.made()
+        self.start()
 
-    def made(self):
-        """What a start of the daemon makes anew."""
+    def start(self):
+        """Create the parts anew, as a start of the daemon does."""
         self.failover = FailoverController(
-            self.world.current,
+            self.world.config_holder,
             self.world.store,
             self.resumer,
             newest_turn=self.newest.get,
@@ -205,10 +205,10 @@ class Rig:
 
     def restart(self):
         self.world.start()
-        self.made()
+        self.start()
 
     async def settle(self, rounds=6):
-        """Rounds until nothing moves any more."""
+        """Run rounds until nothing changes any more."""
         for _round in range(rounds):
             await self.failover.run_round()
             for _turn in range(4):

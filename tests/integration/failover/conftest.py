@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole failover in a folder: real tmux, the real daemon, and the fake Claude."""
+"""Failovers in a folder: real tmux, the real daemon, and the fake Claude."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class World(Host):
         os.chmod(path, 0o600)
 
     def set_world(self, **modes) -> None:
-        """Say what each account gets from now on, as the fake Claude's world file has it."""
+        """Set the modes of accounts in the fake Claude's world file, for their next requests."""
         self.modes.update(modes)
         temporary = self.world_file + ".new"
         with open(temporary, "w", encoding="utf-8") as stream:
@@ -79,7 +79,7 @@ class World(Host):
     def prompt(self, session: str, text: str) -> None:
         """Type a prompt as a person would."""
         self.tmux("send-keys", "-t", f"={session}:", "-l", text)
-        # Seen there it was read, and Enter comes in a read of its own: in one with the text it could be pasted.
+        # Once shown the text has been read; Enter in the same read could count as part of a paste.
         wait_for(lambda: text in self.screen(session), f"{text!r} in the prompt box of {session}")
         self.tmux("send-keys", "-t", f"={session}:", "Enter")
 
@@ -91,7 +91,7 @@ class World(Host):
             wait_for(lambda name=name: self.row(name)["state"] == "idle", f"{name} to be idle")
 
     def switches(self) -> list[dict]:
-        """What the log of switches holds, oldest first."""
+        """Return the records in the log of switches, oldest first."""
         try:
             with open(self.path("state/switches.jsonl"), encoding="utf-8") as stream:
                 return [json.loads(line) for line in stream]
@@ -99,7 +99,7 @@ class World(Host):
             return []
 
     def turns(self, account: str, prompt: str, mode: str = "ok") -> list[dict]:
-        """The requests with that prompt which the account was asked for and that ended so."""
+        """Return the account's requests with that prompt that ended in that mode."""
         return [
             row
             for row in self.requests()

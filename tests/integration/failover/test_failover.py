@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The failover from outside: what the sessions are answered, under which account, and what is left alone."""
+"""Failovers from outside: the answers to the sessions, their accounts, and what is left alone."""
 
 from __future__ import annotations
 
@@ -82,8 +82,7 @@ def test_three_sessions_at_once_make_one_switch_and_the_busy_one_works_on(world)
     world.prompt("s5", long_work)
     wait_for(lambda: long_work in {row.get("prompt") for row in world.requests()}, "s5's request under way")
     wait_for(lambda: world.row("s5")["state"] == "busy", "s5 to be busy")
-    # All three have asked before the first is refused: a switch that comes in between would leave the rest nothing
-    # to be refused for.
+    # All three requests begin before the first is refused: a switch in between would let the others be answered.
     world.set_world(one={"mode": "hold"})
     for name in names[:3]:
         world.prompt(name, f"job of {name}")
@@ -91,7 +90,7 @@ def test_three_sessions_at_once_make_one_switch_and_the_busy_one_works_on(world)
     wait_for(lambda: jobs <= {row.get("prompt") for row in world.requests()}, "three requests under way")
     world.limit("one")
     world.answered("two", RESUME, 3)
-    wait_for(lambda: sum(len(record["sessions"]) for record in world.switches()) == 3, "three carried sessions")
+    wait_for(lambda: sum(len(record["sessions"]) for record in world.switches()) == 3, "three resumed sessions")
     record = only_switch(world, outcome="switched")
     assert {row["name"] for row in record["sessions"]} == set(names[:3])
     assert all(row["method"] == "hot" for row in record["sessions"])
@@ -127,7 +126,7 @@ def test_all_exhausted_waits_kills_nothing_and_goes_on_at_the_reset_also_after_a
     assert len([record for record in running.switches() if record["outcome"] == "switched"]) == 1
 
 
-def test_a_dead_login_is_never_a_target_and_the_third_account_is_taken(world):
+def test_an_account_with_a_dead_login_is_never_a_target(world):
     for name in ("three",):
         world.config["accounts"].append({"name": name, "home": world.path(f"user/.claude-{name}")})
         os.makedirs(world.path(f"user/.claude-{name}"))
@@ -145,7 +144,7 @@ def test_a_dead_login_is_never_a_target_and_the_third_account_is_taken(world):
     only_switch(world, to_account="three", outcome="switched")
 
 
-def test_a_divergence_on_the_target_forbids_the_switch_and_is_told(running):
+def test_a_divergence_on_the_target_prevents_the_switch_and_is_recorded(running):
     place = running.path("user/.claude-two/projects")
     os.unlink(place)
     os.mkdir(place)
@@ -167,7 +166,7 @@ def test_a_draft_of_the_operators_is_not_submitted(running):
     running.limit("one")
     record = wait_for(running.switches, "the switch")[0]
     assert record["outcome"] == "switched"
-    row = wait_for(lambda: [row for row in [running.row("main")] if row["reason"]], "what was done instead")[0]
+    row = wait_for(lambda: [row for row in [running.row("main")] if row["reason"]], "the reason")[0]
     assert "draft" in row["reason"]
     assert "half a thought" in running.screen("main")
     assert all("half a thought" not in str(item.get("prompt")) for item in running.requests())
@@ -182,7 +181,7 @@ def test_a_flip_by_hand_is_recorded_as_external(running):
     assert running.status()["active_account"] == "two"
 
 
-def test_a_link_to_nowhere_suspends_switching_until_it_is_mended(running):
+def test_a_link_to_nowhere_suspends_switching_until_it_is_repaired(running):
     link = running.path("user/.claude")
     os.symlink("/nowhere", link + ".new")
     os.rename(link + ".new", link)
@@ -192,7 +191,7 @@ def test_a_link_to_nowhere_suspends_switching_until_it_is_mended(running):
     wait_for(lambda: not running.status()["suspended"], "its end")
 
 
-def test_a_session_that_died_is_carried_over_by_a_start_on_its_conversation(running):
+def test_a_session_that_died_is_resumed_by_a_start_on_its_conversation(running):
     running.prompt("main", "remember this")
     running.answered("one", "remember this")
     uuid = running.row("main")["uuid"]
@@ -206,7 +205,7 @@ def test_a_session_that_died_is_carried_over_by_a_start_on_its_conversation(runn
     assert running.row("main")["uuid"] == uuid
 
 
-def test_a_limit_that_was_hit_while_no_daemon_ran_is_answered_at_the_next_start(running):
+def test_a_limit_hit_while_no_daemon_ran_leads_to_a_switch_at_the_next_start(running):
     running.stop()
     running.limit("one")
     running.prompt("main", "the big job")

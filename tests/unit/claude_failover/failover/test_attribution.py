@@ -48,22 +48,22 @@ def test_the_account_that_the_request_was_begun_under(world, begun, account):
 
 
 @pytest.mark.parametrize(("after", "account"), [(0.5, "a"), (4.5, "a"), (5.5, "b"), (None, "a")])
-def test_the_old_accounts_known_limit_is_the_old_accounts(world, after, account):
-    """Claude Code notices the new credentials some time after the flip; until then the old account answers."""
+def test_a_known_limit_of_the_old_account_is_attributed_to_it(world, after, account):
+    """Claude Code reads the new credentials some time after the flip; until then the old account answers."""
     world.exhaustion.record("a", "five_hour", T0 + minutes(90), now=T0)
     world.now = T0 + seconds(20)
     evidence = world.evidence(reset=minutes(90) - seconds(20), begun=None if after is None else seconds(20 - after))
     assert attributed(world, evidence, FLIPPED).account == account
 
 
-def test_the_active_accounts_own_known_limit_stays_its_own(world):
+def test_a_known_limit_of_both_accounts_is_the_active_ones(world):
     for name in "ab":
         world.exhaustion.record(name, "five_hour", T0 + minutes(90), now=T0)
     world.now = T0 + seconds(20)
     assert attributed(world, world.evidence(reset=minutes(90), begun=None), FLIPPED).account == "b"
 
 
-def test_at_the_very_flip_nobody_is_blamed_when_nothing_tells_the_accounts_apart(world):
+def test_a_request_begun_at_the_flip_is_attributed_to_no_account(world):
     world.now = T0 + seconds(2)
     found = attributed(world, world.evidence(begun=seconds(1.5)), [Flip(T0, "a", "b", "manual")])
     assert (found.account, found.follows_link) == (None, True)
@@ -71,14 +71,14 @@ def test_at_the_very_flip_nobody_is_blamed_when_nothing_tells_the_accounts_apart
     assert attributed(world, world.evidence(begun=seconds(1.5)), [Flip(T0, "a", "b", "limit")]).account == "b"
 
 
-def test_a_sighting_without_the_requests_time_counts_by_its_own(world):
+def test_evidence_without_the_requests_time_is_attributed_by_its_own_time(world):
     world.now = T0 - seconds(1)
     assert attributed(world, world.evidence(begun=None), FLIPPED).account == "a"
     world.now = T0 + seconds(1)
     assert attributed(world, world.evidence(begun=None), FLIPPED).account == "b"
 
 
-def test_every_earlier_account_is_known_by_its_limit(world):
+def test_any_earlier_account_is_recognised_by_its_limit(world):
     flip_log = [Flip(T0, "a", "c", "limit"), Flip(T0 + seconds(90), "c", "b", "limit")]
     world.exhaustion.record("a", "five_hour", T0 + minutes(90), now=T0)
     world.now = T0 + seconds(200)
@@ -87,7 +87,7 @@ def test_every_earlier_account_is_known_by_its_limit(world):
 
 
 @pytest.mark.parametrize("name", ["a", "b"])
-def test_a_process_with_a_home_of_its_own_speaks_of_that_account_only(world, name):
+def test_a_process_with_a_home_of_its_own_reports_for_that_account_only(world, name):
     found = attributed(world, world.evidence(config_dir=world.home(name) + "/"))
     assert (found.account, found.follows_link) == (name, False)
 
@@ -127,7 +127,7 @@ def test_account_at_walks_the_flips():
     assert account_at(T0, [], "z") == "z"
 
 
-def test_the_flips_outlive_a_restart_and_stay_few(tmp_path):
+def test_the_last_100_flips_outlive_a_restart(tmp_path):
     store = Store(str(tmp_path))
     flip_log = FlipLog(store)
     assert (flip_log.linked_account, flip_log.last) == (None, None)
@@ -142,7 +142,7 @@ def test_the_flips_outlive_a_restart_and_stay_few(tmp_path):
 
 
 @pytest.mark.parametrize("data", [{"flips": 3, "known": 4}, {"flips": [None, {"at": "now"}]}])
-def test_a_log_of_flips_that_makes_no_sense_is_passed_over(tmp_path, data):
+def test_an_invalid_flip_log_is_ignored(tmp_path, data):
     store = Store(str(tmp_path))
     store.save("flips", data)
     assert FlipLog(store).all() == ()

@@ -12,7 +12,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from switch_world import TOKEN, Rig, World, minutes, until
+from switch_world import TOKEN, Harness, World, minutes, wait_until
 
 from claude_failover.claude.turns import TurnEvent
 from claude_failover.common.errors import Refused, UsageError
@@ -40,19 +40,19 @@ def world(tmp_path):
 
 
 @pytest.fixture
-def rig(world):
-    return Rig(world)
+def harness(world):
+    return Harness(world)
 
 
-def run(rig, *evidence, after=None):
-    """Let time pass, notice evidence of that later time, and let everything settle."""
+def run(harness, *evidence, after=None):
+    """Advance the clock by ``after``, record the evidence as of then, and run rounds until nothing changes."""
     if after is not None:
-        rig.world.now += after
+        harness.world.now += after
         evidence = [shifted(item, after) for item in evidence]
 
     async def go_on():
-        rig.record_evidence(*evidence)
-        await rig.settle()
+        harness.record_evidence(*evidence)
+        await harness.settle()
 
     asyncio.run(go_on())
 
@@ -67,7 +67,7 @@ def shifted(evidence, after):
     )
 
 
-def moves(world):
+def switches(world):
     rows = [row for row in world.log() if row["outcome"] == "switched"]
     return [(row["reason"], row["from_account"], row["to_account"]) for row in rows]
 
@@ -79,121 +79,121 @@ def outcomes(world):
 # -- one limit, one switch -----------------------------------------------------------------------------------------
 
 
-def test_a_limit_is_answered_by_a_switch_and_a_carry_over(world, rig):
-    run(rig, world.evidence("main"))
-    assert moves(world) == [("limit", "a", "b")]
+def test_a_limit_leads_to_a_switch_and_a_resumption(world, harness):
+    run(harness, world.evidence("main"))
+    assert switches(world) == [("limit", "a", "b")]
     assert world.active == "b"
-    assert rig.resumer.resumed == ["main"]
+    assert harness.resumer.resumed == ["main"]
     assert world.log()[0]["sessions"] == [
         {"name": "main", "uuid": None, "method": "hot", "result": "continued", "seconds": 0.5}
     ]
-    assert rig.failover.resume_queue.limited() == {}
+    assert harness.failover.resume_queue.limited() == {}
 
 
-def test_ten_sessions_make_one_switch(world, rig):
-    run(rig, *[world.evidence(f"s{number}") for number in range(10)])
-    assert moves(world) == [("limit", "a", "b")]
-    assert sorted(rig.resumer.resumed) == [f"s{number}" for number in range(10)]
+def test_ten_sessions_make_one_switch(world, harness):
+    run(harness, *[world.evidence(f"s{number}") for number in range(10)])
+    assert switches(world) == [("limit", "a", "b")]
+    assert sorted(harness.resumer.resumed) == [f"s{number}" for number in range(10)]
     assert len(world.log()[0]["sessions"]) == 10
 
 
 @pytest.mark.parametrize("late", [1, 30, 59, 61, 600])
-def test_a_refusal_that_was_under_way_at_the_flip_never_makes_a_second_one(world, rig, late):
-    run(rig, world.evidence("one"))
-    run(rig, world.evidence("two", begun=seconds(late + 5), reset=minutes(90) - seconds(late)), after=seconds(late))
-    assert moves(world) == [("limit", "a", "b")]
-    assert rig.resumer.resumed == ["one", "two"]
+def test_a_request_refused_across_the_flip_never_makes_a_second_switch(world, harness, late):
+    run(harness, world.evidence("one"))
+    run(harness, world.evidence("two", begun=seconds(late + 5), reset=minutes(90) - seconds(late)), after=seconds(late))
+    assert switches(world) == [("limit", "a", "b")]
+    assert harness.resumer.resumed == ["one", "two"]
 
 
-def test_a_refusal_without_its_requests_time_is_known_by_its_reset(world, rig):
-    run(rig, world.evidence("one"))
-    run(rig, world.evidence("two", begun=None, reset=minutes(80)), after=minutes(10))
-    assert moves(world) == [("limit", "a", "b")]
-    assert rig.resumer.resumed == ["one", "two"]
+def test_a_refusal_without_its_requests_time_is_attributed_by_its_reset(world, harness):
+    run(harness, world.evidence("one"))
+    run(harness, world.evidence("two", begun=None, reset=minutes(80)), after=minutes(10))
+    assert switches(world) == [("limit", "a", "b")]
+    assert harness.resumer.resumed == ["one", "two"]
 
 
-def test_one_event_told_by_two_sources_is_carried_over_once(world, rig):
+def test_one_refusal_from_two_sources_is_resumed_once(world, harness):
     first = world.evidence("one", reset=None, begun=seconds(1))
-    run(rig, first)
+    run(harness, first)
     again = dataclasses.replace(
         first, source="transcript", verdict=dataclasses.replace(first.verdict, resets_at=world.now + minutes(20))
     )
-    run(rig, again)
-    assert moves(world) == [("limit", "a", "b")]
-    assert rig.resumer.resumed == ["one"]
+    run(harness, again)
+    assert switches(world) == [("limit", "a", "b")]
+    assert harness.resumer.resumed == ["one"]
     assert world.exhaustion.status("a", None, world.now).until == world.now + minutes(20)
 
 
 @pytest.mark.parametrize("turn", ["the turn's id", None])
-def test_two_sources_that_differ_in_the_requests_time_are_one_refusal(world, rig, turn):
-    """A hook takes its arrival for the time of the request; a second prompt would go into a session at work."""
+def test_two_sources_that_differ_in_the_requests_time_are_one_refusal(world, harness, turn):
+    """A hook reports its arrival as the time of the request; a second prompt would go into a working session."""
     refused = world.evidence("one", turn=turn)
     world.now += seconds(1)
-    run(rig, dataclasses.replace(refused, request_at=refused.request_at + seconds(0.2)))
+    run(harness, dataclasses.replace(refused, request_at=refused.request_at + seconds(0.2)))
     resets_at = refused.verdict.resets_at + seconds(30)
     run(
-        rig,
+        harness,
         dataclasses.replace(
             refused,
             source="transcript",
             verdict=dataclasses.replace(refused.verdict, resets_at=resets_at),
         ),
     )
-    assert rig.resumer.resumed == ["one"]
+    assert harness.resumer.resumed == ["one"]
     later = world.evidence("one", turn=turn and "another turn's id", begun=seconds(0))
-    run(rig, dataclasses.replace(later, verdict=refused.verdict))
-    assert rig.resumer.resumed == ["one", "one"], "a refusal of the prompt itself is a new one"
+    run(harness, dataclasses.replace(later, verdict=refused.verdict))
+    assert harness.resumer.resumed == ["one", "one"], "a refusal of the prompt itself is a new one"
 
 
-def test_a_new_flip_is_followed_by_a_carry_over_at_once(tmp_path, monkeypatch):
-    """Only a flip that Claude Code has yet to notice is waited for, and that is one from before the refusal."""
+def test_a_flip_after_the_refusal_is_followed_by_a_resumption_at_once(tmp_path, monkeypatch):
+    """The interval is kept only after a flip that Claude Code may not have noticed: one from before the refusal."""
     monkeypatch.setattr(resume_queue, "_RESUME_INTERVAL", 1000.0)
     world = World(tmp_path, "abc")
-    rig = Rig(world)
-    run(rig, world.evidence("main"))
-    run(rig, world.evidence("main", reset=minutes(200), begun=seconds(0)), after=minutes(5))
-    assert moves(world) == [("limit", "a", "b"), ("limit", "b", "c")]
-    assert rig.resumer.resumed == ["main", "main"]
+    harness = Harness(world)
+    run(harness, world.evidence("main"))
+    run(harness, world.evidence("main", reset=minutes(200), begun=seconds(0)), after=minutes(5))
+    assert switches(world) == [("limit", "a", "b"), ("limit", "b", "c")]
+    assert harness.resumer.resumed == ["main", "main"]
 
 
-def test_a_long_carry_over_is_waited_for_and_not_spun_for(world, rig):
+def test_the_loop_does_not_spin_during_a_long_resumption(world, harness):
     async def scenario():
-        rig.resumer.gate = asyncio.Event()
-        rig.record_evidence(world.evidence("main"))
-        await rig.settle()
-        pause = rig.failover._delay()  # the record is open, and older than the time for stragglers
-        rig.resumer.gate.set()
-        await rig.settle()
+        harness.resumer.gate = asyncio.Event()
+        harness.record_evidence(world.evidence("main"))
+        await harness.settle()
+        pause = harness.failover._delay()  # the record is open, and older than the time for stragglers
+        harness.resumer.gate.set()
+        await harness.settle()
         return pause
 
     assert asyncio.run(scenario()) == controller.TICK
     assert [row["sessions"][0]["result"] for row in world.log()] == ["continued"]
 
 
-def test_what_is_no_limit_is_not_taken_in(world, rig):
+def test_evidence_of_no_limit_is_ignored(world, harness):
     evidence = world.evidence()
-    run(rig, dataclasses.replace(evidence, verdict=Verdict(False, None, None, "gauge", "", "")))
+    run(harness, dataclasses.replace(evidence, verdict=Verdict(False, None, None, "gauge", "", "")))
     assert world.log() == []
-    assert rig.resumer.resumed == []
+    assert harness.resumer.resumed == []
 
 
 @pytest.mark.parametrize("config_dir", [None, "/elsewhere", "own"])
-def test_a_process_that_does_not_follow_the_link_never_switches(world, rig, config_dir):
-    run(rig, world.evidence(config_dir=world.home("a") if config_dir == "own" else config_dir))
+def test_a_process_that_does_not_follow_the_link_never_switches(world, harness, config_dir):
+    run(harness, world.evidence(config_dir=world.home("a") if config_dir == "own" else config_dir))
     assert world.log() == []
-    assert rig.resumer.resumed == []
+    assert harness.resumer.resumed == []
     assert bool(world.exhaustion.status_rows("a", world.now)) is (config_dir == "own")
 
 
-def test_an_old_banner_marks_nothing_and_the_session_goes_on(world, rig):
-    run(rig, world.evidence(reset=minutes(-5), begun=minutes(10)))
+def test_an_old_banner_marks_nothing_and_the_session_goes_on(world, harness):
+    run(harness, world.evidence(reset=minutes(-5), begun=minutes(10)))
     assert world.log() == []
     assert world.exhaustion.status_rows("a", world.now) == []
-    assert rig.resumer.resumed == ["main"]
+    assert harness.resumer.resumed == ["main"]
 
 
-def test_a_limit_without_a_reset_counts_for_the_configured_time(world, rig):
-    run(rig, world.evidence(reset=None))
+def test_a_limit_without_a_reset_counts_for_the_configured_time(world, harness):
+    run(harness, world.evidence(reset=None))
     assert world.exhaustion.status_rows("a", world.now) == [{"limit": "five_hour", "until": "2026-11-23T01:00:00.000Z"}]
 
 
@@ -202,163 +202,163 @@ def test_a_limit_without_a_reset_counts_for_the_configured_time(world, rig):
 
 def test_in_the_cooldown_evidence_is_kept_and_decided_on_at_its_end(tmp_path):
     world = World(tmp_path, "abc")
-    rig = Rig(world)
-    run(rig, world.evidence("one"))
-    run(rig, world.evidence("one", limit="seven_day", begun=seconds(1)), after=seconds(20))
-    assert moves(world) == [("limit", "a", "b")]
-    assert list(rig.failover.resume_queue.limited()) == ["one"]
-    assert rig.failover.status()["cooldown_until"] == "2026-11-22T20:01:00.000Z"
-    run(rig, after=seconds(39))
-    assert len(moves(world)) == 1
-    run(rig, after=seconds(1))
-    assert moves(world)[1:] == [("limit", "b", "c")]
-    assert rig.resumer.resumed == ["one", "one"]
+    harness = Harness(world)
+    run(harness, world.evidence("one"))
+    run(harness, world.evidence("one", limit="seven_day", begun=seconds(1)), after=seconds(20))
+    assert switches(world) == [("limit", "a", "b")]
+    assert list(harness.failover.resume_queue.limited()) == ["one"]
+    assert harness.failover.status()["cooldown_until"] == "2026-11-22T20:01:00.000Z"
+    run(harness, after=seconds(39))
+    assert len(switches(world)) == 1
+    run(harness, after=seconds(1))
+    assert switches(world)[1:] == [("limit", "b", "c")]
+    assert harness.resumer.resumed == ["one", "one"]
 
 
-def test_what_is_over_at_the_end_of_the_cooldown_switches_nothing(tmp_path):
+def test_a_session_that_went_on_during_the_cooldown_switches_nothing(tmp_path):
     world = World(tmp_path, "abc")
-    rig = Rig(world)
-    run(rig, world.evidence("one"))
+    harness = Harness(world)
+    run(harness, world.evidence("one"))
     evidence = world.evidence("one", limit="seven_day", begun=seconds(1))
-    run(rig, evidence, after=seconds(20))
-    assert list(rig.failover.resume_queue.limited()) == ["one"]
+    run(harness, evidence, after=seconds(20))
+    assert list(harness.failover.resume_queue.limited()) == ["one"]
     answered = Verdict(False, None, None, "answered", "", "")
-    rig.newest["one"] = dataclasses.replace(evidence, verdict=answered, at=world.now + seconds(5))
-    run(rig, after=seconds(60))
-    assert moves(world) == [("limit", "a", "b")]
-    assert rig.failover.resume_queue.limited() == {}
+    harness.newest["one"] = dataclasses.replace(evidence, verdict=answered, at=world.now + seconds(5))
+    run(harness, after=seconds(60))
+    assert switches(world) == [("limit", "a", "b")]
+    assert harness.failover.resume_queue.limited() == {}
 
 
 def test_kept_evidence_and_the_cooldown_outlive_a_restart(tmp_path):
     world = World(tmp_path, "abc")
-    rig = Rig(world)
-    run(rig, world.evidence("one"))
-    run(rig, world.evidence("one", limit="seven_day", begun=seconds(1)), after=seconds(20))
-    rig.restart()
-    run(rig)
-    assert len(moves(world)) == 1
-    run(rig, after=seconds(41))
-    assert moves(world)[1:] == [("limit", "b", "c")]
+    harness = Harness(world)
+    run(harness, world.evidence("one"))
+    run(harness, world.evidence("one", limit="seven_day", begun=seconds(1)), after=seconds(20))
+    harness.restart()
+    run(harness)
+    assert len(switches(world)) == 1
+    run(harness, after=seconds(41))
+    assert switches(world)[1:] == [("limit", "b", "c")]
 
 
-def test_a_switch_by_hand_ignores_the_cooldown_and_begins_one(world, rig):
-    run(rig, world.evidence("one"))
+def test_a_switch_by_hand_ignores_the_cooldown_and_begins_one(world, harness):
+    run(harness, world.evidence("one"))
     world.exhaustion.clear("a", now=world.now)
-    record = asyncio.run(rig.failover.switch("a", "because"))
+    record = asyncio.run(harness.failover.switch("a", "because"))
     assert (record["reason"], record["outcome"]) == ("manual", "switched")
     assert record["detail"].startswith("by hand: because; a:")
-    run(rig, world.evidence("one", begun=seconds(1)), after=seconds(59))
-    assert moves(world)[-1][0] == "manual"
-    run(rig, after=seconds(2))
-    assert moves(world)[-1] == ("limit", "a", "b")
+    run(harness, world.evidence("one", begun=seconds(1)), after=seconds(59))
+    assert switches(world)[-1][0] == "manual"
+    run(harness, after=seconds(2))
+    assert switches(world)[-1] == ("limit", "a", "b")
 
 
-# -- none left -----------------------------------------------------------------------------------------------------
+# -- no account left -----------------------------------------------------------------------------------------------
 
 
-def exhaust_both(world, rig, first=90, second=60):
-    run(rig, world.evidence("one", reset=minutes(first)))
-    run(rig, world.evidence("one", begun=seconds(1), reset=minutes(second)), after=seconds(100))
+def exhaust_both(world, harness, first=90, second=60):
+    run(harness, world.evidence("one", reset=minutes(first)))
+    run(harness, world.evidence("one", begun=seconds(1), reset=minutes(second)), after=seconds(100))
 
 
-def test_all_exhausted_stays_says_until_when_and_goes_on_at_the_earliest_reset(world, rig):
-    exhaust_both(world, rig, first=10, second=60)
+def test_all_exhausted_stays_says_until_when_and_goes_on_at_the_earliest_reset(world, harness):
+    exhaust_both(world, harness, first=10, second=60)
     assert outcomes(world) == [("limit", "switched"), ("limit", "stayed")]
     assert "2026-11-22T20:10:00.000Z" in world.log()[-1]["detail"]
-    assert rig.failover._policy.waiting_until == world.now - seconds(100) + minutes(10)
-    run(rig, after=minutes(5))
+    assert harness.failover._policy.waiting_until == world.now - seconds(100) + minutes(10)
+    run(harness, after=minutes(5))
     assert len(world.log()) == 2, "nothing new, nothing more is recorded"
-    run(rig, after=minutes(4))
-    assert moves(world)[1:] == [("reset", "b", "a")]
-    assert rig.resumer.resumed == ["one", "one"]
-    assert rig.failover._policy.waiting_until is None
+    run(harness, after=minutes(4))
+    assert switches(world)[1:] == [("reset", "b", "a")]
+    assert harness.resumer.resumed == ["one", "one"]
+    assert harness.failover._policy.waiting_until is None
 
 
-def test_the_reset_is_waited_for_across_a_restart(world, rig):
-    exhaust_both(world, rig, first=10, second=60)
-    rig.restart()
-    asyncio.run(rig.failover.recover())
-    run(rig, after=minutes(5))
-    assert len(moves(world)) == 1
-    rig.restart()
-    run(rig, after=minutes(20))
-    assert moves(world)[1:] == [("reset", "b", "a")]
-    assert rig.resumer.resumed == ["one", "one"]
+def test_the_reset_is_waited_for_across_a_restart(world, harness):
+    exhaust_both(world, harness, first=10, second=60)
+    harness.restart()
+    asyncio.run(harness.failover.recover())
+    run(harness, after=minutes(5))
+    assert len(switches(world)) == 1
+    harness.restart()
+    run(harness, after=minutes(20))
+    assert switches(world)[1:] == [("reset", "b", "a")]
+    assert harness.resumer.resumed == ["one", "one"]
 
 
-def test_when_the_active_account_resets_first_nothing_is_flipped(world, rig):
-    exhaust_both(world, rig, first=300, second=10)
-    run(rig, after=minutes(11))
-    assert moves(world) == [("limit", "a", "b")]
+def test_when_the_active_account_resets_first_nothing_is_flipped(world, harness):
+    exhaust_both(world, harness, first=300, second=10)
+    run(harness, after=minutes(11))
+    assert switches(world) == [("limit", "a", "b")]
     assert outcomes(world)[-1] == ("reset", "stayed")
     assert world.log()[-1]["sessions"][0]["name"] == "one"
-    assert rig.resumer.resumed == ["one", "one"]
+    assert harness.resumer.resumed == ["one", "one"]
 
 
-def test_many_sessions_make_one_record_of_staying(world, rig):
-    exhaust_both(world, rig)
+def test_many_sessions_make_one_record_of_staying(world, harness):
+    exhaust_both(world, harness)
     run(
-        rig,
+        harness,
         *[world.evidence(f"s{number}", begun=seconds(1), reset=minutes(60) - seconds(5)) for number in range(9)],
         after=seconds(5),
     )
     assert outcomes(world) == [("limit", "switched"), ("limit", "stayed")]
-    assert len(rig.failover.resume_queue.limited()) == 10
+    assert len(harness.failover.resume_queue.limited()) == 10
 
 
 def test_an_account_that_is_logged_in_meanwhile_ends_the_wait(tmp_path):
     world = World(tmp_path, "abc")
     world.log_in("c", "")
-    rig = Rig(world)
-    exhaust_both(world, rig)
+    harness = Harness(world)
+    exhaust_both(world, harness)
     assert outcomes(world)[-1] == ("limit", "stayed")
     assert "login is dead" in world.log()[-1]["detail"]
     world.log_in("c")
-    run(rig, after=minutes(1))
-    assert moves(world)[-1] == ("limit", "b", "c")
+    run(harness, after=minutes(1))
+    assert switches(world)[-1] == ("limit", "b", "c")
 
 
-def test_two_exhausted_accounts_do_not_ping_pong(world, rig):
-    exhaust_both(world, rig)
+def test_two_exhausted_accounts_do_not_ping_pong(world, harness):
+    exhaust_both(world, harness)
     for _time in range(20):
-        run(rig, world.evidence("one", begun=seconds(1), reset=minutes(55)), after=seconds(61))
-    assert len(moves(world)) == 1
+        run(harness, world.evidence("one", begun=seconds(1), reset=minutes(55)), after=seconds(61))
+    assert len(switches(world)) == 1
 
 
-def test_an_opus_and_a_sonnet_session_do_not_ping_pong(world, rig):
-    """Each account is out of another model's usage, so that neither is barred for the other's trigger."""
+def test_an_opus_and_a_sonnet_session_do_not_ping_pong(world, harness):
+    """Each account is out of another model's usage, so that neither is exhausted for the other's trigger."""
     for turn in range(12):
         limit = "opus" if turn % 2 == 0 else "sonnet"
-        run(rig, world.evidence(limit, limit=limit, begun=seconds(1), reset=minutes(200)), after=seconds(61))
-    assert moves(world) == [("limit", "a", "b"), ("limit", "b", "a")]
+        run(harness, world.evidence(limit, limit=limit, begun=seconds(1), reset=minutes(200)), after=seconds(61))
+    assert switches(world) == [("limit", "a", "b"), ("limit", "b", "a")]
 
 
-def test_an_opus_limit_does_not_keep_others_from_the_account(world, rig):
-    run(rig, world.evidence("one", limit="opus"))
-    run(rig, world.evidence("two", limit="five_hour", begun=seconds(1)), after=seconds(61))
-    assert moves(world) == [("limit", "a", "b"), ("limit", "b", "a")]
-    assert rig.resumer.resumed == ["one", "two"]
+def test_an_opus_limit_does_not_keep_others_from_the_account(world, harness):
+    run(harness, world.evidence("one", limit="opus"))
+    run(harness, world.evidence("two", limit="five_hour", begun=seconds(1)), after=seconds(61))
+    assert switches(world) == [("limit", "a", "b"), ("limit", "b", "a")]
+    assert harness.resumer.resumed == ["one", "two"]
 
 
-# -- refusals ------------------------------------------------------------------------------------------------------
+# -- switches that are not made ------------------------------------------------------------------------------------
 
 
-def test_a_refresh_lock_is_told_and_the_switch_tried_again(world, rig, monkeypatch):
-    path = world.lock("b")
+def test_a_refresh_lock_is_recorded_and_the_switch_tried_again(world, harness, monkeypatch):
+    path = world.lock_refresh("b")
     world.switcher.procedure._lock_bound = 0.02
-    run(rig, world.evidence())
+    run(harness, world.evidence())
     assert outcomes(world) == [("limit", "refused")]
-    run(rig)
+    run(harness)
     assert len(world.log()) == 1, "not before its time"
     os.rmdir(path)
-    monkeypatch.setattr(rig.failover._policy, "_retry_at", 0.0)
-    run(rig)
+    monkeypatch.setattr(harness.failover._policy, "_retry_at", 0.0)
+    run(harness)
     assert outcomes(world) == [("limit", "refused"), ("limit", "switched")]
-    assert rig.resumer.resumed == ["main"]
+    assert harness.resumer.resumed == ["main"]
 
 
 @pytest.mark.parametrize("outcome", ["failed", "refused"])
-def test_a_switch_that_keeps_failing_is_tried_more_and_more_rarely(world, rig, monkeypatch, outcome):
+def test_a_switch_that_keeps_failing_is_tried_with_growing_delays(world, harness, monkeypatch, outcome):
     def full(_link, _account):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -368,131 +368,131 @@ def test_a_switch_that_keeps_failing_is_tried_more_and_more_rarely(world, rig, m
     if outcome == "failed":
         monkeypatch.setattr(steps, "point_active", full)
     else:
-        world.lock("b")
-    rig.record_evidence(world.evidence())
+        world.lock_refresh("b")
+    harness.record_evidence(world.evidence())
     tried = []
     for second in range(140):
         clock = 1000.0 + second
         known = len(world.log())
-        asyncio.run(rig.failover.run_round())
+        asyncio.run(harness.failover.run_round())
         tried += [second] * (len(world.log()) - known)
     assert tried == [0, 1, 3, 7, 15, 31, 63, 123]
     assert set(outcomes(world)) == {("limit", outcome)}
 
 
-def test_a_dead_login_is_passed_over_and_the_third_account_taken(tmp_path):
+def test_an_account_with_a_dead_login_is_skipped(tmp_path):
     world = World(tmp_path, "abc")
-    rig = Rig(world)
+    harness = Harness(world)
 
-    class Speaker:
+    class Session:
         name, config_dir = "other", world.home("b")
 
-    asyncio.run(rig.settle())
-    rig.failover.account_signals.on_login_dead(Speaker(), "Login expired")
-    assert rig.failover.account_status(world.config.account("b"))["login"] == "expired"
-    run(rig, world.evidence())
-    assert moves(world) == [("limit", "a", "c")]
+    asyncio.run(harness.settle())
+    harness.failover.account_signals.on_login_dead(Session(), "Login expired")
+    assert harness.failover.account_status(world.config.account("b"))["login"] == "expired"
+    run(harness, world.evidence())
+    assert switches(world) == [("limit", "a", "c")]
 
 
-def test_a_failed_switch_bars_its_target_and_takes_the_next(tmp_path, monkeypatch):
+def test_a_failed_switch_bans_its_target_and_the_next_one_is_selected(tmp_path, monkeypatch):
     world = World(tmp_path, "abc")
-    rig = Rig(world)
+    harness = Harness(world)
     procedure = world.switcher.procedure
-    procedure.checkpoint = lambda moment, step: world.diverge("b") if (moment, step) == ("begin", "verify") else None
-    run(rig, world.evidence())
+    procedure.checkpoint = lambda moment, step: world.break_link("b") if (moment, step) == ("begin", "verify") else None
+    run(harness, world.evidence())
     procedure.checkpoint = lambda moment, step: None
-    world.mend("b")
-    monkeypatch.setattr(rig.failover._policy, "_retry_at", 0.0)
-    run(rig)
+    world.repair_link("b")
+    monkeypatch.setattr(harness.failover._policy, "_retry_at", 0.0)
+    run(harness)
     assert outcomes(world) == [("limit", "failed"), ("limit", "switched")]
-    assert moves(world) == [("limit", "a", "c")]
+    assert switches(world) == [("limit", "a", "c")]
 
 
 # -- by hand -------------------------------------------------------------------------------------------------------
 
 
-def test_a_switch_by_hand_to_the_active_account_is_no_error(world, rig):
-    assert asyncio.run(rig.failover.switch("a"))["outcome"] == "stayed"
+def test_a_switch_by_hand_to_the_active_account_is_no_error(world, harness):
+    assert asyncio.run(harness.failover.switch("a"))["outcome"] == "stayed"
     with pytest.raises(UsageError):
-        asyncio.run(rig.failover.switch("z"))
+        asyncio.run(harness.failover.switch("z"))
     world.log_in("b", "")
     with pytest.raises(Refused, match="login is dead"):
-        asyncio.run(rig.failover.switch("b", force=True))
+        asyncio.run(harness.failover.switch("b", force=True))
 
 
-def test_a_dry_run_is_in_no_history(world, rig):
-    assert asyncio.run(rig.failover.switch(dry_run=True))["outcome"] == "switched"
-    assert (world.active, rig.failover.history(5)) == ("a", [])
+def test_a_dry_run_is_in_no_history(world, harness):
+    assert asyncio.run(harness.failover.switch(dry_run=True))["outcome"] == "switched"
+    assert (world.active, harness.failover.history(5)) == ("a", [])
     with pytest.raises(UsageError):
-        rig.failover.history(0)
+        harness.failover.history(0)
 
 
 def test_a_flip_by_hand_lets_the_waiting_sessions_go_on(tmp_path):
     world = World(tmp_path, "abc")
     world.log_in("c", "")
-    rig = Rig(world)
-    exhaust_both(world, rig)
-    world.point("c")
-    run(rig, after=seconds(1))
+    harness = Harness(world)
+    exhaust_both(world, harness)
+    world.flip_by_hand("c")
+    run(harness, after=seconds(1))
     assert outcomes(world)[-1] == ("external", "switched")
-    assert rig.resumer.resumed == ["one", "one"]
+    assert harness.resumer.resumed == ["one", "one"]
 
 
-def test_a_flip_by_hand_to_an_exhausted_account_is_believed_until_that_one_refuses(tmp_path):
+def test_a_flip_by_hand_to_an_exhausted_account_holds_until_that_one_refuses(tmp_path):
     world = World(tmp_path, "abc")
-    rig = Rig(world)
+    harness = Harness(world)
     world.exhaustion.record("b", "five_hour", world.now + minutes(70), now=world.now)
-    asyncio.run(rig.settle())
-    world.point("b")
-    run(rig, after=seconds(5))
-    run(rig, world.evidence("one", begun=seconds(200)), after=seconds(100))
-    assert rig.resumer.resumed == ["one"]
-    assert moves(world) == [("external", "a", "b")]
-    run(rig, world.evidence("one", begun=seconds(1)), after=seconds(100))
-    assert moves(world)[1:] == [("limit", "b", "c")]
+    asyncio.run(harness.settle())
+    world.flip_by_hand("b")
+    run(harness, after=seconds(5))
+    run(harness, world.evidence("one", begun=seconds(200)), after=seconds(100))
+    assert harness.resumer.resumed == ["one"]
+    assert switches(world) == [("external", "a", "b")]
+    run(harness, world.evidence("one", begun=seconds(1)), after=seconds(100))
+    assert switches(world)[1:] == [("limit", "b", "c")]
 
 
-def test_while_suspended_nothing_is_switched_and_afterwards_it_is_judged(world, rig):
-    asyncio.run(rig.settle())
+def test_while_suspended_nothing_is_switched_and_evidence_is_kept(world, harness):
+    asyncio.run(harness.settle())
     os.unlink(world.link)
     os.symlink("/nowhere", world.link)
-    run(rig, world.evidence(begun=seconds(5)))
+    run(harness, world.evidence(begun=seconds(5)))
     assert outcomes(world) == [("external", "switched")]
-    assert "/nowhere" in rig.failover.status()["suspended"]
-    world.point("a")
-    run(rig, after=seconds(61))
-    assert rig.failover.status()["suspended"] is None
-    run(rig, after=seconds(61))
-    assert moves(world) == [("external", "a", None), ("external", None, "a"), ("limit", "a", "b")]
-    assert rig.resumer.resumed == ["main"]
+    assert "/nowhere" in harness.failover.status()["suspended"]
+    world.flip_by_hand("a")
+    run(harness, after=seconds(61))
+    assert harness.failover.status()["suspended"] is None
+    run(harness, after=seconds(61))
+    assert switches(world) == [("external", "a", None), ("external", None, "a"), ("limit", "a", "b")]
+    assert harness.resumer.resumed == ["main"]
 
 
-def test_a_switch_by_hand_that_is_under_way_is_not_answered_by_another(tmp_path):
+def test_a_limit_during_a_switch_by_hand_makes_no_second_switch(tmp_path):
     world = World(tmp_path, "abc")
     world.switcher.procedure._lock_bound = 30.0
-    rig = Rig(world)
-    path = world.lock("b")
+    harness = Harness(world)
+    path = world.lock_refresh("b")
 
     async def both():
         await world.switcher.observe()
-        by_hand = asyncio.ensure_future(rig.failover.switch("b"))
-        await until(lambda: getattr(world.switcher.journal.entry, "step", None) == "wait")
-        rig.record_evidence(world.evidence("one", begun=seconds(5)))
-        judged = asyncio.ensure_future(rig.settle())
+        by_hand = asyncio.ensure_future(harness.failover.switch("b"))
+        await wait_until(lambda: getattr(world.switcher.journal.entry, "step", None) == "wait")
+        harness.record_evidence(world.evidence("one", begun=seconds(5)))
+        settled = asyncio.ensure_future(harness.settle())
         await asyncio.sleep(0.01)
         os.rmdir(path)
         await by_hand
-        await judged
+        await settled
 
     asyncio.run(both())
-    assert moves(world) == [("manual", "a", "b")]
-    assert rig.resumer.resumed == ["one"]
+    assert switches(world) == [("manual", "a", "b")]
+    assert harness.resumer.resumed == ["one"]
 
 
 # -- without a limit -----------------------------------------------------------------------------------------------
 
 
-class Follower:
+class LinkedSession:
     name = "one"
 
     def __init__(self, world):
@@ -509,168 +509,170 @@ def stop(world):
 
 def test_at_the_end_of_a_turn_above_the_threshold_there_is_a_switch(tmp_path):
     world = World(tmp_path, proactive_threshold=90)
-    rig = Rig(world)
-    rig.failover.account_signals.on_usage(Follower(world), figures(world, 91))
-    run(rig)
+    harness = Harness(world)
+    harness.failover.account_signals.on_usage(LinkedSession(world), figures(world, 91))
+    run(harness)
     assert world.log() == []
-    rig.failover.on_turn(stop(world))
-    run(rig)
-    assert moves(world) == [("proactive", "a", "b")]
+    harness.failover.on_turn(stop(world))
+    run(harness)
+    assert switches(world) == [("proactive", "a", "b")]
     assert world.log()[0]["source"] == "statusline"
-    assert rig.failover.account_status(world.config.account("a"))["used_percent"] == {"five_hour": 91}
+    assert harness.failover.account_status(world.config.account("a"))["used_percent"] == {"five_hour": 91}
 
 
 @pytest.mark.parametrize("percent", [10, 89.9])
 def test_below_the_threshold_there_is_none(tmp_path, percent):
     world = World(tmp_path, proactive_threshold=90)
-    rig = Rig(world)
-    rig.failover.account_signals.on_usage(Follower(world), figures(world, percent))
-    rig.failover.on_turn(stop(world))
-    run(rig)
+    harness = Harness(world)
+    harness.failover.account_signals.on_usage(LinkedSession(world), figures(world, percent))
+    harness.failover.on_turn(stop(world))
+    run(harness)
     assert world.log() == []
 
 
 def test_two_full_accounts_do_not_ping_pong(tmp_path):
     world = World(tmp_path, proactive_threshold=90, failback=True)
-    rig = Rig(world)
-    rig.idle = True
+    harness = Harness(world)
+    harness.idle = True
     for _turn in range(10):
-        rig.failover.account_signals.on_usage(Follower(world), figures(world, 95, reset=600 + len(world.active)))
-        rig.failover.on_turn(stop(world))
-        run(rig, after=minutes(11))
-    assert len(moves(world)) <= 1
+        harness.failover.account_signals.on_usage(
+            LinkedSession(world), figures(world, 95, reset=600 + len(world.active))
+        )
+        harness.failover.on_turn(stop(world))
+        run(harness, after=minutes(11))
+    assert len(switches(world)) <= 1
 
 
 def test_the_old_accounts_figures_right_after_a_flip_are_not_the_new_ones(tmp_path):
     world = World(tmp_path, "abc", proactive_threshold=90, cooldown=0)
-    rig = Rig(world)
+    harness = Harness(world)
     old = figures(world, 95)
     for _turn in range(4):
-        rig.failover.account_signals.on_usage(Follower(world), old)
-        rig.failover.on_turn(stop(world))
-        run(rig, after=seconds(5))
-    assert moves(world) == [("proactive", "a", "b")]
+        harness.failover.account_signals.on_usage(LinkedSession(world), old)
+        harness.failover.on_turn(stop(world))
+        run(harness, after=seconds(5))
+    assert switches(world) == [("proactive", "a", "b")]
 
 
 def test_failback_once_the_preferred_account_has_reset_and_every_session_is_idle(tmp_path):
     world = World(tmp_path, failback=True)
-    rig = Rig(world)
-    run(rig, world.evidence(reset=minutes(10)))
-    rig.idle = True
-    run(rig, after=minutes(9))
-    assert len(moves(world)) == 1
-    rig.idle = False
-    run(rig, after=minutes(2))
-    assert len(moves(world)) == 1
-    rig.idle = True
-    run(rig, after=minutes(1))
-    assert moves(world)[1:] == [("failback", "b", "a")]
+    harness = Harness(world)
+    run(harness, world.evidence(reset=minutes(10)))
+    harness.idle = True
+    run(harness, after=minutes(9))
+    assert len(switches(world)) == 1
+    harness.idle = False
+    run(harness, after=minutes(2))
+    assert len(switches(world)) == 1
+    harness.idle = True
+    run(harness, after=minutes(1))
+    assert switches(world)[1:] == [("failback", "b", "a")]
 
 
-def test_without_failback_it_stays(world, rig):
-    rig.idle = True
-    run(rig, world.evidence(reset=minutes(10)))
-    run(rig, after=minutes(30))
-    assert len(moves(world)) == 1
+def test_without_failback_it_stays(world, harness):
+    harness.idle = True
+    run(harness, world.evidence(reset=minutes(10)))
+    run(harness, after=minutes(30))
+    assert len(switches(world)) == 1
 
 
 def test_failback_does_not_undo_what_was_done_by_hand(tmp_path):
     world = World(tmp_path, failback=True)
-    rig = Rig(world)
-    rig.idle = True
-    asyncio.run(rig.failover.switch("b"))
-    run(rig, after=minutes(30))
-    assert moves(world) == [("manual", "a", "b")]
+    harness = Harness(world)
+    harness.idle = True
+    asyncio.run(harness.failover.switch("b"))
+    run(harness, after=minutes(30))
+    assert switches(world) == [("manual", "a", "b")]
 
 
-# -- what is told --------------------------------------------------------------------------------------------------
+# -- records, results and logs -------------------------------------------------------------------------------------
 
 
-def test_a_record_stays_open_while_sessions_are_carried_over(world, rig):
+def test_a_record_stays_open_while_sessions_are_resumed(world, harness):
     async def go_on():
-        rig.resumer.gate = asyncio.Event()
-        rig.record_evidence(world.evidence("one"))
-        await rig.settle()
+        harness.resumer.gate = asyncio.Event()
+        harness.record_evidence(world.evidence("one"))
+        await harness.settle()
         assert world.log() == []
-        assert rig.failover.history(5)[0]["outcome"] == "switched"
-        assert rig.failover.status()["last_switch"]["to_account"] == "b"
-        rig.resumer.gate.set()
-        await rig.settle()
+        assert harness.failover.history(5)[0]["outcome"] == "switched"
+        assert harness.failover.status()["last_switch"]["to_account"] == "b"
+        harness.resumer.gate.set()
+        await harness.settle()
 
     asyncio.run(go_on())
     assert [row["name"] for row in world.log()[0]["sessions"]] == ["one"]
 
 
-def test_a_record_is_closed_at_its_bound_all_the_same(world, rig, monkeypatch):
+def test_a_record_is_closed_at_its_bound(world, harness, monkeypatch):
     monkeypatch.setattr(open_records, "RECORD_BOUND", 0.0)
 
     async def go_on():
-        rig.resumer.gate = asyncio.Event()
-        rig.record_evidence(world.evidence("one"))
-        await rig.settle()
-        rig.resumer.gate.set()
-        await rig.settle()
+        harness.resumer.gate = asyncio.Event()
+        harness.record_evidence(world.evidence("one"))
+        await harness.settle()
+        harness.resumer.gate.set()
+        await harness.settle()
 
     asyncio.run(go_on())
     assert len(world.log()) == 1
 
 
-def test_a_carry_over_that_breaks_is_told_and_tried_again(world, rig, caplog):
-    ran = rig.resumer.resume
+def test_a_bug_in_a_resumption_is_logged_and_it_is_tried_again(world, harness, caplog):
+    ran = harness.resumer.resume
 
     async def broken(sessions):
-        rig.resumer.resume = ran
+        harness.resumer.resume = ran
         raise RuntimeError("a bug")
 
-    rig.resumer.resume = broken
-    run(rig, world.evidence("one"))
+    harness.resumer.resume = broken
+    run(harness, world.evidence("one"))
     assert "a bug" in caplog.text
-    assert rig.resumer.resumed == ["one"]
-    assert len(moves(world)) == 1
+    assert harness.resumer.resumed == ["one"]
+    assert len(switches(world)) == 1
 
 
-def carry_coming_to(rig, result):
+def resume_with(harness, result):
     async def run_(sessions):
-        rig.resumer.resumed += sessions
+        harness.resumer.resumed += sessions
         return [{"name": name, "uuid": None, "method": "none", "result": result, "seconds": 1.0} for name in sessions]
 
-    rig.resumer.resume = run_
+    harness.resumer.resume = run_
 
 
 @pytest.mark.parametrize("result", ["draft: something is typed", "dialog: permission", "failed: not ready"])
-def test_what_could_not_be_carried_over_is_tried_again_and_in_the_end_left(world, rig, result, caplog):
-    carry_coming_to(rig, result)
-    run(rig, world.evidence("one"))
-    assert rig.resumer.resumed == ["one"]
+def test_a_failed_resumption_is_tried_again_and_finally_left_to_the_operator(world, harness, result, caplog):
+    resume_with(harness, result)
+    run(harness, world.evidence("one"))
+    assert harness.resumer.resumed == ["one"]
     assert world.log()[0]["sessions"][0]["result"] == result
     for tries in range(2, 9):
-        run(rig)
-        assert len(rig.resumer.resumed) == tries - 1, "not before its time"
-        rig.failover.resume_queue._retry_at["one"] = 0.0
-        run(rig)
-        assert len(rig.resumer.resumed) == tries
+        run(harness)
+        assert len(harness.resumer.resumed) == tries - 1, "not before its time"
+        harness.failover.resume_queue._retry_at["one"] = 0.0
+        run(harness)
+        assert len(harness.resumer.resumed) == tries
     assert "left to you" in caplog.text
-    assert rig.failover.resume_queue.limited() == {}
-    assert len(moves(world)) == 1
+    assert harness.failover.resume_queue.limited() == {}
+    assert len(switches(world)) == 1
 
 
 @pytest.mark.parametrize("result", ["gone", "moved on", "continued"])
-def test_what_is_seen_to_is_off_the_list(world, rig, result):
-    carry_coming_to(rig, result)
-    run(rig, world.evidence("one"))
-    run(rig)
-    assert (rig.resumer.resumed, rig.failover.resume_queue.limited()) == (["one"], {})
+def test_a_final_result_removes_the_session(world, harness, result):
+    resume_with(harness, result)
+    run(harness, world.evidence("one"))
+    run(harness)
+    assert (harness.resumer.resumed, harness.failover.resume_queue.limited()) == (["one"], {})
 
 
-def test_a_sighting_that_cannot_be_judged_does_not_stop_the_others(world, rig, caplog):
-    run(rig, world.evidence("odd", config_dir="/a\0b"), world.evidence("main"))
-    assert moves(world) == [("limit", "a", "b")]
-    assert rig.resumer.resumed == ["main"]
+def test_evidence_that_cannot_be_attributed_does_not_stop_the_rest(world, harness, caplog):
+    run(harness, world.evidence("odd", config_dir="/a\0b"), world.evidence("main"))
+    assert switches(world) == [("limit", "a", "b")]
+    assert harness.resumer.resumed == ["main"]
 
 
-def test_a_sighting_outlives_a_full_disk(world, rig, monkeypatch):
-    """Neither the limit nor the session that waits may be lost because the disk had no room for a moment."""
-    rig.record_evidence(world.evidence())
+def test_evidence_outlives_a_full_disk(world, harness, monkeypatch):
+    """Neither the limit nor the waiting session is lost while the disk is full."""
+    harness.record_evidence(world.evidence())
 
     def full(*_arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -678,13 +680,13 @@ def test_a_sighting_outlives_a_full_disk(world, rig, monkeypatch):
     with monkeypatch.context() as disk:
         disk.setattr("claude_failover.storage.store.write_atomic", full)
         with pytest.raises(OSError, match="No space left"):
-            asyncio.run(rig.failover.run_round())
-    asyncio.run(rig.settle())
-    assert moves(world) == [("limit", "a", "b")]
-    assert rig.made
+            asyncio.run(harness.failover.run_round())
+    asyncio.run(harness.settle())
+    assert switches(world) == [("limit", "a", "b")]
+    assert harness.resumer.resumed == ["main"]
 
 
-def test_a_bug_in_a_round_does_not_end_the_failover(world, rig, monkeypatch, caplog):
+def test_a_bug_in_a_round_does_not_end_the_failover(world, harness, monkeypatch, caplog):
     observe = world.switcher.observe
     broken = [True]
 
@@ -697,21 +699,21 @@ def test_a_bug_in_a_round_does_not_end_the_failover(world, rig, monkeypatch, cap
     monkeypatch.setattr(world.switcher, "observe", breaking)
 
     async def go_on():
-        rig.failover.start()
+        harness.failover.start()
         await asyncio.sleep(0)
-        rig.record_evidence(world.evidence("main"))
-        await until(world.log)
-        await rig.failover.stop()
+        harness.record_evidence(world.evidence("main"))
+        await wait_until(world.log)
+        await harness.failover.stop()
 
     asyncio.run(go_on())
     assert "a bug; it is tried again" in caplog.text
-    assert moves(world) == [("limit", "a", "b")]
+    assert switches(world) == [("limit", "a", "b")]
 
 
 def test_the_notify_command_gets_the_record_and_the_metrics_are_written(tmp_path):
     world = World(tmp_path)
-    told = tmp_path / "told"
-    world.configure(notify_command=("/bin/sh", "-c", f"cat > {told}"), metrics_textfile=str(tmp_path / "cf.prom"))
+    notified = tmp_path / "notified"
+    world.configure(notify_command=("/bin/sh", "-c", f"cat > {notified}"), metrics_textfile=str(tmp_path / "cf.prom"))
     world.start()
     status = {
         "version": "0.4.0",
@@ -724,30 +726,30 @@ def test_the_notify_command_gets_the_record_and_the_metrics_are_written(tmp_path
         "suspended": None,
         "last_switch": None,
     }
-    metrics, notifier = Metrics(world.current, [], lambda: status), Notifier(world.current)
+    metrics, notifier = Metrics(world.config_holder, [], lambda: status), Notifier(world.config_holder)
 
     def on_record(record):
         metrics.add(record)
         metrics.write()
         notifier.send(record)
 
-    rig = Rig(world, on_record=on_record)
+    harness = Harness(world, on_record=on_record)
 
     async def go_on():
-        rig.failover.start()
-        rig.record_evidence(world.evidence("one"))
-        await until(world.log)
-        await rig.failover.stop()
+        harness.failover.start()
+        harness.record_evidence(world.evidence("one"))
+        await wait_until(world.log)
+        await harness.failover.stop()
         await notifier.stop()
 
     asyncio.run(go_on())
-    assert json.loads(told.read_text()) == world.log()[0]
+    assert json.loads(notified.read_text()) == world.log()[0]
     assert 'switches_total{reason="limit",outcome="switched"} 1' in (tmp_path / "cf.prom").read_text()
 
 
-def test_no_token_is_in_what_is_logged_or_kept(world, rig, caplog):
+def test_no_token_is_logged_or_stored(world, harness, caplog):
     caplog.set_level("DEBUG")
-    exhaust_both(world, rig)
+    exhaust_both(world, harness)
     assert TOKEN not in caplog.text
     for folder, _folders, files in os.walk(world.config.state_dir):
         for name in files:
@@ -755,19 +757,19 @@ def test_no_token_is_in_what_is_logged_or_kept(world, rig, caplog):
                 assert TOKEN not in stream.read()
 
 
-def test_a_state_that_makes_no_sense_is_passed_over(world):
+def test_an_invalid_state_is_ignored(world):
     senseless = {"inbox": [1], "held": [{"evidence": {}}], "waiting": {"account": 3}, "cooldown_until": 7}
     world.store.save("failover", senseless)
-    rig = Rig(world)
-    run(rig, world.evidence())
-    assert moves(world) == [("limit", "a", "b")]
+    harness = Harness(world)
+    run(harness, world.evidence())
+    assert switches(world) == [("limit", "a", "b")]
 
 
-def test_a_foreign_line_in_the_log_of_switches_is_passed_over_and_told_once(world, caplog):
+def test_a_foreign_line_in_the_log_of_switches_is_ignored_and_logged_once(world, caplog):
     with open(world.store.log_path("switches"), "w") as stream:
         stream.write('{"id": 1}\n')
     world.start()
-    rig = Rig(world)
-    run(rig, world.evidence())
-    assert [(row["reason"], row["outcome"]) for row in rig.failover.history()] == [("limit", "switched")]
+    harness = Harness(world)
+    run(harness, world.evidence())
+    assert [(row["reason"], row["outcome"]) for row in harness.failover.history()] == [("limit", "switched")]
     assert caplog.text.count("no records of this daemon") == 1

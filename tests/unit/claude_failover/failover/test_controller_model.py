@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Random histories of limits, requests, time, hands and crashes, against what must hold in every one of them.
+"""Random histories of limits, requests, time, actions by hand and crashes, checked against invariants.
 
 The model knows the truth: which account is really out of usage, and under which account each request was begun.
 """
@@ -19,7 +19,7 @@ from datetime import timedelta
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from switch_world import Rig, World, minutes
+from switch_world import Harness, World, minutes
 
 from claude_failover.common.clock import iso, parse_iso
 from claude_failover.common.errors import Refused
@@ -47,7 +47,7 @@ class Model(RuleBasedStateMachine):
         for part, name in PAUSES:
             setattr(part, name, 0.0)
         self.world = World(self.folder, ACCOUNTS, cooldown=60)
-        self.rig = Rig(self.world)
+        self.harness = Harness(self.world)
         self.truth = {}  # (account, limit) -> when it really resets
         self.windows = []  # every (account, limit, reset) that there ever was
         self.requests = {}  # session -> (moment, account)
@@ -62,10 +62,10 @@ class Model(RuleBasedStateMachine):
             setattr(part, name, value)
         shutil.rmtree(self.folder)
 
-    # -- the machinery ---------------------------------------------------------------------------------------------
+    # -- helpers ---------------------------------------------------------------------------------------------------
 
     def settle(self, action=None):
-        self.rig.failover._policy.clear_retry_delay()
+        self.harness.failover._policy.clear_retry_delay()
 
         def checkpoint(moment, step):
             if (moment, step) == self.crash_at:
@@ -75,7 +75,7 @@ class Model(RuleBasedStateMachine):
         async def go_on():
             if action is not None:
                 await action()
-            await self.rig.settle()
+            await self.harness.settle()
 
         self.world.switcher.procedure.checkpoint = checkpoint
         try:
@@ -85,15 +85,15 @@ class Model(RuleBasedStateMachine):
 
     @rule()
     def restart(self):
-        self.rig.restart()
+        self.harness.restart()
         self.crash_at = None
-        self.settle(self.rig.failover.recover)
+        self.settle(self.harness.failover.recover)
 
     @rule(moment=st.sampled_from(["begin", "end"]), step=st.sampled_from(STEP_NAMES))
     def the_next_switch_will_crash(self, moment, step):
         self.crash_at = (moment, step)
 
-    # -- what happens ----------------------------------------------------------------------------------------------
+    # -- events ----------------------------------------------------------------------------------------------------
 
     @rule(seconds=st.sampled_from([1, 5, 20, 61, 600, 4000]))
     def time_passes(self, seconds):
@@ -140,9 +140,9 @@ class Model(RuleBasedStateMachine):
             evidence, request_at=begun, verdict=dataclasses.replace(evidence.verdict, resets_at=reset)
         )
         self.refused += 1
-        self.rig.record_evidence(evidence)
+        self.harness.record_evidence(evidence)
         if twice:
-            self.rig.record_evidence(dataclasses.replace(evidence, source="transcript"))
+            self.harness.record_evidence(dataclasses.replace(evidence, source="transcript"))
 
     @rule()
     def every_session_asks(self):
@@ -178,7 +178,7 @@ class Model(RuleBasedStateMachine):
             self.settle()
         elif how == "flip":
             self.by_hand += 1
-            self.world.point(account)
+            self.world.flip_by_hand(account)
             self.settle()
         else:
             self.by_hand += 1
@@ -186,12 +186,12 @@ class Model(RuleBasedStateMachine):
 
     async def switch_by_hand(self, account, force):
         try:
-            await self.rig.failover.switch(account, force=force)
+            await self.harness.failover.switch(account, force=force)
         except Refused:
             return
         assert account not in self.dead or self.world.switcher.availability.active() == account
 
-    # -- what must hold --------------------------------------------------------------------------------------------
+    # -- invariants ------------------------------------------------------------------------------------------------
 
     def records(self):
         return sorted(self.world.switcher.history(1000), key=lambda row: row["time"])
@@ -231,22 +231,22 @@ class Model(RuleBasedStateMachine):
         assert len(self.switched("limit")) <= 2 * (len(self.windows) + self.by_hand + resets) + 1
 
     @invariant()
-    def the_target_was_never_barred(self):
+    def the_target_was_never_exhausted(self):
         for row in self.switched("limit", "reset"):
             at, target = parse_iso(row["time"]), row["to_account"]
             last = max(
                 (flip.at for flip in self.world.switcher.flip_log.all() if flip.target == target and flip.at < at),
                 default=None,
             )
-            told = [
+            known = [
                 seen
                 for seen in self.switched("limit")
                 if seen["from_account"] == target
                 and seen["limit"] in ("five_hour", row["limit"])
                 and parse_iso(seen["time"]) < at < parse_iso(seen["resets_at"])
             ]
-            forced = last is not None and any(parse_iso(seen["time"]) < last for seen in told)
-            assert not told or forced, (row, told)
+            forced = last is not None and any(parse_iso(seen["time"]) < last for seen in known)
+            assert not known or forced, (row, known)
 
     @invariant()
     def the_link_leads_where_the_log_says(self):

@@ -25,11 +25,11 @@ ONE = "11111111-1111-4111-8111-111111111111"
 NOW = clock.now()
 LIMITED = Verdict(True, "five_hour", None, "hit-your-limit", "You've hit your 5-hour limit", "")
 ANSWERED = Verdict(False, None, None, "answer", "", "")
-SEEN = Evidence("main", ONE, "hook", LIMITED, NOW, NOW)
+EVIDENCE = Evidence("main", ONE, "hook", LIMITED, NOW, NOW)
 
 
-class Rig:
-    """A carry-over whose deliveries come to what the test says, in turn."""
+class Harness:
+    """A `SessionResumer` whose deliveries have the given results, in turn; stands in for its store and sessions."""
 
     def __init__(self, *results, spec=True, interrupted=(), **more):
         self.results = list(results)
@@ -37,34 +37,34 @@ class Rig:
         self.restarted = []
         self.newest = None
         self.document = list(interrupted)
-        self.noted = []
+        self.saved = []
         self.adopted = []
-        self.at_once = self.most = 0
+        self.running = self.most_running = 0
         pane = SimpleNamespace(pane_id="%1", dead=False)
-        plans = SessionConfig("main", "/srv", ("claude",), **more) if spec else None
+        session = SessionConfig("main", "/srv", ("claude",), **more) if spec else None
         self.table = {}
-        self.watch("main", plans, pane)
+        self.track("main", session, pane)
         self.resumer = SessionResumer(
             ConfigHolder(SimpleNamespace(failover=FailoverConfig())),
             None,
             self,
             self,
-            lambda _watched: self.newest,
+            lambda _tracked: self.newest,
             self,
             send=self.send,
         )
-        self.resumer.mark_limited(SEEN)
+        self.resumer.mark_limited(EVIDENCE)
 
-    def watch(self, name, spec, pane):
+    def track(self, name, spec, pane):
         self.table[name] = TrackedSession(name, spec=spec, pane=pane, activity="idle")
 
-    # what is asked of the store, the sessions and the lifecycle
+    # the store, the sessions and the lifecycle
 
     def load(self, _name, _default):
         return self.document
 
     def save(self, _name, document):
-        self.noted.append(document)
+        self.saved.append(document)
 
     def get(self, name):
         return self.table.get(name)
@@ -75,16 +75,16 @@ class Rig:
     def wake(self):
         self.table["main"].pane.dead = False
 
-    async def restart(self, tracked, _plan):
+    async def restart(self, tracked, _spec):
         self.restarted.append(tracked.name)
 
     async def send(self, _tmux, _pane_id, text, *, adopt, **_options):
         self.adopted.append(adopt)
-        self.at_once += 1
-        self.most = max(self.most, self.at_once)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
         self.sent.append(text)
         await asyncio.sleep(0)
-        self.at_once -= 1
+        self.running -= 1
         result = self.results.pop(0)
         if isinstance(result, Exception):
             raise result
@@ -98,123 +98,123 @@ class Rig:
         return self.table["main"]
 
 
-def came_to(rows):
+def outcomes(rows):
     return [(row["name"], row["method"], row["result"].partition(":")[0]) for row in rows]
 
 
-def test_a_prompt_that_arrives_is_all_that_is_needed():
-    rig = Rig("delivered")
-    assert rig.main.state == "limited"
-    (row,) = rig.run()
+def test_a_delivered_prompt_resumes_the_session():
+    harness = Harness("delivered")
+    assert harness.main.state == "limited"
+    (row,) = harness.run()
     assert (row["method"], row["result"], row["uuid"]) == ("hot", "continued", ONE)
-    assert rig.sent == ["continue"]
-    assert rig.restarted == []
-    assert rig.main.state == "idle"
+    assert harness.sent == ["continue"]
+    assert harness.restarted == []
+    assert harness.main.state == "idle"
 
 
 @pytest.mark.parametrize("result", ["draft", "dialog"])
-def test_a_persons_word_is_left_and_told(result):
-    rig = Rig(result)
-    assert came_to(rig.run()) == [("main", "none", result)]
-    assert rig.restarted == []
-    assert rig.main.state == "limited"
-    assert "the detail" in rig.main.resume_note
-    rig.resumer.on_turn(TurnEvent("main", ONE, "prompt", NOW))
-    assert (rig.main.state, rig.main.resume_note) == ("idle", None)
+def test_a_draft_or_dialog_is_left_and_reported(result):
+    harness = Harness(result)
+    assert outcomes(harness.run()) == [("main", "none", result)]
+    assert harness.restarted == []
+    assert harness.main.state == "limited"
+    assert "the detail" in harness.main.resume_note
+    harness.resumer.on_turn(TurnEvent("main", ONE, "prompt", NOW))
+    assert (harness.main.state, harness.main.resume_note) == ("idle", None)
 
 
 @pytest.mark.parametrize("result", ["not_ready", "failed", "pane_gone"])
-def test_what_takes_no_prompt_is_started_again(result):
-    rig = Rig(result, "delivered")
-    assert came_to(rig.run()) == [("main", "restart", "continued")]
-    assert rig.restarted == ["main"]
-    assert rig.sent == ["continue"] * 2
+def test_a_session_that_takes_no_prompt_is_restarted(result):
+    harness = Harness(result, "delivered")
+    assert outcomes(harness.run()) == [("main", "restart", "continued")]
+    assert harness.restarted == ["main"]
+    assert harness.sent == ["continue"] * 2
 
 
 @pytest.mark.parametrize("after", ["dialog", "failed"])
-def test_a_start_that_does_not_help_is_told(after):
-    rig = Rig("not_ready", after)
-    assert came_to(rig.run()) == [("main", "restart", after)]
-    assert rig.main.state == "limited"
+def test_a_restart_without_success_is_reported(after):
+    harness = Harness("not_ready", after)
+    assert outcomes(harness.run()) == [("main", "restart", after)]
+    assert harness.main.state == "limited"
 
 
-@pytest.mark.parametrize("rig", [Rig("failed", spec=False), Rig("failed", claude_args=False)])
-def test_what_the_daemon_did_not_start_it_does_not_start_again(rig):
-    assert came_to(rig.run()) == [("main", "none", "failed")]
-    assert rig.restarted == []
+@pytest.mark.parametrize("harness", [Harness("failed", spec=False), Harness("failed", claude_args=False)])
+def test_a_session_not_started_by_the_daemon_is_not_restarted(harness):
+    assert outcomes(harness.run()) == [("main", "none", "failed")]
+    assert harness.restarted == []
 
 
 @pytest.mark.parametrize("spec", [{"spec": False}, {"claude_args": False}, {}])
-def test_a_turn_that_only_the_transcript_shows_has_begun_all_the_same(spec):
-    rig = Rig("failed", **spec)
+def test_a_turn_that_only_the_transcript_shows_counts_as_begun(spec):
+    harness = Harness("failed", **spec)
 
     async def unheard(*arguments, adopt, **options):
-        rig.newest = dataclasses.replace(SEEN, verdict=ANSWERED, at=NOW + timedelta(seconds=1))
-        return await rig.send(*arguments, adopt=adopt, **options)
+        harness.newest = dataclasses.replace(EVIDENCE, verdict=ANSWERED, at=NOW + timedelta(seconds=1))
+        return await harness.send(*arguments, adopt=adopt, **options)
 
-    rig.resumer._send = unheard
-    assert came_to(rig.run()) == [("main", "hot", "continued")]
-    assert rig.restarted == []
+    harness.resumer._send = unheard
+    assert outcomes(harness.run()) == [("main", "hot", "continued")]
+    assert harness.restarted == []
 
 
 def test_a_session_that_went_on_by_itself_is_left_alone():
-    rig = Rig()
-    rig.newest = dataclasses.replace(SEEN, verdict=ANSWERED, at=NOW + timedelta(seconds=1))
-    assert came_to(rig.run()) == [("main", "none", "moved on")]
-    assert rig.sent == []
+    harness = Harness()
+    harness.newest = dataclasses.replace(EVIDENCE, verdict=ANSWERED, at=NOW + timedelta(seconds=1))
+    assert outcomes(harness.run()) == [("main", "none", "moved on")]
+    assert harness.sent == []
 
 
-def test_a_transcript_that_lags_behind_the_hook_is_no_sign_of_going_on():
-    rig = Rig("delivered")
-    rig.newest = dataclasses.replace(SEEN, verdict=ANSWERED, at=NOW - timedelta(seconds=1))
-    assert came_to(rig.run()) == [("main", "hot", "continued")]
+def test_a_transcript_older_than_the_evidence_does_not_count():
+    harness = Harness("delivered")
+    harness.newest = dataclasses.replace(EVIDENCE, verdict=ANSWERED, at=NOW - timedelta(seconds=1))
+    assert outcomes(harness.run()) == [("main", "hot", "continued")]
 
 
 def test_a_conversation_that_was_cleared_is_not_continued():
-    rig = Rig()
-    rig.conversation = lambda _name: "22222222-2222-4222-8222-222222222222"
-    assert came_to(rig.run()) == [("main", "none", "moved on")]
-    assert rig.sent == []
+    harness = Harness()
+    harness.conversation = lambda _name: "22222222-2222-4222-8222-222222222222"
+    assert outcomes(harness.run()) == [("main", "none", "moved on")]
+    assert harness.sent == []
 
 
 def test_a_session_that_is_down_is_waited_for():
-    rig = Rig("delivered")
-    rig.main.pane.dead = True
-    assert came_to(rig.run()) == [("main", "hot", "continued")]
+    harness = Harness("delivered")
+    harness.main.pane.dead = True
+    assert outcomes(harness.run()) == [("main", "hot", "continued")]
 
 
-def test_a_session_that_stays_down_is_told(monkeypatch):
+def test_a_session_that_stays_down_is_reported(monkeypatch):
     monkeypatch.setattr(resumer, "UP_WAIT", 0.0)
-    rig = Rig()
-    rig.main.pane.dead = True
-    rig.main.reason = "exited with status 3"
-    (row,) = rig.run()
+    harness = Harness()
+    harness.main.pane.dead = True
+    harness.main.reason = "exited with status 3"
+    (row,) = harness.run()
     assert "exited with status 3" in row["result"]
 
 
 def test_a_session_that_is_gone_is_gone():
-    assert came_to(Rig().run("other")) == [("other", "none", "gone")]
+    assert outcomes(Harness().run("other")) == [("other", "none", "gone")]
 
 
-def test_a_bug_in_one_session_does_not_begin_the_others_again(caplog):
-    rig = Rig(ZeroDivisionError("oops"), "delivered")
-    rig.watch("other", rig.main.spec, rig.main.pane)
-    assert came_to(rig.run("main", "other")) == [("main", "none", "failed"), ("other", "hot", "continued")]
+def test_a_bug_in_one_session_does_not_affect_the_others(caplog):
+    harness = Harness(ZeroDivisionError("oops"), "delivered")
+    harness.track("other", harness.main.spec, harness.main.pane)
+    assert outcomes(harness.run("main", "other")) == [("main", "none", "failed"), ("other", "hot", "continued")]
     assert "oops" in caplog.text
 
 
-def test_a_few_at_a_time():
-    rig = Rig(*["delivered"] * 20)
+def test_concurrency_is_bounded():
+    harness = Harness(*["delivered"] * 20)
     names = [f"s{number}" for number in range(20)]
     for name in names:
-        rig.watch(name, rig.main.spec, rig.main.pane)
-    assert len(rig.run(*names)) == 20
-    assert rig.most == resumer.CONCURRENCY
+        harness.track(name, harness.main.spec, harness.main.pane)
+    assert len(harness.run(*names)) == 20
+    assert harness.most_running == resumer.CONCURRENCY
 
 
-def test_only_what_a_kill_left_is_taken_for_ours_and_only_once():
-    rig = Rig("delivered", "delivered", interrupted=["main"])
-    rig.run()
-    rig.run()
-    assert rig.adopted == [True, False]
-    assert rig.noted == [["main"], [], ["main"], []]
+def test_a_prompt_left_by_a_kill_is_adopted_once():
+    harness = Harness("delivered", "delivered", interrupted=["main"])
+    harness.run()
+    harness.run()
+    assert harness.adopted == [True, False]
+    assert harness.saved == [["main"], [], ["main"], []]

@@ -277,7 +277,7 @@ def test_the_figures_of_another_account_are_recognised_by_their_reset(tmp_path):
 @pytest.mark.parametrize(("age", "live"), [(0, True), (50, True), (70, False), (-50, True), (-70, False)])
 def test_a_lock_is_live_while_it_is_renewed(tmp_path, age, live):
     world = World(tmp_path)
-    world.lock("b", age)
+    world.lock_refresh("b", age)
     assert refresh_lock.is_locked(world.home("b")) is live
     assert refresh_lock.locked_home([world.home("a"), world.home("b")]) == (world.home("b") if live else None)
     assert not refresh_lock.is_locked(world.home("a"))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every step of a switch is walked with the process dying there, and the next start looked at."""
+"""Crashes at every step of a switch, and the recovery at the next start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import sys
 
 import pytest
 import switch_world
-from switch_world import Rig, World
+from switch_world import Harness, World
 
 from claude_failover.switching import open_records
 from claude_failover.switching.steps import ROLL_BACK, STEPS
@@ -24,12 +24,12 @@ import asyncio, os, sys
 sys.path.insert(0, sys.argv[1])
 from claude_failover.accounts import active_link
 from claude_failover.switching import open_records
-from switch_world import Rig, World
+from switch_world import Harness, World
 
 folder, moment, step = sys.argv[2:5]
 open_records.STRAGGLERS = 0.0
 world = World(folder, "abc")
-rig = Rig(world)
+harness = Harness(world)
 switcher = world.switcher
 
 def die(*_arguments):
@@ -37,23 +37,23 @@ def die(*_arguments):
 
 def checkpoint(at, name):
     if name == "verify" and at == "begin" and step == "back":
-        world.diverge("b")
+        world.break_link("b")
     if (at, name) == (moment, step):
         die()
 
 switcher.procedure.checkpoint = checkpoint
-if step == "in-point":  # the new link stands under its temporary name
+if step == "in-point":  # the new link exists under its temporary name
     active_link.os.rename = die
-if step == "in-flip":  # the link has moved, and the log of flips does not know
+if step == "in-flip":  # the link is flipped, but not in the flip log
     switcher.flip_log.add = die
-if step == "in-end":  # everything is done but the record
+if step == "in-end":  # all but the record
     switcher.journal.add_record = die
 if step == "in-close":  # the record is in the log, and still in the journal
     world.store.append = lambda *arguments, append=world.store.append: (append(*arguments), die())
 
 async def main():
-    rig.record_evidence(world.evidence("one"), world.evidence("two"))
-    await rig.settle()
+    harness.record_evidence(world.evidence("one"), world.evidence("two"))
+    await harness.settle()
 
 asyncio.run(main())
 """
@@ -78,7 +78,8 @@ def quick(monkeypatch):
     monkeypatch.setattr(open_records, "STRAGGLERS", 0.0)
 
 
-def died(tmp_path, python_path, moment, step):
+def crash(tmp_path, python_path, moment, step):
+    """Run a switch in a process that ends at the moment of the step."""
     World(tmp_path, "abc")
     support = os.path.dirname(switch_world.__file__)
     child = subprocess.run(
@@ -92,16 +93,17 @@ def died(tmp_path, python_path, moment, step):
     assert child.returncode == DIED, child.stderr
 
 
-def restarted(tmp_path):
+def restart(tmp_path):
+    """Recover and run rounds, as the next start of the daemon does."""
     world = World(tmp_path, "abc")
-    rig = Rig(world)
+    harness = Harness(world)
 
     async def go_on():
-        await rig.failover.recover()
-        await rig.settle()
+        await harness.failover.recover()
+        await harness.settle()
 
     asyncio.run(go_on())
-    return world, rig
+    return world, harness
 
 
 def switched(world):
@@ -110,10 +112,10 @@ def switched(world):
 
 @pytest.mark.parametrize(("moment", "step"), POINTS)
 def test_after_a_crash_there_is_one_switch_and_every_session_goes_on(tmp_path, python_path, moment, step):
-    died(tmp_path, python_path, moment, step)
+    crash(tmp_path, python_path, moment, step)
     flipped = os.readlink(tmp_path / ".claude").endswith("-b")
     assert flipped is ((moment, step) not in BEFORE)
-    world, rig = restarted(tmp_path)
+    world, harness = restart(tmp_path)
     assert world.active == "b"
     rows = switched(world)
     assert [(row["reason"], row["from_account"], row["to_account"]) for row in rows] == [("limit", "a", "b")]
@@ -122,9 +124,9 @@ def test_after_a_crash_there_is_one_switch_and_every_session_goes_on(tmp_path, p
     assert world.switcher.journal.open_records() == []
     assert world.switcher.journal.entry is None
     assert [(flip.origin, flip.target) for flip in world.switcher.flip_log.all()] == [("a", "b")]
-    assert rig.failover.resume_queue.limited() == {}
-    if step != "in-close":  # then they had been carried over before
-        assert sorted(rig.resumer.resumed) == ["one", "two"]
+    assert harness.failover.resume_queue.limited() == {}
+    if step != "in-close":  # else they were resumed before the crash
+        assert sorted(harness.resumer.resumed) == ["one", "two"]
         assert sorted(row["name"] for row in rows[0]["sessions"]) == ["one", "two"]
     assert [name for name in os.listdir(tmp_path) if re.fullmatch(r"\.claude\.[0-9a-f]{12}", name)] == []
     assert os.stat(world.credentials("b")).st_mtime > 0
@@ -133,19 +135,19 @@ def test_after_a_crash_there_is_one_switch_and_every_session_goes_on(tmp_path, p
 
 @pytest.mark.parametrize("moment", ["begin", "end"])
 def test_a_crash_while_flipping_back_is_flipped_back(tmp_path, python_path, moment):
-    died(tmp_path, python_path, moment, ROLL_BACK)
-    world, _rig = restarted(tmp_path)
+    crash(tmp_path, python_path, moment, ROLL_BACK)
+    world, _harness = restart(tmp_path)
     failed = world.log()[0]
     assert (failed["outcome"], failed["to_account"]) == ("failed", "b")
-    assert world.active == "c", "the target of the first try is barred, the next one is taken"
+    assert world.active == "c", "the first target is banned, the next one is selected"
     assert [(row["from_account"], row["to_account"]) for row in switched(world)] == [("a", "c")]
 
 
 @pytest.mark.parametrize(("moment", "step"), POINTS)
 def test_a_link_that_leads_elsewhere_after_a_crash_is_kept_and_recorded(tmp_path, python_path, moment, step):
-    died(tmp_path, python_path, moment, step)
-    World(tmp_path, "abc").point("c")
-    world, _rig = restarted(tmp_path)
+    crash(tmp_path, python_path, moment, step)
+    World(tmp_path, "abc").flip_by_hand("c")
+    world, _harness = restart(tmp_path)
     assert world.active == "c"
     rows = world.log()
     assert [row["reason"] for row in rows].count("external") == 1
@@ -155,20 +157,20 @@ def test_a_link_that_leads_elsewhere_after_a_crash_is_kept_and_recorded(tmp_path
     assert len({row["id"] for row in rows}) == len(rows)
 
 
-def test_what_is_not_ours_beside_the_link_stays(tmp_path, python_path):
+def test_foreign_files_beside_the_link_are_kept(tmp_path, python_path):
     World(tmp_path, "abc")
     os.symlink("/nowhere", tmp_path / ".claude.0123456789ab")
     (tmp_path / ".claude.ba9876543210").write_text("a note")
-    died(tmp_path, python_path, "in", "in-point")
+    crash(tmp_path, python_path, "in", "in-point")
     strays = [name for name in os.listdir(tmp_path) if re.fullmatch(r"\.claude\.[0-9a-f]{12}", name)]
     assert len(strays) == 3
-    restarted(tmp_path)
+    restart(tmp_path)
     left = [name for name in os.listdir(tmp_path) if re.fullmatch(r"\.claude\.[0-9a-f]{12}", name)]
     assert sorted(left) == [".claude.0123456789ab", ".claude.ba9876543210"]
 
 
-def test_a_restart_that_dies_as_well_comes_to_the_same_end(tmp_path, python_path):
-    died(tmp_path, python_path, "end", "flip")
+def test_a_crash_during_recovery_comes_to_the_same_end(tmp_path, python_path):
+    crash(tmp_path, python_path, "end", "flip")
     world = World(tmp_path, "abc")
 
     def stop(moment, step):
@@ -178,5 +180,5 @@ def test_a_restart_that_dies_as_well_comes_to_the_same_end(tmp_path, python_path
     world.switcher.procedure.checkpoint = stop
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(world.switcher.recover())
-    world, _rig = restarted(tmp_path)
+    world, _harness = restart(tmp_path)
     assert [(row["from_account"], row["to_account"]) for row in switched(world)] == [("a", "b")]

@@ -9,7 +9,7 @@ import os
 import stat
 
 import pytest
-from switch_world import TOKEN, World, minutes, until
+from switch_world import TOKEN, World, minutes, wait_until
 
 from claude_failover.accounts.active_link import ActiveLink
 from claude_failover.claude import refresh_lock
@@ -30,7 +30,7 @@ def switch(world, reason="manual", target=None, **values):
 
 
 def tree(world):
-    """Everything that a switch could change, but the state."""
+    """Return mode, inode and mtime of everything that a switch can change, without the state."""
     found = {}
     for folder, folders, files in os.walk(world.folder):
         folders[:] = [name for name in folders if os.path.join(folder, name) != world.config.state_dir]
@@ -84,7 +84,7 @@ def test_a_missing_link_of_the_target_is_made_before_the_flip(world):
 
 @pytest.mark.parametrize("force", [False, True])
 def test_never_past_a_divergence(world, force):
-    world.diverge("b")
+    world.break_link("b")
     before = tree(world)
     record = switch(world, target="b", force=force)
     assert record["outcome"] == "refused"
@@ -106,7 +106,7 @@ def test_never_past_a_dead_login(world, force, token):
     assert "claude-failover login b" in record["detail"]
 
 
-def test_a_refused_login_is_dead_until_the_credentials_change(world):
+def test_a_rejected_login_is_dead_until_the_credentials_change(world):
     account = world.config.account("b")
     assert world.logins.record_rejection(account)
     assert not world.logins.record_rejection(account)
@@ -127,7 +127,7 @@ def test_to_the_active_account_is_stayed(world):
     assert tree(world) == before
 
 
-def test_to_an_exhausted_account_needs_force_which_overrules_what_is_known(world):
+def test_to_an_exhausted_account_needs_force_which_clears_its_limits(world):
     world.exhaustion.record("b", "seven_day", world.now + minutes(10), now=world.now)
     record = switch(world, target="b")
     assert (record["outcome"], world.active) == ("refused", "a")
@@ -136,7 +136,7 @@ def test_to_an_exhausted_account_needs_force_which_overrules_what_is_known(world
     assert world.exhaustion.status_rows("b", world.now) == []
 
 
-def test_an_unknown_account_is_wrong_use(world):
+def test_an_unknown_account_is_a_usage_error(world):
     with pytest.raises(UsageError, match=r"no account 'z'; configured are a, b"):
         switch(world, target="z")
 
@@ -156,7 +156,7 @@ def test_an_automatic_switch_stays_when_none_is_left_and_says_until_when(world):
     assert "2026-11-22T20:10:00.000Z" in record["detail"]
 
 
-def test_an_opus_limit_bars_only_for_opus(world):
+def test_an_opus_limit_counts_only_for_opus(world):
     world.exhaustion.record("b", "opus", world.now + minutes(10), now=world.now)
     assert switch(world, "limit", trigger=world.evidence(limit="opus"))["outcome"] == "stayed"
     assert switch(world, "limit", trigger=world.evidence(limit="five_hour"))["outcome"] == "switched"
@@ -186,17 +186,17 @@ def test_a_dry_run_tells_of_a_refusal_and_of_a_lock(world):
     record = raise_if_refused(switch(world, target="b", dry_run=True))
     assert record["outcome"] == "refused"
     world.log_in("b")
-    world.lock("a")
+    world.lock_refresh("a")
     assert "being refreshed" in switch(world, dry_run=True)["detail"]
 
 
 def test_a_dry_run_does_not_wait_for_a_switch_that_waits(world):
-    path = world.lock("a")
+    path = world.lock_refresh("a")
     world.switcher.procedure._lock_bound = 30.0
 
     async def both():
         task = asyncio.ensure_future(world.switcher.switch(SwitchRequest("manual")))
-        await until(lambda: getattr(world.switcher.journal.entry, "step", None) == "wait")
+        await wait_until(lambda: getattr(world.switcher.journal.entry, "step", None) == "wait")
         preview = asyncio.ensure_future(world.switcher.switch(SwitchRequest("manual", dry_run=True)))
         await asyncio.wait({task, preview}, return_when=asyncio.FIRST_COMPLETED)
         waiting = not task.done()
@@ -215,7 +215,7 @@ def test_a_dry_run_does_not_wait_for_a_switch_that_waits(world):
 
 @pytest.mark.parametrize("name", ["a", "b"])
 def test_a_live_refresh_lock_in_either_home_refuses_at_the_bound(world, name):
-    world.lock(name)
+    world.lock_refresh(name)
     before = os.readlink(world.link)
     record = switch(world, "limit", trigger=world.evidence())
     assert record["outcome"] == "refused"
@@ -225,17 +225,17 @@ def test_a_live_refresh_lock_in_either_home_refuses_at_the_bound(world, name):
 
 @pytest.mark.parametrize("age", [61.0, -3600.0])
 def test_a_stale_refresh_lock_does_not_matter(world, age):
-    world.lock("a", age=age)
+    world.lock_refresh("a", age=age)
     assert switch(world)["outcome"] == "switched"
 
 
 def test_a_refresh_that_ends_is_waited_for(world):
-    path = world.lock("a")
+    path = world.lock_refresh("a")
     world.switcher.procedure._lock_bound = 30.0
 
     async def both():
         task = asyncio.ensure_future(world.switcher.switch(SwitchRequest("manual")))
-        await until(lambda: getattr(world.switcher.journal.entry, "step", None) == "wait")
+        await wait_until(lambda: getattr(world.switcher.journal.entry, "step", None) == "wait")
         assert world.switcher.switching
         os.rmdir(path)
         return await task
@@ -246,14 +246,14 @@ def test_a_refresh_that_ends_is_waited_for(world):
 
 
 def test_a_refresh_that_begins_just_before_the_flip_flips_back_and_waits(world, monkeypatch):
-    """The lock appears between the last look and the replacement: seen by the look right after."""
+    """The lock appears between the last check and the flip; the check right after finds it."""
     pointed = []
     point = steps.point_active
 
     def late(path, account):
         pointed.append(account.name)
         if len(pointed) == 1:
-            world.lock("a")
+            world.lock_refresh("a")
         point(path, account)
         if len(pointed) == 2:
             os.rmdir(os.path.join(world.home("a"), refresh_lock.LOCK))
@@ -270,7 +270,7 @@ def test_a_refresh_that_begins_just_before_the_flip_and_lasts_is_refused(world, 
 
     def late(path, account):
         if account.name == "b":
-            world.lock("a")
+            world.lock_refresh("a")
         point(path, account)
 
     monkeypatch.setattr(steps, "point_active", late)
@@ -282,7 +282,7 @@ def test_a_refresh_that_begins_just_before_the_flip_and_lasts_is_refused(world, 
 # -- the links after the flip ----------------------------------------------------------------------------------------
 
 
-def probing(world, at):
+def with_checkpoints(world, at):
     def checkpoint(moment, step):
         action = at.pop((moment, step), None)
         if action is not None:
@@ -291,14 +291,14 @@ def probing(world, at):
     world.switcher.procedure.checkpoint = checkpoint
 
 
-def test_links_that_fail_after_the_flip_bring_it_back_and_bar_the_target(world):
-    probing(world, {("begin", "verify"): lambda: world.diverge("b")})
+def test_wrong_links_after_the_flip_roll_it_back_and_ban_the_target(world):
+    with_checkpoints(world, {("begin", "verify"): lambda: world.break_link("b")})
     os.utime(world.credentials("a"), (1, 1))
     record = switch(world, "limit", trigger=world.evidence())
     assert (record["outcome"], world.active) == ("failed", "a")
     assert "flipped back to a: after the flip" in record["detail"]
     assert os.stat(world.credentials("a")).st_mtime > 1e9
-    world.mend("b")
+    world.repair_link("b")
     again = switch(world, "limit", trigger=world.evidence())
     assert (again["outcome"], world.active) == ("stayed", "a")
     assert "barred" in again["detail"]
@@ -306,12 +306,12 @@ def test_links_that_fail_after_the_flip_bring_it_back_and_bar_the_target(world):
     assert switch(world, "limit", trigger=world.evidence())["outcome"] == "switched"
 
 
-def test_a_link_that_cannot_be_looked_at_is_not_said_to_be_flipped_back(world, monkeypatch):
+def test_an_unreadable_link_is_not_reported_as_flipped_back(world, monkeypatch):
     def blind():
         unreadable = ActiveLink("unreadable", text="Permission denied")
         monkeypatch.setattr(steps, "read_active", lambda _path, _accounts: unreadable)
 
-    probing(world, {("begin", "verify"): lambda: world.diverge("b"), ("begin", ROLL_BACK): blind})
+    with_checkpoints(world, {("begin", "verify"): lambda: world.break_link("b"), ("begin", ROLL_BACK): blind})
     record = switch(world, "limit", trigger=world.evidence())
     assert (record["outcome"], world.active) == ("failed", "b")
     assert "could not be flipped back" in record["detail"]
@@ -320,16 +320,16 @@ def test_a_link_that_cannot_be_looked_at_is_not_said_to_be_flipped_back(world, m
 
 def test_a_flip_by_hand_meanwhile_is_kept(tmp_path):
     world = World(tmp_path, "abc")
-    probing(world, {("begin", "flip"): lambda: world.point("c")})
+    with_checkpoints(world, {("begin", "flip"): lambda: world.flip_by_hand("c")})
     record = switch(world, "limit", trigger=world.evidence())
     assert (record["reason"], record["outcome"]) == ("external", "switched")
     assert (record["from_account"], record["to_account"], world.active) == ("a", "c", "c")
     assert [row["id"] for row in world.switcher.history(9)] == [record["id"]]
 
 
-def test_a_switch_by_hand_that_is_overtaken_says_so(tmp_path):
+def test_a_switch_by_hand_during_which_the_link_is_flipped_is_refused(tmp_path):
     world = World(tmp_path, "abc")
-    probing(world, {("begin", "flip"): lambda: world.point("c")})
+    with_checkpoints(world, {("begin", "flip"): lambda: world.flip_by_hand("c")})
     record = switch(world, target="b")
     assert (record["outcome"], world.active) == ("refused", "c")
     assert [row["reason"] for row in world.switcher.history(9)].count("external") == 1
@@ -342,7 +342,7 @@ def observe(world):
     return asyncio.run(world.switcher.observe())
 
 
-def test_the_first_look_is_no_flip(world):
+def test_the_first_observation_is_no_flip(world):
     assert observe(world) is None
     assert observe(world) is None
     assert world.switcher.history(9) == []
@@ -350,14 +350,14 @@ def test_the_first_look_is_no_flip(world):
 
 def test_a_flip_by_hand_is_recorded_once(world):
     observe(world)
-    world.point("b")
+    world.flip_by_hand("b")
     record = observe(world)
     assert (record["reason"], record["from_account"], record["to_account"]) == ("external", "a", "b")
     assert observe(world) is None
     assert len(world.switcher.history(9)) == 1
 
 
-def test_a_link_that_cannot_be_looked_at_has_not_been_flipped(world, monkeypatch):
+def test_an_unreadable_link_counts_as_unchanged(world, monkeypatch):
     observe(world)
     with monkeypatch.context() as patch:
         unreadable = ActiveLink("unreadable", text="Permission denied")
@@ -374,7 +374,7 @@ def test_a_link_that_cannot_be_looked_at_has_not_been_flipped(world, monkeypatch
 
 def test_a_flip_by_hand_while_the_daemon_is_down_is_recorded(world):
     observe(world)
-    world.point("b")
+    world.flip_by_hand("b")
     world.start()
     record = asyncio.run(world.switcher.recover())
     assert (record["reason"], record["to_account"]) == ("external", "b")
@@ -382,12 +382,12 @@ def test_a_flip_by_hand_while_the_daemon_is_down_is_recorded(world):
 
 def test_an_automatic_switch_first_sees_a_flip_by_hand(world):
     observe(world)
-    world.point("b")
+    world.flip_by_hand("b")
     record = switch(world, "limit", trigger=world.evidence())
     assert (record["reason"], world.active) == ("external", "b")
 
 
-def test_a_switch_that_was_overtaken_by_another_is_not_made(world):
+def test_a_superseded_switch_is_not_made(world):
     observe(world)
     switch(world, target="b")
     with pytest.raises(SwitchSuperseded):
@@ -421,7 +421,7 @@ def test_a_link_to_no_account_suspends_until_it_leads_to_one_again(world, lead, 
         assert "ln -sfn" in refused["detail"] or "is not a symlink" in refused["detail"]
     if os.path.isdir(world.link) and not os.path.islink(world.link):
         os.rmdir(world.link)
-    world.point("b")
+    world.flip_by_hand("b")
     back = observe(world)
     assert (back["from_account"], back["to_account"], world.switcher.link_monitor.suspended) == (None, "b", None)
 
@@ -435,7 +435,7 @@ def test_a_link_that_is_gone_for_a_moment_suspends_nothing(world):
     async def both():
         task = asyncio.ensure_future(world.switcher.observe())
         await asyncio.sleep(0)
-        world.point("b")
+        world.flip_by_hand("b")
         return await task
 
     assert asyncio.run(both())["to_account"] == "b"
@@ -469,7 +469,7 @@ def test_a_disk_that_fills_after_the_flip_does_not_stop_the_switch(world):
     def fill():
         world.store.save = refuse
 
-    probing(world, {("begin", "flip"): fill})
+    with_checkpoints(world, {("begin", "flip"): fill})
     record = switch(world)
     assert (record["outcome"], world.active) == ("switched", "b")
     world.store.save = save
@@ -505,7 +505,7 @@ def test_a_record_is_logged_exactly_once(world):
     assert world.switcher.journal.open_records() == []
 
 
-def test_a_journal_that_makes_no_sense_is_told_and_passed_over(world, caplog):
+def test_an_invalid_journal_is_logged_and_ignored(world, caplog):
     world.store.save("switch-journal", {"under_way": {"id": 3}, "open": [7]})
     world.start()
     assert asyncio.run(world.switcher.recover()) is None
@@ -514,7 +514,7 @@ def test_a_journal_that_makes_no_sense_is_told_and_passed_over(world, caplog):
 
 
 @pytest.mark.parametrize("time", ["yesterday", "2026-11-22T20:00:00", 7, "0001-01-01T00:00:00+23:00"])
-def test_a_switch_under_way_that_began_at_no_moment_is_told_and_passed_over(world, caplog, time):
+def test_a_switch_in_progress_without_a_valid_time_is_logged_and_ignored(world, caplog, time):
     texts = dict.fromkeys(("id", "reason", "origin", "target", "step", "detail"), "b")
     world.store.save("switch-journal", {"under_way": {**texts, "time": time, "trigger": None}, "open": []})
     world.start()

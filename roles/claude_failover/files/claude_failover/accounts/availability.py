@@ -64,7 +64,7 @@ class AccountAvailability:
         )
 
     def is_exhausted(self, account: str, limit: str | None) -> bool:
-        """Tell whether the account is out of usage for a session that hit ``limit``."""
+        """Return whether the account is out of usage for a session that hit ``limit``."""
         return self.exhaustion.status(account, limit, self._now() - RESET_MARGIN).exhausted
 
     def usable_from(self, limit: str | None) -> datetime | None:

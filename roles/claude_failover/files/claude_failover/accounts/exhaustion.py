@@ -154,7 +154,7 @@ class Exhaustion:
         return moment, name
 
     def matches(self, account: str, limit: str | None, resets_at: datetime | None) -> bool:
-        """Tell whether a limit and its reset are ones recorded for the account, in force or just over.
+        """Return whether a limit and its reset are ones recorded for the account, in force or just over.
 
         Old wordings do not name the limit (``unknown``); then the resets must agree.
         """

@@ -72,7 +72,7 @@ class Usage:
         return min((moment for moment in moments if moment > now), default=None)
 
     def matches(self, account: str, figures: Any) -> bool:
-        """Tell whether the figures are the account's: a window with the same reset, to the second."""
+        """Return whether the figures are the account's: a window with the same reset, to the second."""
         known = self._windows.get(account, {})
         return any(
             window in known and row.resets_at is not None and row.resets_at == known[window].resets_at

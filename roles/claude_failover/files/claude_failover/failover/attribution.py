@@ -33,7 +33,7 @@ class Attribution:
 
 
 def is_same_entry(one: str, other: str) -> bool:
-    """Tell whether two paths name the same entry of the same folder; a link as the entry is not followed."""
+    """Return whether two paths name the same entry of the same folder; a link as the entry is not followed."""
     return _entry(one) == _entry(other)
 
 

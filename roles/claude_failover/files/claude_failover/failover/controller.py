@@ -51,7 +51,7 @@ class FailoverController:
         store: the durable documents.
         resumer: see `ResumerProtocol`.
         newest_turn: returns the newest turn in the transcript of the named session; None when it cannot be read.
-        all_idle: tells whether every session is idle.
+        all_idle: returns whether every session is idle.
         on_record: called with the record of each switch once it is in the log.
         now: the current time.
         switcher: an existing switcher, for tests.

@@ -43,7 +43,7 @@ class SwitchPolicy:
         resume_queue: the limited sessions.
         records: where a reset without a flip is recorded.
         newest_turn: returns the newest turn in the transcript of the named session; None when it cannot be read.
-        all_idle: tells whether every session is idle.
+        all_idle: returns whether every session is idle.
         now: the current time.
     """
 
@@ -172,7 +172,7 @@ class SwitchPolicy:
         return SwitchRequest("reset" if reset_due else "limit", trigger=trigger, clean=clean, expected=active)
 
     def _is_held_back(self) -> bool:
-        """Tell whether cooldown or retry delay forbid an automatic switch now; evidence is kept meanwhile."""
+        """Return whether cooldown or retry delay forbid an automatic switch now; evidence is kept meanwhile."""
         until = self._state.cooldown_until
         return (until is not None and self._now() < until) or time.monotonic() < self._retry_at
 
@@ -198,7 +198,7 @@ class SwitchPolicy:
         return None
 
     def _was_known_before_flip(self, active: str, limit: str | None) -> bool:
-        """Tell whether a model's limit of the active account was known before the last flip.
+        """Return whether a model's limit of the active account was known before the last flip.
 
         That flip was made for another limit. The next one must then go to an account without any limit, or the link
         would go round between accounts that are each out of one model.
@@ -214,7 +214,7 @@ class SwitchPolicy:
         )
 
     def _is_wait_unchanged(self, active: str, limit: str | None, clean: bool) -> bool:
-        """Tell whether a switch would only repeat the last record: no account usable, until the same reset."""
+        """Return whether a switch would only repeat the last record: no account usable, until the same reset."""
         wait = self._state.reset_wait
         if wait is None or wait.account != active or wait.limit != limit:
             return False

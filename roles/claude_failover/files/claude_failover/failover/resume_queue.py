@@ -104,7 +104,7 @@ class ResumeQueue:
                 del self._state.limited_sessions[session]
 
     def _is_duplicate(self, evidence: Evidence) -> bool:
-        """Tell whether this is further evidence of the refusal for which the session is being, or was just, resumed.
+        """Return whether this is further evidence of the refusal for which the session is being, or was just, resumed.
 
         A hook reports its arrival as the time of the request, so two sources agree on the turn's id but not on that
         time. Without an id (Claude Code 2.1.197) a refusal from before the resumption began is taken for the same.
@@ -168,7 +168,7 @@ class ResumeQueue:
         task.add_done_callback(self._on_task_done)
 
     def _was_flipped_since(self, evidence: Evidence) -> bool:
-        """Tell whether the link was flipped after the refusal; then `_RESUME_INTERVAL` need not be kept, which is for
+        """Return whether the link was flipped after the refusal; then `_RESUME_INTERVAL` need not be kept, which is for
         refusals under the old credentials after a flip."""
         last = self._flip_log.last
         return last is not None and last.at >= evidence.at
@@ -182,7 +182,7 @@ class ResumeQueue:
                 if item is not None and item.evidence is evidence:
                     self._record_result(evidence.session, result_of.get(evidence.session, "gone"))
         for result in results:
-            log.info("session %s: resumed: %s", result.get("name"), session_row(result))
+            log.info("session %s: resume result: %s", result.get("name"), session_row(result))
         self._records.add_sessions(record_id, results)
 
     def _record_result(self, session: str, result: str) -> None:

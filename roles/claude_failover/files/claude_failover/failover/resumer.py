@@ -176,7 +176,7 @@ class SessionResumer:
         return "restart", f"{kind}: {delivery.detail}"
 
     def _has_moved_on(self, tracked: TrackedSession) -> bool:
-        """Tell whether the session has gone on since: its newest turn is not the limited one any more."""
+        """Return whether the session has gone on since: its newest turn is not the limited one any more."""
         evidence = self._evidence.get(tracked.name)
         if evidence is None:
             return False

@@ -102,7 +102,7 @@ def new_id() -> str:
 
 
 def is_record(value: Any) -> bool:
-    """Tell whether a stored value has every key of a record, each with its type. Further keys are allowed."""
+    """Return whether a stored value has every key of a record, each with its type. Further keys are allowed."""
     if not isinstance(value, dict) or any(key not in value for key in KEYS):
         return False
     try:

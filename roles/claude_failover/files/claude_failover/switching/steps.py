@@ -247,7 +247,7 @@ class SwitchProcedure:
             why = f"after the flip the shared links of {switch.target.name} are not right: {problem}"
             raise _SwitchAborted("failed", await self.roll_back(switch, why))
 
-    async def _clear_overruled_limits(self, switch: SwitchInProgress) -> None:
+    async def _clear_limits(self, switch: SwitchInProgress) -> None:
         """Clear the target's recorded limits after ``--force``."""
         if switch.force:
             self._exhaustion.clear(switch.target.name, now=self._now())
@@ -260,5 +260,5 @@ STEPS: tuple[SwitchStep, ...] = (
     SwitchStep("flip", SwitchProcedure._flip),
     SwitchStep("touch", SwitchProcedure._touch),
     SwitchStep("verify", SwitchProcedure._verify),
-    SwitchStep("settle", SwitchProcedure._clear_overruled_limits),
+    SwitchStep("settle", SwitchProcedure._clear_limits),
 )
