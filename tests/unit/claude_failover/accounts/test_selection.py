@@ -27,7 +27,7 @@ def test_the_order_is_the_preference():
             AccountState("b", links="projects leads elsewhere"),
             "its shared links are not right: projects leads elsewhere",
         ),
-        (AccountState("b", barred=True, until=T0), "exhausted until 2026-11-22T20:00:00.000Z"),
+        (AccountState("b", exhausted=True, exhausted_until=T0), "exhausted until 2026-11-22T20:00:00.000Z"),
         (AccountState("b", ban="its links failed"), "barred: its links failed"),
     ],
 )
@@ -47,13 +47,13 @@ def test_force_never_passes_a_dead_login_or_wrong_links(strategy, standing):
 
 
 def test_force_passes_exhaustion_and_a_ban():
-    rows = [AccountState("a"), AccountState("b", barred=True, until=T0), AccountState("c", ban="links")]
+    rows = [AccountState("a"), AccountState("b", exhausted=True, exhausted_until=T0), AccountState("c", ban="links")]
     assert select_account(rows, "a", only="b", force=True).target == "b"
     assert select_account(rows, "a", only="c", force=True).target == "c"
 
 
 def test_what_only_force_lets_through_comes_last():
-    rows = [AccountState("a"), AccountState("b", barred=True, until=T0), AccountState("c")]
+    rows = [AccountState("a"), AccountState("b", exhausted=True, exhausted_until=T0), AccountState("c")]
     assert select_account(rows, "a", force=True).target == "c"
 
 
@@ -96,11 +96,11 @@ availability = st.builds(
     name=st.just("?"),
     login=st.sampled_from(["ok", "ok", "missing", "expired", "unknown"]),
     links=st.sampled_from([None, None, "wrong"]),
-    barred=st.booleans(),
+    exhausted=st.booleans(),
     any_limit=st.booleans(),
     ban=st.sampled_from([None, None, "links"]),
     used=st.dictionaries(st.sampled_from(["five_hour", "seven_day"]), st.floats(0, 100)),
-    until=st.sampled_from([None, T0, T0 + minutes(3)]),
+    exhausted_until=st.sampled_from([None, T0, T0 + minutes(3)]),
     resets_at=st.sampled_from([None, T0, T0 + minutes(5)]),
 )
 
@@ -115,7 +115,7 @@ def test_nothing_barred_is_ever_chosen(rows, strategy, force, clean):
     assert [row.account for row in choice.candidates] == [row.name for row in rows]
     assert all(row.why for row in choice.candidates)
     fit = [row for row in rows[1:] if row.login == "ok" and row.links is None]
-    fit = [row for row in fit if force or not (row.barred or row.ban)]
+    fit = [row for row in fit if force or not (row.exhausted or row.ban)]
     if not force and clean:
         fit = [row for row in fit if not row.any_limit]
     assert (choice.target is not None) == bool(fit)

@@ -29,15 +29,15 @@ class AccountState:
     """The state of one account, for the limit that triggers the switch.
 
     ``login`` is ``ok|missing|expired|unknown``; ``links`` what is wrong with its shared links, None when nothing is;
-    ``barred`` and ``until`` its exhaustion for that limit; ``any_limit`` whether any limit at all is in force;
+    ``exhausted`` and ``exhausted_until`` are for that limit; ``any_limit`` whether any limit at all is in force;
     ``ban`` the reason of a ban; ``used`` the per cent used by window; ``resets_at`` the next reset of a window.
     """
 
     name: str
     login: str = "ok"
     links: str | None = None
-    barred: bool = False
-    until: datetime | None = None
+    exhausted: bool = False
+    exhausted_until: datetime | None = None
     any_limit: bool = False
     ban: str | None = None
     used: Mapping[str, float] = field(default_factory=dict)
@@ -88,7 +88,7 @@ RANKINGS: Mapping[str, Callable[[AccountState], float]] = {
 
 
 def select_account(
-    availability: Sequence[AccountState],
+    states: Sequence[AccountState],
     active: str | None,
     strategy: str = "priority",
     *,
@@ -100,7 +100,7 @@ def select_account(
     """Select the account to switch to.
 
     Args:
-        availability: every account, in the order of preference.
+        states: every account, in the order of preference.
         active: the account to switch away from, None when none is active.
         strategy: ``priority`` (the order of preference), ``headroom`` (the least used) or ``soonest_reset`` (the one
             whose next window resets first); see `RANKINGS`.
@@ -111,7 +111,7 @@ def select_account(
     """
     eligible: list[AccountState] = []
     candidates = []
-    for preference, state in enumerate(availability, 1):
+    for preference, state in enumerate(states, 1):
         if state.name == active:
             candidates.append(Candidate(state.name, False, "it is the active account"))
             continue
@@ -122,7 +122,10 @@ def select_account(
     eligible.sort(key=RANKINGS[strategy])
     # Accounts that only force makes eligible come last, the first to reset first.
     eligible.sort(
-        key=lambda state: (state.barred or state.ban is not None, state.until.timestamp() if state.until else 0.0)
+        key=lambda state: (
+            state.exhausted or state.ban is not None,
+            state.exhausted_until.timestamp() if state.exhausted_until else 0.0,
+        )
     )
     return Selection(eligible[0].name if eligible else None, tuple(candidates))
 
@@ -141,8 +144,8 @@ def _disqualification(
         return None
     if state.ban is not None:
         return f"barred: {state.ban}"
-    if state.barred:
-        return f"exhausted until {clock.iso(state.until)}" if state.until else "exhausted"
+    if state.exhausted:
+        return f"exhausted until {clock.iso(state.exhausted_until)}" if state.exhausted_until else "exhausted"
     if clean and state.any_limit:
         return "under a limit of its own: switching between two limited accounts would go in circles"
     most = _most_used(state)
@@ -153,7 +156,7 @@ def _disqualification(
 
 def _reason(state: AccountState, preference: int, strategy: str) -> str:
     """Return why the account is eligible, with the figure that the strategy ranks it by."""
-    if state.barred or state.ban is not None:
+    if state.exhausted or state.ban is not None:
         return "exhausted or barred, and forced"
     if strategy == "headroom":
         return f"can be used; {_most_used(state):g} % used at most"
