@@ -60,15 +60,15 @@ def _shared_module_utils(folder: str) -> dict[str, bytes]:
 
 def _imported_module_utils(source: bytes) -> Iterator[str]:
     """Yield the names of the collection's module_utils that a module imports by their absolute names."""
+    below = _PACKAGE + "."
+    start = len(below)
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module == _PACKAGE:
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_PACKAGE + "."):
-            yield str(node.module)[len(_PACKAGE) + 1 :]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(below):
+            yield str(node.module)[start:]
         elif isinstance(node, ast.Import):
-            yield from (
-                alias.name[len(_PACKAGE) + 1 :] for alias in node.names if alias.name.startswith(_PACKAGE + ".")
-            )
+            yield from (alias.name[start:] for alias in node.names if alias.name.startswith(below))
 
 
 def _read_file(path: str) -> bytes:

@@ -69,7 +69,8 @@ def unpack(data: bytes) -> dict[str, bytes]:
 
 def members_below(members: Mapping[str, bytes], prefix: str) -> dict[str, bytes]:
     """Return the members below ``prefix``, named without it."""
-    return {name[len(prefix) :]: data for name, data in members.items() if name.startswith(prefix)}
+    start = len(prefix)
+    return {name[start:]: data for name, data in members.items() if name.startswith(prefix)}
 
 
 def content_hash(sources: Mapping[str, bytes]) -> str:

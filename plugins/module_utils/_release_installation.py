@@ -165,8 +165,10 @@ def _plan_installation(
         "updated": updated,
         "removed": prunable,
         "config_checked": False,
-        "diff": ([_release_diff(layout, previous, folder, sources)] if switched else [])
-        + [_file_diff(spec, difference) for spec, difference in to_write],
+        "diff": [
+            *([_release_diff(layout, previous, folder, sources)] if switched else []),
+            *(_file_diff(spec, difference) for spec, difference in to_write),
+        ],
     }
     configs = [entry["path"] for entry in params["files"] if entry["config"]]
     return InstallationPlan(

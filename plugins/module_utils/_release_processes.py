@@ -78,8 +78,9 @@ def _release_processes(layout: Layout, proc: str) -> Iterator[tuple[int, str, li
                 arguments = file.read().rstrip(b"\0").split(b"\0")
         except OSError:
             continue  # ended meanwhile, or not readable
-        for index, argument in enumerate(arguments):
+        for number, argument in enumerate(arguments, 1):
             for prefix in prefixes:
                 if argument.startswith(prefix):
-                    name, _slash, below = argument[len(prefix) :].partition(b"/")
-                    yield pid, os.fsdecode(name), [below, *arguments[index + 1 :]]
+                    start = len(prefix)
+                    name, _slash, below = argument[start:].partition(b"/")
+                    yield pid, os.fsdecode(name), [below, *arguments[number:]]

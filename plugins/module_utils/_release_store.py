@@ -235,7 +235,8 @@ def prunable(layout: Layout, keep: int, current: str, in_use: set[str]) -> list[
     ``keep`` counts the current release, and is at least 2, so that the one before it always stays.
     """
     order = [name for name in list_folders(layout) if name != current]
-    return [name for name in order[max(keep, 2) - 1 :] if name not in in_use]
+    kept = max(keep, 2) - 1
+    return [name for name in order[kept:] if name not in in_use]
 
 
 def remove_folders(layout: Layout, names: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ import time
 from typing import Any
 
 DEFAULT_SOCKET = "/run/claude-failover/control.sock"
+_CHUNK = 1 << 16  # bytes that are read at once
 MAX_ANSWER = 64 << 20
 _SOCKET_BYTES = 107
 
@@ -88,12 +89,12 @@ def _exchange(connection: socket.socket, line: bytes, deadline: float) -> bytes:
     except (BrokenPipeError, ConnectionResetError):
         pass  # the daemon may have answered before it closed
     answer = bytearray()
-    while b"\n" not in answer[-(1 << 16) :]:
+    while b"\n" not in answer[-_CHUNK:]:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             raise socket.timeout
         connection.settimeout(remaining)
-        chunk = connection.recv(1 << 16)
+        chunk = connection.recv(_CHUNK)
         if not chunk:
             raise ConnectionError("the daemon closed it without an answer")
         answer += chunk
