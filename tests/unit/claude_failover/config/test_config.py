@@ -19,7 +19,8 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_failover.config.model import Account, Config, ConfigError, SessionConfig, load, parse
+from claude_failover.config.loader import ConfigError, load, parse
+from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.config.validators import Problem
 from claude_failover.tmux.quoting import HOLDER
 

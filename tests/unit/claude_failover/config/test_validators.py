@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from claude_failover.config import validators, yaml_loader
-from claude_failover.config.validators import AlreadyReported, Location, Problem, Section, ValidationError
+from claude_failover.config.section import Section
+from claude_failover.config.validators import AlreadyReported, Location, Problem, ValidationError
 
 
 def place() -> Location:

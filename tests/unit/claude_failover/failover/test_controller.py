@@ -16,6 +16,7 @@ from switch_world import TOKEN, Harness, World, minutes, wait_until
 
 from claude_failover.claude.turns import TurnEvent
 from claude_failover.common.errors import Refused, UsageError
+from claude_failover.config.model import MetricsConfig, NotifyConfig
 from claude_failover.failover import controller, policy, resume_queue
 from claude_failover.limits import Verdict
 from claude_failover.reporting.metrics import Metrics
@@ -713,7 +714,9 @@ def test_a_bug_in_a_round_does_not_end_the_failover(world, harness, monkeypatch,
 def test_the_notify_command_gets_the_record_and_the_metrics_are_written(tmp_path):
     world = World(tmp_path)
     notified = tmp_path / "notified"
-    world.configure(notify_command=("/bin/sh", "-c", f"cat > {notified}"), metrics_textfile=str(tmp_path / "cf.prom"))
+    world.configure(
+        notify=NotifyConfig(("/bin/sh", "-c", f"cat > {notified}")), metrics=MetricsConfig(str(tmp_path / "cf.prom"))
+    )
     world.start()
     status = {
         "version": "0.4.0",

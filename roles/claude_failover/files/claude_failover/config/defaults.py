@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Paths and names that hold where no configuration says otherwise, or where none can be read."""
+"""Default paths and names, for code that runs without a configuration or without PyYAML."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks of single values, apart from what is checked with them.
+"""Checks of general values: text, numbers, paths, lists; and the problems that checks report.
 
-A check is a function of a value and of its place (the key, and the list that problems go to); it returns the
-checked value or raises ``ValidationError``. A section hands each of its keys to a check, takes the default where that
-fails, and goes on, so that one reading finds every problem.
+A check is a function of a value and of its location (the key, and the list that problems go to); it returns the
+checked value, raises ``ValidationError``, or raises ``AlreadyReported`` after it added its problems to the list.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _SHOWN = 60
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong: ``key`` (empty for the whole file), what was found, what was expected."""
+    """One error of a configuration: its key (empty for the whole file), what was found, what was expected."""
 
     key: str
     found: str
@@ -31,7 +30,7 @@ class Problem(NamedTuple):
 
 
 class ValidationError(Exception):
-    """A value is not what its check expects. Both texts are for the operator; neither shows a secret."""
+    """A value is not what its check expects. Both texts are meant for the operator and show no secret."""
 
     def __init__(self, found: str, expected: str) -> None:
         super().__init__(found, expected)
@@ -44,21 +43,21 @@ class AlreadyReported(Exception):
 
 
 class Location(NamedTuple):
-    """Where a value stands, and where its problems go."""
+    """The key of a value, and the list that its problems go to."""
 
     key: str
     problems: list[Problem]
 
     def item(self, index: int) -> Location:
-        """Return the place of one item of this list."""
+        """Return the location of one item of this list."""
         return Location(f"{self.key}[{index}]", self.problems)
 
     def below(self, name: Any) -> Location:
-        """Return the place of one key of this mapping."""
+        """Return the location of one key of this mapping."""
         return Location(join(self.key, name), self.problems)
 
     def reject(self, found: str, expected: str) -> None:
-        """Note a problem here."""
+        """Report a problem with the value."""
         self.problems.append(Problem(self.key, found, expected))
 
 
@@ -72,7 +71,7 @@ Check = Callable[[Any, Location], T]
 
 
 def describe(value: Any, *, secret: bool = False) -> str:
-    """Say what a value is, shortened and printable; of a secret only its kind."""
+    """Return a description of a value, shortened and printable; of a secret only its kind."""
     if value is None:
         return "nothing (null)"
     if isinstance(value, bool):
@@ -94,67 +93,18 @@ def describe(value: Any, *, secret: bool = False) -> str:
     return f"a {type(value).__name__}" if secret else f"the {type(value).__name__} {shorten(str(value), _SHOWN)}"
 
 
-def unknown_key(name: Any, known: Sequence[str]) -> str:
-    """Say what was expected in place of an unknown key, with the likeliest known one."""
-    close = difflib.get_close_matches(str(name).lower(), known, 1, 0.6)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    return f"one of {', '.join(known)}{hint}"
+def closest(word: Any, names: Sequence[str]) -> str:
+    """Return a hint at the one of ``names`` that ``word`` may be a misspelling of; empty text if none is close."""
+    close = difflib.get_close_matches(str(word).lower(), names, 1, 0.6)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
-class Section:
-    """The mapping at one place, of which every key is known.
-
-    ``value`` is whatever was read there; anything but a mapping is a problem and counts as empty.
-    """
-
-    def __init__(self, value: Any, place: Location, known: Sequence[str]) -> None:
-        self.place = place
-        self.broken = not isinstance(value, dict)
-        self._value: dict[Any, Any] = {} if self.broken else value
-        if self.broken:
-            place.reject(describe(value, secret=True), f"a mapping with the keys {', '.join(known)}")
-        for name in self._value:
-            if name not in known:
-                place.below(name).reject("an unknown key", unknown_key(name, known))
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._value
-
-    def raw(self, name: str) -> Any:
-        """Return what was read for ``name``, unchecked; None if nothing was."""
-        return self._value.get(name)
-
-    def get(self, name: str, check: Check[T], default: T) -> T:
-        """Return the checked value of ``name``; ``default`` if it is absent or wrong (then noted)."""
-        if name not in self._value:
-            return default
-        return self._checked(name, check, default)
-
-    def require(self, name: str, check: Check[T], stand_in: T, expected: str) -> T:
-        """Return the checked value of ``name``; ``stand_in`` if it is wrong or absent (both noted)."""
-        if name not in self._value:
-            if not self.broken:
-                self.place.below(name).reject("nothing: the key is missing", expected)
-            return stand_in
-        return self._checked(name, check, stand_in)
-
-    def _checked(self, name: str, check: Check[T], default: T) -> T:
-        place = self.place.below(name)
-        try:
-            return check(self._value[name], place)
-        except ValidationError as bad:
-            place.reject(bad.found, bad.expected)
-        except AlreadyReported:
-            pass
-        return default
-
-
-def text(value: Any, _place: Location) -> str:
+def text(value: Any, _location: Location) -> str:
     """Check for text that is not empty and holds no control character."""
     return _text(value, secret=False)
 
 
-def hidden_text(value: Any, _place: Location) -> str:
+def hidden_text(value: Any, _location: Location) -> str:
     """Check for text that can be an argument or a variable: any but with NUL or newline; it is never shown."""
     if not isinstance(value, str):
         raise ValidationError(describe(value, secret=True), "text" + _quote_hint(value))
@@ -186,7 +136,7 @@ def _without(value: str, refused: Callable[[str], bool]) -> None:
             raise ValidationError(f"{found} at position {position}", "text on one line without such characters")
 
 
-def boolean(value: Any, _place: Location) -> bool:
+def boolean(value: Any, _location: Location) -> bool:
     """Check for true or false."""
     if not isinstance(value, bool):
         raise ValidationError(describe(value), "true or false")
@@ -197,7 +147,7 @@ def number(low: float, high: float, unit: str = "") -> Check[float]:
     """Return a check for a number from ``low`` to ``high``, both included."""
     expected = f"a number from {low:g} to {high:.15g}{' ' + unit if unit else ''}"
 
-    def check(value: Any, _place: Location) -> float:
+    def check(value: Any, _location: Location) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ValidationError(describe(value), expected)
         if not low <= value <= high or (isinstance(value, float) and math.isnan(value)):
@@ -211,7 +161,7 @@ def integer(low: int, high: int) -> Check[int]:
     """Return a check for a whole number from ``low`` to ``high``, both included."""
     expected = f"a whole number from {low} to {high}"
 
-    def check(value: Any, _place: Location) -> int:
+    def check(value: Any, _location: Location) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise ValidationError(describe(value), expected)
         return value
@@ -219,48 +169,48 @@ def integer(low: int, high: int) -> Check[int]:
     return check
 
 
-def choice(*names: str) -> Check[str]:
-    """Return a check for one of ``names``."""
+class Choice:
+    """A check for one of ``names``."""
 
-    def check(value: Any, _place: Location) -> str:
-        if not isinstance(value, str) or value not in names:
-            close = difflib.get_close_matches(str(value).lower(), names, 1, 0.6)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise ValidationError(describe(value), f"one of {', '.join(names)}{hint}")
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def __call__(self, value: Any, _location: Location) -> str:
+        if not isinstance(value, str) or value not in self.names:
+            expected = f"one of {', '.join(self.names)}{closest(value, self.names)}"
+            raise ValidationError(describe(value), expected)
         return value
-
-    return check
 
 
 def optional(check: Check[T]) -> Check[T | None]:
-    """Return a check that also takes null."""
+    """Return a check that also accepts null."""
 
-    def checked(value: Any, place: Location) -> T | None:
+    def checked(value: Any, location: Location) -> T | None:
         if value is None:
             return None
         try:
-            return check(value, place)
-        except ValidationError as bad:
-            raise ValidationError(bad.found, f"{bad.expected}, or null") from None
+            return check(value, location)
+        except ValidationError as error:
+            raise ValidationError(error.found, f"{error.expected}, or null") from None
 
     return checked
 
 
 def list_of(check: Check[T], what: str, *, least: int = 0, secret: bool = False) -> Check[tuple[T, ...]]:
-    """Return a check for a list whose every item passes ``check``; ``what`` says what such a list is."""
+    """Return a check for a list whose every item passes ``check``; ``what`` describes such a list."""
 
-    def checked(value: Any, place: Location) -> tuple[T, ...]:
+    def checked(value: Any, location: Location) -> tuple[T, ...]:
         if not isinstance(value, list):
             raise ValidationError(describe(value, secret=secret), what)
         if len(value) < least:
             raise ValidationError("an empty list" if not value else describe(value), f"{what}, at least {least}")
         items: list[T] = []
         for index, item in enumerate(value):
-            at = place.item(index)
+            at = location.item(index)
             try:
                 items.append(check(item, at))
-            except ValidationError as bad:
-                at.reject(bad.found, bad.expected)
+            except ValidationError as error:
+                at.reject(error.found, error.expected)
             except AlreadyReported:
                 pass
         if len(items) != len(value):
@@ -270,20 +220,20 @@ def list_of(check: Check[T], what: str, *, least: int = 0, secret: bool = False)
     return checked
 
 
-def path(value: Any, place: Location) -> str:
+def path(value: Any, location: Location) -> str:
     """Check for an absolute path that is written out in full; returns it without trailing or double slashes."""
-    written = exact_path(value, place)
+    written = exact_path(value, location)
     parts = [part for part in written.split("/") if part not in ("", ".")]
     return "/" + "/".join(parts)
 
 
-def exact_path(value: Any, _place: Location) -> str:
+def exact_path(value: Any, _location: Location) -> str:
     """Check for an absolute path that is written out in full; returns it as it was written."""
     expected = "an absolute path, written out in full"
     try:
         written = _text(value, secret=False)
-    except ValidationError as bad:
-        raise ValidationError(bad.found, expected) from None
+    except ValidationError as error:
+        raise ValidationError(error.found, expected) from None
     shown = describe(written)
     if not written.startswith("/"):
         raise ValidationError(f"{shown}, which is no absolute path", expected)
@@ -296,9 +246,9 @@ def exact_path(value: Any, _place: Location) -> str:
     return written
 
 
-def socket_path(value: Any, place: Location) -> str:
+def socket_path(value: Any, location: Location) -> str:
     """Check for an absolute path that fits a Unix socket: 107 bytes (sun_path of unix(7) is 108 with its NUL)."""
-    written = path(value, place)
+    written = path(value, location)
     size = len(written.encode())
     if size > 107:
         raise ValidationError(f"a path of {size} bytes", "at most 107 bytes, for the path of a Unix socket")

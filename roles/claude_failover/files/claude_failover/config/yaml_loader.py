@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A YAML text as plain values, with the line of every key and every fault at once.
+"""Read a YAML text into plain values, with the line of every key and every problem at once.
 
-The usual loaders take the last of two equal keys, run into the ground on a few lines of nested aliases, stop
-at the first fault, and print the faulty line, which may hold a secret. So the text is only composed by
-PyYAML (its nodes are resolved by the safe schema of YAML 1.1), and built into values here.
+PyYAML's own constructor takes the last of two equal keys, expands nested aliases without limit, stops at the first
+error, and prints the faulty line, which may hold a secret. So PyYAML only composes the text (its nodes are resolved
+by the safe schema of YAML 1.1), and the values are built here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PLAIN = {"tag:yaml.org,2002:" + name for name in ("null", "bool", "int", "float
 
 
 class YamlDocument:
-    """What was read: ``value`` (None when it could not be), ``lines`` by key, and ``problems``."""
+    """A document that was read: ``value`` (None if it could not be), ``lines`` by key, and ``problems``."""
 
     def __init__(self) -> None:
         self.value: Any = None
@@ -34,7 +34,7 @@ class YamlDocument:
         self.problems: list[Problem] = []
 
     def line_of(self, key: str) -> int | None:
-        """Return the line of ``key``, or of the nearest key around it that the text has."""
+        """Return the line of ``key``, or of the nearest key above it that the text has."""
         while key and key not in self.lines:
             cut = max(key.rfind("."), key.rfind("["))
             key = key[:cut] if cut > 0 else ""
@@ -42,13 +42,13 @@ class YamlDocument:
 
 
 def read(raw: str | bytes) -> YamlDocument:
-    """Read one YAML document from ``raw`` (UTF-8). Never raises for what the text holds."""
+    """Read one YAML document from ``raw`` (UTF-8). Errors of the text become problems of the document."""
     document = YamlDocument()
     text = _decode(raw, document)
     if text is None:
         return document
     try:
-        if not _looks_sane(text, document):
+        if not _check_events(text, document):
             return document
         loader = _Loader(text)
         try:
@@ -80,8 +80,11 @@ def _decode(raw: str | bytes, document: YamlDocument) -> str | None:
     return raw[1:] if raw.startswith("\ufeff") else raw
 
 
-def _looks_sane(text: str, document: YamlDocument) -> bool:
-    """Look at the events first, without recursion: empty, several documents, too deep. Raises YAMLError."""
+def _check_events(text: str, document: YamlDocument) -> bool:
+    """Return False for a text that is empty, has several documents or nests too deep. Raises YAMLError.
+
+    Events come without recursion, unlike nodes.
+    """
     depth = documents = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.DocumentStartEvent):
@@ -110,7 +113,7 @@ def _line(event: Any) -> int:
 
 
 def _expanded(node: Any, sizes: dict[int, int], open_nodes: set[int]) -> int:
-    """Return how many values ``node`` unfolds to; one that contains itself counts as too many."""
+    """Return the number of values that ``node`` expands to; one that contains itself counts as too many."""
     key = id(node)
     if key in open_nodes:
         return MAX_VALUES + 1
@@ -127,7 +130,7 @@ def _expanded(node: Any, sizes: dict[int, int], open_nodes: set[int]) -> int:
 
 
 def _syntax(error: yaml.YAMLError) -> Problem:
-    """Put a syntax error in words that do not quote the text around it."""
+    """Return a syntax error as a problem that does not quote the text around it."""
     mark = getattr(error, "problem_mark", None)
     words = getattr(error, "problem", None) or getattr(error, "reason", None) or "something that is no YAML"
     where = "" if mark is None else f" in column {mark.column + 1}"
@@ -137,7 +140,7 @@ def _syntax(error: yaml.YAMLError) -> Problem:
 
 
 class _Builder:
-    """Builds values from nodes, noting lines and problems by key."""
+    """Build values from nodes, and record lines and problems by key."""
 
     def __init__(self, loader: Any, document: YamlDocument) -> None:
         self._loader = loader
@@ -171,13 +174,13 @@ class _Builder:
                 self._problem(key, "a key that is a list or a mapping", "keys that are text", key_node)
                 continue
             name = self.build(key_node, f"{key} ")
-            place = join(key, name)
+            name_key = join(key, name)
             if name in own:
-                first = self._document.lines.get(place)
-                self._problem(place, f"the key a second time (first in line {first})", "each key once", key_node)
+                first = self._document.lines.get(name_key)
+                self._problem(name_key, f"the key a second time (first in line {first})", "each key once", key_node)
                 continue
-            self._document.lines[place] = key_node.start_mark.line + 1
-            own[name] = self.build(value_node, place)
+            self._document.lines[name_key] = key_node.start_mark.line + 1
+            own[name] = self.build(value_node, name_key)
         return {**merged, **own}
 
     def _merge(self, node: Any, key: str, into: dict[Any, Any]) -> None:
