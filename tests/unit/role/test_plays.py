@@ -20,7 +20,7 @@ import pytest
 import yaml
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import required_links
 
-from claude_failover.config import model
+from claude_failover.config.loader import parse
 
 pytestmark = pytest.mark.skipif(
     sys.version_info < (3, 10), reason="SKIPPED, NOT TESTED: a controller needs Python 3.10 or newer"
@@ -283,7 +283,7 @@ def normalized(path: str) -> str:
 @pytest.mark.parametrize("case", ["defaults", "slash", "slashes", "backslash", "root", "target"])
 def test_the_module_and_the_daemon_derive_the_same_links(found: dict[str, Any], case: str) -> None:
     """Links are compared as text, so the role, the module and the daemon must derive the same one."""
-    expected = model.parse(found[case]["config"], "x")
+    expected = parse(found[case]["config"], "x")
     made = required_links(found[case]["root"], found[case]["links"])
     assert made == expected.shared_links
     writable = {normalized(path) for path in write_paths(found[case]["daemon"])}
@@ -292,7 +292,7 @@ def test_the_module_and_the_daemon_derive_the_same_links(found: dict[str, Any], 
 
 def test_the_default_links_are_stable(found: dict[str, Any]) -> None:
     names = ("session-env", "file-history", "projects")
-    expected = model.parse(found["defaults"]["config"], "x")
+    expected = parse(found["defaults"]["config"], "x")
     assert [link.target for link in expected.shared_links] == [f"/home/claude/.claude-{name}-shared" for name in names]
     assert write_paths(found["defaults"]["daemon"]) == [
         "/home/claude",
@@ -337,7 +337,7 @@ def test_valid_settings_are_accepted(found: dict[str, Any], case: str) -> None:
 
 
 def test_a_value_encrypted_in_place_is_decrypted(found: dict[str, Any]) -> None:
-    assert model.parse(found["vault"]["config"], "x").sessions[0].env == {"TOKEN": SECRET}
+    assert parse(found["vault"]["config"], "x").sessions[0].env == {"TOKEN": SECRET}
 
 
 def test_quotes_backslashes_and_specifiers_are_escaped_in_both_units(found: dict[str, Any]) -> None:

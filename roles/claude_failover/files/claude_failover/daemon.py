@@ -29,7 +29,8 @@ from .common import clock
 from .common.errors import FailoverError, Refused
 from .config.access import check_writable
 from .config.holder import ConfigHolder
-from .config.model import Config, load
+from .config.loader import load
+from .config.model import Config
 from .control.operations import operations
 from .control.server import ControlServer
 from .detection.monitor import LimitMonitor

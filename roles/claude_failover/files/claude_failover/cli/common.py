@@ -105,7 +105,7 @@ def config_path(arguments: argparse.Namespace) -> str:
 def load_config(arguments: argparse.Namespace) -> Config:
     """Load the configuration. Raises ConfigError; UsageError if PyYAML is missing."""
     try:
-        from ..config.model import load
+        from ..config.loader import load
     except ModuleNotFoundError as error:
         if error.name != "yaml":
             raise

@@ -31,7 +31,7 @@ def register(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check a configuration; returns 0 if it is valid. Raises ConfigError."""
     if arguments.file == "-":
-        from ...config.model import parse
+        from ...config.loader import parse
 
         config = parse(sys.stdin.buffer.read((1 << 20) + 1), "standard input")
     else:
