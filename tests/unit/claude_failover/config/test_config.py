@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of the configuration: what is taken, and everything that is refused with its reason."""
+"""Test the configuration: values that are accepted, and every refusal with its reason."""
 
 from __future__ import annotations
 

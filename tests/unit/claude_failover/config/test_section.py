@@ -75,6 +75,18 @@ def test_the_check_and_the_default_of_a_key_may_follow_another_key() -> None:
     assert [problem.key for problem in problems] == ["limit"]
 
 
+def test_problems_come_in_the_order_of_the_fields_after_a_key_that_an_earlier_one_follows() -> None:
+    wrong = dict.fromkeys(("many", "inner", "limit", "value", "size"), "x")
+    assert [problem.key for problem in outer(wrong)[1]] == ["limit", "size", "value", "inner", "many"]
+    sessions = mapping(model.SessionConfig)
+    problems: list[Problem] = []
+    sessions(dict.fromkeys(keys(model.SessionConfig), 5), Location("", problems))
+    assert [problem.key for problem in problems] == ["claude_args", "name", "cwd", "command", "dedicated", "env"]
+    problems.clear()
+    read(model.Config, dict.fromkeys(keys(model.Config), 5), Location("", problems), path="x")
+    assert [problem.key for problem in problems] == list(keys(model.Config))
+
+
 def test_every_problem_is_reported_at_its_key() -> None:
     built, problems = outer(
         {"siz": 3, "value": "x", "inner": {"colour": "gren", "words": {}}, "many": [{"colour": 1}, 5], "origin": "x"}

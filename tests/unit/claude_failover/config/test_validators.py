@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of the checks of single values, apart from the configuration that uses them."""
+"""Test the checks of general values, the sections and the YAML reader."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from claude_failover.config.section import Section
 from claude_failover.config.validators import AlreadyReported, Location, Problem, ValidationError
 
 
-def place() -> Location:
+def location() -> Location:
     return Location("key", [])
 
 
@@ -70,7 +70,7 @@ def test_what_is_no_mapping_is_told_once_and_counts_as_empty() -> None:
 
 
 def test_a_list_tells_every_bad_item() -> None:
-    at = place()
+    at = location()
     with pytest.raises(AlreadyReported):
         validators.list_of(validators.boolean, "a list")([True, 1, False, "x"], at)
     assert [problem.key for problem in at.problems] == ["key[1]", "key[3]"]
@@ -79,19 +79,19 @@ def test_a_list_tells_every_bad_item() -> None:
 @pytest.mark.parametrize("value", [True, "5", None, float("nan"), -1, 11, float("inf"), [5]])
 def test_numbers_that_are_none(value: Any) -> None:
     with pytest.raises(ValidationError):
-        validators.number(0, 10)(value, place())
+        validators.number(0, 10)(value, location())
 
 
 def test_numbers_at_their_bounds() -> None:
-    assert validators.number(0, 10)(0, place()) == 0
-    assert validators.number(0, 10)(10.0, place()) == 10.0
-    assert validators.integer(1, 2)(2, place()) == 2
+    assert validators.number(0, 10)(0, location()) == 0
+    assert validators.number(0, 10)(10.0, location()) == 10.0
+    assert validators.integer(1, 2)(2, location()) == 2
 
 
 def test_an_optional_value_says_that_null_will_do() -> None:
-    assert validators.optional(validators.boolean)(None, place()) is None
+    assert validators.optional(validators.boolean)(None, location()) is None
     with pytest.raises(ValidationError, match="or null"):
-        validators.optional(validators.boolean)(3, place())
+        validators.optional(validators.boolean)(3, location())
 
 
 def test_lines_are_those_of_the_keys() -> None:

@@ -73,8 +73,7 @@ def read(model: type[T], value: Any, location: Location, **attributes: Any) -> T
     fields = keys(model)
     section = Section(value, location, tuple(fields))
     values = dict(attributes)
-    needed_first = {key_of(field).given for field in fields.values()}
-    for name in sorted(fields, key=lambda name: name not in needed_first):
+    for name in _reading_order(fields):
         values[name] = _value(section, fields[name], values)
     return model(**values)
 
@@ -86,6 +85,18 @@ def mapping(model: type[T]) -> Check[T]:
         return read(model, value, location)
 
     return check
+
+
+def _reading_order(fields: dict[str, dataclasses.Field[Any]]) -> list[str]:
+    """Return the keys in the order of their fields, after those that a field before them is given."""
+    seen: set[str] = set()
+    early: set[str] = set()
+    for name, field in fields.items():
+        seen.add(name)
+        given = key_of(field).given
+        if given is not None and given not in seen:
+            early.add(given)
+    return sorted(fields, key=lambda name: name not in early)
 
 
 def _value(section: Section, field: dataclasses.Field[Any], values: dict[str, Any]) -> Any:
