@@ -141,7 +141,7 @@ class World:
 
     def log(self):
         """The records in switches.jsonl, oldest first."""
-        return self.store.newest("switches", 1000)[::-1]
+        return self.store.newest_records("switches", 1000)[::-1]
 
     def evidence(self, session="main", limit="five_hour", reset=AN_HOUR_AND_A_HALF, begun=NOW, **values):
         """Return evidence of a request begun ``begun`` ago and refused now, with a reset in ``reset``."""

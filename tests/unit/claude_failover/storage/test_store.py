@@ -79,7 +79,9 @@ def test_a_part_that_makes_no_sense_is_told_and_kept_aside_once(store, caplog):
     os.utime(store.path("queue"), ns=(1, 1))  # the clock of a quick disk may not have moved on at the next save
 
     def read():
-        return [store.part("queue", f"the number {key}", int, value) for key, value in store.load("queue", {}).items()]
+        return [
+            store.read_part("queue", f"the number {key}", int, value) for key, value in store.load("queue", {}).items()
+        ]
 
     assert read() == read() == [1, None, None]
     assert "the number b makes no sense" in caplog.text and "the number c makes no sense" in caplog.text
@@ -91,7 +93,7 @@ def test_a_part_that_makes_no_sense_is_told_and_kept_aside_once(store, caplog):
 
 def test_a_part_that_makes_sense_leaves_everything_as_it_is(store, caplog):
     store.save("queue", {"a": "1"})
-    assert store.part("queue", "the number", int, store.load("queue", {})["a"]) == 1
+    assert store.read_part("queue", "the number", int, store.load("queue", {})["a"]) == 1
     assert os.listdir(store.folder) == ["queue.json"]
     assert not caplog.text
 
@@ -186,7 +188,7 @@ def test_what_is_no_file_is_set_aside_and_told_and_not_waited_for(store, caplog,
     for path in (store.path("queue"), store.log_path("switches")):
         kind = stand_in(path)
         assert store.load("queue", {"fresh": True}) == {"fresh": True}
-        assert store.newest("switches", 3) == []
+        assert store.newest_records("switches", 3) == []
         assert f"{path} is a {kind}: set aside" in caplog.text
         assert not os.path.lexists(path)
     store.save("queue", {})
@@ -220,8 +222,8 @@ def test_a_failed_save_leaves_the_old_document_and_no_litter(store, monkeypatch)
 def test_a_log_is_read_newest_first_and_bounded(store):
     for number in range(5):
         store.append("switches", {"n": number})
-    assert [row["n"] for row in store.newest("switches", 3)] == [4, 3, 2]
-    assert store.newest("nothing", 3) == []
+    assert [row["n"] for row in store.newest_records("switches", 3)] == [4, 3, 2]
+    assert store.newest_records("nothing", 3) == []
 
 
 def test_a_torn_line_spoils_no_other(store):
@@ -229,7 +231,7 @@ def test_a_torn_line_spoils_no_other(store):
     with open(store.log_path("switches"), "ab") as stream:
         stream.write(b'{"n": 2, "to')
     store.append("switches", {"n": 3})
-    assert [row["n"] for row in store.newest("switches", 9)] == [3, 1]
+    assert [row["n"] for row in store.newest_records("switches", 9)] == [3, 1]
     with open(store.log_path("switches"), "rb") as stream:
         assert b'{"n": 2, "to\n' in stream.read()
 
@@ -238,7 +240,7 @@ def test_lines_of_no_use_are_passed_over_and_told_once(store, caplog):
     with open(store.log_path("switches"), "w", encoding="utf-8") as stream:
         stream.write('{"n": 1}\n{"n": 2, "to\n[3]\n{"n": NaN}\n{"m": 5}\n{"n": 6}\n')
     for _time in range(2):
-        assert store.newest("switches", 2, lambda row: "n" in row) == [{"n": 6}, {"n": 1}]
+        assert store.newest_records("switches", 2, lambda row: "n" in row) == [{"n": 6}, {"n": 1}]
     assert caplog.text.count("passed over") == 1
     assert "this daemon: 4" in caplog.text
 

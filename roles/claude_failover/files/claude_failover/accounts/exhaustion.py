@@ -16,7 +16,7 @@ from typing import Any, Callable, NamedTuple, TypeVar
 
 from ..common import clock
 from ..limits import Verdict
-from ..storage.store import Store, items_of
+from ..storage.store import Store, as_items
 
 T = TypeVar("T")
 
@@ -85,18 +85,18 @@ class Exhaustion:
         self._limits: dict[str, dict[str, ExhaustedLimit]] = {}
         self._bans: dict[str, Ban] = {}
         document = store.load(DOCUMENT, {})
-        for name, rows in self._part("the table of limits", items_of, document.get("limits", {})) or []:
-            for limit, row in self._part(f"the limits of account {name!r}", items_of, rows) or []:
+        for name, rows in self._part("the table of limits", as_items, document.get("limits", {})) or []:
+            for limit, row in self._part(f"the limits of account {name!r}", as_items, rows) or []:
                 entry = self._part(f"the limit {limit!r} of account {name!r}", _limit, (limit, row))
                 if entry is not None:
                     self._limits.setdefault(name, {})[limit] = entry
-        for name, row in self._part("the table of bans", items_of, document.get("bans", {})) or []:
+        for name, row in self._part("the table of bans", as_items, document.get("bans", {})) or []:
             ban = self._part(f"the ban of account {name!r}", _ban, row)
             if ban is not None:
                 self._bans[name] = ban
 
     def _part(self, what: str, read: Callable[[Any], T], value: Any) -> T | None:
-        return self._store.part(DOCUMENT, what, read, value)
+        return self._store.read_part(DOCUMENT, what, read, value)
 
     # -- limits ------------------------------------------------------------------------------------------------
 

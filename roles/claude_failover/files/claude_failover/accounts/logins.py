@@ -14,7 +14,7 @@ import os
 
 from ..claude.credentials import login_state
 from ..config.model import Account
-from ..storage.store import Store, list_of
+from ..storage.store import Store, as_list
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,9 @@ class Logins:
     def __init__(self, store: Store) -> None:
         self._store = store
         rows = store.load(DOCUMENT, {})
-        stamps = {name: store.part(DOCUMENT, f"the login of {name!r}", list_of, value) for name, value in rows.items()}
+        stamps = {
+            name: store.read_part(DOCUMENT, f"the login of {name!r}", as_list, value) for name, value in rows.items()
+        }
         self._rejected = {name: stamp for name, stamp in stamps.items() if stamp is not None}
 
     def record_rejection(self, account: Account) -> bool:

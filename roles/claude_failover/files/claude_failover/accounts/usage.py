@@ -36,7 +36,7 @@ class Usage:
         for name, rows in store.load(DOCUMENT, {}).items():
             windows = self._windows[str(name)] = read_windows(rows)
             if not isinstance(rows, dict) or len(windows) < len(rows):
-                store.keep_aside(DOCUMENT)
+                store.copy_aside(DOCUMENT)
 
     def record(self, account: str, figures: Any) -> bool:
         """Record the figures of a status line; returns whether anything changed. Raises OSError."""

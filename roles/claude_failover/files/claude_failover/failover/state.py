@@ -14,7 +14,7 @@ from typing import Any
 from ..common import clock
 from ..limits.evidence import Evidence, evidence_from_json, evidence_to_json
 from ..storage.pending_writes import PendingWrites
-from ..storage.store import Store, list_of, optional_text
+from ..storage.store import Store, as_list, as_optional_text
 
 DOCUMENT = "failover"
 
@@ -48,12 +48,12 @@ class FailoverState:
         self._pending = PendingWrites()
         self._updates = 0
         document = store.load(DOCUMENT, {})
-        self.cooldown_until = store.part(DOCUMENT, "the cooldown", _moment, document.get("cooldown_until"))
-        self.reset_wait = store.part(DOCUMENT, "the reset wait", _reset_wait, document.get("waiting"))
-        inbox = store.part(DOCUMENT, "the list of evidence", list_of, document.get("inbox", [])) or []
-        held = store.part(DOCUMENT, "the list of limited sessions", list_of, document.get("held", [])) or []
-        found = [store.part(DOCUMENT, "a piece of evidence", evidence_from_json, row) for row in inbox]
-        sessions = [store.part(DOCUMENT, "a limited session", _limited_session, row) for row in held]
+        self.cooldown_until = store.read_part(DOCUMENT, "the cooldown", _moment, document.get("cooldown_until"))
+        self.reset_wait = store.read_part(DOCUMENT, "the reset wait", _reset_wait, document.get("waiting"))
+        inbox = store.read_part(DOCUMENT, "the list of evidence", as_list, document.get("inbox", [])) or []
+        held = store.read_part(DOCUMENT, "the list of limited sessions", as_list, document.get("held", [])) or []
+        found = [store.read_part(DOCUMENT, "a piece of evidence", evidence_from_json, row) for row in inbox]
+        sessions = [store.read_part(DOCUMENT, "a limited session", _limited_session, row) for row in held]
         self.unattributed = [evidence for evidence in found if evidence is not None]
         self.limited_sessions = {item.evidence.session: item for item in sessions if item is not None}
 
@@ -93,7 +93,7 @@ class FailoverState:
 
 
 def _limited_session(row: Any) -> LimitedSession:
-    return LimitedSession(evidence_from_json(row["evidence"]), optional_text(row["account"]))
+    return LimitedSession(evidence_from_json(row["evidence"]), as_optional_text(row["account"]))
 
 
 def _moment(value: Any) -> datetime | None:
@@ -105,4 +105,4 @@ def _reset_wait(value: Any) -> ResetWait | None:
         return None
     if not isinstance(value["account"], str):
         raise TypeError("found no account, expected one")
-    return ResetWait(value["account"], optional_text(value["limit"]), _moment(value["until"]))
+    return ResetWait(value["account"], as_optional_text(value["limit"]), _moment(value["until"]))

@@ -75,7 +75,7 @@ class Store:
         set_aside(path, reason)
         return default
 
-    def part(self, name: str, what: str, read: Callable[[Any], T], value: Any) -> T | None:
+    def read_part(self, name: str, what: str, read: Callable[[Any], T], value: Any) -> T | None:
         """Return what ``read`` makes of a part of the document ``name``, or None where that makes no sense.
 
         ``read`` raises KeyError, TypeError, ValueError or AttributeError for what makes none; that is told, and the
@@ -85,10 +85,10 @@ class Store:
             return read(value)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             log.warning("%s: %s makes no sense and is passed over: %s", name, what, shorten(repr(error), 300))
-            self.keep_aside(name)
+            self.copy_aside(name)
             return None
 
-    def keep_aside(self, name: str) -> None:
+    def copy_aside(self, name: str) -> None:
         """Copy the document ``name`` aside, once as it stands: there is something in it that the next `save` will
         leave out. On a full disk that is told, and stops nothing: no `save` succeeds there either."""
         try:
@@ -106,7 +106,7 @@ class Store:
         """Add one record to the log ``name``, durably. Raises OSError."""
         append_line(self.log_path(name), json.dumps(record, ensure_ascii=False))
 
-    def newest(
+    def newest_records(
         self, name: str, limit: int, fits: Callable[[dict[str, Any]], bool] = lambda _record: True
     ) -> list[dict[str, Any]]:
         """Return up to ``limit`` records of the log, newest first.
@@ -150,24 +150,24 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")  # and would be in none of the answers that a record is shown in
 
 
-# What `Store.part` reads the plain parts of a document with. Each raises TypeError for a value of another type.
+# What `Store.read_part` reads the plain parts of a document with. Each raises TypeError for a value of another type.
 
 
-def list_of(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     """Return a list."""
     if not isinstance(value, list):
         raise TypeError(f"found {type(value).__name__}, expected a list")
     return value
 
 
-def items_of(value: Any) -> list[tuple[str, Any]]:
+def as_items(value: Any) -> list[tuple[str, Any]]:
     """Return the items of an object."""
     if not isinstance(value, dict):
         raise TypeError(f"found {type(value).__name__}, expected an object")
     return list(value.items())
 
 
-def optional_text(value: Any) -> str | None:
+def as_optional_text(value: Any) -> str | None:
     """Return a text, or None."""
     if value is not None and not isinstance(value, str):
         raise TypeError(f"found {type(value).__name__}, expected a text")

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..common import clock
 from ..storage.pending_writes import PendingWrites
-from ..storage.store import Store, list_of, optional_text
+from ..storage.store import Store, as_list, as_optional_text
 
 DOCUMENT = "flips"
 _KEPT = 100
@@ -45,9 +45,11 @@ class FlipLog:
     def __init__(self, store: Store) -> None:
         self._store = store
         document = store.load(DOCUMENT, {})
-        self.linked_account = store.part(DOCUMENT, "the account of the link", optional_text, document.get("known"))
-        rows = store.part(DOCUMENT, "the list of flips", list_of, document.get("flips", [])) or []
-        found = [store.part(DOCUMENT, "a flip", _flip, row) for row in rows]
+        self.linked_account = store.read_part(
+            DOCUMENT, "the account of the link", as_optional_text, document.get("known")
+        )
+        rows = store.read_part(DOCUMENT, "the list of flips", as_list, document.get("flips", [])) or []
+        found = [store.read_part(DOCUMENT, "a flip", _flip, row) for row in rows]
         self._flips = [flip for flip in found if flip is not None]
         self._pending = PendingWrites()
 
@@ -85,5 +87,5 @@ class FlipLog:
 
 def _flip(row: Any) -> Flip:
     return Flip(
-        clock.parse_iso(row["at"]), optional_text(row["origin"]), optional_text(row["target"]), str(row["reason"])
+        clock.parse_iso(row["at"]), as_optional_text(row["origin"]), as_optional_text(row["target"]), str(row["reason"])
     )

@@ -17,7 +17,7 @@ from typing import Any
 from ..common import clock
 from ..limits.evidence import Evidence, evidence_from_json, evidence_to_json
 from ..storage.pending_writes import PendingWrites
-from ..storage.store import Store, list_of
+from ..storage.store import Store, as_list
 from .record import Record, is_record
 
 log = logging.getLogger(__name__)
@@ -56,9 +56,9 @@ class Journal:
         self._store = store
         document = store.load(DOCUMENT, {})
         label = "the switch in progress (it is neither finished nor undone)"
-        self.entry = store.part(DOCUMENT, label, _entry, document.get("under_way"))
-        rows = store.part(DOCUMENT, "the list of open records", list_of, document.get("open", [])) or []
-        found = [store.part(DOCUMENT, "an open record", _record, row) for row in rows]
+        self.entry = store.read_part(DOCUMENT, label, _entry, document.get("under_way"))
+        rows = store.read_part(DOCUMENT, "the list of open records", as_list, document.get("open", [])) or []
+        found = [store.read_part(DOCUMENT, "an open record", _record, row) for row in rows]
         self._open: list[Record] = [row for row in found if row is not None]
         self._pending = PendingWrites()
 
@@ -96,7 +96,7 @@ class Journal:
 
     def logged(self, limit: int) -> list[Record]:
         """Return up to ``limit`` records of the log, newest first. Raises OSError."""
-        return self._store.newest(LOG, limit, is_record)
+        return self._store.newest_records(LOG, limit, is_record)
 
     def history(self, limit: int) -> list[Record]:
         """Return up to ``limit`` records, newest first, open ones included. Raises OSError."""
