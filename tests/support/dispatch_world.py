@@ -472,7 +472,7 @@ def proc(world):
         return next((place.claude for place in world.places if place.claude.pid == pid), None)
 
     def variable(pid, name):
-        assert name == ownership.VARIABLE
+        assert name == ownership.SESSION_VARIABLE
         found = claude(pid)
         return found.made_for if found else None
 

@@ -72,7 +72,7 @@ class Harness:
     def conversation(self, _name):
         return ONE
 
-    def wake(self):
+    def request_check(self):
         self.table["main"].pane.dead = False
 
     async def restart(self, tracked, _spec):

@@ -189,7 +189,7 @@ class SessionResumer:
         while not tracked.up:
             if tracked.spec is None or time.monotonic() >= end:
                 return False
-            self._lifecycle.wake()
+            self._lifecycle.request_check()
             await asyncio.sleep(POLL)
         return True
 

@@ -101,7 +101,7 @@ class SessionLifecycle:
             self._wake.clear()
             await self.check()
 
-    def wake(self) -> None:
+    def request_check(self) -> None:
         """Have the next check made now."""
         self._wake.set()
 

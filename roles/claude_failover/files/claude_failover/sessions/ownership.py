@@ -17,7 +17,7 @@ from .registry import RegistryEntry
 from .table import TrackedSession
 
 #: The variable that `lifecycle` starts every configured session with.
-VARIABLE = "CLAUDE_FAILOVER_SESSION"
+SESSION_VARIABLE = "CLAUDE_FAILOVER_SESSION"
 _DEEPEST = 64  # processes between a pane's own and Claude Code's, at most
 
 
@@ -46,7 +46,7 @@ def ownership_problem(tracked: TrackedSession, registry: RegistryProtocol, pane:
         return "runs another process than the daemon knows"
     if not is_alive(claude.pid, claude.start):
         return "has no running Claude Code"
-    made_for = variable(claude.pid, VARIABLE)
+    made_for = variable(claude.pid, SESSION_VARIABLE)
     if made_for is None:
         return "was started by hand, under the name of a configured session"
     if made_for != tracked.name:
