@@ -387,7 +387,7 @@ def test_settings_in_a_fifo_are_refused_and_not_waited_for(host):
     host.session("main", command=[host.claude, "--settings", "s.json"])
     host.start_tmux()
     host.start()
-    assert "no regular file" in host.row("main")["reason"]
+    assert "not a regular file" in host.row("main")["reason"]
 
 
 def test_what_is_no_file_in_the_daemons_place_is_set_aside_and_holds_nobody_up(host):

@@ -775,4 +775,4 @@ def test_a_foreign_line_in_the_log_of_switches_is_ignored_and_logged_once(world,
     harness = Harness(world)
     run(harness, world.evidence())
     assert [(row["reason"], row["outcome"]) for row in harness.failover.history()] == [("limit", "switched")]
-    assert caplog.text.count("no records of this daemon") == 1
+    assert caplog.text.count("not records of this daemon") == 1

@@ -1,6 +1,8 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Test the locks of the daemon."""
+
 from __future__ import annotations
 
 import os
@@ -34,7 +36,7 @@ def holder(tmp_path, python_path):
     child.communicate(timeout=10)
 
 
-def test_a_second_holder_is_refused_and_told_the_first_ones_pid(tmp_path, holder):
+def test_a_second_holder_is_refused_with_the_pid_of_the_first(tmp_path, holder):
     with pytest.raises(Refused, match=rf"pid {holder.pid}\)"):
         Lock(str(tmp_path / "lock")).acquire()
 
@@ -53,7 +55,7 @@ def test_a_kill_frees_the_lock_and_leaves_nothing_to_clean_up(tmp_path, holder):
 def test_a_link_in_the_locks_place_is_not_followed(tmp_path):
     (tmp_path / "precious").write_text("a conversation")
     os.symlink(tmp_path / "precious", tmp_path / "lock")
-    with pytest.raises(Refused, match="found a link there"):
+    with pytest.raises(Refused, match="found a symlink there"):
         Lock(str(tmp_path / "lock")).acquire()
     assert (tmp_path / "precious").read_text() == "a conversation"
 

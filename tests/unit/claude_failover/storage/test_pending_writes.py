@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Test writes that the disk refused."""
+"""Test the retry of writes that failed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def disk() -> Disk:
     return Disk()
 
 
-def test_what_was_refused_is_written_as_it_is_by_then(disk: Disk) -> None:
+def test_a_retry_writes_the_current_state(disk: Disk) -> None:
     pending = PendingWrites()
     disk.full, disk.memory = True, 1
     pending.attempt("queue", disk.write)
@@ -40,7 +40,7 @@ def test_what_was_refused_is_written_as_it_is_by_then(disk: Disk) -> None:
     assert disk.stored == 2
     disk.memory = 3
     pending.flush()
-    assert disk.stored == 2, "what is not pending is not written again"
+    assert disk.stored == 2, "nothing was pending"
 
 
 def test_a_write_and_a_flush_raise_and_stay_pending(disk: Disk) -> None:
@@ -67,11 +67,11 @@ def test_a_failure_is_logged_once_until_it_is_over(disk: Disk, caplog: pytest.Lo
     texts = [record.getMessage() for record in caplog.records]
     assert len(texts) == 4
     assert texts[:2] == texts[2:]
-    assert texts[0].startswith("queue: cannot be stored, is kept in memory and tried again: ")
+    assert texts[0].startswith("queue: cannot be stored, kept in memory and retried: ")
     assert texts[1] == "queue: stored again"
 
 
-def test_what_is_discarded_is_not_written(disk: Disk) -> None:
+def test_a_discarded_write_is_not_retried(disk: Disk) -> None:
     pending = PendingWrites()
     disk.full, disk.memory = True, 1
     pending.attempt("queue", disk.write)

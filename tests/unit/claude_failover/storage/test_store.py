@@ -1,6 +1,8 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Test the store, its documents and logs."""
+
 from __future__ import annotations
 
 import errno
@@ -41,31 +43,31 @@ def test_a_missing_document_is_the_default(store):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reason"),
     [
         (b"", "cannot be read as JSON"),
         (b'{"version": 1, "da', "cannot be read as JSON"),
         (b"\xff\x00\x01", "cannot be read as JSON"),
-        (b"[1, 2]", "no document of this daemon"),
-        (b'{"data": {}}', "no document of this daemon"),
+        (b"[1, 2]", "not a document of this daemon"),
+        (b'{"data": {}}', "not a document of this daemon"),
         (b'{"version": 99, "data": {}}', "newer than 1"),
         (b'{"version": 1, "data": [1]}', "a list instead of a dict"),
         (b'{"version": 1}', "a NoneType instead of a dict"),
         (b"[" * 100_000, "cannot be read as JSON"),
     ],
 )
-def test_what_cannot_be_used_is_set_aside_and_told(store, caplog, content, told):
+def test_an_unusable_document_is_set_aside_and_logged(store, caplog, content, reason):
     with open(store.path("queue"), "wb") as stream:
         stream.write(content)
     assert store.load("queue", {"fresh": True}) == {"fresh": True}
-    assert told in caplog.text
+    assert reason in caplog.text
     (aside,) = [name for name in os.listdir(store.folder) if name.endswith(".set-aside")]
     with open(os.path.join(store.folder, aside), "rb") as stream:
         assert stream.read() == content
 
 
 def asides(store):
-    """What was set aside, oldest first."""
+    """Return the documents that were set aside, oldest first."""
     names = sorted(name for name in os.listdir(store.folder) if name.endswith(".set-aside"))
     found = []
     for name in names:
@@ -74,7 +76,7 @@ def asides(store):
     return found
 
 
-def test_a_part_that_makes_no_sense_is_told_and_kept_aside_once(store, caplog):
+def test_an_invalid_part_is_logged_and_copied_once(store, caplog):
     store.save("queue", {"a": "1", "b": "x", "c": [2]})
     os.utime(store.path("queue"), ns=(1, 1))  # the clock of a quick disk may not have moved on at the next save
 
@@ -84,21 +86,21 @@ def test_a_part_that_makes_no_sense_is_told_and_kept_aside_once(store, caplog):
         ]
 
     assert read() == read() == [1, None, None]
-    assert "the number b makes no sense" in caplog.text and "the number c makes no sense" in caplog.text
+    assert "the number b is invalid" in caplog.text and "the number c is invalid" in caplog.text
     assert asides(store) == [{"a": "1", "b": "x", "c": [2]}]
     store.save("queue", {"a": "1", "b": "y"})
     assert read() == [1, None]
     assert asides(store) == [{"a": "1", "b": "x", "c": [2]}, {"a": "1", "b": "y"}]
 
 
-def test_a_part_that_makes_sense_leaves_everything_as_it_is(store, caplog):
+def test_a_valid_part_leaves_everything_as_it_is(store, caplog):
     store.save("queue", {"a": "1"})
     assert store.read_part("queue", "the number", int, store.load("queue", {})["a"]) == 1
     assert os.listdir(store.folder) == ["queue.json"]
     assert not caplog.text
 
 
-def senseless(name, data, into):
+def invalid_part(name, data, into):
     return pytest.param(name, data, into, id=f"{name}-{json.dumps(data)}")
 
 
@@ -108,36 +110,36 @@ MOVE = {"at": "2026-11-22T20:00:00Z", "origin": "a", "target": "b", "reason": "l
 @pytest.mark.parametrize(
     ("name", "data", "into"),
     [
-        senseless("flips", {"known": ["a"], "flips": []}, FlipLog),
-        senseless("flips", {"known": "a", "flips": {}}, FlipLog),
-        senseless("flips", {"known": "a", "flips": [{**MOVE, "origin": ["a"]}]}, FlipLog),
-        senseless("flips", {"known": "a", "flips": [{**MOVE, "target": {}}]}, FlipLog),
-        senseless("flips", {"known": "a", "flips": [{**MOVE, "at": 7}]}, FlipLog),
-        senseless("exhaustion", {"limits": []}, Exhaustion),
-        senseless("exhaustion", {"limits": {"a": 3}}, Exhaustion),
-        senseless("exhaustion", {"limits": {"a": {"opus": {"until": "soon"}}}}, Exhaustion),
-        senseless("exhaustion", {"bans": {"a": None}}, Exhaustion),
-        senseless("failover", {"inbox": [1]}, FailoverState),
-        senseless("failover", {"inbox": 1}, FailoverState),
-        senseless("failover", {"held": [{"evidence": {}, "account": "a"}]}, FailoverState),
-        senseless("failover", {"waiting": {"account": 3}}, FailoverState),
-        senseless("failover", {"cooldown_until": 7}, FailoverState),
-        senseless("logins", {"a": "yesterday"}, Logins),
-        senseless("usage", {"a": 92}, Usage),
-        senseless("usage", {"a": {"five_hour": {"used_percentage": "much"}}}, Usage),
-        senseless("switch-journal", {"under_way": {"id": 3}, "open": []}, Journal),
-        senseless("switch-journal", {"under_way": None, "open": [7]}, Journal),
-        senseless("switch-journal", {"under_way": None, "open": {}}, Journal),
+        invalid_part("flips", {"known": ["a"], "flips": []}, FlipLog),
+        invalid_part("flips", {"known": "a", "flips": {}}, FlipLog),
+        invalid_part("flips", {"known": "a", "flips": [{**MOVE, "origin": ["a"]}]}, FlipLog),
+        invalid_part("flips", {"known": "a", "flips": [{**MOVE, "target": {}}]}, FlipLog),
+        invalid_part("flips", {"known": "a", "flips": [{**MOVE, "at": 7}]}, FlipLog),
+        invalid_part("exhaustion", {"limits": []}, Exhaustion),
+        invalid_part("exhaustion", {"limits": {"a": 3}}, Exhaustion),
+        invalid_part("exhaustion", {"limits": {"a": {"opus": {"until": "soon"}}}}, Exhaustion),
+        invalid_part("exhaustion", {"bans": {"a": None}}, Exhaustion),
+        invalid_part("failover", {"inbox": [1]}, FailoverState),
+        invalid_part("failover", {"inbox": 1}, FailoverState),
+        invalid_part("failover", {"held": [{"evidence": {}, "account": "a"}]}, FailoverState),
+        invalid_part("failover", {"waiting": {"account": 3}}, FailoverState),
+        invalid_part("failover", {"cooldown_until": 7}, FailoverState),
+        invalid_part("logins", {"a": "yesterday"}, Logins),
+        invalid_part("usage", {"a": 92}, Usage),
+        invalid_part("usage", {"a": {"five_hour": {"used_percentage": "much"}}}, Usage),
+        invalid_part("switch-journal", {"under_way": {"id": 3}, "open": []}, Journal),
+        invalid_part("switch-journal", {"under_way": None, "open": [7]}, Journal),
+        invalid_part("switch-journal", {"under_way": None, "open": {}}, Journal),
     ],
 )
-def test_what_makes_no_sense_in_a_document_is_not_thrown_away_by_the_next_save(store, caplog, name, data, into):
+def test_an_invalid_part_of_a_document_is_copied_before_the_next_save(store, caplog, name, data, into):
     store.save(name, data)
     into(store)
-    assert "makes no sense" in caplog.text
+    assert "has an invalid part" in caplog.text
     assert asides(store) == [data]
 
 
-def test_a_full_disk_stops_nobody_who_reads_a_document(store, monkeypatch, caplog):
+def test_a_full_disk_does_not_stop_the_reading_of_a_document(store, monkeypatch, caplog):
     store.save("flips", {"known": "b", "flips": [{"at": "nonsense"}, MOVE]})
 
     def full_disk(descriptor):
@@ -149,7 +151,7 @@ def test_a_full_disk_stops_nobody_who_reads_a_document(store, monkeypatch, caplo
 
 
 @pytest.mark.parametrize("into", [FlipLog, Exhaustion, FailoverState, Logins, Usage, Journal])
-def test_an_empty_document_makes_sense(store, caplog, into):
+def test_an_empty_document_is_valid(store, caplog, into):
     into(store)
     assert os.listdir(store.folder) == []
     assert not caplog.text
@@ -160,7 +162,7 @@ def test_a_move_whose_account_is_no_text_is_no_move(store):
     assert [flip.target for flip in FlipLog(store).all()] == ["b"]
 
 
-def test_a_folder_in_a_documents_place_is_set_aside_and_told(store, caplog):
+def test_a_folder_in_a_documents_place_is_set_aside_and_logged(store, caplog):
     os.mkdir(store.path("queue"))
     assert store.load("queue", {"fresh": True}) == {"fresh": True}
     assert "is a directory" in caplog.text
@@ -169,7 +171,7 @@ def test_a_folder_in_a_documents_place_is_set_aside_and_told(store, caplog):
 
 @pytest.fixture(params=["directory", "FIFO", "socket"])
 def stand_in(request):
-    """Puts something else in a file's place, and says what it is called."""
+    """A function that puts something else in place of a file and returns its kind."""
 
     def put(path):
         if request.param == "directory":
@@ -184,7 +186,7 @@ def stand_in(request):
     return put
 
 
-def test_what_is_no_file_is_set_aside_and_told_and_not_waited_for(store, caplog, stand_in):
+def test_anything_but_a_file_is_set_aside_without_blocking(store, caplog, stand_in):
     for path in (store.path("queue"), store.log_path("switches")):
         kind = stand_in(path)
         assert store.load("queue", {"fresh": True}) == {"fresh": True}
@@ -196,12 +198,12 @@ def test_what_is_no_file_is_set_aside_and_told_and_not_waited_for(store, caplog,
     assert len([name for name in os.listdir(store.folder) if name.endswith(".set-aside")]) == 2
 
 
-def test_a_file_in_the_place_of_the_folder_is_set_aside_and_told(tmp_path, caplog):
+def test_a_file_in_the_folders_place_is_set_aside_and_logged(tmp_path, caplog):
     (tmp_path / "tasks").write_text("mine")
     Store(str(tmp_path / "tasks")).save("a", {})
     (aside,) = tmp_path.glob("tasks.*.set-aside")
     assert aside.read_text() == "mine"
-    assert "is no folder" in caplog.text
+    assert "is not a folder" in caplog.text
 
 
 def test_a_failed_save_leaves_the_old_document_and_no_litter(store, monkeypatch):
@@ -226,7 +228,7 @@ def test_a_log_is_read_newest_first_and_bounded(store):
     assert store.newest_records("nothing", 3) == []
 
 
-def test_a_torn_line_spoils_no_other(store):
+def test_a_torn_line_does_not_affect_the_others(store):
     store.append("switches", {"n": 1})
     with open(store.log_path("switches"), "ab") as stream:
         stream.write(b'{"n": 2, "to')
@@ -236,12 +238,12 @@ def test_a_torn_line_spoils_no_other(store):
         assert b'{"n": 2, "to\n' in stream.read()
 
 
-def test_lines_of_no_use_are_passed_over_and_told_once(store, caplog):
+def test_invalid_lines_are_skipped_and_logged_once(store, caplog):
     with open(store.log_path("switches"), "w", encoding="utf-8") as stream:
         stream.write('{"n": 1}\n{"n": 2, "to\n[3]\n{"n": NaN}\n{"m": 5}\n{"n": 6}\n')
     for _time in range(2):
         assert store.newest_records("switches", 2, lambda row: "n" in row) == [{"n": 6}, {"n": 1}]
-    assert caplog.text.count("passed over") == 1
+    assert caplog.text.count("skipped lines") == 1
     assert "this daemon: 4" in caplog.text
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that survive a kill, a power cut and a full disk."""
+"""Durable file operations, safe against a kill, a power cut and a full disk."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ log = logging.getLogger(__name__)
 
 
 def write_atomic(path: str, data: bytes, mode: int = 0o600) -> None:
-    """Replace ``path`` by ``data``, or leave it exactly as it was.
+    """Replace the file ``path`` by ``data``, or leave it as it was.
 
-    The text is written to a temporary file of the same directory, flushed to the disk and renamed over
-    the old one, so that a reader sees the old content or the new one and never a part.
+    The data is written to a temporary file in the same directory, synced and renamed, so that a reader sees the old
+    or the new content, never a part.
 
-    Raises OSError, after which neither the old file nor the directory has changed.
+    Raises OSError; then neither the old file nor the directory has changed.
     """
     folder = os.path.dirname(path)
     descriptor, temporary = tempfile.mkstemp(prefix="." + os.path.basename(path) + ".", dir=folder)
@@ -34,7 +34,7 @@ def write_atomic(path: str, data: bytes, mode: int = 0o600) -> None:
     except BaseException as error:
         os.unlink(temporary)
         if isinstance(error, OSError) and error.filename is None:
-            error.filename = path  # a full disk is told without saying which
+            error.filename = path  # an ENOSPC from write() names no file
         raise
     sync_folder(folder)
 
@@ -49,12 +49,12 @@ def sync_folder(folder: str) -> None:
 
 
 def append_line(path: str, text: str, mode: int = 0o600) -> None:
-    """Append one line to a file of lines, durably.
+    """Append one line, durably.
 
-    A line that an earlier crash or full disk left torn is closed first, so that it spoils no other. When
-    the write itself fails half way, the file is cut back to what it held before.
+    A torn last line, left by a crash or a full disk, is terminated first. If the write fails half-way, the file is
+    truncated to its old length.
 
-    Raises OSError; ValueError when ``text`` holds a line break.
+    Raises OSError; ValueError if ``text`` contains a line break.
     """
     if "\n" in text:
         raise ValueError("a line cannot hold a line break")
@@ -65,7 +65,7 @@ def append_line(path: str, text: str, mode: int = 0o600) -> None:
         line = (b"\n" if torn else b"") + text.encode() + b"\n"
         try:
             if stream.write(line) != len(line):
-                raise OSError(f"{path}: the disk took only a part of a line")
+                raise OSError(f"{path}: only a part of the line was written")
             os.fsync(stream.fileno())
         except OSError:
             stream.truncate(size)
@@ -75,38 +75,38 @@ def append_line(path: str, text: str, mode: int = 0o600) -> None:
 
 
 def make_folder(path: str) -> None:
-    """Make a folder of the daemon's own (0700) where it is missing; a file in its place is set aside.
+    """Create a private folder (0700) if it is missing; a file in its place is set aside.
 
     Raises OSError.
     """
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
     except FileExistsError:
-        set_aside(path, "is no folder")
+        set_aside(path, "is not a folder")
         os.mkdir(path, 0o700)
 
 
 def set_aside(path: str, reason: str) -> str:
-    """Move a file that cannot be used out of the way, and say so; nothing is thrown away.
+    """Rename an unusable file to ``<path>.<time>.set-aside``, and log it.
 
-    Returns the new path, ``<path>.<time>.set-aside``. Raises OSError.
+    Returns the new path. Raises OSError.
     """
     stamp = clock.now().strftime("%Y%m%dT%H%M%S.%fZ")
     aside = f"{path}.{stamp}.set-aside"
     os.rename(path, aside)
-    log.warning("%s %s: set aside as %s, and begun anew", path, reason, aside)
+    log.warning("%s %s: set aside as %s; starting without it", path, reason, aside)
     return aside
 
 
 def copy_aside(path: str, reason: str) -> str:
-    """Copy a file of which a part cannot be used, and say so: it will be written without that part.
+    """Copy a file with an unusable part to ``<path>.<its mtime in ns>.set-aside``, and log it.
 
-    A file that was copied and has not been written since is not copied again, however often it is read.
-    Returns the copy's path, ``<path>.<its mtime in ns>.set-aside``. Raises OSError.
+    Call it before the file is rewritten without that part. A file that has not changed since its last copy is not
+    copied again. Returns the path of the copy. Raises OSError.
     """
     with open(path, "rb") as stream:
         aside = f"{path}.{os.fstat(stream.fileno()).st_mtime_ns}.set-aside"
         if not os.path.lexists(aside):
             write_atomic(aside, stream.read())
-            log.warning("%s %s: as it stands it is kept as %s", path, reason, aside)
+            log.warning("%s %s: copied to %s", path, reason, aside)
     return aside

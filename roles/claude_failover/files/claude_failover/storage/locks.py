@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One daemon for an active link, one for a state folder.
+"""Locks that keep a second daemon off the same active link and the same state folder.
 
-Two locks, because either alone can be shared by mistake: two configurations with one link would flip it
-against each other, two with one state folder would write each other's registry.
+Two locks, because either can be shared by mistake: two configurations with one link would flip it against each other,
+two with one state folder would overwrite each other's registry.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from ..common.errors import Refused
 
 
 class Lock:
-    """An exclusive flock(2) on a file, which also says who holds it. The kernel frees it at any death."""
+    """An exclusive flock(2) on a file that holds the owner's pid; the kernel releases it when the process dies."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock.
+        """Acquire the lock.
 
-        Raises Refused when another process has it, naming that one's pid, and where it cannot be made; OSError.
+        Raises Refused if another process holds it (the message names its pid) or the file cannot be created; OSError.
         """
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            what = "found a link there" if error.errno == errno.ELOOP else error.strerror
+            reason = "found a symlink there" if error.errno == errno.ELOOP else error.strerror
             raise Refused(
-                f"the lock {self.path} cannot be made: {what}; expected a folder that exists and that this user "
-                "may write in, and nobody else's file at that path"
+                f"cannot create the lock {self.path}: {reason}; expected an existing folder that this user may write "
+                "to, and no file of another user at that path"
             ) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,12 +54,12 @@ class Lock:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Give the lock back. The file stays: to remove it would let two holders lock two files."""
+        """Release the lock. The file stays: without it two processes could lock two different files."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 def daemon_locks(active_link: str, state_dir: str) -> list[Lock]:
-    """Return the locks of a daemon, in the order in which they are taken."""
+    """Return the locks of a daemon, in the order in which to acquire them."""
     return [Lock(active_link + ".failover.lock"), Lock(os.path.join(state_dir, "daemon.lock"))]

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one store of everything that has to outlive the daemon: JSON documents and JSON Lines logs.
+"""Durable state of the daemon: JSON documents and JSON Lines logs.
 
-A document is ``{"version": 1, "data": …}``. One that is torn, foreign or written by a newer version is set
-aside and told, never a crash and never thrown away; one of which only a part makes no sense is copied aside.
+A document is ``{"version": 1, "data": …}``. One that is torn, foreign or of a newer version is renamed to
+``*.set-aside`` and logged; it never crashes the daemon and is never deleted. One with an invalid part is copied.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ VERSION = 1
 class Store:
     """Documents (``<name>.json``) and logs (``<name>.jsonl``) in one folder.
 
-    ``folder`` is an absolute path; it is made (0700) when it is missing.
+    ``folder`` is an absolute path; it is created (0700) if it is missing.
     """
 
     def __init__(self, folder: str) -> None:
-        """Raises OSError when the folder cannot be made."""
+        """Raises OSError if the folder cannot be created."""
         make_folder(folder)
         self.folder = folder
-        self._told: set[str] = set()  # the logs of which it was told that there are lines of no use in them
+        self._reported: set[str] = set()  # logs whose invalid lines were reported
 
     def path(self, name: str) -> str:
         """Return the path of the document ``name``."""
@@ -46,10 +46,10 @@ class Store:
         return os.path.join(self.folder, name + ".jsonl")
 
     def load(self, name: str, default: Any) -> Any:
-        """Return the document ``name``, or ``default`` where there is none that can be used.
+        """Return the document ``name``, or ``default`` if there is no usable one.
 
-        ``default`` also says the expected type: a document of another type is foreign.
-        Raises OSError when the file is there and cannot be read at all.
+        The type of ``default`` is the expected one: a document of another type is foreign.
+        Raises OSError if the file exists and cannot be read.
         """
         path = self.path(name)
         try:
@@ -63,7 +63,7 @@ class Store:
         try:
             document = json.loads(raw)
             if not isinstance(document, dict) or not isinstance(document.get("version"), int):
-                reason = "is no document of this daemon"
+                reason = "is not a document of this daemon"
             elif document["version"] > VERSION:
                 reason = f"has version {document['version']}, newer than {VERSION}"
             elif not isinstance(document.get("data"), type(default)):
@@ -76,30 +76,32 @@ class Store:
         return default
 
     def read_part(self, name: str, what: str, read: Callable[[Any], T], value: Any) -> T | None:
-        """Return what ``read`` makes of a part of the document ``name``, or None where that makes no sense.
+        """Return ``read(value)`` for a part of the document ``name``, or None if the part is invalid.
 
-        ``read`` raises KeyError, TypeError, ValueError or AttributeError for what makes none; that is told, and the
-        document is copied aside before the next `save` leaves it out.
+        ``read`` raises KeyError, TypeError, ValueError or AttributeError for an invalid value. It is logged as
+        ``what``, and the document is copied, as the next `save` will not contain the part.
         """
         try:
             return read(value)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            log.warning("%s: %s makes no sense and is passed over: %s", name, what, shorten(repr(error), 300))
+            log.warning("%s: %s is invalid and ignored: %s", name, what, shorten(repr(error), 300))
             self.copy_aside(name)
             return None
 
     def copy_aside(self, name: str) -> None:
-        """Copy the document ``name`` aside, once as it stands: there is something in it that the next `save` will
-        leave out. On a full disk that is told, and stops nothing: no `save` succeeds there either."""
+        """Copy the document ``name`` to ``*.set-aside`` before a `save` that drops a part of it.
+
+        Failures are logged only: on a full disk that `save` fails too.
+        """
         try:
-            copy_aside(self.path(name), "holds what makes no sense")
+            copy_aside(self.path(name), "has an invalid part")
         except OSError as error:
             log.error("%s cannot be copied aside: %s", self.path(name), error)
 
     def save(self, name: str, data: Any) -> None:
-        """Replace the document ``name``, durably. Raises OSError; then the old one still stands."""
+        """Replace the document ``name``, durably. Raises OSError; then the old one is unchanged."""
         text = json.dumps({"version": VERSION, "data": data}, ensure_ascii=False, indent=1)
-        # A lone surrogate, as half an emoji from a transcript is, becomes the escape that JSON has for it.
+        # A lone surrogate (half an emoji, from a transcript) becomes its JSON escape.
         write_atomic(self.path(name), text.encode(errors="backslashreplace") + b"\n")
 
     def append(self, name: str, record: dict[str, Any]) -> None:
@@ -107,12 +109,12 @@ class Store:
         append_line(self.log_path(name), json.dumps(record, ensure_ascii=False))
 
     def newest_records(
-        self, name: str, limit: int, fits: Callable[[dict[str, Any]], bool] = lambda _record: True
+        self, name: str, limit: int, is_valid: Callable[[dict[str, Any]], bool] = lambda _record: True
     ) -> list[dict[str, Any]]:
-        """Return up to ``limit`` records of the log, newest first.
+        """Return up to ``limit`` records of the log ``name``, newest first.
 
-        Lines that are torn, or whose record does not ``fit``, stay where they are and are passed over, which is
-        told once. Raises OSError when the file is there and cannot be read at all.
+        Torn lines and records for which ``is_valid`` is false are skipped, stay in the file and are logged once.
+        Raises OSError if the file exists and cannot be read.
         """
         records: list[dict[str, Any]] = []
         path = self.log_path(name)
@@ -123,18 +125,18 @@ class Store:
         except NotARegularFileError as error:
             set_aside(path, f"is {error.kind}")
             return records
-        passed_over = 0
+        skipped = 0
         for line in reversed(lines):
             if len(records) >= limit:
                 break
             record = _record(line)
-            if record is not None and fits(record):
+            if record is not None and is_valid(record):
                 records.append(record)
             else:
-                passed_over += 1
-        if passed_over and name not in self._told:
-            self._told.add(name)
-            log.warning("%s: passed over lines that are torn or no records of this daemon: %d", path, passed_over)
+                skipped += 1
+        if skipped and name not in self._reported:
+            self._reported.add(name)
+            log.warning("%s: skipped lines that are torn or not records of this daemon: %d", path, skipped)
         return records
 
 
@@ -147,28 +149,28 @@ def _record(line: bytes) -> dict[str, Any] | None:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")  # and would be in none of the answers that a record is shown in
+    raise ValueError(f"{name} is not JSON")  # nor could a record with it be sent over the control socket
 
 
-# What `Store.read_part` reads the plain parts of a document with. Each raises TypeError for a value of another type.
+# Readers for `Store.read_part`. Each raises TypeError for a value of another type.
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return a list."""
+    """Return the value, which must be a list."""
     if not isinstance(value, list):
         raise TypeError(f"found {type(value).__name__}, expected a list")
     return value
 
 
 def as_items(value: Any) -> list[tuple[str, Any]]:
-    """Return the items of an object."""
+    """Return the items of the value, which must be an object."""
     if not isinstance(value, dict):
         raise TypeError(f"found {type(value).__name__}, expected an object")
     return list(value.items())
 
 
 def as_optional_text(value: Any) -> str | None:
-    """Return a text, or None."""
+    """Return the value, which must be a text or null."""
     if value is not None and not isinstance(value, str):
         raise TypeError(f"found {type(value).__name__}, expected a text")
     return value
