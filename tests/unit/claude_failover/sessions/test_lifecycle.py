@@ -1,6 +1,8 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Test the start and restart of sessions."""
+
 from __future__ import annotations
 
 import asyncio
@@ -56,7 +58,7 @@ class FakeTmux:
         self.started.append(arguments)
 
 
-def made(tmp_path, tmux, *sessions):
+def make_lifecycle(tmp_path, tmux, *sessions):
     config = Config(
         path=str(tmp_path / "config.yml"),
         accounts=(Account("a", str(tmp_path / "a")),),
@@ -73,9 +75,9 @@ def made(tmp_path, tmux, *sessions):
     return config, registry, table, asyncio.run(make())
 
 
-def test_a_program_that_is_no_claude_code_is_told_after_a_while(tmp_path, monkeypatch):
+def test_a_program_other_than_claude_code_is_reported_after_a_while(tmp_path, monkeypatch):
     tmux = FakeTmux(session="my main", pid=os.getpid(), dead=False, cwd="/")
-    _config, _registry, table, loop = made(tmp_path, tmux, SessionConfig("my main", "/"))
+    _config, _registry, table, loop = make_lifecycle(tmp_path, tmux, SessionConfig("my main", "/"))
     asyncio.run(loop.check())
     asyncio.run(loop.check())
     assert table.get("my main").reason is None
@@ -91,14 +93,16 @@ def test_a_program_that_is_no_claude_code_is_told_after_a_while(tmp_path, monkey
 def test_a_program_of_the_operators_own_need_not_be_claude_code(tmp_path, monkeypatch):
     monkeypatch.setattr(lifecycle, "READY_WAIT", 0.0)
     tmux = FakeTmux(session="main", pid=os.getpid(), dead=False, cwd="/")
-    _config, _registry, table, loop = made(tmp_path, tmux, SessionConfig("main", "/", ("top",), claude_args=False))
+    _config, _registry, table, loop = make_lifecycle(
+        tmp_path, tmux, SessionConfig("main", "/", ("top",), claude_args=False)
+    )
     asyncio.run(loop.check())
     asyncio.run(loop.check())
     assert table.get("main").reason is None
 
 
 @pytest.mark.parametrize("kind", ["file", "closed", "missing"])
-def test_a_folder_that_cannot_be_entered_is_told_and_nothing_started(tmp_path, monkeypatch, kind):
+def test_an_inaccessible_folder_is_reported_and_nothing_started(tmp_path, monkeypatch, kind):
     place = tmp_path / "work"
     if kind == "file":
         place.touch()
@@ -106,15 +110,15 @@ def test_a_folder_that_cannot_be_entered_is_told_and_nothing_started(tmp_path, m
         place.mkdir()
         monkeypatch.setattr(lifecycle.os, "access", lambda path, *_mode, **_more: path != str(place))
     tmux = FakeTmux()
-    _config, _registry, table, loop = made(tmp_path, tmux, SessionConfig("main", str(place)))
+    _config, _registry, table, loop = make_lifecycle(tmp_path, tmux, SessionConfig("main", str(place)))
     asyncio.run(loop.check())
-    assert f"cwd {place} is no directory that this user may enter" in table.get("main").reason
+    assert f"cwd {place} is not a directory that this user may enter" in table.get("main").reason
     assert tmux.started == []
 
 
 def test_a_dead_pane_of_nobodys_has_no_folder(tmp_path):
     tmux = FakeTmux(session="hand", pid=os.getpid(), dead=True, cwd="")
-    config, registry, table, loop = made(tmp_path, tmux)
+    config, registry, table, loop = make_lifecycle(tmp_path, tmux)
     asyncio.run(loop.check())
     assert session_row(table.get("hand"), config, registry, None)["cwd"] is None
 
@@ -122,7 +126,9 @@ def test_a_dead_pane_of_nobodys_has_no_folder(tmp_path):
 @pytest.mark.parametrize("ending", ["unseen", "before the pane was looked at"])
 def test_a_session_that_ends_itself_is_not_started_in_a_tight_loop(tmp_path, ending):
     tmux = FakeTmux()
-    _config, _registry, table, loop = made(tmp_path, tmux, SessionConfig("main", "/", ("sh",), claude_args=False))
+    _config, _registry, table, loop = make_lifecycle(
+        tmp_path, tmux, SessionConfig("main", "/", ("sh",), claude_args=False)
+    )
     asyncio.run(loop.check())
     assert len(tmux.started) == 1
     if ending != "unseen":
@@ -135,7 +141,9 @@ def test_a_session_that_ends_itself_is_not_started_in_a_tight_loop(tmp_path, end
 
 def test_a_session_that_was_ended_while_nobody_looked_is_made_at_once(tmp_path):
     tmux = FakeTmux(session="main", pid=os.getpid(), dead=False, cwd="/")
-    _config, _registry, _table, loop = made(tmp_path, tmux, SessionConfig("main", "/", ("sh",), claude_args=False))
+    _config, _registry, _table, loop = make_lifecycle(
+        tmp_path, tmux, SessionConfig("main", "/", ("sh",), claude_args=False)
+    )
     asyncio.run(loop.check())
     tmux.values = {}
     asyncio.run(loop.check())
@@ -146,7 +154,7 @@ def test_a_session_that_was_ended_while_nobody_looked_is_made_at_once(tmp_path):
 def test_a_command_that_runs_as_it_stands_may_have_a_home_of_its_own(tmp_path, env, expected):
     tmux = FakeTmux()
     spec = SessionConfig("main", "/", ("sh",), claude_args=False, env=env)
-    config, _registry, _table, loop = made(tmp_path, tmux, spec)
+    config, _registry, _table, loop = make_lifecycle(tmp_path, tmux, spec)
     asyncio.run(loop.check())
     ((_name, _cwd, command, environment),) = tmux.started
     assert command == ["sh"]

@@ -1,6 +1,8 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Test the registry of conversations."""
+
 from __future__ import annotations
 
 import errno
@@ -59,26 +61,26 @@ def dead():
     ],
 )
 def test_a_better_source_replaces_a_worse_one_and_never_the_reverse(table, held, offered, taken):
-    assert table.offer("main", RegistryEntry(ONE, held, **me()))
-    assert table.offer("main", RegistryEntry(TWO, offered)) is taken
+    assert table.propose("main", RegistryEntry(ONE, held, **me()))
+    assert table.propose("main", RegistryEntry(TWO, offered)) is taken
     assert table.get("main").uuid == (TWO if taken else ONE)
     assert table.get("main").source == (offered if taken else held)
 
 
 def test_the_word_of_a_process_that_is_gone_protects_nothing(table):
-    table.offer("main", RegistryEntry(ONE, "hook", **dead()))
-    assert table.offer("main", RegistryEntry(TWO, "process", **me()))
+    table.propose("main", RegistryEntry(ONE, "hook", **dead()))
+    assert table.propose("main", RegistryEntry(TWO, "process", **me()))
     assert table.get("main").uuid == TWO
 
 
 def test_a_pid_that_was_given_out_again_is_not_the_same_process(table):
-    table.offer("main", RegistryEntry(ONE, "hook", pid=os.getpid(), started=1))
-    assert table.offer("main", RegistryEntry(TWO, "process", **me()))
+    table.propose("main", RegistryEntry(ONE, "hook", pid=os.getpid(), started=1))
+    assert table.propose("main", RegistryEntry(TWO, "process", **me()))
 
 
 def test_a_second_source_of_the_same_conversation_adds_what_it_knows(table):
-    table.offer("main", RegistryEntry(ONE, "assigned", cwd="/srv", command=("claude",), **me()))
-    assert table.offer("main", RegistryEntry(ONE, "process", transcript="/p/t.jsonl", cwd="/other"))
+    table.propose("main", RegistryEntry(ONE, "assigned", cwd="/srv", command=("claude",), **me()))
+    assert table.propose("main", RegistryEntry(ONE, "process", transcript="/p/t.jsonl", cwd="/other"))
     entry = table.get("main")
     assert (entry.source, entry.cwd, entry.transcript) == ("assigned", "/srv", "/p/t.jsonl")
     assert entry.command == ("claude",)
@@ -86,18 +88,18 @@ def test_a_second_source_of_the_same_conversation_adds_what_it_knows(table):
 
 
 def test_the_same_again_is_not_written_again(table, store):
-    table.offer("main", RegistryEntry(ONE, "process", **me()))
+    table.propose("main", RegistryEntry(ONE, "process", **me()))
     before = os.stat(store.path("registry"))
-    assert table.offer("main", RegistryEntry(ONE, "process", **me())) is False
+    assert table.propose("main", RegistryEntry(ONE, "process", **me())) is False
     assert os.stat(store.path("registry")).st_ino == before.st_ino
 
 
 def test_the_table_survives_a_restart(table, store):
-    table.offer("main", RegistryEntry(ONE, "hook", cwd="/srv/é", command=("claude", "-x"), **me()))
+    table.propose("main", RegistryEntry(ONE, "hook", cwd="/srv/é", command=("claude", "-x"), **me()))
     assert SessionRegistry(store).get("main") == table.get("main")
 
 
-def test_an_entry_that_makes_no_sense_is_passed_over_and_told(store, caplog):
+def test_an_invalid_entry_is_ignored_logged_and_copied(store, caplog):
     store.save(
         "registry",
         {
@@ -112,22 +114,26 @@ def test_an_entry_that_makes_no_sense_is_passed_over_and_told(store, caplog):
     assert "'bad'" in caplog.text
     assert "'worse'" in caplog.text
     assert "'worst'" in caplog.text
+    (copy,) = [name for name in os.listdir(store.folder) if name.endswith(".set-aside")]
+    table.propose("good", RegistryEntry(TWO, "hook"))
+    with open(os.path.join(store.folder, copy), encoding="utf-8") as stream:
+        assert json.load(stream)["data"]["worst"] == 7
 
 
-def test_what_a_full_disk_did_not_take_is_kept_and_stored_later(table, store, monkeypatch, caplog):
+def test_an_entry_that_a_full_disk_refused_is_kept_and_stored_later(table, store, monkeypatch, caplog):
     def full(name, data):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as disk:
         disk.setattr(store, "save", full)
-        assert table.offer("main", RegistryEntry(ONE, "process", **me()))
+        assert table.propose("main", RegistryEntry(ONE, "process", **me()))
         assert table.get("main").uuid == ONE
-        assert table.offer("main", RegistryEntry(ONE, "process", **me())) is False
-        assert table.offer("other", RegistryEntry(TWO, "hook"))
+        assert table.propose("main", RegistryEntry(ONE, "process", **me())) is False
+        assert table.propose("other", RegistryEntry(TWO, "hook"))
         with pytest.raises(OSError, match="No space left"):
             table.flush()
-        assert [record.levelname for record in caplog.records].count("ERROR") == 1  # told once
-    assert table.offer("main", RegistryEntry(ONE, "process", **me())) is False
+        assert [record.levelname for record in caplog.records].count("ERROR") == 1  # logged once
+    assert table.propose("main", RegistryEntry(ONE, "process", **me())) is False
     assert SessionRegistry(store).get("main").uuid == ONE
     assert SessionRegistry(store).get("other").uuid == TWO
 
@@ -144,11 +150,11 @@ def test_what_a_full_disk_did_not_take_is_kept_and_stored_later(table, store, mo
     ],
 )
 def test_a_pane_names_a_conversation_only_when_it_names_one(lines, found):
-    assert registry.from_pane(lines) == found
+    assert registry.uuid_in_pane(lines) == found
 
 
 def test_the_document_has_the_fields_of_an_entry(table, store):
-    table.offer("main", RegistryEntry(ONE, "pane"))
+    table.propose("main", RegistryEntry(ONE, "pane"))
     with open(store.path("registry"), encoding="utf-8") as stream:
         row = json.load(stream)["data"]["main"]
     assert row["uuid"] == ONE

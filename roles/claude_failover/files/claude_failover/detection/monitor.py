@@ -119,12 +119,12 @@ class LimitMonitor:
     def handle_hook(self, payload: dict[str, Any], environment: dict[str, Any]) -> None:
         """Take in what ``claude-failover hook`` delivered: a hook's payload, or a status line's."""
         if "hook_event_name" not in payload:
-            tracked = self._sessions.speaker(environment)
+            tracked = self._sessions.find_by_environment(environment)
             usage = payload.get("rate_limits")
             if tracked is not None and isinstance(usage, dict):
                 self._on_usage(tracked, usage)
             return
-        tracked = self._sessions.hook(payload, environment)
+        tracked = self._sessions.handle_hook(payload, environment)
         if tracked is None:
             return
         kind = _TURNS.get(str(payload["hook_event_name"]))
@@ -211,14 +211,14 @@ class LimitMonitor:
         return found + paths_of(self._projects, uuid)
 
     def _records(self, uuid: str, records: list[dict[str, Any]]) -> None:
-        tracked = self._sessions.by_uuid(uuid)
+        tracked = self._sessions.find_by_conversation(uuid)
         for record in records:
             if not is_conversation_record(record):
                 continue
             moment = record_time(record) or clock.now()
             if record.get("type") == "user":
                 self._asked[uuid], self._turns[uuid] = moment, last_turn_id([record])
-                if tracked is not None and not tracked.hooked and _is_prompt(record):
+                if tracked is not None and not tracked.hook_seen and _is_prompt(record):
                     self._turn(tracked, TurnEvent(tracked.name, uuid, "prompt", moment, turn=self._turns[uuid]))
                 continue
             verdict = classify_record(record, now=clock.now(), tz=self._zone, extra_patterns=self._patterns)
@@ -238,7 +238,7 @@ class LimitMonitor:
                         self._turns.get(uuid),
                     )
                 )
-            elif not tracked.hooked and _ends_turn(record):
+            elif not tracked.hook_seen and _ends_turn(record):
                 self._turn(tracked, TurnEvent(tracked.name, uuid, "stop", moment, turn=self._turns.get(uuid)))
 
     # -- panes ---------------------------------------------------------------------------------------------
@@ -265,11 +265,11 @@ class LimitMonitor:
 
     def _blind(self) -> list[TrackedSession]:
         """Return the sessions that only their panes tell of."""
-        return [tracked for tracked in self._sessions if tracked.up and not tracked.hooked]
+        return [tracked for tracked in self._sessions if tracked.up and not tracked.hook_seen]
 
     async def _look(self, pane_id: str) -> None:
-        tracked = self._sessions.by_pane(pane_id)
-        if tracked is None or tracked.hooked:
+        tracked = self._sessions.find_by_pane(pane_id)
+        if tracked is None or tracked.hook_seen:
             return
         lines = await self._tmux.capture(pane_id, lines=self._config.current.detection.capture_lines, escapes=True)
         verdict = classify_pane(lines, now=clock.now(), tz=self._zone, extra_patterns=self._patterns)

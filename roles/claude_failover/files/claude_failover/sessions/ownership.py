@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the process in a session's pane is surely the one that the daemon started for that session's name.
+"""Verify that the process in a pane is the one the daemon started.
 
-A session's name says little: tmux lets anybody rename sessions, and swap two names. The process says it itself: the
-daemon starts it with a variable that holds the name, which nothing changes afterwards.
+A session's name proves nothing, as tmux lets anybody rename sessions and swap two names. The proof is an environment
+variable of the process, set at its start to the name of its session.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from ..tmux.client import Pane
 from .registry import RegistryEntry
 from .table import TrackedSession
 
-#: The variable that `lifecycle` starts every configured session with.
+#: Holds the session's name in the environment of every session that the daemon starts.
 SESSION_VARIABLE = "CLAUDE_FAILOVER_SESSION"
-_DEEPEST = 64  # processes between a pane's own and Claude Code's, at most
+_MAX_DEPTH = 64  # processes between a pane's own and Claude Code's
 
 
 class RegistryProtocol(Protocol):
-    """What is needed of `registry.Registry`."""
+    """The part of `SessionRegistry` that ownership is proved with."""
 
-    def get(self, name: str) -> RegistryEntry | None: ...
+    def get(self, name: str) -> RegistryEntry | None:
+        """Return the conversation of the session, or None."""
 
 
 def ownership_problem(tracked: TrackedSession, registry: RegistryProtocol, pane: Pane | None) -> str | None:
-    """Say why it is not sure that the session is the one that the daemon started; None when it is.
+    """Return why the session cannot be proved to be the daemon's own, or None if it is.
 
     ``pane`` is the session's pane as tmux lists it now.
     """
@@ -38,24 +39,24 @@ def ownership_problem(tracked: TrackedSession, registry: RegistryProtocol, pane:
     if pane.session != tracked.name:
         return f"was renamed in tmux to {pane.session!r}"
     if (pane.pane_id, pane.pid) != (tracked.pane.pane_id, tracked.pane.pid):
-        return "has another pane than the daemon knows"
+        return "has a pane unknown to the daemon"
     entry = registry.get(tracked.name)
     if entry is None or entry.source == "pane" or entry.pid is None:
-        return "is in a conversation that is not surely known"
+        return "is in an unverified conversation"
     if (entry.pid, entry.started) != (claude.pid, claude.start):
-        return "runs another process than the daemon knows"
+        return "runs a process unknown to the daemon"
     if not is_alive(claude.pid, claude.start):
         return "has no running Claude Code"
-    made_for = variable(claude.pid, SESSION_VARIABLE)
-    if made_for is None:
-        return "was started by hand, under the name of a configured session"
-    if made_for != tracked.name:
-        return f"runs the process of session {made_for!r}"
-    return None if _below(claude, pane.pid) else "runs its process outside of its pane"
+    started_for = variable(claude.pid, SESSION_VARIABLE)
+    if started_for is None:
+        return "was started by hand under the name of a configured session"
+    if started_for != tracked.name:
+        return f"runs the process of session {started_for!r}"
+    return None if _descends_from(claude, pane.pid) else "runs its process outside of its pane"
 
 
-def _below(process: Process | None, pid: int) -> bool:
-    for _level in range(_DEEPEST):
+def _descends_from(process: Process | None, pid: int) -> bool:
+    for _level in range(_MAX_DEPTH):
         if process is None or process.pid == pid:
             return process is not None
         process = read(process.parent)

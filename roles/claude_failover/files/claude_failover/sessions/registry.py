@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which conversation each session is in: its UUID, and how that is known.
+"""The conversation of each session: its UUID and the source that reported it.
 
-A conversation that cannot be named cannot be resumed, so this is kept durably, and a UUID is only taken from
-a source that ties it to the session; where two candidates stand against each other, none is taken.
+Only a conversation with a known UUID can be resumed, so the registry is durable. A UUID is accepted only from a source
+that is tied to the session; of two contradicting candidates neither is.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from ..common import clock
 from ..common.processes import is_alive
@@ -25,20 +26,20 @@ log = logging.getLogger(__name__)
 DOCUMENT = "registry"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
-# A hook speaks from inside the session and knows of /clear and of a resume, so it stands above what the
-# session was started with; the process's own file is next; a line on the screen is the weakest.
-RANK = {"hook": 4, "assigned": 3, "process": 2, "pane": 1}
+# A hook runs inside the session and sees /clear and /resume, so it ranks above the UUID of the start; then comes the
+# session file of the process, last a line on the screen.
+SOURCE_RANK = {"hook": 4, "assigned": 3, "process": 2, "pane": 1}
 
-# What Claude Code prints at its exit, and the launch options as a shell would show them (2.1.330).
-_IN_PANE = re.compile(rf"--(?:resume|session-id)[= ]({UUID.pattern})(?![0-9a-z-])", re.IGNORECASE)
+# Printed by Claude Code at its exit (2.1.330), and its launch options in a shell's command line.
+_UUID_OPTION = re.compile(rf"--(?:resume|session-id)[= ]({UUID.pattern})(?![0-9a-z-])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class RegistryEntry:
-    """One session's conversation.
+    """The conversation of one session.
 
-    ``source`` is ``assigned``, ``hook``, ``process`` or ``pane``. ``pid`` and ``started`` (clock ticks since boot) are
-    those of the process that vouches for it, where one does; ``transcript`` is the path that it named.
+    ``source`` is ``assigned``, ``hook``, ``process`` or ``pane``. ``pid`` and ``started`` (clock ticks since boot)
+    identify the process that it was reported of, None if unknown; ``transcript`` is the path that a hook reported.
     """
 
     uuid: str
@@ -52,85 +53,90 @@ class RegistryEntry:
 
 
 class SessionRegistry:
-    """The durable table of sessions and their conversations."""
+    """The conversations of all sessions by session name, kept in the document ``registry``."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._entries: dict[str, RegistryEntry] = {}
         self._pending = PendingWrites()
-        known = {field.name for field in dataclasses.fields(RegistryEntry)}
         for name, values in store.load(DOCUMENT, {}).items():
-            try:
-                entry = RegistryEntry(**{key: value for key, value in values.items() if key in known})
-                if UUID.fullmatch(entry.uuid) and entry.source in RANK:
-                    self._entries[name] = dataclasses.replace(entry, command=tuple(entry.command))
-                    continue
-            except (AttributeError, TypeError):
-                pass
-            log.warning("registry: the entry of session %r makes no sense and is passed over: %r", name, values)
+            entry = store.read_part(DOCUMENT, f"the entry of session {name!r}", _entry, values)
+            if entry is not None:
+                self._entries[name] = entry
 
     def get(self, name: str) -> RegistryEntry | None:
-        """Return what is known of the session, or None."""
+        """Return the conversation of the session, or None if it is unknown."""
         return self._entries.get(name)
 
-    def offer(self, name: str, entry: RegistryEntry) -> bool:
-        """Take what a source says of a session, unless a better one stands; returns whether it was taken.
+    def propose(self, name: str, entry: RegistryEntry) -> bool:
+        """Record an entry unless a source of higher rank holds another; return whether anything changed.
 
-        A better source keeps its word only as long as the process that vouched for it runs: after that, what
-        was said belongs to a conversation that is over. What cannot be stored (a full disk) is told, kept in
-        memory, and tried again with the next offer; `flush` is for whoever must know that it is stored.
+        A source holds its rank only while the process that it was reported of is alive. An entry that cannot be
+        stored (full disk) is logged, kept in memory and retried with the next proposal; `flush` raises instead.
         """
-        held = self._entries.get(name)
-        if held is not None and held.uuid == entry.uuid:
-            entry = _joined(held, entry)
-        elif held is not None and RANK[entry.source] < RANK[held.source] and _vouched_for(held):
+        current = self._entries.get(name)
+        if current is not None and current.uuid == entry.uuid:
+            entry = _merge(current, entry)
+        elif current is not None and SOURCE_RANK[entry.source] < SOURCE_RANK[current.source] and _is_live(current):
             return False
         entry = dataclasses.replace(entry, updated_at=clock.iso(clock.now()))
-        if held is not None and dataclasses.replace(held, updated_at=entry.updated_at) == entry:
+        if current is not None and dataclasses.replace(current, updated_at=entry.updated_at) == entry:
             self._pending.retry()
             return False
-        if held is not None and held.uuid != entry.uuid:
+        if current is not None and current.uuid != entry.uuid:
             log.info(
-                "session %s: conversation %s (%s) follows %s (%s)",
+                "session %s: conversation %s (%s) replaces %s (%s)",
                 name,
                 entry.uuid,
                 entry.source,
-                held.uuid,
-                held.source,
+                current.uuid,
+                current.source,
             )
         self._entries[name] = entry
         self._pending.attempt(DOCUMENT, self._save)
         return True
 
     def flush(self) -> None:
-        """Store what could not be stored when it was offered. Raises OSError."""
+        """Store entries whose write failed before. Raises OSError."""
         self._pending.flush()
 
     def _save(self) -> None:
         self._store.save(DOCUMENT, {name: dataclasses.asdict(entry) for name, entry in self._entries.items()})
 
 
-def _joined(held: RegistryEntry, seen: RegistryEntry) -> RegistryEntry:
-    """Put together what two sources say of one conversation: the better one's word, and what only the other
-    knows. The process is the one that was seen last."""
-    better, worse = (held, seen) if RANK[held.source] > RANK[seen.source] else (seen, held)
-    process = seen if seen.pid is not None else held
+_FIELDS = {field.name for field in dataclasses.fields(RegistryEntry)}
+
+
+def _entry(values: Any) -> RegistryEntry:
+    """Return an entry from a stored object. Raises AttributeError, TypeError, ValueError."""
+    entry = RegistryEntry(**{key: value for key, value in values.items() if key in _FIELDS})
+    if not UUID.fullmatch(entry.uuid):
+        raise ValueError(f"found the uuid {entry.uuid!r}, expected a UUID")
+    if entry.source not in SOURCE_RANK:
+        raise ValueError(f"found the source {entry.source!r}, expected one of {', '.join(SOURCE_RANK)}")
+    return dataclasses.replace(entry, command=tuple(entry.command))
+
+
+def _merge(current: RegistryEntry, new: RegistryEntry) -> RegistryEntry:
+    """Merge two reports of one conversation: the higher rank wins per field, the newer one names the process."""
+    better, worse = (current, new) if SOURCE_RANK[current.source] > SOURCE_RANK[new.source] else (new, current)
+    process = new if new.pid is not None else current
     return RegistryEntry(
         uuid=better.uuid,
         source=better.source,
         cwd=better.cwd or worse.cwd,
         transcript=better.transcript or worse.transcript,
-        command=tuple(seen.command or held.command),
+        command=tuple(new.command or current.command),
         pid=process.pid,
         started=process.started,
     )
 
 
-def _vouched_for(entry: RegistryEntry) -> bool:
+def _is_live(entry: RegistryEntry) -> bool:
     return entry.pid is None or is_alive(entry.pid, entry.started)
 
 
-def from_pane(lines: Iterable[str]) -> str | None:
-    """Return the one UUID that a pane's lines name, or None when they name none, or more than one."""
-    found = {match.group(1).lower() for line in lines for match in _IN_PANE.finditer(line)}
+def uuid_in_pane(lines: Iterable[str]) -> str | None:
+    """Return the conversation's UUID found in a pane's lines; None if there is none, or more than one."""
+    found = {match.group(1).lower() for line in lines for match in _UUID_OPTION.finditer(line)}
     return found.pop() if len(found) == 1 else None

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sessions as they are: those of the configuration, and those that somebody started by hand.
+"""The observed state of all sessions, configured ones and those started by hand.
 
-What is seen of tmux, of /proc and of Claude Code's own files is put together here; nothing here acts.
+Combines the panes of tmux, the processes of /proc and Claude Code's session files; changes none of them.
 """
 
 from __future__ import annotations
@@ -24,26 +24,31 @@ from .registry import UUID, RegistryEntry, SessionRegistry
 
 log = logging.getLogger(__name__)
 
-# What a hook event says of its session (Claude Code 2.1.330). Others change nothing.
-_ACTIVITY = {
+# Activity after a hook event, or a notification of that type (Claude Code 2.1.330); others do not change it.
+_EVENT_ACTIVITY = {
     "SessionStart": "idle",
     "UserPromptSubmit": "busy",
     "Stop": "idle",
     "StopFailure": "idle",
     "PermissionRequest": "waiting",
 }
-_NOTIFIED = {"idle_prompt": "idle", "permission_prompt": "waiting"}
+_NOTIFICATION_ACTIVITY = {"idle_prompt": "idle", "permission_prompt": "waiting"}
 
 
 @dataclass
 class TrackedSession:
-    """One session.
+    """The observed state of one session.
 
-    ``plan`` is its configuration, None for a session started by hand; ``pane`` the pane that holds Claude Code,
-    None while tmux has none; ``activity`` what it does while it runs; ``reason`` why it is down or unusual;
-    ``claude`` the process that speaks for it; ``config_dir`` its CLAUDE_CONFIG_DIR; ``hooked`` whether a hook
-    of that process was heard; ``carry`` is ``limited`` or ``resuming`` while a usage limit is being dealt
-    with, and ``carry_note`` says why that needs a person.
+    Attributes:
+        spec: its configuration; None for a session started by hand.
+        pane: the pane that holds Claude Code; None while tmux has none.
+        activity: ``starting``, ``idle``, ``busy`` or ``waiting``, as last reported at ``activity_at``.
+        reason: why it is down or unusual.
+        claude: its Claude Code process.
+        config_dir: CLAUDE_CONFIG_DIR of that process.
+        hook_seen: whether a hook of that process was received.
+        resume_state: always one of ``limited`` and ``resuming`` while a usage limit is handled, else None.
+        resume_note: why a person has to resume it.
     """
 
     name: str
@@ -54,18 +59,18 @@ class TrackedSession:
     reason: str | None = None
     claude: Process | None = None
     config_dir: str | None = None
-    hooked: bool = False
+    hook_seen: bool = False
     resume_state: str | None = None
     resume_note: str | None = None
 
     @property
     def up(self) -> bool:
-        """Whether its program runs."""
+        """True while its program runs."""
         return self.pane is not None and not self.pane.dead
 
     @property
     def dedicated(self) -> bool:
-        """Whether no task may ever be sent to it; a session started by hand belongs to whoever started it."""
+        """True if it never gets a task, as is every session started by hand."""
         return self.spec is None or self.spec.dedicated
 
     @property
@@ -74,96 +79,96 @@ class TrackedSession:
         return (self.resume_state or self.activity) if self.up else "down"
 
     def record_activity(self, activity: str, moment: datetime | None = None) -> None:
-        """Take note of what the session does, unless something newer is known."""
+        """Record the activity unless a newer one is known."""
         moment = moment or clock.now()
         if self.activity_at is None or moment >= self.activity_at:
             self.activity, self.activity_at = activity, moment
 
 
 class SessionTable:
-    """All sessions by name, in the order of the configuration, those started by hand last."""
+    """All sessions by name: in the order of the configuration, then those started by hand."""
 
     def __init__(self, config: ConfigHolder, registry: SessionRegistry) -> None:
         self._registry = registry
-        self._watched: dict[str, TrackedSession] = {}
+        self._tracked: dict[str, TrackedSession] = {}
         self._config = config
-        self._take_over_config()
-        config.subscribe(self._take_over_config)
+        self._apply_config()
+        config.subscribe(self._apply_config)
 
     def __iter__(self) -> Iterator[TrackedSession]:
-        return iter(list(self._watched.values()))
+        return iter(list(self._tracked.values()))
 
     def get(self, name: str) -> TrackedSession | None:
         """Return the session of that name, or None."""
-        return self._watched.get(name)
+        return self._tracked.get(name)
 
-    def _take_over_config(self) -> None:
-        """Follow the configured sessions; what is known of those that stay, stays."""
-        config, known = self._config.current, self._watched
-        self._watched = {spec.name: known.pop(spec.name, TrackedSession(spec.name)) for spec in config.sessions}
+    def _apply_config(self) -> None:
+        """Track the configured sessions; those that stay keep their state."""
+        config, known = self._config.current, self._tracked
+        self._tracked = {spec.name: known.pop(spec.name, TrackedSession(spec.name)) for spec in config.sessions}
         for spec in config.sessions:
-            self._watched[spec.name].spec = spec
+            self._tracked[spec.name].spec = spec
         for name, tracked in known.items():
             tracked.spec = None
-            self._watched[name] = tracked
+            self._tracked[name] = tracked
 
     def observe(self, panes: Sequence[Pane]) -> None:
-        """Bring the table up to date with all panes of the tmux server."""
+        """Update the table from all panes of the tmux server."""
         snapshot = Snapshot()
         files = SessionFiles(account.home for account in self._config.current.accounts)
-        of_session: dict[str, list[Pane]] = {}
+        by_session: dict[str, list[Pane]] = {}
         for pane in panes:
-            of_session.setdefault(pane.session, []).append(pane)
-        self._follow_renames(of_session, snapshot)
-        for name in [name for name, tracked in self._watched.items() if tracked.spec is None]:
-            if name not in of_session:
-                del self._watched[name]
-        for name in of_session:
-            self._watched.setdefault(name, TrackedSession(name))
-        for tracked in self._watched.values():
-            self._observe(tracked, of_session.get(tracked.name, []), snapshot, files)
+            by_session.setdefault(pane.session, []).append(pane)
+        self._resolve_renames(by_session, snapshot)
+        for name in [name for name, tracked in self._tracked.items() if tracked.spec is None]:
+            if name not in by_session:
+                del self._tracked[name]
+        for name in by_session:
+            self._tracked.setdefault(name, TrackedSession(name))
+        for tracked in self._tracked.values():
+            self._observe(tracked, by_session.get(tracked.name, []), snapshot, files)
 
-    def _follow_renames(self, of_session: dict[str, list[Pane]], snapshot: Snapshot) -> None:
-        """Put a configured session that was renamed in tmux back under its configured name.
+    def _resolve_renames(self, by_session: dict[str, list[Pane]], snapshot: Snapshot) -> None:
+        """Move the panes of a configured session that was renamed in tmux back to its configured name.
 
-        Otherwise it would count as missing, and its conversation be resumed while it still runs, which Claude
-        Code does not refuse (2.1.330).
+        Else it would count as missing, and its conversation would be resumed while it runs, which Claude Code does
+        not refuse (2.1.330).
         """
-        for name, tracked in self._watched.items():
+        for name, tracked in self._tracked.items():
             entry = self._registry.get(name)
             if tracked.spec is None or entry is None or entry.pid is None:
                 continue
-            own = of_session.get(name, [])
+            own = by_session.get(name, [])
             if any(process.pid == entry.pid for pane in own for process in snapshot.tree(pane.pid)):
                 continue
-            for other, panes in list(of_session.items()):
+            for other, panes in list(by_session.items()):
                 if self._config.current.session(other) is None and any(
                     process.pid == entry.pid and process.start == entry.started
                     for pane in panes
                     for process in snapshot.tree(pane.pid)
                 ):
                     tracked.reason = f"renamed in tmux to {other!r}"
-                    of_session[name] = of_session.pop(other) + own
+                    by_session[name] = by_session.pop(other) + own
                     break
 
     def _observe(self, tracked: TrackedSession, panes: list[Pane], snapshot: Snapshot, files: SessionFiles) -> None:
         previous = tracked.pane
         tracked.claude = None
-        speaking = []
+        claude_panes = []
         for pane in panes:
             for process in snapshot.tree(pane.pid):
                 file = files.of(process) if process.alive else None
                 if file is not None:
-                    speaking.append((pane, process, file))
-                    break  # what runs below a Claude Code process is its tool, not the session
+                    claude_panes.append((pane, process, file))
+                    break  # a Claude Code below it is run by one of its tools
         entry = self._registry.get(tracked.name)
-        tracked.pane = _main_pane(panes, entry, [pane for pane, _process, _file in speaking])
+        tracked.pane = _main_pane(panes, entry, [pane for pane, _process, _file in claude_panes])
         if tracked.pane is None or tracked.pane.dead:
             return
         if previous is None or previous.pid != tracked.pane.pid:
-            tracked.activity, tracked.activity_at, tracked.hooked = "starting", None, False
+            tracked.activity, tracked.activity_at, tracked.hook_seen = "starting", None, False
             tracked.config_dir = None
-        for pane, process, file in speaking:
+        for pane, process, file in claude_panes:
             if pane.pane_id == tracked.pane.pane_id:
                 tracked.claude = process
                 if file.status is not None:
@@ -171,56 +176,56 @@ class SessionTable:
         if tracked.claude is None and tracked.spec is not None and tracked.spec.claude_args:
             tracked.claude = next(snapshot.tree(tracked.pane.pid), None)
         if tracked.claude is not None:
-            # A process that has just died has no environment any more, and what it said still counts.
+            # A dead process has no environment; its last known one still applies.
             tracked.config_dir = variable(tracked.claude.pid, "CLAUDE_CONFIG_DIR") or tracked.config_dir
-        # Two processes that both could be the session are no answer: none is guessed.
-        candidates = {file.uuid for _pane, _process, file in speaking if UUID.fullmatch(file.uuid)}
+        # Two candidates are ambiguous, and neither is guessed.
+        candidates = {file.uuid for _pane, _process, file in claude_panes if UUID.fullmatch(file.uuid)}
         if len(candidates) == 1:
-            _pane, process, file = speaking[0]
-            self._registry.offer(
+            _pane, process, file = claude_panes[0]
+            self._registry.propose(
                 tracked.name,
                 RegistryEntry(file.uuid, "process", cwd=file.cwd, pid=process.pid, started=process.start),
             )
 
     def conversation(self, name: str) -> str | None:
-        """Return the UUID of the conversation that the session is in, None when that is not known."""
+        """Return the UUID of the session's conversation, or None if it is unknown."""
         entry = self._registry.get(name)
         return entry.uuid if entry else None
 
-    def by_uuid(self, uuid: str) -> TrackedSession | None:
-        """Return the session that is in that conversation, or None."""
-        for tracked in self._watched.values():
+    def find_by_conversation(self, uuid: str) -> TrackedSession | None:
+        """Return the session in that conversation, or None."""
+        for tracked in self._tracked.values():
             entry = self._registry.get(tracked.name)
             if entry is not None and entry.uuid == uuid:
                 return tracked
         return None
 
-    def by_pane(self, pane_id: str) -> TrackedSession | None:
+    def find_by_pane(self, pane_id: str) -> TrackedSession | None:
         """Return the session whose Claude Code runs in that pane, or None."""
-        for tracked in self._watched.values():
+        for tracked in self._tracked.values():
             if tracked.pane is not None and tracked.pane.pane_id == pane_id:
                 return tracked
         return None
 
-    def hook(self, payload: dict[str, Any], environment: dict[str, Any]) -> TrackedSession | None:
-        """Take in a hook's payload; returns the session that it speaks of, or None when there is none.
+    def handle_hook(self, payload: dict[str, Any], environment: dict[str, Any]) -> TrackedSession | None:
+        """Update a session from a hook's payload; returns the session, or None if it is of none.
 
-        Only what comes from the session's own pane counts, and from its own process: a Claude Code that a
-        tool of the session runs has the same environment and another pid.
+        Only hooks of the session's own process count: a Claude Code run by one of its tools has the same environment
+        and another pid.
         """
-        tracked = self.speaker(environment)
+        tracked = self.find_by_environment(environment)
         event = payload.get("hook_event_name")
         if tracked is None or not isinstance(event, str):
             return None
-        tracked.hooked = True
-        activity = _ACTIVITY.get(event) or _NOTIFIED.get(str(payload.get("notification_type")))
+        tracked.hook_seen = True
+        activity = _EVENT_ACTIVITY.get(event) or _NOTIFICATION_ACTIVITY.get(str(payload.get("notification_type")))
         if activity is not None:
             tracked.record_activity(activity)
         uuid = str(payload.get("session_id", "")).lower()
-        # SessionEnd tells of the conversation that is over, which /clear has already followed by another.
+        # SessionEnd names the old conversation, which /clear may have replaced already.
         if event != "SessionEnd" and UUID.fullmatch(uuid):
             process = tracked.claude
-            self._registry.offer(
+            self._registry.propose(
                 tracked.name,
                 RegistryEntry(
                     uuid,
@@ -233,10 +238,13 @@ class SessionTable:
             )
         return tracked
 
-    def speaker(self, environment: dict[str, Any]) -> TrackedSession | None:
-        """Return the session whose own process has this environment, or None."""
+    def find_by_environment(self, environment: dict[str, Any]) -> TrackedSession | None:
+        """Return the session whose own process has this environment, or None.
+
+        Reads TMUX, TMUX_PANE and CLAUDE_PID.
+        """
         server = str(environment.get("TMUX", "")).partition(",")[0]
-        tracked = self.by_pane(str(environment.get("TMUX_PANE", "")))
+        tracked = self.find_by_pane(str(environment.get("TMUX_PANE", "")))
         if tracked is None or server != self._config.current.tmux.socket:
             return None
         pid = str(environment.get("CLAUDE_PID", ""))
@@ -248,11 +256,11 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _main_pane(panes: list[Pane], entry: RegistryEntry | None, speaking: list[Pane]) -> Pane | None:
-    """Choose the pane of a session that holds Claude Code: an operator may have split the window."""
+def _main_pane(panes: list[Pane], entry: RegistryEntry | None, claude_panes: list[Pane]) -> Pane | None:
+    """Choose the pane that holds Claude Code: an operator may have split the window."""
     if entry is not None:
         for pane in panes:
             if pane.pid == entry.pid:
                 return pane
     living = [pane for pane in panes if not pane.dead]
-    return next(iter(speaking or living or panes), None)
+    return next(iter(claude_panes or living or panes), None)
