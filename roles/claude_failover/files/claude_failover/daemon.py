@@ -281,7 +281,7 @@ class Daemon:
         self._cleanup.push_async_callback(self._end_tasks)
         self._tasks = [
             asyncio.create_task(self.lifecycle.run(), name="lifecycle"),
-            asyncio.create_task(self.monitor.sweep(), name="sweep"),
+            asyncio.create_task(self.monitor.pane_sweep.run(), name="pane sweep"),
             asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
             asyncio.create_task(self.metrics.run(), name="metrics"),
         ]

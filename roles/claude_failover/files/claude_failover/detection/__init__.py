@@ -1,4 +1,4 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sources of evidence: hooks, transcripts and panes."""
+"""Detection of usage limits in hooks, transcripts and panes."""

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""inotify(7) for an event loop, with the one thing that the libraries hide: an overflow of the kernel's queue.
+"""Non-blocking inotify(7) for an event loop.
 
-After an overflow nobody knows what was missed, and everything has to be looked at again. The packaged
-python3-watchdog swallows it, and wants a thread for each folder tree.
+Reports an overflow of the kernel's queue, after which everything has to be read again; the packaged python3-watchdog
+hides it, and needs a thread for each folder tree.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BUFFER = 65536
 
 @dataclass(frozen=True)
 class InotifyEvent:
-    """What happened to ``name`` in the folder of the watch ``watch``; ``mask`` holds the constants above."""
+    """An event for ``name`` in the folder of ``watch``; ``mask`` is a combination of the constants above."""
 
     watch: int
     mask: int
@@ -40,22 +40,22 @@ class Inotify:
     """An inotify instance. ``fileno`` becomes readable when there are events; `read` never blocks."""
 
     def __init__(self) -> None:
-        """Raises OSError, for instance when the user's instances are used up (fs.inotify.max_user_instances)."""
+        """Raises OSError, for instance at the limit fs.inotify.max_user_instances."""
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._descriptor = self._checked(self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC), "inotify_init1")
 
     def fileno(self) -> int:
-        """Return the descriptor to wait on."""
+        """Return the file descriptor to wait on."""
         return self._descriptor
 
     def watch(self, folder: str, mask: int) -> int:
-        """Watch a folder; returns the number that its events bear. Raises OSError."""
+        """Watch a folder; returns the number by which its events name it. Raises OSError."""
         return self._checked(
             self._libc.inotify_add_watch(self._descriptor, os.fsencode(folder), ctypes.c_uint32(mask | ONLYDIR)), folder
         )
 
     def read(self) -> Iterator[InotifyEvent]:
-        """Yield what has happened since."""
+        """Yield the events since the last call."""
         while True:
             try:
                 data = os.read(self._descriptor, _BUFFER)
@@ -70,12 +70,12 @@ class Inotify:
                 yield InotifyEvent(watch, mask, os.fsdecode(name))
 
     def close(self) -> None:
-        """End all watches."""
+        """Close the instance, which ends all watches."""
         os.close(self._descriptor)
 
     @staticmethod
-    def _checked(result: int, what: str) -> int:
+    def _checked(result: int, subject: str) -> int:
         if result < 0:
             number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), what)
+            raise OSError(number, os.strerror(number), subject)
         return result

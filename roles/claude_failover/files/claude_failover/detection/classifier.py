@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Classify hooks, transcript records and panes with the configuration in force."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..common import clock
+from ..config.holder import ConfigHolder
+from ..limits import Verdict, classify_hook, classify_pane, classify_record, classify_transcript
+
+log = logging.getLogger(__name__)
+
+MAX_WORDINGS = 1000  # unknown wordings that are remembered, and so logged
+
+
+class Classifier:
+    """The classifiers of `limits`, with the operator's patterns and the host's time zone.
+
+    A text that resembles a limit in an unknown wording is logged once.
+    """
+
+    def __init__(self, config: ConfigHolder) -> None:
+        self._config = config
+        self._zone = clock.host_zone()
+        self._unknown: set[str] = set()
+
+    @property
+    def _patterns(self) -> tuple[re.Pattern[str], ...]:
+        return self._config.current.detection.extra_patterns
+
+    def hook(self, payload: dict[str, Any]) -> Verdict:
+        """Classify the payload of a StopFailure hook."""
+        return self._checked(classify_hook(payload, now=clock.now(), tz=self._zone, extra_patterns=self._patterns))
+
+    def record(self, record: Mapping[str, Any]) -> Verdict:
+        """Classify one record of a transcript."""
+        return self._checked(classify_record(record, now=clock.now(), tz=self._zone, extra_patterns=self._patterns))
+
+    def pane(self, lines: Sequence[str]) -> Verdict:
+        """Classify the lines of a pane, captured with their escapes."""
+        return self._checked(classify_pane(lines, now=clock.now(), tz=self._zone, extra_patterns=self._patterns))
+
+    def transcript(self, records: Sequence[Mapping[str, Any]]) -> Verdict:
+        """Classify the newest turn among the last records of a transcript; logs nothing."""
+        return classify_transcript(records, now=clock.now(), tz=self._zone, extra_patterns=self._patterns)
+
+    def _checked(self, verdict: Verdict) -> Verdict:
+        snippet = verdict.snippet
+        if verdict.rule == "unknown-wording" and snippet not in self._unknown and len(self._unknown) < MAX_WORDINGS:
+            self._unknown.add(snippet)
+            log.warning(
+                "this looks like a usage limit in an unknown wording, and nothing was switched: %r. "
+                "If it is one, add a pattern for it to detection.extra_patterns",
+                snippet,
+            )
+        return verdict

@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Report each usage limit once, although several sources show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from ..limits import Verdict
+from ..limits.evidence import Evidence
+
+EXACT_RULE = "api-error"  # of a record that states which limit it is and until when
+HOOK_DELAY = timedelta(seconds=1)  # that a hook may be later than the record of the same step
+SAME_LIMIT = timedelta(seconds=15)  # within which two sources without turn ids report one limit
+
+
+class EvidenceFilter:
+    """Passes evidence on unless the limit was reported already.
+
+    Later evidence of a reported limit is passed on only if it adds the time of the reset, which a hook does not have
+    (Claude Code 2.1.330).
+    """
+
+    def __init__(self, on_evidence: Callable[[Evidence], None]) -> None:
+        self._on_evidence = on_evidence
+        self._reported: dict[str, Evidence] = {}  # by session: the last one, until a turn begins
+
+    def report(self, evidence: Evidence) -> None:
+        """Pass evidence on if it is news."""
+        last = self._reported.get(evidence.session)
+        if last is not None and _same_limit(last, evidence) and not _adds_reset(last.verdict, evidence.verdict):
+            return
+        self._reported[evidence.session] = evidence
+        self._on_evidence(evidence)
+
+    def on_turn_began(self, session: str, turn: str | None, at: datetime) -> None:
+        """Forget the reported limit of a session, unless it is of this very turn."""
+        last = self._reported.get(session)
+        if last is not None and not belongs_to_turn(last, turn, at):
+            del self._reported[session]
+
+    def forget(self, session: str) -> None:
+        """Forget the reported limit of a session: its pane no longer shows it."""
+        self._reported.pop(session, None)
+
+
+def belongs_to_turn(evidence: Evidence, turn: str | None, began: datetime | None) -> bool:
+    """Return True if a refusal is of a turn: by the turn ids if both are known, else by the time.
+
+    A hook's time is that of its arrival, on a busy host later than the step that it reports.
+    """
+    if evidence.turn is not None and turn is not None:
+        return evidence.turn == turn
+    return began is None or evidence.at >= began - HOOK_DELAY
+
+
+def _same_limit(last: Evidence, evidence: Evidence) -> bool:
+    if last.turn is not None and evidence.turn is not None:
+        return last.turn == evidence.turn
+    if "pane" in (last.source, evidence.source) and last.verdict.snippet == evidence.verdict.snippet:
+        return True  # a pane shows a banner as long as it is on the screen
+    return abs(evidence.at - last.at) < SAME_LIMIT
+
+
+def _adds_reset(last: Verdict, verdict: Verdict) -> bool:
+    """Return True if a verdict has the reset that the last one lacked, or had from the banner only.
+
+    A banner's time is cut to the minute; the record in the transcript has the seconds (Claude Code 2.1.330).
+    """
+    if verdict.resets_at is None or verdict.resets_at == last.resets_at:
+        return False
+    return last.resets_at is None or (last.rule != EXACT_RULE and verdict.rule == EXACT_RULE)

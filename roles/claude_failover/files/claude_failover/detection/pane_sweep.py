@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find limit banners in the panes of sessions that send no hooks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from ..common import clock
+from ..config.holder import ConfigHolder
+from ..limits.evidence import Evidence
+from ..sessions.table import SessionTable, TrackedSession
+from ..tmux.client import Tmux, TmuxError
+from .classifier import Classifier
+from .evidence_filter import EvidenceFilter
+
+log = logging.getLogger(__name__)
+
+# Every limit's banner has one of these in some row. The tmux server searches row by row, at no measurable cost when
+# limited to panes with new activity (3.3a); a match is only a reason to capture the pane.
+ANCHORS = ("limit", "out of usage", "out of extra", "usage credits", "allocation", "seat type")
+FULL_PASS_INTERVAL = 60.0  # seconds between captures of all panes, for banners wrapped so that no row matches
+
+
+class PaneSweep:
+    """Searches the panes periodically.
+
+    A pane is believed only in a session that has sent no hook, and only if its transcript is unknown or the operator's
+    own pattern matches; else the transcript decides.
+
+    Args:
+        newest_turn: returns what the newest turn of a session came to, by its transcript; None if unknown.
+    """
+
+    def __init__(
+        self,
+        config: ConfigHolder,
+        sessions: SessionTable,
+        tmux: Tmux,
+        classifier: Classifier,
+        evidence_filter: EvidenceFilter,
+        newest_turn: Callable[[TrackedSession], Evidence | None],
+    ) -> None:
+        self._config = config
+        self._sessions = sessions
+        self._tmux = tmux
+        self._classifier = classifier
+        self._filter = evidence_filter
+        self._newest_turn = newest_turn
+
+    async def run(self) -> None:
+        """Sweep every ``detection.sweep_interval`` seconds until cancelled."""
+        last_pass, last_full_pass = 0, time.monotonic()
+        while True:
+            await asyncio.sleep(self._config.current.detection.sweep_interval)
+            if not self._config.current.detection.panes or not any(self._without_hooks()):
+                continue
+            began = int(time.time())
+            try:
+                if time.monotonic() - last_full_pass >= FULL_PASS_INTERVAL:
+                    last_full_pass = time.monotonic()
+                    matches = [tracked.pane.pane_id for tracked in self._without_hooks() if tracked.pane is not None]
+                else:
+                    matches = await self._tmux.search(ANCHORS, since=max(0, last_pass - 1))
+                for pane_id in matches:
+                    await self.examine(pane_id)
+            except TmuxError as error:
+                log.debug("pane sweep: %s", error)
+            last_pass = began
+
+    def _without_hooks(self) -> list[TrackedSession]:
+        return [tracked for tracked in self._sessions if tracked.up and not tracked.hook_seen]
+
+    async def examine(self, pane_id: str) -> None:
+        """Capture a pane, and report the limit that it shows. Raises TmuxError."""
+        tracked = self._sessions.find_by_pane(pane_id)
+        if tracked is None or tracked.hook_seen:
+            return
+        lines = await self._tmux.capture(pane_id, lines=self._config.current.detection.capture_lines, escapes=True)
+        verdict = self._classifier.pane(lines)
+        if not verdict.limited:
+            self._filter.forget(tracked.name)
+            return
+        known = None if verdict.rule.startswith("extra") else self._newest_turn(tracked)
+        if known is None:
+            self._filter.report(Evidence(tracked.name, None, "pane", verdict, clock.now(), None, tracked.config_dir))
+        elif known.verdict.limited:
+            self._filter.report(known)
