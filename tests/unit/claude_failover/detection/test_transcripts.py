@@ -1,6 +1,8 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Test the reading and following of transcripts."""
+
 from __future__ import annotations
 
 import asyncio

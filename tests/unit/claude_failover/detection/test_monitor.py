@@ -1,0 +1,251 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Test hooks and transcript records as sources of evidence and turns."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from datetime import timedelta
+
+import pytest
+
+from claude_failover.common import clock, processes
+from claude_failover.config.holder import ConfigHolder
+from claude_failover.config.model import Account, Config, DetectionConfig
+from claude_failover.detection.monitor import LimitMonitor
+from claude_failover.sessions.registry import RegistryEntry, SessionRegistry
+from claude_failover.sessions.table import SessionTable
+from claude_failover.storage.store import Store
+from claude_failover.tmux.client import Pane
+
+ONE = "11111111-1111-4111-8111-111111111111"
+REFUSAL = "You've hit your 5-hour limit · resets 9:36pm (UTC)"
+
+
+class World:
+    """A monitor, and a session ``main`` in conversation `ONE` whose process is this one."""
+
+    def __init__(self, folder, **detection):
+        self.config = Config(
+            path=os.path.join(folder, "config.yml"),
+            accounts=(Account("a", os.path.join(folder, "a")),),
+            active_link=os.path.join(folder, "link"),
+            shared_links=(),
+            state_dir=os.path.join(folder, "state"),
+            detection=DetectionConfig(**detection),
+        )
+        assert self.config.projects.startswith(folder), "the default is a folder of the host"
+        os.makedirs(os.path.join(self.config.projects, "-srv"))
+        self.transcript = os.path.join(self.config.projects, "-srv", ONE + ".jsonl")
+        holder = ConfigHolder(self.config)
+        registry = SessionRegistry(Store(self.config.state_dir))
+        self.sessions = SessionTable(holder, registry)
+        me = processes.read(os.getpid())
+        pane = Pane("main", "$0", "@0", "%0", me.pid, False, None, None, "claude", "/", 0, 80, 24, False, True)
+        self.sessions.observe([pane])
+        self.main = self.sessions.get("main")
+        self.main.claude = me
+        registry.propose("main", RegistryEntry(ONE, "hook", pid=me.pid, started=me.start))
+        self.evidence = []
+        self.turns = []
+        self.usage = []
+        self.dead = []
+        self.monitor = LimitMonitor(
+            holder,
+            self.sessions,
+            registry,
+            None,
+            on_evidence=self.evidence.append,
+            on_turn=self.turns.append,
+            on_usage=lambda tracked, figures: self.usage.append((tracked.name, figures)),
+            on_login_dead=lambda tracked, message: self.dead.append((tracked.name, message)),
+        )
+
+    def hook(self, event=None, **payload):
+        environment = {"TMUX": self.config.tmux.socket + ",1,0", "TMUX_PANE": "%0", "CLAUDE_PID": str(os.getpid())}
+        if event is not None:
+            payload.update(hook_event_name=event, session_id=ONE)
+        self.monitor.handle_hook(payload, environment)
+
+    def write(self, *records):
+        with open(self.transcript, "a", encoding="utf-8") as stream:
+            stream.writelines(json.dumps(record) + "\n" for record in records)
+
+    def follow(self, act, until):
+        async def scenario():
+            await self.monitor.start()
+            act()
+            deadline = time.monotonic() + 10
+            while not until():
+                assert time.monotonic() < deadline, (self.evidence, self.turns)
+                await asyncio.sleep(0.01)
+            await self.monitor.stop()
+
+        asyncio.run(scenario())
+
+
+def stamp(seconds=0.0):
+    return clock.iso(clock.now() + timedelta(seconds=seconds))
+
+
+def prompt(turn, seconds=0.0, content="go on", **more):
+    message = {"role": "user", "content": content}
+    return {"type": "user", "promptId": turn, "message": message, "timestamp": stamp(seconds), **more}
+
+
+def answer(text="done", seconds=0.0, reason="end_turn", **more):
+    message = {"role": "assistant", "content": [{"type": "text", "text": text}], "stop_reason": reason}
+    return {"type": "assistant", "message": message, "timestamp": stamp(seconds), **more}
+
+
+def refusal(seconds=0.0):
+    record = answer(REFUSAL, seconds, "stop_sequence", isApiErrorMessage=True, error="rate_limit")
+    record["message"]["model"] = "<synthetic>"
+    return record
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(str(tmp_path))
+
+
+def test_a_status_line_reports_usage_and_no_turn(world):
+    world.hook(rate_limits={"five_hour": {"used_percentage": 92}})
+    world.hook(rate_limits="none")
+    assert world.usage == [("main", {"five_hour": {"used_percentage": 92}})]
+    assert world.turns == []
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ("SessionStart", "start"),
+        ("UserPromptSubmit", "prompt"),
+        ("Stop", "stop"),
+        ("StopFailure", "failure"),
+        ("SessionEnd", "end"),
+        ("Notification", None),
+    ],
+)
+def test_a_hook_is_a_step_of_a_turn(world, event, kind):
+    world.hook(event, prompt="go on", prompt_id="t1")
+    assert [turn.kind for turn in world.turns] == ([kind] if kind else [])
+    for turn in world.turns:
+        assert (turn.session, turn.uuid, turn.prompt, turn.turn) == ("main", ONE, "go on", "t1")
+
+
+def test_a_hook_of_another_process_changes_nothing(world):
+    payload = {"hook_event_name": "StopFailure", "error": "rate_limit", "last_assistant_message": REFUSAL}
+    world.monitor.handle_hook(payload, {"TMUX": "/elsewhere,1,0", "TMUX_PANE": "%0"})
+    world.monitor.handle_hook(payload, {"TMUX": world.config.tmux.socket + ",1,0", "TMUX_PANE": "%1"})
+    assert world.turns == world.evidence == []
+
+
+def test_a_refused_turn_is_evidence(world):
+    world.hook("UserPromptSubmit", prompt_id="t1")
+    world.hook("StopFailure", prompt_id="t1", error="rate_limit", last_assistant_message=REFUSAL)
+    (evidence,) = world.evidence
+    assert (evidence.source, evidence.uuid, evidence.turn) == ("hook", ONE, "t1")
+    assert evidence.verdict.limit == "five_hour"
+    assert evidence.request_at == world.turns[0].at
+    assert world.dead == []
+
+
+def test_a_rejected_login_is_no_limit(world):
+    world.hook("StopFailure", error="authentication_failed", last_assistant_message="Please run /login")
+    assert world.dead == [("main", "Please run /login")]
+    assert world.evidence == []
+
+
+def test_a_hook_takes_the_evidence_of_its_turn_from_the_transcript(world):
+    world.hook("UserPromptSubmit", prompt_id="t1")
+    world.write(prompt("t1"), refusal())
+    world.hook("StopFailure", prompt_id="t1", error="rate_limit", last_assistant_message="not the transcript's words")
+    (evidence,) = world.evidence
+    assert (evidence.source, evidence.turn) == ("hook", "t1")
+    assert REFUSAL in evidence.verdict.snippet
+
+
+def test_a_transcript_that_lags_behind_is_not_the_turns(world):
+    world.write(prompt("t1", -60), refusal(-60))
+    world.hook("UserPromptSubmit", prompt_id="t2")
+    world.hook("StopFailure", prompt_id="t2", error="rate_limit", last_assistant_message=REFUSAL)
+    (evidence,) = world.evidence
+    assert evidence.turn == "t2"
+    assert evidence.request_at == world.turns[0].at
+
+
+@pytest.mark.parametrize(
+    ("records", "limited"),
+    [
+        ([], None),
+        ([{"type": "user", "message": {"content": "x"}}], None),
+        ([prompt("t1"), refusal()], True),
+        ([prompt("t1"), refusal(), prompt("t2")], False),
+        ([prompt("t1"), refusal(), prompt("t2"), answer()], False),
+        ([prompt("t1"), refusal(), answer(isSidechain=True)], True),
+    ],
+)
+def test_the_newest_turn_is_read_from_the_end_of_the_transcript(world, records, limited):
+    world.write(*records)
+    newest = world.monitor.newest_turn(world.main)
+    assert (newest.verdict.limited if newest else None) is limited
+
+
+def test_records_of_a_session_without_hooks_are_turns_and_evidence(world):
+    tool_result = prompt("t1", content=[{"type": "tool_result", "content": "x"}])
+    records = [prompt("t1"), answer("a tool", reason="tool_use"), tool_result, answer(), prompt("t2"), refusal()]
+    world.follow(lambda: world.write(*records), lambda: world.evidence)
+    assert [(turn.kind, turn.turn) for turn in world.turns] == [("prompt", "t1"), ("stop", "t1"), ("prompt", "t2")]
+    (evidence,) = world.evidence
+    assert (evidence.source, evidence.uuid, evidence.turn) == ("transcript", ONE, "t2")
+    assert clock.iso(evidence.request_at) == clock.iso(world.turns[-1].at)
+
+
+def test_records_of_a_session_with_hooks_are_evidence_only_and_once(world):
+    world.hook("UserPromptSubmit", prompt_id="t1")
+    world.follow(lambda: world.write(prompt("t1"), refusal()), lambda: world.evidence)
+    assert [turn.kind for turn in world.turns] == ["prompt"]
+    world.hook("StopFailure", prompt_id="t1", error="rate_limit", last_assistant_message=REFUSAL)
+    assert len(world.evidence) == 1
+
+
+def test_records_of_sub_agents_and_other_conversations_are_ignored(world):
+    sub_agent = [{**prompt("t1"), "isSidechain": True}, {**refusal(), "isSidechain": True}]
+    other = world.transcript.replace(ONE, "other")
+
+    def act():
+        with open(other, "w", encoding="utf-8") as stream:
+            stream.write(json.dumps(refusal()) + "\n")
+        world.write(*sub_agent, prompt("t2"))
+
+    world.follow(act, lambda: world.turns)
+    assert [turn.turn for turn in world.turns] == ["t2"]
+    assert world.evidence == []
+
+
+def test_an_unknown_wording_is_logged_once(world, caplog):
+    for _time in range(2):
+        world.hook("StopFailure", error="rate_limit", last_assistant_message="Your lunar limit is reached")
+    assert world.evidence == []
+    assert caplog.text.count("usage limit in an unknown wording") == 1
+
+
+def test_transcripts_that_cannot_be_watched_leave_the_hooks(world, caplog):
+    os.rmdir(os.path.dirname(world.transcript))
+    os.rmdir(world.config.projects)
+    world.follow(lambda: None, lambda: True)
+    assert "limits are detected by hooks and panes only" in caplog.text
+    world.hook("StopFailure", error="rate_limit", last_assistant_message=REFUSAL)
+    assert len(world.evidence) == 1
+
+
+def test_transcripts_are_not_watched_when_switched_off(tmp_path):
+    world = World(str(tmp_path), transcripts=False)
+    world.follow(lambda: world.write(prompt("t1"), refusal()), lambda: True)
+    assert world.monitor._transcripts is None
+    assert world.evidence == []

@@ -1,0 +1,191 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Test the sweep over the panes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import datetime, timezone
+
+import pytest
+
+from claude_failover.config.holder import ConfigHolder
+from claude_failover.config.model import Account, Config, DetectionConfig
+from claude_failover.detection import pane_sweep
+from claude_failover.detection.classifier import Classifier
+from claude_failover.detection.evidence_filter import EvidenceFilter
+from claude_failover.detection.pane_sweep import ANCHORS, PaneSweep
+from claude_failover.limits import Verdict
+from claude_failover.limits.evidence import Evidence
+from claude_failover.sessions.table import TrackedSession
+from claude_failover.tmux.client import Pane, TmuxError
+
+LIMITED = ["❯ please work", "  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)", "", "─" * 80, "❯ ", "─" * 80]
+QUIET = ["❯ please work", "", "● done", "", "─" * 80, "❯ ", "─" * 80]
+
+
+def pane(pane_id):
+    return Pane(
+        session="main",
+        session_id="$0",
+        window_id="@0",
+        pane_id=pane_id,
+        pid=1,
+        dead=False,
+        exit_status=None,
+        exit_signal=None,
+        command="claude",
+        cwd="/",
+        activity=0,
+        width=80,
+        height=24,
+        in_mode=False,
+        active=True,
+    )
+
+
+class World:
+    """One session, in a pane that shows ``lines``, with ``transcript`` as its newest turn."""
+
+    def __init__(self, **detection):
+        self.main = TrackedSession("main", pane=pane("%7"), config_dir="/link")
+        self.lines = LIMITED
+        self.transcript = None
+        self.news = []
+        self.searches = []
+        self.captures = []
+        self.matches = ["%7"]
+        config = Config(path="/c.yml", accounts=(Account("a", "/a"),), detection=DetectionConfig(**detection))
+        holder = ConfigHolder(config)
+        self.sweep = PaneSweep(
+            holder,
+            self,
+            self,
+            Classifier(holder),
+            EvidenceFilter(self.news.append),
+            lambda _tracked: self.transcript,
+        )
+
+    # the table of sessions
+
+    def __iter__(self):
+        return iter([self.main])
+
+    def find_by_pane(self, pane_id):
+        return self.main if pane_id == "%7" else None
+
+    # tmux
+
+    async def search(self, anchors, *, since):
+        self.searches.append((anchors, since))
+        if isinstance(self.matches, Exception):
+            raise self.matches
+        return self.matches
+
+    async def capture(self, pane_id, *, lines, escapes):
+        assert (lines, escapes) == (500, True)
+        self.captures.append(pane_id)
+        return self.lines
+
+    def examine(self, pane_id="%7"):
+        asyncio.run(self.sweep.examine(pane_id))
+        return self.news
+
+    def run(self, until):
+        async def scenario():
+            task = asyncio.ensure_future(self.sweep.run())
+            for _step in range(1000):
+                await asyncio.sleep(0.005)
+                if until() or task.done():
+                    break
+            assert until()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        asyncio.run(scenario())
+
+
+def newest_turn(limited):
+    verdict = Verdict(limited, "five_hour" if limited else None, None, "api-error", "the record's own words", "")
+    return Evidence("main", "u", "transcript", verdict, datetime(2026, 11, 22, 20, 6, tzinfo=timezone.utc))
+
+
+def test_a_banner_is_evidence_where_the_transcript_is_unknown():
+    world = World()
+    (evidence,) = world.examine()
+    assert (evidence.session, evidence.uuid, evidence.source, evidence.config_dir) == ("main", None, "pane", "/link")
+    assert evidence.verdict.limit == "five_hour"
+    assert len(world.examine()) == 1, "the same banner is reported once"
+
+
+def test_the_transcript_decides_where_it_is_known():
+    world = World()
+    world.transcript = newest_turn(limited=False)
+    assert world.examine() == []
+    world.transcript = newest_turn(limited=True)
+    assert world.examine() == [world.transcript]
+
+
+def test_the_operators_own_pattern_overrules_the_transcript():
+    world = World(extra_patterns=(re.compile("Gateway quota spent"),))
+    world.lines = ["❯ please work", "  ⎿  Gateway quota spent", *QUIET[3:]]
+    world.transcript = newest_turn(limited=False)
+    assert [evidence.source for evidence in world.examine()] == ["pane"]
+
+
+def test_a_banner_that_comes_back_is_reported_again():
+    world = World()
+    world.examine()
+    world.lines = QUIET
+    world.examine()
+    world.lines = LIMITED
+    assert len(world.examine()) == 2
+
+
+def test_a_session_with_hooks_is_not_captured():
+    world = World()
+    world.main.hook_seen = True
+    assert world.examine() == world.captures == []
+
+
+def test_a_pane_of_no_session_is_not_captured():
+    world = World()
+    assert world.examine("%8") == world.captures == []
+
+
+def test_a_pass_captures_the_panes_that_the_server_finds():
+    world = World(sweep_interval=0.01)
+    world.run(lambda: len(world.searches) >= 3)
+    assert {anchors for anchors, _since in world.searches} == {ANCHORS}
+    assert world.searches[0][1] == 0
+    assert world.searches[2][1] > 0
+    assert len(world.captures) >= 2
+    assert len(world.news) == 1
+
+
+def test_a_full_pass_captures_panes_that_no_search_finds(monkeypatch):
+    monkeypatch.setattr(pane_sweep, "FULL_PASS_INTERVAL", 0.0)
+    world = World(sweep_interval=0.01)
+    world.run(lambda: world.captures)
+    assert world.searches == []
+    assert len(world.news) == 1
+
+
+def test_a_tmux_error_does_not_end_the_sweep():
+    world = World(sweep_interval=0.01)
+    world.matches = TmuxError("no server")
+    world.run(lambda: len(world.searches) >= 2)
+    assert world.news == []
+
+
+@pytest.mark.parametrize("reason", ["panes: false", "hooks", "down"])
+def test_tmux_is_not_searched_without_a_need(reason):
+    world = World(sweep_interval=0.001, panes=reason != "panes: false")
+    world.main.hook_seen = reason == "hooks"
+    if reason == "down":
+        world.main.pane = None
+    turns = iter(range(20))
+    world.run(lambda: next(turns, None) is None)
+    assert world.searches == world.captures == []
