@@ -157,8 +157,8 @@ def test_what_is_asked_arrives_and_is_answered(running: Running) -> None:
 @pytest.mark.parametrize(
     ("raw", "word"),
     [
-        (b"no json\n", "no JSON"),
-        (b"\xff\xfe\n", "no JSON"),
+        (b"no json\n", "not JSON"),
+        (b"\xff\xfe\n", "not JSON"),
         (b"[]\n", "a list"),
         (b"5\n", "number"),
         (b"null\n", "null"),
@@ -173,8 +173,8 @@ def test_what_is_asked_arrives_and_is_answered(running: Running) -> None:
         (b'{"op": "echo", "number": 1.0}\n', "a number"),
         (b'{"op": "echo", "number": NaN}\n', "NaN"),
         (b'{"op": "needs"}\n', "no key text"),
-        (b"[" * 100000 + b"\n", "no JSON"),
-        (b'{"op": "echo", "number": ' + b"9" * 10000 + b"x}\n", "no JSON"),
+        (b"[" * 100000 + b"\n", "not JSON"),
+        (b'{"op": "echo", "number": ' + b"9" * 10000 + b"x}\n", "not JSON"),
         (b'{"op": "misuse"}\n', "wrong"),
     ],
 )
@@ -247,7 +247,7 @@ def test_a_longer_one_gets_an_error_and_the_connection_ends(running: Running, si
             pass  # the rest of the line was not read
 
 
-def test_a_line_that_does_not_end_is_told_before_it_does(running: Running) -> None:
+def test_an_endless_line_gets_its_error_early(running: Running) -> None:
     with connected(running.path) as client:
         client.sendall(b"x" * (MAX_LINE + 1))
         assert read_answer(client)["code"] == 2
@@ -290,10 +290,10 @@ def test_any_lines_get_one_answer_each(running: Running, lines: list[bytes]) -> 
         assert answer["ok"] or answer["code"] in (1, 2)
 
 
-# ---- clients that hold nobody up ---------------------------------------------------------------------------
+# ---- clients that block no other -----------------------------------------------------------------------------
 
 
-def test_silent_and_half_open_clients_hold_nobody_up(running: Running) -> None:
+def test_silent_and_half_open_clients_block_no_other(running: Running) -> None:
     with contextlib.ExitStack() as stack:
         for part in (b"", b'{"op"', b'{"op": "echo"}\n') * 10:
             stack.enter_context(connected(running.path)).sendall(part)
@@ -478,7 +478,7 @@ def test_a_stale_socket_is_removed_a_live_one_and_other_files_are_not(folder: st
         stream.write("kept")
     os.symlink("nowhere", dangling)
     for path in (plain, dangling):
-        with pytest.raises(FailoverError, match="no socket"):
+        with pytest.raises(FailoverError, match="not a socket"):
             server(path).remove_stale()
         assert os.path.lexists(path)
     with pytest.raises(FailoverError, match="another process"):

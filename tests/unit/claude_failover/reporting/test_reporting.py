@@ -93,7 +93,7 @@ def test_metrics_that_cannot_be_written_are_told_once_and_harm_nothing(tmp_path,
     metrics = Metrics(holder(metrics_textfile=str(tmp_path / "missing" / "cf.prom")), [], lambda: STATUS)
     for _time in range(3):
         metrics.write()
-    assert caplog.text.count("cannot be written") == 1
+    assert caplog.text.count("cannot write") == 1
     Metrics(holder(), [], lambda: STATUS).write()
 
 
@@ -124,7 +124,7 @@ def test_without_a_command_nothing_is_run():
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (("/no/such/program",), "cannot be run"),
+        (("/no/such/program",), "cannot run"),
         (("/bin/sh", "-c", "exit 3"), "exited with status 3"),
         (("/bin/sh", "-c", "exec 0<&-; exit 4"), "exited with status 4"),
     ],

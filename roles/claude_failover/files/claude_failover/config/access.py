@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check that the daemon may write where a configuration makes it write."""
+"""Check that the daemon may write to the folders of a configuration."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from .model import Config
 
 
 def check_writable(config: Config) -> None:
-    """Check every folder that the daemon writes to.
+    """Check each folder that the daemon writes to, or the nearest existing one above it.
 
-    Under systemd it may write only where its unit says; a reload cannot widen that. Raises Refused.
+    Under systemd the unit's ReadWritePaths= decide, which a reload cannot change. Raises Refused.
     """
     folders = {os.path.dirname(config.active_link), config.state_dir, *config.homes}
     folders.update(link.target for link in config.shared_links)
     if config.metrics_textfile:
         folders.add(os.path.dirname(config.metrics_textfile))
     for folder in sorted(folders):
-        place = folder
-        while not os.path.lexists(place):
-            place = os.path.dirname(place)
-        if not os.access(place, os.W_OK | os.X_OK):
+        existing = folder
+        while not os.path.lexists(existing):
+            existing = os.path.dirname(existing)
+        if not os.access(existing, os.W_OK | os.X_OK):
             raise Refused(
-                f"{config.path}: {place} is not writable for the daemon (under systemd: outside of "
-                "ReadWritePaths= of claude-failover.service). Run the role again, which writes the unit too"
+                f"{config.path}: {existing} is not writable for the daemon (under systemd: outside of "
+                "ReadWritePaths= of claude-failover.service). Run the role again, which also writes the unit"
             )

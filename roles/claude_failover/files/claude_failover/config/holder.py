@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The configuration in force, which a reload replaces."""
+"""Hold the configuration in force, which a reload replaces."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from .model import Config
 
 
 class ConfigHolder:
-    """Holds the configuration in force; every part reads ``current`` at each use and keeps no copy.
+    """The configuration in force, as ``current``.
 
-    A part that derives something from it subscribes, and is called after each replacement, in order of subscription.
+    Every part reads ``current`` at each use and keeps no copy. A part that derives state from it subscribes, and is
+    called after each replacement, in the order of subscription.
     """
 
     def __init__(self, config: Config) -> None:
@@ -21,7 +22,7 @@ class ConfigHolder:
         self._subscribers: list[Callable[[], None]] = []
 
     def subscribe(self, on_replaced: Callable[[], None]) -> None:
-        """Call ``on_replaced`` after every `replace`; it must not raise."""
+        """Call ``on_replaced`` after each `replace`; it must not raise."""
         self._subscribers.append(on_replaced)
 
     def replace(self, config: Config) -> None:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the control socket can be asked, each request with the keys that it takes."""
+"""The operations of the control socket, with the keys of their requests."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..reporting.status import StatusReport
 from ..tasks.dispatcher import Dispatcher
 from .server import Operation
 
-NONE = type(None)
+_NULL = type(None)
 
 
 class DaemonProtocol(Protocol):
-    """The parts of the daemon that its operations use."""
+    """The members of the daemon that the operations use."""
 
     status: StatusReport
     monitor: LimitMonitor
@@ -26,11 +26,11 @@ class DaemonProtocol(Protocol):
     dispatcher: Dispatcher
 
     def reload(self) -> Config:
-        """Put the configuration in force that is in its file now, and return it."""
+        """Load the configuration again and put it in force; return it."""
 
 
 def operations(daemon: DaemonProtocol) -> dict[str, Operation]:
-    """Return the operations of a daemon by name."""
+    """Return the operations of a daemon, by name."""
 
     async def status(_options: dict[str, Any]) -> dict[str, Any]:
         return daemon.status.document()
@@ -64,12 +64,12 @@ def operations(daemon: DaemonProtocol) -> dict[str, Operation]:
         "reload": Operation(reload, keys={}),
         "switch": Operation(
             switch,
-            keys={"account": (str, NONE), "reason": (str, NONE), "dry_run": (bool,), "force": (bool,)},
+            keys={"account": (str, _NULL), "reason": (str, _NULL), "dry_run": (bool,), "force": (bool,)},
         ),
         "history": Operation(history, keys={"limit": (int,)}),
         "dispatch": Operation(
-            dispatch, keys={"prompt": (str,), "session": (str, NONE), "cwd": (str, NONE)}, required=("prompt",)
+            dispatch, keys={"prompt": (str,), "session": (str, _NULL), "cwd": (str, _NULL)}, required=("prompt",)
         ),
-        "queue": Operation(queue, keys={"cancel": (str, NONE)}),
+        "queue": Operation(queue, keys={"cancel": (str, _NULL)}),
         "hook": Operation(hook, keys={"payload": (dict,), "env": (dict,)}, required=("payload", "env")),
     }

@@ -1,11 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The daemon's control socket: one JSON request a line, one JSON answer a line.
+"""The server of the control socket: one JSON request per line, one JSON answer per line.
 
-Whatever a client sends or does not send, the others are served: each connection has a task of its own, every
-wait for a client has a bound, and what cannot be understood is answered with an error. Who may ask is decided
-by the kernel's word on who connected (SO_PEERCRED, unix(7)), not by anything the client says.
+No client can block another: each connection has a task of its own, every wait for a client is bounded, and a malformed
+request gets an error. Access is decided by the peer's credentials (SO_PEERCRED, unix(7)).
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ log = logging.getLogger(__name__)
 
 MAX_LINE = 1 << 20  # bytes of a request, without its newline
 MAX_CONNECTIONS = 256
-READ_TIMEOUT = 60.0  # seconds in which a request must have come
-REFUSED_TIMEOUT = 5.0  # the same for somebody who will be refused
-WRITE_TIMEOUT = 10.0  # seconds in which a client must take an answer
-STOP_TIMEOUT = 5.0  # seconds that requests under way are given at a stop
+READ_TIMEOUT = 60.0  # seconds within which a request must arrive
+REFUSED_TIMEOUT = 5.0  # the same for a client without access
+WRITE_TIMEOUT = 10.0  # seconds within which a client must read an answer
+STOP_TIMEOUT = 5.0  # seconds that a stop waits for requests in progress
 _BACKLOG = 512
 
 _TYPE_NAMES = {
@@ -50,7 +49,7 @@ _TYPE_NAMES = {
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation: what does it, and the keys that its requests may and must have, with their types."""
+    """The handler of an operation, and the allowed types of each key of its requests."""
 
     handler: Callable[[dict[str, Any]], Awaitable[Any]]
     keys: Mapping[str, tuple[type, ...]]
@@ -58,12 +57,12 @@ class Operation:
 
 
 class _BadRequest(Exception):
-    """A request is not understood; the text says what was found and what was expected."""
+    """A malformed request; the text states what was found and what was expected."""
 
 
 @dataclass(eq=False)
 class _Connection:
-    """A client, and since when (time of the loop, seconds) it has been waited for; None while it is served."""
+    """A client; ``waiting_since`` (loop time, seconds) is None while a request of it is served."""
 
     task: asyncio.Task[None]
     writer: asyncio.StreamWriter
@@ -71,15 +70,15 @@ class _Connection:
 
 
 class ControlServer:
-    """Listens on ``path`` and answers with ``ops``.
+    """Listens on ``path`` and serves ``operations``.
 
-    Allowed are root, ``owner_uid``, and the members of ``group`` (by their first group or by a further one).
-    The caller holds the daemon's lock.
+    Root, ``owner_uid`` and the members of ``group`` (primary or supplementary) have access. The caller holds the
+    daemon's locks.
     """
 
-    def __init__(self, path: str, ops: Mapping[str, Operation], *, group: str | None, owner_uid: int) -> None:
+    def __init__(self, path: str, operations: Mapping[str, Operation], *, group: str | None, owner_uid: int) -> None:
         self._path = path
-        self._ops = ops
+        self._operations = operations
         self._group = group
         self._owner_uid = owner_uid
         self._server: asyncio.AbstractServer | None = None
@@ -87,9 +86,9 @@ class ControlServer:
         self._connections: set[_Connection] = set()
 
     def remove_stale(self) -> None:
-        """Remove the socket that a dead daemon left behind. To be called under the daemon's lock only.
+        """Remove the socket that a dead daemon left behind.
 
-        Raises FailoverError when something else is at the path, or when somebody answers there.
+        Raises FailoverError if something else is at the path, or a process listens there.
         """
         try:
             mode = os.lstat(self._path).st_mode
@@ -99,8 +98,8 @@ class ControlServer:
             raise FailoverError(f"control socket {self._path}: {error.strerror}") from None
         if not stat.S_ISSOCK(mode):
             raise FailoverError(
-                f"control socket {self._path}: found something that is no socket there; it is left alone: "
-                "move it away, or set another control_socket"
+                f"control socket {self._path}: found a file that is not a socket, left as it is; move it away, or set "
+                "another control_socket"
             )
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(1)
@@ -111,32 +110,36 @@ class ControlServer:
                 return
             except OSError as error:
                 reason = error.strerror or str(error)
-                raise FailoverError(f"control socket {self._path}: cannot tell whether it is used ({reason})") from None
+                raise FailoverError(
+                    f"control socket {self._path}: cannot check whether it is in use ({reason})"
+                ) from None
         raise FailoverError(f"control socket {self._path}: another process listens there; end it first")
 
     async def start(self) -> None:
-        """Begin to listen. Raises FailoverError."""
+        """Start listening. Raises FailoverError."""
         gid = self._group_id()
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            before = os.umask(0o177)  # nobody else may connect before group and mode are right
+            old_mask = os.umask(0o177)  # no access for others before owner and mode are set
             try:
                 listener.bind(self._path)
             finally:
-                os.umask(before)
+                os.umask(old_mask)
             status = os.lstat(self._path)
             self._inode = status.st_dev, status.st_ino
             if gid is not None:
                 os.chown(self._path, -1, gid)
                 os.chmod(self._path, 0o660)
-            self._server = await asyncio.start_unix_server(self._serve, sock=listener, backlog=_BACKLOG, limit=MAX_LINE)
+            self._server = await asyncio.start_unix_server(
+                self._on_connection, sock=listener, backlog=_BACKLOG, limit=MAX_LINE
+            )
         except (OSError, ValueError) as error:
             listener.close()
             self._remove()
-            raise FailoverError(f"control socket {self._path}: {self._advice(error)}") from None
+            raise FailoverError(f"control socket {self._path}: {self._explain(error)}") from None
 
     async def stop(self) -> None:
-        """Stop listening, let requests under way end (up to a bound), and remove the socket."""
+        """Stop listening, remove the socket, and wait up to `STOP_TIMEOUT` for requests in progress."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -158,24 +161,24 @@ class ControlServer:
             return grp.getgrnam(self._group).gr_gid
         except KeyError:
             raise FailoverError(
-                f"control_group: found no group {self._group!r} on this host; create it, or set another"
+                f"control_group: found no group {self._group!r} on this host; create it, or set another one"
             ) from None
 
-    def _advice(self, error: Exception) -> str:
+    def _explain(self, error: Exception) -> str:
         number = error.errno if isinstance(error, OSError) else None
         folder = os.path.dirname(self._path)
         if number == errno.ENOENT:
-            return f"its folder {folder} does not exist (under systemd RuntimeDirectory= makes it); create it"
+            return f"its folder {folder} does not exist (under systemd RuntimeDirectory= creates it); create it"
         if number == errno.EACCES:
-            return f"this user may not write in {folder}"
+            return f"this user may not write to {folder}"
         if number == errno.EADDRINUSE:
-            return "something is at that path already"
+            return "something exists at that path already"
         if number == errno.EPERM:
-            return f"this user may not give the socket to the group {self._group}: it is no member of it"
+            return f"this user may not give the socket to the group {self._group}: it is not a member"
         return str(error)
 
     def _remove(self) -> None:
-        """Remove our socket, and only ours: another may have been made at the path since."""
+        """Remove the socket, unless another one was created at the path since."""
         try:
             status = os.lstat(self._path)
             if (status.st_dev, status.st_ino) == self._inode:
@@ -186,37 +189,37 @@ class ControlServer:
 
     # -- connections ---------------------------------------------------------------------------------------
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that asyncio started has a task
         self._make_room()
         connection = _Connection(task, writer)
         self._connections.add(connection)
         try:
-            await self._converse(connection, reader)
+            await self._serve_requests(connection, reader)
             writer.close()
             await asyncio.wait_for(writer.wait_closed(), WRITE_TIMEOUT)
         except (OSError, asyncio.TimeoutError):
-            pass  # the client is gone, or takes nothing: it has lost its answer, and nobody else has
+            pass  # the client is gone, or does not read its answer
         except asyncio.CancelledError:
-            pass  # stopping, or making room
+            pass  # at a stop, or to make room
         finally:
             self._connections.discard(connection)
             writer.transport.abort()
 
     def _make_room(self) -> None:
-        """Where there are too many connections, end the one that has been silent longest."""
+        """End the connection that has been idle longest if there are too many."""
         waiting = [each for each in self._connections if each.waiting_since is not None]
         if len(self._connections) >= MAX_CONNECTIONS and waiting:
             oldest = min(waiting, key=lambda each: each.waiting_since or 0)
             self._connections.discard(oldest)
             oldest.task.cancel()
 
-    async def _converse(self, connection: _Connection, reader: asyncio.StreamReader) -> None:
+    async def _serve_requests(self, connection: _Connection, reader: asyncio.StreamReader) -> None:
         writer = connection.writer
-        refusal = await self._refusal(writer)
+        refusal = await self._access_problem(writer)
         if refusal is not None:
-            # A client that is answered and cut off before it has asked may die of the broken pipe instead.
+            # A client that is cut off before it has sent its request may fail with a broken pipe instead.
             connection.waiting_since = asyncio.get_running_loop().time()
             with contextlib.suppress(_BadRequest):
                 await asyncio.wait_for(_read_line(reader), REFUSED_TIMEOUT)
@@ -235,28 +238,28 @@ class ControlServer:
             if line.strip():
                 await _send(writer, await self._answer(line))
 
-    async def _refusal(self, writer: asyncio.StreamWriter) -> str | None:
-        """Return why the other end may not ask anything; None if it may."""
+    async def _access_problem(self, writer: asyncio.StreamWriter) -> str | None:
+        """Return why the client has no access, or None if it has."""
         peer = writer.get_extra_info("socket")
         size = struct.calcsize("3i")
         _pid, uid, gid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
         if uid in (0, self._owner_uid):
             return None
         if self._group is not None:
-            # The databases of users and groups may lie behind a network: not in the loop's thread.
+            # User and group lookups may go over the network: not in the event loop.
             loop = asyncio.get_running_loop()
             if await loop.run_in_executor(None, is_member, uid, gid, self._group):
                 return None
-        log.warning("control socket: uid %d was refused", uid)
+        log.warning("control socket: uid %d has no access", uid)
         group = f", and members of the group {self._group}" if self._group else ""
         return f"not allowed: found uid {uid}; only root, the daemon's user{group} may use this socket"
 
     async def _answer(self, line: bytes) -> bytes:
-        """Return the answer to one request, whatever it is."""
+        """Return the answer to one request; never raises an Exception."""
         name = "?"
         try:
-            name, op, options = self._understand(line)
-            result = await op.handler(options)
+            name, operation, options = self._parse(line)
+            result = await operation.handler(options)
             return _encode({"ok": True, "result": result})
         except _BadRequest as error:
             return _failure(str(error), 2)
@@ -266,35 +269,35 @@ class ControlServer:
             log.exception("control socket: the operation %s failed: a bug", name)
             return _failure("internal error; the daemon's log has the details", 1)
 
-    def _understand(self, line: bytes) -> tuple[str, Operation, dict[str, Any]]:
-        """Return what a request asks for. Raises _BadRequest."""
+    def _parse(self, line: bytes) -> tuple[str, Operation, dict[str, Any]]:
+        """Return the name, the operation and the options of a request. Raises _BadRequest."""
         try:
             request = json.loads(line.decode(), parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
-            raise _BadRequest(f"found a line that is no JSON ({error}); expected one JSON object") from None
+            raise _BadRequest(f"found a line that is not JSON ({error}); expected one JSON object") from None
         if not isinstance(request, dict):
-            raise _BadRequest(f"found {_name_of(request)}; expected a JSON object")
+            raise _BadRequest(f"found {_type_name(request)}; expected a JSON object")
         name = request.pop("op", None)
-        known = ", ".join(sorted(self._ops))
-        if not isinstance(name, str) or name not in self._ops:
-            shown = json.dumps(name)[:60] if isinstance(name, str) else _name_of(name)
+        known = ", ".join(sorted(self._operations))
+        if not isinstance(name, str) or name not in self._operations:
+            shown = json.dumps(name)[:60] if isinstance(name, str) else _type_name(name)
             raise _BadRequest(f"op: found {shown}; expected one of {known}")
-        op = self._ops[name]
+        operation = self._operations[name]
         for key, value in request.items():
-            if key not in op.keys:
-                expected = f"one of {', '.join(op.keys)}" if op.keys else "none"
+            if key not in operation.keys:
+                expected = f"one of {', '.join(operation.keys)}" if operation.keys else "none"
                 raise _BadRequest(f"{name}: found the unknown key {json.dumps(key)[:60]}; expected {expected}")
-            if type(value) not in op.keys[key]:
-                expected = " or ".join(_TYPE_NAMES.get(kind, kind.__name__) for kind in op.keys[key])
-                raise _BadRequest(f"{name}: {key}: found {_name_of(value)}; expected {expected}")
-        for key in op.required:
+            if type(value) not in operation.keys[key]:
+                expected = " or ".join(_TYPE_NAMES.get(kind, kind.__name__) for kind in operation.keys[key])
+                raise _BadRequest(f"{name}: {key}: found {_type_name(value)}; expected {expected}")
+        for key in operation.required:
             if key not in request:
-                raise _BadRequest(f"{name}: found no key {key}; expected it")
-        return name, op, request
+                raise _BadRequest(f"{name}: found no key {key}; it is required")
+        return name, operation, request
 
 
 def is_member(uid: int, gid: int, group: str) -> bool:
-    """Say whether the user ``uid``, whose process has the group ``gid``, belongs to ``group``."""
+    """Return True if user ``uid``, whose process has the primary group ``gid``, is a member of ``group``."""
     try:
         wanted = grp.getgrnam(group).gr_gid
         if gid == wanted:
@@ -306,9 +309,9 @@ def is_member(uid: int, gid: int, group: str) -> bool:
 
 
 async def _read_line(reader: asyncio.StreamReader) -> bytes | None:
-    """Return the next line; None at the end. The last line needs no newline.
+    """Return the next line, or None at the end of the stream; the last line needs no newline.
 
-    Raises _BadRequest for a line that is too long, as soon as that is clear; nothing can be read after it.
+    Raises _BadRequest as soon as a line is too long; nothing can be read after that.
     """
     try:
         return await reader.readuntil(b"\n")
@@ -319,7 +322,7 @@ async def _read_line(reader: asyncio.StreamReader) -> bytes | None:
 
 
 async def _send(writer: asyncio.StreamWriter, answer: bytes) -> None:
-    """Send one answer. Raises OSError, asyncio.TimeoutError when the client does not take it."""
+    """Send one answer. Raises OSError; asyncio.TimeoutError if the client does not read it."""
     writer.write(answer)
     await asyncio.wait_for(writer.drain(), WRITE_TIMEOUT)
 
@@ -333,8 +336,8 @@ def _failure(error: str, code: int) -> bytes:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
-def _name_of(value: object) -> str:
+def _type_name(value: object) -> str:
     return _TYPE_NAMES.get(type(value), type(value).__name__)

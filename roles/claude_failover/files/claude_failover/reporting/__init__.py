@@ -1,4 +1,4 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is published of the daemon: status, metrics, notifications, and its state for systemd."""
+"""Reports of the daemon: status, metrics, notifications, and sd_notify states."""

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The state and the switches as metrics, in a text file for the Prometheus node exporter's textfile collector."""
+"""Metrics of state and switches, for the textfile collector of the Prometheus node exporter."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ log = logging.getLogger(__name__)
 Totals = Mapping[tuple[str, str], int]
 _PREFIX = "claude_failover_"
 
-#: Seconds between two writes while nothing happens.
-INTERVAL = 15.0
+INTERVAL = 15.0  # seconds between two writes without a switch
 
 
 def count(records: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
@@ -35,7 +34,7 @@ def render(status: Mapping[str, Any], totals: Totals) -> str:
 
     Args:
         status: the document of ``status --json``.
-        totals: how many switches there were, by reason and outcome.
+        totals: the number of switches by reason and outcome.
     """
     text = _Exposition()
     text.gauge("info", "The daemon that wrote this file.", [({"version": status["version"]}, 1)])
@@ -103,11 +102,11 @@ def render(status: Mapping[str, Any], totals: Totals) -> str:
 
 
 class Metrics:
-    """Writes the file of `Config.metrics_textfile`, where there is one. A failure is logged and stops nothing.
+    """Writes the file ``metrics.textfile``, if one is configured; a failure is only logged.
 
     Args:
         config: the configuration.
-        records: the switches so far.
+        records: the records of all switches so far.
         status: returns the document of ``status --json``.
     """
 
@@ -130,7 +129,7 @@ class Metrics:
             await asyncio.sleep(INTERVAL)
 
     def write(self) -> None:
-        """Replace the file. Readable for everybody: the node exporter is another user."""
+        """Replace the file, readable for everybody: the node exporter runs as another user."""
         path = self._config.current.metrics_textfile
         if path is None:
             return
@@ -139,7 +138,7 @@ class Metrics:
             self._failed = False
         except OSError as error:
             if not self._failed:
-                log.error("metrics: %s cannot be written: %s", path, error)
+                log.error("metrics: cannot write %s: %s", path, error)
             self._failed = True
 
 
@@ -156,8 +155,8 @@ class _Exposition:
     def add(self, name: str, help_text: str, kind: str, samples: Iterable[tuple[Mapping[str, str], float]]) -> None:
         lines = []
         for labels, value in samples:
-            inside = ",".join(f'{key}="{_label(text)}"' for key, text in labels.items())
-            lines.append(f"{_PREFIX}{name}{'{' + inside + '}' if inside else ''} {value:.15g}")
+            pairs = ",".join(f'{key}="{_label(text)}"' for key, text in labels.items())
+            lines.append(f"{_PREFIX}{name}{'{' + pairs + '}' if pairs else ''} {value:.15g}")
         if lines:
             self._lines += [f"# HELP {_PREFIX}{name} {help_text}", f"# TYPE {_PREFIX}{name} {kind}", *lines]
 

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells the operator's own program of every switch: ``notify.command`` gets the record as JSON on standard input.
+"""Run ``notify.command`` for every record, which it gets as JSON on standard input.
 
-It never holds a switch up and never fails one: each run is bounded in time, and so is their number.
+A run never delays a switch or makes it fail: the time of each run and the number of runs are bounded.
 """
 
 from __future__ import annotations
@@ -20,16 +20,13 @@ from ..config.holder import ConfigHolder
 
 log = logging.getLogger(__name__)
 
-#: Seconds that one run may take.
-TIMEOUT = 10.0
-
-# Runs at once, at most: a command that hangs must not fill the host with processes.
-_AT_ONCE = 4
-_QUEUED = 100
+TIMEOUT = 10.0  # seconds that one run may take
+_MAX_RUNNING = 4  # runs at once
+_MAX_WAITING = 100  # records
 
 
 class Notifier:
-    """Runs the command, in the background."""
+    """Runs the command in the background."""
 
     def __init__(self, config: ConfigHolder, *, timeout: float = TIMEOUT) -> None:
         self._config = config
@@ -38,39 +35,39 @@ class Notifier:
         self._waiting: list[tuple[tuple[str, ...], dict[str, Any]]] = []
 
     def send(self, record: dict[str, Any]) -> None:
-        """Have the command told of a record; returns at once. Needs a running event loop."""
+        """Queue a record for the command; returns at once. Needs a running event loop."""
         command = self._config.current.notify_command
         if command is None:
             return
         self._waiting.append((command, record))
-        if len(self._waiting) > _QUEUED:
-            log.error("notify: %s does not keep up; the oldest message is dropped", command[0])
+        if len(self._waiting) > _MAX_WAITING:
+            log.error("notify: %s does not keep up; the oldest record is dropped", command[0])
             del self._waiting[0]
-        self._next()
+        self._start_runs()
 
     async def stop(self) -> None:
-        """Wait for what is still to be told, no longer than one run may take; then end what runs."""
+        """Wait for the queued records, no longer than one run may take; then kill what still runs."""
         end = time.monotonic() + self._timeout + 1.0
         while self._running and time.monotonic() < end:
             await asyncio.wait(self._running, timeout=end - time.monotonic())
         if self._waiting:
-            log.error("notify: the daemon ends, and %d messages are not sent", len(self._waiting))
+            log.error("notify: the daemon stops, %d records are not sent", len(self._waiting))
             self._waiting.clear()
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    def _next(self) -> None:
-        while self._waiting and len(self._running) < _AT_ONCE:
+    def _start_runs(self) -> None:
+        while self._waiting and len(self._running) < _MAX_RUNNING:
             task = asyncio.ensure_future(self._run(*self._waiting.pop(0)))
             self._running.add(task)
-            task.add_done_callback(self._ended)
+            task.add_done_callback(self._on_run_done)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _on_run_done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("notify: %r", task.exception())
-        self._next()
+        self._start_runs()
 
     async def _run(self, command: tuple[str, ...], record: dict[str, Any]) -> None:
         try:
@@ -79,26 +76,26 @@ class Notifier:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
-                start_new_session=True,  # so that what it started can be ended with it
+                start_new_session=True,  # its children are killed with it
             )
         except OSError as error:
-            log.error("notify: %s cannot be run: %s", command[0], error)
+            log.error("notify: cannot run %s: %s", command[0], error)
             return
         text = json.dumps(record, ensure_ascii=False).encode() + b"\n"
         try:
-            # communicate() itself passes over a command that does not read what it is told.
+            # communicate() ignores a command that does not read its input.
             await asyncio.wait_for(child.communicate(text), self._timeout)
         except asyncio.TimeoutError:
-            log.error("notify: %s took more than %g s and was ended", command[0], self._timeout)
+            log.error("notify: %s took more than %g s and was killed", command[0], self._timeout)
         finally:
             if child.returncode is None:
-                _end_group(child.pid)
+                _kill_group(child.pid)
                 await child.wait()
         if child.returncode and child.returncode > 0:
             log.error("notify: %s exited with status %d", command[0], child.returncode)
 
 
-def _end_group(pid: int) -> None:
+def _kill_group(pid: int) -> None:
     try:
         os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:

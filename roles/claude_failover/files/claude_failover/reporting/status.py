@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The document behind ``claude-failover status --json``: an interface, kept to the letter."""
+"""Build the documents of ``status --json`` and ``sessions --json``, which are a public interface."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..tmux.client import Tmux
 
 
 def account_row(account: Account, config: Config, active: Account | None, known: dict[str, Any]) -> dict[str, Any]:
-    """Return one row of ``accounts``; ``known`` holds what the failover knows of it."""
+    """Return one row of ``accounts``; ``known`` holds the keys that the failover adds."""
     return {
         "name": account.name,
         "home": account.home,
@@ -46,7 +46,7 @@ def session_row(
         "state": tracked.state,
         "reason": tracked.resume_note or tracked.reason,
         "dedicated": tracked.dedicated,
-        # tmux has no folder to tell of a dead pane.
+        # A dead pane has no folder.
         "cwd": tracked.spec.cwd if tracked.spec else ((pane.cwd or None) if pane else None),
         "account": account_of(tracked, config, active),
         "pid": pane.pid if pane and tracked.up else None,
@@ -55,10 +55,10 @@ def session_row(
 
 
 def account_of(tracked: TrackedSession, config: Config, active: Account | None) -> str | None:
-    """Return the name of the account that the session's next request is made with; None when that is not known.
+    """Return the name of the account that the session's next request uses, or None if it is unknown.
 
-    A process that was started with a home of its own keeps to it; one that was started with the active link
-    moves with every flip.
+    A process that was started with an account's home stays with it; one that was started with the active link follows
+    every flip.
     """
     if tracked.config_dir is None:
         return None
@@ -68,7 +68,7 @@ def account_of(tracked: TrackedSession, config: Config, active: Account | None) 
 
 
 class StatusReport:
-    """Builds the documents of ``status --json`` and ``sessions --json`` from the parts of the daemon."""
+    """Builds the documents from the parts of the daemon."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class StatusReport:
         return [session_row(tracked, config, self._registry, active) for tracked in self._sessions]
 
     def summary(self) -> str:
-        """Return the active account, and how many sessions there are and which are down, in one line."""
+        """Return one line: the active account, the number of sessions, and those that are down."""
         active = self._active()
         down = [tracked.name for tracked in self._sessions if tracked.spec and not tracked.up]
         text = f"active account {active.name if active else 'none'}, {len(list(self._sessions))} sessions"
