@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The daemon: what it consists of, the order in which it starts, and how it ends.
+"""The daemon: its parts, the order of their start, and their end in reverse order.
 
-Each step of the start is logged, and a step that fails ends the start with nothing of the later ones touched.
-In particular no tmux session is looked at, made or ended before every shared link has been found right.
+Each step of the start is logged. A step that fails ends the start before any later one: no tmux session is listed,
+created or ended before all shared links are valid.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ from .tmux.client import Tmux
 
 log = logging.getLogger(__name__)
 
-TMUX_WAIT = 5.0  # seconds that the start waits for the tmux server; after that it is waited for while running
-STALLED = 60.0  # seconds without a finished check of the sessions, after which the watchdog is not fed
+TMUX_TIMEOUT = 5.0  # seconds that the start waits for the tmux server; the daemon goes on waiting after it
+STALL_TIMEOUT = 60.0  # seconds without a finished check of the sessions until the watchdog is no longer fed
+RESTART_KEYS = ("active_link", "state_dir", "control_socket", "control_group", "tmux")  # a reload cannot change them
 
 
 class Daemon:
@@ -64,10 +65,10 @@ class Daemon:
         self.config = ConfigHolder(config)
         self.systemd = SystemdNotifier()
         self._started_at = clock.now()
-        self._cleanup = AsyncExitStack()  # what the start got to, ended in reverse order
-        self._stop = asyncio.Event()
+        self._cleanup = AsyncExitStack()  # ends what was started, in reverse order
+        self._stop_requested = asyncio.Event()
         self._ready = False
-        self._hung_up = False  # a SIGHUP came before that
+        self._reload_pending = False  # a SIGHUP arrived during the start
         self._tasks: list[asyncio.Task[None]] = []
         self._settings: dict[str, Any] = {}
         self.sessions: SessionTable
@@ -84,50 +85,53 @@ class Daemon:
     # -- start ---------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Go through the steps of the start, in order, up to an order to stop. Raises FailoverError, OSError."""
+        """Run the steps of the start in order, until one fails or a stop is requested.
+
+        Raises FailoverError, OSError.
+        """
         steps: list[tuple[str, Callable[[], Awaitable[None]]]] = [
-            ("tmux program", self._find_tmux),
-            ("locks", self._take_locks),
-            ("shared links", self._validate_links),
+            ("tmux program", self._check_tmux_program),
+            ("locks", self._acquire_locks),
+            ("shared links", self._validate_shared_links),
             ("active link", self._ensure_active_link),
-            ("state", self._open_state),
+            ("state", self._build_parts),
             ("interrupted switch", self._recover_switch),
-            ("control socket", self._listen),
-            ("tmux", self._reach_tmux),
+            ("control socket", self._start_control_server),
+            ("tmux", self._connect_to_tmux),
             ("sessions", self._ensure_sessions),
-            ("transcripts", self._follow_transcripts),
-            ("limited sessions", self._recover_limited_sessions),
+            ("transcripts", self._start_monitor),
+            ("limited sessions", self._start_failover),
         ]
         for name, step in steps:
-            if self._stop.is_set():
-                log.info("start: told to stop; left off before: %s", name)
+            if self._stop_requested.is_set():
+                log.info("start: stop requested, ended before the step: %s", name)
                 return
-            begun = time.monotonic()
+            began = time.monotonic()
             self.systemd.send(STATUS=f"starting: {name}")
             await step()
-            log.info("start: %s: done in %.0f ms", name, (time.monotonic() - begun) * 1000)
+            log.info("start: %s: done in %.0f ms", name, (time.monotonic() - began) * 1000)
 
-    async def _find_tmux(self) -> None:
+    async def _check_tmux_program(self) -> None:
         binary = self.config.current.tmux.binary
         if shutil.which(binary) is None:
             raise Refused(
-                f"tmux.binary: {binary!r} is no program that can be run (PATH is {os.environ.get('PATH', '')}). "
+                f"tmux.binary: found no executable program {binary!r} (PATH is {os.environ.get('PATH', '')}). "
                 "Install it (apt-get install tmux), or correct the path"
             )
 
-    async def _take_locks(self) -> None:
+    async def _acquire_locks(self) -> None:
         folder = self.config.current.state_dir
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
         except FileExistsError:
             raise Refused(f"state_dir {folder}: found a file, expected a folder; move it away") from None
         except OSError as error:
-            raise Refused(f"state_dir {folder} cannot be made: {error.strerror}") from None
+            raise Refused(f"state_dir {folder} cannot be created: {error.strerror}") from None
         for lock in daemon_locks(self.config.current.active_link, folder):
             lock.acquire()
             self._cleanup.callback(lock.release)
 
-    async def _validate_links(self) -> None:
+    async def _validate_shared_links(self) -> None:
         validate_links(self.config.current)
 
     async def _ensure_active_link(self) -> None:
@@ -135,12 +139,12 @@ class Daemon:
         link = read_active(path, accounts)
         if link.kind == "missing":
             point_active(path, accounts[0])
-            log.info("start: active link %s made, to %s", path, accounts[0].home)
+            log.info("start: created the active link %s to %s", path, accounts[0].home)
         elif link.kind != "account":
             raise Refused(describe_active(path, link, accounts))
 
-    async def _open_state(self) -> None:
-        """Make the parts, each of which is stopped in reverse order at the end."""
+    async def _build_parts(self) -> None:
+        """Create the parts; those to be stopped are registered in the order of their creation."""
         config = self.config
         store = Store(config.current.state_dir)
         registry = SessionRegistry(store)
@@ -181,7 +185,54 @@ class Daemon:
         )
         self.metrics = Metrics(config, self.failover.logged(), self.status.document)
 
-    # Callbacks to parts that are made after the caller.
+    async def _recover_switch(self) -> None:
+        await self.failover.recover()
+
+    async def _start_control_server(self) -> None:
+        config = self.config.current
+        server = ControlServer(
+            config.control_socket, operations(self), group=config.control_group, owner_uid=os.geteuid()
+        )
+        server.remove_stale()
+        self._cleanup.push_async_callback(server.stop)
+        await server.start()
+
+    async def _connect_to_tmux(self) -> None:
+        await self.tmux.start()
+        waits = [asyncio.create_task(event.wait()) for event in (self.tmux.connected_event, self._stop_requested)]
+        await asyncio.wait(waits, timeout=TMUX_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        if not self.tmux.connected_event.is_set() and not self._stop_requested.is_set():
+            log.error(
+                "start: no tmux server answers on %s, waiting for it; start claude-failover-tmux.service, or by hand: "
+                "tmux -S %s -D",
+                self.config.current.tmux.socket,
+                self.config.current.tmux.socket,
+            )
+
+    async def _ensure_sessions(self) -> None:
+        await self.lifecycle.ensure_all_sessions()
+
+    async def _start_monitor(self) -> None:
+        """Follow the transcripts, and record limits that were hit while no daemon ran."""
+        await self.monitor.start()
+        for tracked in self.sessions:
+            missed = self.monitor.newest_turn(tracked) if tracked.up else None
+            if missed is not None and missed.verdict.limited and not self._has_reset(missed):
+                self.failover.record_evidence(missed)
+
+    def _has_reset(self, missed: Evidence) -> bool:
+        """Return True if the limit has reset since; its session is left as it is."""
+        wait = timedelta(seconds=self.config.current.failover.unknown_reset_wait)
+        return (missed.verdict.resets_at or missed.at + wait) <= clock.now()
+
+    async def _start_failover(self) -> None:
+        for evidence in self.failover.resume_queue.limited().values():
+            self.resumer.mark_limited(evidence)
+        self.failover.start()
+
+    # -- callbacks between the parts ---------------------------------------------------------------------
 
     def _on_evidence(self, evidence: Evidence) -> None:
         self.failover.record_evidence(evidence)
@@ -199,7 +250,7 @@ class Daemon:
 
     def _on_record(self, record: Record) -> None:
         self.metrics.add(record)
-        if self._ready:  # before that there is no status yet
+        if self._ready:  # during the start there is no complete status
             self.metrics.write()
         self.notifier.send(record)
 
@@ -210,75 +261,32 @@ class Daemon:
     def _all_idle(self) -> bool:
         return all(tracked.state in ("idle", "down") for tracked in self.sessions)
 
-    async def _recover_switch(self) -> None:
-        await self.failover.recover()
-
-    async def _listen(self) -> None:
-        config = self.config.current
-        server = ControlServer(
-            config.control_socket, operations(self), group=config.control_group, owner_uid=os.geteuid()
-        )
-        server.remove_stale()
-        self._cleanup.push_async_callback(server.stop)
-        await server.start()
-
-    async def _reach_tmux(self) -> None:
-        await self.tmux.start()
-        waits = [asyncio.create_task(event.wait()) for event in (self.tmux.connected_event, self._stop)]
-        await asyncio.wait(waits, timeout=TMUX_WAIT, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-        if not self.tmux.connected_event.is_set() and not self._stop.is_set():
-            log.error(
-                "start: no tmux server answers on %s; it is waited for. It runs in "
-                "claude-failover-tmux.service, or by hand: tmux -S %s -D",
-                self.config.current.tmux.socket,
-                self.config.current.tmux.socket,
-            )
-
-    async def _ensure_sessions(self) -> None:
-        await self.lifecycle.ensure_all_sessions()
-
-    async def _follow_transcripts(self) -> None:
-        """Follow the transcripts, and look at their ends for limits that were missed while no daemon ran."""
-        await self.monitor.start()
-        for tracked in self.sessions:
-            missed = self.monitor.newest_turn(tracked) if tracked.up else None
-            if missed is not None and missed.verdict.limited and not self._is_over(missed):
-                self.failover.record_evidence(missed)
-
-    def _is_over(self, missed: Evidence) -> bool:
-        """Tell whether a limit has reset since: a session that was left at it is nobody's to wake up."""
-        wait = timedelta(seconds=self.config.current.failover.unknown_reset_wait)
-        return (missed.verdict.resets_at or missed.at + wait) <= clock.now()
-
-    async def _recover_limited_sessions(self) -> None:
-        for evidence in self.failover.resume_queue.limited().values():
-            self.resumer.mark_limited(evidence)
-        self.failover.start()
-
-    # -- while it runs -------------------------------------------------------------------------------------
+    # -- main loop -----------------------------------------------------------------------------------------
 
     async def run(self) -> int:
-        """Start, run until told to stop, and end leaving every tmux session running. Returns the exit code."""
+        """Start, run until a stop is requested, and leave all tmux sessions running. Returns the exit code."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+            loop.add_signal_handler(number, self.request_stop)
+        loop.add_signal_handler(signal.SIGHUP, self._on_sighup)
         try:
             await self.start()
-            if not self._stop.is_set():
-                self._go_on()
-                await self._until_stopped()
+            if not self._stop_requested.is_set():
+                self._start_tasks()
+                self._report_ready()
+                await self._wait_for_stop()
         finally:
             self.systemd.send(STOPPING=1)
             await self._cleanup.aclose()
-        log.info("stopped; the tmux sessions go on")
+        log.info("stopped; the tmux sessions keep running")
         return 0
 
-    def _go_on(self) -> None:
-        """Begin what goes on until the stop, and say that the daemon is ready."""
-        self._cleanup.push_async_callback(self._end_tasks)
+    def request_stop(self) -> None:
+        """Make `run` return, also during the start."""
+        self._stop_requested.set()
+
+    def _start_tasks(self) -> None:
+        self._cleanup.push_async_callback(self._cancel_tasks)
         self._tasks = [
             asyncio.create_task(self.lifecycle.run(), name="lifecycle"),
             asyncio.create_task(self.monitor.pane_sweep.run(), name="pane sweep"),
@@ -288,80 +296,89 @@ class Daemon:
         interval = watchdog_interval()
         if interval is not None:
             self._tasks.append(asyncio.create_task(self._feed_watchdog(interval), name="watchdog"))
+
+    def _report_ready(self) -> None:
         self.systemd.send(READY=1, STATUS=self.status.summary())
         log.info("ready: %s", self.status.summary())
         self._ready = True
-        if self._hung_up:
-            self._hang_up()
+        if self._reload_pending:
+            self._on_sighup()
 
-    async def _until_stopped(self) -> None:
-        """Wait for the order to stop. A task that ends by itself is a bug, and is raised as one: RuntimeError."""
-        stop = asyncio.create_task(self._stop.wait())
+    async def _wait_for_stop(self) -> None:
+        """Wait for the request to stop. Raises RuntimeError if a task ends by itself, which is a bug."""
+        stop = asyncio.create_task(self._stop_requested.wait())
         done, _pending = await asyncio.wait([stop, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
         for task in done:
             if task is not stop:
-                # Whatever it raised: as exit code 1 or 2 it would be a refusal, after which systemd restarts nothing.
+                # Not the task's own exception: exit codes 1 and 2 mean a refusal, after which systemd does not restart.
                 raise RuntimeError(f"the task {task.get_name()} ended: {task.exception()!r}") from task.exception()
 
-    async def _end_tasks(self) -> None:
+    async def _cancel_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _feed_watchdog(self, interval: float) -> None:
-        """Feed the watchdog from the main loop, as long as the sessions are really being looked after."""
+        """Feed the watchdog as long as checks of the sessions finish."""
         while True:
             stalled = time.monotonic() - self.lifecycle.checked_at
-            if stalled < STALLED + self.config.current.lifecycle.check_interval:
+            if stalled < STALL_TIMEOUT + self.config.current.lifecycle.check_interval:
                 self.systemd.send(WATCHDOG=1, STATUS=self.status.summary())
             else:
                 log.error("no check of the sessions has finished for %.0f s", stalled)
             await asyncio.sleep(interval)
 
-    def _hang_up(self) -> None:
-        if not self._ready:  # READY=1 behind a reload would say that the start is over
-            self._hung_up = True
+    # -- reload ------------------------------------------------------------------------------------------
+
+    def _on_sighup(self) -> None:
+        if not self._ready:  # the READY=1 after a reload would end the start for systemd
+            self._reload_pending = True
             return
         self.systemd.reloading()
         try:
             self.reload()
         except (FailoverError, OSError) as error:
-            log.error("reload refused, the old configuration stays: %s", error)
-        finally:  # or systemd would count the unit as reloading for ever
+            log.error("reload refused, the old configuration stays in force: %s", error)
+        finally:  # else the unit would stay in the state reloading
             self.systemd.send(READY=1, STATUS=self.status.summary())
 
     def reload(self) -> Config:
-        """Put the configuration in force that is in its file now, and return it.
+        """Load the configuration file again and put it in force; return the new configuration.
 
-        Raises FailoverError for one that is wrong, or that needs a restart; then the old one stays whole.
+        Raises FailoverError if it is invalid or needs a restart, OSError; then the old one stays in force unchanged.
         """
         old = self.config.current
         new = load(old.path)
-        for key in ("active_link", "state_dir", "control_socket", "control_group", "tmux"):
-            if getattr(new, key) != getattr(old, key):
-                raise Refused(
-                    f"{new.path}: {key} cannot change while the daemon runs: restart it (the tmux sessions go on)"
-                )
-        active = read_active(old.active_link, old.accounts).account
-        if active is not None and active.home not in new.homes:
-            raise Refused(
-                f"{new.path}: found no account with the home {active.home}, which {active.name} is active with; "
-                "expected it to stay in accounts until another is active: claude-failover switch ACCOUNT"
-            )
+        _check_reloadable(old, new)
         settings = base_settings(new)
         check_writable(new)
         validate_links(new)
-        # From here on nothing may fail.
+        # Nothing below may fail.
         self._settings = settings
         self.config.replace(new)
         log.info("configuration %s reloaded: %s", new.path, self.status.summary())
         return new
 
 
+def _check_reloadable(old: Config, new: Config) -> None:
+    """Check that a running daemon can replace one configuration by another. Raises Refused."""
+    for key in RESTART_KEYS:
+        if getattr(new, key) != getattr(old, key):
+            raise Refused(
+                f"{new.path}: {key} cannot change while the daemon runs; restart it (the tmux sessions keep running)"
+            )
+    active = read_active(old.active_link, old.accounts).account
+    if active is not None and active.home not in new.homes:
+        raise Refused(
+            f"{new.path}: found no account with the home {active.home} of the active account {active.name}; "
+            "expected it to stay in accounts until another is active: claude-failover switch ACCOUNT"
+        )
+
+
 def run(config: Config) -> int:
     """Run the daemon in the foreground until SIGTERM or SIGINT; returns its exit code."""
-    journal = "JOURNAL_STREAM" in os.environ  # systemd adds the time itself
+    journal = "JOURNAL_STREAM" in os.environ  # journald adds the time
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.INFO,
