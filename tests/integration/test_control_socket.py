@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests of the control socket: real sockets, clients of every kind of bad behaviour."""
+"""Test the control socket, with clients that misbehave in every way."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host in a folder: account homes, a real tmux server, and the real daemon as a process of its own."""
+"""A host in a folder: account homes, a real tmux server, and the daemon as a process."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import time
 import pytest
 import yaml
 
-# A program in Claude Code's place that does as little of it as these tests need: it says with what it was
-# started, writes its session file as 2.1.330 does, and ends as it is told on its standard input.
+# A minimal stand-in for Claude Code: it logs how it was
+# started, writes its session file as 2.1.330 does, and ends on a command on its standard input.
 FAKE_CLAUDE = r"""#!{python}
 import json, os, sys, time
 with open("/proc/self/stat") as stream:
@@ -203,7 +203,7 @@ class Host:
         return code
 
     def starts(self) -> list[dict]:
-        """What every start of the fake claude noted."""
+        """Return the log of every start of the fake claude."""
         if not os.path.exists(self.log):
             return []
         with open(self.log, encoding="utf-8") as stream:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The daemon from outside: what it starts, keeps, refuses and leaves alone."""
+"""Test the daemon from outside, as a process with a real tmux server."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_session_that_ends_itself_is_not_started_in_a_tight_loop(host):
     assert (row["state"], row["reason"]) == ("down", "its tmux session was ended")
 
 
-def test_a_session_started_by_hand_is_seen_and_belongs_to_nobody_else(running):
+def test_a_session_started_by_hand_is_listed_and_dedicated(running):
     running.tmux("new-session", "-d", "-s", "by hand", "-c", running.path("work"), "sleep", "1000")
     row = wait_for(lambda: [r for r in running.status()["sessions"] if r["name"] == "by hand"], "it to be seen")[0]
     assert row["dedicated"] is True
@@ -162,7 +162,7 @@ def test_a_divergence_and_the_daemon_refuses_to_start_with_nothing_touched(host,
 
 
 @pytest.mark.parametrize("kind", ["directory", "foreign"])
-def test_an_active_link_that_is_somebody_elses_is_left_alone(host, kind):
+def test_a_foreign_active_link_is_left_as_it_is(host, kind):
     link = host.path("user/.claude")
     if kind == "directory":
         os.mkdir(link)
@@ -174,10 +174,10 @@ def test_an_active_link_that_is_somebody_elses_is_left_alone(host, kind):
     assert os.path.isdir(link) if kind == "directory" else os.readlink(link) == "/nowhere"
 
 
-def test_an_active_link_that_cannot_be_looked_at_suspends_switching_and_ends_nothing(host):
+def test_an_unreadable_active_link_suspends_switching_only(host):
     os.mkdir(host.path("l"))
     host.config["active_link"] = host.path("l/.claude")
-    host.environment["WATCHDOG_USEC"] = "100000"  # the watchdog's food tells the active account
+    host.environment["WATCHDOG_USEC"] = "100000"  # the watchdog messages read the active account
     host.start_tmux()
     host.start()
     os.rename(host.path("l"), host.path("away"))
@@ -201,7 +201,7 @@ def test_a_second_daemon_names_the_first(running):
     assert running.status()["pid"] == first.pid
 
 
-def test_a_reload_takes_sessions_up_and_refuses_what_is_wrong(running):
+def test_a_reload_starts_new_sessions_and_refuses_a_wrong_configuration(running):
     running.session("third", dedicated=True)
     running.write_config()
     running.daemon.send_signal(signal.SIGHUP)
@@ -216,7 +216,7 @@ def test_a_reload_takes_sessions_up_and_refuses_what_is_wrong(running):
     assert len(running.status()["sessions"]) == 3
 
 
-def test_a_hang_up_during_the_start_is_answered_after_it(host):
+def test_a_sighup_during_the_start_reloads_after_it(host):
     def heard(text):
         if text == "STATUS=starting: tmux":
             host.daemon.send_signal(signal.SIGHUP)
@@ -229,7 +229,7 @@ def test_a_hang_up_during_the_start_is_answered_after_it(host):
 
 
 @pytest.mark.parametrize("step", ["control socket", "tmux"])
-def test_an_order_to_stop_during_the_start_ends_it(host, step):
+def test_a_stop_during_the_start_ends_it(host, step):
     host.session("main")
     host.start("STOPPING=1", lambda text: step in text and host.daemon.send_signal(signal.SIGTERM))
     assert host.daemon.wait(DEADLINE) == 0
@@ -255,13 +255,13 @@ def test_the_tmux_server_may_come_later_and_go(host):
     wait_for(lambda: len(host.starts()) == 2, "the session again")
 
 
-def test_a_missing_tmux_is_told_before_anything_is_done(host):
+def test_a_missing_tmux_is_reported_before_anything_is_done(host):
     host.config["tmux"]["binary"] = host.path("no-such-tmux")
     assert host.launch().wait(30) in (1, 2)
     assert "no-such-tmux" in host.daemon_log()
 
 
-def test_a_missing_folder_is_told_and_waited_for(host):
+def test_a_missing_folder_is_reported_and_waited_for(host):
     host.session("main", cwd=host.path("later"))
     host.start_tmux()
     host.start()
@@ -293,7 +293,7 @@ def test_settings_of_the_operator_are_merged(host):
 
 
 @pytest.mark.parametrize("settings", ['{"hooks": {"Stop": 5}}', "[" * 100_000, '{"hooks": []}'])
-def test_settings_that_make_no_sense_are_told_and_end_nothing(host, settings):
+def test_invalid_settings_are_reported_and_end_nothing(host, settings):
     with open(host.path("work/s.json"), "w", encoding="utf-8") as stream:
         stream.write(settings)
     host.session("main", command=[host.claude, "--settings", "s.json"])
@@ -304,7 +304,7 @@ def test_settings_that_make_no_sense_are_told_and_end_nothing(host, settings):
     assert host.row("other")["state"] != "down"
 
 
-def test_a_slash_in_a_name_is_no_folder(host):
+def test_a_slash_in_a_name_creates_no_folder(host):
     host.session("team/main")
     host.session("team%2Fmain")
     host.start_tmux()
@@ -316,7 +316,7 @@ def test_a_slash_in_a_name_is_no_folder(host):
 
 
 def test_a_disk_that_is_full_ends_no_daemon_and_loses_no_conversation(running):
-    """A full disk is a limit on the size of files here: what is written over it fails as ENOSPC would."""
+    """A limit on the size of files stands for a full disk: larger writes fail as with ENOSPC."""
     wait_for(lambda: running.row("main")["uuid_source"] and running.row("main")["state"] == "idle", "the session")
     uuid = running.row("main")["uuid"]
     _soft, hard = resource.prlimit(running.daemon.pid, resource.RLIMIT_FSIZE)
@@ -356,7 +356,7 @@ def test_the_account_that_is_active_cannot_be_taken_out_by_a_reload(running):
     assert len(running.status()["accounts"]) == 2
 
 
-def test_a_reload_with_wrong_settings_takes_over_nothing(running):
+def test_a_reload_with_wrong_settings_changes_nothing(running):
     with open(running.path("claude-settings.json"), "w", encoding="utf-8") as stream:
         stream.write("{torn")
     running.session("third")
@@ -390,8 +390,8 @@ def test_settings_in_a_fifo_are_refused_and_not_waited_for(host):
     assert "not a regular file" in host.row("main")["reason"]
 
 
-def test_what_is_no_file_in_the_daemons_place_is_set_aside_and_holds_nobody_up(host):
-    """A FIFO that nobody writes to would stop the whole daemon, and its end as well."""
+def test_anything_but_a_file_in_the_state_folder_is_set_aside_without_blocking(host):
+    """Opening a FIFO without a writer would block the daemon for ever."""
     for folder in ("state", "user/.claude-one", "user/.claude-two"):
         os.mkdir(host.path(folder))
     os.mkfifo(host.path("state/switches.jsonl"))
@@ -432,7 +432,7 @@ def _read(path):
         return stream.read()
 
 
-def test_a_hook_tells_of_a_cleared_conversation(running):
+def test_a_hook_reports_a_cleared_conversation(running):
     new = "33333333-3333-4333-8333-333333333333"
     start = next(s for s in running.starts() if str(s["pid"]) == pane_pids(running)["main"])
     payload = f'{{"hook_event_name":"SessionStart","source":"clear","session_id":"{new}"}}'

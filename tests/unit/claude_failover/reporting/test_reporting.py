@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Telling: the record, the metrics, the notify command; and the figures of the status line."""
+"""Test records, metrics, the notify command and usage figures."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_the_file_is_readable_for_the_node_exporter_and_counts_go_on(tmp_path):
     assert os.listdir(tmp_path) == ["cf.prom"]
 
 
-def test_metrics_that_cannot_be_written_are_told_once_and_harm_nothing(tmp_path, caplog):
+def test_a_failed_write_of_the_metrics_is_logged_once(tmp_path, caplog):
     metrics = Metrics(holder(metrics_textfile=str(tmp_path / "missing" / "cf.prom")), [], lambda: STATUS)
     for _time in range(3):
         metrics.write()
@@ -97,7 +97,7 @@ def test_metrics_that_cannot_be_written_are_told_once_and_harm_nothing(tmp_path,
     Metrics(holder(), [], lambda: STATUS).write()
 
 
-def tell(command, records, timeout=10.0):
+def notify(command, records, timeout=10.0):
     async def go_on():
         notify = Notifier(holder(notify_command=command), timeout=timeout)
         for record in records:
@@ -109,35 +109,35 @@ def tell(command, records, timeout=10.0):
     return time.monotonic() - begun
 
 
-def test_every_record_is_told(tmp_path):
-    command = ("/bin/sh", "-c", f"cat > {tmp_path}/told.$$")
-    tell(command, [{"id": number, "text": "é" * 100000} for number in range(9)])
-    told = [json.loads(path.read_text()) for path in tmp_path.iterdir()]
-    assert sorted(record["id"] for record in told) == list(range(9))
-    assert told[0]["text"] == "é" * 100000
+def test_every_record_is_sent(tmp_path):
+    command = ("/bin/sh", "-c", f"cat > {tmp_path}/record.$$")
+    notify(command, [{"id": number, "text": "é" * 100000} for number in range(9)])
+    sent = [json.loads(path.read_text()) for path in tmp_path.iterdir()]
+    assert sorted(record["id"] for record in sent) == list(range(9))
+    assert sent[0]["text"] == "é" * 100000
 
 
 def test_without_a_command_nothing_is_run():
-    assert tell(None, [{"id": 1}]) < 5
+    assert notify(None, [{"id": 1}]) < 5
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "reason"),
     [
         (("/no/such/program",), "cannot run"),
         (("/bin/sh", "-c", "exit 3"), "exited with status 3"),
         (("/bin/sh", "-c", "exec 0<&-; exit 4"), "exited with status 4"),
     ],
 )
-def test_a_command_that_fails_is_told_and_harms_nothing(command, told, caplog):
-    tell(command, [{"id": 1, "text": "x" * 1000000}])
-    assert told in caplog.text
+def test_a_failing_command_is_logged_only(command, reason, caplog):
+    notify(command, [{"id": 1, "text": "x" * 1000000}])
+    assert reason in caplog.text
 
 
-def test_a_command_that_hangs_is_ended_with_what_it_started(tmp_path, caplog):
+def test_a_hanging_command_is_killed_with_its_children(tmp_path, caplog):
     pids = tmp_path / "pids"
     command = ("/bin/sh", "-c", f"sleep 300 & echo $! $$ > {pids}; wait")
-    assert tell(command, [{"id": 1}], timeout=1.0) < 60
+    assert notify(command, [{"id": 1}], timeout=1.0) < 60
     assert "took more than 1 s" in caplog.text
     deadline = time.monotonic() + 20
     left = [int(pid) for pid in pids.read_text().split()]

@@ -1,6 +1,8 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Test the notification of systemd."""
+
 from __future__ import annotations
 
 import os
@@ -59,7 +61,7 @@ def test_ready_waits_for_a_systemd_that_is_slow_and_a_status_does_not(tmp_path):
         assert len(heard) <= backlog
 
 
-def test_nobody_to_notify_is_no_error(tmp_path, monkeypatch):
+def test_no_notification_socket_is_no_error(tmp_path, monkeypatch):
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     SystemdNotifier().send(READY=1)
     SystemdNotifier(str(tmp_path / "gone")).send(READY=1)

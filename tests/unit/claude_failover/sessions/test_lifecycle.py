@@ -26,7 +26,7 @@ class FakeTmux:
     def __init__(self, **values):
         self.values = values
         self.started = []
-        self.gone = False  # whether the pane goes right after it was listed
+        self.gone = False  # the pane closes right after it was listed
 
     async def panes(self):
         if not self.values:
@@ -116,7 +116,7 @@ def test_an_inaccessible_folder_is_reported_and_nothing_started(tmp_path, monkey
     assert tmux.started == []
 
 
-def test_a_dead_pane_of_nobodys_has_no_folder(tmp_path):
+def test_a_dead_pane_without_a_configured_session_has_no_folder(tmp_path):
     tmux = FakeTmux(session="hand", pid=os.getpid(), dead=True, cwd="")
     config, registry, table, loop = make_lifecycle(tmp_path, tmux)
     asyncio.run(loop.check())
@@ -139,7 +139,7 @@ def test_a_session_that_ends_itself_is_not_started_in_a_tight_loop(tmp_path, end
     assert len(tmux.started) == 1
 
 
-def test_a_session_that_was_ended_while_nobody_looked_is_made_at_once(tmp_path):
+def test_a_session_that_was_ended_between_two_checks_is_started_at_once(tmp_path):
     tmux = FakeTmux(session="main", pid=os.getpid(), dead=False, cwd="/")
     _config, _registry, _table, loop = make_lifecycle(
         tmp_path, tmux, SessionConfig("main", "/", ("sh",), claude_args=False)
