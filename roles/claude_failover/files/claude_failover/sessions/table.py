@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from ..claude.session_files import SessionFiles
 from ..common import clock
@@ -47,7 +47,7 @@ class TrackedSession:
         claude: its Claude Code process.
         config_dir: CLAUDE_CONFIG_DIR of that process.
         hook_seen: whether a hook of that process was received.
-        resume_state: always one of ``limited`` and ``resuming`` while a usage limit is handled, else None.
+        resume_state: ``limited`` or ``resuming`` while a usage limit is handled, else None; never another value.
         resume_note: why a person has to resume it.
     """
 
@@ -60,7 +60,7 @@ class TrackedSession:
     claude: Process | None = None
     config_dir: str | None = None
     hook_seen: bool = False
-    resume_state: str | None = None
+    resume_state: Literal["limited", "resuming"] | None = None
     resume_note: str | None = None
 
     @property
@@ -126,7 +126,7 @@ class SessionTable:
         for name in by_session:
             self._tracked.setdefault(name, TrackedSession(name))
         for tracked in self._tracked.values():
-            self._observe(tracked, by_session.get(tracked.name, []), snapshot, files)
+            self._observe_session(tracked, by_session.get(tracked.name, []), snapshot, files)
 
     def _resolve_renames(self, by_session: dict[str, list[Pane]], snapshot: Snapshot) -> None:
         """Move the panes of a configured session that was renamed in tmux back to its configured name.
@@ -151,7 +151,9 @@ class SessionTable:
                     by_session[name] = by_session.pop(other) + own
                     break
 
-    def _observe(self, tracked: TrackedSession, panes: list[Pane], snapshot: Snapshot, files: SessionFiles) -> None:
+    def _observe_session(
+        self, tracked: TrackedSession, panes: list[Pane], snapshot: Snapshot, files: SessionFiles
+    ) -> None:
         previous = tracked.pane
         tracked.claude = None
         claude_panes = []
