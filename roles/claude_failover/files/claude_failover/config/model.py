@@ -74,7 +74,7 @@ class FailoverConfig:
 
 @dataclass(frozen=True)
 class DetectionConfig:
-    """Where limits are looked for. ``sweep_interval`` in seconds; ``extra_patterns`` are compiled."""
+    """The sources of evidence. ``sweep_interval`` in seconds; ``extra_patterns`` are compiled."""
 
     hooks: bool = field(default=True, metadata=key(boolean))
     transcripts: bool = field(default=True, metadata=key(boolean))
@@ -88,7 +88,7 @@ class DetectionConfig:
 
 @dataclass(frozen=True)
 class LifecycleConfig:
-    """How often sessions are checked, and the shortest and longest wait before one is restarted (seconds)."""
+    """The interval of checks, and the shortest and longest wait before a restart (seconds)."""
 
     check_interval: float = field(default=10, metadata=key(number(0.05, 3600, "seconds")))
     restart_backoff: tuple[float, float] = field(default=(1, 60), metadata=key(values.backoff))

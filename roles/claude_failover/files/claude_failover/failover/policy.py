@@ -226,7 +226,7 @@ class SwitchPolicy:
         return abs(until - wait.until) <= SAME_RESET and self._now() < wait.until + RESET_MARGIN
 
     def start_reset_wait(self, active: str, limit: str | None) -> None:
-        """Let the sessions wait for a reset: no account can be used for those that hit ``limit``."""
+        """Start waiting for a reset: no account can be used for those that hit ``limit``."""
         until = self._availability.usable_from(limit)
         wait = ResetWait(active, limit, until)
         if wait != self._state.reset_wait:
