@@ -357,8 +357,10 @@ def build(session: nox.Session) -> None:
         stage.check("playbooks/site.yml reads in a checkout", *syntax, local, "playbooks/site.yml", cwd=copy)
         for playbook in (f"{NAME}.site", f"{NAME}.drift"):
             stage.check(f"{playbook} reads", *syntax, INSTALLED / local, playbook, env=env, cwd=CACHE)
-        for kind, name in (("module", f"{NAME}.claude_shared_symlinks"), ("role", f"{NAME}.claude_failover")):
-            stage.check(f"documentation of the {kind}", "ansible-doc", "-t", kind, name, env=env, cwd=CACHE)
+        documented = {"module": "claude_shared_symlinks", "filter": "claude_failover_drift", "role": "claude_failover"}
+        for kind, name in documented.items():
+            command = ("ansible-doc", "-t", kind, f"{NAME}.{name}")
+            stage.check(f"documentation of the {kind}", *command, env=env, cwd=CACHE)
 
 
 @nox.session(python=TOOLS_PYTHON)
