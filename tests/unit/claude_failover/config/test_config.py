@@ -145,8 +145,8 @@ def test_every_optional_value_can_be_set() -> None:
         "x",
     )
     assert config.control_group == "ops"
-    assert config.metrics_textfile == "/var/lib/m/claude.prom"
-    assert config.notify_command == ("/bin/logger", "-t", "x")
+    assert config.metrics.textfile == "/var/lib/m/claude.prom"
+    assert config.notify.command == ("/bin/logger", "-t", "x")
     assert config.failover.proactive_threshold == 95
     assert [pattern.pattern for pattern in config.detection.extra_patterns] == ["^Out of .* tokens"]
     assert config.lifecycle.restart_backoff == (0.5, 0.5)

@@ -18,6 +18,7 @@ from switch_world import T0, World, minutes
 from claude_failover.accounts.usage import Usage
 from claude_failover.claude import refresh_lock
 from claude_failover.config.holder import ConfigHolder
+from claude_failover.config.model import MetricsConfig, NotifyConfig
 from claude_failover.limits.evidence import evidence_from_json, evidence_to_json
 from claude_failover.reporting.metrics import Metrics, render
 from claude_failover.reporting.notifier import Notifier
@@ -47,8 +48,8 @@ STATUS = {
 }
 
 
-def holder(**keys):
-    return ConfigHolder(SimpleNamespace(**{"metrics_textfile": None, "notify_command": None, **keys}))
+def holder(metrics_textfile=None, notify_command=None):
+    return ConfigHolder(SimpleNamespace(metrics=MetricsConfig(metrics_textfile), notify=NotifyConfig(notify_command)))
 
 
 def test_the_metrics_are_in_the_text_format():

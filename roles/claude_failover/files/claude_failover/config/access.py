@@ -18,8 +18,8 @@ def check_writable(config: Config) -> None:
     """
     folders = {os.path.dirname(config.active_link), config.state_dir, *config.homes}
     folders.update(link.target for link in config.shared_links)
-    if config.metrics_textfile:
-        folders.add(os.path.dirname(config.metrics_textfile))
+    if config.metrics.textfile:
+        folders.add(os.path.dirname(config.metrics.textfile))
     for folder in sorted(folders):
         existing = folder
         while not os.path.lexists(existing):

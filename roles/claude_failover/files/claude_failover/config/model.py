@@ -176,13 +176,3 @@ class Config:
         """The folder of all accounts' transcripts; the active account's own where none is shared."""
         shared = (link.target for link in self.shared_links if link.name == "projects")
         return next(shared, os.path.join(self.active_link, "projects"))
-
-    @property
-    def metrics_textfile(self) -> str | None:
-        """The file that metrics are written to, if any."""
-        return self.metrics.textfile
-
-    @property
-    def notify_command(self) -> tuple[str, ...] | None:
-        """The command that is started for each event, if any."""
-        return self.notify.command

@@ -130,7 +130,7 @@ class Metrics:
 
     def write(self) -> None:
         """Replace the file, readable for everybody: the node exporter runs as another user."""
-        path = self._config.current.metrics_textfile
+        path = self._config.current.metrics.textfile
         if path is None:
             return
         try:

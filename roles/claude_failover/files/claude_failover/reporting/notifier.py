@@ -36,7 +36,7 @@ class Notifier:
 
     def send(self, record: dict[str, Any]) -> None:
         """Queue a record for the command; returns at once. Needs a running event loop."""
-        command = self._config.current.notify_command
+        command = self._config.current.notify.command
         if command is None:
             return
         self._waiting.append((command, record))
