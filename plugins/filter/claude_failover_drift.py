@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Describe the drift of a host in sentences, by kind."""
+"""Describe the drift of a host in sentences, by kind.
+
+The role calls it in ``__claude_failover_drift`` of its vars/main.yml, where a result of a new task is passed on.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from claude_failover.rehearsal.fake_claude import dialogs, wording
+from claude_failover.rehearsal.fake_claude import dialogs, texts
 from claude_failover.rehearsal.fake_claude.editor import Editor
 from claude_failover.rehearsal.fake_claude.keys import Decoder, InputEvent
 from claude_failover.rehearsal.fake_claude.options import OptionError, parse
@@ -116,15 +116,15 @@ NOW = datetime(2026, 11, 22, 20, 6, tzinfo=timezone.utc)
     ],
 )
 def test_times_of_resets(moment: datetime, text: str) -> None:
-    assert wording.clock(moment, NOW) == text
+    assert texts.clock(moment, NOW) == text
 
 
 def test_the_line_of_a_limit_is_that_of_the_fixtures() -> None:
     reset = int(datetime(2026, 11, 22, 21, 36, tzinfo=timezone.utc).timestamp())
-    assert wording.limit_line("five_hour", reset, NOW, timezone.utc, "UTC", "2.1.330") == (
+    assert texts.limit_line("five_hour", reset, NOW, timezone.utc, "UTC", "2.1.330") == (
         "You've hit your 5-hour limit · resets 9:36pm (UTC)"
     )
-    assert wording.limit_line("five_hour", reset, NOW, timezone.utc, "UTC", wording.OLD) == (
+    assert texts.limit_line("five_hour", reset, NOW, timezone.utc, "UTC", texts.OLD) == (
         "You've hit your session limit · resets 9:36pm (UTC)"
     )
 

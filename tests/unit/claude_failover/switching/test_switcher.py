@@ -301,7 +301,7 @@ def test_wrong_links_after_the_flip_roll_it_back_and_ban_the_target(world):
     world.repair_link("b")
     again = switch(world, "limit", trigger=world.evidence())
     assert (again["outcome"], world.active) == ("stayed", "a")
-    assert "barred" in again["detail"]
+    assert "banned" in again["detail"]
     world.now += steps.BAN_DURATION + minutes(1)
     assert switch(world, "limit", trigger=world.evidence())["outcome"] == "switched"
 

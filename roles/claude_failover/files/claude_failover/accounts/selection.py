@@ -143,7 +143,7 @@ def _disqualification(
     if force:
         return None
     if state.ban is not None:
-        return f"barred: {state.ban}"
+        return f"banned: {state.ban}"
     if state.exhausted:
         return f"exhausted until {clock.iso(state.exhausted_until)}" if state.exhausted_until else "exhausted"
     if clean and state.any_limit:
@@ -157,7 +157,7 @@ def _disqualification(
 def _reason(state: AccountState, preference: int, strategy: str) -> str:
     """Return why the account is eligible, with the figure that the strategy ranks it by."""
     if state.exhausted or state.ban is not None:
-        return "exhausted or barred, and forced"
+        return "exhausted or banned, and forced"
     if strategy == "headroom":
         return f"can be used; {_most_used(state):g} % used at most"
     if strategy == "soonest_reset":

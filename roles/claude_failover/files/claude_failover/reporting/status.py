@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build the documents of ``status --json`` and ``sessions --json``, which are a public interface."""
+"""Build the documents of ``status --json`` and ``sessions --json``, which are a public interface.
+
+The keys of accounts and of switching come from `FailoverController.account_status` and `FailoverController.status`.
+"""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class SwitchRecovery:
         self._flip_log = flip_log
         self._procedure = procedure
 
-    async def resume(self, entry: JournalEntry) -> Record:
+    async def recover(self, entry: JournalEntry) -> Record:
         """Finish, undo or keep the switch; returns its record, or that of the external change that ended it.
 
         Raises OSError.

@@ -114,7 +114,7 @@ class Switcher:
             entry, record = self.journal.entry, None
             if entry is not None:
                 recovery = SwitchRecovery(self._config, self.link_monitor, self.flip_log, self.procedure)
-                record = await recovery.resume(entry)
+                record = await recovery.recover(entry)
             return await self.link_monitor.observe() or record
 
     async def switch(self, request: SwitchRequest) -> Record:
@@ -172,7 +172,7 @@ class Switcher:
             return active, "switched", f"{selection.target}: {selection.reason_of(selection.target)}", selection
         if request.target is not None:
             why = f"{request.target}: {selection.reason_of(request.target)}"
-            if "exhausted" in why or "barred" in why:
+            if "exhausted" in why or "banned" in why:
                 why += ". To switch all the same: --force"
             return active, "refused", why, selection
         until = self.availability.usable_from(limit)

@@ -35,7 +35,7 @@ def register(commands: Any) -> None:
     parser.add_argument("account", metavar="ACCOUNT", nargs="?", help="target account (default: by the strategy)")
     parser.add_argument("--reason", metavar="R", help="reason to record in the history")
     parser.add_argument("--dry-run", action="store_true", help="show what would happen and why, and change nothing")
-    parser.add_argument("--force", action="store_true", help="allow an account that is exhausted or barred")
+    parser.add_argument("--force", action="store_true", help="allow an account that is exhausted or banned")
     common.add_json_option(parser)
 
 

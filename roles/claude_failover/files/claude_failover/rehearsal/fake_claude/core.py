@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
-from . import commands, settings, transcripts, wording
+from . import commands, settings, texts, transcripts
 from .context import Context
 from .screen import View
 from .session_file import FakeSessionFile
@@ -112,7 +112,7 @@ class Core:
         """Return the usage limit message for a reset at ``resets_at`` (epoch seconds)."""
         context = self.context
         now = datetime.now(timezone.utc)
-        return wording.limit_line(claim, resets_at, now, context.zone, context.zone_name, context.version)
+        return texts.limit_line(claim, resets_at, now, context.zone, context.zone_name, context.version)
 
     def write_later(self) -> None:
         """Schedule a write of the transcript; the real CLI, too, writes shortly after the event."""

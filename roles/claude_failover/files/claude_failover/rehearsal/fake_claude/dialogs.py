@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from . import wording
+from . import texts
 
 
 @dataclass
@@ -55,12 +55,12 @@ def limit_menu(when: str, version: str) -> FakeDialog:
     return FakeDialog(
         "limit_menu",
         [],
-        wording.menu_options(when, version),
+        texts.menu_options(when, version),
         [f"  \x1b[3m\x1b[38;5;246m{CONFIRM}\x1b[0m"],
-        top="─" if version == wording.OLD else "▔",
+        top="─" if version == texts.OLD else "▔",
         indent="  ",
         numbered=True,
-        title=wording.MENU_TITLE,
+        title=texts.MENU_TITLE,
     )
 
 

@@ -16,7 +16,7 @@ from .editor import Editor
 from .keys import InputEvent
 from .session import FakeSession
 from .settings import read_object
-from .wording import UNTRUSTED
+from .texts import UNTRUSTED
 
 
 class Keyboard:

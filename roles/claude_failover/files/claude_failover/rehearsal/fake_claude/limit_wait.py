@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from . import dialogs, wording
+from . import dialogs, texts
 from .core import Core
 from .requests import Answer, request_id
 
@@ -27,7 +27,7 @@ class LimitWait:
     def record(self, answer: Answer) -> None:
         """Write the transcript record of the limit."""
         more: dict[str, Any] = {"requestId": request_id(), "apiErrorStatus": 429}
-        if self.core.context.version != wording.OLD:
+        if self.core.context.version != texts.OLD:
             limits = {
                 "status": "rejected",
                 "resetsAt": answer.resets_at,
@@ -47,10 +47,10 @@ class LimitWait:
         """Wait for a near reset; for a far one, open the menu, once per reset."""
         ahead = answer.resets_at - time.time()
         zone = self.core.context.zone
-        when = wording.clock(datetime.fromtimestamp(answer.resets_at, zone), datetime.now(zone))
+        when = texts.clock(datetime.fromtimestamp(answer.resets_at, zone), datetime.now(zone))
         account, session = self.core.sources()
         wanted = {**account, **session}.get("autoContinueAtUsageLimit", True)
-        if wanted and ahead <= wording.AUTO_CONTINUE_WITHIN and self.core.context.version != wording.OLD:
+        if wanted and ahead <= texts.AUTO_CONTINUE_WITHIN and self.core.context.version != texts.OLD:
             notice = f"Usage limit reached · set to continue automatically at {when}"
             self.core.view.add("notice", notice)
             self.core.transcript.system("informational", content=notice, level="notice")
@@ -58,10 +58,10 @@ class LimitWait:
             delay = max(ahead, 0) + self.core.context.delay("CLAUDE_FAKE_AUTO_CONTINUE")
             self._continue = asyncio.get_running_loop().call_later(delay, self._continue_now)
         elif answer.resets_at in self.menus_shown:
-            self.core.view.add("hint", wording.HINT)
+            self.core.view.add("hint", texts.HINT)
         else:
             self.menus_shown.add(answer.resets_at)
-            if self.core.context.version == wording.OLD:
+            if self.core.context.version == texts.OLD:
                 self.core.view.add("prompt", "/rate-limit-options")
             self.core.view.dialog = dialogs.limit_menu(when, self.core.context.version)
             self.core.file.update("waiting", "dialog open")
@@ -69,7 +69,7 @@ class LimitWait:
     def _continue_now(self) -> None:
         self._continue = None
         self.core.view.continues = ""
-        self.core.view.add("notice", wording.CONTINUED)
+        self.core.view.add("notice", texts.CONTINUED)
         self._submit()
         self.core.changed()
 
@@ -81,8 +81,8 @@ class LimitWait:
         self._continue = None
         self.core.view.continues = ""
         if by_escape:
-            self.core.view.add("notice", wording.CANCELLED)
+            self.core.view.add("notice", texts.CANCELLED)
             self.core.view.toast = "automatic continue cancelled"
-            self.core.transcript.system("informational", content=wording.CANCELLED, level="notice")
+            self.core.transcript.system("informational", content=texts.CANCELLED, level="notice")
             self.core.write_later()
         return True

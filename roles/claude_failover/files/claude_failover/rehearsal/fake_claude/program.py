@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from ...common import clock
 from . import context as surroundings
-from . import dialogs, transcripts, wording
+from . import dialogs, texts, transcripts
 from .context import Context
 from .credentials import Credentials
 from .keyboard import Keyboard
@@ -108,7 +108,7 @@ async def print_answer(context: Context) -> int:
     answer = await api.ask(context.session_id, prompt, tool_result=False, messages=1, on_retry=lambda _text: None)
     text, failed = answer.text, answer.kind in ("limit", "error")
     if answer.kind == "limit":
-        text = wording.limit_line(
+        text = texts.limit_line(
             answer.claim, answer.resets_at, clock.now(), context.zone, context.zone_name, context.version
         )
     if context.options.output_format == "text":
@@ -170,7 +170,7 @@ class Program:
             return status, notice
         await self.session.end(reason)
         if self.session.core.transcript.written:
-            notice = wording.exit_notice(self.session.core.id, self.context.options.settings, self._other_flags())
+            notice = texts.exit_notice(self.session.core.id, self.context.options.settings, self._other_flags())
         return status, notice
 
     def _other_flags(self) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import wording
+from . import texts
 from .credentials import Credentials
 from .world import World, directive
 
@@ -38,7 +38,7 @@ class Answer:
 
 
 def failure(
-    tag: str, text: str, error: str, *, status: int | None = None, ghost: str = wording.GHOST_LOGIN, hook_text: str = ""
+    tag: str, text: str, error: str, *, status: int | None = None, ghost: str = texts.GHOST_LOGIN, hook_text: str = ""
 ) -> Answer:
     """Return an error as an answer."""
     return Answer("error", tag, text, error, hook_text or text, status, ghost=ghost)
@@ -105,7 +105,7 @@ class FakeApi:
             tag = self.credentials.tag
             refresh = self.credentials.begin_refresh()
             if refresh is None:
-                return failure(tag, wording.REFRESH_TORN, "authentication_failed")
+                return failure(tag, texts.REFRESH_TORN, "authentication_failed")
             self.world.log({"kind": "refresh", "tag": tag, "phase": "began", "path": "/v1/oauth/token"})
             outcome = "hold"
             while outcome == "hold":
@@ -114,12 +114,12 @@ class FakeApi:
             ended = refresh.finish(outcome)
             self.world.log({"kind": "refresh", "tag": tag, "outcome": ended, "path": "/v1/oauth/token"})
             if ended == "torn":
-                return failure(tag, wording.REFRESH_TORN, "authentication_failed")
+                return failure(tag, texts.REFRESH_TORN, "authentication_failed")
             state = self.credentials.state
         if state == "blank":
-            return failure("?", wording.LOGIN_EXPIRED, "authentication_failed")
+            return failure("?", texts.LOGIN_EXPIRED, "authentication_failed")
         if state == "missing":
-            return failure("-", wording.NOT_LOGGED_IN, "authentication_failed")
+            return failure("-", texts.NOT_LOGGED_IN, "authentication_failed")
         return None
 
     async def _answer(self, mode: str, tag: str, account: dict[str, Any], prompt: str, tool_result: bool) -> Answer:
@@ -134,18 +134,18 @@ class FakeApi:
                 account=account,
             )
         if mode == "throttle":
-            return failure(tag, wording.THROTTLED, "rate_limit", status=429, ghost=wording.GHOST_RESEND)
+            return failure(tag, texts.THROTTLED, "rate_limit", status=429, ghost=texts.GHOST_RESEND)
         if mode == "overloaded":
             return failure(
                 tag,
-                wording.OVERLOADED,
+                texts.OVERLOADED,
                 "server_error",
                 status=529,
-                ghost=wording.GHOST_RESEND,
-                hook_text=wording.OVERLOADED_HOOK,
+                ghost=texts.GHOST_RESEND,
+                hook_text=texts.OVERLOADED_HOOK,
             )
         if mode == "unauthorized":
-            return failure(tag, wording.UNAUTHORIZED, "authentication_failed", status=401)
+            return failure(tag, texts.UNAUTHORIZED, "authentication_failed", status=401)
         wanted = None if tool_result else directive(prompt)
         if wanted is None and not tool_result and mode == "tool":
             wanted = ("tool", str(account["command"]))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, field
 
-from . import wording
+from . import texts
 from .dialogs import FakeDialog
 
 DIM, PLAIN = "\x1b[38;5;246m", "\x1b[0m"
@@ -112,7 +112,7 @@ def box_lines(view: View, width: int) -> list[str]:
         inside = [f"❯\xa0\x1b[7m{view.ghost[0]}\x1b[0;2m{view.ghost[1:]}{PLAIN}"]
     else:
         inside = [f"❯\xa0\x1b[7m {PLAIN}"]
-    mode = f"  \x1b[38;5;220m{wording.MODES[view.mode]}\x1b[39m"
+    mode = f"  \x1b[38;5;220m{texts.MODES[view.mode]}\x1b[39m"
     if view.busy and not view.draft:
         mode += f"{DIM} · esc to interrupt{PLAIN}"
     elif not view.draft:

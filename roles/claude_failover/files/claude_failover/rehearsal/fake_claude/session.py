@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from . import transcripts, wording
+from . import texts, transcripts
 from .context import Context, new_id
 from .core import Core
 from .credentials import Credentials
@@ -34,7 +34,7 @@ class FakeSession:
         self.core = Core(context, plan, changed)
         self.view, self.file = self.core.view, self.core.file
         self.tools = Tools(self.core)
-        self.limit = LimitWait(self.core, lambda: self.submit(wording.CONTINUE_PROMPT, typed=False))
+        self.limit = LimitWait(self.core, lambda: self.submit(texts.CONTINUE_PROMPT, typed=False))
         self.queue: list[str] = []
         self.turn: asyncio.Task[None] | None = None
         self._idle: asyncio.TimerHandle | None = None
@@ -68,7 +68,7 @@ class FakeSession:
                 text = "".join(block.get("text", "") for block in content if block.get("type") == "text")
                 if record.get("apiErrorStatus") == 429 and record.get("error") == "rate_limit":
                     self.view.add("limit", text)
-                    self.view.add("hint", wording.HINT)
+                    self.view.add("hint", texts.HINT)
                 elif record.get("isApiErrorMessage"):
                     self.view.add("error", text)
                 elif text:
@@ -143,7 +143,7 @@ class FakeSession:
                 message={"role": "user", "content": [{"type": "text", "text": "[Request interrupted by user]"}]},
                 interruptedMessageId=None,
             )
-            self.view.add("note", wording.INTERRUPTED)
+            self.view.add("note", texts.INTERRUPTED)
             self.queue.clear()
         except (OSError, ValueError, KeyError) as error:
             # An unusable world file or home: shown on the screen, where its author looks.
@@ -201,7 +201,7 @@ class FakeSession:
         )
         seconds = time.monotonic() - began
         self.core.transcript.system("turn_duration", durationMs=int(seconds * 1000), messageCount=self.core.messages)
-        done = "" if self.context.version == wording.OLD else f" · done {datetime.now(self.context.zone):%-I:%M %p}"
+        done = "" if self.context.version == texts.OLD else f" · done {datetime.now(self.context.zone):%-I:%M %p}"
         self.view.add("done", f"Cooked for {seconds:.0f}s{done}")
 
     def _gauge(self, answer: Answer) -> None:
