@@ -10,7 +10,6 @@ Enter. A process does not change its mind about who started it, whatever its ses
 from __future__ import annotations
 
 import asyncio
-import copy
 import dataclasses
 import functools
 import json
@@ -343,7 +342,7 @@ class World:
                 raise flight.exception()
 
     async def records(self, uuid):
-        return copy.deepcopy(self.conversations.get(uuid, []))
+        return list(self.conversations.get(uuid, []))  # a record is never changed once it is written
 
     # -- what the daemon sees (Sessions) ------------------------------------------------------------
 

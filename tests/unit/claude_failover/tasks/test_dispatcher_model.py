@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import logging
 import os
 import random
@@ -21,6 +22,8 @@ from unittest import mock
 import pytest
 from dispatch_world import Crash, World, proc
 
+from claude_failover.claude import prompt_delivery
+from claude_failover.common import clock
 from claude_failover.common.errors import Refused, UsageError
 from claude_failover.sessions import ownership
 from claude_failover.tmux.client import TmuxGone
@@ -301,6 +304,19 @@ def quiet():
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
+
+
+@pytest.fixture(autouse=True)
+def parsed_once(monkeypatch):
+    """Parse each screen and format each time once: the histories show the same few again and again."""
+
+    def by_rows(parse):
+        cached = functools.lru_cache(maxsize=10_000)(parse)
+        return lambda rows: cached(tuple(rows))
+
+    monkeypatch.setattr(prompt_delivery, "find_prompt_box", by_rows(prompt_delivery.find_prompt_box))
+    monkeypatch.setattr(prompt_delivery, "find_dialog", by_rows(prompt_delivery.find_dialog))
+    monkeypatch.setattr(clock, "iso", functools.lru_cache(maxsize=10_000)(clock.iso))
 
 
 @pytest.mark.parametrize("part", range(PARTS))
