@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -141,7 +140,7 @@ def _stored(value: Any) -> Any:
     if isinstance(value, datetime):
         return clock.iso(value)
     if isinstance(value, Assignment):
-        return {**dataclasses.asdict(value), "at": clock.iso(value.at)}
+        return {**vars(value), "at": clock.iso(value.at)}
     return value
 
 
