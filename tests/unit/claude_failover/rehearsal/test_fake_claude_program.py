@@ -203,7 +203,7 @@ def test_it_waits_for_a_near_reset_and_goes_on_by_itself(place: Place) -> None:
 
 def test_retries_end_in_an_error(place: Place) -> None:
     place.world({"A": {"mode": "overloaded"}})
-    place.start()
+    place.start(CLAUDE_FAKE_RETRY_UNIT="0.0005")
     place.seen("❯\xa0")
     place.ask("one", "API Error: 529 Overloaded")
     requests = (place.folder / "requests.jsonl").read_text().splitlines()
