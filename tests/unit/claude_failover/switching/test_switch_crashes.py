@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -19,43 +20,56 @@ from claude_failover.switching import open_records
 from claude_failover.switching.steps import ROLL_BACK, STEPS
 
 DIED = 77
-CHILD = """
-import asyncio, os, sys
+# One interpreter with everything imported; each case dies in a fork of it.
+FORKS = """
+import asyncio, json, os, signal, sys, traceback
 sys.path.insert(0, sys.argv[1])
 from claude_failover.accounts import active_link
 from claude_failover.switching import open_records
 from switch_world import Harness, World
 
-folder, moment, step = sys.argv[2:5]
 open_records.STRAGGLERS = 0.0
-world = World(folder, "abc")
-harness = Harness(world)
-switcher = world.switcher
 
 def die(*_arguments):
     os._exit(77)
 
-def checkpoint(at, name):
-    if name == "verify" and at == "begin" and step == "back":
-        world.break_link("b")
-    if (at, name) == (moment, step):
-        die()
+def switch(folder, moment, step):
+    world = World(folder, "abc")
+    harness = Harness(world)
+    switcher = world.switcher
 
-switcher.procedure.checkpoint = checkpoint
-if step == "in-point":  # the new link exists under its temporary name
-    active_link.os.rename = die
-if step == "in-flip":  # the link is flipped, but not in the flip log
-    switcher.flip_log.add = die
-if step == "in-end":  # all but the record
-    switcher.journal.add_record = die
-if step == "in-close":  # the record is in the log, and still in the journal
-    world.store.append = lambda *arguments, append=world.store.append: (append(*arguments), die())
+    def checkpoint(at, name):
+        if name == "verify" and at == "begin" and step == "back":
+            world.break_link("b")
+        if (at, name) == (moment, step):
+            die()
 
-async def main():
-    harness.record_evidence(world.evidence("one"), world.evidence("two"))
-    await harness.settle()
+    switcher.procedure.checkpoint = checkpoint
+    if step == "in-point":  # the new link exists under its temporary name
+        active_link.os.rename = die
+    if step == "in-flip":  # the link is flipped, but not in the flip log
+        switcher.flip_log.add = die
+    if step == "in-end":  # all but the record
+        switcher.journal.add_record = die
+    if step == "in-close":  # the record is in the log, and still in the journal
+        world.store.append = lambda *arguments, append=world.store.append: (append(*arguments), die())
 
-asyncio.run(main())
+    async def main():
+        harness.record_evidence(world.evidence("one"), world.evidence("two"))
+        await harness.settle()
+
+    asyncio.run(main())
+
+for line in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(60)
+        try:
+            switch(*json.loads(line))
+        except BaseException:
+            traceback.print_exc()
+        os._exit(1)
+    print(os.waitpid(pid, 0)[1], flush=True)
 """
 
 POINTS = [
@@ -78,19 +92,26 @@ def quick(monkeypatch):
     monkeypatch.setattr(open_records, "STRAGGLERS", 0.0)
 
 
-def crash(tmp_path, python_path, moment, step):
-    """Run a switch in a process that ends at the moment of the step."""
-    World(tmp_path, "abc")
+@pytest.fixture(scope="module")
+def forks(python_path):
+    """A process that runs each case it receives in a fork of itself, and answers with the wait status."""
     support = os.path.dirname(switch_world.__file__)
-    child = subprocess.run(
-        [sys.executable, "-W", "error", "-c", CHILD, support, str(tmp_path), moment, step],
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", FORKS, support],
         env={"PYTHONPATH": python_path, "PATH": os.environ["PATH"]},
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        timeout=60,
-        check=False,
-    )
-    assert child.returncode == DIED, child.stderr
+    ) as process:
+        yield process
+        process.stdin.close()
+        assert process.wait(60) == 0
+
+
+def crash(tmp_path, forks, moment, step):
+    World(tmp_path, "abc")
+    print(json.dumps([str(tmp_path), moment, step]), file=forks.stdin, flush=True)
+    assert os.waitstatus_to_exitcode(int(forks.stdout.readline())) == DIED
 
 
 def restart(tmp_path):
@@ -111,8 +132,8 @@ def switched(world):
 
 
 @pytest.mark.parametrize(("moment", "step"), POINTS)
-def test_after_a_crash_there_is_one_switch_and_every_session_goes_on(tmp_path, python_path, moment, step):
-    crash(tmp_path, python_path, moment, step)
+def test_after_a_crash_there_is_one_switch_and_every_session_goes_on(tmp_path, forks, moment, step):
+    crash(tmp_path, forks, moment, step)
     flipped = os.readlink(tmp_path / ".claude").endswith("-b")
     assert flipped is ((moment, step) not in BEFORE)
     world, harness = restart(tmp_path)
@@ -134,8 +155,8 @@ def test_after_a_crash_there_is_one_switch_and_every_session_goes_on(tmp_path, p
 
 
 @pytest.mark.parametrize("moment", ["begin", "end"])
-def test_a_crash_while_flipping_back_is_flipped_back(tmp_path, python_path, moment):
-    crash(tmp_path, python_path, moment, ROLL_BACK)
+def test_a_crash_while_flipping_back_is_flipped_back(tmp_path, forks, moment):
+    crash(tmp_path, forks, moment, ROLL_BACK)
     world, _harness = restart(tmp_path)
     failed = world.log()[0]
     assert (failed["outcome"], failed["to_account"]) == ("failed", "b")
@@ -144,8 +165,8 @@ def test_a_crash_while_flipping_back_is_flipped_back(tmp_path, python_path, mome
 
 
 @pytest.mark.parametrize(("moment", "step"), POINTS)
-def test_a_link_that_leads_elsewhere_after_a_crash_is_kept_and_recorded(tmp_path, python_path, moment, step):
-    crash(tmp_path, python_path, moment, step)
+def test_a_link_that_leads_elsewhere_after_a_crash_is_kept_and_recorded(tmp_path, forks, moment, step):
+    crash(tmp_path, forks, moment, step)
     World(tmp_path, "abc").flip_by_hand("c")
     world, _harness = restart(tmp_path)
     assert world.active == "c"
@@ -157,11 +178,11 @@ def test_a_link_that_leads_elsewhere_after_a_crash_is_kept_and_recorded(tmp_path
     assert len({row["id"] for row in rows}) == len(rows)
 
 
-def test_foreign_files_beside_the_link_are_kept(tmp_path, python_path):
+def test_foreign_files_beside_the_link_are_kept(tmp_path, forks):
     World(tmp_path, "abc")
     os.symlink("/nowhere", tmp_path / ".claude.0123456789ab")
     (tmp_path / ".claude.ba9876543210").write_text("a note")
-    crash(tmp_path, python_path, "in", "in-point")
+    crash(tmp_path, forks, "in", "in-point")
     strays = [name for name in os.listdir(tmp_path) if re.fullmatch(r"\.claude\.[0-9a-f]{12}", name)]
     assert len(strays) == 3
     restart(tmp_path)
@@ -169,8 +190,8 @@ def test_foreign_files_beside_the_link_are_kept(tmp_path, python_path):
     assert sorted(left) == [".claude.0123456789ab", ".claude.ba9876543210"]
 
 
-def test_a_crash_during_recovery_comes_to_the_same_end(tmp_path, python_path):
-    crash(tmp_path, python_path, "end", "flip")
+def test_a_crash_during_recovery_comes_to_the_same_end(tmp_path, forks):
+    crash(tmp_path, forks, "end", "flip")
     world = World(tmp_path, "abc")
 
     def stop(moment, step):
