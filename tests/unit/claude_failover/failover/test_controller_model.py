@@ -42,7 +42,7 @@ class Model(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.folder = tempfile.mkdtemp(prefix="cf-model-", dir="/tmp")
+        self.folder = tempfile.mkdtemp(prefix="cf-model-")
         self.patched = {(part, name): getattr(part, name) for part, name in PAUSES}
         for part, name in PAUSES:
             setattr(part, name, 0.0)
