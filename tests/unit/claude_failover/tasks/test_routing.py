@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import pytest
@@ -40,6 +41,74 @@ requirements = st.builds(
     TaskRequirements, session=st.sampled_from([None, *NAMES]), cwd=st.sampled_from([None, *FOLDERS])
 )
 taken = st.sets(st.sampled_from(NAMES))
+
+
+#: What breaks a session that may have a task, and the words that say so.
+DEFECTS = {
+    "by hand": ({"configured": False}, "was started by hand"),
+    "dedicated": ({"dedicated": True}, "is dedicated"),
+    "own command": ({"claude_args": False}, "runs a command of its own (claude_args: false)"),
+    "another name": ({"name": "other"}, "is another one than was asked for"),
+    "another folder": ({"cwd": "/srv/other"}, "works in another folder"),
+    "no folder": ({"cwd": None}, "works in another folder"),
+    "starting": ({"state": "starting"}, "is starting"),
+    "busy": ({"state": "busy"}, "is busy"),
+    "waiting": ({"state": "waiting"}, "is waiting"),
+    "limited": ({"state": "limited"}, "is limited"),
+    "resuming": ({"state": "resuming"}, "is resuming"),
+    "down": ({"state": "down"}, "is down"),
+    "not ours": ({"ownership_problem": "was renamed in tmux to 'z'"}, "was renamed in tmux to 'z'"),
+}
+REACHABLE = {"starting", "busy", "waiting", "limited", "resuming", "down", "not ours"}  # those that may pass
+
+
+def fit(name, cwd):
+    """A session that may have any task that asks for its name and folder."""
+    return PooledSession(name, True, False, True, cwd, "idle", None)
+
+
+fitting = st.builds(fit, st.sampled_from(NAMES), st.sampled_from(FOLDERS))
+
+
+@given(fitting, st.booleans(), st.booleans())
+def test_a_session_without_defect_may_have_the_task(item, by_name, by_folder):
+    asked = TaskRequirements(item.name if by_name else None, item.cwd if by_folder else None)
+    assert barred(item, asked) is None
+    assert refusal(item, asked) is None
+    assert choose([item], asked, set()) == item.name
+    assert explain([item], asked, set()) == f"waits for a session of the pool: {item.name} is next"
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+@given(fitting, st.booleans())
+def test_one_defect_is_enough_to_keep_a_task_away(defect, item, anything):
+    """For each defect: the session is as it should be but for this one property."""
+    changes, why = DEFECTS[defect]
+    asked = TaskRequirements(
+        item.name if defect == "another name" or not anything else None,
+        item.cwd if defect in ("another folder", "no folder") or not anything else None,
+    )
+    broken = dataclasses.replace(item, **changes)
+    if defect != "another name":
+        assert explain([broken], asked, set()) == f"waits for a session of the pool: {item.name} {why}"
+    assert barred(broken, asked) == (None if defect in REACHABLE else why)
+    assert refusal(broken, asked) == why
+    assert choose([broken], asked, set()) is None
+
+
+@given(fitting)
+def test_a_session_that_is_spoken_for_is_not_chosen(item):
+    assert choose([item], TaskRequirements(), {item.name}) is None
+    assert explain([item], TaskRequirements(), {item.name}) == (
+        f"waits for a session of the pool: {item.name} is not free yet"
+    )
+
+
+@given(st.permutations(NAMES), st.integers(1, 4))
+def test_the_first_that_may_have_it_is_chosen(names, count):
+    found = [fit(name, FOLDERS[0]) for name in names[:count]]
+    assert choose(found, TaskRequirements(), set()) == names[0]
+    assert choose(found, TaskRequirements(), {names[0]}) == (names[1] if count > 1 else None)
 
 
 @given(candidates, requirements, taken)
