@@ -1,7 +1,11 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""The choice of an account: its order, its reasons, and what nothing overrules."""
+
 from __future__ import annotations
+
+import dataclasses
 
 import pytest
 from hypothesis import given
@@ -28,6 +32,7 @@ def test_the_order_is_the_preference():
             "its shared links are not right: projects leads elsewhere",
         ),
         (AccountState("b", exhausted=True, exhausted_until=T0), "exhausted until 2026-11-22T20:00:00.000Z"),
+        (AccountState("b", exhausted=True), "exhausted"),
         (AccountState("b", ban="its links failed"), "barred: its links failed"),
     ],
 )
@@ -57,6 +62,88 @@ def test_what_only_force_lets_through_comes_last():
     assert select_account(rows, "a", force=True).target == "c"
 
 
+@pytest.mark.parametrize("strategy", ["priority", "headroom", "soonest_reset"])
+@pytest.mark.parametrize(
+    "forced",
+    [
+        AccountState("b", exhausted=True),  # until when is not known
+        AccountState("b", ban="its links failed"),
+        AccountState("b", exhausted=True, ban="its links failed", exhausted_until=T0),
+    ],
+)
+def test_a_free_account_comes_before_one_that_only_force_lets_through(forced, strategy):
+    rows = [AccountState("a"), forced, AccountState("c", used={"five_hour": 99}, resets_at=T0 + minutes(9))]
+    choice = select_account(rows, "a", strategy, force=True)
+    assert choice.target == "c"
+    assert choice.reason_of("b") == "exhausted or barred, and forced"
+    assert choice.reason_of("c").startswith("can be used; ")
+
+
+@pytest.mark.parametrize("strategy", ["priority", "headroom", "soonest_reset"])
+def test_of_the_exhausted_ones_force_takes_the_one_whose_limit_ends_first(strategy):
+    rows = [
+        AccountState("a"),
+        AccountState("b", exhausted=True, exhausted_until=T0 + minutes(2), resets_at=T0),
+        AccountState(
+            "c", exhausted=True, exhausted_until=T0 + minutes(1), used={"five_hour": 99}, resets_at=T0 + minutes(1)
+        ),
+    ]
+    assert select_account(rows, "a", strategy, force=True).target == "c"
+
+
+def test_force_passes_a_limit_of_another_kind_and_a_threshold():
+    rows = [AccountState("a"), AccountState("b", any_limit=True, used={"five_hour": 95})]
+    assert select_account(rows, "a", force=True, clean=True, below=90).target == "b"
+    choice = select_account(rows, "a", clean=True)
+    assert (
+        choice.reason_of("b") == "under a limit of its own: switching between two limited accounts would go in circles"
+    )
+    choice = select_account(rows, "a", below=90)
+    assert choice.reason_of("b") == "it has used 95 % of a window, and 90 % is the threshold"
+
+
+def test_the_fullest_window_counts_for_a_threshold():
+    rows = [AccountState("a"), AccountState("b", used={"five_hour": 10, "seven_day": 95}), AccountState("c")]
+    assert select_account(rows, "a", below=90).target == "c"
+
+
+def test_a_named_account_that_is_active_is_not_switched_to():
+    choice = select_account([AccountState("a"), AccountState("b")], "a", only="a", force=True)
+    assert (choice.target, choice.reason_of("a")) == (None, "it is the active account")
+    assert choice.reason_of("x") == "it is not configured"
+
+
+def test_without_an_active_account_each_one_may_be_chosen():
+    assert select_account([AccountState("a"), AccountState("b")], None).target == "a"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "reasons"),
+    [
+        ("priority", ["can be used; preference 2", "can be used; preference 3"]),
+        ("headroom", ["can be used; 80 % used at most", "can be used; 0 % used at most"]),
+        ("soonest_reset", ["can be used; next reset 2026-11-22T20:00:00.000Z", "can be used; next reset not known"]),
+    ],
+)
+def test_the_reason_for_a_candidate_is_what_the_strategy_goes_by(strategy, reasons):
+    rows = [
+        AccountState("a"),
+        AccountState("b", used={"five_hour": 10, "seven_day": 80}, resets_at=T0),
+        AccountState("c"),
+    ]
+    choice = select_account(rows, "a", strategy)
+    assert [choice.reason_of("b"), choice.reason_of("c")] == reasons
+    assert choice.text() == f"a: it is the active account; b: {reasons[0]}; c: {reasons[1]}"
+    assert choice.candidates[1].to_json() == {"account": "b", "eligible": True, "why": reasons[0]}
+
+
+def test_equal_accounts_are_taken_in_the_order_of_preference():
+    used, reset = {"five_hour": 7}, T0
+    rows = [AccountState(name, used=used, resets_at=reset) for name in "abc"]
+    for strategy in ("priority", "headroom", "soonest_reset"):
+        assert select_account(rows, "a", strategy).target == "b"
+
+
 def test_only_the_named_one_is_chosen():
     choice = select_account([AccountState("a"), AccountState("b"), AccountState("c")], "a", only="c")
     assert choice.target == "c"
@@ -68,6 +155,12 @@ def test_headroom_takes_the_least_used():
     rows = [AccountState("a"), AccountState("b", used=most), AccountState("c", used={"five_hour": 50})]
     assert select_account(rows, "a", "headroom").target == "c"
     assert select_account([*rows, AccountState("d")], "a", "headroom").target == "d"
+
+
+def test_an_account_whose_usage_is_not_known_counts_as_unused():
+    rows = [AccountState("a"), AccountState("b", used={"five_hour": 0.5}), AccountState("c")]
+    assert select_account(rows, "a", "headroom").target == "c"
+    assert select_account(rows, "a", below=0.5).target == "c"
 
 
 def test_soonest_reset_takes_the_window_that_begins_anew_first():
@@ -121,3 +214,37 @@ def test_nothing_barred_is_ever_chosen(rows, strategy, force, clean):
     assert (choice.target is not None) == bool(fit)
     assert choice.target in {None, *(row.name for row in fit)}
     assert {row.account for row in choice.candidates if row.eligible} == {row.name for row in fit}
+
+
+def measure(row, strategy):
+    """The figure that a strategy compares, least first."""
+    if strategy == "headroom":
+        return max(row.used.values(), default=0.0)
+    if strategy == "soonest_reset":
+        return row.resets_at.timestamp() if row.resets_at is not None else float("inf")
+    return 0.0
+
+
+def end_of_limit(row):
+    return row.exhausted_until.timestamp() if row.exhausted_until is not None else 0.0
+
+
+@given(st.lists(availability, min_size=1, max_size=5), strategies, st.booleans())
+def test_no_other_candidate_would_be_better(rows, strategy, force):
+    rows = [
+        dataclasses.replace(row, name=f"n{number}", exhausted_until=row.exhausted_until if row.exhausted else None)
+        for number, row in enumerate(rows)
+    ]
+    choice = select_account(rows, None, strategy, force=force)
+    taken = next((row for row in rows if row.name == choice.target), None)
+    for candidate, row in zip(choice.candidates, rows):
+        if taken is None or not candidate.eligible or row is taken:
+            continue
+        if (taken.exhausted or bool(taken.ban)) != (row.exhausted or bool(row.ban)):
+            assert row.exhausted or row.ban
+        elif end_of_limit(taken) != end_of_limit(row):
+            assert end_of_limit(taken) < end_of_limit(row)
+        elif measure(taken, strategy) != measure(row, strategy):
+            assert measure(taken, strategy) < measure(row, strategy)
+        else:
+            assert rows.index(taken) < rows.index(row)
