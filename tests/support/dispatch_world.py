@@ -297,7 +297,7 @@ class World:
             Terminal(self),
             records=self.records,
             send=functools.partial(deliver, timing=TIMING, clock=self.monotonic, sleep=self.sleep),
-            take_back=functools.partial(withdraw, timing=TIMING, sleep=self.sleep),
+            withdraw=functools.partial(withdraw, timing=TIMING, sleep=self.sleep),
             alive=self.is_alive,
             now=lambda: self.now,
             monotonic=self.monotonic,

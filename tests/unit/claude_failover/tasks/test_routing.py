@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which session a task may go to: properties of the rule, and its words."""
+"""Routing: properties of the rule, and its messages."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.tasks.routing import (
     PooledSession,
     TaskRequirements,
-    barred,
     check_requirements,
     choose,
+    disqualification,
     explain,
     refusal,
 )
@@ -40,7 +40,7 @@ candidates = st.lists(candidate, max_size=4, unique_by=lambda item: item.name)
 requirements = st.builds(
     TaskRequirements, session=st.sampled_from([None, *NAMES]), cwd=st.sampled_from([None, *FOLDERS])
 )
-taken = st.sets(st.sampled_from(NAMES))
+reserved_names = st.sets(st.sampled_from(NAMES))
 
 
 #: What breaks a session that may have a task, and the words that say so.
@@ -73,7 +73,7 @@ fitting = st.builds(fit, st.sampled_from(NAMES), st.sampled_from(FOLDERS))
 @given(fitting, st.booleans(), st.booleans())
 def test_a_session_without_defect_may_have_the_task(item, by_name, by_folder):
     asked = TaskRequirements(item.name if by_name else None, item.cwd if by_folder else None)
-    assert barred(item, asked) is None
+    assert disqualification(item, asked) is None
     assert refusal(item, asked) is None
     assert choose([item], asked, set()) == item.name
     assert explain([item], asked, set()) == f"waits for a session of the pool: {item.name} is next"
@@ -91,13 +91,13 @@ def test_one_defect_is_enough_to_keep_a_task_away(defect, item, anything):
     broken = dataclasses.replace(item, **changes)
     if defect != "another name":
         assert explain([broken], asked, set()) == f"waits for a session of the pool: {item.name} {why}"
-    assert barred(broken, asked) == (None if defect in REACHABLE else why)
+    assert disqualification(broken, asked) == (None if defect in REACHABLE else why)
     assert refusal(broken, asked) == why
     assert choose([broken], asked, set()) is None
 
 
 @given(fitting)
-def test_a_session_that_is_spoken_for_is_not_chosen(item):
+def test_a_session_that_is_reserved_is_not_chosen(item):
     assert choose([item], TaskRequirements(), {item.name}) is None
     assert explain([item], TaskRequirements(), {item.name}) == (
         f"waits for a session of the pool: {item.name} is not free yet"
@@ -111,9 +111,9 @@ def test_the_first_that_may_have_it_is_chosen(names, count):
     assert choose(found, TaskRequirements(), {names[0]}) == (names[1] if count > 1 else None)
 
 
-@given(candidates, requirements, taken)
-def test_whoever_is_chosen_may_have_it(found, asked, spoken_for):
-    name = choose(found, asked, spoken_for)
+@given(candidates, requirements, reserved_names)
+def test_whoever_is_chosen_may_have_it(found, asked, reserved):
+    name = choose(found, asked, reserved)
     able = [
         item
         for item in found
@@ -124,15 +124,15 @@ def test_whoever_is_chosen_may_have_it(found, asked, spoken_for):
         and item.ownership_problem is None
         and asked.session in (None, item.name)
         and asked.cwd in (None, item.cwd)
-        and item.name not in spoken_for
+        and item.name not in reserved
     ]
     assert name == (able[0].name if able else None)
 
 
-@given(candidates, requirements, taken)
-def test_a_task_that_waits_is_told_of_every_session_why(found, asked, spoken_for):
-    if choose(found, asked, spoken_for) is None:
-        text = explain(found, asked, spoken_for)
+@given(candidates, requirements, reserved_names)
+def test_a_task_that_waits_is_told_of_every_session_why(found, asked, reserved):
+    if choose(found, asked, reserved) is None:
+        text = explain(found, asked, reserved)
         assert text.startswith("waits") and "is next" not in text
         for item in found:
             if asked.session in (None, item.name):
@@ -141,8 +141,8 @@ def test_a_task_that_waits_is_told_of_every_session_why(found, asked, spoken_for
 
 @given(candidate, requirements)
 def test_what_is_barred_is_refused_in_every_state(item, asked):
-    if barred(item, asked) is not None:
-        assert refusal(item, asked) == barred(item, asked)
+    if disqualification(item, asked) is not None:
+        assert refusal(item, asked) == disqualification(item, asked)
 
 
 def test_a_folder_is_the_same_through_a_link(tmp_path):

@@ -29,7 +29,7 @@ from claude_failover.tasks.task import (
     STATES,
     Assignment,
     Task,
-    checked_prompt,
+    normalize_prompt,
 )
 
 T0 = datetime(2026, 11, 22, 20, 0, tzinfo=timezone.utc)
@@ -148,7 +148,7 @@ def test_what_cannot_be_written_changes_nothing_or_is_written_later(tmp_path, mo
 
 
 def test_only_the_newest_finished_tasks_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(queue_module, "HISTORY", 3)
+    monkeypatch.setattr(queue_module, "FINISHED_MAX", 3)
     queue = TaskQueue(TaskDocuments(str(tmp_path)))
     waiting = add(queue)
     for number, state in enumerate([DONE, FAILED, CANCELLED, DONE, DONE]):
@@ -160,7 +160,7 @@ def test_only_the_newest_finished_tasks_are_kept(tmp_path, monkeypatch):
 
 
 def test_a_full_queue_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(queue_module, "WAITING_MAX", 2)
+    monkeypatch.setattr(queue_module, "UNFINISHED_MAX", 2)
     queue = TaskQueue(TaskDocuments(str(tmp_path)))
     first = add(queue)
     add(queue)
@@ -182,13 +182,13 @@ def test_a_full_queue_says_so(tmp_path, monkeypatch):
 )
 def test_what_cannot_be_a_prompt_is_refused(prompt, kind, why):
     with pytest.raises(kind, match=why):
-        checked_prompt(prompt)
+        normalize_prompt(prompt)
 
 
 def test_a_prompt_is_kept_as_it_can_be_typed():
-    assert checked_prompt("\n a\r\nb\tc\x1b[201~d\x00 \n") == " a\nb\tc[201~d "
-    assert checked_prompt("x" * PROMPT_MAX) == "x" * PROMPT_MAX
-    assert checked_prompt("ends with \\") == "ends with \\ "
+    assert normalize_prompt("\n a\r\nb\tc\x1b[201~d\x00 \n") == " a\nb\tc[201~d "
+    assert normalize_prompt("x" * PROMPT_MAX) == "x" * PROMPT_MAX
+    assert normalize_prompt("ends with \\") == "ends with \\ "
 
 
 def test_a_row_shows_an_excerpt_and_no_control_characters():

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Types tasks' prompts to sessions, a few at a time, and sees each taken or taken back.
+"""Type the prompts of tasks into sessions, a few at a time.
 
-To whom a prompt is typed is written before the first key, and the state ``sent`` before Enter. Every key is preceded by
-the question whether the session may still have the task.
+The assignment is persisted before the first key, and the state ``sent`` before Enter. Before every key the pool is
+asked again whether the session may still have the task.
 """
 
 from __future__ import annotations
@@ -28,73 +28,73 @@ from .transitions import TaskTransitions, leftover
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 4  # prompts that are typed at the same time
+MAX_CONCURRENT = 4  # prompts typed at the same time
 
 
 class TaskDelivery:
-    """The deliveries that are under way.
+    """The deliveries in progress.
 
     Args:
-        began: tells, by a task's id, whether its turn has begun.
-        landed: is called when a delivery has ended.
-        send, take_back: see `tmux.send.deliver` and `tmux.send.withdraw`.
+        has_begun: returns, for a task's id, whether its turn has begun.
+        on_done: called when a delivery has ended.
+        send, withdraw: see `claude.prompt_delivery.deliver` and `withdraw`.
     """
 
     def __init__(
         self,
         tasks: TaskQueue,
-        candidates: SessionPool,
+        pool: SessionPool,
         tmux: CommandTerminalProtocol,
         transitions: TaskTransitions,
         *,
-        began: Callable[[str], Awaitable[bool]],
+        has_begun: Callable[[str], Awaitable[bool]],
         on_done: Callable[[], None],
         send: Callable[..., Awaitable[Delivery]],
-        take_back: Callable[..., Awaitable[str]],
+        withdraw: Callable[..., Awaitable[str]],
         now: Callable[[], datetime],
     ) -> None:
         self._tasks = tasks
-        self._pool = candidates
+        self._pool = pool
         self._tmux = tmux
         self._transitions = transitions
-        self._began = began
+        self._has_begun = has_begun
         self._on_done = on_done
         self._send = send
-        self._take_back = take_back
+        self._withdraw = withdraw
         self._now = now
         self._deliveries: dict[str, asyncio.Task[None]] = {}
-        self._in_progress: dict[str, str] = {}  # by task: the session that it is being typed to
+        self._in_progress: dict[str, str] = {}  # by task: the session
         self._stopping = False
 
     def __contains__(self, task: Task) -> bool:
-        """Tell whether a task's prompt is being typed."""
+        """Return whether a task's delivery is in progress."""
         return task.id in self._in_progress
 
     @property
     def full(self) -> bool:
-        """Whether no further delivery can begin now."""
-        return self._stopping or len(self._in_progress) >= AT_ONCE
+        """Whether no further delivery can start now."""
+        return self._stopping or len(self._in_progress) >= MAX_CONCURRENT
 
     @property
     def sessions(self) -> set[str]:
-        """The sessions that a prompt is being typed to."""
+        """The sessions with a delivery in progress."""
         return set(self._in_progress.values())
 
-    def begin(self, task: Task, name: str) -> None:
-        """Begin to type a task's prompt to a session."""
+    def start(self, task: Task, name: str) -> None:
+        """Start the delivery of a task to a session."""
         self._in_progress[task.id] = name
-        delivery = asyncio.ensure_future(self._hand_over(task.id, name))
+        delivery = asyncio.ensure_future(self._deliver(task.id, name))
         self._deliveries[task.id] = delivery
         delivery.add_done_callback(functools.partial(self._on_delivery_done, task.id))
 
     async def wait(self, task: Task, seconds: float) -> None:
-        """Wait for the end of a task's delivery, at most that long; where there is none, not at all."""
+        """Wait up to ``seconds`` for the end of a task's delivery, if one is in progress."""
         delivery = self._deliveries.get(task.id)
         if delivery is not None:
             await asyncio.wait({delivery}, timeout=seconds)
 
     async def stop(self) -> None:
-        """End what is under way; it is on the disk, and goes on at the next start."""
+        """Cancel the deliveries in progress; their state is on the disk, and is recovered at the next start."""
         self._stopping = True
         deliveries = list(self._deliveries.values())
         for delivery in deliveries:
@@ -105,39 +105,39 @@ class TaskDelivery:
         self._in_progress.pop(task_id, None)
         self._deliveries.pop(task_id, None)
         if not delivery.cancelled() and delivery.exception() is not None:
-            log.error("task %s: a bug: its delivery failed", task_id, exc_info=delivery.exception())
+            log.error("task %s: internal error in its delivery", task_id, exc_info=delivery.exception())
         self._on_done()
 
-    async def _hand_over(self, task_id: str, name: str) -> None:
-        """Type one task's prompt to one session, and see it taken."""
+    async def _deliver(self, task_id: str, name: str) -> None:
+        """Deliver one task to one session."""
         task, assignment = self._tasks.get(task_id), self._pool.assignment_for(name, self._now())
         if task is None or assignment is None or task.state != QUEUED:
             return
-        guard = GuardedTerminal(self._tmux, functools.partial(self._allow, task_id, assignment))
+        guard = GuardedTerminal(self._tmux, functools.partial(self._authorize, task_id, assignment))
         try:
-            await guard.ask(assignment.pane)
+            await guard.check(assignment.pane)
             self._tasks.put(dataclasses.replace(self._tasks.get(task_id) or task, session=name, assignment=assignment))
-            began = functools.partial(self._began, task_id)
-            delivery = await self._send(guard, assignment.pane, task.prompt, began=began, attempts=3)
+            has_begun = functools.partial(self._has_begun, task_id)
+            delivery = await self._send(guard, assignment.pane, task.prompt, began=has_begun, attempts=3)
             why, counts = delivery.detail, delivery.result in ("failed", "not_ready")
         except AssignmentRevoked as error:
             why, counts = f"session {name} {error}", False
         except (TmuxError, OSError) as error:
             why, counts = str(error), True
-        except Exception as error:  # a bug must not have the same task tried for ever
-            log.exception("task %s: a bug: its delivery failed", task_id)
-            why, counts = f"a bug: {error!r}; the daemon's log has the details", True
-        await self._after(task_id, assignment, guard.typed, why, counts)
+        except Exception as error:  # counts as an attempt, so that a bug does not repeat the delivery for ever
+            log.exception("task %s: internal error in its delivery", task_id)
+            why, counts = f"internal error: {error!r}; see the daemon's log", True
+        await self._conclude(task_id, assignment, guard.typed, why, counts)
 
-    def _allow(self, task_id: str, assignment: Assignment, pane: Pane, enter: bool) -> None:
-        """Say for the last time, right before a key, whether this session may have this task.
+    def _authorize(self, task_id: str, assignment: Assignment, pane: Pane, enter: bool) -> None:
+        """Check right before a key that this session may have this task; persist ``sent`` before Enter.
 
-        Nothing of the event loop comes between this and the key. ``pane`` is the pane as tmux has just listed it.
-        Raises NoLonger, OSError.
+        No await between this check and the key. ``pane`` is the pane as tmux has just listed it. Raises
+        AssignmentRevoked, OSError.
         """
         task = self._tasks.get(task_id)
         if self._stopping or task is None or task.state not in (QUEUED, SENT):
-            raise AssignmentRevoked("is not to have the task any more")
+            raise AssignmentRevoked("may no longer have the task")
         why = self._pool.refusal(assignment, pane, requirements_of(task))
         if why is not None:
             raise AssignmentRevoked(why)
@@ -148,40 +148,38 @@ class TaskDelivery:
                 )
             )
 
-    async def _after(self, task_id: str, assignment: Assignment, typed: bool, why: str, counts: bool) -> None:
-        """Deal with a delivery that has ended, in whatever way."""
+    async def _conclude(self, task_id: str, assignment: Assignment, typed: bool, why: str, counts: bool) -> None:
+        """Apply the transition that the end of a delivery calls for."""
         task = self._tasks.get(task_id)
         if task is None or task.state == ACCEPTED or (task.finished and task.state != CANCELLED):
             self._pool.clear_backoff(assignment.session)
             return
         self._pool.back_off(assignment.session)
         if task.state == SENT:
-            # Enter may have been pressed: `task_follower` finds out.
-            log.warning(
-                "task %s: sent to session %s: %s; what became of it is looked for", task.id, assignment.session, why
-            )
+            # Enter may have been pressed; the tracker finds out.
+            log.warning("task %s: sent to session %s: %s; its outcome is tracked", task.id, assignment.session, why)
             return
         if task.assignment is None:
-            log.info("task %s: %s; it goes on waiting", task.id, why)
+            log.info("task %s: %s; it stays queued", task.id, why)
             return
-        kept = typed and await self._left_behind(assignment, task.prompt)
-        now = self._tasks.get(task_id) or task
-        if now.state == CANCELLED:
+        kept = typed and await self._may_remain(assignment, task.prompt)
+        current = self._tasks.get(task_id) or task
+        if current.state == CANCELLED:
             if kept:
-                self._tasks.record_transition(dataclasses.replace(now, detail=f"{why}; {leftover(assignment)}"))
-        elif now.state == QUEUED and kept:
-            # `task_follower` tries on.
-            self._tasks.record_transition(dataclasses.replace(now, attempts=now.attempts + counts, detail=why))
-        elif now.state == QUEUED:
-            self._transitions.requeue(now, why, counts)
+                self._tasks.record_transition(dataclasses.replace(current, detail=f"{why}; {leftover(assignment)}"))
+        elif current.state == QUEUED and kept:
+            # The tracker goes on withdrawing it.
+            self._tasks.record_transition(dataclasses.replace(current, attempts=current.attempts + counts, detail=why))
+        elif current.state == QUEUED:
+            self._transitions.requeue(current, why, counts)
 
-    async def _left_behind(self, assignment: Assignment, text: str) -> bool:
-        """Take a text that was typed, and not sent, out of the box; returns whether it may be there still."""
+    async def _may_remain(self, assignment: Assignment, text: str) -> bool:
+        """Withdraw a typed, unsent text from the prompt box; return whether it may still be there."""
         try:
             pane = await self._tmux.pane(assignment.pane)
             if pane.dead or pane.pid != assignment.pane_pid:
                 return False
-            return await self._take_back(self._tmux, assignment.pane, text) == "kept"
+            return await self._withdraw(self._tmux, assignment.pane, text) == "kept"
         except TmuxNotFound:
             return False
         except TmuxError:

@@ -1,14 +1,14 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hands tasks to idle sessions of the pool, and follows each to its end.
+"""Assign tasks to idle sessions of the pool, and track each until it is finished.
 
-What is on the disk is always ahead of what is done: to whom a prompt is typed is written before the first key, and the
-state ``sent`` before Enter. So after a crash a task that is still ``queued`` was surely not sent, and goes on waiting;
-what became of one that is ``sent`` is found out, and it is never sent again on a guess.
+The disk is written ahead: the assignment before the first key, and the state ``sent`` before Enter. After a crash a
+task that is still ``queued`` was certainly not sent, and stays in the queue; the outcome of one that is ``sent`` is
+looked up, and it is never sent again on a guess.
 
-This takes tasks and chooses their sessions (`candidates`, `routing`); `task_handover` types their prompts,
-`task_follower` finds out what becomes of them, and `task_steps` writes that down.
+This module accepts tasks and chooses their sessions (`pool`, `routing`); `delivery` types their prompts, `tracker`
+determines their outcome, and `transitions` records it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from collections.abc import Awaitable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Callable
 
-from ..claude.prompt_delivery import Delivery, deliver, withdraw
+from ..claude import prompt_delivery
+from ..claude.prompt_delivery import Delivery
 from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.errors import FailoverError, Refused, UsageError
@@ -37,25 +38,25 @@ from .guarded_terminal import CommandTerminalProtocol
 from .pool import SessionPool, SessionTableProtocol
 from .queue import TaskQueue
 from .routing import PooledSession, TaskRequirements, choose, explain, requirements_of
-from .task import ACCEPTED, CANCELLED, QUEUED, SENT, Task, checked_prompt
+from .task import ACCEPTED, CANCELLED, QUEUED, SENT, Task, normalize_prompt
 from .timers import Timers
 from .tracker import TaskTracker
 from .transitions import TaskTransitions
 
 log = logging.getLogger(__name__)
 
-TICK = 1.0  # seconds between two looks at every task
-ANSWER = 5.0  # seconds in which `dispatch` answers, whether the prompt has been taken or not
+INTERVAL = 1.0  # seconds between two steps
+ANSWER_WITHIN = 5.0  # seconds after which `dispatch` answers, even if the delivery is still in progress
 
 
 class Dispatcher:
     """The dispatcher. `run` is its loop; everything else may be called from the event loop at any time.
 
     Args:
-        records: reads the end of a conversation's transcript by its UUID; none where there is no transcript.
-        doubt: see `ownership.doubt`.
-        send, take_back: see `tmux.send.deliver` and `tmux.send.withdraw`.
-        monotonic: seconds, for waits.
+        records: reads the end of a conversation's transcript by its UUID; empty where there is no transcript.
+        ownership_problem: see `sessions.ownership.ownership_problem`.
+        send, withdraw: see `claude.prompt_delivery.deliver` and `withdraw`.
+        monotonic: clock in seconds, for timers and back-off.
     """
 
     def __init__(
@@ -70,8 +71,8 @@ class Dispatcher:
         ownership_problem: Callable[
             [TrackedSession, RegistryProtocol, Pane | None], str | None
         ] = ownership.ownership_problem,
-        send: Callable[..., Awaitable[Delivery]] = deliver,
-        take_back: Callable[..., Awaitable[str]] = withdraw,
+        send: Callable[..., Awaitable[Delivery]] = prompt_delivery.deliver,
+        withdraw: Callable[..., Awaitable[str]] = prompt_delivery.withdraw,
         alive: Callable[[int, int], bool] = is_alive,
         now: Callable[[], datetime] = clock.now,
         monotonic: Callable[[], float] = time.monotonic,
@@ -81,7 +82,7 @@ class Dispatcher:
         self._wake: asyncio.Event | None = None
         config.subscribe(self._wake_up)
         timers = Timers(monotonic)
-        transitions = TaskTransitions(queue, timers, now=now, ended=self._wake_up)
+        transitions = TaskTransitions(queue, timers, now=now, on_finished=self._wake_up)
         self._pool = SessionPool(config, sessions, registry, ownership_problem=ownership_problem, monotonic=monotonic)
         self._tracker = TaskTracker(
             config,
@@ -91,7 +92,7 @@ class Dispatcher:
             transitions,
             timers,
             records=records,
-            take_back=take_back,
+            withdraw=withdraw,
             alive=alive,
             now=now,
         )
@@ -100,22 +101,22 @@ class Dispatcher:
             self._pool,
             tmux,
             transitions,
-            began=self._tracker.has_begun,
+            has_begun=self._tracker.has_begun,
             on_done=self._wake_up,
             send=send,
-            take_back=take_back,
+            withdraw=withdraw,
             now=now,
         )
 
-    # -- what can be asked ---------------------------------------------------------------------------------
+    # -- requests ------------------------------------------------------------------------------------------
 
     async def dispatch(self, prompt: str, session: str | None = None, cwd: str | None = None) -> dict[str, Any]:
-        """Take a task, and hand it over if a session can have it now; returns its row after at most `ANSWER` seconds.
+        """Queue a task, and deliver it if a session can have it now; returns its row within `ANSWER_WITHIN` seconds.
 
-        ``cwd`` is an absolute path: only sessions that are configured with that folder count. Raises UsageError for
-        what can be no task: no prompt, no path, a session that does not exist; Refused for what is not taken.
+        ``cwd`` is an absolute path: only sessions configured with that folder are eligible. Raises UsageError for an
+        unusable prompt or path and for a session that does not exist; Refused for a task that is not accepted.
         """
-        text = checked_prompt(prompt)
+        text = normalize_prompt(prompt)
         if cwd is not None and not (os.path.isabs(cwd) and "\0" not in cwd):
             raise UsageError(f"cwd: found {cwd!r}, expected an absolute path")
         self._pool.check(TaskRequirements(session, cwd))
@@ -123,21 +124,21 @@ class Dispatcher:
             task = self.tasks.add(text, self._now(), wanted=session, cwd=cwd)
         except OSError as error:
             raise Refused(f"the task could not be stored, and was not taken: {error}") from None
-        log.info("task %s: taken, %d bytes, for %s", task.id, len(text.encode()), session or cwd or "any session")
+        log.info("task %s: queued, %d bytes, for %s", task.id, len(text.encode()), session or cwd or "any session")
         self._assign()
-        await self._delivery.wait(task, ANSWER)
+        await self._delivery.wait(task, ANSWER_WITHIN)
         return self._row(self.tasks.get(task.id) or task)
 
     def queue(self) -> list[dict[str, Any]]:
-        """Return the rows of all tasks that are known, oldest first."""
-        candidates, taken = self._pool.now(), self._taken()
-        return [self._row(task, candidates, taken) for task in self.tasks]
+        """Return the rows of all known tasks, oldest first."""
+        sessions, reserved = self._pool.snapshot(), self._reserved()
+        return [self._row(task, sessions, reserved) for task in self.tasks]
 
-    def cancel(self, identity_: str) -> dict[str, Any]:
+    def cancel(self, task_id: str) -> dict[str, Any]:
         """Cancel a task that has not been sent yet; returns its row. Raises Refused."""
-        task = self.tasks.get(identity_)
+        task = self.tasks.get(task_id)
         if task is None:
-            raise Refused(f"found no task {identity_!r}; claude-failover queue lists them")
+            raise Refused(f"found no task {task_id!r}; claude-failover queue lists them")
         if task.state != QUEUED:
             where = f" (session {task.session})" if task.session else ""
             raise Refused(f"task {task.id} is {task.state}{where}: only a task that is queued can be cancelled")
@@ -149,35 +150,35 @@ class Dispatcher:
         return self._row(self.tasks.get(task.id) or task)
 
     def counts(self) -> dict[str, int]:
-        """Return ``queue`` of the status: how many tasks are in each state."""
+        """Return the number of tasks in each state, ``queue`` of the status."""
         return self.tasks.counts()
 
     def _row(
-        self, task: Task, candidates: Sequence[PooledSession] | None = None, taken: Collection[str] | None = None
+        self, task: Task, sessions: Sequence[PooledSession] | None = None, reserved: Collection[str] | None = None
     ) -> dict[str, Any]:
         row = task.row()
         if task.state == QUEUED and task not in self._delivery:
             why = explain(
-                self._pool.now() if candidates is None else candidates,
+                self._pool.snapshot() if sessions is None else sessions,
                 requirements_of(task),
-                self._taken() if taken is None else taken,
+                self._reserved() if reserved is None else reserved,
             )
             row["detail"] = f"{task.detail}; {why}" if task.detail else why
         return row
 
-    # -- what sessions say ---------------------------------------------------------------------------------
+    # -- events --------------------------------------------------------------------------------------------
 
     def on_turn(self, event: TurnEvent) -> None:
-        """Take note of a turn that began or ended. Never raises for the disk's sake."""
+        """Process the begin or end of a turn. Does not raise when the disk refuses a write."""
         if event.kind == "stop":
-            self._pool.clear_backoff(event.session)  # what was in the way there has been used
+            self._pool.clear_backoff(event.session)  # the draft that blocked the session has been submitted
         self._tracker.on_turn(event)
         self._wake_up()
 
-    # -- the loop ------------------------------------------------------------------------------------------
+    # -- main loop -----------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Hand over and follow tasks until cancelled."""
+        """Assign and track tasks until cancelled."""
         self._wake = asyncio.Event()
         while True:
             self._wake.clear()
@@ -186,22 +187,25 @@ class Dispatcher:
             except (FailoverError, OSError) as error:
                 log.error("tasks: %s", error)
             try:
-                await asyncio.wait_for(self._wake.wait(), TICK)
+                await asyncio.wait_for(self._wake.wait(), INTERVAL)
             except asyncio.TimeoutError:
                 pass
 
     async def stop(self) -> None:
-        """End what is under way; it is on the disk, and goes on at the next start."""
+        """Cancel the deliveries in progress; the next start recovers them from the disk."""
         await self._delivery.stop()
 
     async def step(self) -> None:
-        """Look at every task once. Raises OSError when a task cannot be stored; the next step tries again."""
+        """Track every unfinished task once, and assign queued ones.
+
+        Raises OSError when a task cannot be stored; the next step retries.
+        """
         self.tasks.flush()
         for task in self.tasks.in_state(QUEUED, SENT, ACCEPTED):
             if task in self._delivery:
                 continue
             try:
-                await self._tracker.look(task)
+                await self._tracker.track(task)
             except TmuxError as error:
                 log.debug("task %s: %s", task.id, error)
         self._assign()
@@ -210,26 +214,26 @@ class Dispatcher:
         if self._wake is not None:
             self._wake.set()
 
-    # -- choosing a session --------------------------------------------------------------------------------
+    # -- assignment ----------------------------------------------------------------------------------------
 
-    def _taken(self) -> set[str]:
-        """Return the sessions that no further task goes to for now."""
+    def _reserved(self) -> set[str]:
+        """Return the sessions that get no further task for now."""
         unfinished = self.tasks.in_state(QUEUED, SENT, ACCEPTED)
-        assignment = {task.assignment.session for task in unfinished if task.assignment is not None}
-        return self._delivery.sessions | assignment | self._pool.backing_off()
+        assigned = {task.assignment.session for task in unfinished if task.assignment is not None}
+        return self._delivery.sessions | assigned | self._pool.backing_off()
 
     def _assign(self) -> None:
-        """Give queued tasks, oldest first, to sessions that can have them now."""
+        """Start the delivery of queued tasks, oldest first, to sessions that can have them now."""
         waiting = [
             task for task in self.tasks.in_state(QUEUED) if task not in self._delivery and task.assignment is None
         ]
         if not waiting or self._delivery.full:
             return
-        candidates, taken = self._pool.now(), self._taken()
+        sessions, reserved = self._pool.snapshot(), self._reserved()
         for task in waiting:
             if self._delivery.full:
                 return
-            name = choose(candidates, requirements_of(task), taken)
+            name = choose(sessions, requirements_of(task), reserved)
             if name is not None:
-                taken.add(name)
-                self._delivery.begin(task, name)
+                reserved.add(name)
+                self._delivery.start(task, name)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The terminal as a task's prompt is typed to it: nothing reaches it unasked."""
+"""Check the permission of a delivery before each key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Before = Optional[Callable[[], None]]
 
 
 class CommandTerminalProtocol(Protocol):
-    """What is needed of `tmux.client.Tmux`."""
+    """The part of `tmux.client.Tmux` that deliveries use."""
 
     async def pane(self, pane_id: str) -> Pane: ...
     async def screen(self, pane_id: str, escapes: bool = False) -> list[str]: ...
@@ -25,24 +25,24 @@ class CommandTerminalProtocol(Protocol):
 
 
 class AssignmentRevoked(Exception):
-    """The session may not have the task any more; nothing further is typed."""
+    """The session may no longer have the task; nothing further is typed."""
 
 
 class GuardedTerminal:
-    """The terminal as `tmux.send.deliver` gets it.
+    """The terminal for `claude.prompt_delivery.deliver`.
 
-    Before each thing that is typed tmux is asked how the pane stands, and ``allow(pane, enter)`` has the last word, at
-    the very moment at which the keys go to tmux: a reload cannot come in between. What it raises comes out of here.
+    Before anything is typed, tmux lists the pane, and ``authorize(pane, enter)`` is called at the moment the keys are
+    written to tmux: no reload can come in between. What it raises is passed on.
     """
 
-    def __init__(self, terminal: CommandTerminalProtocol, allow: Callable[[Pane, bool], None]) -> None:
+    def __init__(self, terminal: CommandTerminalProtocol, authorize: Callable[[Pane, bool], None]) -> None:
         self._terminal = terminal
-        self._allow = allow
-        self.typed = False  # whether text of ours can stand in the prompt box
+        self._authorize = authorize
+        self.typed = False  # whether the prompt box may hold text of ours
 
-    async def ask(self, pane_id: str) -> None:
-        """Ask as before a key, and type nothing."""
-        self._allow(await self._terminal.pane(pane_id), False)
+    async def check(self, pane_id: str) -> None:
+        """Check as before a key, and type nothing."""
+        self._authorize(await self._terminal.pane(pane_id), False)
 
     async def pane(self, pane_id: str) -> Pane:
         return await self._terminal.pane(pane_id)
@@ -52,20 +52,20 @@ class GuardedTerminal:
 
     async def keys(self, pane_id: str, *names: str) -> None:
         pane = await self._terminal.pane(pane_id)
-        await self._terminal.keys(pane_id, *names, before=lambda: self._allow(pane, "Enter" in names))
+        await self._terminal.keys(pane_id, *names, before=lambda: self._authorize(pane, "Enter" in names))
 
     async def type_text(self, pane_id: str, text: str) -> None:
         pane = await self._terminal.pane(pane_id)
-        await self._terminal.type_text(pane_id, text, before=lambda: self._allow_text(pane))
+        await self._terminal.type_text(pane_id, text, before=lambda: self._authorize_text(pane))
 
     async def paste(self, pane_id: str, text: str) -> None:
         pane = await self._terminal.pane(pane_id)
-        await self._terminal.paste(pane_id, text, before=lambda: self._allow_text(pane))
+        await self._terminal.paste(pane_id, text, before=lambda: self._authorize_text(pane))
 
     async def leave_mode(self, pane_id: str) -> None:
         pane = await self._terminal.pane(pane_id)
-        await self._terminal.leave_mode(pane_id, before=lambda: self._allow(pane, False))
+        await self._terminal.leave_mode(pane_id, before=lambda: self._authorize(pane, False))
 
-    def _allow_text(self, pane: Pane) -> None:
-        self._allow(pane, False)
+    def _authorize_text(self, pane: Pane) -> None:
+        self._authorize(pane, False)
         self.typed = True

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sessions as `routing` asks for them: as the configuration that holds now has them, and as they are right now."""
+"""Build routing snapshots from the current configuration and session state."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from ..tmux.client import Pane
 from .routing import PooledSession, TaskRequirements, check_requirements, refusal
 from .task import Assignment
 
-BACKOFF = (1.0, 60.0)  # seconds that a session to which a prompt was handed in vain is left alone
+BACKOFF = (1.0, 60.0)  # seconds without a task after a failed delivery: first and longest
 
 
 class SessionTableProtocol(Protocol):
-    """What is needed of `sessions.Sessions`."""
+    """The part of `sessions.table.SessionTable` that the dispatcher uses."""
 
     def __iter__(self) -> Any: ...
     def get(self, name: str) -> TrackedSession | None: ...
 
 
 class SessionPool:
-    """The candidates for tasks.
+    """The sessions that tasks may go to.
 
     Args:
-        doubt: see `identity.doubt`.
-        monotonic: seconds, for waits.
+        ownership_problem: see `sessions.ownership.ownership_problem`.
+        monotonic: clock in seconds, for the back-off.
     """
 
     def __init__(
@@ -47,21 +47,21 @@ class SessionPool:
         self._registry = registry
         self._ownership_problem = ownership_problem
         self._monotonic = monotonic
-        self._backoffs: dict[str, tuple[Backoff, float]] = {}  # by session: until when it is left alone
+        self._backoffs: dict[str, tuple[Backoff, float]] = {}  # by session: until when it backs off
         self._config = config
 
-    def now(self) -> list[PooledSession]:
-        """Return every session as it is now, in the sessions' order."""
+    def snapshot(self) -> list[PooledSession]:
+        """Return the current state of every session, in the order of the session table."""
         return [self._pooled(tracked, tracked.pane) for tracked in self._sessions]
 
     def check(self, requirements: TaskRequirements) -> None:
-        """Check what a task asks for. Raises Refused, UsageError, see `routing.check_wish`."""
+        """Check a task's requirements. Raises Refused, UsageError; see `routing.check_requirements`."""
         check_requirements(
             self._config.current, [each.name for each in self._sessions if each.spec is None], requirements
         )
 
     def assignment_for(self, name: str, at: datetime) -> Assignment | None:
-        """Return to whom a prompt for that session would be typed; None when that is not known."""
+        """Return the assignment of a task to that session; None when its pane, process or conversation is not known."""
         tracked, entry = self._sessions.get(name), self._registry.get(name)
         if tracked is None or tracked.pane is None or tracked.claude is None or entry is None:
             return None
@@ -69,9 +69,9 @@ class SessionPool:
         return Assignment(name, pane.pane_id, pane.pid, claude.pid, claude.start, entry.uuid, at)
 
     def refusal(self, assignment: Assignment, pane: Pane, requirements: TaskRequirements) -> str | None:
-        """Say why the one that a task was to go to cannot get it now; None when it can.
+        """Return why the assigned session cannot get the task now; None if it can.
 
-        ``pane`` is its pane as tmux has just listed it.
+        ``pane`` is the session's pane as tmux has just listed it.
         """
         tracked = self._sessions.get(assignment.session)
         if tracked is None:
@@ -102,17 +102,17 @@ class SessionPool:
             else None,
         )
 
-    # -- sessions that are left alone for a while ----------------------------------------------------------
+    # -- back-off ------------------------------------------------------------------------------------------
 
     def back_off(self, name: str) -> None:
-        """Leave a session alone for a while, each time a longer one."""
+        """Assign nothing to a session for a while, longer each time."""
         backoff, _until = self._backoffs.get(name, (Backoff(*BACKOFF), 0.0))
         self._backoffs[name] = (backoff, self._monotonic() + backoff.failed(0.0))
 
     def clear_backoff(self, name: str) -> None:
-        """Leave a session alone no longer: it takes prompts."""
+        """End the back-off of a session: it takes prompts."""
         self._backoffs.pop(name, None)
 
     def backing_off(self) -> set[str]:
-        """Return the sessions that are left alone now."""
+        """Return the sessions that back off now."""
         return {name for name, (_backoff, until) in self._backoffs.items() if until > self._monotonic()}

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The durable queue of tasks: one document for each, written with every change, in the order in which they came."""
+"""The durable queue of tasks: one document per task, in order of arrival, written with every change."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .task import FINISHED, QUEUED, STATES, Task
 log = logging.getLogger(__name__)
 
 FOLDER = "tasks"  # below state_dir
-HISTORY = 200  # finished tasks that are kept
-WAITING_MAX = 1000  # unfinished ones that are taken
+FINISHED_MAX = 200  # finished tasks that are kept
+UNFINISHED_MAX = 1000  # unfinished tasks that the queue holds
 _DOCUMENT = re.compile(r"([0-9]{12}-[0-9a-f]{8})\.json")
 
 
 class TaskDocumentsProtocol(Protocol):
-    """What is needed of a store: named documents, each replaced as a whole and durably."""
+    """The part of `TaskDocuments` that the queue uses: named documents, each replaced atomically and durably."""
 
     def names(self) -> list[str]: ...
     def load(self, name: str) -> dict[str, Any]: ...
@@ -38,7 +38,7 @@ class TaskDocumentsProtocol(Protocol):
 
 
 class TaskDocuments:
-    """The documents of the tasks, in a folder of their own below the state's."""
+    """The task documents, in their own folder below ``state_dir``."""
 
     def __init__(self, state_dir: str) -> None:
         """Raises OSError when the folder cannot be made."""
@@ -50,28 +50,28 @@ class TaskDocuments:
         return sorted(match.group(1) for match in found if match)
 
     def load(self, name: str) -> dict[str, Any]:
-        """Return one document; an empty one where it was torn or foreign, and has been set aside. Raises OSError."""
+        """Return one document, an empty one if it was unusable and has been set aside. Raises OSError."""
         found: dict[str, Any] = self._store.load(name, {})
         return found
 
     def save(self, name: str, data: dict[str, Any]) -> None:
-        """Write one document, durably. Raises OSError."""
+        """Write one document durably. Raises OSError."""
         self._store.save(name, data)
 
     def remove(self, name: str) -> None:
-        """Remove one document of a task that is over. Raises OSError."""
+        """Remove one document. Raises OSError."""
         os.unlink(self._store.path(name))
 
     def set_aside(self, name: str, reason: str) -> None:
-        """Move a document that makes no sense out of the way, and say so. Raises OSError."""
+        """Rename an unusable document, and log the reason. Raises OSError."""
         set_aside(self._store.path(name), reason)
 
 
 class TaskQueue:
-    """All tasks that are known, oldest first."""
+    """All known tasks, oldest first."""
 
     def __init__(self, documents: TaskDocumentsProtocol) -> None:
-        """Raises OSError when what is stored cannot be read at all."""
+        """Load all documents. Raises OSError when they cannot be read."""
         self._documents = documents
         self._tasks: dict[str, Task] = {}
         self._pending = PendingWrites()
@@ -99,18 +99,18 @@ class TaskQueue:
         return [task for task in self._tasks.values() if task.state in states]
 
     def counts(self) -> dict[str, int]:
-        """Return how many tasks are in each state."""
+        """Return the number of tasks in each state."""
         found = dict.fromkeys(STATES, 0)
         for task in self._tasks.values():
             found[task.state] += 1
         return found
 
     def add(self, prompt: str, created_at: datetime, *, wanted: str | None, cwd: str | None) -> Task:
-        """Put a task at the end of the queue, durably. Raises Refused when it is full, OSError."""
-        waiting = sum(not task.finished for task in self._tasks.values())
-        if waiting >= WAITING_MAX:
+        """Append a task durably. Raises Refused when the queue is full, OSError."""
+        unfinished = sum(not task.finished for task in self._tasks.values())
+        if unfinished >= UNFINISHED_MAX:
             raise Refused(
-                f"the queue is full: found {waiting} unfinished tasks, expected fewer than {WAITING_MAX}; "
+                f"the queue is full: found {unfinished} unfinished tasks, expected fewer than {UNFINISHED_MAX}; "
                 "wait for some to be done, or cancel some (claude-failover queue --cancel ID)"
             )
         identity = secrets.token_hex(4)
@@ -122,30 +122,30 @@ class TaskQueue:
         return task
 
     def put(self, task: Task) -> None:
-        """Take over a task as it is now, on the disk first. Raises OSError; then nothing has changed."""
+        """Store a task, then replace it in memory. Raises OSError; then nothing has changed."""
         self._documents.save(_name(task), task.to_json())
         self._tasks[task.id] = task
         self._pending.discard(_key(task.id))
         if task.finished:
-            self._forget_old()
+            self._prune()
 
     def record_transition(self, task: Task) -> None:
-        """Take over what has happened to a task already; where it cannot be written, `flush` writes it later."""
+        """Record a transition that has already happened; `flush` retries a failed write."""
         self._tasks[task.id] = task
         self._pending.attempt(_key(task.id), lambda: self.put(self._tasks[task.id]))
 
     def flush(self) -> None:
-        """Write what could not be written before. Raises OSError."""
+        """Retry failed writes. Raises OSError."""
         self._pending.flush()
 
-    def _forget_old(self) -> None:
+    def _prune(self) -> None:
         finished = [task for task in self._tasks.values() if task.state in FINISHED]
         finished.sort(key=lambda task: (task.finished_at or task.created_at, task.number))
-        for task in finished[: max(0, len(finished) - HISTORY)]:
+        for task in finished[: max(0, len(finished) - FINISHED_MAX)]:
             try:
                 self._documents.remove(_name(task))
             except FileNotFoundError:
-                pass  # somebody was quicker
+                pass  # already removed by somebody else
             except OSError as error:
                 log.warning("task %s: its document cannot be removed: %s", task.id, error)
                 continue

@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which session a task may go to. Pure.
+"""Choose the session for a task. Pure.
 
-There is one rule and no exception: a session is of the pool when the configuration that holds now names it with
-``dedicated: false`` and ``claude_args: true``, and the process in its pane is surely the one that the daemon started
-for that name. It is asked when a session is chosen, and again before every key that a task's prompt needs.
+A session belongs to the pool if the current configuration names it with ``dedicated: false`` and
+``claude_args: true``, and the process in its pane is verified to be the one that the daemon started for that name.
+There is no exception. The rule is applied when a session is chosen, and again before every key of a delivery.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .task import Task
 
 @dataclass(frozen=True)
 class TaskRequirements:
-    """What a task asks for: a session's name, and the folder that a session has to be configured with; None: any."""
+    """The session name and the configured folder that a task requires; None: any."""
 
     session: str | None = None
     cwd: str | None = None
@@ -29,10 +29,10 @@ class TaskRequirements:
 
 @dataclass(frozen=True)
 class PooledSession:
-    """A session at one moment.
+    """Snapshot of a session for routing.
 
-    ``planned``: the configuration names it; ``dedicated``, ``claude_args`` and ``cwd`` are its words. ``doubt`` is why
-    it is not sure that its process is the one that the daemon started for that name, None when it is sure.
+    ``configured``: the configuration names it; ``dedicated``, ``claude_args`` and ``cwd`` are its settings there.
+    ``ownership_problem``: why its process cannot be verified as the daemon's own; None when it is verified.
     """
 
     name: str
@@ -45,72 +45,72 @@ class PooledSession:
 
 
 def requirements_of(task: Task) -> TaskRequirements:
-    """Return what a task asks for."""
+    """Return the requirements of a task."""
     return TaskRequirements(task.wanted, task.cwd)
 
 
 def same_folder(one: str, other: str) -> bool:
-    """Tell whether two absolute paths name one folder, links resolved."""
+    """Return whether two absolute paths name one folder, symlinks resolved."""
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def barred(candidate: PooledSession, requirements: TaskRequirements) -> str | None:
-    """Say why a session must not get a task, whatever it does; None when it may."""
-    if not candidate.configured:
+def disqualification(pooled: PooledSession, requirements: TaskRequirements) -> str | None:
+    """Return why a session may not get a task in any state; None if it may."""
+    if not pooled.configured:
         return "was started by hand"
-    if candidate.dedicated:
+    if pooled.dedicated:
         return "is dedicated"
-    if not candidate.claude_args:
+    if not pooled.claude_args:
         return "runs a command of its own (claude_args: false)"
-    if requirements.session is not None and requirements.session != candidate.name:
+    if requirements.session is not None and requirements.session != pooled.name:
         return "is another one than was asked for"
-    if requirements.cwd is not None and (candidate.cwd is None or not same_folder(requirements.cwd, candidate.cwd)):
+    if requirements.cwd is not None and (pooled.cwd is None or not same_folder(requirements.cwd, pooled.cwd)):
         return "works in another folder"
     return None
 
 
-def refusal(candidate: PooledSession, requirements: TaskRequirements) -> str | None:
-    """Say why a session cannot get a task now; None when it can."""
-    why = barred(candidate, requirements)
+def refusal(pooled: PooledSession, requirements: TaskRequirements) -> str | None:
+    """Return why a session cannot get a task now; None if it can."""
+    why = disqualification(pooled, requirements)
     if why is not None:
         return why
-    if candidate.state != "idle":
-        return f"is {candidate.state}"
-    return candidate.ownership_problem
+    if pooled.state != "idle":
+        return f"is {pooled.state}"
+    return pooled.ownership_problem
 
 
-def choose(candidates: Iterable[PooledSession], requirements: TaskRequirements, taken: Collection[str]) -> str | None:
-    """Return the first session, in the configuration's order, that can get a task now; ``taken`` are spoken for."""
-    for candidate in candidates:
-        if candidate.name not in taken and refusal(candidate, requirements) is None:
-            return candidate.name
+def choose(sessions: Iterable[PooledSession], requirements: TaskRequirements, reserved: Collection[str]) -> str | None:
+    """Return the name of the first session that can get a task now, None for none; skips those in ``reserved``."""
+    for pooled in sessions:
+        if pooled.name not in reserved and refusal(pooled, requirements) is None:
+            return pooled.name
     return None
 
 
-def explain(candidates: Sequence[PooledSession], requirements: TaskRequirements, taken: Collection[str]) -> str:
-    """Say why a task has to wait, session by session."""
-    asked = [candidate for candidate in candidates if requirements.session in (None, candidate.name)]
-    if requirements.session is not None and not asked:
+def explain(sessions: Sequence[PooledSession], requirements: TaskRequirements, reserved: Collection[str]) -> str:
+    """Return why a task waits, with a reason for each session."""
+    named = [pooled for pooled in sessions if requirements.session in (None, pooled.name)]
+    if requirements.session is not None and not named:
         return f"waits: the configuration has no session {requirements.session}"
     reasons = [
-        f"{candidate.name} "
-        f"{refusal(candidate, requirements) or ('is not free yet' if candidate.name in taken else 'is next')}"
-        for candidate in asked
+        f"{pooled.name} "
+        f"{refusal(pooled, requirements) or ('is not free yet' if pooled.name in reserved else 'is next')}"
+        for pooled in named
     ]
     more = f", and {len(reasons) - 10} more" if len(reasons) > 10 else ""
     return "waits for a session of the pool: " + (", ".join(reasons[:10]) + more if reasons else "there is none")
 
 
-def check_requirements(config: Config, by_hand: Collection[str], requirements: TaskRequirements) -> None:
-    """Check what a task asks for. ``by_hand`` are the sessions that the configuration does not name.
+def check_requirements(config: Config, unconfigured: Collection[str], requirements: TaskRequirements) -> None:
+    """Check that some session could ever meet the requirements. ``unconfigured``: sessions started by hand.
 
-    A pool that has no session for it is no error: the task waits. Raises UsageError for a name that no session has;
-    Refused for a session that no task may go to, and for a folder that no session works in.
+    A pool that currently has no such session is no error: the task waits. Raises UsageError for a name that no session
+    has; Refused for a session that never gets tasks, and for a folder that no session works in.
     """
     pool = ", ".join(spec.name for spec in config.sessions if not spec.dedicated and spec.claude_args) or "none"
     if requirements.session is not None:
         spec = config.session(requirements.session)
-        if spec is None and requirements.session in by_hand:
+        if spec is None and requirements.session in unconfigured:
             raise Refused(
                 f"session {requirements.session!r} was started by hand, and belongs to whoever did; "
                 f"tasks go to the sessions of the pool: {pool}"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A task: a prompt for a session of the pool, and what became of it. Pure."""
+"""A task: a prompt for a session of the pool, and its state. Pure."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ STATES = (QUEUED, SENT, ACCEPTED, DONE, FAILED, CANCELLED)
 FINISHED = frozenset({DONE, FAILED, CANCELLED})
 
 PROMPT_MAX = 256 << 10  # bytes of UTF-8: even with every character escaped in JSON a request stays below 1 MiB
-EXCERPT = 200  # characters of a prompt that lists show
+EXCERPT = 200  # characters of a prompt that rows show
 
 ID = re.compile(r"[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """To whom a task's prompt was begun to be typed: the session, its pane, its process, its conversation, and when
-    (aware datetime). Written down before the first key."""
+    """The session, pane, process and conversation that a task is assigned to, and since when (aware datetime).
+
+    Persisted before the first key.
+    """
 
     session: str
     pane: str
@@ -45,10 +47,10 @@ class Assignment:
 class Task:
     """One task. Times are aware datetimes.
 
-    ``number`` is its place in the order. ``wanted`` and ``cwd`` are the session and the folder that were asked for,
-    None for any. ``session`` is the one that it was given to. ``assignment`` stands from before the first key is typed
-    until the prompt is known to have been taken back. A queued task that has it was interrupted while it was typed;
-    Enter is never pressed before the state ``sent`` is on the disk.
+    ``number`` is its place in the queue. ``wanted`` and ``cwd`` are the required session and folder, None for any.
+    ``session`` is the assigned one. ``assignment`` is set before the first key is typed, and cleared once the prompt is
+    known to have been withdrawn. A queued task with an assignment was interrupted while it was typed; Enter is never
+    pressed before the state ``sent`` is on the disk.
     """
 
     id: str
@@ -68,11 +70,11 @@ class Task:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Whether its state is final."""
         return self.state in FINISHED
 
     def row(self) -> dict[str, Any]:
-        """Return what ``queue --json`` and ``dispatch --json`` show of it."""
+        """Return the row that ``queue --json`` and ``dispatch --json`` show."""
         return {
             "id": self.id,
             "state": self.state,
@@ -90,14 +92,14 @@ class Task:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as it is stored."""
+        """Return the stored document."""
         values = {key: _stored(value) for key, value in vars(self).items()}
-        values["handed"] = values.pop("assignment")  # the key of every version's documents
+        values["handed"] = values.pop("assignment")  # the key in stored documents
         return values
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Task:
-        """Return what `to_json` wrote. Raises ValueError for anything else."""
+        """Return the task of a document by `to_json`. Raises ValueError for anything else."""
         try:
             values = {key: value for key, value in data.items() if key != "handed"}
             if "assignment" in values:
@@ -113,7 +115,7 @@ class Task:
         numbers = (task.number, task.attempts)
         if not (_all(texts, str) and _all(numbers, int) and _all([text for text in optional if text is not None], str)):
             raise ValueError("found a task with values of other types")
-        task.prompt.encode()  # a UnicodeEncodeError is a ValueError: what is no Unicode text cannot be typed
+        task.prompt.encode()  # UnicodeEncodeError is a ValueError: lone surrogates cannot be typed
         if not ID.fullmatch(task.id) or task.state not in STATES or task.created_at is None:
             raise ValueError("found a task without id, time or known state")
         if task.state in (SENT, ACCEPTED) and task.assignment is None:
@@ -150,10 +152,10 @@ def _time(value: Any) -> datetime:
     return clock.parse_iso(value)
 
 
-def checked_prompt(prompt: str) -> str:
-    """Return a prompt as it is kept: control characters but line breaks and tabs dropped.
+def normalize_prompt(prompt: str) -> str:
+    """Return a prompt without control characters except line breaks and tabs, and without leading and trailing ones.
 
-    Raises UsageError for an empty one and one that is no Unicode text, Refused for one over `PROMPT_MAX`.
+    Raises UsageError for an empty prompt and for one that is not valid Unicode; Refused for one over `PROMPT_MAX`.
     """
     try:
         size = len(prompt.encode())
@@ -167,5 +169,5 @@ def checked_prompt(prompt: str) -> str:
     kept = typable(prompt).strip("\n")
     if not kept.strip():
         raise UsageError("the prompt is empty: expected some text")
-    # Claude Code takes Enter right after a backslash for a line break (2.1.330).
+    # Claude Code 2.1.330 takes Enter right after a backslash as a line break.
     return kept + " " if kept.endswith("\\") else kept

@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds out what becomes of tasks: by what their sessions say, and by their transcripts where nothing was heard.
+"""Determine the outcome of assigned tasks from turn events, and from transcripts where no event came.
 
-A task that was ``sent`` is looked for in the session's transcript. If it is there, it was accepted; if its text still
-stands in the prompt box, it is taken out again and the task waits; if neither can be seen, the task has failed, which
-says so: it is never sent again on a guess.
+A ``sent`` task is looked up in the session's transcript. If its prompt is there, it was accepted; if its text is still
+in the prompt box, it is withdrawn and the task is requeued; if neither, the task fails with an outcome that is not
+known: it is never sent again on a guess.
 """
 
 from __future__ import annotations
@@ -28,26 +28,27 @@ from .guarded_terminal import CommandTerminalProtocol
 from .pool import SessionTableProtocol
 from .queue import TaskQueue
 from .task import ACCEPTED, QUEUED, SENT, Assignment, Task
-from .timers import LOOK_AGAIN, Timers
+from .timers import READ_INTERVAL, Timers
 from .transitions import TaskTransitions, leftover
 
 log = logging.getLogger(__name__)
 
-UNSURE = 10.0  # seconds without a sign of a sent prompt, in an idle session, after which it counts as failed
-ENDED = 3.0  # seconds that a session has been idle, after which its transcript is asked how the turn ended
-SILENT = 60.0  # the same, after which a turn of which nothing more is to be seen counts as failed
-STRANDED = 600.0  # the same for a turn that a usage limit ended, and that no carry-over is waiting to take up
+# Seconds that a session has been idle,
+NO_TRACE = 10.0  # after which a sent prompt that left no trace counts as failed
+TURN_ENDED = 3.0  # after which its transcript is read for the outcome of the turn
+NO_OUTCOME = 60.0  # after which a turn without an outcome in the transcript counts as failed
+NOT_RESUMED = 600.0  # after which a turn that a usage limit ended, and that is not being resumed, counts as failed
 
 _CLOSED = ("idle", "down")  # states in which no turn goes on
 
 
 class TaskTracker:
-    """Follows tasks that were handed to a session.
+    """Tracks tasks that have an assignment.
 
     Args:
         records: see `dispatcher.Dispatcher`.
-        take_back: see `tmux.send.withdraw`.
-        alive: tells, by its pid and its start, whether a process still runs.
+        withdraw: see `claude.prompt_delivery.withdraw`.
+        alive: returns whether the process with this pid and start time still runs.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class TaskTracker:
         timers: Timers,
         *,
         records: Callable[[str], Awaitable[list[dict[str, Any]]]] | None,
-        take_back: Callable[..., Awaitable[str]],
+        withdraw: Callable[..., Awaitable[str]],
         alive: Callable[[int, int], bool],
         now: Callable[[], datetime],
     ) -> None:
@@ -70,28 +71,28 @@ class TaskTracker:
         self._transitions = transitions
         self._timers = timers
         self._records = records or self._read
-        self._take_back = take_back
+        self._withdraw_text = withdraw
         self._alive = alive
         self._now = now
         self._config = config
         for task in tasks:
             if task.state == SENT or (task.state == QUEUED and task.assignment is not None):
                 log.warning(
-                    "task %s: the daemon ended while it was handed to session %s; what became of it is looked for",
+                    "task %s: the daemon ended during its delivery to session %s; its outcome is tracked",
                     task.id,
                     task.session,
                 )
 
-    # -- what sessions say ---------------------------------------------------------------------------------
+    # -- events --------------------------------------------------------------------------------------------
 
     def on_turn(self, event: TurnEvent) -> None:
-        """Take note of a turn that began or ended. Never raises for the disk's sake."""
+        """Process the begin or end of a turn. Does not raise when the disk refuses a write."""
         for task in self._tasks.in_state(QUEUED, SENT, ACCEPTED):
             assignment = task.assignment
-            if assignment is None or event.at < assignment.at or not _speaks_of(event, assignment):
+            if assignment is None or event.at < assignment.at or not _concerns(event, assignment):
                 continue
             if event.kind == "prompt" and task.state in (QUEUED, SENT):
-                # Of a queued one it was a person who pressed Enter on what we had typed: it is sent all the same.
+                # For a queued task a person pressed Enter on the text we typed: it counts as sent.
                 if event.prompt is None:
                     self._timers.make_due(task)
                 elif turn.is_prompt_of(event.prompt, task.prompt):
@@ -99,121 +100,121 @@ class TaskTracker:
             elif event.kind == "stop" and task.state == ACCEPTED:
                 self._transitions.done(task)
 
-    # -- what is looked for --------------------------------------------------------------------------------
+    # -- tracking ------------------------------------------------------------------------------------------
 
-    async def look(self, task: Task) -> None:
-        """See to a task, whatever its state. Raises TmuxError; it is then looked at again."""
+    async def track(self, task: Task) -> None:
+        """Advance a task as far as its session and transcript show. Raises TmuxError; the next call retries."""
         if task.state == QUEUED:
-            await self._take_back_interrupted(task)
+            await self._recover_interrupted(task)
         elif task.state == SENT:
-            await self._follow_sent(task)
+            await self._track_sent(task)
         elif task.state == ACCEPTED:
-            await self._follow_accepted(task)
+            await self._track_accepted(task)
 
     async def has_begun(self, task_id: str) -> bool:
-        """Tell whether a task that is being typed has begun, or is not to be waited for any more."""
+        """Return whether the delivery of a task need not wait any longer: its turn has begun, or it has ended."""
         task = self._tasks.get(task_id)
         if task is not None and task.state == SENT and self._timers.is_due(task):
-            await self._look_for_prompt(task)
+            await self._accept_if_recorded(task)
             task = self._tasks.get(task_id)
         return task is None or task.state not in (QUEUED, SENT)
 
-    async def _look_for_prompt(self, task: Task) -> None:
-        """Accept a task whose prompt the conversation has."""
+    async def _accept_if_recorded(self, task: Task) -> None:
+        """Accept a task whose prompt is in the transcript."""
         assignment = task.assignment
         if assignment is None:
             return
         records = await self._records(assignment.uuid)
-        found = turn.find(records, task.prompt, assignment.at)
-        now = self._tasks.get(task.id)
-        if found is not None and now is not None and now.state in (QUEUED, SENT):
-            self._transitions.accept(now, self._now())
+        index = turn.find_prompt(records, task.prompt, assignment.at)
+        current = self._tasks.get(task.id)
+        if index is not None and current is not None and current.state in (QUEUED, SENT):
+            self._transitions.accept(current, self._now())
 
-    async def _take_back_interrupted(self, task: Task) -> None:
-        """See to a queued task that was being typed when the daemon ended: Enter was surely not pressed by it."""
+    async def _recover_interrupted(self, task: Task) -> None:
+        """Recover a queued task that was being typed when the daemon ended, without having pressed Enter."""
         assignment = task.assignment
         if assignment is None:
             return
-        await self._look_for_prompt(task)  # a person may have pressed it
+        await self._accept_if_recorded(task)  # a person may have pressed Enter
         task = self._tasks.get(task.id) or task
         if task.state != QUEUED:
             return
-        found = await self._reclaim(assignment, task.prompt)
-        now = self._tasks.get(task.id)
-        if now is None or now.state != QUEUED:
+        result = await self._withdraw(assignment, task.prompt)
+        current = self._tasks.get(task.id)
+        if current is None or current.state != QUEUED:
             return
-        why = now.detail or "the daemon ended while it was typed"
-        if found in ("out", "empty", "gone"):
-            if self._timers.elapsed(now, "written") >= LOOK_AGAIN:
-                self._transitions.requeue(now, why, counts=False)
-        elif self._timers.elapsed(now, "taking back") >= UNSURE:
-            self._transitions.requeue(now, f"{why}; {leftover(assignment)}", counts=False)
+        why = current.detail or "the daemon ended while it was typed"
+        if result in ("out", "empty", "gone"):
+            if self._timers.elapsed(current, "withdrawn") >= READ_INTERVAL:
+                self._transitions.requeue(current, why, counts=False)
+        elif self._timers.elapsed(current, "withdrawing") >= NO_TRACE:
+            self._transitions.requeue(current, f"{why}; {leftover(assignment)}", counts=False)
 
-    async def _follow_sent(self, task: Task) -> None:
-        """Find out what became of a task after Enter may have been pressed."""
+    async def _track_sent(self, task: Task) -> None:
+        """Determine the outcome of a task after Enter may have been pressed."""
         assignment = task.assignment
         if assignment is None or not self._timers.is_due(task):
             return
-        await self._look_for_prompt(task)
-        now = self._tasks.get(task.id)
-        if now is None or now.state != SENT:
+        await self._accept_if_recorded(task)
+        current = self._tasks.get(task.id)
+        if current is None or current.state != SENT:
             return
         if not self._alive(assignment.pid, assignment.started):
-            self._unsure(now, "Claude Code ended right then")
+            self._fail_unknown(current, "Claude Code ended right then")
             return
-        holder = self._holder(assignment)
-        if holder is not None and holder.state != "idle":
-            self._timers.stop(task, "sign")  # what it does may be what was sent, or comes before it
+        owner = self._session_of(assignment)
+        if owner is not None and owner.state != "idle":
+            self._timers.stop(task, "no trace")  # it may be working on this prompt, or on one before it
             return
-        if self._timers.running(task, "out"):
-            # What Claude Code had taken in before would have been written by now.
-            self._transitions.requeue(now, "Enter was not taken, and the text was taken back", counts=True)
-        elif await self._reclaim(assignment, task.prompt) == "out":
-            self._timers.elapsed(now, "out")
-        elif self._timers.elapsed(now, "sign") >= UNSURE:
-            self._unsure(now, "no turn was seen to begin, and the prompt box does not hold it any more")
+        if self._timers.running(task, "text out"):
+            # A prompt that Claude Code had accepted before would be in the transcript by current.
+            self._transitions.requeue(current, "Enter was not taken, and the text was taken back", counts=True)
+        elif await self._withdraw(assignment, task.prompt) == "out":
+            self._timers.elapsed(current, "text out")
+        elif self._timers.elapsed(current, "no trace") >= NO_TRACE:
+            self._fail_unknown(current, "no turn was seen to begin, and the prompt box does not hold it any more")
 
-    def _unsure(self, task: Task, why: str) -> None:
+    def _fail_unknown(self, task: Task, why: str) -> None:
         self._transitions.fail(
             task,
             f"sent to {task.session}, but {why}: whether it was taken is not known, and it is not sent "
             "again. Look at the session, and dispatch it again if it is not there",
         )
 
-    async def _follow_accepted(self, task: Task) -> None:
-        """Find out how a turn ended whose end was not heard: a person broke it off, an error, the daemon was away."""
+    async def _track_accepted(self, task: Task) -> None:
+        """Determine the outcome of a turn whose end no event has reported."""
         assignment = task.assignment
-        holder = self._holder(assignment) if assignment is not None else None
-        tracked = holder or (self._sessions.get(assignment.session) if assignment is not None else None)
+        owner = self._session_of(assignment) if assignment is not None else None
+        tracked = owner or (self._sessions.get(assignment.session) if assignment is not None else None)
         if assignment is None or (tracked is not None and tracked.state not in _CLOSED):
-            self._timers.stop(task, "end")
+            self._timers.stop(task, "idle")
             return
-        waited = self._timers.elapsed(task, "end")
-        if waited < ENDED or not self._timers.is_due(task):
+        idle_for = self._timers.elapsed(task, "idle")
+        if idle_for < TURN_ENDED or not self._timers.is_due(task):
             return
         records = await self._records(assignment.uuid)
-        now = self._tasks.get(task.id)
-        if now is None or now.state != ACCEPTED:
+        current = self._tasks.get(task.id)
+        if current is None or current.state != ACCEPTED:
             return
-        kind, said = turn.outcome(records, task.prompt, assignment.at)
+        kind, explanation = turn.outcome(records, task.prompt, assignment.at)
         if kind == "answered":
-            self._transitions.done(now)
+            self._transitions.done(current)
         elif kind == "error" and self._is_limited(records):
-            # It goes on after the failover, under which the session is not idle but limited.
-            if waited >= STRANDED:
-                self._transitions.fail(now, f"the turn hit a usage limit, and nothing takes it up again: {said}")
+            # A failover resumes it; until then the session is limited, not idle.
+            if idle_for >= NOT_RESUMED:
+                self._transitions.fail(current, f"the turn hit a usage limit, and it was not resumed: {explanation}")
         elif kind == "error":
-            self._transitions.fail(now, f"the turn ended with an error: {said}")
+            self._transitions.fail(current, f"the turn ended with an error: {explanation}")
         elif kind == "interrupted":
-            self._transitions.fail(now, "somebody interrupted the turn")
-        elif waited >= SILENT:
+            self._transitions.fail(current, "somebody interrupted the turn")
+        elif idle_for >= NO_OUTCOME:
             where = "is gone" if tracked is None else f"is {tracked.state}"
-            self._transitions.fail(now, f"the session {where}, and the end of the turn was not seen")
+            self._transitions.fail(current, f"the session {where}, and the end of the turn was not seen")
 
-    # -- with what -----------------------------------------------------------------------------------------
+    # -- sessions and transcripts --------------------------------------------------------------------------
 
-    def _holder(self, assignment: Assignment) -> TrackedSession | None:
-        """Return the session that holds the process, whatever it is called now."""
+    def _session_of(self, assignment: Assignment) -> TrackedSession | None:
+        """Return the session that runs the assigned process, under whatever name; None for none."""
         for tracked in self._sessions:
             if tracked.claude is not None and (tracked.claude.pid, tracked.claude.start) == (
                 assignment.pid,
@@ -223,21 +224,21 @@ class TaskTracker:
                 return found
         return None
 
-    async def _reclaim(self, assignment: Assignment, text: str) -> str:
-        """Take our text out of a prompt box after a restart, if nobody has pressed a key there since.
+    async def _withdraw(self, assignment: Assignment, text: str) -> str:
+        """Withdraw our text from a prompt box, unless somebody has pressed a key there since.
 
-        Returns what `tmux.send.withdraw` does, or ``gone`` when the process has ended, and its box with it.
+        Returns the result of `claude.prompt_delivery.withdraw`, or ``gone`` when the process has ended.
         """
         try:
             pane = await self._tmux.pane(assignment.pane)
             if pane.dead or pane.pid != assignment.pane_pid or not self._alive(assignment.pid, assignment.started):
                 return "gone"
-            # tmux moves a session's activity on with every key of a client, and not with keys sent by a command (3.3a).
+            # tmux 3.3a updates session_activity with every key of a client, and not with keys sent by a command.
             condition = f"#{{==:#{{pane_id}},{assignment.pane}}}"
             rows = await self._tmux.command("list-panes", "-a", "-f", condition, "-F", "#{session_activity}")
             if any(not row.isdigit() or int(row) > int(assignment.at.timestamp()) for row in rows):
                 return "kept"
-            return await self._take_back(self._tmux, assignment.pane, text)
+            return await self._withdraw_text(self._tmux, assignment.pane, text)
         except TmuxNotFound:
             return "gone"
 
@@ -250,8 +251,8 @@ class TaskTracker:
         return await loop.run_in_executor(None, read_conversation, self._config.current.projects, uuid)
 
 
-def _speaks_of(event: TurnEvent, assignment: Assignment) -> bool:
-    """Tell whether an event is of the conversation that the task was handed to."""
+def _concerns(event: TurnEvent, assignment: Assignment) -> bool:
+    """Return whether an event belongs to the conversation that the task is assigned to."""
     if event.uuid is not None:
         return event.uuid == assignment.uuid
     return event.session == assignment.session

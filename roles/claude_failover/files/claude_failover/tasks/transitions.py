@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps of a task that was handed over: each is logged, written down, and ends what was waited for.
+"""State transitions of an assigned task; each is logged and persisted, and ends the task's timers.
 
-The step to ``sent`` is not here: it has to be on the disk before it is taken, and so belongs to `task_handover`.
+The transition to ``sent`` belongs to `delivery`: it has to be on the disk before Enter is pressed.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from .timers import Timers
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 5  # times that a task's prompt is handed over in vain before it has failed
+MAX_ATTEMPTS = 5  # failed deliveries after which a task has failed
 
 
 class TaskTransitions:
-    """Takes tasks a step further. None raises for the disk's sake: what has happened has happened.
+    """Applies transitions that have already happened; none raises when the disk refuses the write.
 
-    ``ended`` is called when a task has ended, and its session is free for another.
+    ``on_finished`` is called when a task is finished and its session is free for another.
     """
 
     def __init__(
-        self, tasks: TaskQueue, timers: Timers, *, now: Callable[[], datetime], ended: Callable[[], None]
+        self, tasks: TaskQueue, timers: Timers, *, now: Callable[[], datetime], on_finished: Callable[[], None]
     ) -> None:
         self._tasks = tasks
         self._timers = timers
         self._now = now
-        self._ended = ended
+        self._on_finished = on_finished
 
     def accept(self, task: Task, at: datetime) -> None:
-        """Note that the session has begun the task's turn."""
-        log.info("task %s: session %s has begun it", task.id, task.session)
+        """Record that the session has begun the task's turn."""
+        log.info("task %s: accepted by session %s", task.id, task.session)
         self._timers.forget(task)
         assignment = task.assignment
         self._tasks.record_transition(
@@ -53,17 +53,17 @@ class TaskTransitions:
         )
 
     def requeue(self, task: Task, why: str, counts: bool) -> None:
-        """Put a task that surely was not sent back to its place in the queue, or give it up.
+        """Return a task that was certainly not sent to its place in the queue, or fail it after `MAX_ATTEMPTS`.
 
-        ``counts`` tells whether this was one of its attempts.
+        ``counts``: whether this was one of its attempts.
         """
         attempts = task.attempts + counts
         detail = f"not sent to {task.session}: {why}"
         self._timers.forget(task)
-        if attempts >= ATTEMPTS:
+        if attempts >= MAX_ATTEMPTS:
             self.fail(dataclasses.replace(task, attempts=attempts), f"{detail}; given up after {attempts} attempts")
             return
-        log.warning("task %s: %s; it goes on waiting", task.id, detail)
+        log.warning("task %s: %s; requeued", task.id, detail)
         self._tasks.record_transition(
             dataclasses.replace(
                 task,
@@ -77,11 +77,11 @@ class TaskTransitions:
         )
 
     def done(self, task: Task) -> None:
-        """Note that the task's turn was answered."""
+        """Record that the task's turn was answered."""
         self._end(task, DONE, "")
 
     def fail(self, task: Task, detail: str) -> None:
-        """Give a task up; ``detail`` says why."""
+        """Record that a task has failed; ``detail`` says why."""
         self._end(task, FAILED, detail)
 
     def _end(self, task: Task, state: str, detail: str) -> None:
@@ -95,9 +95,9 @@ class TaskTransitions:
         )
         self._timers.forget(task)
         self._tasks.record_transition(dataclasses.replace(task, state=state, detail=detail, finished_at=self._now()))
-        self._ended()
+        self._on_finished()
 
 
 def leftover(assignment: Assignment) -> str:
-    """Say that a text could not be taken back."""
+    """Return the note that a text could not be withdrawn from the prompt box."""
     return f"its text may still stand in the prompt box of {assignment.session}, not sent"

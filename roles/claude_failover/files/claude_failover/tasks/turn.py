@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a transcript says of a task's turn. Pure.
+"""Find a task's prompt and the outcome of its turn in a transcript. Pure.
 
 Seen on Claude Code 2.1.330: a pasted text of more than about 800 characters stands between ``<pasted_content …>``
-marks; a turn that was interrupted ends with a user's record "[Request interrupted by user…]".
+marks; an interrupted turn ends with a user record "[Request interrupted by user…]".
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from ..claude.turns import is_conversation_record, record_time
 
 _MARKS = re.compile(r"</?pasted_content\b[^>]*>")
 _INTERRUPTED = "[Request interrupted by user"
-_SURE = 40  # characters from which on a text that is a part of a prompt is no coincidence
-_CUT = 1000  # characters, white space left out, that a prompt over the control socket's bound keeps at least
+_DISTINCTIVE = 40  # characters of a text from which on finding it inside a prompt is no coincidence
+_TRUNCATED_MIN = 1000  # characters without white space that a prompt truncated by the hook keeps at least
 
 
 def is_prompt_of(found: str, text: str) -> bool:
-    """Tell whether the prompt ``found``, as Claude Code gives it, is ``text`` as it was sent.
+    """Return whether ``found``, a prompt as Claude Code reports it, is ``text`` as it was sent.
 
-    White space does not count, nor the marks around a pasted text.
+    White space and the marks around a pasted text are ignored.
     """
-    wanted, seen = _squeezed(text), _squeezed(_MARKS.sub("", found))
-    if seen == wanted or (len(wanted) >= _SURE and wanted in seen):
+    sent, reported = _without_whitespace(text), _without_whitespace(_MARKS.sub("", found))
+    if reported == sent or (len(sent) >= _DISTINCTIVE and sent in reported):
         return True
-    return len(seen) >= _CUT and wanted.startswith(seen)
+    return len(reported) >= _TRUNCATED_MIN and sent.startswith(reported)
 
 
-def find(records: Sequence[Mapping[str, Any]], text: str, since: datetime) -> int | None:
-    """Return the index of the record that holds the prompt ``text``, written at ``since`` or later; None for none."""
+def find_prompt(records: Sequence[Mapping[str, Any]], text: str, since: datetime) -> int | None:
+    """Return the index of the first record at ``since`` or later that holds the prompt ``text``; None for none."""
     for index, record in enumerate(records):
         if record.get("type") != "user" or not is_conversation_record(record):
             continue
@@ -45,24 +45,24 @@ def find(records: Sequence[Mapping[str, Any]], text: str, since: datetime) -> in
 
 
 def outcome(records: Sequence[Mapping[str, Any]], text: str, since: datetime) -> tuple[str, str]:
-    """Return what became of the turn that the prompt began, and a text that explains it.
+    """Return the outcome of the turn that the prompt began, and an explanation.
 
-    ``answered``, ``error`` (the API's, with its words: a usage limit is one, too), ``interrupted`` (by a person), or
-    ``open`` (no end is to be seen).
+    ``answered``, ``error`` (with the API's message; a usage limit is one, too), ``interrupted`` (by a person), or
+    ``open`` (no end seen).
     """
-    begin = find(records, text, since)
+    begin = find_prompt(records, text, since)
     error = ""
     for record in records[0 if begin is None else begin + 1 :]:
         at = record_time(record)
         if not is_conversation_record(record) or (begin is None and (at is None or at < since)):
             continue
-        said = _text(record)
+        content = _text(record)
         if record.get("type") == "user":
-            if said.startswith(_INTERRUPTED):
-                return "interrupted", said[:200]
-            error = ""  # it goes on: a tool's result, or the prompt after a failover
+            if content.startswith(_INTERRUPTED):
+                return "interrupted", content[:200]
+            error = ""  # the turn continues: a tool result, or the prompt after a failover
         elif record.get("isApiErrorMessage"):
-            error = said[:200] or "an error without words"
+            error = content[:200] or "an error without a message"
         elif _ends(record):
             return "answered", ""
         else:
@@ -84,5 +84,5 @@ def _text(record: Mapping[str, Any]) -> str:
     return "\n".join(part for part in parts if isinstance(part, str))
 
 
-def _squeezed(text: str) -> str:
+def _without_whitespace(text: str) -> str:
     return "".join(text.split())
