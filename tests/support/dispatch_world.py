@@ -249,7 +249,7 @@ class Terminal:
 class World:
     """Everything. ``now`` moves only when told to, or when somebody sleeps."""
 
-    def __init__(self, sessions=("w1", "w2"), dedicated=("main",), real_doubt=True):
+    def __init__(self, sessions=("w1", "w2"), dedicated=("main",)):
         self.now = T0
         self.life = 0
         self.tmux_gone = False
@@ -262,18 +262,18 @@ class World:
         self.disturb = lambda: None
         self.tracked = {}
         self.entries = {}
-        plans = [self.spec(name, dedicated=True) for name in dedicated] + [self.spec(name) for name in sessions]
+        specs = [self.spec(name, dedicated=True) for name in dedicated] + [self.spec(name) for name in sessions]
         config = Config(
             path="/c.yml",
             accounts=(Account("one", "/h/.claude-one"),),
             active_link="/h/.claude",
             shared_root="/h",
             shared_links=(),
-            sessions=tuple(plans),
+            sessions=tuple(specs),
             state_dir="/s",
         )
         self.holder = ConfigHolder(config)
-        for spec in plans:
+        for spec in specs:
             self.start_session(spec.name)
         self.configure(config)
         self.observe()
@@ -334,12 +334,12 @@ class World:
         """Let time pass, and the dispatcher look once; what it begins goes on to its end."""
         self.now += timedelta(seconds=seconds)
         await self.dispatcher.step()
-        flights = list(self.dispatcher._delivery._deliveries.values())
-        if flights:
-            await asyncio.wait(flights)
-        for flight in flights:
-            if not flight.cancelled() and flight.exception() is not None:
-                raise flight.exception()
+        deliveries = list(self.dispatcher._delivery._deliveries.values())
+        if deliveries:
+            await asyncio.wait(deliveries)
+        for delivery in deliveries:
+            if not delivery.cancelled() and delivery.exception() is not None:
+                raise delivery.exception()
 
     async def records(self, uuid):
         return list(self.conversations.get(uuid, []))  # a record is never changed once it is written
@@ -367,8 +367,8 @@ class World:
 
     def replan(self, name, **changes):
         """Reload with another word on one session."""
-        plans = [dataclasses.replace(spec, **changes) if spec.name == name else spec for spec in self.config.sessions]
-        self.configure(dataclasses.replace(self.config, sessions=tuple(plans)))
+        specs = [dataclasses.replace(spec, **changes) if spec.name == name else spec for spec in self.config.sessions]
+        self.configure(dataclasses.replace(self.config, sessions=tuple(specs)))
 
     def listed(self, place):
         claude = place.claude
@@ -465,7 +465,7 @@ class World:
 
 
 def proc(world):
-    """Return what `identity` asks /proc, for this world."""
+    """Return the functions of `ownership` that read /proc, for this world."""
 
     def claude(pid):
         return next((place.claude for place in world.places if place.claude.pid == pid), None)

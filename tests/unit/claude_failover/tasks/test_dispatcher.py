@@ -342,7 +342,7 @@ def test_the_counts_are_those_of_the_status(world):
 
 
 def test_a_session_taken_out_of_the_configuration_gets_nothing(world):
-    plans = tuple(spec for spec in world.config.sessions if spec.name != "w1")
-    world.configure(dataclasses.replace(world.config, sessions=plans))
+    specs = tuple(spec for spec in world.config.sessions if spec.name != "w1")
+    world.configure(dataclasses.replace(world.config, sessions=specs))
     left = run(world.dispatcher.dispatch("now"))
     assert left["state"] == "queued" and "w1 was started by hand" in left["detail"]

@@ -86,11 +86,11 @@ class History:
         name = self.random.choice(NAMES)
         spec = self.world.config.session(name)
         if spec is None:
-            plans = (*self.world.config.sessions, World.spec(name, dedicated=self.random.random() < 0.5))
-            self.world.configure(dataclasses.replace(self.world.config, sessions=plans))
+            specs = (*self.world.config.sessions, World.spec(name, dedicated=self.random.random() < 0.5))
+            self.world.configure(dataclasses.replace(self.world.config, sessions=specs))
         elif self.random.random() < 0.15:
-            plans = tuple(each for each in self.world.config.sessions if each is not spec)
-            self.world.configure(dataclasses.replace(self.world.config, sessions=plans))
+            specs = tuple(each for each in self.world.config.sessions if each is not spec)
+            self.world.configure(dataclasses.replace(self.world.config, sessions=specs))
         elif self.random.random() < 0.2:
             self.world.replan(name, claude_args=not spec.claude_args)
         else:
@@ -244,8 +244,8 @@ class History:
                     self.world.start_session(made_for, uuid=place.claude.uuid, place=place)
         for name in names:
             self.world.start_session(name)
-        plans = tuple(World.spec(name) for name in NAMES)
-        self.world.configure(dataclasses.replace(self.world.config, sessions=plans))
+        specs = tuple(World.spec(name) for name in NAMES)
+        self.world.configure(dataclasses.replace(self.world.config, sessions=specs))
         self.observe()
         for place in self.world.places:
             # Names that were swapped for a while left each session with the other's conversation; the next hook tells.

@@ -154,14 +154,14 @@ def test_a_folder_is_the_same_through_a_link(tmp_path):
     assert refusal(item, TaskRequirements(cwd=str(tmp_path))) == "works in another folder"
 
 
-def configuration(*plans):
+def configuration(*specs):
     return Config(
         path="/c.yml",
         accounts=(Account("one", "/h/one"),),
         active_link="/h/.claude",
         shared_root="/h",
         shared_links=(),
-        sessions=plans,
+        sessions=specs,
         state_dir="/s",
     )
 
