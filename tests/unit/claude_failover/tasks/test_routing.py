@@ -96,6 +96,21 @@ def test_one_defect_is_enough_to_keep_a_task_away(defect, item, anything):
     assert choose([broken], asked, set()) is None
 
 
+@pytest.mark.parametrize(
+    ("count", "end"), [(0, ": there is none"), (1, "s1 is busy"), (10, "s10 is busy"), (11, "s10 is busy, and 1 more")]
+)
+def test_at_most_ten_sessions_are_listed_with_their_reasons(count, end):
+    sessions = [dataclasses.replace(fit(f"s{n + 1}", None), state="busy") for n in range(count)]
+    text = explain(sessions, TaskRequirements(), set())
+    assert text.endswith(end)
+    assert text.count("is busy") == min(count, 10)
+    assert text.count(", s") == max(0, min(count, 10) - 1)
+
+
+def test_a_required_session_that_is_gone_is_named():
+    assert explain([fit("a", None)], TaskRequirements("b"), set()) == "waits: the configuration has no session b"
+
+
 @given(fitting)
 def test_a_session_that_is_reserved_is_not_chosen(item):
     assert choose([item], TaskRequirements(), {item.name}) is None
@@ -168,28 +183,63 @@ def configuration(*specs):
 
 MAIN = SessionConfig("main", "/srv/main", ("claude",), True, True, {})
 POOL = SessionConfig("pool", "/srv/pool", ("claude",), True, False, {})
+MORE = SessionConfig("more", "/srv/pool", ("claude",), True, False, {})
 OTHER = SessionConfig("other", "/srv/other", ("htop",), False, False, {})
 
 
 @pytest.mark.parametrize(
     ("asked", "code", "found"),
     [
-        (TaskRequirements("main"), 1, "session main is dedicated, and never gets a task; the pool has: pool"),
-        (TaskRequirements("other"), 1, "session other runs a command of its own"),
-        (TaskRequirements("hand"), 1, "session 'hand' was started by hand"),
-        (TaskRequirements("none"), 2, "session 'none' does not exist; tasks go to the sessions of the pool: pool"),
-        (TaskRequirements("pool", "/srv/main"), 1, "session pool works in /srv/pool, not in /srv/main"),
+        (TaskRequirements("main"), 1, "session main is dedicated, and never gets a task; the pool has: pool, more"),
+        (
+            TaskRequirements("other"),
+            1,
+            (
+                "session other runs a command of its own (claude_args: false), and never gets a task; "
+                "the pool has: pool, more"
+            ),
+        ),
+        (
+            TaskRequirements("hand"),
+            1,
+            (
+                "session 'hand' was started by hand, and belongs to whoever did; "
+                "tasks go to the sessions of the pool: pool, more"
+            ),
+        ),
+        (
+            TaskRequirements("none"),
+            2,
+            "session 'none' does not exist; tasks go to the sessions of the pool: pool, more",
+        ),
+        (
+            TaskRequirements("pool", "/srv/main"),
+            1,
+            "session pool works in /srv/pool, not in /srv/main; leave one of the two out",
+        ),
         (
             TaskRequirements(cwd="/srv/nowhere"),
             1,
-            "no configured session works in /srv/nowhere; they work in: /srv/main, /srv/other",
+            "no configured session works in /srv/nowhere; they work in: /srv/main, /srv/other, /srv/pool",
         ),
     ],
 )
-def test_a_wish_that_can_never_come_true_is_refused(asked, code, found):
-    with pytest.raises(FailoverError, match="^" + found.replace("(", r"\(")) as error:
-        check_requirements(configuration(MAIN, POOL, OTHER), ["hand"], asked)
-    assert error.value.exit_code == code
+def test_requirements_that_can_never_be_met_are_refused(asked, code, found):
+    with pytest.raises(FailoverError) as error:
+        check_requirements(configuration(MAIN, POOL, MORE, OTHER), ["hand"], asked)
+    assert (str(error.value), error.value.exit_code) == (found, code)
+
+
+def test_without_a_pool_or_a_session_the_refusal_says_none():
+    with pytest.raises(FailoverError, match=r"the pool has: none$"):
+        check_requirements(configuration(MAIN, OTHER), [], TaskRequirements("main"))
+    with pytest.raises(FailoverError, match=r"they work in: none$"):
+        check_requirements(configuration(), [], TaskRequirements(cwd="/srv"))
+
+
+@pytest.mark.parametrize("asked", [TaskRequirements("pool"), TaskRequirements("pool", "/srv/pool/")])
+def test_a_session_of_the_pool_may_be_required_by_name(asked):
+    check_requirements(configuration(MAIN, POOL), [], asked)
 
 
 @pytest.mark.parametrize(
