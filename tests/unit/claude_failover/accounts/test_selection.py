@@ -33,7 +33,7 @@ def test_the_order_is_the_preference():
         ),
         (AccountState("b", exhausted=True, exhausted_until=T0), "exhausted until 2026-11-22T20:00:00.000Z"),
         (AccountState("b", exhausted=True), "exhausted"),
-        (AccountState("b", ban="its links failed"), "barred: its links failed"),
+        (AccountState("b", ban="its links failed"), "banned: its links failed"),
     ],
 )
 def test_what_bars_a_candidate_is_said(standing, why):
@@ -75,7 +75,7 @@ def test_a_free_account_comes_before_one_that_only_force_lets_through(forced, st
     rows = [AccountState("a"), forced, AccountState("c", used={"five_hour": 99}, resets_at=T0 + minutes(9))]
     choice = select_account(rows, "a", strategy, force=True)
     assert choice.target == "c"
-    assert choice.reason_of("b") == "exhausted or barred, and forced"
+    assert choice.reason_of("b") == "exhausted or banned, and forced"
     assert choice.reason_of("c").startswith("can be used; ")
 
 
@@ -202,7 +202,7 @@ strategies = st.sampled_from(["priority", "headroom", "soonest_reset"])
 
 
 @given(st.lists(availability, max_size=5), strategies, st.booleans(), st.booleans())
-def test_nothing_barred_is_ever_chosen(rows, strategy, force, clean):
+def test_nothing_banned_is_ever_chosen(rows, strategy, force, clean):
     rows = [AccountState(**{**vars(row), "name": f"n{number}"}) for number, row in enumerate(rows)]
     choice = select_account(rows, "n0", strategy, force=force, clean=clean)
     assert [row.account for row in choice.candidates] == [row.name for row in rows]

@@ -136,17 +136,13 @@ def test_a_required_key_names_what_it_expects_and_no_other_does(section: Any) ->
 
 
 def test_an_added_key_needs_nothing_but_its_field() -> None:
-    extended = dataclasses.make_dataclass(
-        "Extended",
-        [
-            ("pause", "float", field(default=1.5, metadata=key(number(0, 10, "seconds")))),
-            ("quiet", "bool", field(default=False, metadata=key(boolean))),
-        ],
-        bases=(model.LifecycleConfig,),
-        frozen=True,
-    )
+    @dataclasses.dataclass(frozen=True)
+    class Extended(model.LifecycleConfig):
+        pause: float = field(default=1.5, metadata=key(number(0, 10, "seconds")))
+        quiet: bool = field(default=False, metadata=key(boolean))
+
     problems: list[Problem] = []
-    built: Any = read(extended, {"pause": 3, "quite": True}, Location("lifecycle", problems))
+    built: Any = read(Extended, {"pause": 3, "quite": True}, Location("lifecycle", problems))
     assert (built.pause, built.quiet, built.check_interval) == (3, False, 10)
     assert problems == [
         Problem(

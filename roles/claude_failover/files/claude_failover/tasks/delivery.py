@@ -72,7 +72,7 @@ class TaskDelivery:
 
     @property
     def full(self) -> bool:
-        """Whether no further delivery can start now."""
+        """True while no further delivery can start."""
         return self._stopping or len(self._in_progress) >= MAX_CONCURRENT
 
     @property

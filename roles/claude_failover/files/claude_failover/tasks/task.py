@@ -70,7 +70,7 @@ class Task:
 
     @property
     def finished(self) -> bool:
-        """Whether its state is final."""
+        """True once its state is final."""
         return self.state in FINISHED
 
     def row(self) -> dict[str, Any]:
