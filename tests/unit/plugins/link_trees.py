@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import pwd
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import shared_symlinks as links
@@ -88,3 +89,21 @@ def outcome(homes: list[str], wanted: object, **options: object) -> tuple[list[s
 def texts(home: str) -> dict[str, str]:
     """Return the text of every link in ``home``."""
     return {entry.name: os.readlink(entry.path) for entry in os.scandir(home) if entry.is_symlink()}
+
+
+def as_owner(homes: list[str], root: str, **options: Any) -> tuple[list[str], list[links.AccountReport]]:
+    return outcome(homes, required(root), **{"owner": some_user().pw_name, **options})
+
+
+def in_the_name_of_the_owner(work: Callable[[], Any]) -> None:
+    """Do ``work`` as that user would, in a process of that user."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgroups([])
+            os.setgid(some_user().pw_gid)
+            os.setuid(some_user().pw_uid)
+            work()
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)

@@ -9,13 +9,13 @@ import errno
 import grp
 import os
 import signal
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import shared_symlinks as links
 from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import (
+    as_owner,
+    in_the_name_of_the_owner,
     needs_no_root,
     needs_root,
     outcome,
@@ -41,24 +41,6 @@ def roots(base: str) -> str:
     folder = f"{base}/roots"
     os.mkdir(folder, 0o755)
     return folder
-
-
-def as_owner(homes: list[str], root: str, **options: Any) -> tuple[list[str], list[links.AccountReport]]:
-    return outcome(homes, required(root), **{"owner": some_user().pw_name, **options})
-
-
-def in_the_name_of_the_owner(work: Callable[[], Any]) -> None:
-    """Do ``work`` as that user would, in a process of that user."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.setgroups([])
-            os.setgid(some_user().pw_gid)
-            os.setuid(some_user().pw_uid)
-            work()
-        finally:
-            os._exit(0)
-    os.waitpid(pid, 0)
 
 
 # ---- Who owns what is made ---------------------------------------------------------------------------------
@@ -339,42 +321,4 @@ def test_a_link_swapped_in_right_before_a_write_leads_nowhere(
     failures, _reports = as_owner([f"{home}/deep/a"], home)
     assert os.readlink(f"{home}/deep") == roots, "the swap did happen"
     assert failures
-    assert picture(roots) == before
-
-
-@needs_root
-def test_links_swapped_by_the_owner_during_many_runs_lead_nowhere(home: str, roots: str) -> None:
-    in_the_name_of_the_owner(lambda: os.makedirs(f"{home}/real"))
-    in_the_name_of_the_owner(lambda: os.makedirs(f"{home}/a"))
-    in_the_name_of_the_owner(lambda: os.symlink("real", f"{home}/shared"))
-    before = picture(roots)
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.setgroups([])
-            os.setgid(some_user().pw_gid)
-            os.setuid(some_user().pw_uid)
-            while True:
-                for leads_to in (roots, f"{home}/real"):
-                    os.symlink(leads_to, f"{home}/next")
-                    os.rename(f"{home}/next", f"{home}/shared")
-        finally:
-            os._exit(1)
-    try:
-        seen: set[bool] = set()
-        deadline = time.monotonic() + 60
-        runs = 0
-        while (runs < 50 or seen != {True, False}) and time.monotonic() < deadline:
-            failures, _reports = as_owner([f"{home}/a"], home)
-            seen.add(bool(failures))
-            for name in os.listdir(f"{home}/a"):
-                os.unlink(f"{home}/a/{name}")
-            for name in os.listdir(f"{home}/real"):
-                os.rmdir(f"{home}/real/{name}")
-            runs += 1
-        assert os.waitpid(pid, os.WNOHANG) == (0, 0), "the owner is still at it"
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-    assert seen == {True, False}, f"in {runs} runs the swap must have been met both ways"
     assert picture(roots) == before
