@@ -233,6 +233,11 @@ def test_the_longest_request_is_taken(running: Running) -> None:
     assert answer_to(running.path, raw + b"\n")["result"] == {"text": text}
 
 
+def test_a_line_that_ends_too_early_is_told_with_its_own_position(running: Running) -> None:
+    answer = answer_to(running.path, b'{"op": \n')
+    assert "line 1 column" in answer["error"]
+
+
 @pytest.mark.parametrize("size", [MAX_LINE + 1, 5 * MAX_LINE])
 def test_a_longer_one_gets_an_error_and_the_connection_ends(running: Running, size: int) -> None:
     with connected(running.path) as client:

@@ -687,6 +687,23 @@ def test_evidence_outlives_a_full_disk(world, harness, monkeypatch):
     assert harness.resumer.resumed == ["main"]
 
 
+def test_what_could_not_be_stored_is_stored_by_the_next_round(world, harness, monkeypatch):
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def stored():
+        return world.store.load("failover", {}).get("cooldown_until")
+
+    asyncio.run(harness.failover.run_round())
+    with monkeypatch.context() as disk:
+        disk.setattr("claude_failover.storage.store.write_atomic", full)
+        with harness.failover._state.update():
+            harness.failover._state.cooldown_until = world.now + minutes(1)
+    assert stored() is None
+    asyncio.run(harness.failover.run_round())
+    assert stored() is not None
+
+
 def test_a_bug_in_a_round_does_not_end_the_failover(world, harness, monkeypatch, caplog):
     observe = world.switcher.observe
     broken = [True]

@@ -90,6 +90,24 @@ def test_the_file_is_readable_for_the_node_exporter_and_counts_go_on(tmp_path):
     assert os.listdir(tmp_path) == ["cf.prom"]
 
 
+def test_a_bug_in_the_metrics_is_logged_and_ends_nothing(tmp_path, caplog):
+    path = tmp_path / "cf.prom"
+
+    def broken():
+        raise KeyError("no such key")
+
+    Metrics(holder(metrics_textfile=str(path)), [], broken).write()
+    assert "metrics: a bug" in caplog.text
+    assert not path.exists()
+
+
+def test_a_window_whose_name_is_no_text_is_written_escaped(tmp_path):
+    path = tmp_path / "cf.prom"
+    status = {**STATUS, "accounts": [{**STATUS["accounts"][0], "used_percent": {"\ud83d": 5}}]}
+    Metrics(holder(metrics_textfile=str(path)), [], lambda: status).write()
+    assert "\\ud83d" in path.read_text()
+
+
 def test_a_failed_write_of_the_metrics_is_logged_once(tmp_path, caplog):
     metrics = Metrics(holder(metrics_textfile=str(tmp_path / "missing" / "cf.prom")), [], lambda: STATUS)
     for _time in range(3):

@@ -58,13 +58,17 @@ class FakeTmux:
         self.started.append(arguments)
 
 
-def make_lifecycle(tmp_path, tmux, *sessions):
-    config = Config(
+def configuration(tmp_path, *sessions):
+    return Config(
         path=str(tmp_path / "config.yml"),
         accounts=(Account("a", str(tmp_path / "a")),),
         sessions=sessions,
         state_dir=str(tmp_path / "state"),
     )
+
+
+def make_lifecycle(tmp_path, tmux, *sessions):
+    config = configuration(tmp_path, *sessions)
     registry = SessionRegistry(Store(config.state_dir))
     holder = ConfigHolder(config)
     table = SessionTable(holder, registry)
@@ -159,3 +163,25 @@ def test_a_command_that_runs_as_it_stands_may_have_a_home_of_its_own(tmp_path, e
     ((_name, _cwd, command, environment),) = tmux.started
     assert command == ["sh"]
     assert environment["CLAUDE_CONFIG_DIR"] == (config.active_link if expected == "active" else expected)
+
+
+def test_the_loop_begins_with_a_check(tmp_path):
+    checks = []
+
+    class Listing(FakeTmux):
+        async def panes(self):
+            checks.append(len(checks))
+            return []
+
+    async def run():
+        holder = ConfigHolder(configuration(tmp_path))
+        registry = SessionRegistry(Store(holder.current.state_dir))
+        loop = lifecycle.SessionLifecycle(holder, Listing(), SessionTable(holder, registry), registry, dict)
+        task = asyncio.ensure_future(loop.run())
+        for _turn in range(20):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(run())
+    assert checks == [0]

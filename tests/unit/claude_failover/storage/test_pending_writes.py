@@ -79,3 +79,20 @@ def test_a_discarded_write_is_not_retried(disk: Disk) -> None:
     disk.full = False
     pending.flush()
     assert disk.stored == 0
+
+
+def test_what_an_earlier_write_discards_is_not_written_by_the_same_flush(disk: Disk) -> None:
+    pending = PendingWrites()
+    disk.full = True
+    other = Disk()
+    other.full = True
+
+    def write_and_discard() -> None:
+        disk.write()
+        pending.discard("other")
+
+    pending.attempt("first", write_and_discard)
+    pending.attempt("other", other.write)
+    disk.full, other.full, other.memory = False, False, 1
+    pending.flush()
+    assert other.stored == 0

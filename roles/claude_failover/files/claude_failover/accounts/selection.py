@@ -46,11 +46,15 @@ class AccountState:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One account, whether it is eligible as the target, and why or why not."""
+    """One account, whether it is eligible as the target, and why or why not.
+
+    ``forceable``: only force would make it eligible.
+    """
 
     account: str
     eligible: bool
     why: str
+    forceable: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return a row of ``candidates`` in the answer to a dry run."""
@@ -118,7 +122,15 @@ def select_account(
         why = _disqualification(state, only=only, force=force, clean=clean, below=below)
         if why is None:
             eligible.append(state)
-        candidates.append(Candidate(state.name, why is None, why or _reason(state, preference, strategy)))
+        overruled = _disqualification(state, only=only, force=True, clean=clean, below=below) is None
+        candidates.append(
+            Candidate(
+                state.name,
+                eligible=why is None,
+                why=why or _reason(state, preference, strategy),
+                forceable=why is not None and overruled,
+            )
+        )
     eligible.sort(key=RANKINGS[strategy])
     # Accounts that only force makes eligible come last, the first to reset first.
     eligible.sort(

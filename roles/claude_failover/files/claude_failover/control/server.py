@@ -230,6 +230,7 @@ class ControlServer:
             try:
                 line = await asyncio.wait_for(_read_line(reader), READ_TIMEOUT)
             except _BadRequest as error:
+                connection.waiting_since = None
                 await _send(writer, _failure(str(error), 2))
                 return
             connection.waiting_since = None
@@ -314,7 +315,7 @@ async def _read_line(reader: asyncio.StreamReader) -> bytes | None:
     Raises _BadRequest as soon as a line is too long; nothing can be read after that.
     """
     try:
-        return await reader.readuntil(b"\n")
+        return (await reader.readuntil(b"\n"))[:-1]
     except asyncio.IncompleteReadError as error:
         return error.partial or None
     except asyncio.LimitOverrunError:

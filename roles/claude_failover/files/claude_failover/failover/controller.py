@@ -221,6 +221,8 @@ class FailoverController:
         external = await self.switcher.observe()
         if external is not None:
             self._on_switch_finished(external)
+        self._state.retry_writes()
+        self.switcher.journal.retry_writes()
         self._attribute_pending()
         if self.switcher.link_monitor.suspended is None:
             active = self._availability.active()

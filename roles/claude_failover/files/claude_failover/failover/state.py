@@ -45,7 +45,7 @@ class FailoverState:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._pending = PendingWrites()
+        self._writes = PendingWrites()
         self._updates = 0
         document = store.load(DOCUMENT, {})
         self.cooldown_until = store.read_part(DOCUMENT, "the cooldown", _moment, document.get("cooldown_until"))
@@ -70,7 +70,11 @@ class FailoverState:
         finally:
             self._updates -= 1
             if not self._updates:
-                self._pending.attempt("the state of the failover", self._write)
+                self._writes.attempt("the state of the failover", self._write)
+
+    def retry_writes(self) -> None:
+        """Store what a full disk refused; what it still refuses stays pending."""
+        self._writes.retry()
 
     def _write(self) -> None:
         wait = self.reset_wait

@@ -136,7 +136,7 @@ def find_reset(text: str, *, now: datetime, tz: tzinfo, spend: bool = False) -> 
     try:
         moment = _resolve(reset_format.name, match, now, tz, notes)
     except (ValueError, OverflowError) as error:
-        return Reset(None, f"reset time {match.group(0).strip()!r} makes no sense ({error})")
+        return Reset(None, f"reset time {match.group(0).strip()!r} is invalid ({error})")
     return _plausible(moment, now, spend, reset_format.name, notes)
 
 

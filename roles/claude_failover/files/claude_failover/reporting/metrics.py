@@ -79,7 +79,7 @@ def render(status: Mapping[str, Any], totals: Totals) -> str:
     text.gauge(
         "tasks", "Tasks of the dispatcher by state.", [({"state": state}, queue[state]) for state in sorted(queue)]
     )
-    text.gauge("switching", "Whether a switch is under way.", [({}, int(bool(status["switching"])))])
+    text.gauge("switching", "Whether a switch is in progress.", [({}, int(bool(status["switching"])))])
     text.gauge(
         "suspended",
         "Whether switching is suspended: the active link leads to no configured account.",
@@ -129,17 +129,20 @@ class Metrics:
             await asyncio.sleep(INTERVAL)
 
     def write(self) -> None:
-        """Replace the file, readable for everybody: the node exporter runs as another user."""
+        """Replace the file, readable for everybody: the node exporter runs as another user. Never raises."""
         path = self._config.current.metrics.textfile
         if path is None:
             return
         try:
-            write_atomic(path, render(self._status(), self._totals).encode(), 0o644)
+            text = render(self._status(), self._totals)
+            write_atomic(path, text.encode(errors="backslashreplace"), 0o644)
             self._failed = False
         except OSError as error:
             if not self._failed:
                 log.error("metrics: cannot write %s: %s", path, error)
             self._failed = True
+        except Exception:  # a bug in what only shows the state must not end the daemon
+            log.exception("metrics: a bug; %s is written again in %g s", path, INTERVAL)
 
 
 class _Exposition:

@@ -75,6 +75,7 @@ class SessionLifecycle:
         self._starting: dict[str, tuple[int, float]] = {}  # by name: the pane's pid, time.monotonic() at first sight
         self._restarting: set[str] = set()
         self._check_requested = asyncio.Event()
+        self._check_requested.set()  # `run` begins with a check
         self.checked_at = time.monotonic()
         config.subscribe(self._on_config_replaced)
 
@@ -166,7 +167,7 @@ class SessionLifecycle:
         elif time.monotonic() - since >= READY_WAIT:
             return (
                 f"no sign of Claude Code in it for {READY_WAIT:.0f} s: it waits for an answer, or another program "
-                f"has this session's name; look: claude-failover attach {shlex.quote(tracked.name)}"
+                f"has this session's name; see: claude-failover attach {shlex.quote(tracked.name)}"
             )
         return None
 

@@ -30,24 +30,26 @@ class PendingWrites:
         if failed_before:
             log.info("%s: stored again", key)
 
-    def attempt(self, key: str, write: Callable[[], None]) -> None:
-        """Store a document; log the first of several failures in a row."""
+    def attempt(self, key: str, write: Callable[[], None], what: str = "") -> None:
+        """Store a document; log the first of several failures in a row, as one of ``what`` (default: the key)."""
         failed_before = key in self._writes
         try:
             self.write(key, write)
         except OSError as error:
             if not failed_before:
-                log.error("%s: cannot be stored, kept in memory and retried: %s", key, error)
+                log.error("%s: cannot be stored, kept in memory and retried: %s", what or key, error)
 
     def retry(self) -> None:
         """Try all pending writes; those that fail stay pending."""
         for key, write in list(self._writes.items()):
-            self.attempt(key, write)
+            if key in self._writes:  # an earlier write may have discarded it
+                self.attempt(key, write)
 
     def flush(self) -> None:
         """Store everything that is pending. Raises OSError at the first failure."""
         for key, write in list(self._writes.items()):
-            self.write(key, write)
+            if key in self._writes:  # an earlier write may have discarded it
+                self.write(key, write)
 
     def discard(self, key: str) -> None:
         """Drop a pending write: the document was stored by other means, or deleted."""

@@ -60,7 +60,7 @@ class Journal:
         rows = store.read_part(DOCUMENT, "the list of open records", as_list, document.get("open", [])) or []
         found = [store.read_part(DOCUMENT, "an open record", _record, row) for row in rows]
         self._open: list[Record] = [row for row in found if row is not None]
-        self._pending = PendingWrites()
+        self._writes = PendingWrites()
 
     # -- the switch in progress --------------------------------------------------------------------------------
 
@@ -71,12 +71,17 @@ class Journal:
     def add_record(self, record: Record) -> None:
         """Add a record, open until `close`, and end the switch in progress: one write, so that a crash loses neither.
 
-        When the write fails the record stays in memory and is stored by the next write: the switch is done, and from
-        the journal on the disk the next start comes to the same end.
+        When the write fails the record stays in memory until the next write or `retry_writes`: the switch is done, and
+        from the journal on the disk the next start comes to the same end.
         """
         self.entry = None
         self._open = [row for row in self._open if row["id"] != record["id"]] + [record]
-        self._pending.attempt(DOCUMENT, lambda: self._save(self.entry, self._open))
+        what = f"the record of switch {record['id']}"
+        self._writes.attempt(DOCUMENT, lambda: self._save(self.entry, self._open), what)
+
+    def retry_writes(self) -> None:
+        """Store what a full disk refused; what it still refuses stays pending."""
+        self._writes.retry()
 
     # -- records -----------------------------------------------------------------------------------------------
 
@@ -108,7 +113,7 @@ class Journal:
     def _save(self, entry: JournalEntry | None, rows: list[Record]) -> None:
         self._store.save(DOCUMENT, {"under_way": entry.to_json() if entry is not None else None, "open": rows})
         self.entry, self._open = entry, rows
-        self._pending.discard(DOCUMENT)
+        self._writes.discard(DOCUMENT)
 
 
 def _entry(value: Any) -> JournalEntry | None:

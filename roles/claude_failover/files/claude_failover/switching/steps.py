@@ -253,7 +253,7 @@ class SwitchProcedure:
             self._exhaustion.clear(switch.target.name, now=self._now())
 
 
-#: The steps in order. After a crash behind the flip the next start runs the steps after ``flip``.
+#: The steps in order. After a crash after the flip the next start runs the steps after ``flip``.
 STEPS: tuple[SwitchStep, ...] = (
     SwitchStep("prepare", SwitchProcedure._prepare),
     SwitchStep("wait", SwitchProcedure._wait),

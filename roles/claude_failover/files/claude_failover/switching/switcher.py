@@ -172,7 +172,7 @@ class Switcher:
             return active, "switched", f"{selection.target}: {selection.reason_of(selection.target)}", selection
         if request.target is not None:
             why = f"{request.target}: {selection.reason_of(request.target)}"
-            if "exhausted" in why or "banned" in why:
+            if any(each.forceable for each in selection.candidates if each.account == request.target):
                 why += ". To switch all the same: --force"
             return active, "refused", why, selection
         until = self.availability.usable_from(limit)

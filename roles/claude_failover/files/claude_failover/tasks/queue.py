@@ -132,7 +132,8 @@ class TaskQueue:
     def record_transition(self, task: Task) -> None:
         """Record a transition that has already happened; `flush` retries a failed write."""
         self._tasks[task.id] = task
-        self._pending.attempt(_key(task.id), lambda: self.put(self._tasks[task.id]))
+        what = f"task {task.id} as {task.state}"
+        self._pending.attempt(_key(task.id), lambda: self.put(self._tasks[task.id]), what)
 
     def flush(self) -> None:
         """Retry failed writes. Raises OSError."""

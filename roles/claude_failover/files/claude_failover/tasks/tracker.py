@@ -167,7 +167,7 @@ class TaskTracker:
             self._timers.stop(task, "no trace")  # it may be working on this prompt, or on one before it
             return
         if self._timers.running(task, "text out"):
-            # A prompt that Claude Code had accepted before would be in the transcript by current.
+            # A prompt that Claude Code had accepted before would be in the transcript by now.
             self._transitions.requeue(current, "Enter was not taken, and the text was taken back", counts=True)
         elif await self._withdraw(assignment, task.prompt) == "out":
             self._timers.elapsed(current, "text out")

@@ -32,8 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Check a configuration; returns 0 if it is valid. Raises ConfigError."""
     if arguments.file == "-":
         from ...config.loader import parse
+        from ...config.yaml_loader import MAX_BYTES
 
-        config = parse(sys.stdin.buffer.read((1 << 20) + 1), "standard input")
+        config = parse(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
     else:
         if arguments.file is not None:
             arguments.config = arguments.file
