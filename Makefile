@@ -28,13 +28,13 @@ provision: ## set up the machines of an inventory, or this one
 drift: ## report what on the machines differs from what is configured; changes nothing
 	@INVENTORY='$(INVENTORY)' playbooks/provision/provision.sh drift $(ARGS)
 
-quick: ## the fast loop: ruff, mypy, unit tests on the newest Python at hand
+quick: ## the fast loop: ruff, mypy, import-linter, unit tests on the newest Python at hand
 	@$(NOX) -s quick
 
 test: ## every gate below but e2e, in this order
 	@$(NOX)
 
-setup: ## the environments of every gate
+setup: ## the environments of `make test`
 	@$(NOX) --install-only
 
 lint: ## ruff, mypy --strict, import-linter, yamllint, shellcheck, check-jsonschema, ansible-lint (production)
