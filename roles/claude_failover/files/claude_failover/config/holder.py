@@ -18,8 +18,13 @@ class ConfigHolder:
     """
 
     def __init__(self, config: Config) -> None:
-        self.current = config
+        self._current = config
         self._subscribers: list[Callable[[], None]] = []
+
+    @property
+    def current(self) -> Config:
+        """The configuration in force."""
+        return self._current
 
     def subscribe(self, on_replaced: Callable[[], None]) -> None:
         """Call ``on_replaced`` after each `replace`; it must not raise."""
@@ -27,6 +32,6 @@ class ConfigHolder:
 
     def replace(self, config: Config) -> None:
         """Put another configuration in force."""
-        self.current = config
+        self._current = config
         for on_replaced in self._subscribers:
             on_replaced()

@@ -136,7 +136,7 @@ class LimitMonitor:
         if payload.get("error") == "authentication_failed":
             self._on_login_dead(tracked, message)
             return
-        verdict = self._classifier.hook(payload)
+        verdict = self._classifier.classify_hook(payload)
         newest = self.newest_turn(tracked)
         turn = _text(payload.get("prompt_id"))
         began = self._turn_began.get(tracked.name)
@@ -176,7 +176,7 @@ class LimitMonitor:
             except (OSError, NotATranscriptError):
                 continue
             own = [record for record in records if is_conversation_record(record)]
-            verdict = self._classifier.transcript(records)
+            verdict = self._classifier.classify_transcript(records)
             at = record_time(own[-1]) if own else None
             if at is None:
                 return None
@@ -208,7 +208,7 @@ class LimitMonitor:
                         tracked, TurnEvent(tracked.name, uuid, "prompt", moment, turn=self._turn_ids[uuid])
                     )
                 continue
-            verdict = self._classifier.record(record)
+            verdict = self._classifier.classify_record(record)
             if tracked is None:
                 continue
             if verdict.limited:

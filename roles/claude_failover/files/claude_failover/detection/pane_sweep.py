@@ -81,7 +81,7 @@ class PaneSweep:
         if tracked is None or tracked.hook_seen:
             return
         lines = await self._tmux.capture(pane_id, lines=self._config.current.detection.capture_lines, escapes=True)
-        verdict = self._classifier.pane(lines)
+        verdict = self._classifier.classify_pane(lines)
         if not verdict.limited:
             self._filter.forget(tracked.name)
             return

@@ -103,14 +103,16 @@ class StatusReport:
                 account_row(account, config, active, self._failover.account_status(account))
                 for account in config.accounts
             ],
-            "sessions": self.session_rows(),
+            "sessions": self._rows(config, active),
             "queue": self._dispatcher.counts(),
             **self._failover.status(),
         }
 
     def session_rows(self) -> list[dict[str, Any]]:
         """Return the rows of ``sessions --json``."""
-        config, active = self._config.current, self._active()
+        return self._rows(self._config.current, self._active())
+
+    def _rows(self, config: Config, active: Account | None) -> list[dict[str, Any]]:
         return [session_row(tracked, config, self._registry, active) for tracked in self._sessions]
 
     def summary(self) -> str:

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Callable, Protocol
+from typing import Callable, Protocol
 
 from ..common.backoff import Backoff
 from ..config.holder import ConfigHolder
@@ -22,7 +23,7 @@ BACKOFF = (1.0, 60.0)  # seconds without a task after a failed delivery: first a
 class SessionTableProtocol(Protocol):
     """The part of `sessions.table.SessionTable` that the dispatcher uses."""
 
-    def __iter__(self) -> Any: ...
+    def __iter__(self) -> Iterator[TrackedSession]: ...
     def get(self, name: str) -> TrackedSession | None: ...
 
 

@@ -23,7 +23,7 @@ from ..config.holder import ConfigHolder
 from ..limits import classify_transcript
 from ..sessions.table import TrackedSession
 from ..tmux.client import TmuxNotFound
-from . import turn
+from . import turn_outcome
 from .guarded_terminal import CommandTerminalProtocol
 from .pool import SessionTableProtocol
 from .queue import TaskQueue
@@ -95,7 +95,7 @@ class TaskTracker:
                 # For a queued task a person pressed Enter on the text we typed: it counts as sent.
                 if event.prompt is None:
                     self._timers.make_due(task)
-                elif turn.is_prompt_of(event.prompt, task.prompt):
+                elif turn_outcome.is_prompt_of(event.prompt, task.prompt):
                     self._transitions.accept(task, event.at)
             elif event.kind == "stop" and task.state == ACCEPTED:
                 self._transitions.done(task)
@@ -125,7 +125,7 @@ class TaskTracker:
         if assignment is None:
             return
         records = await self._records(assignment.uuid)
-        index = turn.find_prompt(records, task.prompt, assignment.at)
+        index = turn_outcome.find_prompt(records, task.prompt, assignment.at)
         current = self._tasks.get(task.id)
         if index is not None and current is not None and current.state in (QUEUED, SENT):
             self._transitions.accept(current, self._now())
@@ -196,7 +196,7 @@ class TaskTracker:
         current = self._tasks.get(task.id)
         if current is None or current.state != ACCEPTED:
             return
-        kind, explanation = turn.outcome(records, task.prompt, assignment.at)
+        kind, explanation = turn_outcome.outcome(records, task.prompt, assignment.at)
         if kind == "answered":
             self._transitions.done(current)
         elif kind == "error" and self._is_limited(records):
@@ -220,8 +220,7 @@ class TaskTracker:
                 assignment.pid,
                 assignment.started,
             ):
-                found: TrackedSession = tracked
-                return found
+                return tracked
         return None
 
     async def _withdraw(self, assignment: Assignment, text: str) -> str:
