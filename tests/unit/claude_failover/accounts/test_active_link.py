@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from claude_failover.accounts.active_link import describe_active, read_active
+from claude_failover.accounts.active_link import ActiveLink, describe_active, read_active
 from claude_failover.claude.credentials import login_state
 from claude_failover.config.model import Account
 
@@ -54,3 +54,35 @@ def test_an_unreadable_link_is_described_and_raises_nothing(tmp_path):
     link = read_active(path, accounts)
     assert (link.kind, link.account) == ("unreadable", None)
     assert f"{path} cannot be read: Not a directory. Expected" in describe_active(path, link, accounts)
+
+
+@pytest.mark.parametrize(
+    ("link", "text"),
+    [
+        (
+            ActiveLink("unreadable", text="Permission denied"),
+            (
+                "active_link /h/.claude cannot be read: Permission denied. Expected a link to one of /h/a, /h/b, in a "
+                "folder that this user may enter. Put that folder back, or give the user rights on it"
+            ),
+        ),
+        (
+            ActiveLink("not_a_link"),
+            (
+                "active_link /h/.claude is not a symlink, and was left as it is: it may hold a login and settings. "
+                "Expected a link to one of /h/a, /h/b. If it is an account's home, move it to a path of its own, name "
+                "that path under accounts, and start again"
+            ),
+        ),
+        (
+            ActiveLink("foreign", text="/h/x"),
+            (
+                "active_link /h/.claude leads to '/h/x', which is the home of no configured account, and was left as "
+                "it is. Expected a link to one of /h/a, /h/b. Add that account to the configuration, or point the "
+                "link at one of them: ln -sfn /h/a /h/.claude"
+            ),
+        ),
+    ],
+)
+def test_a_link_to_no_account_is_described_with_what_to_do(link, text):
+    assert describe_active("/h/.claude", link, [Account("a", "/h/a"), Account("b", "/h/b")]) == text

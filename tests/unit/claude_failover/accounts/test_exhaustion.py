@@ -104,6 +104,44 @@ def test_an_invalid_row_is_ignored(store, data):
     assert Exhaustion(store).status_rows("a", T0) == []
 
 
+def test_a_cleared_account_has_neither_limits_nor_a_ban(store, table):
+    table.record("a", "five_hour", T0 + minutes(10), now=T0)
+    table.ban("a", "its links", T0 + minutes(5), now=T0)
+    table.clear("a", now=T0)
+    for found in (table, Exhaustion(store)):
+        assert (found.status_rows("a", T0), found.ban_of("a", T0)) == ([], None)
+
+
+def test_clearing_one_account_leaves_the_others(store, table):
+    table.record("b", "five_hour", T0 + minutes(10), now=T0)
+    table.ban("c", "its links", T0 + minutes(5), now=T0)
+    table.clear("a", now=T0)
+    again = Exhaustion(store)
+    assert again.status("b", None, T0).exhausted
+    assert again.ban_of("c", T0) is not None
+
+
+@pytest.mark.parametrize("limited", [None, 3, 60])
+def test_a_banned_account_is_usable_at_the_end_of_ban_and_limit(table, limited):
+    table.ban("a", "its links", T0 + minutes(10), now=T0)
+    if limited is not None:
+        table.record("a", "five_hour", T0 + minutes(limited), now=T0)
+    assert table.next_reset(["a"], None, T0) == (T0 + minutes(max(10, limited or 0)), "a")
+
+
+def test_the_next_reset_counts_a_models_limit_for_its_own_trigger_only(table):
+    table.record("a", "opus", T0 + minutes(10), now=T0)
+    assert table.next_reset(["a"], "opus", T0) == (T0 + minutes(10), "a")
+    assert table.next_reset(["a"], "sonnet", T0) is None
+
+
+def test_each_of_several_limits_is_recognised(table):
+    table.record("a", "five_hour", T0 + minutes(90), now=T0)
+    table.record("a", "seven_day", T0 + minutes(900), now=T0)
+    assert table.matches("a", "five_hour", T0 + minutes(90))
+    assert table.matches("a", "seven_day", T0 + minutes(900))
+
+
 def test_the_next_reset_is_that_of_the_account_usable_first(table):
     table.record("a", "five_hour", T0 + minutes(10), now=T0)
     table.record("a", "seven_day", T0 + minutes(500), now=T0)
@@ -117,6 +155,8 @@ def test_the_next_reset_is_that_of_the_account_usable_first(table):
     [
         ("five_hour", 90, True),
         ("five_hour", 91, True),
+        ("five_hour", 91.5, True),
+        ("five_hour", 88.5, True),
         ("five_hour", 92, False),
         ("five_hour", None, True),
         ("unknown", 90, True),
@@ -137,6 +177,7 @@ def test_a_recorded_limit_is_recognised_by_limit_and_reset(table, limit, reset, 
         (minutes(90), minutes(0), (minutes(90), True)),
         (None, None, (minutes(300), False)),
         (minutes(-5), minutes(-10), (minutes(-5), True)),  # an old banner: it is over
+        (minutes(-5), minutes(-5), (CLOCK_SKEW, False)),
         (minutes(-5), minutes(-1), (CLOCK_SKEW, False)),  # refused after its own reset: the clocks differ
     ],
 )

@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from switch_world import T0
+
+from claude_failover.accounts.usage import UsageWindow, read_windows
+
+
+@pytest.mark.parametrize("percent", [0, 0.5, 100, 1000])
+def test_a_per_cent_from_0_to_1000_is_read(percent):
+    assert read_windows({"five_hour": {"used_percentage": percent}}) == {"five_hour": UsageWindow(percent, None)}
+
+
+@pytest.mark.parametrize("percent", [-0.5, 1000.5, 1001, True, None, "92", float("nan"), [92]])
+def test_any_other_per_cent_is_ignored(percent):
+    assert read_windows({"five_hour": {"used_percentage": percent}}) == {}
+
+
+def test_an_invalid_window_does_not_hide_the_next_one():
+    figures = {"five_hour": {"used_percentage": "?"}, "seven_day": {"used_percentage": 7}}
+    assert read_windows(figures) == {"seven_day": UsageWindow(7.0, None)}
+
+
+def test_a_window_may_be_a_bare_per_cent():
+    assert read_windows({"five_hour": 42}) == {"five_hour": UsageWindow(42.0, None)}
+
+
+def test_the_reset_is_read_from_its_epoch():
+    figures = {"five_hour": {"used_percentage": 42, "resets_at": T0.timestamp()}}
+    assert read_windows(figures) == {"five_hour": UsageWindow(42.0, T0)}
+
+
+@pytest.mark.parametrize("resets_at", [True, "soon", 1e300, float("inf"), None])
+def test_an_invalid_reset_is_not_known(resets_at):
+    figures = {"five_hour": {"used_percentage": 42, "resets_at": resets_at}}
+    assert read_windows(figures) == {"five_hour": UsageWindow(42.0, None)}
