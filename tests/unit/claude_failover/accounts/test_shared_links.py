@@ -32,7 +32,7 @@ def test_a_missing_link_of_any_account_is_created_and_logged(world, caplog, name
     caplog.set_level("INFO")
     validate_links(world.config)
     assert os.readlink(link(world, name)) == os.path.join(world.folder, ".claude-projects-shared")
-    assert link(world, name) in caplog.text
+    assert f"created {link(world, name)}" in caplog.text
     assert "2 accounts" in caplog.text
 
 

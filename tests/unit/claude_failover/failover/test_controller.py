@@ -421,11 +421,62 @@ def test_a_switch_by_hand_to_the_active_account_is_no_error(world, harness):
         asyncio.run(harness.failover.switch("b", force=True))
 
 
+def test_without_force_a_switch_by_hand_to_an_exhausted_account_is_refused(world, harness):
+    world.exhaustion.record("b", "five_hour", world.now + minutes(10), now=world.now)
+    with pytest.raises(Refused, match="exhausted until"):
+        asyncio.run(harness.failover.switch("b"))
+    assert world.active == "a"
+
+
+def test_force_is_passed_on_by_a_switch_by_hand(world, harness):
+    world.exhaustion.record("b", "five_hour", world.now + minutes(10), now=world.now)
+    assert asyncio.run(harness.failover.switch("b", force=True))["outcome"] == "switched"
+    assert world.active == "b"
+
+
+def test_a_switch_by_hand_without_a_reason_says_that_it_was_by_hand(world, harness):
+    assert asyncio.run(harness.failover.switch("b"))["detail"].startswith("by hand; b:")
+
+
 def test_a_dry_run_is_in_no_history(world, harness):
     assert asyncio.run(harness.failover.switch(dry_run=True))["outcome"] == "switched"
     assert (world.active, harness.failover.history(5)) == ("a", [])
-    with pytest.raises(UsageError):
-        harness.failover.history(0)
+
+
+def hand_over(world, harness, times):
+    """Switch by hand that many times, a second apart."""
+    for turn in range(times):
+        world.now += seconds(1)
+        asyncio.run(harness.failover.switch("ba"[turn % 2]))
+
+
+def test_the_history_holds_20_records_unless_told_otherwise(world, harness):
+    hand_over(world, harness, 22)
+    newest_first = world.log()[::-1]
+    assert harness.failover.history() == newest_first[:20]
+    assert harness.failover.history(1) == newest_first[:1]
+    assert harness.failover.history(50) == newest_first
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_history_of_no_records_is_a_usage_error(harness, limit):
+    with pytest.raises(UsageError, match=f"found {limit}, expected 1 or more"):
+        harness.failover.history(limit)
+
+
+def test_the_logged_records_are_without_the_open_ones(world, harness):
+    hand_over(world, harness, 2)
+
+    async def go_on():
+        harness.resumer.gate = asyncio.Event()
+        harness.record_evidence(world.evidence("one", begun=seconds(5)))
+        world.now += minutes(5)
+        await harness.settle()
+        assert len(harness.failover.history()) == 3
+        assert harness.failover.logged() == world.log()[::-1]
+        assert len(harness.failover.logged()) == 2
+
+    asyncio.run(go_on())
 
 
 def test_a_flip_by_hand_lets_the_waiting_sessions_go_on(tmp_path):
@@ -586,6 +637,84 @@ def test_failback_does_not_undo_what_was_done_by_hand(tmp_path):
     assert switches(world) == [("manual", "a", "b")]
 
 
+# -- status and loop -----------------------------------------------------------------------------------------------
+
+
+def test_the_status_before_any_switch(harness):
+    assert harness.failover.status() == {
+        "cooldown_until": None,
+        "switching": False,
+        "suspended": None,
+        "last_switch": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("after", "until"), [(59.9, "2026-11-22T20:01:00.000Z"), (60, None), (600, None)], ids=["in", "end", "over"]
+)
+def test_the_status_shows_a_cooldown_until_its_end(world, harness, after, until):
+    asyncio.run(harness.failover.switch("b"))
+    world.now += seconds(after)
+    assert harness.failover.status()["cooldown_until"] == until
+
+
+def test_the_status_of_an_account_holds_login_limits_and_usage(world, harness):
+    world.exhaustion.record("b", "five_hour", world.now + minutes(10), now=world.now)
+    world.usage.record("b", figures(world, 42))
+    assert harness.failover.account_status(world.config.account("b")) == {
+        "login": "ok",
+        "exhausted": [{"limit": "five_hour", "until": "2026-11-22T20:10:00.000Z"}],
+        "used_percent": {"five_hour": 42},
+    }
+
+
+@pytest.mark.parametrize(("left", "delay"), [(5, 1), (0.4, 0.4), (0.001, 0.01), (0, 1), (-3, 1)])
+def test_the_next_round_is_at_the_next_deadline_or_a_second_later(world, harness, left, delay):
+    asyncio.run(harness.failover.switch("b"))
+    world.now += seconds(60 - left)
+    assert harness.failover._delay() == pytest.approx(delay)
+
+
+def test_a_stop_before_the_start_is_no_error(harness):
+    asyncio.run(harness.failover.stop())
+
+
+def test_a_stop_ends_the_loop_and_the_resumptions(world, harness):
+    async def go_on():
+        harness.resumer.gate = asyncio.Event()
+        harness.failover.start()
+        await asyncio.sleep(0)
+        harness.record_evidence(world.evidence("one"))
+        await wait_until(lambda: harness.failover.resume_queue.tasks)
+        await harness.failover.stop()
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert asyncio.run(go_on()) == set()
+
+
+def test_an_error_of_the_disk_does_not_end_the_loop(world, harness, monkeypatch, caplog):
+    errors = [OSError(errno.ENOSPC, "No space left on device")]
+    observe = world.switcher.observe
+
+    async def failing():
+        if errors:
+            raise errors.pop()
+        return await observe()
+
+    monkeypatch.setattr(world.switcher, "observe", failing)
+
+    async def go_on():
+        harness.failover.start()
+        await asyncio.sleep(0)
+        harness.record_evidence(world.evidence("main"))
+        await wait_until(world.log)
+        await harness.failover.stop()
+
+    asyncio.run(go_on())
+    assert "No space left on device; it is tried again" in caplog.text
+    assert switches(world) == [("limit", "a", "b")]
+
+
 # -- records, results and logs -------------------------------------------------------------------------------------
 
 
@@ -616,6 +745,20 @@ def test_a_record_is_closed_at_its_bound(world, harness, monkeypatch):
 
     asyncio.run(go_on())
     assert len(world.log()) == 1
+
+
+def test_evidence_is_logged_with_all_that_decides(world, harness, caplog):
+    caplog.set_level("INFO", logger="claude_failover.failover.controller")
+    run(harness, world.evidence("main", limit="opus"))
+    (text,) = [text for text in caplog.messages if text.startswith("session main")]
+    facts = ("opus limit", "hook", "usage-limit-reached", "2026-11-22T21:30:00.000Z", "account a", "never flipped")
+    assert [fact for fact in facts if fact not in text] == []
+
+
+def test_evidence_of_an_unknown_account_is_logged_as_such(world, harness, caplog):
+    caplog.set_level("INFO", logger="claude_failover.failover.controller")
+    run(harness, world.evidence("main", config_dir="/elsewhere"))
+    assert "account unknown: the session uses /elsewhere" in caplog.text
 
 
 def test_a_bug_in_a_resumption_is_logged_and_it_is_tried_again(world, harness, caplog):

@@ -5,6 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
+import os
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -12,7 +17,8 @@ import pytest
 
 from claude_failover.claude.prompt_delivery import Delivery
 from claude_failover.claude.turns import TurnEvent
-from claude_failover.common import clock
+from claude_failover.common import clock, processes
+from claude_failover.common.errors import FailoverError
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import FailoverConfig, SessionConfig
 from claude_failover.failover import resumer
@@ -20,11 +26,13 @@ from claude_failover.failover.resumer import SessionResumer
 from claude_failover.limits import Verdict
 from claude_failover.limits.evidence import Evidence
 from claude_failover.sessions.table import TrackedSession
+from claude_failover.tmux.client import TmuxError
 
 ONE = "11111111-1111-4111-8111-111111111111"
 NOW = clock.now()
 LIMITED = Verdict(True, "five_hour", None, "hit-your-limit", "You've hit your 5-hour limit", "")
 ANSWERED = Verdict(False, None, None, "answer", "", "")
+TMUX = object()
 EVIDENCE = Evidence("main", ONE, "hook", LIMITED, NOW, NOW)
 
 
@@ -36,9 +44,9 @@ class Harness:
         self.sent = []
         self.restarted = []
         self.newest = None
-        self.document = list(interrupted)
+        self.documents = {resumer.DOCUMENT: list(interrupted)} if interrupted else {}
         self.saved = []
-        self.adopted = []
+        self.options = []
         self.running = self.most_running = 0
         pane = SimpleNamespace(pane_id="%1", dead=False)
         session = SessionConfig("main", "/srv", ("claude",), **more) if spec else None
@@ -46,10 +54,10 @@ class Harness:
         self.track("main", session, pane)
         self.resumer = SessionResumer(
             ConfigHolder(SimpleNamespace(failover=FailoverConfig())),
-            None,
+            TMUX,
             self,
             self,
-            lambda _tracked: self.newest,
+            lambda tracked: self.newest if tracked.name == "main" else None,
             self,
             send=self.send,
         )
@@ -60,26 +68,29 @@ class Harness:
 
     # the store, the sessions and the lifecycle
 
-    def load(self, _name, _default):
-        return self.document
+    def load(self, name, default):
+        return self.documents.get(name, default)
 
-    def save(self, _name, document):
+    def save(self, name, document):
+        self.documents[name] = document
         self.saved.append(document)
 
     def get(self, name):
         return self.table.get(name)
 
-    def conversation(self, _name):
-        return ONE
+    def conversation(self, name):
+        return ONE if name in self.table else None
 
     def request_check(self):
         self.table["main"].pane.dead = False
 
-    async def restart(self, tracked, _spec):
+    async def restart(self, tracked, spec):
+        assert spec is tracked.spec
         self.restarted.append(tracked.name)
 
-    async def send(self, _tmux, _pane_id, text, *, adopt, **_options):
-        self.adopted.append(adopt)
+    async def send(self, tmux, pane_id, text, **options):
+        assert (tmux, pane_id) == (TMUX, "%1")
+        self.options.append(options)
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         self.sent.append(text)
@@ -110,6 +121,7 @@ def test_a_delivered_prompt_resumes_the_session():
     assert harness.sent == ["continue"]
     assert harness.restarted == []
     assert harness.main.state == "idle"
+    assert harness.main.resume_note is None
 
 
 @pytest.mark.parametrize("result", ["draft", "dialog"])
@@ -131,16 +143,22 @@ def test_a_session_that_takes_no_prompt_is_restarted(result):
     assert harness.sent == ["continue"] * 2
 
 
-@pytest.mark.parametrize("after", ["dialog", "failed"])
-def test_a_restart_without_success_is_reported(after):
+@pytest.mark.parametrize(
+    ("after", "result"),
+    [("draft", "draft"), ("dialog", "dialog"), ("failed", "failed"), ("not_ready", "failed"), ("pane_gone", "failed")],
+)
+def test_a_restart_without_success_is_reported(after, result):
     harness = Harness("not_ready", after)
-    assert outcomes(harness.run()) == [("main", "restart", after)]
+    assert outcomes(harness.run()) == [("main", "restart", result)]
     assert harness.main.state == "limited"
 
 
-@pytest.mark.parametrize("harness", [Harness("failed", spec=False), Harness("failed", claude_args=False)])
-def test_a_session_not_started_by_the_daemon_is_not_restarted(harness):
-    assert outcomes(harness.run()) == [("main", "none", "failed")]
+@pytest.mark.parametrize("spec", [{"spec": False}, {"claude_args": False}])
+def test_a_session_not_started_by_the_daemon_is_not_restarted(spec):
+    harness = Harness("failed", **spec)
+    (row,) = harness.run()
+    assert row["method"] == "none"
+    assert row["result"] == "failed: the detail; the daemon cannot restart this session"
     assert harness.restarted == []
 
 
@@ -148,9 +166,9 @@ def test_a_session_not_started_by_the_daemon_is_not_restarted(harness):
 def test_a_turn_that_only_the_transcript_shows_counts_as_begun(spec):
     harness = Harness("failed", **spec)
 
-    async def unheard(*arguments, adopt, **options):
+    async def unheard(*arguments, **options):
         harness.newest = dataclasses.replace(EVIDENCE, verdict=ANSWERED, at=NOW + timedelta(seconds=1))
-        return await harness.send(*arguments, adopt=adopt, **options)
+        return await harness.send(*arguments, **options)
 
     harness.resumer._send = unheard
     assert outcomes(harness.run()) == [("main", "hot", "continued")]
@@ -189,7 +207,7 @@ def test_a_session_that_stays_down_is_reported(monkeypatch):
     harness.main.pane.dead = True
     harness.main.reason = "exited with status 3"
     (row,) = harness.run()
-    assert "exited with status 3" in row["result"]
+    assert (row["method"], row["result"]) == ("none", "failed: the session is down: exited with status 3")
 
 
 def test_a_session_that_is_gone_is_gone():
@@ -216,5 +234,228 @@ def test_a_prompt_left_by_a_kill_is_adopted_once():
     harness = Harness("delivered", "delivered", interrupted=["main"])
     harness.run()
     harness.run()
-    assert harness.adopted == [True, False]
+    assert [options["adopt"] for options in harness.options] == [True, False]
     assert harness.saved == [["main"], [], ["main"], []]
+    assert list(harness.documents) == [resumer.DOCUMENT]
+
+
+def test_a_prompt_to_a_running_session_may_take_less_time_than_to_a_started_one():
+    harness = Harness("not_ready", "delivered")
+    harness.run()
+    assert [options["timing"] for options in harness.options] == [resumer.RUNNING, resumer.STARTED]
+    assert [options["attempts"] for options in harness.options] == [resumer.ATTEMPTS] * 2
+
+
+@pytest.mark.parametrize(
+    ("session", "kind", "after", "began"),
+    [
+        ("main", "prompt", 0, True),
+        ("main", "prompt", 1, True),
+        ("main", "prompt", -1, False),
+        ("main", "stop", 1, False),
+        ("other", "prompt", 1, False),
+    ],
+)
+def test_a_turn_begins_with_a_prompt_of_the_session_since_the_delivery(monkeypatch, session, kind, after, began):
+    harness, found = Harness("delivered"), []
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+
+    async def send(*arguments, began, **options):
+        found.append(await began())
+        harness.resumer.on_turn(TurnEvent(session, ONE, kind, NOW + timedelta(seconds=after)))
+        found.append(await began())
+        return await harness.send(*arguments, **options)
+
+    harness.resumer._send = send
+    harness.run()
+    assert found == [False, began]
+
+
+def test_the_seconds_are_those_of_the_resumption(monkeypatch):
+    harness, moment = Harness("delivered"), [100.0]
+    monkeypatch.setattr(resumer, "time", SimpleNamespace(monotonic=lambda: moment[0]))
+
+    async def send(*arguments, **options):
+        moment[0] += 1.23456
+        return await harness.send(*arguments, **options)
+
+    harness.resumer._send = send
+    assert harness.run() == [
+        {"name": "main", "uuid": ONE, "method": "hot", "result": "continued", "seconds": pytest.approx(1.235, abs=1e-9)}
+    ]
+
+
+@pytest.mark.parametrize("error", [FailoverError("does not end"), OSError("does not end")])
+def test_an_error_of_the_restart_is_the_result(error):
+    harness = Harness("not_ready")
+
+    async def restart(_tracked, _spec):
+        raise error
+
+    harness.restart = restart
+    (row,) = harness.run()
+    assert (row["method"], row["result"]) == ("none", "failed: does not end")
+    assert harness.main.resume_note == row["result"]
+
+
+def test_a_restarted_session_without_a_pane_is_a_failure():
+    harness = Harness("not_ready")
+
+    async def restart(tracked, _spec):
+        tracked.pane = None
+
+    harness.restart = restart
+    (row,) = harness.run()
+    assert (row["method"], row["result"]) == ("restart", "failed: the session has no pane")
+
+
+def test_an_error_of_tmux_is_followed_by_a_restart():
+    harness = Harness(TmuxError("no server"), "delivered")
+    assert outcomes(harness.run()) == [("main", "restart", "continued")]
+
+
+def test_an_error_of_tmux_is_in_the_result():
+    harness = Harness(TmuxError("no server"), claude_args=False)
+    (row,) = harness.run()
+    assert row["result"] == "failed: no server; the daemon cannot restart this session"
+
+
+@pytest.mark.parametrize(("result", "level"), [("delivered", logging.INFO), ("draft", logging.ERROR)])
+def test_the_result_is_logged_at_its_level(caplog, result, level):
+    caplog.set_level(logging.INFO)
+    (row,) = Harness(result).run()
+    (record,) = [record for record in caplog.records if row["result"] in record.getMessage()]
+    assert record.levelno == level
+    assert "session main" in record.getMessage()
+    assert f"({row['method']})" in record.getMessage()
+
+
+def test_a_restart_is_logged_with_session_and_reason(caplog):
+    Harness("not_ready", "delivered").run()
+    (text,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert "session main: the detail" in text
+
+
+def test_a_bug_is_logged_with_the_session(caplog):
+    Harness(ZeroDivisionError("oops")).run()
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert "session main" in record.getMessage()
+
+
+def test_a_full_disk_does_not_keep_a_session_from_being_resumed(caplog):
+    harness = Harness("delivered")
+
+    def save(_name, _document):
+        raise OSError("No space left")
+
+    harness.save = save
+    assert outcomes(harness.run()) == [("main", "hot", "continued")]
+    assert "session main" in caplog.text
+    assert "cannot be stored: No space left" in caplog.text
+
+
+# -- the end of the Claude CLI before a restart --------------------------------------------------------------------
+
+ON_TERM = """
+import signal, sys, time
+{}
+print(flush=True)
+while True:
+    time.sleep(0.02)  # a signal just before one long sleep would be handled after it
+"""
+ENDS_AT_ONCE = ON_TERM.format("")
+ENDS_LATE = ON_TERM.format("signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), sys.exit(7)))")
+ENDS_BY_KILL = ON_TERM.format("signal.signal(signal.SIGTERM, signal.SIG_IGN)")
+
+
+class RestartHarness(Harness):
+    """A session whose prompt is not taken; ``still_ran``: its Claude CLI ran at the restart."""
+
+    def __init__(self, process):
+        super().__init__("not_ready", "delivered")
+        self.main.claude = process
+        self.still_ran = None
+
+    async def restart(self, tracked, spec):
+        self.still_ran = resumer.is_alive(tracked.claude.pid, tracked.claude.start)
+        await super().restart(tracked, spec)
+
+
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [(ENDS_AT_ONCE, -signal.SIGTERM), (ENDS_LATE, 7), (ENDS_BY_KILL, -signal.SIGKILL)],
+    ids=["at-once", "late", "by-kill"],
+)
+def test_the_claude_cli_has_ended_before_the_restart(monkeypatch, program, status):
+    if program == ENDS_BY_KILL:
+        monkeypatch.setattr(resumer, "TERM_WAIT", 0.1)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
+        child.stdout.readline()
+        harness = RestartHarness(processes.read(child.pid))
+        try:
+            assert outcomes(harness.run()) == [("main", "restart", "continued")]
+            assert harness.still_ran is False
+        finally:
+            child.kill()
+    assert child.returncode == status
+
+
+class FakeProcesses:
+    """Stands in for the system's processes: pid 70 with the start time ``start``; ``signals`` were sent to it."""
+
+    def __init__(self, monkeypatch, start, on_signal=lambda: None):
+        self.start = start
+        self.signals = []
+        self.on_signal = on_signal
+        monkeypatch.setattr(resumer, "is_alive", self.is_alive)
+        monkeypatch.setattr(os, "kill", self.kill)
+        monkeypatch.setattr(resumer, "TERM_WAIT", 0.0)
+        monkeypatch.setattr(resumer, "KILL_WAIT", 0.0)
+
+    def is_alive(self, pid, start=None):
+        return pid == 70 and start in (None, self.start)
+
+    def kill(self, pid, number):
+        assert pid == 70
+        self.signals.append(number)
+        self.on_signal()
+
+
+CLAUDE = processes.Process(70, 1, 1000, "claude", "S")
+
+
+def test_a_claude_cli_that_does_not_end_is_not_started_again(monkeypatch):
+    system = FakeProcesses(monkeypatch, start=1000)
+    harness = RestartHarness(CLAUDE)
+    (row,) = harness.run()
+    assert system.signals == [signal.SIGTERM, signal.SIGKILL]
+    assert row["result"] == "failed: the Claude CLI of session main (pid 70) does not end"
+    assert harness.restarted == []
+
+
+def test_another_process_with_the_same_pid_gets_no_signal(monkeypatch):
+    system = FakeProcesses(monkeypatch, start=2000)
+    assert outcomes(RestartHarness(CLAUDE).run()) == [("main", "restart", "continued")]
+    assert system.signals == []
+
+
+def test_a_process_that_has_taken_over_the_pid_gets_no_second_signal(monkeypatch):
+    system = FakeProcesses(monkeypatch, start=1000)
+
+    def taken_over():
+        system.start = 2000
+
+    system.on_signal = taken_over
+    assert outcomes(RestartHarness(CLAUDE).run()) == [("main", "restart", "continued")]
+    assert system.signals == [signal.SIGTERM]
+
+
+def test_a_claude_cli_that_ended_before_its_signal_is_started_again(monkeypatch):
+    system = FakeProcesses(monkeypatch, start=1000)
+
+    def gone():
+        raise ProcessLookupError
+
+    system.on_signal = gone
+    assert outcomes(RestartHarness(CLAUDE).run()) == [("main", "restart", "continued")]
+    assert system.signals == [signal.SIGTERM]

@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import errno
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from switch_world import T0, World, minutes
+
+from claude_failover.failover.account_signals import AccountSignals
+from claude_failover.switching.flip_log import Flip
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+@pytest.fixture
+def signals(world):
+    switcher = world.switcher
+    return AccountSignals(world.config_holder, switcher.availability, switcher.flip_log, now=lambda: world.now)
+
+
+def session(config_dir):
+    return SimpleNamespace(name="main", config_dir=config_dir)
+
+
+def figures(percent=42):
+    return {"five_hour": {"used_percentage": percent, "resets_at": (T0 + minutes(60)).timestamp()}}
+
+
+def flip(world, origin="a", target="b"):
+    world.flip_by_hand(target)
+    world.switcher.flip_log.add(Flip(T0, origin, target, "manual"))
+
+
+def used(world, name):
+    return world.usage.percent(name, T0)
+
+
+def login(world, name):
+    return world.logins.state(world.config.account(name))
+
+
+def fill_disk(monkeypatch):
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("claude_failover.storage.store.write_atomic", full)
+
+
+# -- usage ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("after", "recorded"), [(599, False), (600, True)])
+def test_the_old_accounts_figures_are_dropped_for_ten_minutes_after_a_flip(world, signals, after, recorded):
+    signals.on_usage(session(world.link), figures())
+    flip(world)
+    world.now = T0 + timedelta(seconds=after)
+    signals.on_usage(session(world.link), figures())
+    assert bool(used(world, "b")) is recorded
+
+
+def test_figures_of_the_new_account_count_at_once_after_a_flip(world, signals):
+    flip(world)
+    signals.on_usage(session(world.link), figures())
+    assert used(world, "b") == {"five_hour": 42}
+
+
+def test_figures_of_a_session_outside_the_accounts_are_ignored(world, signals):
+    for folder in (None, "/elsewhere"):
+        signals.on_usage(session(folder), figures())
+    assert (used(world, "a"), used(world, "b")) == ({}, {})
+
+
+def test_figures_by_a_link_to_no_account_are_ignored(world, signals):
+    world.flip_by_hand("x")
+    signals.on_usage(session(world.link), figures())
+    assert (used(world, "a"), used(world, "b")) == ({}, {})
+
+
+def test_usage_that_cannot_be_stored_is_logged_with_its_account(world, signals, monkeypatch, caplog):
+    fill_disk(monkeypatch)
+    signals.on_usage(session(world.home("b")), figures())
+    assert "usage of b cannot be stored" in caplog.text
+    assert "No space left" in caplog.text
+
+
+# -- rejected logins -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("after", "state"), [(0, "ok"), (2.9, "ok"), (3, "expired"), (60, "expired")])
+def test_a_rejection_right_after_a_flip_is_no_accounts(world, signals, after, state):
+    flip(world)
+    world.now = T0 + timedelta(seconds=after)
+    signals.on_login_dead(session(world.link), "Login expired")
+    assert (login(world, "a"), login(world, "b")) == ("ok", state)
+
+
+def test_a_rejection_right_after_a_flip_to_another_account_counts(world, signals):
+    flip(world)
+    signals.on_login_dead(session(world.home("a")), "Login expired")
+    assert login(world, "a") == "expired"
+
+
+def test_a_dead_login_is_logged_with_account_message_and_remedy(world, signals, caplog):
+    signals.on_login_dead(session(world.home("b")), "Login expired")
+    assert "account b" in caplog.text
+    assert "('Login expired')" in caplog.text
+    assert "claude-failover login b" in caplog.text
+
+
+def test_a_long_message_is_logged_up_to_200_characters(world, signals, caplog):
+    signals.on_login_dead(session(world.home("b")), "m" * 201)
+    assert f"'{'m' * 200}'" in caplog.text
+
+
+def test_without_a_message_none_is_logged(world, signals, caplog):
+    signals.on_login_dead(session(world.home("b")), "")
+    assert "login is dead. It is no switch target until" in caplog.text
+
+
+def test_a_rejection_of_an_unknown_account_is_logged_with_the_session(world, signals, caplog):
+    signals.on_login_dead(session("/elsewhere"), "Login expired")
+    assert "session main" in caplog.text
+    assert "account is not known" in caplog.text
+    assert (login(world, "a"), login(world, "b")) == ("ok", "ok")
+
+
+def test_a_rejection_that_cannot_be_stored_counts_and_is_logged(world, signals, monkeypatch, caplog):
+    fill_disk(monkeypatch)
+    signals.on_login_dead(session(world.home("b")), "Login expired")
+    assert "rejected login of b cannot be stored" in caplog.text
+    assert "No space left" in caplog.text
+    assert login(world, "b") == "expired"

@@ -1,0 +1,276 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from switch_world import NOW, T0, Harness, World, minutes
+
+from claude_failover.failover import policy, resume_queue
+from claude_failover.switching import open_records
+
+
+def seconds(number):
+    return timedelta(seconds=number)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(open_records, "STRAGGLERS", 0.0)
+    monkeypatch.setattr(resume_queue, "_RESUME_INTERVAL", 0.0)
+    monkeypatch.setattr(policy, "_ACCOUNT_CHECK_INTERVAL", 0.0)
+
+
+def settle(harness, *evidence, after=NOW):
+    harness.world.now += after
+
+    async def go_on():
+        harness.record_evidence(*evidence)
+        await harness.settle()
+
+    asyncio.run(go_on())
+
+
+def use(world, **used):
+    """Record the per cent used of each account."""
+    for name, percent in used.items():
+        row = {"used_percentage": percent, "resets_at": (T0 + minutes(600)).timestamp()}
+        world.usage.record(name, {"five_hour": row})
+
+
+def limit(world, **limits):
+    """Record a limit of each account."""
+    for name, kind in limits.items():
+        world.exhaustion.record(name, kind, T0 + minutes(600), now=T0)
+
+
+def switches(world):
+    rows = [row for row in world.log() if row["outcome"] == "switched"]
+    return [(row["reason"], row["from_account"], row["to_account"]) for row in rows]
+
+
+# -- proactive -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def watched(tmp_path):
+    """A harness at the end of a turn, with a threshold of 90 %."""
+    harness = Harness(World(tmp_path, "abc", proactive_threshold=90))
+    harness.failover._policy.turn_ended = True
+    return harness
+
+
+@pytest.mark.parametrize(("percent", "target"), [(89.9, None), (90, "b"), (100, "b")])
+def test_a_proactive_switch_is_due_at_the_threshold(watched, percent, target):
+    use(watched.world, a=percent)
+    settle(watched)
+    assert [row["to_account"] for row in watched.world.log()] == ([target] if target else [])
+
+
+def test_an_account_whose_usage_is_not_known_is_not_left(tmp_path):
+    harness = Harness(World(tmp_path, proactive_threshold=1))
+    harness.failover._policy.turn_ended = True
+    settle(harness)
+    assert harness.world.log() == []
+
+
+def test_a_proactive_switch_says_why(watched):
+    use(watched.world, a=95.5)
+    settle(watched)
+    assert "a has used 95.5 %" in watched.world.log()[0]["detail"]
+
+
+def test_a_proactive_switch_skips_an_account_with_any_limit(watched):
+    use(watched.world, a=95)
+    limit(watched.world, b="opus")
+    settle(watched)
+    assert switches(watched.world) == [("proactive", "a", "c")]
+
+
+def test_a_proactive_switch_skips_an_account_over_the_threshold(watched):
+    use(watched.world, a=95, b=90)
+    settle(watched)
+    assert switches(watched.world) == [("proactive", "a", "c")]
+
+
+@pytest.mark.parametrize("others", ["limited", "full"])
+def test_without_a_better_account_no_proactive_switch_is_recorded(watched, others):
+    use(watched.world, a=95)
+    if others == "limited":
+        limit(watched.world, b="opus", c="sonnet")
+    else:
+        use(watched.world, b=90, c=99)
+    settle(watched)
+    assert watched.world.log() == []
+
+
+def test_a_proactive_switch_is_only_from_the_account_it_was_decided_for(watched):
+    use(watched.world, a=95)
+    assert watched.failover._policy.decide("a").expected == "a"
+
+
+# -- failback ------------------------------------------------------------------------------------------------------
+
+
+def after_a_switch(folder, **failover):
+    """Return a harness with b active after a's limit, which has ended; every session is idle."""
+    harness = Harness(World(folder, "abc", failback=True, cooldown=0, **failover))
+    settle(harness, harness.world.evidence(reset=minutes(10)))
+    assert harness.world.active == "b"
+    harness.world.now += minutes(20)
+    harness.idle = True
+    return harness
+
+
+def test_a_failback_is_to_the_preferred_account_whatever_the_strategy(tmp_path):
+    harness = after_a_switch(tmp_path, strategy="headroom")
+    use(harness.world, a=50, c=10)
+    settle(harness)
+    assert switches(harness.world)[1:] == [("failback", "b", "a")]
+    assert "a is preferred" in harness.world.log()[-1]["detail"]
+
+
+@pytest.mark.parametrize("kind", ["five_hour", "opus"])
+def test_no_failback_to_an_account_with_any_limit(tmp_path, kind):
+    harness = after_a_switch(tmp_path)
+    limit(harness.world, a=kind)
+    settle(harness)
+    assert len(harness.world.log()) == 1
+
+
+@pytest.mark.parametrize(("percent", "due"), [(89.9, True), (90, False)])
+def test_a_failback_is_only_below_the_threshold(tmp_path, percent, due):
+    harness = after_a_switch(tmp_path, proactive_threshold=90)
+    use(harness.world, a=percent)
+    settle(harness)
+    assert len(harness.world.log()) == (2 if due else 1)
+    assert harness.world.active == ("a" if due else "b")
+
+
+def test_a_failback_requests_what_it_was_decided_on(tmp_path):
+    """The preferred account can hit a limit, and the link be flipped, between the decision and the switch."""
+    harness = after_a_switch(tmp_path, proactive_threshold=90)
+    request = harness.failover._policy.decide("b")
+    assert (request.reason, request.target, request.expected) == ("failback", "a", "b")
+    assert (request.clean, request.below) == (True, 90)
+
+
+def test_no_failback_after_a_flip_by_hand(tmp_path):
+    harness = after_a_switch(tmp_path)
+    harness.world.flip_by_hand("c")
+    settle(harness)
+    settle(harness, after=minutes(5))
+    assert [row["reason"] for row in harness.world.log()] == ["limit", "external"]
+
+
+def test_no_failback_after_a_switch_by_hand(tmp_path):
+    harness = after_a_switch(tmp_path)
+    asyncio.run(harness.failover.switch("c"))
+    settle(harness, after=minutes(5))
+    assert [row["reason"] for row in harness.world.log()] == ["limit", "manual"]
+
+
+def test_no_failback_without_a_switch_before(tmp_path):
+    world = World(tmp_path, "ab", failback=True)
+    world.flip_by_hand("b")
+    harness = Harness(world)
+    harness.idle = True
+    settle(harness)
+    settle(harness, after=minutes(5))
+    assert world.active == "b"
+
+
+# -- the wait for a reset ------------------------------------------------------------------------------------------
+
+
+def exhaust_all(harness, kind="five_hour", first=90, second=60):
+    """Let a and b hit a limit, one after the other; b stays active."""
+    settle(harness, harness.world.evidence("one", limit=kind, reset=minutes(first)))
+    harness.world.now += seconds(100)
+    settle(harness, harness.world.evidence("one", limit=kind, begun=seconds(1), reset=minutes(second)))
+
+
+@pytest.fixture
+def waiting(tmp_path):
+    harness = Harness(World(tmp_path))
+    exhaust_all(harness)
+    return harness
+
+
+def test_the_end_of_the_cooldown_and_the_reset_are_deadlines(waiting):
+    reset = T0 + seconds(100) + minutes(60)
+    assert waiting.failover._policy.deadlines() == [T0 + seconds(60), reset + seconds(1)]
+
+
+def test_without_cooldown_and_wait_there_are_no_deadlines(tmp_path):
+    assert Harness(World(tmp_path)).failover._policy.deadlines() == []
+
+
+def test_the_wait_is_until_the_reset_of_the_limit_that_was_hit(tmp_path):
+    harness = Harness(World(tmp_path))
+    exhaust_all(harness, "opus")
+    assert harness.failover._policy.waiting_until == T0 + seconds(100) + minutes(60)
+
+
+def test_the_wait_is_logged_with_its_end_and_the_number_of_sessions(tmp_path, caplog):
+    exhaust_all(Harness(World(tmp_path)))
+    assert "1 sessions wait, until 2026-11-22T21:01:40.000Z" in caplog.text
+
+
+def test_a_wait_that_time_does_not_end_is_logged_with_what_would(tmp_path, caplog):
+    harness = Harness(World(tmp_path))
+    harness.world.log_in("b", "")
+    use(harness.world, a=10)
+    settle(harness, harness.world.evidence("one"))
+    assert harness.failover._policy.waiting_until == T0 + minutes(90)
+    harness.world.log_in("a", "")
+    settle(harness, after=minutes(2))
+    assert harness.failover._policy.waiting_until is None
+    assert "account to be logged in or repaired" in caplog.text
+
+
+def test_the_record_of_a_reset_names_account_trigger_and_sessions(tmp_path):
+    harness = Harness(World(tmp_path))
+    exhaust_all(harness, first=300, second=10)
+    settle(harness, after=minutes(11))
+    record = harness.world.log()[-1]
+    assert (record["reason"], record["outcome"]) == ("reset", "stayed")
+    assert (record["from_account"], record["to_account"]) == ("b", "b")
+    assert "b can be used again" in record["detail"]
+    assert (record["trigger_session"], record["limit"]) == ("one", "five_hour")
+    assert [row["name"] for row in record["sessions"]] == ["one"]
+
+
+# -- account checks ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unchecked(tmp_path, monkeypatch):
+    """A harness that waits, with an account that has become usable since the last check."""
+    monkeypatch.setattr(policy, "_ACCOUNT_CHECK_INTERVAL", 1000.0)
+    world = World(tmp_path, "abc")
+    world.log_in("c", "")
+    harness = Harness(world)
+    exhaust_all(harness)
+    settle(harness, after=seconds(1001))
+    world.log_in("c")
+    return harness
+
+
+def test_between_two_checks_an_account_that_became_usable_is_not_switched_to(unchecked):
+    settle(unchecked)
+    assert unchecked.world.active == "b"
+
+
+def test_a_reload_checks_the_accounts_at_once(unchecked):
+    unchecked.world.configure()
+    settle(unchecked)
+    assert unchecked.world.active == "c"
+
+
+def test_new_evidence_checks_the_accounts_at_once(unchecked):
+    settle(unchecked, unchecked.world.evidence("two", begun=seconds(1)))
+    assert unchecked.world.active == "c"

@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from datetime import timedelta
+
+import pytest
+from switch_world import Harness, World
+
+from claude_failover.failover import resume_queue
+
+
+def seconds(number):
+    return timedelta(seconds=number)
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+@pytest.fixture
+def harness(world, monkeypatch):
+    monkeypatch.setattr(resume_queue, "_RESUME_INTERVAL", 0.0)
+    return Harness(world)
+
+
+@pytest.fixture
+def queue(harness):
+    return harness.failover.resume_queue
+
+
+def resume(queue):
+    """Resume every limited session whose attempt is due, and wait for the results."""
+
+    async def go_on():
+        queue.resume(list(queue.limited().values()))
+        await asyncio.gather(*queue.tasks)
+
+    asyncio.run(go_on())
+
+
+def refuse(harness):
+    """Let every resumption fail."""
+
+    async def failing(sessions):
+        harness.resumer.resumed += sessions
+        return [{"name": name, "result": "failed: not ready"} for name in sessions]
+
+    harness.resumer.resume = failing
+
+
+def test_an_added_session_is_marked_as_limited(world, harness, queue):
+    queue.add(world.evidence("one"), "a")
+    assert harness.resumer.limited == ["one"]
+    assert list(queue.limited()) == ["one"]
+
+
+def test_a_failed_session_is_not_resumed_before_its_time(world, harness, queue):
+    refuse(harness)
+    queue.add(world.evidence("one"), "a")
+    resume(queue)
+    resume(queue)
+    assert harness.resumer.resumed == ["one"]
+
+
+def test_a_new_refusal_is_resumed_at_once(world, harness, queue):
+    refuse(harness)
+    queue.add(world.evidence("one", turn="first"), "a")
+    resume(queue)
+    queue.add(world.evidence("one", turn="second"), "b")
+    resume(queue)
+    assert harness.resumer.resumed == ["one", "one"]
+
+
+def test_a_new_refusal_has_all_attempts_again(world, harness, queue):
+    refuse(harness)
+    for turn in ("first", "second"):
+        queue.add(world.evidence("one", turn=turn), "a")
+        for _attempt in range(7):
+            assert "one" in queue.limited()
+            resume(queue)
+            queue._retry_at.clear()
+    assert list(queue.limited()) == ["one"]
+    resume(queue)
+    assert queue.limited() == {}
+
+
+@pytest.mark.parametrize(
+    ("known", "turn", "same_request", "duplicate"),
+    [
+        ("t1", "t1", True, True),
+        ("t1", "t1", False, True),
+        ("t1", "t2", True, False),
+        ("t1", "t2", False, False),
+        ("t1", None, True, True),
+        ("t1", None, False, False),
+        (None, "t1", True, True),
+        (None, "t1", False, False),
+        (None, None, True, True),
+        (None, None, False, False),
+    ],
+)
+def test_further_evidence_of_a_resumed_refusal_is_dropped(world, queue, known, turn, same_request, duplicate):
+    first = world.evidence("one", turn=known)
+    queue.add(first, "a")
+    resume(queue)
+    assert queue.limited() == {}
+    request_at = first.request_at if same_request else first.request_at + seconds(5)
+    queue.add(dataclasses.replace(first, turn=turn, request_at=request_at, at=world.now + seconds(9)), "a")
+    assert list(queue.limited()) == ([] if duplicate else ["one"])
+
+
+def test_evidence_of_another_conversation_is_no_duplicate(world, queue):
+    first = world.evidence("one", turn="t1")
+    queue.add(first, "a")
+    resume(queue)
+    queue.add(dataclasses.replace(first, uuid="another"), "a")
+    assert list(queue.limited()) == ["one"]
