@@ -89,6 +89,12 @@ def test_it_outlives_a_restart(store, table):
     assert again.ban_of("b", T0 + minutes(5)) is None
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_the_origin_of_a_reset_and_its_first_sight_outlive_a_restart(store, table, known):
+    table.record("a", "five_hour", T0 + minutes(10), now=T0, known=known)
+    assert Exhaustion(store).limits_in_force("a", T0) == table.limits_in_force("a", T0)
+
+
 @pytest.mark.parametrize(
     "data",
     [

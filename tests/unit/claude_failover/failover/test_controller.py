@@ -675,11 +675,20 @@ def test_the_next_round_is_at_the_next_deadline_or_a_second_later(world, harness
     assert harness.failover._delay() == pytest.approx(delay)
 
 
+def test_a_flip_made_while_no_daemon_ran_is_the_last_switch(world, harness):
+    asyncio.run(harness.settle())
+    world.flip_by_hand("b")
+    harness.restart()
+    asyncio.run(harness.failover.recover())
+    last = harness.failover.status()["last_switch"]
+    assert (last["reason"], last["from_account"], last["to_account"]) == ("external", "a", "b")
+
+
 def test_a_stop_before_the_start_is_no_error(harness):
     asyncio.run(harness.failover.stop())
 
 
-def test_a_stop_ends_the_loop_and_the_resumptions(world, harness):
+def test_a_stop_ends_the_loop_and_the_resumptions(world, harness, caplog):
     async def go_on():
         harness.resumer.gate = asyncio.Event()
         harness.failover.start()
@@ -690,6 +699,7 @@ def test_a_stop_ends_the_loop_and_the_resumptions(world, harness):
         return asyncio.all_tasks() - {asyncio.current_task()}
 
     assert asyncio.run(go_on()) == set()
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_an_error_of_the_disk_does_not_end_the_loop(world, harness, monkeypatch, caplog):

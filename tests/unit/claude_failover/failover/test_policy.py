@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import time
 from datetime import timedelta
 
 import pytest
 from switch_world import NOW, T0, Harness, World, minutes
 
 from claude_failover.failover import policy, resume_queue
+from claude_failover.failover.state import ResetWait
+from claude_failover.limits import Verdict
 from claude_failover.switching import open_records
+from claude_failover.switching.flip_log import Flip
 
 
 def seconds(number):
@@ -50,6 +55,64 @@ def limit(world, **limits):
 def switches(world):
     rows = [row for row in world.log() if row["outcome"] == "switched"]
     return [(row["reason"], row["from_account"], row["to_account"]) for row in rows]
+
+
+def answered(evidence):
+    """Return the evidence of a later turn that was not refused."""
+    verdict = Verdict(False, None, None, "answered", "", "")
+    return dataclasses.replace(evidence, verdict=verdict, at=evidence.at + seconds(5))
+
+
+# -- limit ---------------------------------------------------------------------------------------------------------
+
+
+def hold(harness, *evidence):
+    """Let the sessions wait for a's limits, and return the switch that is due."""
+    for item in evidence:
+        harness.world.exhaustion.record("a", item.verdict.limit, T0 + minutes(90), now=T0)
+        harness.failover.resume_queue.add(item, "a")
+    return harness.failover._policy.decide("a")
+
+
+def test_a_switch_for_a_limit_is_only_from_the_account_it_was_decided_for(tmp_path):
+    harness = Harness(World(tmp_path))
+    evidence = harness.world.evidence("one")
+    request = hold(harness, evidence)
+    assert (request.reason, request.trigger, request.expected) == ("limit", evidence, "a")
+
+
+def test_an_account_wide_limit_comes_before_one_of_a_model(tmp_path):
+    harness = Harness(World(tmp_path))
+    evidence = [harness.world.evidence(name, limit=name) for name in ("opus", "five_hour", "sonnet")]
+    assert hold(harness, *evidence).trigger.session == "five_hour"
+
+
+def test_a_session_that_went_on_does_not_keep_another_from_its_switch(tmp_path, caplog):
+    caplog.set_level("INFO", logger="claude_failover.failover.policy")
+    harness = Harness(World(tmp_path))
+    evidence = [harness.world.evidence(name) for name in ("one", "two")]
+    harness.newest["one"] = answered(evidence[0])
+    assert hold(harness, *evidence).trigger.session == "two"
+    assert list(harness.failover.resume_queue.limited()) == ["two"]
+    assert "session one: its newest turn is no longer limited" in caplog.text
+
+
+def test_after_a_failed_switch_the_delay_can_be_cleared(tmp_path):
+    harness = Harness(World(tmp_path))
+    harness.failover._policy.on_switch_finished({"outcome": "failed", "reason": "limit"})
+    assert hold(harness, harness.world.evidence("one")) is None
+    harness.failover._policy.clear_retry_delay()
+    assert harness.failover._policy.decide("a") is not None
+
+
+def test_old_evidence_is_switched_for_although_the_accounts_were_just_checked(tmp_path, monkeypatch):
+    monkeypatch.setattr(policy, "_ACCOUNT_CHECK_INTERVAL", 1000.0)
+    harness = Harness(World(tmp_path))
+    evidence = harness.world.evidence("one")
+    harness.world.now += seconds(2000)
+    harness.failover._policy._accounts_checked_at = time.monotonic()
+    settle(harness, evidence)
+    assert switches(harness.world) == [("limit", "a", "b")]
 
 
 # -- proactive -----------------------------------------------------------------------------------------------------
@@ -242,6 +305,51 @@ def test_the_record_of_a_reset_names_account_trigger_and_sessions(tmp_path):
     assert "b can be used again" in record["detail"]
     assert (record["trigger_session"], record["limit"]) == ("one", "five_hour")
     assert [row["name"] for row in record["sessions"]] == ["one"]
+
+
+@pytest.mark.parametrize(("since", "made"), [(-0.5, 0), (0.5, 0), (1.0, 1)])
+def test_the_switch_to_an_account_that_has_reset_is_a_second_after_it(tmp_path, since, made):
+    harness = Harness(World(tmp_path))
+    exhaust_all(harness, first=10, second=60)
+    harness.world.now = T0 + minutes(10) + seconds(since)
+    settle(harness)
+    assert switches(harness.world)[1:] == [("reset", "b", "a")] * made
+    assert len(harness.world.log()) == 2 + made
+
+
+def test_a_session_limited_by_another_account_waits_for_the_first_reset_of_its_limit(tmp_path):
+    """Without evidence against the active account nothing is switched."""
+    harness = Harness(World(tmp_path))
+    world = harness.world
+    world.flip_by_hand("b")
+    world.switcher.flip_log.add(Flip(T0, "a", "b", "limit"))
+    world.exhaustion.record("b", "opus", T0 + minutes(60), now=T0)
+    settle(harness, world.evidence("one", limit="opus", begun=seconds(10)))
+    assert world.log() == []
+    assert harness.failover._state.reset_wait == ResetWait("b", "opus", T0 + minutes(60))
+
+
+def test_staying_for_want_of_a_clean_account_is_recorded_once(tmp_path):
+    """b could be used for opus, but is out of sonnet: switching would go in circles."""
+    harness = Harness(World(tmp_path, cooldown=0))
+    for kind in ("opus", "sonnet", "opus"):
+        evidence = harness.world.evidence(kind, limit=kind, begun=seconds(1), reset=minutes(200))
+        harness.world.now += seconds(61)
+        settle(harness, dataclasses.replace(evidence, at=harness.world.now, request_at=harness.world.now - seconds(1)))
+    for _time in range(3):
+        settle(harness, after=seconds(61))
+    outcomes = [row["outcome"] for row in harness.world.log()]
+    assert outcomes == ["switched", "switched", "stayed"]
+
+
+def test_another_limit_during_the_wait_is_recorded(waiting):
+    world = waiting.world
+    waiting.newest["one"] = answered(world.evidence("one", begun=seconds(1)))
+    settle(waiting, world.evidence("two", limit="seven_day", begun=seconds(1), reset=minutes(60)), after=seconds(20))
+    assert [(row["outcome"], row["limit"]) for row in world.log()[1:]] == [
+        ("stayed", "five_hour"),
+        ("stayed", "seven_day"),
+    ]
 
 
 # -- account checks ------------------------------------------------------------------------------------------------

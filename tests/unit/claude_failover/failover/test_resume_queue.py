@@ -120,3 +120,89 @@ def test_evidence_of_another_conversation_is_no_duplicate(world, queue):
     resume(queue)
     queue.add(dataclasses.replace(first, uuid="another"), "a")
     assert list(queue.limited()) == ["one"]
+
+
+# -- results -------------------------------------------------------------------------------------------------------
+
+
+def give(harness, *results):
+    """Let every resumption have these results, by session in order; those beyond have none."""
+
+    async def resume_(sessions):
+        harness.resumer.resumed += sessions
+        return [{"name": name, "result": result} for name, result in zip(sessions, results)]
+
+    harness.resumer.resume = resume_
+
+
+def test_a_session_without_a_result_is_gone(world, harness, queue):
+    give(harness)
+    queue.add(world.evidence("one"), "a")
+    resume(queue)
+    assert queue.limited() == {}
+
+
+def test_a_final_result_may_have_details(world, harness, queue):
+    give(harness, "moved on: by itself")
+    queue.add(world.evidence("one"), "a")
+    resume(queue)
+    assert queue.limited() == {}
+
+
+def test_a_result_is_logged_with_its_session(world, harness, queue, caplog):
+    caplog.set_level("INFO", logger="claude_failover.failover.resume_queue")
+    queue.add(world.evidence("one"), "a")
+    resume(queue)
+    (text,) = caplog.messages
+    assert "session one" in text
+    assert "continued" in text
+
+
+def test_a_refusal_during_the_resumption_outlives_its_result(world, harness, queue):
+    async def go_on():
+        harness.resumer.gate = asyncio.Event()
+        queue.add(world.evidence("one", turn="first"), "a")
+        queue.resume(list(queue.limited().values()))
+        queue.add(world.evidence("one", turn="second"), "b")
+        harness.resumer.gate.set()
+        await asyncio.gather(*queue.tasks)
+
+    asyncio.run(go_on())
+    assert [evidence.turn for evidence in queue.limited().values()] == ["second"]
+
+
+def test_each_session_has_its_own_attempts(world, harness, queue):
+    refuse(harness)
+    for name in ("one", "two"):
+        queue.add(world.evidence(name), "a")
+    for _attempt in range(7):
+        resume(queue)
+        queue._retry_at.clear()
+    assert list(queue.limited()) == ["one", "two"]
+
+
+def test_a_failed_attempt_and_the_last_are_logged_with_session_and_result(world, harness, queue, caplog):
+    refuse(harness)
+    queue.add(world.evidence("one"), "a")
+    for _attempt in range(8):
+        resume(queue)
+        queue._retry_at.clear()
+    first, last = caplog.messages[0], caplog.messages[-1]
+    assert "session one: not resumed (failed: not ready); tried again in 5 s" in first
+    assert "session one: not resumed (failed: not ready), and not tried again" in last
+
+
+def test_a_bug_in_a_resumption_is_logged_with_its_sessions(world, harness, queue, caplog):
+    async def broken(_sessions):
+        raise RuntimeError("a bug")
+
+    async def go_on():
+        queue.resume(list(queue.limited().values()))
+        await asyncio.gather(*queue.tasks, return_exceptions=True)
+
+    harness.resumer.resume = broken
+    for name in ("one", "two"):
+        queue.add(world.evidence(name), "a")
+    asyncio.run(go_on())
+    assert "resuming one, two failed: RuntimeError('a bug')" in caplog.text
+    assert list(queue.limited()) == ["one", "two"]
