@@ -139,7 +139,7 @@ def test_no_reset_time(clause):
 def test_an_implausible_time_is_ignored_with_a_note(clause):
     reset = found(clause)
     assert reset.at is None
-    assert "sense" in reset.note or "ignored" in reset.note
+    assert "is invalid" in reset.note or "ignored" in reset.note
 
 
 def test_spend_limits_last_a_month():

@@ -20,6 +20,7 @@ from ..accounts.usage import Usage
 from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.errors import UsageError
+from ..common.event_wait import wait_for_event
 from ..config.holder import ConfigHolder
 from ..config.model import Account
 from ..limits.evidence import Evidence
@@ -133,10 +134,7 @@ class FailoverController:
             except Exception:  # a bug must not end the failover for good: the next round starts from the state
                 log.exception("failover: a bug; it is tried again")
             wake = self._wake_event()
-            try:
-                await asyncio.wait_for(wake.wait(), self._delay())
-            except asyncio.TimeoutError:
-                pass
+            await wait_for_event(wake, self._delay())
             wake.clear()
 
     def _wake_event(self) -> asyncio.Event:

@@ -21,6 +21,7 @@ from ..claude.settings import with_own_settings
 from ..claude.transcript import paths_of
 from ..common.backoff import Backoff
 from ..common.errors import FailoverError
+from ..common.event_wait import wait_for_event
 from ..common.processes import is_alive, read
 from ..config.holder import ConfigHolder
 from ..config.model import SessionConfig
@@ -96,10 +97,7 @@ class SessionLifecycle:
             soonest = min((item.due for item in self._restarts.values() if item.due is not None), default=None)
             if soonest is not None:
                 delay = min(delay, max(0.05, soonest - time.monotonic()))
-            try:
-                await asyncio.wait_for(self._check_requested.wait(), delay)
-            except asyncio.TimeoutError:
-                pass
+            await wait_for_event(self._check_requested, delay)
             self._check_requested.clear()
             await self.check()
 

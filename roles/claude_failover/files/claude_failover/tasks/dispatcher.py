@@ -27,6 +27,7 @@ from ..claude.prompt_delivery import Delivery
 from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.errors import FailoverError, Refused, UsageError
+from ..common.event_wait import wait_for_event
 from ..common.processes import is_alive
 from ..config.holder import ConfigHolder
 from ..sessions import ownership
@@ -186,10 +187,7 @@ class Dispatcher:
                 await self.step()
             except (FailoverError, OSError) as error:
                 log.error("tasks: %s", error)
-            try:
-                await asyncio.wait_for(self._wake.wait(), INTERVAL)
-            except asyncio.TimeoutError:
-                pass
+            await wait_for_event(self._wake, INTERVAL)
 
     async def stop(self) -> None:
         """Cancel the deliveries in progress; the next start recovers them from the disk."""
