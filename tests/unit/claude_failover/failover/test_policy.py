@@ -329,6 +329,15 @@ def test_a_session_limited_by_another_account_waits_for_the_first_reset_of_its_l
     assert harness.failover._state.reset_wait == ResetWait("b", "opus", T0 + minutes(60))
 
 
+@pytest.mark.parametrize("kind", ["five_hour", "opus"])
+def test_staying_until_a_reset_is_recorded_once(tmp_path, kind):
+    harness = Harness(World(tmp_path))
+    exhaust_all(harness, kind)
+    for _time in range(3):
+        settle(harness, after=seconds(61))
+    assert [row["outcome"] for row in harness.world.log()] == ["switched", "stayed"]
+
+
 def test_staying_for_want_of_a_clean_account_is_recorded_once(tmp_path):
     """b could be used for opus, but is out of sonnet: switching would go in circles."""
     harness = Harness(World(tmp_path, cooldown=0))
