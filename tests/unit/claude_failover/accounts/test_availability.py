@@ -55,3 +55,10 @@ def test_a_limit_counts_until_a_second_after_its_reset(world, since, counts):
     exhaust(world, a=minutes(10), b=minutes(10), c=minutes(10))
     world.now = T0 + minutes(10) + timedelta(seconds=since)
     assert usable_from(world) == (T0 + minutes(10) if counts else None)
+
+
+@pytest.mark.parametrize(("since", "exhausted"), [(-0.5, True), (0.5, True), (1.0, False)])
+def test_an_account_is_exhausted_until_a_second_after_its_reset(world, since, exhausted):
+    exhaust(world, a=minutes(10))
+    world.now = T0 + minutes(10) + timedelta(seconds=since)
+    assert world.switcher.availability.is_exhausted("a", "five_hour") is exhausted

@@ -62,7 +62,9 @@ def test_the_latest_of_several_limits_counts(table):
         ((90, True), (300, False), 90, False),
         ((90, True), (91, True), 91, False),  # the same reset, to the minute and to the second
         ((90, True), (89, True), 90, False),
+        ((90, True), (91.5, True), 91.5, False),
         ((90, True), (390, True), 390, True),
+        ((300, False), (300, False), 300, False),
     ],
 )
 def test_a_better_reset_time_replaces_a_worse_one(table, first, second, until, news):
@@ -78,6 +80,11 @@ def test_a_new_window_is_first_seen_anew(table):
     later = T0 + minutes(20)
     assert table.record("a", "opus", T0 + minutes(60), now=later)
     assert table.limits_in_force("a", later)[0].since == later
+
+
+def test_a_new_window_is_news_however_short(table):
+    table.record("a", "five_hour", T0 + minutes(10), now=T0)
+    assert table.record("a", "five_hour", T0 + minutes(11), now=T0 + minutes(10))
 
 
 def test_it_outlives_a_restart(store, table):

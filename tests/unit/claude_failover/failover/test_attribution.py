@@ -108,6 +108,42 @@ def test_the_link_by_another_spelling_is_still_the_link(world, tmp_path_factory)
     assert not is_same_entry(world.link, world.home("a"))
 
 
+@pytest.mark.parametrize(
+    ("flips", "begun", "config_dir", "fact"),
+    [
+        ((), 0, None, "the account's home that the session's process uses is not known"),
+        ((), 0, "/elsewhere", "/elsewhere"),
+        ((), 0, "a", "started with the home of a"),
+        ((), 0, "link", "the link was never flipped"),
+        (FLIPPED, 10, "link", "the request was begun before the last flip"),
+        (FLIPPED, None, "link", "no earlier account's limit matches"),
+        (FLIPPED, -6, "link", "the request was begun after the last flip"),
+        (FLIPPED, -4, "link", "the request was begun after the last flip"),
+        (FLIPPED, -1, "link", "begun as the link was flipped: either account may have refused it"),
+    ],
+)
+def test_the_reason_of_an_attribution(world, flips, begun, config_dir, fact):
+    """``begun``: seconds before the flip."""
+    folder = {"a": world.home("a"), "link": world.link}.get(config_dir, config_dir)
+    world.now = T0 + seconds(20)
+    begun = None if begun is None else seconds(20 + begun)
+    assert fact in attributed(world, world.evidence(begun=begun, config_dir=folder), flips).why
+
+
+def test_an_answer_before_the_flip_is_attributed_by_the_answer(world):
+    world.now = T0 - seconds(1)
+    found = attributed(world, world.evidence(begun=None), FLIPPED)
+    assert "answered before the last flip" in found.why
+
+
+def test_a_request_of_a_known_time_is_compared_with_the_last_origin_only(world):
+    flip_log = [Flip(T0 - minutes(9), "a", "c", "limit"), Flip(T0, "c", "b", "limit")]
+    world.exhaustion.record("a", "five_hour", T0 + minutes(90), now=T0)
+    world.now = T0 + seconds(20)
+    evidence = world.evidence(reset=minutes(90) - seconds(20), begun=seconds(16))
+    assert attributed(world, evidence, flip_log).account == "b"
+
+
 def test_account_at_walks_the_flips():
     flip_log = [
         Flip(T0, "a", "b", "limit"),

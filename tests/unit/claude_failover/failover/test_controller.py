@@ -765,6 +765,12 @@ def test_evidence_is_logged_with_all_that_decides(world, harness, caplog):
     assert [fact for fact in facts if fact not in text] == []
 
 
+def test_an_account_out_of_usage_is_logged_with_limit_and_reset(world, harness, caplog):
+    run(harness, world.evidence("main", limit=None))
+    assert "account a is out of usage (unknown) until 2026-11-22T21:30:00.000Z" in caplog.text
+    assert world.exhaustion.status_rows("a", world.now)[0]["limit"] == "unknown"
+
+
 def test_evidence_of_an_unknown_account_is_logged_as_such(world, harness, caplog):
     caplog.set_level("INFO", logger="claude_failover.failover.controller")
     run(harness, world.evidence("main", config_dir="/elsewhere"))
@@ -822,6 +828,7 @@ def test_evidence_that_cannot_be_attributed_does_not_stop_the_rest(world, harnes
     run(harness, world.evidence("odd", config_dir="/a\0b"), world.evidence("main"))
     assert switches(world) == [("limit", "a", "b")]
     assert harness.resumer.resumed == ["main"]
+    assert "session odd" in caplog.text
 
 
 def test_evidence_outlives_a_full_disk(world, harness, monkeypatch):

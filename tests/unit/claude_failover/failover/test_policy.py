@@ -105,6 +105,38 @@ def test_after_a_failed_switch_the_delay_can_be_cleared(tmp_path):
     assert harness.failover._policy.decide("a") is not None
 
 
+def test_a_refused_switch_by_hand_delays_no_automatic_one(tmp_path):
+    harness = Harness(World(tmp_path))
+    harness.failover._policy.on_switch_finished({"outcome": "refused", "reason": "manual"})
+    assert hold(harness, harness.world.evidence("one")) is not None
+
+
+def test_a_switch_ends_the_growth_of_the_retry_delay(tmp_path, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr(policy.time, "monotonic", lambda: clock[0])
+    harness = Harness(World(tmp_path, cooldown=0))
+    for outcome in ("failed", "failed", "failed", "switched", "failed"):
+        harness.failover._policy.on_switch_finished({"outcome": outcome, "reason": "limit"})
+    assert hold(harness, harness.world.evidence("one")) is None
+    clock[0] += 1.0
+    assert harness.failover._policy.decide("a") is not None
+
+
+@pytest.mark.parametrize("reason", ["manual", "external", "limit"])
+def test_only_a_flip_by_hand_to_an_exhausted_account_makes_it_usable(tmp_path, reason):
+    harness = Harness(World(tmp_path))
+    harness.world.exhaustion.record("b", "five_hour", T0 + minutes(60), now=T0)
+    harness.world.switcher.flip_log.add(Flip(T0, "a", "b", reason))
+    harness.failover.resume_queue.add(harness.world.evidence("one"), "a")
+
+    async def go_on():
+        harness.failover._policy.decide("b")
+        await asyncio.gather(*harness.failover.resume_queue.tasks)
+
+    asyncio.run(go_on())
+    assert harness.resumer.resumed == ([] if reason == "limit" else ["one"])
+
+
 def test_old_evidence_is_switched_for_although_the_accounts_were_just_checked(tmp_path, monkeypatch):
     monkeypatch.setattr(policy, "_ACCOUNT_CHECK_INTERVAL", 1000.0)
     harness = Harness(World(tmp_path))

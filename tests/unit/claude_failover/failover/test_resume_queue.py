@@ -122,6 +122,21 @@ def test_evidence_of_another_conversation_is_no_duplicate(world, queue):
     assert list(queue.limited()) == ["one"]
 
 
+def test_a_session_being_resumed_has_a_row(world, harness, queue):
+    evidence = world.evidence("one")
+
+    async def go_on():
+        harness.resumer.gate = asyncio.Event()
+        queue.add(evidence, "a")
+        queue.resume([evidence])
+        rows = queue.unfinished_rows()
+        harness.resumer.gate.set()
+        await asyncio.gather(*queue.tasks)
+        return rows
+
+    assert asyncio.run(go_on()) == [{"name": "one", "uuid": evidence.uuid, "result": "under way"}]
+
+
 # -- results -------------------------------------------------------------------------------------------------------
 
 
