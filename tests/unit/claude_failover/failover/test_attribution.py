@@ -144,6 +144,10 @@ def test_a_request_of_a_known_time_is_compared_with_the_last_origin_only(world):
     assert attributed(world, evidence, flip_log).account == "b"
 
 
+def test_entries_of_one_name_in_two_folders_differ():
+    assert not is_same_entry("/one/.claude", "/two/.claude")
+
+
 def test_account_at_walks_the_flips():
     flip_log = [
         Flip(T0, "a", "b", "limit"),

@@ -193,6 +193,11 @@ def test_an_old_banner_marks_nothing_and_the_session_goes_on(world, harness):
     assert harness.resumer.resumed == ["main"]
 
 
+def test_a_request_refused_after_its_own_reset_counts_for_a_minute(world, harness):
+    run(harness, world.evidence(reset=minutes(-5), begun=minutes(1)))
+    assert world.exhaustion.status_rows("a", world.now) == [{"limit": "five_hour", "until": "2026-11-22T20:01:00.000Z"}]
+
+
 def test_a_limit_without_a_reset_counts_for_the_configured_time(world, harness):
     run(harness, world.evidence(reset=None))
     assert world.exhaustion.status_rows("a", world.now) == [{"limit": "five_hour", "until": "2026-11-23T01:00:00.000Z"}]

@@ -89,6 +89,15 @@ def test_a_new_refusal_has_all_attempts_again(world, harness, queue):
     assert queue.limited() == {}
 
 
+def test_without_a_flip_the_interval_of_a_session_is_kept(world, harness, queue, monkeypatch):
+    monkeypatch.setattr(resume_queue, "_RESUME_INTERVAL", 1000.0)
+    for turn in ("first", "second"):
+        queue.add(world.evidence("one", turn=turn), "a")
+        resume(queue)
+    assert harness.resumer.resumed == ["one"]
+    assert queue.is_busy
+
+
 @pytest.mark.parametrize(
     ("known", "turn", "same_request", "duplicate"),
     [
