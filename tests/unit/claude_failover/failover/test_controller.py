@@ -830,6 +830,7 @@ def test_a_final_result_removes_the_session(world, harness, result):
 
 
 def test_evidence_that_cannot_be_attributed_does_not_stop_the_rest(world, harness, caplog):
+    caplog.set_level("INFO")  # Python 3.9 resolves a path with a NUL, and the evidence is of no account
     run(harness, world.evidence("odd", config_dir="/a\0b"), world.evidence("main"))
     assert switches(world) == [("limit", "a", "b")]
     assert harness.resumer.resumed == ["main"]
