@@ -63,6 +63,21 @@ def test_a_known_limit_of_both_accounts_is_the_active_ones(world):
     assert attributed(world, world.evidence(reset=minutes(90), begun=None), FLIPPED).account == "b"
 
 
+def test_of_two_accounts_with_the_limit_the_one_with_its_reset_is_recognised(world):
+    world.exhaustion.record("a", "five_hour", T0 + minutes(90), now=T0)
+    world.exhaustion.record("b", "five_hour", T0 + minutes(30), now=T0)
+    assert attributed(world, world.evidence(reset=minutes(90), begun=None), FLIPPED).account == "a"
+
+
+@pytest.mark.parametrize(("limit", "account"), [("opus", "b"), ("sonnet", None)])
+def test_a_models_limit_of_the_old_account_explains_a_refusal_of_that_model_only(world, limit, account):
+    """A request begun at the flip and refused with a reset that is not the old account's."""
+    world.exhaustion.record("a", "opus", T0 + minutes(90), now=T0)
+    world.now = T0 + seconds(2)
+    evidence = world.evidence(limit=limit, reset=minutes(200), begun=seconds(1.5))
+    assert attributed(world, evidence, FLIPPED).account == account
+
+
 def test_a_request_begun_at_the_flip_is_attributed_to_no_account(world):
     world.now = T0 + seconds(2)
     found = attributed(world, world.evidence(begun=seconds(1.5)), [Flip(T0, "a", "b", "manual")])

@@ -207,6 +207,20 @@ def test_a_proactive_switch_is_only_from_the_account_it_was_decided_for(watched)
     assert watched.failover._policy.decide("a").expected == "a"
 
 
+def test_no_proactive_switch_while_sessions_are_being_resumed(watched):
+    use(watched.world, a=95)
+    watched.failover.resume_queue.add(watched.world.evidence("one"), None)
+
+    async def go_on():
+        watched.resumer.gate = asyncio.Event()
+        requests = [watched.failover._policy.decide("a") for _round in range(2)]
+        watched.resumer.gate.set()
+        await asyncio.gather(*watched.failover.resume_queue.tasks)
+        return [*requests, watched.failover._policy.decide("a").reason]
+
+    assert asyncio.run(go_on()) == [None, None, "proactive"]
+
+
 # -- failback ------------------------------------------------------------------------------------------------------
 
 
@@ -368,6 +382,21 @@ def test_staying_until_a_reset_is_recorded_once(tmp_path, kind):
     for _time in range(3):
         settle(harness, after=seconds(61))
     assert [row["outcome"] for row in harness.world.log()] == ["switched", "stayed"]
+
+
+@pytest.mark.parametrize(("later", "records"), [(89, 1), (91, 2)])
+def test_a_reset_that_moves_by_more_than_90_seconds_during_the_wait_is_recorded(waiting, later, records):
+    reset = waiting.failover._policy.waiting_until
+    waiting.world.exhaustion.record("b", "five_hour", reset + seconds(later), now=waiting.world.now)
+    settle(waiting, after=seconds(20))
+    assert [row["outcome"] for row in waiting.world.log()] == ["switched", *["stayed"] * records]
+
+
+def test_an_account_whose_limit_is_cleared_during_the_wait_has_not_reset(waiting):
+    waiting.world.exhaustion.clear("b", now=waiting.world.now)
+    settle(waiting, after=seconds(20))
+    assert waiting.resumer.resumed == ["one", "one"]
+    assert [row["reason"] for row in waiting.world.log()] == ["limit", "limit"]
 
 
 def test_staying_for_want_of_a_clean_account_is_recorded_once(tmp_path):
