@@ -22,6 +22,7 @@ from claude_failover.limits import Verdict
 from claude_failover.reporting.metrics import Metrics
 from claude_failover.reporting.notifier import Notifier
 from claude_failover.switching import open_records, steps
+from claude_failover.switching.switcher import SwitchSuperseded
 
 
 def seconds(number):
@@ -687,6 +688,57 @@ def test_a_flip_made_while_no_daemon_ran_is_the_last_switch(world, harness):
     asyncio.run(harness.failover.recover())
     last = harness.failover.status()["last_switch"]
     assert (last["reason"], last["from_account"], last["to_account"]) == ("external", "a", "b")
+
+
+def test_the_last_switch_outlives_a_restart_and_is_none_that_stayed(world, harness):
+    exhaust_both(world, harness)
+    assert outcomes(world) == [("limit", "switched"), ("limit", "stayed")]
+    harness.restart()
+    last = harness.failover.status()["last_switch"]
+    assert (last["outcome"], last["from_account"], last["to_account"]) == ("switched", "a", "b")
+
+
+def test_a_controller_makes_its_own_switcher_over_the_store(world, harness):
+    world.exhaustion.record("b", "five_hour", world.now + minutes(10), now=world.now)
+    world.usage.record("b", figures(world, 42))
+    failover = controller.FailoverController(
+        world.config_holder, world.store, harness.resumer, now=lambda: world.now, switcher=None
+    )
+    assert failover.account_status(world.config.account("b")) == {
+        "login": "ok",
+        "exhausted": [{"limit": "five_hour", "until": "2026-11-22T20:10:00.000Z"}],
+        "used_percent": {"five_hour": 42},
+    }
+    with pytest.raises(Refused):
+        asyncio.run(failover.switch("b"))
+    record = asyncio.run(failover.switch("b", force=True))
+    assert (record["outcome"], record["time"], world.active) == ("switched", "2026-11-22T20:00:00.000Z", "b")
+
+
+def test_a_superseded_switch_is_logged_with_reason_and_cause(world, harness, monkeypatch, caplog):
+    caplog.set_level("INFO", logger="claude_failover.failover.controller")
+
+    async def superseded(_request):
+        raise SwitchSuperseded("the link leads to c by now")
+
+    monkeypatch.setattr(world.switcher, "switch", superseded)
+    run(harness, world.evidence())
+    assert "no switch (limit): the link leads to c by now" in caplog.text
+    assert (world.log(), list(harness.failover.resume_queue.limited())) == ([], ["main"])
+
+
+def test_a_switch_for_a_limit_begins_no_wait_and_is_followed_by_a_round_at_once(world, harness, caplog):
+    async def one_round():
+        wake = harness.failover._wake_event()
+        harness.record_evidence(world.evidence())
+        wake.clear()
+        await harness.failover.run_round()
+        return wake.is_set()
+
+    assert asyncio.run(one_round())
+    assert world.active == "b"
+    assert harness.failover._state.reset_wait is None
+    assert "no account can be used" not in caplog.text
 
 
 def test_a_stop_before_the_start_is_no_error(harness):

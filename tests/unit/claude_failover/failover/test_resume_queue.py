@@ -53,6 +53,14 @@ def refuse(harness):
     harness.resumer.resume = failing
 
 
+def test_a_queue_is_not_busy_until_sessions_are_to_be_resumed(queue):
+    assert not queue.is_busy
+    queue.mark_pending()
+    assert queue.is_busy
+    queue.resume([])
+    assert not queue.is_busy
+
+
 def test_an_added_session_is_marked_as_limited(world, harness, queue):
     queue.add(world.evidence("one"), "a")
     assert harness.resumer.limited == ["one"]
