@@ -8,8 +8,10 @@ import os
 
 import pytest
 
-from claude_failover.accounts.active_link import ActiveLink, describe_active, read_active
+from claude_failover.accounts import active_link
+from claude_failover.accounts.active_link import ActiveLink, describe_active, point_active, read_active
 from claude_failover.claude.credentials import login_state
+from claude_failover.common.errors import Refused
 from claude_failover.config.model import Account
 
 OAUTH = {"scopes": ["user:inference"], "accessToken": "made-up", "refreshToken": "made-up", "expiresAt": 1}
@@ -86,3 +88,37 @@ def test_an_unreadable_link_is_described_and_raises_nothing(tmp_path):
 )
 def test_a_link_to_no_account_is_described_with_what_to_do(link, text):
     assert describe_active("/h/.claude", link, [Account("a", "/h/a"), Account("b", "/h/b")]) == text
+
+
+def test_a_folder_in_place_of_the_link_is_left_and_named(tmp_path):
+    path = tmp_path / ".claude"
+    path.mkdir()
+    with pytest.raises(Refused) as error:
+        point_active(str(path), Account("a", "/h/a"))
+    assert f"active_link {path} is not a symlink, and was left as it is" in str(error.value)
+    assert "Expected a link to one of /h/a." in str(error.value)
+    assert path.is_dir() and not path.is_symlink()
+
+
+def test_the_link_is_replaced_at_once_and_durably(tmp_path, monkeypatch):
+    path, synced = tmp_path / ".claude", []
+    monkeypatch.setattr(active_link, "sync_folder", synced.append)
+    for home in ("/h/a", "/h/b"):
+        point_active(str(path), Account("x", home))
+        assert os.readlink(path) == home
+    assert [name.name for name in tmp_path.iterdir()] == [".claude"]
+    assert synced == [str(tmp_path)] * 2
+
+
+def test_a_link_that_cannot_be_replaced_is_left_without_a_trace(tmp_path, monkeypatch):
+    path = tmp_path / ".claude"
+    point_active(str(path), Account("a", "/h/a"))
+
+    def full(*_arguments):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "rename", full)
+    with pytest.raises(OSError, match="No space left"):
+        point_active(str(path), Account("b", "/h/b"))
+    assert [name.name for name in tmp_path.iterdir()] == [".claude"]
+    assert os.readlink(path) == "/h/a"

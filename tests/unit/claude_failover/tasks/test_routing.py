@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from datetime import datetime, timezone
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,9 @@ from claude_failover.tasks.routing import (
     disqualification,
     explain,
     refusal,
+    requirements_of,
 )
+from claude_failover.tasks.task import Task
 
 NAMES = ["a", "b", "c", "d"]
 FOLDERS = ["/srv/one", "/srv/two"]
@@ -158,6 +161,12 @@ def test_a_task_that_waits_is_told_of_every_session_why(found, asked, reserved):
 def test_what_is_barred_is_refused_in_every_state(item, asked):
     if disqualification(item, asked) is not None:
         assert refusal(item, asked) == disqualification(item, asked)
+
+
+def test_the_requirements_of_a_task_are_its_session_and_folder():
+    now = datetime(2026, 11, 22, tzinfo=timezone.utc)
+    task = Task("1", 1, "hello", now, wanted="pool", cwd="/srv/pool", session="other")
+    assert requirements_of(task) == TaskRequirements("pool", "/srv/pool")
 
 
 def test_a_folder_is_the_same_through_a_link(tmp_path):
