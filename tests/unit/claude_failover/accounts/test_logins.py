@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+
+import pytest
+from switch_world import World
+
+from claude_failover.accounts.logins import DOCUMENT, Logins
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+@pytest.fixture
+def account(world):
+    return world.config.account("a")
+
+
+def test_a_rejected_login_is_expired_also_after_a_restart(world, account):
+    assert world.logins.state(account) == "ok"
+    assert world.logins.record_rejection(account)
+    assert not world.logins.record_rejection(account)
+    for logins in (world.logins, Logins(world.store)):
+        assert logins.state(account) == "expired"
+        assert logins.state(world.config.account("b")) == "ok"
+
+
+def test_changed_credentials_are_used_again_and_that_is_logged(world, account, caplog):
+    caplog.set_level("INFO", logger="claude_failover.accounts.logins")
+    world.logins.record_rejection(account)
+    world.log_in("a", "another-token")
+    assert world.logins.state(account) == "ok"
+    assert "account a: its credentials have changed since the server rejected them, and are used again" in caplog.text
+    assert Logins(world.store).state(account) == "ok"
+    assert world.store.load(DOCUMENT, {}) == {}
+
+
+def test_rejected_credentials_that_are_gone_are_missing(world, account):
+    os.unlink(world.credentials("a"))
+    assert world.logins.record_rejection(account)
+    assert world.logins.state(account) == "missing"
+
+
+def test_credentials_touched_by_the_daemon_stay_rejected(world, account):
+    world.logins.record_rejection(account)
+    os.utime(world.credentials("a"), (1, 1))
+    world.logins.update_stamp(account)
+    for logins in (world.logins, Logins(world.store)):
+        assert logins.state(account) == "expired"
+
+
+def test_the_stamp_of_a_login_that_was_not_rejected_is_not_recorded(world, account):
+    world.logins.update_stamp(account)
+    assert world.store.load(DOCUMENT, {}) == {}
+    assert world.logins.record_rejection(account)
+
+
+@pytest.mark.parametrize("change", ["size", "time", "file"])
+def test_each_of_size_time_and_file_is_a_change_of_the_credentials(world, account, change):
+    path = world.credentials("a")
+    with open(path, "rb") as stream:
+        data = stream.read()
+    os.utime(path, (1, 1))
+    world.logins.record_rejection(account)
+    if change == "file":
+        os.rename(path, path + ".old")
+    with open(path, "wb") as stream:
+        stream.write(data + b" " * (change == "size"))
+    os.utime(path, (2, 2) if change == "time" else (1, 1))
+    assert world.logins.state(account) == "ok"
+
+
+def test_an_invalid_login_is_ignored_and_named(world, account, caplog):
+    world.store.save(DOCUMENT, {"a": 3, "b": [1]})
+    logins = Logins(world.store)
+    assert "logins: the login of 'a' is invalid" in caplog.text
+    assert logins.state(account) == "ok"
