@@ -90,6 +90,20 @@ def test_a_link_to_no_account_is_described_with_what_to_do(link, text):
     assert describe_active("/h/.claude", link, [Account("a", "/h/a"), Account("b", "/h/b")]) == text
 
 
+def test_the_link_is_read_as_what_it_is(tmp_path):
+    accounts = [Account(name, str(tmp_path / name)) for name in "ab"]
+    for account in accounts:
+        os.mkdir(account.home)
+    path = tmp_path / ".claude"
+    assert read_active(str(path), accounts) == ActiveLink("missing", None, "")
+    path.symlink_to("b")
+    assert read_active(str(path), accounts) == ActiveLink("account", accounts[1], "b")
+    assert read_active(str(path), accounts[:1]) == ActiveLink("foreign", None, "b")
+    path.unlink()
+    path.mkdir()
+    assert read_active(str(path), accounts) == ActiveLink("not_a_link", None, "")
+
+
 def test_a_folder_in_place_of_the_link_is_left_and_named(tmp_path):
     path = tmp_path / ".claude"
     path.mkdir()

@@ -209,3 +209,38 @@ def test_the_document_holds_times_and_names_only(store, table):
             "known": True,
             "since": "2026-11-22T20:00:00.000Z",
         }
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ({"limits": 3}, "exhaustion: the table of limits is invalid"),
+        ({"limits": {"a": 3, "b": "good"}}, "exhaustion: the limits of account 'a' is invalid"),
+        ({"limits": {"a": {"opus": 3}, "b": "good"}}, "exhaustion: the limit 'opus' of account 'a' is invalid"),
+        ({"bans": 3}, "exhaustion: the table of bans is invalid"),
+        ({"bans": {"a": 3, "b": "good"}}, "exhaustion: the ban of account 'a' is invalid"),
+    ],
+)
+def test_an_invalid_part_is_named_and_the_rest_is_kept(store, table, caplog, part, text):
+    """``good`` stands for the valid rows of b."""
+    table.record("b", "opus", T0 + minutes(10), now=T0)
+    table.record("b", "five_hour", T0 + minutes(20), now=T0)
+    table.ban("b", "its links failed", T0 + minutes(30), now=T0)
+    good = store.load("exhaustion", {})
+    (key, rows), *_none = part.items()
+    if isinstance(rows, dict):
+        rows = {name: good[key]["b"] if row == "good" else row for name, row in rows.items()}
+    store.save("exhaustion", {**good, key: rows})
+    again = Exhaustion(store)
+    assert text in caplog.text
+    assert "exhaustion.json has an invalid part: copied to" in caplog.text
+    kept = isinstance(rows, dict)
+    assert len(again.limits_in_force("b", T0)) == (2 if kept or key != "limits" else 0)
+    assert (again.ban_of("b", T0) is not None) == (kept or key != "bans")
+    assert (again.limits_in_force("a", T0), again.ban_of("a", T0)) == ([], None)
+
+
+def test_an_empty_table_is_valid(store, caplog):
+    store.save("exhaustion", {})
+    assert Exhaustion(store).limits_in_force("a", T0) == []
+    assert caplog.text == ""

@@ -4,9 +4,15 @@
 from __future__ import annotations
 
 import pytest
-from switch_world import T0
+from switch_world import T0, minutes
 
-from claude_failover.accounts.usage import UsageWindow, read_windows
+from claude_failover.accounts.usage import DOCUMENT, Usage, UsageWindow, read_windows
+from claude_failover.storage.store import Store
+
+
+def set_aside(folder):
+    """Return the number of documents that were copied aside."""
+    return len(list(folder.glob("*.set-aside")))
 
 
 @pytest.mark.parametrize("percent", [0, 0.5, 100, 1000])
@@ -37,3 +43,24 @@ def test_the_reset_is_read_from_its_epoch():
 def test_an_invalid_reset_is_not_known(resets_at):
     figures = {"five_hour": {"used_percentage": 42, "resets_at": resets_at}}
     assert read_windows(figures) == {"five_hour": UsageWindow(42.0, None)}
+
+
+def test_the_usage_outlives_a_restart(tmp_path):
+    store = Store(str(tmp_path))
+    figures = {"five_hour": {"used_percentage": 42, "resets_at": (T0 + minutes(5)).timestamp()}, "seven_day": 7}
+    assert Usage(store).record("a", figures)
+    again = Usage(store)
+    assert not again.record("a", figures)
+    assert again.percent("a", T0) == {"five_hour": 42, "seven_day": 7}
+    assert again.next_reset("a", T0) == T0 + minutes(5)
+    assert set_aside(tmp_path) == 0
+
+
+@pytest.mark.parametrize("rows", [3, [], {"five_hour": "?", "seven_day": 7}])
+def test_invalid_usage_is_copied_aside_and_the_rest_is_kept(tmp_path, rows):
+    store = Store(str(tmp_path))
+    store.save(DOCUMENT, {"a": rows, "b": {"five_hour": 42}})
+    usage = Usage(store)
+    assert usage.percent("a", T0) == ({"seven_day": 7} if isinstance(rows, dict) else {})
+    assert usage.percent("b", T0) == {"five_hour": 42}
+    assert set_aside(tmp_path) == 1
