@@ -248,3 +248,18 @@ def test_no_other_candidate_would_be_better(rows, strategy, force):
             assert measure(taken, strategy) < measure(row, strategy)
         else:
             assert rows.index(taken) < rows.index(row)
+
+
+@pytest.mark.parametrize("only", [None, "d"])
+def test_only_what_force_would_let_through_is_forceable(only):
+    rows = [
+        AccountState("a"),
+        AccountState("b"),
+        AccountState("c", login="expired", exhausted=True),
+        AccountState("d", exhausted=True),
+        AccountState("e", ban="its links failed"),
+    ]
+    choice = select_account(rows, "a", only=only)
+    forceable = {item.account: item.forceable for item in choice.candidates}
+    assert forceable == {"a": False, "b": False, "c": False, "d": True, "e": only is None}
+    assert choice.candidates[0].to_json() == {"account": "a", "eligible": False, "why": "it is the active account"}
