@@ -42,7 +42,10 @@ def spawn(base: str) -> Iterator[Spawn]:
         child = subprocess.Popen([program, "1000"], env=environment)
         children.append(child)
         end = time.monotonic() + 10
-        while read(f"/proc/{child.pid}/comm").strip() != name:
+        # The kernel gives a process its new name a moment before its new environment.
+        while read(f"/proc/{child.pid}/comm").strip() != name or (
+            environment and not read(f"/proc/{child.pid}/environ")
+        ):
             assert time.monotonic() < end, f"{program} did not start within 10 s"
         return child.pid
 
