@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -75,6 +76,14 @@ class World(Host):
                 return [json.loads(line) for line in stream]
         except FileNotFoundError:
             return []
+
+    def refusals(self, uuid: str) -> list[str]:
+        """Return the lines of the conversation's transcripts that hold an error of the API."""
+        lines = []
+        for transcript in glob.glob(self.path(f"root/.claude-projects-shared/*/{uuid}.jsonl")):
+            with open(transcript, encoding="utf-8") as stream:
+                lines += [line for line in stream if line.endswith("\n") and json.loads(line).get("isApiErrorMessage")]
+        return lines
 
     def prompt(self, session: str, text: str) -> None:
         """Type a prompt as a person would."""

@@ -198,7 +198,7 @@ def test_a_session_that_died_is_resumed_by_a_start_on_its_conversation(running):
     running.limit("one")
     os.kill(running.daemon.pid, signal.SIGSTOP)
     running.prompt("main", "the big job")
-    wait_for(lambda: running.turns("one", "the big job", "limit"), "the limit")
+    wait_for(lambda: running.refusals(uuid), "the limit in the transcript")
     os.kill(int(running.tmux("display-message", "-p", "-t", "=main:", "#{pane_pid}")), signal.SIGKILL)
     os.kill(running.daemon.pid, signal.SIGCONT)
     running.answered("two", RESUME)
