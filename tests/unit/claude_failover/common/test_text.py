@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_failover.common.text import one_line, printable, shorten
+from claude_failover.common.text import encodable, escaped, one_line, printable, shorten, whole_number
 
 
 def test_control_characters_are_removed_but_newline_and_tab() -> None:
@@ -39,3 +42,45 @@ def test_a_shortened_text_ends_with_an_ellipsis() -> None:
     assert shorten("abc", 3) == "abc"
     assert shorten("abcd", 3) == "ab…"
     assert shorten("abcd", 0) == "…"
+
+
+@pytest.mark.parametrize("code", [0x202E, 0x2066, 0x200B, 0x200F, 0xFEFF, 0x061C, 0x2060, 0xE0041])
+def test_what_hides_or_reorders_text_is_removed(code: int) -> None:
+    assert printable(f"a{chr(code)}b") == one_line(f"a{chr(code)}b") == "ab"
+
+
+def test_an_escaped_text_shows_what_was_there_on_one_line() -> None:
+    assert escaped("a\nERROR b\x1b[2J\u202e\ud800\u2028é") == r"a\nERROR b\x1b[2J\u202e\ud800\u2028é"
+
+
+@given(st.text(alphabet=st.characters()))
+def test_no_text_leaves_a_line_or_moves_a_cursor_once_it_is_escaped(text: str) -> None:
+    shown = escaped(text)
+    assert shown.encode().decode() == shown
+    assert len(shown.splitlines()) <= 1
+    assert not [c for c in shown if unicodedata.category(c) == "Cc" or unicodedata.bidirectional(c) in ("RLO", "LRO")]
+
+
+@given(st.text(alphabet=st.characters()))
+def test_only_lone_surrogates_change_in_an_encodable_text(text: str) -> None:
+    assert encodable(text).encode().decode() == encodable(text)
+    assert [a for a, b in zip(text, encodable(text)) if a != b] == [c for c in text if "\ud800" <= c <= "\udfff"]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("0042", 42),
+        ("9" * 5000, 1000),
+        ("0" * 5000 + "7", 7),
+        ("²", None),
+        ("٣", None),
+        ("", None),
+        ("-1", None),
+        (" 1", None),
+        ("1e3", None),
+    ],
+)
+def test_a_whole_number_is_written_in_ascii_digits_and_bounded(text: str, number: int | None) -> None:
+    assert whole_number(text, 1000) == number

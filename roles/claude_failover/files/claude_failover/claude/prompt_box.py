@@ -24,6 +24,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from ..common.text import whole_number
+
 _RULE = re.compile(r"─{20,}")
 _DIALOG_RULE = re.compile(r"[─▔]{20,}")
 _PROMPT = re.compile(r"([❯>!])[\xa0 ]")
@@ -239,7 +241,7 @@ def _cells(lines: Sequence[str]) -> list[list[_Cell]]:
 
 def _attributes(parameters: str, dim: bool, reverse: bool) -> tuple[bool, bool]:
     """Return dim and reverse after an SGR escape."""
-    numbers = [int(word) if word.isdigit() else 0 for word in parameters.split(";")]
+    numbers = [whole_number(word) or 0 for word in parameters.split(";")]
     i = 0
     while i < len(numbers):
         number = numbers[i]

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from .text import whole_number
+
 #: Cursor movements become blanks (to the right, to a column) or a line break (down, to a row).
-_FORWARD = re.compile(r"(?:\x1b\[|\x9b)(\d*)C")
-_COLUMN = re.compile(r"(?:\x1b\[|\x9b)(\d*)[G`]")
-_LINE_BREAK = re.compile(r"(?:\x1b\[|\x9b)[\d;]*[BEHf]|\x1b[DE]|\r\n|[\r\n\x0b\x0c\x85]")
+_FORWARD = re.compile(r"(?:\x1b\[|\x9b)([0-9]*)C")
+_COLUMN = re.compile(r"(?:\x1b\[|\x9b)([0-9]*)[G`]")
+_LINE_BREAK = re.compile(r"(?:\x1b\[|\x9b)[0-9;]*[BEHf]|\x1b[DE]|\r\n|[\r\n\x0b\x0c\x85]")
 _ESCAPE = re.compile(
     r"(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # OSC: titles, links
     r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c]*(?:\x1b\\|\x9c)?"
@@ -32,10 +34,9 @@ def plain(line: str) -> str:
         piece = _clean(line[position : found.start()])
         parts.append(piece)
         width += len(piece)
-        if found.group(1) is not None:
-            gap = min(int(found.group(1) or 1), _MAX_COLUMNS)
-        else:
-            gap = max(0, min(int(found.group(2) or 1), _MAX_COLUMNS) - 1 - width)
+        columns = whole_number(found.group(found.lastindex or 1) or "1", _MAX_COLUMNS) or 0
+        column = width + columns if found.group(1) is not None else columns - 1
+        gap = max(0, min(column, _MAX_COLUMNS) - width)
         parts.append(" " * gap)
         width += gap
         position = found.end()

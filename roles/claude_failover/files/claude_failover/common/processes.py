@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .text import decoded, whole_number
+
 
 @dataclass(frozen=True)
 class Process:
@@ -31,7 +33,7 @@ def read(pid: int) -> Process | None:
     """Return the process ``pid``; None if it does not exist or is hidden (another user's)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as stream:
-            text = stream.read().decode("utf-8", "replace")
+            text = decoded(stream.read())
     except OSError:
         return None
     # The name is in parentheses and may itself contain blanks and parentheses.
@@ -53,8 +55,9 @@ class Snapshot:
         self._children: dict[int, list[Process]] = defaultdict(list)
         self._all: dict[int, Process] = {}
         for entry in os.listdir("/proc"):
-            if entry.isdigit():
-                process = read(int(entry))
+            pid = whole_number(entry)
+            if pid is not None:
+                process = read(pid)
                 if process is not None:
                     self._all[process.pid] = process
                     self._children[process.parent].append(process)

@@ -134,17 +134,19 @@ def find_reset(text: str, *, now: datetime, tz: tzinfo, spend: bool = False) -> 
         return Reset(None, "no reset time given")
     notes: list[str] = []
     try:
-        moment = _resolve(reset_format.name, match, now, tz, notes)
+        return _plausible(_resolve(reset_format.name, match, now, tz, notes), now, spend, reset_format.name, notes)
     except (ValueError, OverflowError) as error:
         return Reset(None, f"reset time {match.group(0).strip()!r} is invalid ({error})")
-    return _plausible(moment, now, spend, reset_format.name, notes)
 
 
 def reset_of_epoch(value: object, *, now: datetime, spend: bool = False) -> Reset:
     """Return the reset time of an epoch field (seconds, or milliseconds from 12 digits on)."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e15:
         return Reset(None, "no reset time given")
-    return _plausible(_from_epoch(float(value)), now, spend, "epoch", [])
+    try:
+        return _plausible(_from_epoch(float(value)), now, spend, "epoch", [])
+    except (ValueError, OverflowError) as error:
+        return Reset(None, f"reset time {value!r} is invalid ({error})")
 
 
 def _plausible(moment: datetime, now: datetime, spend: bool, format_name: str, notes: list[str]) -> Reset:

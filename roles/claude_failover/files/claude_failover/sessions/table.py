@@ -17,6 +17,7 @@ from typing import Any, Literal
 from ..claude.session_files import SessionFiles
 from ..common import clock
 from ..common.processes import Process, Snapshot, variable
+from ..common.text import whole_number
 from ..config.holder import ConfigHolder
 from ..config.model import SessionConfig
 from ..tmux.client import Pane
@@ -249,9 +250,9 @@ class SessionTable:
         tracked = self.find_by_pane(str(environment.get("TMUX_PANE", "")))
         if tracked is None or server != self._config.current.tmux.socket:
             return None
-        pid = str(environment.get("CLAUDE_PID", ""))
-        own = {str(process.pid) for process in (tracked.claude, tracked.pane) if process is not None}
-        return None if pid.isdigit() and pid not in own else tracked
+        pid = whole_number(str(environment.get("CLAUDE_PID", "")))
+        own = {process.pid for process in (tracked.claude, tracked.pane) if process is not None}
+        return None if pid is not None and pid not in own else tracked
 
 
 def _text(value: object) -> str | None:

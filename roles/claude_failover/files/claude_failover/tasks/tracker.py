@@ -19,6 +19,7 @@ from typing import Any, Callable
 from ..claude.transcript import read_conversation
 from ..claude.turns import TurnEvent
 from ..common import clock
+from ..common.text import whole_number
 from ..config.holder import ConfigHolder
 from ..limits import classify_transcript
 from ..sessions.table import TrackedSession
@@ -235,7 +236,7 @@ class TaskTracker:
             # tmux 3.3a updates session_activity with every key of a client, and not with keys sent by a command.
             condition = f"#{{==:#{{pane_id}},{assignment.pane}}}"
             rows = await self._tmux.command("list-panes", "-a", "-f", condition, "-F", "#{session_activity}")
-            if any(not row.isdigit() or int(row) > int(assignment.at.timestamp()) for row in rows):
+            if any((at := whole_number(row)) is None or at > int(assignment.at.timestamp()) for row in rows):
                 return "kept"
             return await self._withdraw_text(self._tmux, assignment.pane, text)
         except TmuxNotFound:

@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from typing import Callable, Optional
 
 from ..common.backoff import Backoff
+from ..common.text import whole_number
 from .connection import Connection
 from .errors import TmuxError, TmuxGone
 from .quoting import HOLDER
@@ -190,7 +191,7 @@ class ControlClient:
 
     def _on_connected(self, connection: Connection, lines: list[str]) -> None:
         version, _blank, pid = (lines[0] if lines else "").partition(" ")
-        self.server_pid = int(pid) if pid.isdigit() else None
+        self.server_pid = whole_number(pid)
         self._connection = connection
         self._reason = "connected"
         log.info("tmux on %s: connected to tmux %s, pid %s", self._socket, version, pid)

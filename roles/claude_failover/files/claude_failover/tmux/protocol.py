@@ -14,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Union
 
+from ..common.text import decoded, whole_number
+
 
 @dataclass(frozen=True)
 class CommandReply:
@@ -95,11 +97,11 @@ class _BlockHeader:
 
 def _parse_header(text: bytes) -> Optional[_BlockHeader]:
     """Parse ``TIME NUMBER FLAGS``; return None for anything else."""
-    words = text.split(b" ")
-    if len(words) != 3 or not all(word.isdigit() for word in words):
+    numbers = [number for number in map(whole_number, _text(text).split(" ")) if number is not None]
+    if len(numbers) != 3 or text.count(b" ") != 2:
         return None
-    return _BlockHeader(text, number=int(words[1]), ours=bool(int(words[2]) & 1))
+    return _BlockHeader(text, number=numbers[1], ours=bool(numbers[2] & 1))
 
 
 def _text(line: bytes) -> str:
-    return line.decode("utf-8", "replace")
+    return decoded(line)
