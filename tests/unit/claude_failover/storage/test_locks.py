@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -58,6 +59,26 @@ def test_a_link_in_the_locks_place_is_not_followed(tmp_path):
     with pytest.raises(Refused, match="found a symlink there"):
         Lock(str(tmp_path / "lock")).acquire()
     assert (tmp_path / "precious").read_text() == "a conversation"
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (os.mkfifo, "a FIFO"),
+        (os.mkdir, "a directory"),
+        (lambda path: socket.socket(socket.AF_UNIX).bind(path), "a socket"),
+        (lambda path: os.symlink("/dev/null", path), "a symlink"),
+        (lambda path: os.symlink(path, path), "a symlink"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_something_else_in_the_locks_place_is_named_and_left(tmp_path, make, kind):
+    path = str(tmp_path / "lock")
+    make(path)
+    before = os.lstat(path)
+    with pytest.raises(Refused, match=f"found {kind} there.*expected a regular file.*move it away"):
+        Lock(path).acquire()
+    assert os.path.samestat(os.lstat(path), before)
 
 
 def test_a_daemon_locks_its_link_and_its_state():

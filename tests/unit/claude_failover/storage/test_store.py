@@ -31,11 +31,26 @@ def test_the_folder_is_made_private(store):
     assert os.stat(store.folder).st_mode & 0o777 == 0o700
 
 
-def test_a_document_comes_back_as_it_was_saved(store):
+def test_a_document_comes_back_as_it_was_saved_and_half_an_emoji_replaced(store):
     document = {"é": [1, None, "x\ny", "half an emoji \ud83d, and its escape \\ud83d"]}
     store.save("registry", document)
-    assert store.load("registry", {}) == document
+    assert store.load("registry", {}) == {"é": [1, None, "x\ny", "half an emoji \ufffd, and its escape \\ud83d"]}
     assert os.stat(store.path("registry")).st_mode & 0o777 == 0o600
+
+
+def test_a_document_with_a_lone_surrogate_is_cured_at_load(store):
+    with open(store.path("usage"), "w", encoding="ascii") as stream:
+        stream.write('{"version": 1, "data": {"\\ud800": ["\\udfff"]}}')
+    assert store.load("usage", {}) == {"\ufffd": ["\ufffd"]}
+
+
+@pytest.mark.parametrize("data", ["NaN", "1e999", "9" * 5000, "[" * 900 + "]" * 900, '{"a": 1, "a": 2}'])
+def test_a_value_that_could_not_be_shown_again_is_foreign(store, data):
+    path = store.path("usage")
+    with open(path, "w", encoding="ascii") as stream:
+        stream.write(f'{{"version": 1, "data": {{"x": {data}}}}}')
+    assert store.load("usage", {}) == {}
+    assert not os.path.lexists(path)
 
 
 def test_a_missing_document_is_the_default(store):

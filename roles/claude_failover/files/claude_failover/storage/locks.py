@@ -9,11 +9,12 @@ two with one state folder would overwrite each other's registry.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 
 from ..common.errors import Refused
+from ..common.text import decoded
+from .regular_file import NotARegularFileError, open_regular
 
 
 class Lock:
@@ -26,20 +27,25 @@ class Lock:
     def acquire(self) -> None:
         """Acquire the lock.
 
-        Raises Refused if another process holds it (the message names its pid) or the file cannot be created; OSError.
+        Raises Refused if another process holds it (the message names its pid), the file cannot be created, or something
+        else than a regular file is there; OSError.
         """
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            reason = "found a symlink there" if error.errno == errno.ELOOP else error.strerror
+            descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
+        except NotARegularFileError as error:
             raise Refused(
-                f"cannot create the lock {self.path}: {reason}; expected an existing folder that this user may write "
-                "to, and no file of another user at that path"
+                f"cannot lock {self.path}: found {error.kind} there, left as it is; expected a regular file or "
+                "nothing. Look who made it, and move it away"
+            ) from None
+        except OSError as error:
+            raise Refused(
+                f"cannot create the lock {self.path}: {error.strerror}; expected an existing folder that this user may "
+                "write to, and no file of another user at that path"
             ) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            holder = decoded(os.pread(descriptor, 32, 0)).strip() or "unknown"
             os.close(descriptor)
             raise Refused(
                 f"another claude-failover daemon is running (pid {holder}): it holds {self.path}. "

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read regular files only, without blocking.
+"""Open regular files only, and never wait.
 
 The daemon has one thread, and opening a FIFO blocks until somebody writes to it.
 """
@@ -12,7 +12,13 @@ import errno
 import os
 import stat
 
-_KINDS = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFLNK: "a symlink",
+}
+_ALWAYS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class NotARegularFileError(OSError):
@@ -23,22 +29,46 @@ class NotARegularFileError(OSError):
         super().__init__(f"{path} is {self.kind}, not a regular file")
 
 
+def open_regular(path: str, flags: int = os.O_RDONLY, mode: int = 0o600, *, dir_fd: int | None = None) -> int:
+    """Open a regular file with ``flags`` of open(2); return its descriptor.
+
+    Links are followed unless the flags have O_NOFOLLOW. Raises NotARegularFileError, OSError; ValueError for an
+    impossible path (a NUL in it).
+    """
+    try:
+        descriptor = os.open(path, flags | _ALWAYS, mode, dir_fd=dir_fd)
+    except OSError as error:
+        # ENXIO, ENODEV: a socket, or a device without a driver. ELOOP: a link, with O_NOFOLLOW.
+        if error.errno in (errno.ENXIO, errno.ENODEV, errno.EISDIR, errno.ELOOP):
+            follow = not flags & os.O_NOFOLLOW and error.errno != errno.ELOOP
+            found = os.stat(path, dir_fd=dir_fd, follow_symlinks=follow).st_mode
+            if not stat.S_ISREG(found) and (flags & os.O_NOFOLLOW or not stat.S_ISLNK(found)):
+                raise NotARegularFileError(path, found) from None
+        raise
+    found = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(found):
+        os.close(descriptor)
+        raise NotARegularFileError(path, found)
+    return descriptor
+
+
 def read_regular(path: str, limit: int = -1) -> bytes:
     """Return the content of a regular file, at most ``limit`` bytes unless ``limit`` is negative.
 
     Links are followed. Raises NotARegularFileError, OSError; ValueError for an impossible path (a NUL in it).
     """
+    with open(open_regular(path), "rb") as stream:
+        return stream.read(limit)
+
+
+def require_replaceable(path: str) -> None:
+    """Check that a new file may take the place of what is at ``path``: nothing, or a regular file.
+
+    Raises NotARegularFileError, OSError.
+    """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    except OSError as error:
-        if error.errno in (errno.ENXIO, errno.ENODEV):  # a socket, or a device without a driver
-            raise NotARegularFileError(path, os.stat(path).st_mode) from None
-        raise
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise NotARegularFileError(path, mode)
-        with open(descriptor, "rb", closefd=False) as stream:
-            return stream.read(limit)
-    finally:
-        os.close(descriptor)
+        found = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(found):
+        raise NotARegularFileError(path, found)

@@ -9,11 +9,11 @@ A document is ``{"version": 1, "data": …}``. One that is torn, foreign or of a
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from typing import Any, Callable, TypeVar
 
+from ..common import json_text
 from ..common.text import shorten
 from .files import append_line, copy_aside, make_folder, set_aside, write_atomic
 from .regular_file import NotARegularFileError, read_regular
@@ -61,7 +61,7 @@ class Store:
             return default
         reason = "cannot be read as JSON"
         try:
-            document = json.loads(raw)
+            document = json_text.parse(raw)
             if not isinstance(document, dict) or not isinstance(document.get("version"), int):
                 reason = "is not a document of this daemon"
             elif document["version"] > VERSION:
@@ -70,7 +70,7 @@ class Store:
                 reason = f"holds a {type(document.get('data')).__name__} instead of a {type(default).__name__}"
             else:
                 return document["data"]
-        except (ValueError, RecursionError):
+        except json_text.JsonError:
             pass
         set_aside(path, reason)
         return default
@@ -100,13 +100,12 @@ class Store:
 
     def save(self, name: str, data: Any) -> None:
         """Replace the document ``name``, durably. Raises OSError; then the old one is unchanged."""
-        text = json.dumps({"version": VERSION, "data": data}, ensure_ascii=False, indent=1)
-        # A lone surrogate (half an emoji, from a transcript) becomes its JSON escape.
-        write_atomic(self.path(name), text.encode(errors="backslashreplace") + b"\n")
+        text = json_text.render({"version": VERSION, "data": data}, indent=1)
+        write_atomic(self.path(name), text.encode() + b"\n")
 
     def append(self, name: str, record: dict[str, Any]) -> None:
         """Add one record to the log ``name``, durably. Raises OSError."""
-        append_line(self.log_path(name), json.dumps(record, ensure_ascii=False))
+        append_line(self.log_path(name), json_text.render(record))
 
     def newest_records(
         self, name: str, limit: int, is_valid: Callable[[dict[str, Any]], bool] = lambda _record: True
@@ -142,14 +141,10 @@ class Store:
 
 def _record(line: bytes) -> dict[str, Any] | None:
     try:
-        record = json.loads(line, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        record = json_text.parse(line)
+    except json_text.JsonError:
         return None
     return record if isinstance(record, dict) else None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")  # nor could a record with it be sent over the control socket
 
 
 # Readers for `Store.read_part`. Each raises TypeError for a value of another type.
