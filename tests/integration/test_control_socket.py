@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import grp
 import json
 import os
@@ -15,6 +16,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -28,7 +30,10 @@ from hypothesis import strategies as st
 
 from claude_failover.common.errors import FailoverError, NotRunning, Refused, UsageError
 from claude_failover.control import server as server_module
-from claude_failover.control.server import MAX_LINE, ControlServer, Operation
+from claude_failover.control.access import is_member
+from claude_failover.control.connection import MAX_LINE
+from claude_failover.control.requests import Operation
+from claude_failover.control.server import ControlServer
 
 DEADLINE = 20.0
 
@@ -455,11 +460,11 @@ def test_the_daemons_user_and_root_may_ask(folder: str) -> None:
 def test_membership_by_the_first_group_by_further_ones_and_by_none() -> None:
     user = pwd.getpwuid(os.geteuid())
     for gid in os.getgrouplist(user.pw_name, user.pw_gid):
-        assert server_module.is_member(user.pw_uid, 65533, grp.getgrgid(gid).gr_name)
+        assert is_member(user.pw_uid, 65533, grp.getgrgid(gid).gr_name)
     name = grp.getgrgid(NOBODY.pw_gid).gr_name
-    assert server_module.is_member(4_000_000_000, NOBODY.pw_gid, name)
-    assert not server_module.is_member(4_000_000_000, 65533, name)
-    assert not server_module.is_member(user.pw_uid, user.pw_gid, "no-such-group")
+    assert is_member(4_000_000_000, NOBODY.pw_gid, name)
+    assert not is_member(4_000_000_000, 65533, name)
+    assert not is_member(user.pw_uid, user.pw_gid, "no-such-group")
 
 
 # ---- the socket itself -------------------------------------------------------------------------------------
@@ -556,3 +561,141 @@ def test_the_client_and_the_server_agree_on_errors(running: Running) -> None:
     with pytest.raises(ControlError) as caught:
         request("misuse", socket_path=running.path)
     assert caught.value.code == 2
+
+
+# ---- memory and descriptors ----------------------------------------------------------------------------------
+
+_SERVER = """
+import asyncio, os, resource, sys
+from claude_failover.control.requests import Operation
+from claude_failover.control.server import ControlServer
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[2]), int(sys.argv[2])))
+async def echo(options):
+    return options
+async def main():
+    operations = {"echo": Operation(echo, {"text": (str,)})}
+    await ControlServer(sys.argv[1], operations, group=None, owner_uid=os.geteuid()).start()
+    print("listening", flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+@contextlib.contextmanager
+def server_process(path: str, python_path: str, descriptors: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server in a process of its own; its log goes to a pipe."""
+    command = [sys.executable, "-c", _SERVER, path, str(descriptors)]
+    environment = {"PYTHONPATH": python_path}
+    with (
+        open(path + ".log", "wb") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment) as child,
+    ):
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"listening\n"
+        yield child
+        assert child.poll() is None
+        child.kill()
+
+
+def memory(process: subprocess.Popen[bytes], field: str) -> int:
+    """Return a value of /proc/PID/status in MiB."""
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as stream:
+        return next(int(line.split()[1]) for line in stream if line.startswith(field + ":")) // 1024
+
+
+@pytest.mark.parametrize("size", [4 << 20, MAX_LINE - 1])
+def test_unfinished_lines_of_many_clients_are_bounded_in_all(folder: str, python_path: str, size: int) -> None:
+    path = os.path.join(folder, f"memory-{size}.sock")
+    with server_process(path, python_path, 1024) as server, contextlib.ExitStack() as stack:
+        before = memory(server, "VmRSS")
+        clients = [stack.enter_context(connected(path)) for _number in range(150)]
+
+        def flood(client: socket.socket) -> None:
+            with contextlib.suppress(OSError):
+                client.sendall(b"x" * size)
+
+        threads = [threading.Thread(target=flood, args=(client,)) for client in clients]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(DEADLINE)
+        assert request("echo", {"text": "y" * 1000}, socket_path=path) == {"text": "y" * 1000}
+        assert memory(server, "VmHWM") - before < 40
+    with open(path + ".log", encoding="utf-8") as log:
+        assert "unfinished requests" in log.read()
+
+
+def test_a_small_request_is_complete_while_others_take_all_the_memory(running: Running) -> None:
+    with contextlib.ExitStack() as stack:
+        slow = stack.enter_context(connected(running.path))
+        slow.sendall(b'{"op": "echo", ')
+        for _number in range(20):
+            with contextlib.suppress(OSError):
+                stack.enter_context(connected(running.path)).sendall(b"x" * (MAX_LINE - 1))
+        slow.sendall(b'"text": "a"}\n')
+        assert read_answer(slow)["result"] == {"text": "a"}
+
+
+def test_three_hundred_idle_clients_at_64_descriptors_keep_nobody_out(folder: str, python_path: str) -> None:
+    path = os.path.join(folder, "descriptors.sock")
+    with server_process(path, python_path, 64) as server, contextlib.ExitStack() as stack:
+        for number in range(300):
+            stack.enter_context(connected(path))
+            if number % 50 == 0:
+                assert request("echo", {"text": str(number)}, socket_path=path) == {"text": str(number)}
+        started = time.monotonic()
+        assert request("echo", {"text": "in"}, socket_path=path) == {"text": "in"}
+        assert time.monotonic() - started < 5
+        assert len(os.listdir(f"/proc/{server.pid}/fd")) < 40
+    assert os.path.getsize(path + ".log") < 2000
+
+
+def test_a_server_without_descriptors_pauses_and_goes_on(
+    folder: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(server_module, "ACCEPT_PAUSE", 0.05)
+    server = Running(os.path.join(folder, "pause.sock"))
+    accept, failing = server.loop.sock_accept, [True]
+
+    async def sock_accept(listener: socket.socket) -> Any:
+        if failing[0]:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return await accept(listener)
+
+    monkeypatch.setattr(server.loop, "sock_accept", sock_accept)
+    try:
+        server.do(server.server.start())
+        time.sleep(0.3)
+        failing[0] = False
+        assert request("echo", socket_path=server.path) == {}
+    finally:
+        server.end()
+    assert caplog.text.count("no client can be accepted for now") == 1
+    assert caplog.text.count("accepted again") == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "word"),
+    [
+        (b'{"op": "echo", "op": "echo"}\n', "a key twice"),
+        (b'{"op": "echo", "number": ' + b"9" * 5000 + b"}\n", "beyond 64 bits"),
+        (b'{"op": "echo", "number": 1e999}\n', "beyond 64 bits"),
+        (b'{"op": "echo", "map": {"a":' + b"[" * 200 + b"]" * 200 + b"}}\n", "deep"),
+    ],
+)
+def test_values_that_could_not_be_passed_on_are_wrong_use_and_logged(
+    running: Running, caplog: pytest.LogCaptureFixture, raw: bytes, word: str
+) -> None:
+    running.server._malformed_logged_at = float("-inf")
+    answer = answer_to(running.path, raw)
+    assert (answer["ok"], answer["code"]) == (False, 2)
+    assert word in answer["error"]
+    assert caplog.text.count("malformed requests") == 1
+    answer_to(running.path, raw)
+    assert caplog.text.count("malformed requests") == 1
+
+
+def test_a_lone_surrogate_is_replaced_where_it_comes_in(running: Running) -> None:
+    answer = answer_to(running.path, rb'{"op": "echo", "text": "/\ud800", "map": {"\udfff": 1}}' + b"\n")
+    assert answer["result"] == {"text": "/\ufffd", "map": {"\ufffd": 1}}

@@ -12,7 +12,7 @@ from ..detection.monitor import LimitMonitor
 from ..failover.controller import FailoverController
 from ..reporting.status import StatusReport
 from ..tasks.dispatcher import Dispatcher
-from .server import Operation
+from .requests import Operation
 
 _NULL = type(None)
 

@@ -3,70 +3,40 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The server of the control socket: one JSON request per line, one JSON answer per line.
 
-No client can block another: each connection has a task of its own, every wait for a client is bounded, and a malformed
-request gets an error. Access is decided by the peer's credentials (SO_PEERCRED, unix(7)).
+No client can block another: each connection has a task of its own, every wait for a client is bounded, and so is what
+all of them together take of memory and descriptors. A malformed request gets an error. `access` decides who may ask.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
+import functools
 import grp
-import json
 import logging
 import os
-import pwd
+import resource
 import socket
 import stat
-import struct
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+import time
+from collections.abc import Mapping
 
 from ..common.errors import FailoverError
+from .access import access_problem
+from .connection import ClientConnection, UnfinishedRequests
+from .requests import BadRequest, Operation, answer_to, failure
 
 log = logging.getLogger(__name__)
 
-MAX_LINE = 1 << 20  # bytes of a request, without its newline
 MAX_CONNECTIONS = 256
+DESCRIPTORS_SHARE = 4  # the clients get at most one in so many of the descriptors that the process may have
+ACCEPT_PAUSE = 0.5  # seconds until the next try to accept a client
+LOG_INTERVAL = 10.0  # seconds between two log lines about malformed requests
 READ_TIMEOUT = 60.0  # seconds within which a request must arrive
 REFUSED_TIMEOUT = 5.0  # the same for a client without access
 WRITE_TIMEOUT = 10.0  # seconds within which a client must read an answer
 STOP_TIMEOUT = 5.0  # seconds that a stop waits for requests in progress
 _BACKLOG = 512
-
-_TYPE_NAMES = {
-    str: "text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    dict: "an object",
-    list: "a list",
-    type(None): "null",
-}
-
-
-@dataclass(frozen=True)
-class Operation:
-    """The handler of an operation, and the allowed types of each key of its requests."""
-
-    handler: Callable[[dict[str, Any]], Awaitable[Any]]
-    keys: Mapping[str, tuple[type, ...]]
-    required: tuple[str, ...] = ()
-
-
-class _BadRequest(Exception):
-    """A malformed request; the text states what was found and what was expected."""
-
-
-@dataclass(eq=False)
-class _Connection:
-    """A client; ``waiting_since`` (loop time, seconds) is None while a request of it is served."""
-
-    task: asyncio.Task[None]
-    writer: asyncio.StreamWriter
-    waiting_since: float | None = None
 
 
 class ControlServer:
@@ -81,9 +51,14 @@ class ControlServer:
         self._operations = operations
         self._group = group
         self._owner_uid = owner_uid
-        self._server: asyncio.AbstractServer | None = None
+        self._listener: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
         self._inode: tuple[int, int] | None = None
-        self._connections: set[_Connection] = set()
+        self._connections: set[ClientConnection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unfinished = UnfinishedRequests()
+        self._malformed_since = 0
+        self._malformed_logged_at = float("-inf")
 
     def remove_stale(self) -> None:
         """Remove the socket that a dead daemon left behind.
@@ -130,26 +105,28 @@ class ControlServer:
             if gid is not None:
                 os.chown(self._path, -1, gid)
                 os.chmod(self._path, 0o660)
-            self._server = await asyncio.start_unix_server(
-                self._on_connection, sock=listener, backlog=_BACKLOG, limit=MAX_LINE
-            )
+            listener.listen(_BACKLOG)
+            listener.setblocking(False)
         except (OSError, ValueError) as error:
             listener.close()
             self._remove()
             raise FailoverError(f"control socket {self._path}: {self._explain(error)}") from None
+        self._listener = listener
+        self._accepting = asyncio.get_running_loop().create_task(self._accept(listener))
 
     async def stop(self) -> None:
         """Stop listening, remove the socket, and wait up to `STOP_TIMEOUT` for requests in progress."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._accepting is not None and self._listener is not None:
+            self._accepting.cancel()
+            await asyncio.gather(self._accepting, return_exceptions=True)
+            self._listener.close()
+            self._accepting = self._listener = None
         self._remove()
         for connection in list(self._connections):
             if connection.waiting_since is not None:
-                connection.task.cancel()
-        tasks = [connection.task for connection in self._connections]
-        if tasks:
-            _done, late = await asyncio.wait(tasks, timeout=STOP_TIMEOUT)
+                connection.end()
+        if self._tasks:
+            _done, late = await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -189,156 +166,93 @@ class ControlServer:
 
     # -- connections ---------------------------------------------------------------------------------------
 
-    async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine that asyncio started has a task
-        self._make_room()
-        connection = _Connection(task, writer)
-        self._connections.add(connection)
-        try:
-            await self._serve_requests(connection, reader)
-            writer.close()
-            await asyncio.wait_for(writer.wait_closed(), WRITE_TIMEOUT)
-        except (OSError, asyncio.TimeoutError):
-            pass  # the client is gone, or does not read its answer
-        except asyncio.CancelledError:
-            pass  # at a stop, or to make room
-        finally:
-            self._connections.discard(connection)
-            writer.transport.abort()
+    async def _accept(self, listener: socket.socket) -> None:
+        """Accept clients until cancelled; while no more can be had, those that wait longest make room."""
+        loop = asyncio.get_running_loop()
+        failed = False
+        while True:
+            try:
+                await self._make_room()
+                peer, _address = await loop.sock_accept(listener)
+                if failed:
+                    log.info("control socket: clients are accepted again")
+                failed = False
+            except OSError as error:
+                if not failed:
+                    log.error("control socket: no client can be accepted for now: %s", error)
+                failed = True
+                self._end_longest_waiting()
+                await asyncio.sleep(ACCEPT_PAUSE)
+                continue
+            peer.setblocking(False)
+            connection = ClientConnection(peer, self._unfinished, waiting_since=loop.time())
+            connection.task = loop.create_task(self._serve(connection))
+            connection.task.add_done_callback(functools.partial(self._on_end, connection))
+            self._connections.add(connection)
+            self._tasks.add(connection.task)
 
-    def _make_room(self) -> None:
-        """End the connection that has been idle longest if there are too many."""
+    async def _make_room(self) -> None:
+        """End the connections that have been idle longest while there are too many; wait if none is idle."""
+        most = min(MAX_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // DESCRIPTORS_SHARE)
+        while len(self._tasks) >= most:
+            self._end_longest_waiting()
+            await asyncio.wait(self._tasks, timeout=ACCEPT_PAUSE, return_when=asyncio.FIRST_COMPLETED)
+
+    def _end_longest_waiting(self) -> None:
+        """End the connection that has been idle longest, if one is idle."""
         waiting = [each for each in self._connections if each.waiting_since is not None]
-        if len(self._connections) >= MAX_CONNECTIONS and waiting:
+        if waiting:
             oldest = min(waiting, key=lambda each: each.waiting_since or 0)
             self._connections.discard(oldest)
-            oldest.task.cancel()
+            oldest.end()
 
-    async def _serve_requests(self, connection: _Connection, reader: asyncio.StreamReader) -> None:
-        writer = connection.writer
-        refusal = await self._access_problem(writer)
+    async def _serve(self, connection: ClientConnection) -> None:
+        """Serve one client until it goes."""
+        try:
+            await self._serve_requests(connection)
+        except (OSError, asyncio.TimeoutError):
+            pass  # the client is gone, or does not read its answer
+
+    def _on_end(self, connection: ClientConnection, task: asyncio.Task[None]) -> None:
+        """Close a connection, also one whose task was cancelled before it began."""
+        self._connections.discard(connection)
+        self._tasks.discard(task)
+        connection.close()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("control socket: a bug: %r", task.exception(), exc_info=task.exception())
+
+    async def _serve_requests(self, connection: ClientConnection) -> None:
+        loop = asyncio.get_running_loop()
+        refusal = await access_problem(connection.peer, self._owner_uid, self._group)
         if refusal is not None:
             # A client that is cut off before it has sent its request may fail with a broken pipe instead.
-            connection.waiting_since = asyncio.get_running_loop().time()
-            with contextlib.suppress(_BadRequest):
-                await asyncio.wait_for(_read_line(reader), REFUSED_TIMEOUT)
-            await _send(writer, _failure(refusal, 1))
+            connection.waiting_since = loop.time()
+            await asyncio.wait_for(connection.discard_line(), REFUSED_TIMEOUT)
+            await connection.send(failure(refusal, 1), WRITE_TIMEOUT)
             return
         while True:
-            connection.waiting_since = asyncio.get_running_loop().time()
+            connection.waiting_since = loop.time()
             try:
-                line = await asyncio.wait_for(_read_line(reader), READ_TIMEOUT)
-            except _BadRequest as error:
+                line = await asyncio.wait_for(connection.read_line(), READ_TIMEOUT)
+            except BadRequest as error:
                 connection.waiting_since = None
-                await _send(writer, _failure(str(error), 2))
+                await connection.send(self._malformed(error), WRITE_TIMEOUT)
                 return
             connection.waiting_since = None
             if line is None:
                 return
             if line.strip():
-                await _send(writer, await self._answer(line))
+                try:
+                    answer = await answer_to(line, self._operations)
+                except BadRequest as error:
+                    answer = self._malformed(error)
+                await connection.send(answer, WRITE_TIMEOUT)
 
-    async def _access_problem(self, writer: asyncio.StreamWriter) -> str | None:
-        """Return why the client has no access, or None if it has."""
-        peer = writer.get_extra_info("socket")
-        size = struct.calcsize("3i")
-        _pid, uid, gid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
-        if uid in (0, self._owner_uid):
-            return None
-        if self._group is not None:
-            # User and group lookups may go over the network: not in the event loop.
-            loop = asyncio.get_running_loop()
-            if await loop.run_in_executor(None, is_member, uid, gid, self._group):
-                return None
-        log.warning("control socket: uid %d has no access", uid)
-        group = f", and members of the group {self._group}" if self._group else ""
-        return f"not allowed: found uid {uid}; only root, the daemon's user{group} may use this socket"
-
-    async def _answer(self, line: bytes) -> bytes:
-        """Return the answer to one request; never raises an Exception."""
-        name = "?"
-        try:
-            name, operation, options = self._parse(line)
-            result = await operation.handler(options)
-            return _encode({"ok": True, "result": result})
-        except _BadRequest as error:
-            return _failure(str(error), 2)
-        except FailoverError as error:
-            return _failure(str(error), error.exit_code if error.exit_code in (1, 2) else 1)
-        except Exception:
-            log.exception("control socket: the operation %s failed: a bug", name)
-            return _failure("internal error; the daemon's log has the details", 1)
-
-    def _parse(self, line: bytes) -> tuple[str, Operation, dict[str, Any]]:
-        """Return the name, the operation and the options of a request. Raises _BadRequest."""
-        try:
-            request = json.loads(line.decode(), parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
-            raise _BadRequest(f"found a line that is not JSON ({error}); expected one JSON object") from None
-        if not isinstance(request, dict):
-            raise _BadRequest(f"found {_type_name(request)}; expected a JSON object")
-        name = request.pop("op", None)
-        known = ", ".join(sorted(self._operations))
-        if not isinstance(name, str) or name not in self._operations:
-            shown = json.dumps(name)[:60] if isinstance(name, str) else _type_name(name)
-            raise _BadRequest(f"op: found {shown}; expected one of {known}")
-        operation = self._operations[name]
-        for key, value in request.items():
-            if key not in operation.keys:
-                expected = f"one of {', '.join(operation.keys)}" if operation.keys else "none"
-                raise _BadRequest(f"{name}: found the unknown key {json.dumps(key)[:60]}; expected {expected}")
-            if type(value) not in operation.keys[key]:
-                expected = " or ".join(_TYPE_NAMES.get(kind, kind.__name__) for kind in operation.keys[key])
-                raise _BadRequest(f"{name}: {key}: found {_type_name(value)}; expected {expected}")
-        for key in operation.required:
-            if key not in request:
-                raise _BadRequest(f"{name}: found no key {key}; it is required")
-        return name, operation, request
-
-
-def is_member(uid: int, gid: int, group: str) -> bool:
-    """Return True if user ``uid``, whose process has the primary group ``gid``, is a member of ``group``."""
-    try:
-        wanted = grp.getgrnam(group).gr_gid
-        if gid == wanted:
-            return True
-        user = pwd.getpwuid(uid)
-        return wanted in os.getgrouplist(user.pw_name, user.pw_gid)
-    except (KeyError, OSError):
-        return False
-
-
-async def _read_line(reader: asyncio.StreamReader) -> bytes | None:
-    """Return the next line, or None at the end of the stream; the last line needs no newline.
-
-    Raises _BadRequest as soon as a line is too long; nothing can be read after that.
-    """
-    try:
-        return (await reader.readuntil(b"\n"))[:-1]
-    except asyncio.IncompleteReadError as error:
-        return error.partial or None
-    except asyncio.LimitOverrunError:
-        raise _BadRequest(f"found a request of more than {MAX_LINE} bytes; expected a shorter one") from None
-
-
-async def _send(writer: asyncio.StreamWriter, answer: bytes) -> None:
-    """Send one answer. Raises OSError; asyncio.TimeoutError if the client does not read it."""
-    writer.write(answer)
-    await asyncio.wait_for(writer.drain(), WRITE_TIMEOUT)
-
-
-def _encode(answer: dict[str, Any]) -> bytes:
-    return json.dumps(answer, allow_nan=False).encode() + b"\n"
-
-
-def _failure(error: str, code: int) -> bytes:
-    return _encode({"ok": False, "error": error, "code": code})
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _type_name(value: object) -> str:
-    return _TYPE_NAMES.get(type(value), type(value).__name__)
+    def _malformed(self, error: BadRequest) -> bytes:
+        """Return the answer to a malformed request, and log it: a hook reads no answer."""
+        self._malformed_since += 1
+        now = time.monotonic()
+        if now - self._malformed_logged_at >= LOG_INTERVAL:
+            log.warning("control socket: malformed requests: %d; the last one: %s", self._malformed_since, error)
+            self._malformed_since, self._malformed_logged_at = 0, now
+        return failure(str(error), 2)
