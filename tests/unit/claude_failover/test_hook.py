@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import socket
@@ -233,3 +234,14 @@ def test_the_status_line_imports_no_other_part_of_the_daemon(python_path):
         "claude_failover.storage.regular_file",
     ]
     assert heavy == "False False"
+
+
+def test_a_byte_that_is_no_utf8_costs_a_character_and_not_the_event():
+    line = hook.request(b'{"hook_event_name": "Stop", "message": "a\xffb"}', {})
+    assert json.loads(line)["payload"] == {"hook_event_name": "Stop", "message": "a\ufffdb"}
+
+
+def test_a_payload_without_end_is_read_and_not_kept(monkeypatch):
+    monkeypatch.setattr(hook, "PAYLOAD_LIMIT", 1000)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x" * 1_000_000)))
+    assert hook._payload() == b""

@@ -39,6 +39,7 @@ STATUS_LINE_VARIABLE = "CLAUDE_FAILOVER_STATUS_LINE"
 TIMEOUT = 0.25  # seconds; bounds the delay of a session if the daemon hangs
 RETRY_PAUSE = 0.01  # seconds between connection attempts while the socket's queue is full
 LINE_LIMIT = 1 << 20  # bytes; limit of the control socket
+PAYLOAD_LIMIT = 32 << 20  # bytes; a longer payload is read to its end and not delivered
 TEXT_LIMIT = 2000  # characters; limit of each text in a payload that is over the line limit
 
 
@@ -48,7 +49,7 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(USAGE)
         return 0
     try:
-        payload = sys.stdin.buffer.read()
+        payload = _payload()
         deliver(_socket_path(arguments), request(payload, dict(os.environ)))
     except Exception:  # a failing hook would be shown in the conversation
         payload = payload if "payload" in locals() else b""
@@ -58,6 +59,14 @@ def main(arguments: list[str]) -> int:
         except Exception:  # likewise
             return 0
     return 0
+
+
+def _payload() -> bytes:
+    """Return standard input, read to its end; empty if it is over the limit."""
+    payload = sys.stdin.buffer.read(PAYLOAD_LIMIT)
+    while sys.stdin.buffer.read(1 << 16):
+        payload = b""
+    return payload
 
 
 def _socket_path(arguments: list[str]) -> str:
@@ -73,12 +82,14 @@ def request(payload: bytes, environment: dict[str, str]) -> bytes:
     """Return the request line for the control socket.
 
     The payload is JSON and is embedded unparsed, since parsing would cost more than everything else. Only a payload
-    over the socket's limit is parsed and its long texts are cut.
+    over the socket's limit is parsed and its long texts are cut. Bytes that are no UTF-8 become U+FFFD: a part of a
+    character must not cost the event.
     """
+    payload = str(payload, "utf-8", "replace").encode()
     if len(payload) > LINE_LIMIT - 65536:
-        import json
+        from .common import json_text
 
-        payload = json.dumps(_shortened(json.loads(payload))).encode()
+        payload = json_text.render(_shortened(json_text.parse(payload))).encode()
     # In JSON, raw line breaks occur only between tokens, where a blank is equivalent.
     payload = payload.replace(b"\r", b" ").replace(b"\n", b" ").strip() or b"null"
     pairs = ",".join(f"{_quoted(name)}:{_quoted(environment[name])}" for name in ENVIRONMENT if name in environment)
@@ -156,8 +167,8 @@ def _status_line_of(path: str) -> str | None:
     from .storage.regular_file import read_regular
 
     try:
-        line = json.loads(read_regular(path)).get("statusLine")
-    except (OSError, ValueError, AttributeError):
+        line = json.loads(read_regular(path, PAYLOAD_LIMIT)).get("statusLine")
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
     command = line.get("command") if isinstance(line, dict) and line.get("type") == "command" else None
     return command if isinstance(command, str) else None

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from switch_world import T0, minutes
 
-from claude_failover.accounts.usage import DOCUMENT, Usage, UsageWindow, read_windows
+from claude_failover.accounts.usage import DOCUMENT, MAX_WINDOWS, Usage, UsageWindow, read_windows
 from claude_failover.storage.store import Store
 
 
@@ -64,3 +64,31 @@ def test_invalid_usage_is_copied_aside_and_the_rest_is_kept(tmp_path, rows):
     assert usage.percent("a", T0) == ({"seven_day": 7} if isinstance(rows, dict) else {})
     assert usage.percent("b", T0) == {"five_hour": 42}
     assert set_aside(tmp_path) == 1
+
+
+@pytest.mark.parametrize("name", ["\ud800", "", "a b", "\u202e", "x" * 65, "five\nhour", 5])
+def test_a_window_of_another_name_is_ignored(name):
+    assert read_windows({name: 5, "five_hour": 6}) == {"five_hour": UsageWindow(6.0, None)}
+
+
+def test_a_stored_name_that_cannot_be_written_is_cured_at_load(tmp_path):
+    store = Store(str(tmp_path))
+    (tmp_path / f"{DOCUMENT}.json").write_text(
+        '{"version": 1, "data": {"a": {"\\ud800": 7, "five_hour": {"used_percentage": 42}}}}'
+    )
+    usage = Usage(store)
+    assert usage.percent("a", T0) == {"five_hour": 42}
+    assert set_aside(tmp_path) == 1
+    usage.record("a", {"seven_day": 3})
+    assert Usage(Store(str(tmp_path))).percent("a", T0) == {"five_hour": 42, "seven_day": 3}
+    assert set_aside(tmp_path) == 1
+
+
+def test_the_windows_of_an_account_are_bounded_and_the_newest_figures_count(tmp_path):
+    usage = Usage(Store(str(tmp_path)))
+    usage.record("a", {f"old{number}": 5 for number in range(100_000)})
+    assert len(usage.percent("a", T0)) == MAX_WINDOWS
+    usage.record("a", {"five_hour": 42, "seven_day": 7})
+    found = usage.percent("a", T0)
+    assert len(found) == MAX_WINDOWS
+    assert (found["five_hour"], found["seven_day"]) == (42, 7)

@@ -83,3 +83,28 @@ def test_an_unknown_status_is_none(tmp_path):
     me = read(os.getpid())
     write(tmp_path, me, status="pondering")
     assert SessionFiles([str(tmp_path)]).of(me).status is None
+
+
+@pytest.mark.parametrize("name", ["².json", "٣.json", "9" * 200 + ".json", "\udcff.json", "\n\x1b[2J.json"])
+def test_the_name_of_another_file_ends_nothing(tmp_path, name):
+    me = read(os.getpid())
+    write(tmp_path, me)
+    (tmp_path / "sessions" / name).write_text("{}")
+    assert SessionFiles([str(tmp_path)]).of(me).status == "busy"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"procStart": "²"}, {"procStart": "9" * 5000}, {"statusUpdatedAt": 1e300}, {"statusUpdatedAt": "x"}, {"pid": []}],
+)
+def test_a_value_that_is_no_number_ends_nothing(tmp_path, changes):
+    me = read(os.getpid())
+    write(tmp_path, me, **changes)
+    assert SessionFiles([str(tmp_path)]).of(me) is None
+
+
+def test_texts_are_texts_that_can_be_written_again(tmp_path):
+    me = read(os.getpid())
+    write(tmp_path, me, sessionId="\ud800", cwd=["/"])
+    file = SessionFiles([str(tmp_path)]).of(me)
+    assert (file.uuid, file.cwd) == ("\ufffd", None)

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
-from claude_failover.claude.settings import with_own_settings
+from claude_failover.claude.settings import MAX_BYTES, with_own_settings
+from claude_failover.common.errors import UsageError
 
 
 @pytest.mark.parametrize("place", ["settings", "settings/main.json"])
@@ -24,3 +26,28 @@ def test_an_obstacle_at_the_settings_path_is_set_aside_and_logged(tmp_path, capl
     assert json.loads((folder / "main.json").read_text()) == {"hooks": {}}
     assert f"{tmp_path / place} is " in caplog.text
     assert len(list(tmp_path.glob("**/*.set-aside"))) == 1
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/etc/passwd", path)])
+def test_a_fifo_or_link_at_the_settings_path_is_set_aside_too(tmp_path, make):
+    make(tmp_path / "main.json")
+    with_own_settings(("claude",), "/", {"hooks": {}}, str(tmp_path), "main")
+    assert json.loads((tmp_path / "main.json").read_text()) == {"hooks": {}}
+    assert len(list(tmp_path.glob("*.set-aside"))) == 1
+
+
+def test_a_lone_surrogate_in_the_operators_settings_is_replaced(tmp_path):
+    given = '{"env": {"A": "\\ud800"}}'
+    with_own_settings(("claude", "--settings", given), "/", {"hooks": {}}, str(tmp_path), "main")
+    assert json.loads((tmp_path / "main.json").read_text())["env"] == {"A": "\ufffd"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[" * 200_000, '{"a": NaN}', "9" * 5000, '{"hooks": {}, "hooks": {}}', "\ufeff", "x" * (MAX_BYTES + 1)],
+    ids=["deep", "nan", "digits", "twice", "mark", "long"],
+)
+def test_settings_that_cannot_be_read_are_wrong_use(tmp_path, content):
+    (tmp_path / "given.json").write_text(content)
+    with pytest.raises(UsageError, match=r"given\.json cannot be read"):
+        with_own_settings(("claude", "--settings", "given.json"), str(tmp_path), {"hooks": {}}, str(tmp_path), "main")

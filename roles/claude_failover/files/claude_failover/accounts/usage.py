@@ -9,6 +9,7 @@ on and for subscriptions only (Claude Code 2.1.330).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -17,6 +18,8 @@ from typing import Any
 from ..storage.store import Store
 
 DOCUMENT = "usage"
+MAX_WINDOWS = 16  # of an account; the rest is ignored
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,11 @@ class Usage:
         """Record the figures of a status line; returns whether anything changed. Raises OSError."""
         windows = read_windows(figures)
         known = self._windows.get(account, {})
-        if not windows or {**known, **windows} == known:
+        merged = {**windows, **{name: row for name, row in known.items() if name not in windows}}
+        merged = dict(sorted(list(merged.items())[:MAX_WINDOWS]))
+        if not windows or merged == known:
             return False
-        self._windows[account] = {**known, **windows}
+        self._windows[account] = merged
         document = {
             name: {
                 window: {
@@ -81,15 +86,17 @@ class Usage:
 
 
 def read_windows(figures: Any) -> dict[str, UsageWindow]:
-    """Return the valid windows of ``rate_limits``; anything else is ignored."""
-    windows = {}
+    """Return the valid windows of ``rate_limits``, at most `MAX_WINDOWS`; anything else is ignored."""
+    windows: dict[str, UsageWindow] = {}
     for name, row in figures.items() if isinstance(figures, Mapping) else ():
+        if len(windows) >= MAX_WINDOWS:
+            break
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            continue
         percent = row.get("used_percentage") if isinstance(row, Mapping) else row
         if isinstance(percent, bool) or not isinstance(percent, (int, float)) or not 0 <= percent <= 1000:
             continue
-        windows[str(name)] = UsageWindow(
-            float(percent), _moment(row.get("resets_at") if isinstance(row, Mapping) else None)
-        )
+        windows[name] = UsageWindow(float(percent), _moment(row.get("resets_at") if isinstance(row, Mapping) else None))
     return windows
 
 

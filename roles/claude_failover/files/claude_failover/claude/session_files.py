@@ -10,14 +10,17 @@ is valid only while the process that wrote it is running.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from ..common import json_text
 from ..common.processes import Process
+from ..common.text import whole_number
 from ..storage.regular_file import read_regular
+
+_MAX_TICKS = 1 << 63
 
 
 @dataclass(frozen=True)
@@ -32,44 +35,34 @@ class SessionFile:
 
 
 class SessionFiles:
-    """A snapshot of the session files in all account homes."""
+    """The session files in all account homes. Only the file of a given process is opened, however many there are."""
 
     def __init__(self, homes: Iterable[str]) -> None:
-        self._paths: dict[int, list[str]] = {}
-        for home in homes:
-            folder = os.path.join(home, "sessions")
-            try:
-                names = os.listdir(folder)
-            except OSError:
-                continue
-            for name in names:
-                stem, _dot, ending = name.partition(".")
-                if ending == "json" and stem.isdigit():
-                    self._paths.setdefault(int(stem), []).append(os.path.join(folder, name))
+        self._folders = [os.path.join(home, "sessions") for home in homes]
 
     def of(self, process: Process) -> SessionFile | None:
         """Return the file that this process wrote, or None.
 
         After a flip a running session writes to the other home; the newest of several files counts.
         """
-        found = [_read(path, process) for path in self._paths.get(process.pid, ())]
+        found = [_read(os.path.join(folder, f"{process.pid}.json"), process) for folder in self._folders]
         files = [file for file in found if file is not None]
         return max(files, key=lambda file: file.status_at or datetime.min.replace(tzinfo=timezone.utc), default=None)
 
 
 def _read(path: str, process: Process) -> SessionFile | None:
     try:
-        data = json.loads(read_regular(path, 1 << 16))
-        if data["pid"] != process.pid or int(data["procStart"]) != process.start:
+        data = json_text.parse(read_regular(path, 1 << 16))
+        if data["pid"] != process.pid or whole_number(str(data["procStart"]), _MAX_TICKS) != process.start:
             return None
-        status = data.get("status")
+        status, cwd = data.get("status"), data.get("cwd")
         moment = data.get("statusUpdatedAt", data.get("updatedAt"))
         return SessionFile(
             pid=process.pid,
             uuid=str(data["sessionId"]).lower(),
-            cwd=data.get("cwd"),
+            cwd=cwd if isinstance(cwd, str) else None,
             status=status if status in ("idle", "busy", "waiting") else None,
             status_at=datetime.fromtimestamp(moment / 1000, timezone.utc) if moment else None,
         )
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None

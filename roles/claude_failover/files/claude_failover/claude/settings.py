@@ -9,15 +9,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from typing import Any
 
+from ..common import json_text
 from ..common.errors import UsageError
 from ..config.model import Config
 from ..storage.files import make_folder, set_aside, write_atomic
-from ..storage.regular_file import read_regular
+from ..storage.regular_file import NotARegularFileError, read_regular, require_replaceable
+
+MAX_BYTES = 4 << 20  # of a settings file
 
 HOOK_EVENTS = (
     "Notification",
@@ -60,9 +62,13 @@ def read_settings(text_or_path: str) -> dict[str, Any]:
     try:
         if not text_or_path.lstrip().startswith("{"):
             source = text_or_path
-            text_or_path = read_regular(source).decode()
-        settings = json.loads(text_or_path)
-    except (OSError, ValueError, RecursionError) as error:
+            raw: str | bytes = read_regular(source, MAX_BYTES + 1)
+        else:
+            raw = text_or_path
+        if len(raw) > MAX_BYTES:
+            raise ValueError(f"found more than {MAX_BYTES} bytes, expected a shorter file")
+        settings = json_text.parse(raw)
+    except (OSError, ValueError) as error:
         raise UsageError(f"--settings: {source} cannot be read as Claude Code settings: {error}") from None
     if not isinstance(settings, dict) or not isinstance(settings.get("hooks", {}), dict):
         raise UsageError(f"--settings: {source} is not a JSON object with an object under 'hooks'")
@@ -116,9 +122,11 @@ def with_own_settings(
             environment["CLAUDE_FAILOVER_STATUS_LINE"] = status_line
     make_folder(folder)
     path = os.path.join(folder, file_name(name))
-    if os.path.isdir(path):
-        set_aside(path, "is a directory")
-    write_atomic(path, json.dumps(settings, ensure_ascii=False, indent=1).encode() + b"\n")
+    try:
+        require_replaceable(path)
+    except NotARegularFileError as error:
+        set_aside(path, f"is {error.kind}")
+    write_atomic(path, json_text.render(settings, indent=1).encode() + b"\n")
     return [rest[0], "--settings", path, *rest[1:]], environment
 
 

@@ -11,11 +11,13 @@ device is skipped.
 from __future__ import annotations
 
 import glob
-import json
 import os
-import stat
 from collections.abc import Iterator
 from typing import Any
+
+from ..common import json_text
+from ..common.text import decoded
+from ..storage.regular_file import NotARegularFileError, open_regular
 
 CHUNK = 1 << 20  # bytes per read
 LINE_LIMIT = 4 << 20  # bytes; a longer line (a tool's output) is skipped without being kept in memory
@@ -46,27 +48,26 @@ def locate(projects: str, path: str) -> tuple[str, str]:
 
 def open_below(projects: str, folder: str, name: str) -> int:
     """Open ``projects/folder/name`` for reading; return the descriptor. Raises NotATranscriptError, OSError."""
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
     root = os.open(projects, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         parent = os.open(folder, flags | os.O_DIRECTORY, dir_fd=root)
         try:
-            descriptor = os.open(name, flags, dir_fd=parent)
+            return open_regular(name, flags, dir_fd=parent)
+        except NotARegularFileError as error:
+            found = f"{os.path.join(projects, folder, name)} is {error.kind}"
+            raise NotATranscriptError(f"{found}, not a regular file") from None
         finally:
             os.close(parent)
     finally:
         os.close(root)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise NotATranscriptError(f"{os.path.join(projects, folder, name)} is not a regular file")
-    return descriptor
 
 
 class TranscriptTail:
     """Reader of a growing transcript.
 
     Yields the record of each complete line once, from the byte offset ``start`` on. A truncated or replaced file is
-    read again from its beginning.
+    read again from its beginning. Between two calls of `read` nothing of the file is kept in memory.
     """
 
     def __init__(self, projects: str, folder: str, name: str, start: int) -> None:
@@ -87,8 +88,8 @@ class TranscriptTail:
     def read(self, most: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield the records completed since the last call.
 
-        Stops after ``most`` bytes, rounded up to whole chunks, and is then ``behind``; None reads to the end. Raises
-        NotATranscriptError, OSError.
+        Stops after ``most`` bytes, at the end of the chunk that completes a line, and is then ``behind``; None reads to
+        the end. Raises NotATranscriptError, OSError.
         """
         self.behind = False
         descriptor = open_below(*self._location)
@@ -98,7 +99,8 @@ class TranscriptTail:
                 self._inode, self._offset = (found.st_dev, found.st_ino), 0
                 self._partial, self._skipping = b"", False
             end = None if most is None else self._offset + most
-            while end is None or self._offset < end:
+            begin = self._offset
+            while end is None or self._offset < end or self._offset - len(self._partial) == begin:
                 data = os.pread(descriptor, CHUNK, self._offset)
                 if not data:
                     return
@@ -106,6 +108,9 @@ class TranscriptTail:
                 yield from self._lines(data)
             self.behind = True
         finally:
+            # An unfinished line is read again.
+            self._offset -= len(self._partial)
+            self._partial = b""
             os.close(descriptor)
 
     def _lines(self, data: bytes) -> Iterator[dict[str, Any]]:
@@ -118,7 +123,7 @@ class TranscriptTail:
                 continue
             yield from parse(whole)
         self._partial += rest
-        if len(self._partial) > LINE_LIMIT:
+        if self._skipping or len(self._partial) > LINE_LIMIT:
             self._partial, self._skipping = b"", True
 
 
@@ -154,8 +159,8 @@ def read_conversation(projects: str, uuid: str) -> list[dict[str, Any]]:
 def parse(line: bytes) -> Iterator[dict[str, Any]]:
     """Yield the record of a line, if it is a JSON object."""
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):  # RecursionError: deeply nested brackets
+        record = json_text.parse(decoded(line))
+    except json_text.JsonError:
         return
     if isinstance(record, dict):
         yield record
