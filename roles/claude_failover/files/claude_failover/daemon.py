@@ -14,7 +14,6 @@ import logging
 import os
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Awaitable, Mapping
 from contextlib import AsyncExitStack
@@ -37,6 +36,7 @@ from .detection.monitor import LimitMonitor
 from .failover.controller import FailoverController
 from .failover.resumer import SessionResumer
 from .limits.evidence import Evidence
+from .reporting import log_format
 from .reporting.metrics import Metrics
 from .reporting.notifier import Notifier
 from .reporting.status import StatusReport
@@ -378,12 +378,7 @@ def _check_reloadable(old: Config, new: Config) -> None:
 
 def run(config: Config) -> int:
     """Run the daemon in the foreground until SIGTERM or SIGINT; returns its exit code."""
-    journal = "JOURNAL_STREAM" in os.environ  # journald adds the time
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO,
-        format="%(levelname)s %(message)s" if journal else "%(asctime)s %(levelname)s %(message)s",
-    )
+    log_format.set_up()
     return asyncio.run(_run(config))
 
 

@@ -9,6 +9,7 @@ import asyncio
 import dataclasses
 import json
 import os
+import re
 import time
 from types import SimpleNamespace
 
@@ -108,6 +109,27 @@ def test_a_window_whose_name_is_no_text_is_written_escaped(tmp_path):
     assert "\\ud83d" in path.read_text()
 
 
+def test_a_label_of_any_text_is_one_that_the_node_exporter_reads(tmp_path):
+    path = tmp_path / "cf.prom"
+    name = '\ud83d\n"\\' + "x" * 100_000
+    status = {**STATUS, "accounts": [{**STATUS["accounts"][0], "used_percent": {name: 5}}]}
+    Metrics(holder(metrics_textfile=str(path)), [], lambda: status).write()
+    rows = [line for line in path.read_text().splitlines() if "used_percent{" in line]
+    found = re.fullmatch(r'[a-z_]+\{account=".*",window="((?:[^"\\\n]|\\[\\"n])*)"\} 5', rows[0])
+    assert found is not None
+    assert len(found.group(1)) < 250
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/etc/passwd", path)])
+def test_nothing_but_a_regular_file_is_replaced_by_the_metrics(tmp_path, caplog, make):
+    path = tmp_path / "cf.prom"
+    make(path)
+    before = os.lstat(path)
+    Metrics(holder(metrics_textfile=str(path)), [], lambda: STATUS).write()
+    assert os.path.samestat(os.lstat(path), before)
+    assert "not a regular file" in caplog.text
+
+
 def test_a_failed_write_of_the_metrics_is_logged_once(tmp_path, caplog):
     metrics = Metrics(holder(metrics_textfile=str(tmp_path / "missing" / "cf.prom")), [], lambda: STATUS)
     for _time in range(3):
@@ -134,6 +156,11 @@ def test_every_record_is_sent(tmp_path):
     sent = [json.loads(path.read_text()) for path in tmp_path.iterdir()]
     assert sorted(record["id"] for record in sent) == list(range(9))
     assert sent[0]["text"] == "é" * 100000
+
+
+def test_a_record_with_a_lone_surrogate_is_sent(tmp_path):
+    notify(("sh", "-c", f"cat > {tmp_path}/got"), [{"cwd": "/\ud800"}])
+    assert json.loads((tmp_path / "got").read_text()) == {"cwd": "/\ufffd"}
 
 
 def test_without_a_command_nothing_is_run():

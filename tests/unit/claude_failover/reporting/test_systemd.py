@@ -83,3 +83,18 @@ def test_the_watchdog_is_fed_at_half_its_bound(monkeypatch, environment, interva
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert watchdog_interval() == interval
+
+
+def test_a_status_with_foreign_text_is_sent_on_one_line(tmp_path):
+    path = str(tmp_path / "n.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(path)
+        SystemdNotifier(path).send(STATUS="down: \ud800\u2028READY=1\x1b[2J")
+        assert systemd.recv(999).decode() == "STATUS=down: \ufffd READY=1[2J"
+
+
+@pytest.mark.parametrize("microseconds", ["²", "", "-1", "1e6"])
+def test_a_watchdog_time_that_is_no_number_is_none(monkeypatch, microseconds):
+    monkeypatch.setenv("WATCHDOG_USEC", microseconds)
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    assert watchdog_interval() is None

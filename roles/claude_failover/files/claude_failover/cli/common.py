@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import pwd
-import re
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ..common import json_text
 from ..common.errors import FailoverError, NotRunning, UsageError
 from ..common.text import printable
 from ..config import defaults
@@ -28,8 +27,6 @@ exit codes:
   2   wrong use, or a wrong configuration
   3   the daemon is not running
   70  a bug"""
-
-_NOT_ESCAPED_BY_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 Handler = Callable[[argparse.Namespace], int]
 
@@ -186,12 +183,8 @@ def print_result(arguments: argparse.Namespace, document: Any, page: Callable[[]
 
 
 def format_json(document: Any, indent: int | None) -> str:
-    """Return JSON without characters that a terminal interprets.
-
-    ``json`` escapes C0; DEL, C1, the Unicode line separators and lone surrogates are escaped here.
-    """
-    text = json.dumps(document, indent=indent, ensure_ascii=False)
-    return _NOT_ESCAPED_BY_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+    """Return JSON in which what a terminal interprets or hides is escaped."""
+    return json_text.render(document, indent=indent, terminal=True)
 
 
 def print_message(text: str) -> None:

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..common import clock
+from ..common.text import shorten
 from ..config.holder import ConfigHolder
 from ..storage.files import write_atomic
+from ..storage.regular_file import require_replaceable
 from ..switching.record import OUTCOMES, REASONS
 
 log = logging.getLogger(__name__)
@@ -21,6 +23,7 @@ log = logging.getLogger(__name__)
 Totals = Mapping[tuple[str, str], int]
 _PREFIX = "claude_failover_"
 
+MAX_LABEL = 200  # characters of a label's value
 INTERVAL = 15.0  # seconds between two writes without a switch
 
 
@@ -135,7 +138,8 @@ class Metrics:
             return
         try:
             text = render(self._status(), self._totals)
-            write_atomic(path, text.encode(errors="backslashreplace"), 0o644)
+            require_replaceable(path)
+            write_atomic(path, text.encode(), 0o644)
             self._failed = False
         except OSError as error:
             if not self._failed:
@@ -165,6 +169,7 @@ class _Exposition:
 
 
 def _label(text: str) -> str:
+    text = shorten(text, MAX_LABEL).encode(errors="backslashreplace").decode()  # the file is UTF-8
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 

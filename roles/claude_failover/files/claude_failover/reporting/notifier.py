@@ -9,13 +9,13 @@ A run never delays a switch or makes it fail: the time of each run and the numbe
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import signal
 import time
 from typing import Any
 
+from ..common import json_text
 from ..config.holder import ConfigHolder
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class Notifier:
         except OSError as error:
             log.error("notify: cannot run %s: %s", command[0], error)
             return
-        text = json.dumps(record, ensure_ascii=False).encode() + b"\n"
+        text = json_text.render(record).encode() + b"\n"
         try:
             # communicate() ignores a command that does not read its input.
             await asyncio.wait_for(child.communicate(text), self._timeout)

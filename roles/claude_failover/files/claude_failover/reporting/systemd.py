@@ -9,6 +9,8 @@ import os
 import socket
 import time
 
+from ..common.text import one_line, whole_number
+
 # The notification socket queues max_dgram_qlen (10 by default) datagrams. States that systemd depends on wait for room:
 # with systemd 257 on a busy machine a lost READY=1 made the start fail.
 QUEUE_TIMEOUT = 5.0  # seconds
@@ -30,7 +32,7 @@ class SystemdNotifier:
         """
         if not self._address:
             return
-        text = "\n".join(f"{name}={str(value).replace(chr(10), ' ')}" for name, value in states.items())
+        text = "\n".join(f"{name}={one_line(str(value))}" for name, value in states.items())
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
             connection.settimeout(QUEUE_TIMEOUT if ESSENTIAL & states.keys() else 0)
             try:
@@ -48,7 +50,7 @@ def watchdog_interval() -> float | None:
 
     WATCHDOG_PID tells the daemon's own setting from one inherited from a parent.
     """
-    microseconds = os.environ.get("WATCHDOG_USEC", "")
-    if not microseconds.isdigit() or os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+    microseconds = whole_number(os.environ.get("WATCHDOG_USEC", ""))
+    if microseconds is None or os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
-    return int(microseconds) / 2e6
+    return microseconds / 2e6

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from ...common import clock
+from ...common import clock, json_text
 from ...common.errors import UsageError
+from ...common.text import decoded
 from .. import common
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def classify(source: str, raw: bytes, *, now: datetime, tz: tzinfo) -> Verdict:
     from ...limits import classify_hook, classify_pane, classify_transcript
 
     if source == "pane":
-        return classify_pane(raw.decode("utf-8", "replace").split("\n"), now=now, tz=tz)
+        return classify_pane(decoded(raw).split("\n"), now=now, tz=tz)
     if source == "hook":
         return classify_hook(_object(raw, "standard input"), now=now, tz=tz)
     lines = raw.split(b"\n")
@@ -106,11 +106,9 @@ def explain(verdict: Verdict) -> str:
 
 def _object(raw: bytes, where: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(raw)
-    except ValueError as error:
+        found = json_text.parse(raw)
+    except json_text.JsonError as error:
         raise UsageError(f"{where}: invalid JSON ({error}); expected a JSON object") from error
-    except RecursionError as error:
-        raise UsageError(f"{where}: JSON nested too deeply; expected a JSON object") from error
     if not isinstance(found, dict):
         raise UsageError(f"{where}: found JSON of type {type(found).__name__}, expected an object")
     return found
