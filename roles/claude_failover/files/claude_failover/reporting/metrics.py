@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..common import clock
-from ..common.text import shorten
+from ..common.text import decoded, shorten
 from ..config.holder import ConfigHolder
 from ..storage.files import write_atomic
 from ..storage.regular_file import require_replaceable
@@ -169,7 +169,7 @@ class _Exposition:
 
 
 def _label(text: str) -> str:
-    text = shorten(text, MAX_LABEL).encode(errors="backslashreplace").decode()  # the file is UTF-8
+    text = decoded(shorten(text, MAX_LABEL).encode(errors="backslashreplace"))  # the file is UTF-8
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 

@@ -10,6 +10,7 @@ import os
 import tempfile
 
 from ..common import clock
+from .regular_file import open_regular
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def append_line(path: str, text: str, mode: int = 0o600) -> None:
     """
     if "\n" in text:
         raise ValueError("a line cannot hold a line break")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    descriptor = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, mode)
     with os.fdopen(descriptor, "r+b", buffering=0) as stream:
         size = stream.seek(0, os.SEEK_END)
         torn = size > 0 and os.pread(stream.fileno(), 1, size - 1) != b"\n"
@@ -104,7 +105,7 @@ def copy_aside(path: str, reason: str) -> str:
     Call it before the file is rewritten without that part. A file that has not changed since its last copy is not
     copied again. Returns the path of the copy. Raises OSError.
     """
-    with open(path, "rb") as stream:
+    with os.fdopen(open_regular(path), "rb") as stream:
         aside = f"{path}.{os.fstat(stream.fileno()).st_mtime_ns}.set-aside"
         if not os.path.lexists(aside):
             write_atomic(aside, stream.read())

@@ -18,6 +18,7 @@ _KINDS = {
     stat.S_IFSOCK: "a socket",
     stat.S_IFLNK: "a symlink",
 }
+MAX_BYTES = 64 << 20  # of a file that is read whole
 _ALWAYS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -27,6 +28,15 @@ class NotARegularFileError(OSError):
     def __init__(self, path: str, mode: int) -> None:
         self.kind = _KINDS.get(stat.S_IFMT(mode), "a device")
         super().__init__(f"{path} is {self.kind}, not a regular file")
+
+
+class TooLargeError(NotARegularFileError):
+    """The file is larger than any that this daemon reads whole; ``kind`` says so."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, 0)
+        self.kind = f"a file of more than {MAX_BYTES} bytes"
+        self.args = (f"{path} is {self.kind}",)
 
 
 def open_regular(path: str, flags: int = os.O_RDONLY, mode: int = 0o600, *, dir_fd: int | None = None) -> int:
@@ -53,12 +63,16 @@ def open_regular(path: str, flags: int = os.O_RDONLY, mode: int = 0o600, *, dir_
 
 
 def read_regular(path: str, limit: int = -1) -> bytes:
-    """Return the content of a regular file, at most ``limit`` bytes unless ``limit`` is negative.
+    """Return the content of a regular file: its first ``limit`` bytes, or all of it if ``limit`` is negative.
 
-    Links are followed. Raises NotARegularFileError, OSError; ValueError for an impossible path (a NUL in it).
+    Links are followed. Raises NotARegularFileError; TooLargeError for a file of more than `MAX_BYTES` without a limit;
+    OSError; ValueError for an impossible path (a NUL in it).
     """
     with open(open_regular(path), "rb") as stream:
-        return stream.read(limit)
+        content = stream.read(limit if limit >= 0 else MAX_BYTES + 1)
+    if limit < 0 and len(content) > MAX_BYTES:
+        raise TooLargeError(path)
+    return content
 
 
 def require_replaceable(path: str) -> None:

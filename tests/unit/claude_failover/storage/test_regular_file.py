@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Regular files, and everything else that can be in the place of one."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from claude_failover.storage import files, regular_file
+from claude_failover.storage.regular_file import (
+    NotARegularFileError,
+    TooLargeError,
+    open_regular,
+    read_regular,
+    require_replaceable,
+)
+from claude_failover.storage.store import Store
+
+KINDS = ["a FIFO", "a directory", "a socket", "a device"]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A function that puts something other than a file to a path, and returns the path."""
+
+    def put(kind, name="x"):
+        path = str(tmp_path / name)
+        if kind == "a FIFO":
+            os.mkfifo(path)
+        elif kind == "a directory":
+            os.mkdir(path)
+        elif kind == "a socket":
+            with monkeypatch.context() as patch, socket.socket(socket.AF_UNIX) as bound:
+                patch.chdir(tmp_path)  # a socket's path is short
+                bound.bind(name)
+        else:
+            os.symlink("/dev/zero", path)
+        return path
+
+    return put
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_RDWR, os.O_WRONLY, os.O_RDWR | os.O_CREAT])
+def test_every_other_kind_is_named_at_once(place, kind, flags):
+    path = place(kind)
+    with pytest.raises(NotARegularFileError, match=f"is {kind}, not a regular file"):
+        open_regular(path, flags)
+
+
+def test_a_link_is_followed_only_where_that_is_wanted(tmp_path):
+    (tmp_path / "file").write_text("a")
+    (tmp_path / "link").symlink_to("file")
+    assert read_regular(str(tmp_path / "link")) == b"a"
+    with pytest.raises(NotARegularFileError, match="is a symlink"):
+        open_regular(str(tmp_path / "link"), os.O_RDWR | os.O_NOFOLLOW)
+
+
+def test_a_loop_of_links_is_an_error_of_the_system(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match="symbolic links") as caught:
+        read_regular(str(tmp_path / "loop"))
+    assert not isinstance(caught.value, NotARegularFileError)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_but_a_regular_file_may_be_replaced(tmp_path, place, kind):
+    require_replaceable(str(tmp_path / "missing"))
+    (tmp_path / "file").write_text("a")
+    require_replaceable(str(tmp_path / "file"))
+    with pytest.raises(NotARegularFileError):
+        require_replaceable(place(kind))
+
+
+def test_a_file_without_end_is_not_read_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(regular_file, "MAX_BYTES", 100)
+    path = str(tmp_path / "x")
+    Path(path).write_bytes(b"x" * 101)
+    with pytest.raises(TooLargeError, match="more than 100 bytes"):
+        read_regular(path)
+    assert read_regular(path, 7) == b"xxxxxxx"
+    os.truncate(path, 100)
+    assert len(read_regular(path)) == 100
+
+
+def test_a_document_without_end_is_set_aside(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(regular_file, "MAX_BYTES", 100)
+    (tmp_path / "usage.json").write_text(" " * 101)
+    assert Store(str(tmp_path)).load("usage", {}) == {}
+    assert "usage.json is a file of more than 100 bytes: set aside" in caplog.text
+    assert len(list(tmp_path.glob("*.set-aside"))) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_log_is_appended_to_a_regular_file_only(place, kind):
+    path = place(kind)
+    with pytest.raises(NotARegularFileError, match="a symlink" if kind == "a device" else kind):
+        files.append_line(path, "{}")
