@@ -40,7 +40,7 @@ setup: ## the environments of `make test`
 lint: ## ruff, mypy --strict, import-linter, yamllint, shellcheck, check-jsonschema, ansible-lint (production)
 	@$(NOX) -s lint
 
-unit: ## unit and integration tests, on the oldest and newest Python at hand
+unit: ## unit, integration and security tests, on the oldest and newest Python at hand
 	@$(NOX) -s unit
 
 docs: ## documentation of collection, role and plugins

@@ -269,7 +269,7 @@ def shell_scripts(copy: Path) -> list[str]:
 
 @nox.session(python=UNIT_PYTHONS)
 def unit(session: nox.Session) -> None:
-    """unit and integration tests, on the oldest and newest Python at hand"""
+    """unit, integration and security tests, on the oldest and newest Python at hand"""
     with Stage(session) as stage:
         stage.install(*unit_requirements())
         if shutil.which("tmux") is None:

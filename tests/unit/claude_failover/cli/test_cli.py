@@ -27,7 +27,7 @@ import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import control_client
 
 from claude_failover import VERSION
-from claude_failover.cli import commands, common, main
+from claude_failover.cli import commands, common, main, other_user
 from claude_failover.cli.commands import attach
 from claude_failover.common.errors import Refused
 from claude_failover.config import defaults
@@ -559,7 +559,7 @@ def test_root_creates_nothing_in_anothers_folder(world: World) -> None:
     os.chown(world.path("home"), 65534, 65534)
     done = world.run("validate")
     assert done.returncode == 1
-    assert f"sudo -u nobody claude-failover --config {world.config} validate" in done.stderr
+    assert f"-u nobody -- /usr/local/bin/claude-failover --config {world.config} validate\n" in done.stderr
     assert os.listdir(world.path("home")) == []
 
 
@@ -609,14 +609,20 @@ def test_login_is_for_the_owner_of_the_home(world: World) -> None:
     world.program("claude", SHOW)
     done = world.run("login", "a")
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"run sudo -u nobody claude-failover --config {world.config} login a\n" in done.stderr
+    assert f"-u nobody -- /usr/local/bin/claude-failover --config {world.config} login a\n" in done.stderr
 
 
-def test_the_sudo_line_leaves_the_default_configuration_out(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("uid", "before"), [(0, 'env -i TERM="$TERM"'), (1000, "sudo")])
+def test_the_line_for_another_user_gives_a_terminal_and_nothing_of_roots(
+    monkeypatch: pytest.MonkeyPatch, uid: int, before: str
+) -> None:
     monkeypatch.delenv("CLAUDE_FAILOVER_CONFIG", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
     arguments = main.parser().parse_args(["login", "a b"])
-    name = pwd.getpwuid(0).pw_name
-    assert common.sudo_line(0, arguments, "login", "a b") == f"sudo -u {name} claude-failover login 'a b'"
+    line = f"{before} /usr/sbin/runuser --pty -u nobody -- /usr/local/bin/claude-failover login 'a b'"
+    nobody = pwd.getpwnam("nobody").pw_uid
+    assert other_user.run_instead(nobody, arguments, "login", "a b") == f"run {line}"
+    assert "no name" in other_user.run_instead(4294967294, arguments, "login", "a b")
 
 
 @pytest.mark.parametrize("arguments", [["check-config", ""], ["--config", "", "status"], ["status", "--config="]])
@@ -684,13 +690,13 @@ def test_attach_waits_a_while_only_for_a_server_that_is_stopped(world: World, mo
 
 
 @needs_root
-def test_attach_names_the_sudo_line(world: World) -> None:
+def test_attach_names_the_line_to_run(world: World) -> None:
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(world.tmux)
     os.chown(world.tmux, 65534, 65534)
     done = world.run("attach", "main")
     assert done.returncode == 1
-    assert f"run sudo -u nobody claude-failover --config {world.config} attach main\n" in done.stderr
+    assert f"-u nobody -- /usr/local/bin/claude-failover --config {world.config} attach main\n" in done.stderr
 
 
 # ---- small things ------------------------------------------------------------------------------------------

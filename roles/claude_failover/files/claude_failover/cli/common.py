@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import pwd
+import re
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -99,6 +100,11 @@ def config_path(arguments: argparse.Namespace) -> str:
     return named or os.environ.get("CLAUDE_FAILOVER_CONFIG") or defaults.CONFIG
 
 
+def absolute_config_path(arguments: argparse.Namespace) -> str:
+    """Return the absolute path of the configuration. Raises UsageError for an empty option."""
+    return os.path.abspath(config_path(arguments))
+
+
 def load_config(arguments: argparse.Namespace) -> Config:
     """Load the configuration. Raises ConfigError; UsageError if PyYAML is missing."""
     try:
@@ -107,7 +113,7 @@ def load_config(arguments: argparse.Namespace) -> Config:
         if error.name != "yaml":
             raise
         raise UsageError("the Python module yaml is missing: install python3-yaml") from None
-    return load(os.path.abspath(config_path(arguments)))
+    return load(absolute_config_path(arguments))
 
 
 def load_readable_config(arguments: argparse.Namespace) -> Config | None:
@@ -202,32 +208,3 @@ def terminal_format() -> dict[str, Any]:
     except OSError:
         columns = None
     return {"colour": colour, "columns": columns or None}
-
-
-def user_name(uid: int) -> str:
-    """Return the name of a user, or ``#uid`` (as sudo accepts it) if there is none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"#{uid}"
-
-
-def owner_of(path: str) -> int:
-    """Return the uid of a file's owner, or of the nearest parent folder that this user may look into.
-
-    Raises OSError if there is no such file.
-    """
-    try:
-        return os.stat(path).st_uid
-    except PermissionError:
-        if path == "/":
-            raise
-        return owner_of(os.path.dirname(path))
-
-
-def sudo_line(uid: int, arguments: argparse.Namespace, *words: str) -> str:
-    """Return the shell line that runs a command of ``claude-failover`` as the user ``uid``."""
-    import shlex  # rarely needed
-
-    named = ["--config", os.path.abspath(config_path(arguments))] if config_path(arguments) != defaults.CONFIG else []
-    return shlex.join(["sudo", "-u", user_name(uid), "claude-failover", *named, *words])

@@ -172,6 +172,11 @@ class Config:
         return [account.home for account in self.accounts]
 
     @property
+    def link_places(self) -> list[str]:
+        """The account homes, and the targets of the shared links."""
+        return [*self.homes, *(link.target for link in self.shared_links)]
+
+    @property
     def projects(self) -> str:
         """The folder of all accounts' transcripts; the active account's own where none is shared."""
         shared = (link.target for link in self.shared_links if link.name == "projects")

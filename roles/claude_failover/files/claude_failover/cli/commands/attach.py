@@ -12,7 +12,7 @@ from typing import Any
 from ...common.errors import Refused
 from ...config import defaults
 from ...tmux.quoting import HOLDER
-from .. import common
+from .. import common, other_user
 
 _START_COMMAND = "systemctl start claude-failover-tmux"
 LIST_TIMEOUT = 10.0  # seconds for the tmux server to list its sessions
@@ -26,8 +26,8 @@ def register(commands: Any) -> None:
         run,
         "attach to a session's terminal",
         "Attach this terminal to a session. Detach with the prefix key and d (Ctrl-b d by default). Run this as the\n"
-        "sessions' user.",
-        ["claude-failover attach main", "sudo -u claude claude-failover attach main"],
+        "sessions' user; root gets the line to run instead.",
+        ["claude-failover attach main"],
     )
     parser.add_argument("name", metavar="NAME", help="session name, as shown by status")
 
@@ -41,27 +41,31 @@ def run(arguments: argparse.Namespace) -> int:
     binary = config.tmux.binary if config else defaults.TMUX
     name: str = arguments.name
     _check_owner(path, arguments)
-    program = shutil.which(binary)
+    environment = other_user.session_environment()
+    program = shutil.which(binary, path=environment["PATH"])
     if program is None:
         raise Refused(f"found no program {binary}; install tmux, or set tmux.binary")
+    other_user.refuse_root([program], arguments, "attach", name)
     _check_exists(program, path, name)
     server = (os.environ.get("TMUX") or "").partition(",")[0]
     # Inside the same server, the existing client is switched to the session.
     inside = bool(server) and os.path.realpath(server) == os.path.realpath(path)
     verb = "switch-client" if inside else "attach-session"
-    environment = {key: value for key, value in os.environ.items() if inside or key != "TMUX"}
+    if not inside:
+        environment.pop("TMUX", None)
     os.execve(program, [program, "-N", "-S", path, verb, "-t", f"={name}"], environment)
 
 
 def _check_owner(path: str, arguments: argparse.Namespace) -> None:
     """Check that a tmux server exists and belongs to this user. Raises Refused."""
     try:
-        owner = common.owner_of(path)
+        owner = other_user.owner_of(path)
     except OSError:
         raise Refused(f"found no tmux server at {path}; start it with: {_START_COMMAND}") from None
-    if owner != os.geteuid():
-        line = common.sudo_line(owner, arguments, "attach", arguments.name)
-        raise Refused(f"the tmux server at {path} belongs to {common.user_name(owner)}: run {line}")
+    other_user.refuse_root([path], arguments, "attach", arguments.name)
+    if owner is not None and owner != os.geteuid():
+        advice = other_user.run_instead(owner, arguments, "attach", arguments.name)
+        raise Refused(f"the tmux server at {path} belongs to {other_user.user_name(owner)}: {advice}")
 
 
 def _check_exists(program: str, path: str, name: str) -> None:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import pwd
 from typing import TYPE_CHECKING, Any
 
 from ...common.errors import Refused, UsageError
-from .. import common
+from .. import common, other_user
 
 if TYPE_CHECKING:
     from ...config.model import Config
@@ -26,8 +25,8 @@ def register(commands: Any) -> None:
         "log in to an account with the Claude CLI",
         "Start the Claude CLI in the foreground with the home of ACCOUNT, to log in: the first step on every new\n"
         "machine, once for each account. Leave it with /exit when it shows its prompt. Run this as the owner of the\n"
-        "homes.",
-        ["claude-failover login compte1", "sudo -u claude claude-failover login compte2"],
+        "homes; root gets the line to run instead.",
+        ["claude-failover login compte1"],
     )
     parser.add_argument("account", metavar="ACCOUNT", help="account name in the configuration")
 
@@ -40,18 +39,20 @@ def run(arguments: argparse.Namespace) -> int:
         names = ", ".join(each.name for each in config.accounts)
         raise UsageError(f"found no account {arguments.account!r} in {config.path}; expected one of: {names}")
     try:
-        owner = common.owner_of(account.home)
+        owner = other_user.owner_of(account.home)
     except FileNotFoundError:
         raise Refused(
             f"the home of {account.name}, {account.home}, does not exist yet; create it with the role, or as the "
             "sessions' user: claude-failover validate"
         ) from None
-    if owner != os.geteuid():
+    other_user.refuse_root([account.home], arguments, "login", account.name)
+    if owner is not None and owner != os.geteuid():
         raise Refused(
-            f"{account.home} belongs to {common.user_name(owner)}, who could not use files written by another user: "
-            f"run {common.sudo_line(owner, arguments, 'login', account.name)}"
+            f"{account.home} belongs to {other_user.user_name(owner)}, who could not use files written by another "
+            f"user: {other_user.run_instead(owner, arguments, 'login', account.name)}"
         )
     program, environment = _program(config)
+    other_user.refuse_root([program], arguments, "login", account.name)
     environment["CLAUDE_CONFIG_DIR"] = account.home
     _enter_home(environment)
     common.print_message(f"starting {program} for {account.name} ({account.home}); log in, then leave with /exit")
@@ -63,20 +64,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _program(config: Config) -> tuple[str, dict[str, str]]:
     """Return the absolute path of the Claude CLI that the sessions run, and its environment. Raises Refused."""
-    environment = dict(os.environ)
+    environment = other_user.session_environment()
     command = "claude"
     for session in config.sessions:
         if session.claude_args:
             command = session.command[0]
             # The session's own PATH is searched for its command.
-            environment["PATH"] = session.env.get("PATH", environment.get("PATH", os.defpath))
+            environment["PATH"] = session.env.get("PATH", environment["PATH"])
             break
     import shutil
 
-    program = shutil.which(command, path=environment.get("PATH", os.defpath))
+    program = shutil.which(command, path=environment["PATH"])
     if program is None:
         raise Refused(
-            f"found no {command} that this user may run (PATH is {environment.get('PATH')}); install the Claude CLI, "
+            f"found no {command} that this user may run (PATH is {environment['PATH']}); install the Claude CLI, "
             "or give its absolute path in the command of a session"
         )
     return os.path.abspath(program), environment
@@ -91,10 +92,7 @@ def _enter_home(environment: dict[str, str]) -> None:
     except OSError:
         home = ""
     if not home:
-        try:
-            home = pwd.getpwuid(os.geteuid()).pw_dir
-        except KeyError:
-            home = "/"
+        home = other_user.home_folder()
         environment["HOME"] = home
     try:
         os.chdir(home)

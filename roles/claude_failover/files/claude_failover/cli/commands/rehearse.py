@@ -9,7 +9,7 @@ import argparse
 from typing import Any
 
 from ...common.text import one_line
-from .. import common
+from .. import common, other_user
 
 
 def register(commands: Any) -> None:
@@ -29,11 +29,15 @@ def register(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Rehearse a failover and print the result; returns 0 if every step succeeded, else 1."""
+    """Rehearse a failover and print the result; returns 0 if every step succeeded, else 1. Raises Refused."""
+    import shutil
+
     from ...rehearsal import rehearsal
 
     config = common.load_readable_config(arguments)
-    result = rehearsal.rehearse(config.tmux.binary if config else "tmux", keep=arguments.keep)
+    binary = config.tmux.binary if config else "tmux"
+    other_user.refuse_root([shutil.which(binary) or binary], arguments, "rehearse")
+    result = rehearsal.rehearse(binary, keep=arguments.keep)
     if arguments.json:
         common.print_json(result.to_json())
         return 0 if result.ok else 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .. import common
+from .. import common, other_user
 
 
 def register(commands: Any) -> None:
@@ -19,14 +19,17 @@ def register(commands: Any) -> None:
         run,
         "run the daemon in the foreground",
         "Run the daemon in the foreground until SIGTERM or SIGINT. It validates the shared links first and refuses to\n"
-        "start if one diverges. Stopping it stops no tmux session. SIGHUP reloads the configuration.",
+        "start if one diverges. Stopping it stops no tmux session. SIGHUP reloads the configuration. Run this as the\n"
+        "sessions' user; root gets the line to run instead.",
         ["claude-failover run", "claude-failover --config ./config.yml run"],
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the daemon until it is stopped."""
+    """Run the daemon until it is stopped. Raises Refused."""
     config = common.load_config(arguments)
+    sockets = [config.control_socket, config.tmux.socket]
+    other_user.refuse_root([*config.link_places, config.active_link, config.state_dir, *sockets], arguments, "run")
     from ... import daemon
 
     return daemon.run(config)

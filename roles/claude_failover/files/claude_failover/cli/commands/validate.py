@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import TYPE_CHECKING, Any
 
 from ...common.errors import Refused
 from ...common.text import printable
-from .. import common, render
+from .. import common, other_user, render
 
 if TYPE_CHECKING:
     from ...config.model import Config
@@ -26,7 +25,8 @@ def register(commands: Any) -> None:
         "validate the shared links of every account",
         "Validate the links to the shared folders in every account home and create the missing ones, with the code\n"
         "that the daemon runs at start-up. A divergent link, or anything else in its place, is reported and never\n"
-        "changed; the exit code is then 1.",
+        "changed; the exit code is then 1. Root creates nothing in the folders of another user, and gets the line to\n"
+        "run instead; with --strict it reads them as that user.",
         ["claude-failover validate --strict", "claude-failover validate --json"],
     )
     parser.add_argument("--strict", action="store_true", help="create nothing; a missing link is an error")
@@ -36,9 +36,12 @@ def register(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Validate the links; returns 0 if all are valid. Raises Refused with every failure."""
     config = common.load_config(arguments)
-    reports, failures = _validate(config, check_mode=True)
-    if not arguments.strict and any(report.changed for report in reports):
-        _refuse_root(config, arguments)
+    places = config.link_places
+    if arguments.strict:
+        reader = other_user.reader_of(places, arguments)
+        reports, failures = _validate(config, check_mode=True, owner=reader)
+    else:
+        other_user.refuse_root(places, arguments, "validate", *(["--json"] if arguments.json else []))
         reports, failures = _validate(config, check_mode=False)
     created = [] if arguments.strict else [path for report in reports for path in report.created]
     missing = [path for report in reports for path in report.created] if arguments.strict else []
@@ -57,31 +60,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _validate(config: Config, *, check_mode: bool) -> tuple[list[Any], list[str]]:
-    """Validate every link, creating missing ones unless in check mode; returns the reports and the failures."""
+def _validate(config: Config, *, check_mode: bool, owner: int | None = None) -> tuple[list[Any], list[str]]:
+    """Validate every link, creating missing ones unless in check mode; returns the reports and the failures.
+
+    With ``owner`` the work is done in the name of that user.
+    """
     from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
         SharedSymlinkError,
         validate_all,
     )
 
     try:
-        return validate_all(config.homes, config.shared_links, check_mode=check_mode), []
+        return validate_all(config.homes, config.shared_links, check_mode=check_mode, owner=owner), []
     except SharedSymlinkError as error:
         return error.reports, error.failures
-
-
-def _refuse_root(config: Config, arguments: argparse.Namespace) -> None:
-    """Refuse to create anything as root in another user's folder: the daemon could not use it. Raises Refused."""
-    if os.geteuid() != 0:
-        return
-    for path in (*config.homes, *(link.target for link in config.shared_links)):
-        place = path
-        while not os.path.exists(place):
-            place = os.path.dirname(place)
-        uid = os.stat(place).st_uid
-        if uid != 0:
-            words = ["validate", *(["--json"] if arguments.json else [])]
-            raise Refused(
-                f"links or folders are missing in {place}, and root would own what it creates there: run "
-                f"{common.sudo_line(uid, arguments, *words)} (or with --strict, which creates nothing)"
-            )

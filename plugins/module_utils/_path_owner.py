@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find the user who decides where a path leads.
+
+The walk starts at ``/`` and follows only links of root. Up to the first entry that is not root's, nobody else can
+replace anything, so the answer holds after the walk too.
+
+The daemon's commands import this module too: standard library only, no Ansible import.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import stat
+from typing import NamedTuple
+
+ROOT = 0
+_MAX_LINKS = 40  # as in the kernel, path_resolution(7)
+_WRITABLE_BY_OTHERS = 0o002
+_WRITABLE_BY_GROUP = 0o020
+
+
+class PathOwner(NamedTuple):
+    """The user who decides where a path leads: ROOT, another one, or None where several users could.
+
+    ``place`` is the entry of the path by which it was decided.
+    """
+
+    uid: int | None
+    place: str
+
+
+def path_owner(path: str) -> PathOwner:
+    """Return the user who decides where ``path`` (absolute) leads.
+
+    ROOT means that nobody else can replace, create or remove any entry of the path. A path that ends early, because
+    an entry is missing or this user may not look further, belongs to the owner of what there is. Raises OSError.
+    """
+    pending = _parts(path)
+    links = 0
+    current = "/"
+    folder = os.lstat(current)
+    while pending:
+        name = pending.pop()
+        if name == os.pardir:
+            current = os.path.dirname(current)
+            folder = os.lstat(current)
+            continue
+        entry = os.path.join(current, name)
+        try:
+            status = os.lstat(entry)
+        except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
+            shared = isinstance(error, FileNotFoundError) and _is_shared(folder)
+            return PathOwner(None if shared else ROOT, current if shared else entry)
+        if status.st_uid != ROOT:
+            return PathOwner(status.st_uid, entry)
+        # In a sticky folder a directory of root's stays what it is; another entry can be moved there by its users.
+        if _is_shared(folder) and not (folder.st_mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode)):
+            return PathOwner(None, current)
+        if stat.S_ISLNK(status.st_mode):
+            links += 1
+            if links > _MAX_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+            text = os.readlink(entry)
+            pending += _parts(text)
+            if os.path.isabs(text):
+                current = "/"
+                folder = os.lstat(current)
+            continue
+        current, folder = entry, status
+    return PathOwner(None if stat.S_ISDIR(folder.st_mode) and _is_shared(folder) else ROOT, current)
+
+
+def describe_owner(owner: PathOwner) -> str:
+    """Return a sentence part that names the place and who can change it."""
+    if owner.uid is None:
+        return f"several users can change {owner.place}"
+    try:
+        return f"{owner.place} belongs to {pwd.getpwuid(owner.uid).pw_name}"
+    except KeyError:
+        return f"{owner.place} belongs to #{owner.uid}"
+
+
+def _parts(path: str) -> list[str]:
+    """Return the names of a path, the last one first."""
+    return [name for name in reversed(path.split("/")) if name not in ("", os.curdir)]
+
+
+def _is_shared(folder: os.stat_result) -> bool:
+    """Return True if others than root may create entries in a folder of root's."""
+    by_group = folder.st_gid != ROOT and folder.st_mode & _WRITABLE_BY_GROUP
+    return bool(by_group or folder.st_mode & _WRITABLE_BY_OTHERS)

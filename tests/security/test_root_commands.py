@@ -1,0 +1,133 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Root runs a command of ``claude-failover`` where the sessions' user has planted links."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import picture
+from user_host import UserHost, needs_root
+
+pytestmark = needs_root
+
+
+def plant(host: UserHost) -> None:
+    """Lead every place of the configuration into folders of root's, as the sessions' user can."""
+    os.symlink(host.roots, host.homes[0])
+    os.symlink(host.path("roots-b"), host.homes[1])
+    for name in host.links:
+        os.symlink(host.path(f"roots-{name}"), host.path("home", f".claude-{name}-shared"))
+
+
+@pytest.fixture
+def attacked(host: UserHost) -> UserHost:
+    host.make("roots-b")
+    for name in host.links:
+        host.make(f"roots-{name}")
+    assert host.as_user(lambda: plant(host)) == 0
+    return host
+
+
+@pytest.mark.parametrize("arguments", [["validate"], ["validate", "--json"], ["validate", "--strict"], ["run"]])
+def test_a_link_of_the_user_leads_root_nowhere(attacked: UserHost, arguments: list[str]) -> None:
+    before = picture(attacked.folder)
+    done = attacked.run(*arguments)
+    assert done.returncode == 1, done
+    assert picture(attacked.folder) == before
+    assert os.listdir(attacked.roots) == []
+    if "--strict" not in arguments:
+        assert f"runuser --pty -u {attacked.user.pw_name} -- /usr/local/bin/claude-failover" in done.stderr
+        assert f"--config {attacked.config} {' '.join(arguments)}\n" in done.stderr
+
+
+def test_a_strict_validation_by_root_reads_as_the_user(host: UserHost) -> None:
+    assert host.run("validate", user=host.user).returncode == 0
+    done = host.run("validate", "--strict", "--json")
+    assert done.returncode == 0, done
+    assert {link["status"] for link in json.loads(done.stdout)["links"]} == {"ok"}
+    # Only root may look there, so a process of the user sees nothing of it.
+    secret = host.make("secret", mode=0o700)
+    os.mkdir(f"{secret}/a")
+    os.rename(host.homes[0], host.path("home", "aside"))
+    assert host.as_user(lambda: os.symlink(f"{secret}/a", host.homes[0])) == 0
+    done = host.run("validate", "--strict")
+    assert done.returncode == 1
+    assert "Permission denied" in done.stderr
+
+
+@pytest.mark.parametrize("folder_mode", [0o777, 0o1777])
+def test_root_works_nowhere_that_several_users_can_change(host: UserHost, folder_mode: int) -> None:
+    shared = host.make("shared", mode=folder_mode)
+    host.homes = [f"{shared}/a", f"{shared}/b"]
+    host.write_config(shared_root=shared, state_dir=f"{shared}/state", active_link=f"{shared}/link")
+    for command in ("validate", "run"):
+        done = host.run(command)
+        assert done.returncode == 1, done
+        assert shared in done.stderr
+        assert os.listdir(shared) == []
+
+
+def test_root_validates_what_is_its_own(host: UserHost) -> None:
+    place = host.make("of-root")
+    host.homes = [f"{place}/a", f"{place}/b"]
+    host.write_config(shared_root=place)
+    assert host.run("validate").returncode == 0
+    assert os.readlink(f"{place}/a/projects") == f"{place}/.claude-projects-shared"
+
+
+def test_a_configuration_of_the_user_does_not_make_root_work(host: UserHost) -> None:
+    """It may name any place, such as folders of root's."""
+    host.homes = [host.roots, host.make("roots-b")]
+    host.write_config(shared_root=host.make("roots-c"))
+    os.rename(host.config, host.path("home", "config.yml"))
+    host.config = host.path("home", "config.yml")
+    os.chown(host.config, host.user.pw_uid, host.user.pw_gid)
+    for command in ("validate", "run", "rehearse"):
+        done = host.run(command)
+        assert done.returncode == 1, done
+        assert f"runuser --pty -u {host.user.pw_name} --" in done.stderr
+        assert os.listdir(host.roots) == []
+
+
+def test_login_starts_no_claude_for_root(host: UserHost) -> None:
+    """A link to a folder of root's makes the home no home of root's."""
+    os.symlink(host.roots, host.homes[0])
+    program = f"{host.make('bin')}/claude"
+    with open(program, "w", encoding="utf-8") as stream:
+        stream.write("#!/bin/sh\necho STARTED by $(id -u)\n")
+    os.chmod(program, 0o755)
+    host.write_config(sessions=[{"name": "x", "cwd": "/", "command": [program]}])
+    done = host.run("login", "a")
+    assert "STARTED" not in done.stdout
+    assert (done.returncode, f"runuser --pty -u {host.user.pw_name} --" in done.stderr) == (1, True), done
+
+
+def test_attach_does_not_follow_a_link_to_a_server_of_roots(host: UserHost) -> None:
+    """Between the check and the connection the link can be led to a server of the user's, which gets the terminal."""
+    tmux = host.path("roots-tmux")
+    with open(tmux, "w", encoding="utf-8") as stream:
+        stream.write("#!/bin/sh\necho CONNECTED main\n")
+    os.chmod(tmux, 0o755)
+    server = host.path("root.sock")
+    os.close(os.open(server, os.O_CREAT | os.O_WRONLY, 0o600))
+    host.write_config(tmux={"socket": host.tmux, "binary": tmux})
+    assert host.as_user(lambda: os.symlink(server, host.tmux)) == 0
+    done = host.run("attach", "main")
+    assert "CONNECTED" not in done.stdout
+    assert (done.returncode, f"runuser --pty -u {host.user.pw_name} --" in done.stderr) == (1, True), done
+
+
+def test_root_rehearses_with_no_program_of_the_users(host: UserHost) -> None:
+    program = host.path("home", "tmux")
+    with open(program, "w", encoding="utf-8") as stream:
+        stream.write(f'#!/bin/sh\nid -u >{host.roots}/started\nexec tmux "$@"\n')
+    os.chmod(program, 0o755)
+    host.write_config(tmux={"socket": host.tmux, "binary": program})
+    done = host.run("rehearse")
+    assert os.listdir(host.roots) == [], done
+    assert done.returncode == 1
+    assert f"runuser --pty -u {host.user.pw_name} --" in done.stderr
