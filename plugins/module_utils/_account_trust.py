@@ -26,6 +26,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._proc import pids, 
 OK, ADDED, MISSING, IN_USE, ERROR = "ok", "added", "missing", "in_use", "error"
 
 STATE_FILE = ".claude.json"
+MAXIMUM_BYTES = 64 << 20
 _KEY = "hasTrustDialogAccepted"
 # Process names of the CLI: native program and title (2.1.330), and a script run by Node.
 _PROCESS_NAMES = ("claude", "node")
@@ -71,6 +72,12 @@ def seed(
     wanted = list(dict.fromkeys(os.path.realpath(folder) for folder in folders))
     all_homes = list(homes)
     return [_seed_home(home, wanted, all_homes, active_link, check_mode) for home in all_homes]
+
+
+def foresee(homes: Iterable[str], folders: Iterable[str]) -> list[HomeReport]:
+    """Return the reports of a run for a user who does not exist yet and so has no homes; reads nothing."""
+    wanted = list(dict.fromkeys(folders))
+    return [HomeReport(home, MISSING, wanted, [], "") for home in homes]
 
 
 def _seed_home(home: str, wanted: list[str], homes: list[str], active_link: str, check_mode: bool) -> HomeReport:
@@ -120,7 +127,10 @@ def _read_state_file(home: str) -> _StateFile | None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise _StateFileError(f"{path} is no regular file; it is left as it is")
-        return _StateFile(stream.read(), status)
+        raw = stream.read(MAXIMUM_BYTES + 1)
+        if len(raw) > MAXIMUM_BYTES:
+            raise _StateFileError(f"{path} has more than {MAXIMUM_BYTES >> 20} MiB; it is left as it is")
+        return _StateFile(raw, status)
 
 
 def _add_keys(file: _StateFile | None, wanted: list[str]) -> tuple[bytes, list[str], list[str]]:
@@ -257,11 +267,14 @@ def _session_pids(home: str) -> Iterator[int]:
 
 
 def _recorded_start(path: str) -> str | None:
-    """Return the start time in a session's file, None if it holds none."""
+    """Return the start time in a session's file, None if it holds none or is no regular file."""
     try:
-        with open(path, "rb") as stream:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return None
             return str(json.loads(stream.read(1 << 16))["procStart"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -20,6 +20,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils import (
     _release_python,
     _release_store,
 )
+from ansible_collections.secuaas.claude.plugins.module_utils._path_owner import ROOT, describe_owner, path_owner
 from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import Layout, ReleaseError
 
 _FOLDER_MODE = "0755"
@@ -45,6 +46,7 @@ def install_release(params: Mapping[str, Any], *, check_mode: bool) -> dict[str,
     Raises ValueError, BundleError, ReleaseError, HostFileError, OSError.
     """
     layout = Layout(params["root"], params["python"])
+    _check_places(params)
     try:
         members = _release_bundle.unpack(base64.b64decode(params["bundle"] or "", validate=True))
     except binascii.Error as error:
@@ -71,6 +73,7 @@ def remove_installation(params: Mapping[str, Any], *, check_mode: bool, warn: Ca
     Calls ``warn`` for a launcher of somebody else. Raises ReleaseError, OSError.
     """
     layout = Layout(params["root"], params["python"])
+    _check_places(params)
     previous = _release_store.read_current(layout)
     launcher = params["launcher"]
     entries = [(entry["path"], False) for entry in params["files"] if not entry["directory"]]
@@ -100,6 +103,20 @@ def remove_installation(params: Mapping[str, Any], *, check_mode: bool, warn: Ca
         if installed:
             _release_store.remove_all(layout)
     return result
+
+
+def _check_places(params: Mapping[str, Any]) -> None:
+    """Refuse, as root, places below a folder of another user, who could lead root elsewhere. Raises ReleaseError."""
+    if os.geteuid() != ROOT:
+        return
+    paths = [params["launcher"], *(entry["path"] for entry in params["files"])]
+    for path in [params["root"], *map(os.path.dirname, paths)]:
+        owner = path_owner(path)
+        if owner.uid not in (ROOT, None):
+            raise ReleaseError(
+                "%s: %s, who could lead root elsewhere below it; expected a folder of root's. Nothing was changed."
+                % (path, describe_owner(owner))
+            )
 
 
 def _file_specs(params: Mapping[str, Any], members: Mapping[str, bytes], layout: Layout) -> list[_host_files.FileSpec]:

@@ -51,7 +51,10 @@ options:
     choices: [present, absent]
     default: present
   root:
-    description: The folder that holds the releases and the link to the current one, as an absolute path.
+    description:
+      - The folder that holds the releases and the link to the current one, as an absolute path.
+      - Root is refused where this folder, or one that holds the O(launcher) or one of the O(files), lies below a folder
+        of another user.
     type: path
     default: /opt/claude-failover
   launcher:
@@ -59,7 +62,9 @@ options:
     type: path
     default: /usr/local/bin/claude-failover
   python:
-    description: The Python that runs the daemon, version 3.9 or newer, as an absolute path.
+    description:
+      - The Python that runs the daemon, version 3.9 or newer, as an absolute path.
+      - The user of the module runs it too.
     type: path
     default: /usr/bin/python3
   keep:

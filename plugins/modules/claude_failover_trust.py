@@ -57,7 +57,7 @@ options:
       - The user, by name or number, who owns the homes.
       - If the module runs as root, a child process with only the ids and groups of this user reads and writes
         everything. Links that the user plants can therefore not make root read or write elsewhere.
-      - In check mode, a user that does not exist yet counts as one that will.
+      - In check mode, a user that does not exist yet counts as one that will; then nothing is read.
     type: str
     required: true
 seealso:
@@ -152,7 +152,7 @@ def main() -> None:
         return _account_trust.seed(homes, folders, active_link, check_mode=module.check_mode)
 
     try:
-        rows = work() if user is None else _run_as.run_as(user, work)
+        rows = _account_trust.foresee(homes, folders) if user is None else _run_as.run_as(user, work)
         reports = [_account_trust.HomeReport(*row) for row in rows]
     except _run_as.RunAsError as error:
         module.fail_json(msg=f"trust: {error}", homes=[], failures=[str(error)])

@@ -74,8 +74,8 @@ options:
         everything. Links that the user plants can therefore not make root write elsewhere. The user must have
         write permission in the directory above each missing entry.
       - In check mode, a user that does not exist yet counts as one that will.
-      - The default is the user as whom the module runs. As root, rely on the default only where root alone can
-        write.
+      - The default is the user as whom the module runs. Root is then refused where another user can change a folder
+        of the paths.
     type: str
   group:
     description:
@@ -177,7 +177,11 @@ failures:
   sample: []
 """
 
+import os
+from collections.abc import Iterable
+
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.secuaas.claude.plugins.module_utils._path_owner import ROOT, describe_owner, path_owner
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
     DEFAULT_SHARED_ROOT,
     SharedSymlinkError,
@@ -186,6 +190,22 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
     result_of,
     validate_all,
 )
+
+
+def check_only_root_decides(paths: Iterable[str]) -> None:
+    """Refuse paths that another user than root can lead elsewhere. Raises SharedSymlinkError."""
+    try:
+        owners = [path_owner(path) for path in paths if os.path.isabs(path) and "\0" not in path]
+    except OSError as error:
+        raise SharedSymlinkError([f"{error.filename!r} cannot be followed: {error.strerror}"]) from None
+    problems = [
+        f"owner: found none, and {describe_owner(owner)}; expected owner to name the user of the accounts, because "
+        "root makes nothing in a folder that somebody else can change"
+        for owner in owners
+        if owner.uid != ROOT
+    ]
+    if problems:
+        raise SharedSymlinkError(dict.fromkeys(problems))
 
 
 def main() -> None:
@@ -207,9 +227,12 @@ def main() -> None:
     )
     options = module.params
     try:
+        links = required_links(options["shared_root"], options["links"])
+        if options["owner"] is None and os.geteuid() == ROOT:
+            check_only_root_decides([*options["account_homes"], *(link.target for link in links)])
         reports = validate_all(
             options["account_homes"],
-            required_links(options["shared_root"], options["links"]),
+            links,
             check_mode=module.check_mode,
             owner=options["owner"],
             group=options["group"],

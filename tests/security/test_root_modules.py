@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Root runs a module where the sessions' user has planted links, FIFOs and files without end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import picture
+from user_host import DEADLINE, UserHost, needs_root
+
+pytestmark = needs_root
+MODULES = "ansible_collections.secuaas.claude.plugins.modules"
+
+
+def run(module: str, python_path: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+    """Run a module as root in a process of its own; return its result."""
+    sent = {"ANSIBLE_MODULE_ARGS": {"_ansible_check_mode": check, "_ansible_remote_tmp": "/tmp", **arguments}}
+    code = (
+        "import json, sys; from ansible.module_utils import basic; basic._ANSIBLE_ARGS = sys.stdin.buffer.read(); "
+        f"basic._ANSIBLE_PROFILE = 'legacy'; from {MODULES}.{module} import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps(sent),
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": python_path, "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+        cwd="/",
+    )
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_links_without_an_owner_are_refused_in_anothers_folder(host: UserHost, python_path: str, check: bool) -> None:
+    assert host.as_user(lambda: os.symlink(host.roots, host.homes[0])) == 0
+    before = picture(host.folder)
+    arguments = {"account_homes": host.homes, "shared_root": host.home}
+    result = run("claude_shared_symlinks", python_path, check=check, **arguments)
+    assert result.get("failed"), result
+    assert f"owner: found none, and {host.home} belongs to {host.user.pw_name}; expected owner" in result["msg"]
+    assert picture(host.folder) == before
+    result = run("claude_shared_symlinks", python_path, check=check, owner=host.user.pw_name, **arguments)
+    assert "Permission denied" in result["msg"]
+    assert os.listdir(host.roots) == []
+
+
+def test_links_without_an_owner_are_made_where_only_root_is(host: UserHost, python_path: str) -> None:
+    place = host.make("of-root")
+    result = run("claude_shared_symlinks", python_path, account_homes=[f"{place}/a"], shared_root=place)
+    assert result["changed"], result
+
+
+@pytest.mark.parametrize("what", ["root", "launcher", "file"])
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_release_is_installed_nowhere_below_anothers_folder(
+    host: UserHost, python_path: str, what: str, state: str
+) -> None:
+    place = host.path("home", "x")
+    assert host.as_user(lambda: os.symlink(host.roots, place)) == 0
+    kept = f"{host.roots}/y"
+    os.close(os.open(kept, os.O_CREAT | os.O_WRONLY))
+    before = picture(host.folder)
+    arguments = {
+        "root": place if what == "root" else host.path("opt"),
+        "launcher": f"{place}/y" if what == "launcher" else host.path("launcher"),
+        "files": [{"path": f"{place}/y", "src": "x"}] if what == "file" else [],
+    }
+    result = run("claude_failover_release", python_path, state=state, python=sys.executable, **arguments)
+    assert result.get("failed"), result
+    assert f"{host.home} belongs to {host.user.pw_name}" in result["msg"]
+    assert picture(host.folder) == before
+
+
+def trust(host: UserHost, python_path: str, owner: str | None = None, *, check: bool = False) -> dict[str, Any]:
+    return run(
+        "claude_failover_trust",
+        python_path,
+        check=check,
+        account_homes=host.homes[:1],
+        active_link=host.path("home", ".claude"),
+        folders=["/srv"],
+        owner=owner or host.user.pw_name,
+    )
+
+
+def test_a_session_file_that_is_a_fifo_holds_nobody_up(host: UserHost, python_path: str) -> None:
+    sessions = f"{host.homes[0]}/sessions"
+
+    def plant() -> None:
+        os.makedirs(sessions)
+        os.mkfifo(f"{sessions}/{os.getppid()}.json")
+
+    assert host.as_user(plant) == 0
+    result = trust(host, python_path)
+    assert [row["status"] for row in result["homes"]] == ["in_use"], result
+
+
+def test_a_state_file_without_end_is_left_alone(host: UserHost, python_path: str) -> None:
+    path = f"{host.homes[0]}/.claude.json"
+
+    def plant() -> None:
+        os.mkdir(host.homes[0])
+        with open(path, "wb") as stream:
+            stream.truncate(1 << 36)
+
+    assert host.as_user(plant) == 0
+    result = trust(host, python_path)
+    assert [row["status"] for row in result["homes"]] == ["error"], result
+    assert "MiB" in result["msg"]
+
+
+def test_nothing_is_read_for_a_user_who_is_still_to_be_made(host: UserHost, python_path: str) -> None:
+    os.mkdir(host.homes[0])
+    with open(f"{host.roots}/secret", "w", encoding="utf-8") as stream:
+        stream.write("no JSON")
+    os.symlink(f"{host.roots}/secret", f"{host.homes[0]}/.claude.json")
+    result = trust(host, python_path, "no-such-user", check=True)
+    assert [(row["status"], row["folders"]) for row in result["homes"]] == [("missing", ["/srv"])]
