@@ -11,7 +11,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pwd
 import socket
+import stat
+import struct
 import time
 from typing import Any
 
@@ -62,6 +65,7 @@ def request(
             connection.connect(socket_path)
         except OSError as error:
             raise _connection_error(socket_path, error) from None
+        _check_peer(connection, socket_path)
         try:
             answer = _exchange(connection, line, deadline)
         except socket.timeout:
@@ -69,6 +73,34 @@ def request(
         except OSError as error:
             raise ControlError(f"{socket_path}: the connection was lost: {error.strerror or error}") from None
     return _parse_answer(socket_path, answer)
+
+
+def _check_peer(connection: socket.socket, path: str) -> None:
+    """Check, as root, that a process of the socket's owner answers. Raises ControlError.
+
+    The owner of the socket's folder could lead root to any other socket by a link.
+    """
+    if os.geteuid() != 0:
+        return
+    try:
+        entry = os.lstat(path)
+        owner = os.stat(path).st_uid if stat.S_ISLNK(entry.st_mode) and entry.st_uid == 0 else entry.st_uid
+    except OSError as error:
+        raise _connection_error(path, error) from None
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _pid, peer, _gid = struct.unpack("3i", credentials)
+    if peer != owner:
+        raise ControlError(
+            f"{path}: the socket is of {_user_name(owner)}, and a process of {_user_name(peer)} answers; expected one "
+            "user. Nothing was sent: look at the entry and at the folder that it lies in"
+        )
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
 
 
 def _connection_error(path: str, error: OSError) -> ControlError:
@@ -107,7 +139,7 @@ def _parse_answer(path: str, line: bytes) -> Any:
     """Return the result of an answer. Raises ControlError for an error, and for a line that is no answer."""
     try:
         answer = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if isinstance(answer, dict) and answer.get("ok") is True:
         return answer.get("result")

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
+import threading
 
 import pytest
 from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import picture
-from user_host import UserHost, needs_root
+from user_host import DEADLINE, UserHost, needs_root
 
 pytestmark = needs_root
 
@@ -131,3 +134,49 @@ def test_root_rehearses_with_no_program_of_the_users(host: UserHost) -> None:
     assert os.listdir(host.roots) == [], done
     assert done.returncode == 1
     assert f"runuser --pty -u {host.user.pw_name} --" in done.stderr
+
+
+class Listener:
+    """Listens on a path as whoever made it, answers one connection with ``answer``, and keeps what it was sent."""
+
+    def __init__(self, path: str, answer: bytes) -> None:
+        self.sent = b""
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(path)
+        self._socket.listen()
+        self._socket.settimeout(DEADLINE)
+        self._answer = answer
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        connection, _address = self._socket.accept()
+        with connection:
+            self.sent = connection.recv(65536)
+            if self.sent:
+                connection.sendall(self._answer)
+
+    def end(self) -> bytes:
+        self._thread.join(DEADLINE)
+        self._socket.close()
+        return self.sent
+
+
+def test_root_says_nothing_to_a_socket_behind_a_link_of_the_users(host: UserHost) -> None:
+    listener = Listener(host.path("root.sock"), b'{"ok":true,"result":[]}\n')
+    os.chmod(host.path("root.sock"), 0o600)
+    assert host.as_user(lambda: os.symlink(host.path("root.sock"), host.control)) == 0
+    done = host.run("sessions")
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as last:
+        last.connect(host.path("root.sock"))
+    assert listener.end() == b""
+    assert done.returncode == 1, done
+    assert f"the socket is of {host.user.pw_name}, and a process of root answers" in done.stderr
+
+
+def test_an_answer_that_nests_without_end_is_told_and_no_bug(host: UserHost) -> None:
+    listener = Listener(host.control, b'{"ok":true,"result":' + b"[" * 200_000 + b"\n")
+    done = host.run("sessions")
+    assert listener.end()
+    assert done.returncode == 1, done
+    assert "expected one JSON object" in done.stderr
