@@ -19,7 +19,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils import _release_bun
 
 _COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _PACKAGE = "ansible_collections.secuaas.claude.plugins.module_utils"
-_SHARED_MODULES = ("shared_symlinks", "control_client", "_path_owner")
+_SHARED_MODULES = ("shared_symlinks", "control_client")
 
 
 def release_sources(collection: str) -> dict[str, bytes]:

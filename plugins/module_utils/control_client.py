@@ -11,12 +11,16 @@ from __future__ import annotations
 import errno
 import json
 import os
-import pwd
 import socket
-import stat
-import struct
 import time
 from typing import Any
+
+from ansible_collections.secuaas.claude.plugins.module_utils._path_owner import (
+    ROOT,
+    PathOwner,
+    describe_owner,
+    path_owner,
+)
 
 DEFAULT_SOCKET = "/run/claude-failover/control.sock"
 _CHUNK = 1 << 16  # bytes that are read at once
@@ -62,10 +66,9 @@ def request(
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             connection.settimeout(timeout)
-            connection.connect(socket_path)
+            _connect(connection, socket_path)
         except OSError as error:
             raise _connection_error(socket_path, error) from None
-        _check_peer(connection, socket_path)
         try:
             answer = _exchange(connection, line, deadline)
         except socket.timeout:
@@ -75,32 +78,27 @@ def request(
     return _parse_answer(socket_path, answer)
 
 
-def _check_peer(connection: socket.socket, path: str) -> None:
-    """Check, as root, that a process of the socket's owner answers. Raises ControlError.
+def _connect(connection: socket.socket, path: str) -> None:
+    """Connect to the socket at ``path``. Raises OSError, ControlError.
 
-    The owner of the socket's folder could lead root to any other socket by a link.
+    Where another user decides where the path leads, root connects to a socket of that user's only: by a link root
+    could be led to any other.
     """
-    if os.geteuid() != 0:
+    owner = path_owner(path) if os.geteuid() == ROOT else PathOwner(ROOT, path)
+    if owner.uid in (ROOT, None):
+        connection.connect(path)
         return
+    descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        entry = os.lstat(path)
-        owner = os.stat(path).st_uid if stat.S_ISLNK(entry.st_mode) and entry.st_uid == 0 else entry.st_uid
-    except OSError as error:
-        raise _connection_error(path, error) from None
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _pid, peer, _gid = struct.unpack("3i", credentials)
-    if peer != owner:
-        raise ControlError(
-            f"{path}: the socket is of {_user_name(owner)}, and a process of {_user_name(peer)} answers; expected one "
-            "user. Nothing was sent: look at the entry and at the folder that it lies in"
-        )
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"#{uid}"
+        found = os.fstat(descriptor).st_uid
+        if found != owner.uid:
+            raise ControlError(
+                f"{path}: found a socket of the user {found}, and {describe_owner(owner)}; expected one of the same. "
+                "Nothing was sent: look at the path"
+            )
+        connection.connect(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
 
 
 def _connection_error(path: str, error: OSError) -> ControlError:
