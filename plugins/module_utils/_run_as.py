@@ -9,9 +9,24 @@ import grp
 import json
 import os
 import pwd
+import select
+import signal
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
+
+from ansible_collections.secuaas.claude.plugins.module_utils import _proc
+
+DEADLINE = 120.0
+"""Seconds for the whole work; the user can stop the process that does it."""
+MAXIMUM_ANSWER = 16 << 20
+"""Bytes of the longest answer that is read."""
+
+_END_TIMEOUT = 5.0  # seconds for a process to end after its answer, and again after SIGKILL
+_CHUNK = 1 << 16
+_POLL = 0.002
+_STATES = {"T": "stopped", "t": "traced", "D": "waiting for a disk", "": "gone"}
 
 
 class RunAsError(Exception):
@@ -47,9 +62,11 @@ def run_as(user: pwd.struct_passwd, work: Callable[[], Any]) -> Any:
 
     As root the call is made in a child process, so a link that the user plants cannot lead it where the user could
     not write anyway. The kernel lets the user neither trace nor read that process (PR_SET_DUMPABLE in prctl(2));
-    if the user kills it, the call fails. The process that is ``user`` already makes the call itself.
+    if the user kills it, the call fails, and if the user stops it, it is killed after DEADLINE. The process that is
+    ``user`` already makes the call itself.
 
-    Raises RunAsError if the call ends without a result, or if this process is neither root nor the user.
+    Raises RunAsError if the call ends without a result, takes too long, or has a result of more than MAXIMUM_ANSWER,
+    and if this process is neither root nor the user.
     """
     if user.pw_uid == os.geteuid():
         return work()
@@ -62,10 +79,11 @@ def run_as(user: pwd.struct_passwd, work: Callable[[], Any]) -> Any:
         _run_child(user, groups, work, reader, writer)
     os.close(writer)
     try:
-        with os.fdopen(reader, "rb") as stream:
-            raw = stream.read()
+        raw = _read_answer(reader, pid, user.pw_name)
+        status = _wait_for_child(pid, min(_END_TIMEOUT, DEADLINE))
     finally:
-        status = _wait_for_child(pid)
+        os.close(reader)
+        _end_child(pid)
     answer = json.loads(raw) if raw else {"failed": f"wait status {status}"}
     if "failed" in answer:
         raise RunAsError(f"the process that works as {user.pw_name} ended before it was done ({answer['failed']})")
@@ -94,12 +112,53 @@ def _run_child(user: pwd.struct_passwd, groups: list[int], work: Callable[[], An
         os._exit(0)
 
 
-def _wait_for_child(pid: int) -> int | None:
-    """Return the wait status of the child; None where SIGCHLD is ignored and the kernel keeps none."""
+def _read_answer(reader: int, pid: int, name: str) -> bytes:
+    """Read the child's answer until it closes the pipe. Raises RunAsError."""
+    end = time.monotonic() + DEADLINE
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    answer = bytearray()
+    while True:
+        if not poll.poll(max(end - time.monotonic(), 0) * 1000):
+            state = _proc.state(pid)
+            raise RunAsError(
+                f"the process that works as {name} did not end within {DEADLINE:g} s "
+                f"(it was {_STATES.get(state, f'in the state {state}')}), and was killed"
+            )
+        chunk = os.read(reader, _CHUNK)
+        if not chunk:
+            return bytes(answer)
+        answer += chunk
+        if len(answer) > MAXIMUM_ANSWER:
+            raise RunAsError(f"the process that works as {name} answered with more than {MAXIMUM_ANSWER} bytes")
+
+
+def _wait_for_child(pid: int, timeout: float) -> int | None:
+    """Return the wait status of the child; None if it has not ended in time, or the kernel keeps no status of it.
+
+    The kernel keeps none where SIGCHLD is ignored.
+    """
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            found, status = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            return None
+        if found:
+            return status
+        if time.monotonic() >= end:
+            return None
+        time.sleep(_POLL)
+
+
+def _end_child(pid: int) -> None:
+    """Kill the child if it has not ended; a process that is stopped ends by SIGKILL too."""
     try:
-        return os.waitpid(pid, 0)[1]
-    except ChildProcessError:
-        return None
+        if os.waitpid(pid, os.WNOHANG) == (0, 0):
+            os.kill(pid, signal.SIGKILL)
+            _wait_for_child(pid, _END_TIMEOUT)
+    except (ChildProcessError, ProcessLookupError):
+        pass  # it has ended
 
 
 def _is_number(text: str) -> bool:

@@ -9,9 +9,11 @@ import grp
 import os
 import pwd
 import signal
+import time
 from typing import Any
 
 import pytest
+from ansible_collections.secuaas.claude.plugins.module_utils import _run_as as module
 from ansible_collections.secuaas.claude.plugins.module_utils._run_as import (
     RunAsError,
     current_user_name,
@@ -113,3 +115,59 @@ def test_a_user_without_a_name_is_called_by_its_number(monkeypatch: pytest.Monke
     assert current_user_name() == pwd.getpwuid(os.geteuid()).pw_name
     monkeypatch.setattr(os, "geteuid", lambda: 4294967294)
     assert current_user_name() == "4294967294"
+
+
+# ---- A process that the user holds up ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DEADLINE", 0.5)
+
+
+@needs_root
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_process_that_the_user_stops_is_ended_and_told(ignored: bool) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    user = some_user()
+    try:
+        with pytest.raises(RunAsError, match=r"did not end within 0\.5 s \(it was stopped\)") as caught:
+            run_as(user, lambda: os.kill(os.getpid(), signal.SIGSTOP))
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert user.pw_name in str(caught.value)
+    assert not alive_children()
+
+
+@needs_root
+@pytest.mark.usefixtures("short")
+def test_a_process_that_is_stopped_after_its_answer_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "_exit", lambda _code: os.kill(os.getpid(), signal.SIGSTOP))
+    assert run_as(some_user(), lambda: 7) == 7
+    assert not alive_children()
+
+
+@needs_root
+@pytest.mark.usefixtures("short")
+def test_a_process_that_works_for_too_long_is_ended_and_told() -> None:
+    with pytest.raises(RunAsError, match=r"did not end within 0\.5 s \(it was in the state S\)"):
+        run_as(some_user(), lambda: time.sleep(300))
+    assert not alive_children()
+
+
+@needs_root
+def test_an_answer_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAXIMUM_ANSWER", 1000)
+    with pytest.raises(RunAsError, match="more than 1000 bytes"):
+        run_as(some_user(), lambda: "x" * 2000)
+    assert not alive_children()
+
+
+def alive_children() -> bool:
+    """Return True if this process has a child, running, stopped or ended."""
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
