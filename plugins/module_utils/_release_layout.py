@@ -31,6 +31,11 @@ class Layout(NamedTuple):
         """The link to the release in use."""
         return os.path.join(self.root, "current")
 
+    @property
+    def lock(self) -> str:
+        """The file that an installation locks."""
+        return os.path.join(self.root, ".lock")
+
     def folder(self, name: str) -> str:
         """Return the folder of the release ``name``."""
         return os.path.join(self.releases, name)

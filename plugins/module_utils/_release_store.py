@@ -157,11 +157,14 @@ def verify(folder: str, sources: Mapping[str, bytes], python: str) -> list[tuple
 
 @contextlib.contextmanager
 def lock(layout: Layout) -> Iterator[None]:
-    """Create the root folder if it is missing, and hold its lock; one installation runs at a time."""
+    """Create the root folder if it is missing, and hold its lock; one installation runs at a time.
+
+    The lock is a file that nobody else can open: flock(2) asks for no right but that.
+    """
     os.makedirs(layout.releases, mode=0o755, exist_ok=True)
     for folder in (layout.root, layout.releases):
         os.chmod(folder, 0o755)
-    descriptor = os.open(layout.root, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -262,6 +265,8 @@ def remove_all(layout: Layout) -> None:
         os.unlink(layout.current)
     ours = [name for name in list_folders(layout) if os.path.isfile(os.path.join(layout.folder(name), MANIFEST))]
     remove_folders(layout, ours + leftovers(layout))
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(layout.lock)
     for folder in (layout.releases, layout.root):
         with contextlib.suppress(OSError):
             os.rmdir(folder)

@@ -5,15 +5,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
+from ansible_collections.secuaas.claude.plugins.module_utils import _release_store as store
+from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import Layout
 from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import picture
-from user_host import DEADLINE, UserHost, needs_root
+from user_host import DEADLINE, UserHost, become, needs_root
 
 pytestmark = needs_root
 MODULES = "ansible_collections.secuaas.claude.plugins.modules"
@@ -126,3 +132,45 @@ def test_nothing_is_read_for_a_user_who_is_still_to_be_made(host: UserHost, pyth
     os.symlink(f"{host.roots}/secret", f"{host.homes[0]}/.claude.json")
     result = trust(host, python_path, "no-such-user", check=True)
     assert [(row["status"], row["folders"]) for row in result["homes"]] == [("missing", ["/srv"])]
+
+
+def test_nobody_else_holds_up_an_installation(host: UserHost) -> None:
+    """The folder of the releases can be opened by everybody, and flock(2) asks for no more."""
+    layout = Layout(host.make("opt"), sys.executable)
+    with store.lock(layout):
+        pass
+    ready, told = os.pipe()
+
+    def hold() -> None:
+        for path in (layout.root, layout.releases, *(entry.path for entry in os.scandir(layout.root))):
+            with contextlib.suppress(PermissionError):
+                fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_SH)
+        os.write(told, b".")
+        time.sleep(DEADLINE)
+
+    pid = os.fork()
+    if pid == 0:
+        try:
+            become(host.user)()
+            hold()
+        finally:
+            os._exit(1)
+    try:
+        assert os.read(ready, 1) == b"."
+        before = signal.signal(signal.SIGALRM, _late)
+        signal.setitimer(signal.ITIMER_REAL, 5)
+        try:
+            with store.lock(layout):
+                pass
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    store.remove_all(layout)
+    assert not os.path.exists(layout.root)
+
+
+def _late(*_arguments: Any) -> None:
+    raise TimeoutError("a user's lock holds up the installation")
