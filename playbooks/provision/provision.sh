@@ -54,33 +54,12 @@ say "ansible-playbook secuaas.claude.$playbook $*"
 if [ "$playbook" != site ] || [ "$inventory" != "$local_inventory" ] || [ -n "${CHECK:-}" ]; then exit 0; fi
 
 # --- this machine: its status, and what is left to do ----------------------------------------------------------------
-config=/etc/claude-failover/config.yml
-user=$(as_root stat -c %U /var/lib/claude-failover)
+# Only programs of root's are started here, by their own paths: what the sessions' user can change would have root's
+# terminal.
 if [ -d /run/systemd/system ]; then
     say "claude-failover status"
-    as_root claude-failover status
+    as_root /usr/local/bin/claude-failover status
+    as_root /usr/bin/python3 -I "$here/next_steps.py"
 else
-    say "there is no systemd on this machine: start the tmux server and the daemon yourself"
-    cat <<TEXT
-  sudo install -d -o $user -m 0755 /run/claude-failover
-  sudo install -d -o $user -m 0700 /run/claude-failover-tmux
-  sudo -u $user tmux -D -f /etc/claude-failover/tmux.conf -S /run/claude-failover-tmux/tmux.sock &
-  sudo -u $user claude-failover run
-TEXT
+    as_root /usr/bin/python3 -I "$here/next_steps.py" --no-systemd
 fi
-# The PATH is that of the sessions, as the role's unit sets it.
-path=$(getent passwd "$user" | cut -d: -f6)/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-if ! as_root runuser -u "$user" -- env -i PATH="$path" sh -c 'command -v claude' >/dev/null; then
-    say "next: install the Claude Code CLI, which the user $user does not find: in your own way, or from npm by"
-    echo "  make provision ARGS='-e claude_failover_claude_install=npm'"
-fi
-say "next: log each account in, once"
-# The role has installed python3-yaml; the accounts stand in the configuration in their order of preference.
-as_root /usr/bin/python3 -I - "$user" "$config" <<'PYTHON'
-import sys
-import yaml
-user, path = sys.argv[1:]
-with open(path, encoding="utf-8") as file:
-    for account in yaml.safe_load(file)["accounts"]:
-        print(f"  sudo -u {user} claude-failover login {account['name']}")
-PYTHON

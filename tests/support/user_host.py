@@ -50,7 +50,7 @@ class UserHost:
         self.tmux = self.path("run-tmux", "tmux.sock")
         self.links = ("session-env", "file-history", "projects")
         self.homes = [self.path("home", f".claude-{name}") for name in ("a", "b")]
-        self._python_path = self._copy_code(python_path)
+        self.code = self._copy_code(python_path)
         self.write_config()
 
     def path(self, *names: str) -> str:
@@ -90,7 +90,7 @@ class UserHost:
         return {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": self.path("home"),
-            "PYTHONPATH": self._python_path,
+            "PYTHONPATH": self.code,
             "LC_ALL": "C.UTF-8",
             "TERM": "xterm",
             **more,

@@ -617,11 +617,14 @@ def test_the_line_for_another_user_gives_a_terminal_and_nothing_of_roots(
     monkeypatch: pytest.MonkeyPatch, uid: int, before: str
 ) -> None:
     monkeypatch.delenv("CLAUDE_FAILOVER_CONFIG", raising=False)
+    monkeypatch.delenv("SUDO_UID", raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: uid)
     arguments = main.parser().parse_args(["login", "a b"])
     line = f"{before} /usr/sbin/runuser --pty -u nobody -- /usr/local/bin/claude-failover login 'a b'"
     nobody = pwd.getpwnam("nobody").pw_uid
     assert other_user.run_instead(nobody, arguments, "login", "a b") == f"run {line}"
+    monkeypatch.setenv("SUDO_UID", "1000")
+    assert other_user.run_instead(nobody, arguments, "run").startswith("run sudo /usr/sbin/runuser --pty ")
     assert "no name" in other_user.run_instead(4294967294, arguments, "login", "a b")
 
 

@@ -22,6 +22,7 @@ from . import common
 
 ROOT = 0
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_RUNUSER = ("/usr/sbin/runuser", "-u")
 _OWN_TERMINAL = ("/usr/sbin/runuser", "--pty", "-u")  # util-linux 2.34 or newer
 
 
@@ -41,9 +42,14 @@ def home_folder() -> str:
         return "/"
 
 
+def session_path(home: str) -> str:
+    """Return the PATH of the sessions of the user with that home folder, as the role's unit sets it."""
+    return f"{home}/.local/bin:{_SYSTEM_PATH}"
+
+
 def session_environment() -> dict[str, str]:
     """Return this process's environment, with the PATH and the locale of the sessions' unit where it has none."""
-    unit = {"PATH": f"{home_folder()}/.local/bin:{_SYSTEM_PATH}"}
+    unit = {"PATH": session_path(home_folder())}
     if not {"LANG", "LC_ALL", "LC_CTYPE"} & set(os.environ):
         unit["LANG"] = "C.UTF-8"
     return {**unit, **os.environ}
@@ -141,5 +147,17 @@ def shell_line(user: str, *command: str) -> str:
     The program gets a terminal of its own, since it could push input into root's (TIOCSTI), and nothing of root's
     environment. sudo has such a terminal only with use_pty, and clears the environment itself.
     """
-    before = 'env -i TERM="$TERM"' if os.geteuid() == ROOT else "sudo"
+    before = "sudo" if _is_by_sudo() else 'env -i TERM="$TERM"'
     return f"{before} {shlex.join([*_OWN_TERMINAL, user, '--', *command])}"
+
+
+def background_line(user: str, *command: str) -> str:
+    """Return the shell line for root that runs a program as another user in the background, without a terminal."""
+    before = "sudo" if _is_by_sudo() else "env -i"
+    words = shlex.join(["/usr/bin/setsid", "--fork", *_RUNUSER, user, "--", *command])
+    return f"{before} {words} </dev/null >/dev/null 2>&1"
+
+
+def _is_by_sudo() -> bool:
+    """Return True if the shell of whoever runs this is not root's, or root's by sudo."""
+    return os.geteuid() != ROOT or "SUDO_UID" in os.environ
