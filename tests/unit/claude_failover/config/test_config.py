@@ -571,6 +571,10 @@ def test_no_secret_is_shown() -> None:
         parse(text, "x")
     assert len(caught.value.problems) == 7
     assert secret not in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        parse(ACCOUNTS + f"sessions: '{secret}'\nnotify: '{secret}'\n", "x")
+    assert len(caught.value.problems) == 2
+    assert secret not in str(caught.value)
     for broken in (secret, f"accounts: [{secret}", f"a: '{secret}", f"{secret}:\n  {secret}:\n -"):
         with pytest.raises(ConfigError) as caught:
             parse(broken, "x")

@@ -146,7 +146,7 @@ class Config:
         metadata=key(_shared_links, given="shared_root", default_for=required_shared),
     )
     sessions: tuple[SessionConfig, ...] = field(
-        default=(), metadata=key(list_of(mapping(SessionConfig), "a list of sessions"))
+        default=(), metadata=key(list_of(mapping(SessionConfig), "a list of sessions", secret=True))
     )
     failover: FailoverConfig = field(default=FailoverConfig(), metadata=key(mapping(FailoverConfig)))
     detection: DetectionConfig = field(default=DetectionConfig(), metadata=key(mapping(DetectionConfig)))
