@@ -16,6 +16,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 from ansible.release import __version__ as ansible_version
 from ansible_collections.secuaas.claude.plugins.module_utils import _release_bundle
+from ansible_collections.secuaas.claude.plugins.plugin_utils._secret_diff import hide_secrets
 
 _COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _PACKAGE = "ansible_collections.secuaas.claude.plugins.module_utils"
@@ -90,12 +91,26 @@ class ActionModule(ActionBase):
         if arguments.get("state", "present") == "present":
             bundle = _release_bundle.pack(self._members(arguments, variables))
             arguments["bundle"] = base64.b64encode(bundle).decode("ascii")
-        result.update(
-            self._execute_module(
+        result.update(self._run_module(arguments, variables))
+        result.get("invocation", {}).get("module_args", {}).pop("bundle", None)
+        if isinstance(result.get("diff"), list):
+            # As the module has read its options, so that a path is spelled as in the diff.
+            files = result["invocation"]["module_args"]["files"]
+            configurations = [entry["path"] for entry in files if entry["config"]]
+            result["diff"] = [hide_secrets(diff, configurations) for diff in result["diff"]]
+        return result
+
+    def _run_module(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """Run the module; its result still holds secrets, which with -vvv the connection would show."""
+        # The connection has its own copy of the settings of the task.
+        context = self._connection._play_context
+        shown, context.no_log = context.no_log, True
+        try:
+            result: dict[str, Any] = self._execute_module(
                 module_name="secuaas.claude.claude_failover_release", module_args=arguments, task_vars=variables
             )
-        )
-        result.get("invocation", {}).get("module_args", {}).pop("bundle", None)
+        finally:
+            context.no_log = shown
         return result
 
     def _members(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, bytes]:
