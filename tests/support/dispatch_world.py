@@ -247,7 +247,9 @@ class Terminal:
 
 
 class World:
-    """Everything. ``now`` moves only when told to, or when somebody sleeps."""
+    """Everything. ``now`` moves only when told to, or when somebody sleeps; ``budget`` bounds the prompts."""
+
+    budget = None
 
     def __init__(self, sessions=("w1", "w2"), dedicated=("main",)):
         self.now = T0
@@ -295,6 +297,7 @@ class World:
             self,
             SimpleNamespace(get=self.entries.get),
             Terminal(self),
+            budget=self.budget,
             records=self.records,
             send=functools.partial(deliver, timing=TIMING, clock=self.monotonic, sleep=self.sleep),
             withdraw=functools.partial(withdraw, timing=TIMING, sleep=self.sleep),

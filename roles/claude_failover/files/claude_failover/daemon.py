@@ -17,7 +17,6 @@ import signal
 import time
 from collections.abc import Awaitable, Mapping
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from typing import Any, Callable
 
 from .accounts.active_link import describe_active, point_active, read_active
@@ -42,6 +41,7 @@ from .reporting.notifier import Notifier
 from .reporting.status import StatusReport
 from .reporting.systemd import SystemdNotifier, watchdog_interval
 from .sessions.lifecycle import SessionLifecycle
+from .sessions.prompt_budget import PromptBudget
 from .sessions.registry import SessionRegistry
 from .sessions.table import SessionTable, TrackedSession
 from .storage.locks import daemon_locks
@@ -166,7 +166,14 @@ class Daemon:
         self._cleanup.push_async_callback(self.monitor.stop)
         self.notifier = Notifier(config)
         self._cleanup.push_async_callback(self.notifier.stop)
-        self.resumer = SessionResumer(config, self.tmux, self.sessions, self.lifecycle, self.monitor.newest_turn, store)
+        budget = PromptBudget(
+            store,
+            lambda _session: self.failover.switcher.availability.active(),
+            on_spent=self.notifier.on_spent,
+        )
+        self.resumer = SessionResumer(
+            config, self.tmux, self.sessions, self.lifecycle, self.monitor.newest_turn, store, budget
+        )
         self.failover = FailoverController(
             config,
             store,
@@ -174,10 +181,16 @@ class Daemon:
             newest_turn=self._newest_turn,
             all_idle=self._all_idle,
             on_record=self._on_record,
+            budget=budget,
         )
         self._cleanup.push_async_callback(self.failover.stop)
         self.dispatcher = Dispatcher(
-            config, TaskQueue(TaskDocuments(config.current.state_dir)), self.sessions, registry, self.tmux
+            config,
+            TaskQueue(TaskDocuments(config.current.state_dir)),
+            self.sessions,
+            registry,
+            self.tmux,
+            budget=budget,
         )
         self._cleanup.push_async_callback(self.dispatcher.stop)
         self.status = StatusReport(
@@ -219,13 +232,8 @@ class Daemon:
         await self.monitor.start()
         for tracked in self.sessions:
             missed = self.monitor.newest_turn(tracked) if tracked.up else None
-            if missed is not None and missed.verdict.limited and not self._has_reset(missed):
-                self.failover.record_evidence(missed)
-
-    def _has_reset(self, missed: Evidence) -> bool:
-        """Return True if the limit has reset since; its session is left as it is."""
-        wait = timedelta(seconds=self.config.current.failover.unknown_reset_wait)
-        return (missed.verdict.resets_at or missed.at + wait) <= clock.now()
+            if missed is not None:
+                self.failover.record_missed(missed)
 
     async def _start_failover(self) -> None:
         for evidence in self.failover.resume_queue.limited().values():

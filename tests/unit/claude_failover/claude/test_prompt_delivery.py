@@ -40,6 +40,23 @@ TRUST = [
 ]
 
 
+class Permit:
+    """Permission for ``keys`` Enter keys; ``counted`` tells for each one how many were in the terminal before it."""
+
+    def __init__(self, claude: Claude, keys: int, known: bool = True) -> None:
+        self.claude, self.keys, self.known = claude, keys, known
+        self.counted: list[int] = []
+
+    def refusal(self) -> Optional[str]:
+        return "no more" if self.known and len(self.counted) >= self.keys else None
+
+    def take(self) -> Optional[str]:
+        if len(self.counted) >= self.keys:
+            return "no more"
+        self.counted.append(self.claude.names().count("Enter"))
+        return None
+
+
 class Claude:
     """A fake terminal with a prompt box. Sleeping advances its clock; every event is recorded with its time."""
 
@@ -151,6 +168,7 @@ class Claude:
         attempts: int = 5,
         began: Optional[Callable[[], Awaitable[bool]]] = None,
         adopt: bool = False,
+        permit: Optional[Permit] = None,
     ) -> Delivery:
         return asyncio.run(
             deliver(
@@ -160,6 +178,7 @@ class Claude:
                 began=began or self.began,
                 attempts=attempts,
                 adopt=adopt,
+                permit=permit,
                 clock=lambda: self.time,
                 sleep=self.sleep,
             )
@@ -387,3 +406,28 @@ def test_a_trailing_backslash_does_not_turn_enter_into_a_line_break() -> None:
     claude = Claude()
     assert claude.deliver("a path C:\\").result == "delivered"
     assert claude.sent == ["a path C:\\ "]
+
+
+def test_every_enter_is_counted_before_it_is_sent() -> None:
+    claude = Claude()
+    claude.swallow_enters = 3
+    permit = Permit(claude, 10)
+    assert claude.deliver(permit=permit).result == "delivered"
+    assert permit.counted == [0, 1, 2, 3]
+    assert claude.names().count("Enter") == 4
+
+
+def test_without_permission_nothing_is_typed() -> None:
+    claude = Claude()
+    found = claude.deliver(permit=Permit(claude, 0))
+    assert (found.result, found.detail, found.submitted) == ("bound", "no more", False)
+    assert claude.names() == []
+
+
+def test_a_text_that_may_not_be_sent_any_more_is_taken_back() -> None:
+    claude = Claude()
+    claude.swallow_enters = 9
+    found = claude.deliver(permit=Permit(claude, 1, known=False))
+    assert (found.result, found.submitted) == ("bound", False)
+    assert claude.names() == ["type", "Enter", "C-u"]
+    assert claude.draft == ""

@@ -238,3 +238,13 @@ def test_a_bug_in_a_resumption_is_logged_with_its_sessions(world, harness, queue
     asyncio.run(go_on())
     assert "resuming one, two failed: RuntimeError('a bug')" in caplog.text
     assert list(queue.limited()) == ["one", "two"]
+
+
+def test_a_session_whose_bound_of_prompts_is_reached_is_left_at_once(world, harness, queue):
+    async def bounded(sessions):
+        return [{"name": name, "result": "bound: 3 prompts were sent"} for name in sessions]
+
+    harness.resumer.resume = bounded
+    queue.add(world.evidence("one"), "a")
+    resume(queue)
+    assert queue.limited() == {}

@@ -39,7 +39,7 @@ EVIDENCE = Evidence("main", ONE, "hook", LIMITED, NOW, NOW)
 class Harness:
     """A `SessionResumer` whose deliveries have the given results, in turn; stands in for its store and sessions."""
 
-    def __init__(self, *results, spec=True, interrupted=(), **more):
+    def __init__(self, *results, spec=True, interrupted=(), budget=None, **more):
         self.results = list(results)
         self.sent = []
         self.restarted = []
@@ -59,6 +59,7 @@ class Harness:
             self,
             lambda tracked: self.newest if tracked.name == "main" else None,
             self,
+            budget,
             send=self.send,
         )
         self.resumer.mark_limited(EVIDENCE)
@@ -459,3 +460,45 @@ def test_a_claude_cli_that_ended_before_its_signal_is_started_again(monkeypatch)
     system.on_signal = gone
     assert outcomes(RestartHarness(CLAUDE).run()) == [("main", "restart", "continued")]
     assert system.signals == [signal.SIGTERM]
+
+
+class Budget:
+    """A budget with these sessions left to a person."""
+
+    def __init__(self, **spent):
+        self._spent = spent
+        self.permits = []
+        self.turns = []
+
+    def spent(self):
+        return self._spent
+
+    def permit(self, session, text):
+        self.permits.append((session, text))
+        return self
+
+    def on_turn(self, event):
+        self.turns.append(event.kind)
+
+
+def test_each_delivery_has_a_permit_and_each_turn_is_told_to_the_budget():
+    budget = Budget()
+    harness = Harness("not_ready", "delivered", budget=budget)
+    harness.run()
+    assert budget.permits == [("main", "continue")] * 2
+    assert [options["permit"] for options in harness.options] == [budget] * 2
+    for kind in ("prompt", "stop"):
+        harness.resumer.on_turn(TurnEvent("main", ONE, kind, NOW))
+    assert budget.turns == ["prompt", "stop"]
+
+
+def test_a_session_whose_bound_is_reached_is_neither_restarted_nor_resumed():
+    harness = Harness("bound")
+    assert outcomes(harness.run()) == [("main", "none", "bound")]
+    assert harness.restarted == []
+    assert (harness.main.state, harness.main.resume_note) == ("limited", "bound: the detail")
+
+
+def test_after_a_restart_of_the_daemon_the_status_still_tells_of_the_bound():
+    harness = Harness(budget=Budget(main="3 prompts were sent", other="unknown by now"))
+    assert (harness.main.state, harness.main.resume_note) == ("limited", "bound: 3 prompts were sent")

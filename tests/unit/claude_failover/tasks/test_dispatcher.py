@@ -15,6 +15,8 @@ from dispatch_world import Crash, World, proc
 from claude_failover.claude.turns import TurnEvent
 from claude_failover.common.errors import Refused, UsageError
 from claude_failover.sessions import ownership
+from claude_failover.sessions.prompt_budget import PromptBudget
+from claude_failover.storage.store import Store
 
 TALL = "first\nsecond\nthird\nfourth\nfifth"
 
@@ -346,3 +348,37 @@ def test_a_session_taken_out_of_the_configuration_gets_nothing(world):
     world.configure(dataclasses.replace(world.config, sessions=specs))
     left = run(world.dispatcher.dispatch("now"))
     assert left["state"] == "queued" and "w1 was started by hand" in left["detail"]
+
+
+def test_tasks_that_are_never_answered_reach_the_bound_of_prompts(world, tmp_path):
+    """Every turn ends with an error: four tasks are three prompts, and the fourth stays queued until a person types."""
+    world.budget = PromptBudget(Store(str(tmp_path)), lambda _session: "one", now=lambda: world.now)
+    world.start()
+    claude = world.place("w1").claude
+    for number in range(4):
+        run(world.dispatcher.dispatch(f"task {number}"))
+        claude.fail("API Error: 500", limited=False)
+        for _step in range(10):
+            world.observe()
+            run(world.step(7))
+    assert [each.state for each in world.dispatcher.tasks] == ["failed"] * 3 + ["queued"]
+    assert len(world.truth) == 3
+    assert list(world.budget.spent()) == ["w1"]
+    world.budget.on_turn(TurnEvent("w1", claude.uuid, "prompt", world.now, "are you there?"))
+    for _step in range(10):
+        run(world.step(7))
+    assert world.times_sent("task 3") == 1
+
+
+def test_an_answer_that_only_the_transcript_shows_begins_the_count_anew(world, tmp_path):
+    world.budget = PromptBudget(Store(str(tmp_path)), lambda _session: "one", now=lambda: world.now)
+    world.start()
+    claude = world.place("w1").claude
+    claude.deaf = True
+    for number in range(6):
+        run(world.dispatcher.dispatch(f"task {number}"))
+        claude.finish()
+        for _step in range(10):
+            world.observe()
+            run(world.step(7))
+    assert [each.state for each in world.dispatcher.tasks] == ["done"] * 6

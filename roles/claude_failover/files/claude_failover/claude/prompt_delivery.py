@@ -9,6 +9,7 @@ failed attempt is retried with exponential back-off, a bounded number of times. 
 * Enter is sent only if the last screen showed the prompt box with exactly this text;
 * a dialog never receives a digit, nor any key except Escape, which closes the usage-limit menu;
 * text of anybody else is never submitted, changed or deleted;
+* each Enter is asked for, and so counted, right before it is sent: see `EnterPermitProtocol`;
 * the text is never entered again once it has left the box: the result reports whether a turn started.
 
 Facts (Claude Code 2.1.330 and 2.1.197): text and Enter sent together count as a paste; text right after Escape is read
@@ -56,7 +57,8 @@ class Delivery:
     """Result of a delivery.
 
     ``result``: ``delivered`` (a turn started), ``draft`` (the box holds somebody's text, left in place), ``dialog`` (a
-    dialog is open that only a person may answer), ``not_ready`` (no prompt box), ``pane_gone``, ``failed``.
+    dialog is open that only a person may answer), ``bound`` (the session may be sent no Enter any more),
+    ``not_ready`` (no prompt box), ``pane_gone``, ``failed``.
     ``submitted``: the text left the prompt box after Enter, so another delivery could submit it twice. ``attempts`` and
     ``seconds`` are totals; ``detail`` is for the operator.
     """
@@ -77,6 +79,13 @@ class TerminalProtocol(Protocol):
     async def type_text(self, pane_id: str, text: str) -> None: ...
     async def paste(self, pane_id: str, text: str) -> None: ...
     async def leave_mode(self, pane_id: str) -> None: ...
+
+
+class EnterPermitProtocol(Protocol):
+    """Permission to send Enter keys; `sessions.prompt_budget` implements it."""
+
+    def refusal(self) -> Optional[str]: ...
+    def take(self) -> Optional[str]: ...
 
 
 class _Abort(Exception):
@@ -107,6 +116,7 @@ async def deliver(
     text: str,
     *,
     began: Callable[[], Awaitable[bool]],
+    permit: Optional[EnterPermitProtocol] = None,
     attempts: int = 5,
     adopt: bool = False,
     timing: Optional[Timing] = None,
@@ -120,6 +130,7 @@ async def deliver(
         pane_id: the pane.
         text: the prompt; control characters except line breaks and tabs are dropped.
         began: returns whether a turn has started since the call (the UserPromptSubmit hook, or the busy status).
+        permit: is asked before anything is typed, and before each Enter; None permits all (a person's own prompts).
         attempts: at least 1.
         adopt: a draft that is exactly this text counts as the remains of an interrupted delivery, not as somebody's.
         timing: timeouts and delays.
@@ -135,7 +146,7 @@ async def deliver(
         text += " "  # after a backslash, Enter would be a line break
     now = clock or asyncio.get_running_loop().time
     sender = _PromptSender(tmux, pane_id, text, began, timing or Timing(), now, sleep)
-    sender.adopt = adopt
+    sender.adopt, sender.permit = adopt, permit
     start = now()
     attempt = 0
     try:
@@ -196,11 +207,15 @@ class _PromptSender:
         self._timing, self._now, self._sleep = timing, now, sleep
         self._entered = False  # the box can hold our text
         self.adopt = False
+        self.permit: Optional[EnterPermitProtocol] = None
         self.submitted = False
         self._notes: list[str] = []
 
     async def attempt(self) -> str:
         """Make one attempt; return the detail of a success. Raises _Retry, _Abort."""
+        why = self.permit.refusal() if self.permit is not None else None
+        if why is not None:
+            raise _Abort("bound", why)
         await self._open_pane()
         box = await self._ready_box()
         if not holds(box, self._text):
@@ -312,6 +327,10 @@ class _PromptSender:
             area = await self._capture()
             if area.dialog is not None or area.box is None or not holds(area.box, self._text):
                 raise _Retry("failed", "the prompt box changed before Enter")
+            why = self.permit.take() if self.permit is not None else None
+            if why is not None:
+                await self._clear_box(area.box)
+                raise _Abort("bound", why)
             await self._tmux.keys(self._pane_id, "Enter")
             deadline = self._now() + self._timing.leave
             while True:
@@ -374,4 +393,4 @@ def _describe(found: Dialog) -> str:
     return f"{names.get(found.kind, 'a dialog is open')}: {found.title!r}; a person has to answer it"
 
 
-__all__ = ["Delivery", "TerminalProtocol", "Timing", "deliver", "withdraw"]
+__all__ = ["Delivery", "EnterPermitProtocol", "TerminalProtocol", "Timing", "deliver", "withdraw"]

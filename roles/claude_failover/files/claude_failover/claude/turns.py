@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ..common import clock
+
+_MARKS = re.compile(r"</?pasted_content\b[^>]*>")
+_DISTINCTIVE = 40  # characters of a text from which on finding it inside a prompt is no coincidence
+_TRUNCATED_MIN = 1000  # characters without white space that a prompt truncated by the hook keeps at least
 
 
 @dataclass(frozen=True)
@@ -62,3 +67,18 @@ def refused_request_time(records: Iterable[Mapping[str, Any]]) -> datetime | Non
         if record.get("type") == "user" and is_conversation_record(record):
             moment = record_time(record) or moment
     return moment
+
+
+def is_prompt_of(found: str, text: str) -> bool:
+    """Return whether ``found``, a prompt as Claude Code reports it, is ``text`` as it was sent.
+
+    White space and the marks around a pasted text are ignored.
+    """
+    sent, reported = _without_whitespace(text), _without_whitespace(_MARKS.sub("", found))
+    if reported == sent or (len(sent) >= _DISTINCTIVE and sent in reported):
+        return True
+    return len(reported) >= _TRUNCATED_MIN and sent.startswith(reported)
+
+
+def _without_whitespace(text: str) -> str:
+    return "".join(text.split())

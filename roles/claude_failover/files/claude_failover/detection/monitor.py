@@ -205,7 +205,8 @@ class LimitMonitor:
                 self._requested_at[uuid], self._turn_ids[uuid] = moment, last_turn_id([record])
                 if tracked is not None and not tracked.hook_seen and _is_prompt(record):
                     self._on_turn_event(
-                        tracked, TurnEvent(tracked.name, uuid, "prompt", moment, turn=self._turn_ids[uuid])
+                        tracked,
+                        TurnEvent(tracked.name, uuid, "prompt", moment, _prompt_of(record), turn=self._turn_ids[uuid]),
                     )
                 continue
             verdict = self._classifier.classify_record(record)
@@ -245,7 +246,13 @@ def _text(value: object) -> str | None:
 def _contents(record: Mapping[str, Any]) -> Sequence[Any]:
     message = record.get("message")
     content = message.get("content") if isinstance(message, dict) else None
-    return content if isinstance(content, list) else [{"type": "text"}] if isinstance(content, str) else []
+    return (
+        content
+        if isinstance(content, list)
+        else [{"type": "text", "text": content}]
+        if isinstance(content, str)
+        else []
+    )
 
 
 def _is_prompt(record: Mapping[str, Any]) -> bool:
@@ -253,6 +260,16 @@ def _is_prompt(record: Mapping[str, Any]) -> bool:
     return not any(isinstance(item, dict) and item.get("type") == "tool_result" for item in _contents(record))
 
 
+def _prompt_of(record: Mapping[str, Any]) -> str | None:
+    """Return the text of a user's record; None for that of an interruption, and without one."""
+    texts = [item.get("text") for item in _contents(record) if isinstance(item, dict)]
+    text = "\n".join(text for text in texts if isinstance(text, str))
+    return text if text and not text.startswith("[Request interrupted") else None
+
+
 def _ends_turn(record: Mapping[str, Any]) -> bool:
+    """Return True if a record of Claude answers a turn; an error of the API does not, whatever its stop reason."""
+    if record.get("isApiErrorMessage"):
+        return False
     message = record.get("message")
     return isinstance(message, dict) and message.get("stop_reason") in ("end_turn", "stop_sequence")

@@ -24,6 +24,7 @@ from ..common.event_wait import wait_for_event
 from ..config.holder import ConfigHolder
 from ..config.model import Account
 from ..limits.evidence import Evidence
+from ..sessions.prompt_budget import PromptBudget
 from ..storage.store import Store
 from ..switching.open_records import OpenRecords
 from ..switching.record import Record
@@ -54,6 +55,7 @@ class FailoverController:
         newest_turn: returns the newest turn in the transcript of the named session; None when it cannot be read.
         all_idle: returns whether every session is idle.
         on_record: called with the record of each switch once it is in the log.
+        budget: told of each reset, at which a session's prompts are counted anew; None: unbounded.
         now: the current time.
         switcher: an existing switcher, for tests.
     """
@@ -67,6 +69,7 @@ class FailoverController:
         newest_turn: Callable[[str], Evidence | None] = lambda _session: None,
         all_idle: Callable[[], bool] = lambda: False,
         on_record: Callable[[Record], None] = lambda _record: None,
+        budget: PromptBudget | None = None,
         now: Callable[[], datetime] = clock.now,
         switcher: Switcher | None = None,
     ) -> None:
@@ -91,6 +94,7 @@ class FailoverController:
             all_idle=all_idle,
             now=now,
         )
+        self._budget = budget
         self._now = now
         self._wake: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
@@ -161,6 +165,12 @@ class FailoverController:
                 self._state.unattributed.append(evidence)
             self._wake_up()
 
+    def record_missed(self, evidence: Evidence) -> None:
+        """Store evidence of a limit that was hit while no daemon ran; one that has reset since is ignored."""
+        until, _known = reset_of(evidence.verdict, evidence.at, None, self._config.current.failover.unknown_reset_wait)
+        if until > self._now():
+            self.record_evidence(evidence)
+
     def on_turn(self, event: TurnEvent) -> None:
         """Handle a turn event: at the end of a turn a proactive switch is possible."""
         if event.kind == "stop":
@@ -221,6 +231,8 @@ class FailoverController:
             self._on_switch_finished(external)
         self._state.retry_writes()
         self.switcher.journal.retry_writes()
+        if self._budget is not None:
+            self._budget.retry_writes()
         self._attribute_pending()
         if self.switcher.link_monitor.suspended is None:
             active = self._availability.active()
@@ -272,6 +284,8 @@ class FailoverController:
             limit, exhaustion = verdict.limit or "unknown", self._availability.exhaustion
             if until > now and exhaustion.record(attribution.account, limit, until, now=now, known=known):
                 log.warning("account %s is out of usage (%s) until %s", attribution.account, limit, clock.iso(until))
+            if self._budget is not None:
+                self._budget.on_refused(evidence.session, attribution.account, until)
         if attribution.follows_link:
             self.resume_queue.add(evidence, attribution.account)
 

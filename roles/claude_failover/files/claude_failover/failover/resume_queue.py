@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 _RESUME_INTERVAL = 3.0  # seconds; Claude Code reads changed credentials within about 2 s (2.1.330)
 
 # A session that could not be resumed (a draft, a dialog, a failure) is tried again with growing delays, some minutes
-# in all, and then left to the operator.
+# in all, and then left to the operator; one whose bound of prompts is reached at once.
 _ATTEMPTS = 8
 _FIRST_DELAY, _LONGEST_DELAY = 5.0, 120.0  # seconds
-_FINAL_RESULTS = ("continued", "moved on", "gone")
+_FINAL_RESULTS = ("continued", "moved on", "bound", "gone")
 
 
 class ResumerProtocol(Protocol):

@@ -27,6 +27,7 @@ from ..common.processes import Process, is_alive
 from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence, moved_on
 from ..sessions.lifecycle import SessionLifecycle
+from ..sessions.prompt_budget import PromptBudget
 from ..sessions.table import SessionTable, TrackedSession
 from ..storage.store import Store
 from ..tmux.client import Tmux, TmuxError
@@ -47,7 +48,7 @@ STARTED = Timing(ready=20.0)
 ATTEMPTS = 2
 
 # Results of a delivery after which the session is left to the operator.
-_LEFT_TO_OPERATOR = ("draft", "dialog")
+_LEFT_TO_OPERATOR = ("draft", "dialog", "bound")
 _DONE = ("continued", "moved on")
 
 
@@ -55,7 +56,7 @@ class SessionResumer:
     """Resumes sessions, `CONCURRENCY` at a time.
 
     ``newest_turn`` returns the newest turn in a session's transcript, None when it is unknown; ``store`` keeps the
-    names of the sessions being resumed, for the start after a kill.
+    names of the sessions being resumed, for the start after a kill; ``budget`` bounds the prompts (None: unbounded).
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class SessionResumer:
         lifecycle: SessionLifecycle,
         newest_turn: Callable[[TrackedSession], Evidence | None],
         store: Store,
+        budget: PromptBudget | None = None,
         *,
         send: Callable[..., Awaitable[Delivery]] = deliver,
     ) -> None:
@@ -75,12 +77,19 @@ class SessionResumer:
         self._newest_turn = newest_turn
         self._send = send
         self._store = store
+        self._budget = budget
         self._in_progress: set[str] = set()
         self._interrupted = {str(name) for name in store.load(DOCUMENT, [])}
         self._last_prompt: dict[str, datetime] = {}
         self._evidence: dict[str, Evidence] = {}
         self._slots: asyncio.Semaphore | None = None
         self._config = config
+        for name, why in budget.spent().items() if budget is not None else ():
+            self._mark_left(sessions.get(name), f"bound: {why}")
+
+    def _mark_left(self, tracked: TrackedSession | None, note: str) -> None:
+        if tracked is not None:
+            tracked.resume_state, tracked.resume_note = "limited", note
 
     def mark_limited(self, evidence: Evidence) -> None:
         """Show a session as limited until its next turn begins; the durable list is `ResumeQueue`'s."""
@@ -90,7 +99,9 @@ class SessionResumer:
             tracked.resume_state = "limited"
 
     def on_turn(self, event: TurnEvent) -> None:
-        """Clear the resume state of a session whose turn begins."""
+        """Clear the resume state of a session whose turn begins, and the count of prompts when it was answered."""
+        if self._budget is not None:
+            self._budget.on_turn(event)
         if event.kind == "prompt":
             self._last_prompt[event.session] = event.at
             tracked = self._sessions.get(event.session)
@@ -101,7 +112,7 @@ class SessionResumer:
         """Resume sessions.
 
         Returns a row for each: ``name``, ``uuid``, ``method`` (hot, restart or none), ``result`` (continued, moved on,
-        draft, dialog, gone or failed; details follow a colon) and ``seconds``.
+        draft, dialog, bound, gone or failed; details follow a colon) and ``seconds``.
         """
         if self._slots is None:
             self._slots = asyncio.Semaphore(CONCURRENCY)
@@ -198,6 +209,7 @@ class SessionResumer:
         if pane is None:
             return Delivery("pane_gone", 0, 0.0, "the session has no pane")
         since = clock.now()
+        prompt = self._config.current.failover.resume_prompt
 
         async def turn_began() -> bool:
             moment = self._last_prompt.get(tracked.name)
@@ -207,8 +219,9 @@ class SessionResumer:
             return await self._send(
                 self._tmux,
                 pane.pane_id,
-                self._config.current.failover.resume_prompt,
+                prompt,
                 began=turn_began,
+                permit=self._budget.permit(tracked.name, prompt) if self._budget is not None else None,
                 attempts=ATTEMPTS,
                 timing=timing,
                 adopt=tracked.name in self._interrupted,

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..common import json_text
 from ..config.holder import ConfigHolder
+from .events import spent_event
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,10 @@ class Notifier:
             log.error("notify: %s does not keep up; the oldest record is dropped", command[0])
             del self._waiting[0]
         self._start_runs()
+
+    def on_spent(self, session: str, why: str | None) -> None:
+        """Tell that a session's bound of prompts is reached, or, without ``why``, that it is not any more."""
+        self.send(spent_event(session, why))
 
     async def stop(self) -> None:
         """Wait for the queued records, no longer than one run may take; then kill what still runs."""

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Callable
 
 from ..claude.prompt_delivery import Delivery
+from ..sessions.prompt_budget import PromptBudget
 from ..tmux.client import Pane, TmuxError, TmuxNotFound
 from .guarded_terminal import AssignmentRevoked, CommandTerminalProtocol, GuardedTerminal
 from .pool import SessionPool
@@ -37,6 +38,7 @@ class TaskDelivery:
     Args:
         has_begun: returns, for a task's id, whether its turn has begun.
         on_done: called when a delivery has ended.
+        budget: the bound on the prompts of each session; None: unbounded.
         send, withdraw: see `claude.prompt_delivery.deliver` and `withdraw`.
     """
 
@@ -51,6 +53,7 @@ class TaskDelivery:
         on_done: Callable[[], None],
         send: Callable[..., Awaitable[Delivery]],
         withdraw: Callable[..., Awaitable[str]],
+        budget: PromptBudget | None,
         now: Callable[[], datetime],
     ) -> None:
         self._tasks = tasks
@@ -61,6 +64,7 @@ class TaskDelivery:
         self._on_done = on_done
         self._send = send
         self._withdraw = withdraw
+        self._budget = budget
         self._now = now
         self._deliveries: dict[str, asyncio.Task[None]] = {}
         self._in_progress: dict[str, str] = {}  # by task: the session
@@ -118,7 +122,8 @@ class TaskDelivery:
             await guard.check(assignment.pane)
             self._tasks.put(dataclasses.replace(self._tasks.get(task_id) or task, session=name, assignment=assignment))
             has_begun = functools.partial(self._has_begun, task_id)
-            delivery = await self._send(guard, assignment.pane, task.prompt, began=has_begun, attempts=3)
+            permit = self._budget.permit(name, task.prompt) if self._budget is not None else None
+            delivery = await self._send(guard, assignment.pane, task.prompt, began=has_begun, permit=permit, attempts=3)
             why, counts = delivery.detail, delivery.result in ("failed", "not_ready")
         except AssignmentRevoked as error:
             why, counts = f"session {name} {error}", False

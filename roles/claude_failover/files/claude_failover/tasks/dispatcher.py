@@ -32,6 +32,7 @@ from ..common.processes import is_alive
 from ..config.holder import ConfigHolder
 from ..sessions import ownership
 from ..sessions.ownership import RegistryProtocol
+from ..sessions.prompt_budget import PromptBudget
 from ..sessions.table import TrackedSession
 from ..tmux.client import Pane, TmuxError
 from .delivery import TaskDelivery
@@ -54,6 +55,7 @@ class Dispatcher:
     """The dispatcher. `run` is its loop; everything else may be called from the event loop at any time.
 
     Args:
+        budget: the bound on the prompts of each session; None: unbounded.
         records: reads the end of a conversation's transcript by its UUID; empty where there is no transcript.
         ownership_problem: see `sessions.ownership.ownership_problem`.
         send, withdraw: see `claude.prompt_delivery.deliver` and `withdraw`.
@@ -68,6 +70,7 @@ class Dispatcher:
         registry: RegistryProtocol,
         tmux: CommandTerminalProtocol,
         *,
+        budget: PromptBudget | None = None,
         records: Callable[[str], Awaitable[list[dict[str, Any]]]] | None = None,
         ownership_problem: Callable[
             [TrackedSession, RegistryProtocol, Pane | None], str | None
@@ -79,6 +82,7 @@ class Dispatcher:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.tasks = queue
+        self._budget = budget
         self._now = now
         self._wake: asyncio.Event | None = None
         config.subscribe(self._wake_up)
@@ -95,6 +99,7 @@ class Dispatcher:
             records=records,
             withdraw=withdraw,
             alive=alive,
+            on_answered=budget.clear if budget is not None else lambda _session: None,
             now=now,
         )
         self._delivery = TaskDelivery(
@@ -106,6 +111,7 @@ class Dispatcher:
             on_done=self._wake_up,
             send=send,
             withdraw=withdraw,
+            budget=budget,
             now=now,
         )
 
@@ -218,7 +224,8 @@ class Dispatcher:
         """Return the sessions that get no further task for now."""
         unfinished = self.tasks.in_state(QUEUED, SENT, ACCEPTED)
         assigned = {task.assignment.session for task in unfinished if task.assignment is not None}
-        return self._delivery.sessions | assigned | self._pool.backing_off()
+        left = set(self._budget.spent()) if self._budget is not None else set()
+        return self._delivery.sessions | assigned | self._pool.backing_off() | left
 
     def _assign(self) -> None:
         """Start the delivery of queued tasks, oldest first, to sessions that can have them now."""

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any, Callable
 
 from ..claude.transcript import read_conversation
-from ..claude.turns import TurnEvent
+from ..claude.turns import TurnEvent, is_prompt_of
 from ..common import clock
 from ..common.text import whole_number
 from ..config.holder import ConfigHolder
@@ -50,6 +50,7 @@ class TaskTracker:
         records: see `dispatcher.Dispatcher`.
         withdraw: see `claude.prompt_delivery.withdraw`.
         alive: returns whether the process with this pid and start time still runs.
+        on_answered: called with a session whose transcript shows that a task's turn was answered.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class TaskTracker:
         records: Callable[[str], Awaitable[list[dict[str, Any]]]] | None,
         withdraw: Callable[..., Awaitable[str]],
         alive: Callable[[int, int], bool],
+        on_answered: Callable[[str], None] = lambda _session: None,
         now: Callable[[], datetime],
     ) -> None:
         self._tasks = tasks
@@ -74,6 +76,7 @@ class TaskTracker:
         self._records = records or self._read
         self._withdraw_text = withdraw
         self._alive = alive
+        self._on_answered = on_answered
         self._now = now
         self._config = config
         for task in tasks:
@@ -96,7 +99,7 @@ class TaskTracker:
                 # For a queued task a person pressed Enter on the text we typed: it counts as sent.
                 if event.prompt is None:
                     self._timers.make_due(task)
-                elif turn_outcome.is_prompt_of(event.prompt, task.prompt):
+                elif is_prompt_of(event.prompt, task.prompt):
                     self._transitions.accept(task, event.at)
             elif event.kind == "stop" and task.state == ACCEPTED:
                 self._transitions.done(task)
@@ -199,6 +202,7 @@ class TaskTracker:
             return
         kind, explanation = turn_outcome.outcome(records, task.prompt, assignment.at)
         if kind == "answered":
+            self._on_answered(assignment.session)
             self._transitions.done(current)
         elif kind == "error" and self._is_limited(records):
             # A failover resumes it; until then the session is limited, not idle.

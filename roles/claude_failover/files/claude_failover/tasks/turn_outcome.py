@@ -9,28 +9,13 @@ marks; an interrupted turn ends with a user record "[Request interrupted by user
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ..claude.turns import is_conversation_record, record_time
+from ..claude.turns import is_conversation_record, is_prompt_of, record_time
 
-_MARKS = re.compile(r"</?pasted_content\b[^>]*>")
 _INTERRUPTED = "[Request interrupted by user"
-_DISTINCTIVE = 40  # characters of a text from which on finding it inside a prompt is no coincidence
-_TRUNCATED_MIN = 1000  # characters without white space that a prompt truncated by the hook keeps at least
-
-
-def is_prompt_of(found: str, text: str) -> bool:
-    """Return whether ``found``, a prompt as Claude Code reports it, is ``text`` as it was sent.
-
-    White space and the marks around a pasted text are ignored.
-    """
-    sent, reported = _without_whitespace(text), _without_whitespace(_MARKS.sub("", found))
-    if reported == sent or (len(sent) >= _DISTINCTIVE and sent in reported):
-        return True
-    return len(reported) >= _TRUNCATED_MIN and sent.startswith(reported)
 
 
 def find_prompt(records: Sequence[Mapping[str, Any]], text: str, since: datetime) -> int | None:
@@ -82,7 +67,3 @@ def _text(record: Mapping[str, Any]) -> str:
         return content
     parts = [item.get("text") for item in content if isinstance(item, dict)] if isinstance(content, list) else []
     return "\n".join(part for part in parts if isinstance(part, str))
-
-
-def _without_whitespace(text: str) -> str:
-    return "".join(text.split())
