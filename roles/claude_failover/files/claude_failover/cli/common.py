@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import pwd
-import re
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
