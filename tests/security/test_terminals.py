@@ -63,10 +63,14 @@ def notes(host: UserHost) -> list[list[str]]:
 
 def on_a_terminal(command: list[str], environment: dict[str, str]) -> tuple[str, str, int]:
     """Run a command with a terminal as its controlling one; return what it shows, the terminal, and the exit code."""
+    reader, writer = os.pipe()
     pid, terminal = pty.fork()
     if pid == 0:
+        os.write(writer, os.ttyname(0).encode())
         os.execve(command[0], command, environment)
-    name = os.ptsname(terminal)
+    name = os.read(reader, 100).decode()
+    os.close(reader)
+    os.close(writer)
     shown, end = b"", time.monotonic() + DEADLINE
     while True:
         assert time.monotonic() < end, shown
