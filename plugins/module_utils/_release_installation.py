@@ -165,7 +165,8 @@ def _plan_installation(
         if switched or difference.status in (_host_files.CREATED, _host_files.CONTENT)
     }
     read_at_start = [entry["path"] for entry in params["files"] if entry["restart"]]
-    stale = _release_processes.is_stale(layout, read_at_start)
+    service = _release_processes.service_of(params.get("user"), params.get("unit"))
+    stale = _release_processes.is_stale(layout, read_at_start, service=service)
     in_use = _release_processes.releases_in_use(layout)
     prunable = _release_store.prunable(layout, params["keep"], folder, in_use)
     leftovers = _release_store.leftovers(layout)

@@ -14,9 +14,11 @@ from typing import NamedTuple
 from ansible_collections.secuaas.claude.plugins.module_utils._proc import pids, start_ticks
 from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import Layout
 from ansible_collections.secuaas.claude.plugins.module_utils._release_store import read_current
+from ansible_collections.secuaas.claude.plugins.module_utils._run_as import find_user
 
 # Allowance for a clock that is adjusted between the start of a process and the writing of a file.
 _CLOCK_TOLERANCE = 2.0
+_NO_UID = -1
 
 
 class RunningDaemon(NamedTuple):
@@ -26,15 +28,34 @@ class RunningDaemon(NamedTuple):
     started: float
 
 
+class Service(NamedTuple):
+    """The user and the unit that a daemon runs as; None where it may be any."""
+
+    uid: int | None
+    unit: str | None
+
+
+def service_of(user: str | None, unit: str | None) -> Service | None:
+    """Return the service of a user, by name or number, and a unit; None where neither is known.
+
+    A user who does not exist has a number that no process has.
+    """
+    if user is None and unit is None:
+        return None
+    found = None if user is None else find_user(user)
+    return Service(None if user is None else found.pw_uid if found else _NO_UID, unit)
+
+
 def releases_in_use(layout: Layout, proc: str = "/proc") -> set[str]:
     """Return the names of the releases that a running process was started from."""
     return {name for _pid, name, _arguments in _release_processes(layout, proc)}
 
 
-def running_daemons(layout: Layout, proc: str = "/proc") -> list[RunningDaemon]:
+def running_daemons(layout: Layout, proc: str = "/proc", service: Service | None = None) -> list[RunningDaemon]:
     """Return the daemons that were started as by the unit: by the launcher, with ``run`` and no other argument.
 
-    Other arguments select another configuration; a process in a container belongs to the container's releases.
+    Other arguments select another configuration; a process in a container belongs to the container's releases. With
+    ``service`` a process of another user or unit is no daemon, whatever its arguments are.
     """
     # Boot time by the present clock; the start of a process counts from there.
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -45,28 +66,49 @@ def running_daemons(layout: Layout, proc: str = "/proc") -> list[RunningDaemon]:
         ticks = start_ticks(pid, proc)
         try:
             with open(os.path.join(proc, str(pid), "status"), "rb") as file:
-                numbers = re.search(rb"^NSpid:(.*)$", file.read(), re.MULTILINE)
+                status = file.read()
+            if service is not None and not _belongs_to(pid, status, service, proc):
+                continue
         except OSError:
             continue  # ended meanwhile
+        numbers = re.search(rb"^NSpid:(.*)$", status, re.MULTILINE)
         # A process has one number for each PID namespace, hence more than one in a container.
         if ticks is not None and (numbers is None or len(numbers.group(1).split()) == 1):
             found.append(RunningDaemon(name, booted + ticks / os.sysconf("SC_CLK_TCK")))
     return found
 
 
-def is_stale(layout: Layout, paths: Sequence[str], proc: str = "/proc") -> bool:
+def is_stale(layout: Layout, paths: Sequence[str], proc: str = "/proc", service: Service | None = None) -> bool:
     """Return True if a daemon runs another release than ``current``, or started before the last write to ``paths``.
 
     A run that breaks between installation and restart leaves such a daemon. A time in the future counts as unknown.
+    With ``service`` only its daemon counts.
     """
     now = time.time()
     written = [os.lstat(path).st_mtime for path in paths if os.path.lexists(path)]
     newest = max((moment for moment in written if moment <= now), default=0.0)
     current = read_current(layout)
-    return any(
-        daemon.release != current or daemon.started + _CLOCK_TOLERANCE < newest
-        for daemon in running_daemons(layout, proc)
-    )
+    daemons = running_daemons(layout, proc) if service is None else running_daemons(layout, proc, service)
+    return any(daemon.release != current or daemon.started + _CLOCK_TOLERANCE < newest for daemon in daemons)
+
+
+def _belongs_to(pid: int, status: bytes, service: Service, proc: str) -> bool:
+    """Return True if a process is of the user and in the unit of a service. Raises OSError.
+
+    systemd puts a unit's processes into a control group with its name, which no other user can enter. A user's own
+    units have one below ``user.slice``.
+    """
+    if service.uid is not None:
+        uid = re.search(rb"^Uid:\s*([0-9]+)", status, re.MULTILINE)
+        if uid is None or int(uid.group(1)) != service.uid:
+            return False
+    if service.unit is None:
+        return True
+    with open(os.path.join(proc, str(pid), "cgroup"), "rb") as file:
+        lines = [line.rstrip(b"\n").split(b":", 2) for line in file]
+    # Hierarchy of version 2, or that of systemd in version 1, cgroups(7).
+    groups = [fields[2].split(b"/") for fields in lines if len(fields) == 3 and fields[1] in (b"", b"name=systemd")]
+    return any(os.fsencode(service.unit) in names and b"user.slice" not in names for names in groups)
 
 
 def _release_processes(layout: Layout, proc: str) -> Iterator[tuple[int, str, list[bytes]]]:

@@ -112,6 +112,19 @@ options:
         description: Whether the daemon reads it at its start, so that a change of it makes a RV(restart) necessary.
         type: bool
         default: false
+  user:
+    description:
+      - The user, by name or number, as whom the daemon runs. With it a process of another user is no daemon for
+        RV(stale).
+      - A user that does not exist runs no daemon.
+    type: str
+    version_added: 0.5.0
+  unit:
+    description:
+      - The systemd unit that runs the daemon, such as V(claude-failover.service). With it a process outside of the
+        control group of the unit is no daemon for RV(stale). Leave it out on a host without systemd.
+    type: str
+    version_added: 0.5.0
   bundle:
     description: The packed release. The action plugin sets it and replaces a value given here.
     type: str
@@ -179,7 +192,8 @@ stale:
   description:
     - Whether a daemon was running from another release than C(current) led to, or since before the last write to a file
       of O(files[].restart). An earlier run that failed before the restart leaves such a daemon.
-    - Only a daemon that the launcher has started as C(claude-failover run) counts.
+    - Only a daemon that the launcher has started as C(claude-failover run) counts, of the O(user) and in the O(unit) if
+      they are given.
   returned: when O(state=present)
   type: bool
   sample: false
@@ -247,6 +261,8 @@ ARGUMENT_SPEC = {
             "restart": {"type": "bool", "default": False},
         },
     },
+    "user": {"type": "str"},
+    "unit": {"type": "str"},
     # Hidden for its size, which would fill the host's journal; it is no secret.
     "bundle": {"type": "str", "no_log": True},
 }

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import fcntl
 import json
@@ -16,12 +17,14 @@ import time
 from typing import Any
 
 import pytest
+from ansible_collections.secuaas.claude.plugins.module_utils import _release_bundle as bundles
 from ansible_collections.secuaas.claude.plugins.module_utils import _release_store as store
 from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import Layout
 from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import picture
-from user_host import DEADLINE, UserHost, become, needs_root
+from user_host import DEADLINE, SESSIONS_USER, USERS_PYTHON, UserHost, become, needs_root
 
 pytestmark = needs_root
+SOURCES = {"__main__.py": b"", "claude_failover/__init__.py": b'VERSION = "1.0.0"\n'}
 MODULES = "ansible_collections.secuaas.claude.plugins.modules"
 
 
@@ -174,3 +177,24 @@ def test_nobody_else_holds_up_an_installation(host: UserHost) -> None:
 
 def _late(*_arguments: Any) -> None:
     raise TimeoutError("a user's lock holds up the installation")
+
+
+@pytest.mark.parametrize("options", [{"user": SESSIONS_USER}, {"unit": "claude-failover.service"}])
+def test_a_look_alike_of_the_daemon_is_no_drift(host: UserHost, python_path: str, options: dict[str, str]) -> None:
+    """Anybody can start a program with the words of the daemon."""
+    arguments = {"root": host.path("opt"), "launcher": host.path("launcher"), "python": sys.executable, **options}
+    files = {bundles.LIBRARY + name: data for name, data in SOURCES.items()}
+    arguments["bundle"] = base64.b64encode(bundles.pack(files)).decode()
+    assert run("claude_failover_release", python_path, **arguments)["changed"]
+    words = f"{host.path('opt')}/releases/old/lib"
+    look_alike = subprocess.Popen(
+        [USERS_PYTHON, "-c", "print(flush=True); import time; time.sleep(300)", words, "run"],
+        preexec_fn=become(host.other),
+        stdout=subprocess.PIPE,
+    )
+    with look_alike:
+        assert look_alike.stdout is not None
+        look_alike.stdout.readline()
+        found = run("claude_failover_release", python_path, check=True, **arguments)
+        look_alike.kill()
+    assert (found["changed"], found["restart"], found["stale"]) == (False, False, False)

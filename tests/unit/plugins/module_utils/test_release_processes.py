@@ -11,7 +11,13 @@ import time
 
 import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import Layout
-from ansible_collections.secuaas.claude.plugins.module_utils._release_processes import releases_in_use, running_daemons
+from ansible_collections.secuaas.claude.plugins.module_utils._release_processes import (
+    Service,
+    is_stale,
+    releases_in_use,
+    running_daemons,
+    service_of,
+)
 
 
 def test_what_is_read_of_a_process(base: str) -> None:
@@ -39,3 +45,51 @@ def test_what_is_read_of_a_process(base: str) -> None:
     expected = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + 100
     assert found["1.0.0"] == pytest.approx(expected, abs=5)
     assert releases_in_use(layout, base) == {"1.0.0", "contained", "old-kernel", "ended"}
+
+
+def daemon_of(base: str, pid: str, uid: int, *cgroups: str) -> None:
+    """Write what /proc shows of a process with the words of the daemon."""
+    fields = " ".join(["S", *["0"] * 18, "100", "0"])
+    os.mkdir(f"{base}/{pid}")
+    for file, text in (
+        ("cmdline", "python3\0-I\0/opt/cf/releases/r%s/lib\0run\0" % pid),
+        ("stat", f"{pid} (python3) {fields}\n"),
+        ("status", f"Name:\tpython3\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nNSpid:\t{pid}\n"),
+        ("cgroup", "".join(f"{line}\n" for line in cgroups)),
+    ):
+        with open(f"{base}/{pid}/{file}", "w", encoding="utf-8") as stream:
+            stream.write(text)
+
+
+UNIT = "claude-failover.service"
+USER_UNIT = f"0::/user.slice/user-1000.slice/user@1000.service/app.slice/{UNIT}"
+
+
+@pytest.mark.parametrize(
+    ("uid", "cgroups", "counted"),
+    [
+        (1000, [f"0::/system.slice/{UNIT}"], True),
+        (1000, [f"4:memory:/x/{UNIT}", f"1:name=systemd:/system.slice/{UNIT}", "0::/"], True),
+        (1001, [f"0::/system.slice/{UNIT}"], False),  # another user's
+        (0, [f"0::/system.slice/{UNIT}"], False),
+        (1000, ["0::/user.slice/user-1000.slice/session-1.scope"], False),  # the same user's, by hand
+        (1000, ["0::/system.slice/claude-failover-tmux.service"], False),  # by Claude's tools
+        (1000, [USER_UNIT], False),  # of the same name, and the user's own
+        (1000, [f"4:memory:/system.slice/{UNIT}", "1:name=systemd:/"], False),
+        (1000, [], False),
+    ],
+)
+def test_a_daemon_is_of_its_user_and_its_unit(base: str, uid: int, cgroups: list[str], counted: bool) -> None:
+    layout = Layout("/opt/cf", sys.executable)
+    daemon_of(base, "7", uid, *cgroups)
+    assert bool(running_daemons(layout, base, Service(1000, UNIT))) is counted
+    assert bool(running_daemons(layout, base, Service(1000, None))) is (uid == 1000)
+    assert bool(running_daemons(layout, base)) is True
+    assert is_stale(layout, [], base, Service(1000, UNIT)) is counted
+
+
+def test_a_user_who_does_not_exist_runs_no_daemon(base: str) -> None:
+    daemon_of(base, "7", 1000, f"0::/system.slice/{UNIT}")
+    assert running_daemons(Layout("/opt/cf", sys.executable), base, service_of("no-such-user", UNIT)) == []
+    assert service_of(None, None) is None
+    assert service_of("root", None) == Service(0, None)
