@@ -60,7 +60,10 @@ def over(daemon: Daemon, identity: str, timeout: float = 40) -> dict[str, Any]:
         row: dict[str, Any] = next(each for each in rows if each["id"] == identity)
         return row if row["state"] in ("done", "failed") else None
 
-    found: dict[str, Any] = until(ended, "the task to be over", timeout=timeout, show=daemon.log)
+    def seen() -> str:
+        return daemon.log() + daemon.command("queue", "--json").stdout + daemon.command("status", "--json").stdout
+
+    found: dict[str, Any] = until(ended, "the task to be over", timeout=timeout, show=seen)
     return found
 
 
