@@ -710,3 +710,11 @@ def test_any_bytes_are_refused_with_reasons(text: str | bytes) -> None:
     with pytest.raises(ConfigError) as caught:
         parse(text, "f")
     assert caught.value.problems
+
+
+def test_a_variable_without_its_colon_is_not_shown_whole() -> None:
+    text = "accounts: [{name: a, home: /h/a}]\nsessions: [{name: m, cwd: /srv, env: {TOKEN sk-ant-1}}]\n"
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "/etc/x.yml")
+    assert "TOKEN" in str(caught.value)
+    assert "sk-ant" not in str(caught.value)

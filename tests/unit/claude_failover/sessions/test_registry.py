@@ -159,3 +159,27 @@ def test_the_document_has_the_fields_of_an_entry(table, store):
         row = json.load(stream)["data"]["main"]
     assert row["uuid"] == ONE
     assert row["updated_at"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"cwd": 5},
+        {"transcript": ["/x"]},
+        {"command": "claude"},
+        {"command": ["claude", 1]},
+        {"command": None},
+        {"pid": "1"},
+        {"pid": True},
+        {"started": 1.5},
+        {"updated_at": None},
+    ],
+)
+def test_an_entry_with_a_value_of_another_type_is_ignored_and_copied(store, values):
+    store.save(
+        "registry", {"main": {"uuid": ONE, "source": "hook", **values}, "other": {"uuid": TWO, "source": "hook"}}
+    )
+    table = SessionRegistry(store)
+    assert table.get("main") is None
+    assert table.get("other").uuid == TWO
+    assert [name for name in os.listdir(store.folder) if name.endswith(".set-aside")]

@@ -170,3 +170,8 @@ def test_an_endless_answer_is_given_up(serve: Callable[[Behave], str], monkeypat
 
     with pytest.raises(ControlError, match="more than"):
         request("status", socket_path=serve(behave))
+
+
+def test_an_answer_that_is_nested_too_deep_is_no_answer() -> None:
+    with pytest.raises(control_client.ControlError, match="none of the daemon's"):
+        control_client._parse_answer("/run/x.sock", b"[" * 200_000)

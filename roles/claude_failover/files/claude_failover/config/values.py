@@ -21,6 +21,7 @@ from .validators import AlreadyReported, Check, Location, ValidationError, descr
 
 _ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_].*", re.DOTALL)
 _GROUP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?")
 # Claude Code 2.1.330: each chooses the conversation to open, which the daemon does.
 _FORBIDDEN = {"--resume": "-r", "--continue": "-c", "--session-id": ""}
@@ -155,9 +156,9 @@ def environment(claude_args: bool) -> Check[dict[str, str]]:
         checked: dict[str, str] = {}
         for name, content in value.items():
             if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
-                location.reject(
-                    f"the name {describe(name)}", "names of letters, digits and _, not beginning with a digit"
-                )
+                # NAME VALUE without the colon reads as one name: what follows its first word may be a secret.
+                shown = describe(_NOT_IN_NAME.sub("…", name) if isinstance(name, str) else name)
+                location.reject(f"the name {shown}", "names of letters, digits and _, not beginning with a digit")
                 continue
             at = location.below(name)
             if name == "CLAUDE_CONFIG_DIR" and claude_args:

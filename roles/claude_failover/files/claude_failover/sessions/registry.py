@@ -19,7 +19,7 @@ from typing import Any
 from ..common import clock
 from ..common.processes import is_alive
 from ..storage.pending_writes import PendingWrites
-from ..storage.store import Store
+from ..storage.store import Store, as_optional_text
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +114,12 @@ def _entry(values: Any) -> RegistryEntry:
         raise ValueError(f"found the uuid {entry.uuid!r}, expected a UUID")
     if entry.source not in SOURCE_RANK:
         raise ValueError(f"found the source {entry.source!r}, expected one of {', '.join(SOURCE_RANK)}")
+    for value in (entry.cwd, entry.transcript):
+        as_optional_text(value)
+    if not all(isinstance(text, str) for text in (*entry.command, entry.updated_at)) or isinstance(entry.command, str):
+        raise TypeError("found a command or a time that is no text")
+    if any(number is not None and type(number) is not int for number in (entry.pid, entry.started)):
+        raise TypeError("found a process that is no number, expected its pid and its start")
     return dataclasses.replace(entry, command=tuple(entry.command))
 
 

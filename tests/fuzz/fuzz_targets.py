@@ -1,0 +1,704 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Targets: each takes bytes from elsewhere the way that the daemon takes them, and checks what must hold for any.
+
+No exception but the declared one; nothing that was taken in that could not be stored, shown and sent again; what was
+refused has been told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from glob import glob
+from types import SimpleNamespace
+from typing import Any
+
+from ansible_collections.secuaas.claude.plugins.module_utils import control_client
+
+from claude_failover import hook
+from claude_failover.accounts.exhaustion import Exhaustion
+from claude_failover.accounts.logins import Logins
+from claude_failover.accounts.usage import Usage
+from claude_failover.claude import settings, transcript
+from claude_failover.claude.prompt_box import find_dialog, find_prompt_box, holds
+from claude_failover.claude.screen import parse_screen
+from claude_failover.claude.session_files import SessionFiles
+from claude_failover.claude.turns import is_conversation_record, last_turn_id, record_time, refused_request_time
+from claude_failover.cli import render
+from claude_failover.common import ansi, clock, json_text, processes
+from claude_failover.common.errors import UsageError
+from claude_failover.common.text import SPECIAL, decoded
+from claude_failover.config import loader
+from claude_failover.config.holder import ConfigHolder
+from claude_failover.config.loader import ConfigError
+from claude_failover.config.model import Account, Config
+from claude_failover.control.operations import operations
+from claude_failover.control.requests import BadRequest, answer_to
+from claude_failover.detection.monitor import LimitMonitor
+from claude_failover.failover.resumer import SessionResumer
+from claude_failover.failover.state import FailoverState
+from claude_failover.limits import classify_hook, classify_pane, classify_record, classify_transcript
+from claude_failover.limits.evidence import evidence_from_json, evidence_to_json
+from claude_failover.reporting import metrics
+from claude_failover.reporting.log_format import LogFormatter
+from claude_failover.sessions.registry import RegistryEntry, SessionRegistry
+from claude_failover.sessions.table import SessionTable
+from claude_failover.storage.store import Store
+from claude_failover.switching.flip_log import FlipLog
+from claude_failover.switching.journal import Journal
+from claude_failover.switching.record import log_line, new_record
+from claude_failover.tasks.queue import TaskDocuments, TaskQueue
+from claude_failover.tasks.task import normalize_prompt
+from claude_failover.tmux.client import Pane
+from claude_failover.tmux.protocol import ProtocolParser
+
+FIXTURES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fixtures", "claude-code")
+NOW = datetime(2026, 11, 22, 20, 0, tzinfo=timezone.utc)
+ONE = "11111111-1111-4111-8111-111111111111"
+# In memory where there is such a folder: every document is synced.
+FOLDER = tempfile.mkdtemp(prefix="cf-fuzz-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What takes in the bytes, and the real inputs that mutations begin with."""
+
+    name: str
+    check: Callable[[bytes], None]
+    seeds: list[bytes]
+
+
+class _LogCheck(logging.Handler):
+    """Formats every record as the daemon does, and checks the line."""
+
+    _formatter = LogFormatter("%(levelname)s %(message)s")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "a bug" in str(record.msg):
+            raise AssertionError(record.getMessage()) from (record.exc_info[1] if record.exc_info else None)
+        line = self._formatter.format(record)
+        assert line.encode().decode() == line
+        assert not SPECIAL.search(line)
+
+
+_LOG = logging.getLogger("claude_failover")
+_LOG.handlers, _LOG.propagate = [_LogCheck()], False
+_LOG.setLevel(logging.INFO)
+logging.raiseExceptions = True
+
+
+def can_go_out(value: Any) -> None:
+    """Check that a value can be stored, sent and printed, and comes back the same."""
+    text = json_text.render(value)
+    assert json_text.parse(text.encode()) == value
+    shown = json_text.render(value, terminal=True)
+    assert not SPECIAL.search(shown)
+    assert json.loads(shown) == value
+
+
+def can_be_printed(page: str) -> None:
+    """Check that a page holds nothing that a terminal interprets."""
+    assert page.encode().decode() == page
+    assert not SPECIAL.search(page.replace("\n", ""))
+
+
+def fixtures(*patterns: str) -> list[bytes]:
+    """Return the contents of fixtures of Claude Code."""
+    found = []
+    for pattern in patterns:
+        for path in sorted(glob(os.path.join(FIXTURES, pattern))):
+            with open(path, "rb") as stream:
+                found.append(stream.read())
+    assert found, patterns
+    return found
+
+
+def lines_of(*patterns: str) -> list[bytes]:
+    """Return the lines of fixtures."""
+    return [line for content in fixtures(*patterns) for line in content.splitlines() if line.strip()]
+
+
+def empty_folder(name: str) -> str:
+    """Return an empty folder of that name."""
+    path = os.path.join(FOLDER, name)
+    shutil.rmtree(path, ignore_errors=True)
+    os.mkdir(path)
+    return path
+
+
+# -- configuration and settings ------------------------------------------------------------------------------------
+
+_CONFIGURATION = b"""
+accounts:
+  - {name: a, home: /home/u/.claude-a}
+  - {name: b, home: /home/u/.claude-b}
+active_link: /home/u/.claude
+sessions:
+  - {name: main, cwd: /srv/work, command: [claude], dedicated: true, env: {A: secret}}
+failover: {cooldown: 60, strategy: headroom}
+detection: {extra_patterns: ["out of (coffee|tea)"]}
+notify: {command: [/usr/bin/logger, -t, secret]}
+metrics: {textfile: /var/lib/node/claude.prom}
+"""
+
+
+def configuration(raw: bytes) -> None:
+    try:
+        config = loader.parse(raw, "/etc/x.yml")
+    except ConfigError as error:
+        text = str(error)
+        assert text.encode().decode() == text
+        assert not SPECIAL.search(text.replace("\n", ""))
+        return
+    repr(config).encode()
+
+
+def operators_settings(raw: bytes) -> None:
+    text = decoded(raw)
+    if not text.lstrip().startswith("{"):
+        return
+    try:
+        given = settings.read_settings(text)
+    except UsageError as error:
+        str(error).encode()
+        return
+    whole = settings.merged(settings.own_settings("claude-failover", "/run/x.sock"), given)
+    settings.status_line_command(whole)
+    can_go_out(whole)
+
+
+# -- control socket and hooks --------------------------------------------------------------------------------------
+
+
+def _stub_daemon() -> Any:
+    async def echo(**options: Any) -> Any:
+        return options
+
+    async def dispatch(prompt: str, session: str | None = None, cwd: str | None = None) -> Any:
+        return {"prompt": normalize_prompt(prompt), "session": session, "cwd": cwd}
+
+    return SimpleNamespace(
+        status=SimpleNamespace(document=dict, session_rows=list),
+        monitor=SimpleNamespace(handle_hook=lambda payload, environment: can_go_out([payload, environment])),
+        failover=SimpleNamespace(switch=echo, history=lambda **options: [options]),
+        dispatcher=SimpleNamespace(dispatch=dispatch, queue=list, cancel=str),
+        reload=lambda: SimpleNamespace(path="/etc/x.yml"),
+    )
+
+
+_OPERATIONS = operations(_stub_daemon())
+_LOOP = asyncio.new_event_loop()
+
+
+def control(raw: bytes) -> None:
+    try:
+        answer = _LOOP.run_until_complete(answer_to(raw.replace(b"\n", b" "), _OPERATIONS))
+    except BadRequest as error:
+        str(error).encode()
+        return
+    assert answer.count(b"\n") == 1
+    assert b"internal error" not in answer
+    can_go_out(json_text.parse(answer))
+
+
+def control_answer(raw: bytes) -> None:
+    try:
+        control_client._parse_answer("/run/x.sock", raw)
+    except control_client.ControlError as error:
+        str(error)
+
+
+class _Session:
+    """A monitor with one session whose process is this one."""
+
+    def __init__(self) -> None:
+        folder = empty_folder("session")
+        config = Config(
+            path=os.path.join(folder, "config.yml"),
+            accounts=(Account("a", os.path.join(folder, "a")),),
+            active_link=os.path.join(folder, "link"),
+            shared_links=(),
+            state_dir=os.path.join(folder, "state"),
+        )
+        self.projects = config.projects
+        assert self.projects.startswith(folder)
+        os.makedirs(os.path.join(self.projects, "-srv"))
+        self.transcript = os.path.join(self.projects, "-srv", ONE + ".jsonl")
+        holder = ConfigHolder(config)
+        self.store = Store(config.state_dir)
+        self.registry = SessionRegistry(self.store)
+        self.sessions = SessionTable(holder, self.registry)
+        me = processes.read(os.getpid())
+        assert me is not None
+        pane = Pane("main", "$0", "@0", "%0", me.pid, False, None, None, "claude", "/", 0, 80, 24, False, True)
+        self.sessions.observe([pane])
+        main = self.sessions.get("main")
+        assert main is not None
+        main.claude = me
+        self.registry.propose("main", RegistryEntry(ONE, "hook", pid=me.pid, started=me.start))
+        self.environment = {
+            "TMUX": config.tmux.socket + ",1,0",
+            "TMUX_PANE": "%0",
+            "CLAUDE_PID": str(me.pid),
+            "CLAUDE_CONFIG_DIR": config.active_link,
+        }
+        self.told: list[Any] = []
+        self.monitor = LimitMonitor(
+            holder,
+            self.sessions,
+            self.registry,
+            None,  # type: ignore[arg-type]
+            on_evidence=lambda evidence: self.told.append(evidence_to_json(evidence)),
+            on_turn=lambda turn: self.told.append({**vars(turn), "at": clock.iso(turn.at)}),
+            on_usage=lambda tracked, figures: self.told.append([tracked.name, figures]),
+            on_login_dead=lambda tracked, message: self.told.append([tracked.name, message]),
+        )
+
+
+def hook_payload(raw: bytes) -> None:
+    session = _Session()
+    environment = {**session.environment, "CLAUDE_CODE_SESSION_ID": raw[:50].decode("utf-8", "surrogateescape")}
+    line = hook.request(raw, environment)
+    assert line.count(b"\n") == 1
+    try:
+        request = json_text.parse(line)
+    except json_text.JsonError:
+        return
+    payload = request.get("payload")
+    if isinstance(payload, dict) and isinstance(request.get("env"), dict):
+        session.monitor.handle_hook(payload, request["env"])
+        can_go_out(session.told)
+        classify_hook(payload, now=NOW, tz=timezone.utc).to_json()
+        again = SessionRegistry(Store(session.store.folder))
+        assert again.get("main") == session.registry.get("main")
+
+
+def status_line(raw: bytes) -> None:
+    try:
+        figures = json_text.parse(raw)
+    except json_text.JsonError:
+        return
+    store = Store(empty_folder("usage"))
+    usage = Usage(store)
+    for account in ("a", "b"):
+        usage.record(account, figures.get("rate_limits") if isinstance(figures, dict) else figures)
+        usage.matches(account, figures)
+    again = Usage(Store(store.folder))
+    for account in ("a", "b"):
+        found = usage.percent(account, NOW)
+        assert again.percent(account, NOW) == found
+        usage.next_reset(account, NOW)
+        can_go_out(found)
+        status = {**_STATUS, "accounts": [{**_STATUS["accounts"][0], "used_percent": found}]}
+        text = metrics.render(status, {})
+        assert text.encode().decode() == text
+        assert len(text) < 20_000
+        can_be_printed(render.status(status, NOW, columns=100))
+    assert not glob(os.path.join(store.folder, "*.set-aside"))
+
+
+# -- transcripts, panes, session files, tmux -----------------------------------------------------------------------
+
+
+def transcripts(raw: bytes) -> None:
+    session = _Session()
+    with open(session.transcript, "wb") as stream:
+        stream.write(raw)
+    tail = transcript.TranscriptTail(session.projects, "-srv", ONE + ".jsonl", 0)
+    records = list(tail.read(most=1000))
+    while tail.behind:
+        records += tail.read(most=1000)
+    assert transcript.last_records(session.projects, "-srv", ONE + ".jsonl") == records
+    assert transcript.read_conversation(session.projects, ONE) == records
+    for record in records:
+        can_go_out(record)
+        record_time(record)
+        if is_conversation_record(record):
+            can_go_out(classify_record(record, now=NOW, tz=timezone.utc).to_json())
+    last_turn_id(records)
+    refused_request_time(records)
+    can_go_out(classify_transcript(records, now=NOW, tz=timezone.utc).to_json())
+    session.monitor._on_records(ONE, records)
+    main = session.sessions.get("main")
+    assert main is not None
+    newest = session.monitor.newest_turn(main)
+    if newest is not None:
+        stored = evidence_to_json(newest)
+        can_go_out(stored)
+        assert evidence_to_json(evidence_from_json(json_text.parse(json_text.render(stored)))) == stored
+    can_go_out(session.told)
+
+
+def pane(raw: bytes) -> None:
+    lines = decoded(raw).split("\n")
+    verdict = classify_pane(lines, now=NOW, tz=timezone.utc)
+    can_go_out(verdict.to_json())
+    shown = ansi.plain_lines(lines)
+    assert sum(map(len, shown)) <= 1100 * (len(raw) + 1)
+    assert not [line for line in shown if "\x1b[2J" in line]
+    parse_screen(lines).footer_text()
+    box = find_prompt_box(lines)
+    if box is not None:
+        holds(box, "continue")
+    find_dialog(lines)
+
+
+def session_file(raw: bytes) -> None:
+    me = processes.read(os.getpid())
+    assert me is not None
+    home = empty_folder("home")
+    os.mkdir(os.path.join(home, "sessions"))
+    raw = raw.replace(b"987654321", str(me.pid).encode()).replace(b"123456789", str(me.start).encode())
+    with open(os.path.join(home, "sessions", f"{me.pid}.json"), "wb") as stream:
+        stream.write(raw)
+    name = raw[:100].replace(b"/", b"").replace(b"\0", b"")
+    if name not in (b"", b".", b".."):
+        with open(os.path.join(home.encode(), b"sessions", name), "wb") as stream:
+            stream.write(raw)
+    found = SessionFiles([home]).of(me)
+    if found is not None:
+        can_go_out({**vars(found), "status_at": clock.optional_iso(found.status_at)})
+
+
+def tmux(raw: bytes) -> None:
+    whole, cut = ProtocolParser(), ProtocolParser()
+    events = whole.feed(raw)
+    middle = len(raw) // 2
+    assert cut.feed(raw[:middle]) + cut.feed(raw[middle:]) == events
+    repr(events).encode()
+
+
+# -- pages ---------------------------------------------------------------------------------------------------------
+
+_STATUS: dict[str, Any] = {
+    "version": "0.4.0",
+    "pid": 4711,
+    "started_at": clock.iso(NOW),
+    "active_account": "a",
+    "accounts": [
+        {
+            "name": "a",
+            "home": "/home/u/.claude-a",
+            "active": True,
+            "links": "ok",
+            "login": "ok",
+            "exhausted": [{"limit": "five_hour", "until": clock.iso(NOW)}],
+            "used_percent": {"five_hour": 42.0},
+        }
+    ],
+    "sessions": [
+        {"name": "main", "uuid": ONE, "state": "idle", "reason": None, "cwd": "/srv", "pid": 1, "account": "a"}
+    ],
+    "queue": {"queued": 1},
+    "switching": False,
+    "suspended": None,
+    "cooldown_until": clock.iso(NOW),
+    "last_switch": {"time": clock.iso(NOW), "reason": "limit", "outcome": "switched", "seconds": 1.5, "limit": "spend"},
+}
+
+
+def page(raw: bytes) -> None:
+    try:
+        document = json_text.parse(raw)
+    except json_text.JsonError:
+        return
+    if isinstance(document, dict):
+        can_be_printed(render.status(document, NOW, columns=100))
+        can_be_printed(render.status(document, NOW, columns=None))
+
+
+# -- state documents -----------------------------------------------------------------------------------------------
+
+
+def _document(
+    name: str, build: Callable[[Store], Any], store_again: Callable[[Any], None], view: Callable[[Any], Any]
+) -> Callable[[bytes], None]:
+    """Return a check: any document is loaded or set aside, can be shown, stored again, and is whole then."""
+
+    def check(raw: bytes) -> None:
+        store = Store(empty_folder(name))
+        with open(store.path(name), "wb") as stream:
+            stream.write(raw)
+        loaded = build(store)
+        aside = len(glob(os.path.join(store.folder, "*.set-aside")))
+        try:
+            json_text.parse(raw)
+        except json_text.JsonError:
+            assert aside
+        can_go_out(view(loaded))
+        store_again(loaded)
+        with open(store.path(name), "rb") as stream:
+            can_go_out(json_text.parse(stream.read()))
+        again = build(Store(store.folder))
+        assert len(glob(os.path.join(store.folder, "*.set-aside"))) == aside, "a part that was stored is not loaded"
+        can_go_out(view(again))
+
+    return check
+
+
+def _stored(data: Any) -> bytes:
+    return json.dumps({"version": 1, "data": data}).encode()
+
+
+def _accounts(loaded: Any, view: Callable[[str], Any]) -> Any:
+    return {account: view(account) for account in ("a", "b", "")}
+
+
+_EVIDENCE = {
+    "session": "main",
+    "uuid": ONE,
+    "source": "hook",
+    "verdict": {
+        "limited": True,
+        "limit": "five_hour",
+        "resets_at": clock.iso(NOW + timedelta(hours=1)),
+        "rule": "usage-limit-reached",
+        "snippet": "You've hit your limit",
+        "detail": "resets 9pm",
+    },
+    "at": clock.iso(NOW),
+    "request_at": clock.iso(NOW),
+    "config_dir": "/home/u/.claude",
+    "turn": "t1",
+}
+_RECORD = new_record("limit", NOW, origin="a", target="b", outcome="switched", trigger=evidence_from_json(_EVIDENCE))
+_ENTRY = RegistryEntry(ONE.replace("1", "2"), "hook", cwd="/srv", pid=os.getpid(), started=1)
+
+
+def _exhaustion_view(loaded: Exhaustion) -> Any:
+    loaded.next_reset(["a", "b"], None, NOW)
+    return _accounts(loaded, lambda name: [loaded.status_rows(name, NOW), vars(loaded.ban_of(name, NOW) or _NOTHING)])
+
+
+_NOTHING = SimpleNamespace()
+
+
+def _ban_text(view: Any) -> Any:
+    return json.loads(json.dumps(view, default=str))
+
+
+def _state(loaded: FailoverState) -> Any:
+    return [
+        clock.optional_iso(loaded.cooldown_until),
+        None if loaded.reset_wait is None else [loaded.reset_wait.account, loaded.reset_wait.limit],
+        [evidence_to_json(evidence) for evidence in loaded.unattributed],
+        {name: [evidence_to_json(item.evidence), item.account] for name, item in loaded.limited_sessions.items()},
+    ]
+
+
+def _update(loaded: FailoverState) -> None:
+    with loaded.update():
+        pass
+
+
+def _flips(loaded: FlipLog) -> Any:
+    return [
+        loaded.linked_account,
+        [[clock.iso(flip.at), flip.origin, flip.target, flip.reason] for flip in loaded.all()],
+    ]
+
+
+def _journal(loaded: Journal) -> Any:
+    entry = None if loaded.entry is None else loaded.entry.to_json()
+    for record in loaded.open_records():
+        log_line(record)
+    metrics.count(loaded.history(10))
+    return [entry, loaded.open_records(), loaded.history(10)]
+
+
+def _registry(loaded: SessionRegistry) -> Any:
+    return {name: vars(loaded.get(name) or _NOTHING) for name in ("main", "other", "")}
+
+
+def _propose(loaded: SessionRegistry) -> None:
+    for name in ("main", "other", ""):
+        loaded.propose(name, _ENTRY)
+    loaded.flush()
+
+
+def _resumer(store: Store) -> SessionResumer:
+    return SessionResumer(ConfigHolder(None), None, None, None, None, store)  # type: ignore[arg-type]
+
+
+def _listed(view: Any) -> Any:
+    return json.loads(json.dumps(view))
+
+
+def task(raw: bytes) -> None:
+    folder = empty_folder("tasks")
+    documents = TaskDocuments(folder)
+    queue = TaskQueue(documents)
+    known = queue.add("x", NOW, wanted=None, cwd=None)
+    path = documents._store.path(documents.names()[0])
+    with open(path, "wb") as stream:
+        stream.write(raw.replace(b"deadbeef", known.id.encode()))
+    queue = TaskQueue(documents)
+    aside = len(glob(os.path.join(os.path.dirname(path), "*.set-aside")))
+    for found in queue:
+        can_go_out(found.row())
+        can_be_printed(render.task(found.row()))
+        can_be_printed(render.tasks([found.row()], NOW))
+        queue.put(found)
+    can_go_out(queue.counts())
+    queue.add("y", NOW, wanted=None, cwd="/srv")
+    assert len(list(TaskQueue(documents))) == len(list(queue))
+    assert len(glob(os.path.join(os.path.dirname(path), "*.set-aside"))) == aside
+
+
+def switch_log(raw: bytes) -> None:
+    store = Store(empty_folder("switches"))
+    with open(store.log_path("switches"), "wb") as stream:
+        stream.write(raw)
+    journal = Journal(store)
+    before = journal.history(1000)
+    metrics.count(before)
+    for record in before:
+        can_go_out(record)
+        log_line(record).encode()
+    status = {**_STATUS, "last_switch": before[0] if before else None}
+    can_be_printed(render.status(status, NOW))
+    metrics.render(status, metrics.count(before)).encode()
+    added = {**_RECORD, "id": "0123456789abcdef", "time": "2027-01-01T00:00:00.000Z"}
+    journal.add_record(added)
+    journal.close(added)
+    assert sorted(json_text.render(row) for row in Journal(store).logged(1000)) == sorted(
+        json_text.render(row) for row in [*before, added]
+    )
+
+
+_TASK = {
+    "id": "deadbeef",
+    "number": 1,
+    "prompt": "do it",
+    "created_at": clock.iso(NOW),
+    "wanted": "main",
+    "cwd": "/srv",
+    "state": "sent",
+    "session": "main",
+    "attempts": 1,
+    "detail": "",
+    "handed": None,
+    "sent_at": clock.iso(NOW),
+    "accepted_at": None,
+    "finished_at": None,
+}
+
+
+def targets() -> list[Target]:
+    """Return all targets."""
+    hooks = lines_of("hooks/*.jsonl")
+    requests = [
+        b'{"op": "status"}',
+        b'{"op": "switch", "account": "b", "reason": null, "dry_run": true, "force": false}',
+        b'{"op": "history", "limit": 10}',
+        b'{"op": "dispatch", "prompt": "do it", "session": null, "cwd": "/srv"}',
+        b'{"op": "queue", "cancel": "deadbeef"}',
+        *(b'{"op": "hook", "payload": ' + payload + b', "env": {"TMUX_PANE": "%0"}}' for payload in hooks),
+    ]
+    answers = [b'{"ok": true, "result": {}}', b'{"ok": false, "error": "no", "code": 2}']
+    session = {
+        "pid": 987654321,
+        "sessionId": ONE,
+        "cwd": "/srv",
+        "procStart": "123456789",
+        "status": "busy",
+        "statusUpdatedAt": 1795387626941,
+    }
+    session_seed = json.dumps(session).encode().replace(b'"pid": 987654321', b'"pid": 987654321')
+    limits = {"five_hour": {"used_percentage": 92, "resets_at": 1795387626}, "seven_day": {"used_percentage": 7}}
+    until = clock.iso(NOW + timedelta(hours=1))
+    flips = {"known": "b", "flips": [{"at": clock.iso(NOW), "origin": "a", "target": "b", "reason": "limit"}]}
+    under_way = {
+        "id": "ab",
+        "time": clock.iso(NOW),
+        "reason": "limit",
+        "origin": "a",
+        "target": "b",
+        "step": "flip",
+        "detail": "",
+        "trigger": _EVIDENCE,
+    }
+    waiting = {"account": "a", "limit": "five_hour", "until": until}
+    failover = {
+        "cooldown_until": until,
+        "waiting": waiting,
+        "inbox": [_EVIDENCE],
+        "held": [{"evidence": _EVIDENCE, "account": "a"}],
+    }
+    exhausted = {
+        "limits": {"a": {"five_hour": {"until": until, "known": True, "since": clock.iso(NOW)}}},
+        "bans": {"b": {"reason": "links", "until": until}},
+    }
+    entry = {**vars(_ENTRY), "uuid": ONE, "transcript": "/x/y.jsonl", "command": ["claude"], "updated_at": until}
+    usage = _document(
+        "usage",
+        Usage,
+        lambda loaded: loaded.record("zz", {"five_hour": 1}) and None,
+        lambda loaded: _accounts(loaded, lambda name: loaded.percent(name, NOW)),
+    )
+    logins = _document(
+        "logins",
+        Logins,
+        lambda loaded: loaded.record_rejection(Account("zz", "/nowhere")) and None,
+        lambda loaded: loaded._rejected,
+    )
+    exhaustion = _document(
+        "exhaustion",
+        Exhaustion,
+        lambda loaded: loaded.ban("zz", "a reason", NOW, now=NOW),
+        lambda loaded: _ban_text(_exhaustion_view(loaded)),
+    )
+    resume = _document(
+        "carrying",
+        _resumer,
+        lambda loaded: loaded._store_in_progress("zz", True),
+        lambda loaded: sorted(loaded._interrupted),
+    )
+    return [
+        Target("configuration", configuration, [_CONFIGURATION]),
+        Target("settings", operators_settings, [json.dumps(settings.own_settings("x", "/run/x")).encode()]),
+        Target("control", control, requests),
+        Target("control-answer", control_answer, answers),
+        Target("hook", hook_payload, hooks),
+        Target(
+            "status-line",
+            status_line,
+            [*lines_of("hooks/statusline.jsonl"), json.dumps({"rate_limits": limits}).encode()],
+        ),
+        Target("transcript", transcripts, fixtures("transcripts/*.jsonl")),
+        Target("pane", pane, fixtures("panes/*.txt")),
+        Target("session-file", session_file, [session_seed]),
+        Target("tmux", tmux, [b"%begin 1 2 1\nmain\n%end 1 2 1\n%exit\n%session-changed $1 main\n"]),
+        Target("page", page, [json.dumps(_STATUS).encode()]),
+        Target("usage", usage, [_stored({"a": limits, "b": {"five_hour": 5}})]),
+        Target("logins", logins, [_stored({"a": [1, 2, 3]})]),
+        Target("exhaustion", exhaustion, [_stored(exhausted)]),
+        Target("failover-state", _document("failover", FailoverState, _update, _state), [_stored(failover)]),
+        Target(
+            "flips", _document("flips", FlipLog, lambda loaded: loaded.record_initial("zz"), _flips), [_stored(flips)]
+        ),
+        Target(
+            "journal",
+            _document("switch-journal", Journal, lambda loaded: loaded.add_record({**_RECORD, "id": "zz"}), _journal),
+            [_stored({"under_way": under_way, "open": [_RECORD]}), _stored({"under_way": None, "open": [_RECORD]})],
+        ),
+        Target(
+            "registry",
+            _document("registry", SessionRegistry, _propose, lambda loaded: _listed(_registry(loaded))),
+            [_stored({"main": entry})],
+        ),
+        Target("carrying", resume, [_stored(["main", "other"])]),
+        Target("task", task, [_stored(_TASK)]),
+        Target("switches", switch_log, [json.dumps(_RECORD).encode() + b"\n"]),
+    ]

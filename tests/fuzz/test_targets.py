@@ -1,0 +1,33 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A short run of every fuzz target, with the same mutations each time. ``make fuzz`` is the long one."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+from fuzz_mutation import mutate
+from fuzz_targets import Target, targets
+
+SECONDS = 1.0  # for each target
+SLOWEST = 5.0  # seconds for one input
+
+
+@pytest.mark.parametrize("target", targets(), ids=lambda target: target.name)
+def test_no_input_breaks_it(target: Target) -> None:
+    for seed in target.seeds:
+        target.check(seed)
+    target.check(b"")
+    chance = random.Random(target.name)
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        data = mutate(chance.choice(target.seeds), chance, target.seeds)
+        began = time.monotonic()
+        try:
+            target.check(data)
+        except Exception as error:
+            pytest.fail(f"{target.name} breaks at {data!r}: {error!r}")
+        assert time.monotonic() - began < SLOWEST, data
