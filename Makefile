@@ -5,13 +5,14 @@
 INVENTORY ?=
 CHECK ?=
 ARGS ?=
+export BUDGET FUZZ_TARGETS
 
 # nox itself, at the version of tests/requirements.txt; every session then makes its own environment.
 NOX = mkdir -p .cache && grep '^nox==' tests/requirements.txt >.cache/nox.txt && \
 	playbooks/provision/venv.sh .cache/venv/nox .cache/nox.txt && .cache/venv/nox/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help provision drift quick test setup lint unit docs changelog sanity build importer molecule e2e clean
+.PHONY: help provision drift quick test setup lint unit docs changelog sanity build importer molecule e2e fuzz clean
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -20,7 +21,7 @@ help: ## this text
 	@echo "  and ARGS='…' for ansible-playbook."
 	@echo "  The gates take VERBOSE=1 and ANSIBLE_CORE=2.16 (another ansible-core than the pinned one); unit takes"
 	@echo "  UNIT_PYTHONS='3.11 3.12'; molecule takes INSTALL_DOCKER=1 (install and start Docker Engine where there"
-	@echo "  is none) and MOLECULE_SCENARIOS='default drift'."
+	@echo "  is none) and MOLECULE_SCENARIOS='default drift'; fuzz takes BUDGET=600 and FUZZ_TARGETS='pane hook'."
 
 provision: ## set up the machines of an inventory, or this one
 	@INVENTORY='$(INVENTORY)' CHECK='$(CHECK)' playbooks/provision/provision.sh site $(ARGS)
@@ -63,6 +64,9 @@ molecule: ## scenarios in containers that boot systemd (Debian 12 and 13)
 
 e2e: ## the real Claude Code CLI against a stub of its API, with no way out of the machine
 	@$(NOX) -s e2e
+
+fuzz: ## mutated inputs from everywhere, for BUDGET seconds each (60); prints the executions of each target
+	@$(NOX) -s fuzz
 
 clean: ## remove what the gates made (.cache, build)
 	rm -rf .cache build

@@ -101,10 +101,14 @@ def wanted_core() -> str:
     return f"ansible-core=={ANSIBLE_CORE}" + (".*" if ANSIBLE_CORE.count(".") < 2 else "")
 
 
+def lines_of(path: Path) -> list[str]:
+    """Return the requirements of a file."""
+    return [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+
+
 def unit_requirements() -> list[str]:
     """Return the lines of tests/unit/requirements.txt, ansible-core as ANSIBLE_CORE wants it."""
-    lines = (ROOT / "tests" / "unit" / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    lines = [line for line in lines if line and not line.startswith("#")]
+    lines = lines_of(ROOT / "tests" / "unit" / "requirements.txt")
     if ANSIBLE_CORE:
         lines = [wanted_core(), *(line for line in lines if not line.startswith("ansible-core"))]
     return lines
@@ -389,7 +393,7 @@ def importer(session: nox.Session) -> None:
         )
 
 
-# --- molecule, e2e ---------------------------------------------------------------------------------------------------
+# --- molecule, e2e, fuzz ----------------------------------------------------------------------------------------------
 
 
 @nox.session(python=TOOLS_PYTHON)
@@ -444,6 +448,21 @@ def e2e(session: nox.Session) -> None:
             install_debian(stage, *missing)
         # With CI=true the tests fail, and are not skipped, where something of the machine is missing.
         pytest(stage, f"pytest on Python {session.python}", "tests/e2e", limit=1500, env={"CI": "true"})
+
+
+@nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)
+def fuzz(session: nox.Session) -> None:
+    """mutated inputs from everywhere, for BUDGET seconds each (default: 60); FUZZ_TARGETS names some"""
+    with Stage(session) as stage:
+        stage.install(*lines_of(ROOT / "tests" / "fuzz" / "requirements.txt"))
+        budget, named = int(os.environ.get("BUDGET") or 60), os.environ.get("FUZZ_TARGETS", "").split()
+        stage.check(
+            f"fuzz targets, {budget} s each",
+            *("python", "tests/fuzz/fuzz_run.py", "--seconds", str(budget), *named),
+            cwd=ROOT,
+            limit=50 * (budget + 30),
+            progress="executions|crash-|timeout-|oom-",
+        )
 
 
 if __name__ == "__main__":

@@ -75,8 +75,22 @@ class Target:
     """What takes in the bytes, and the real inputs that mutations begin with."""
 
     name: str
-    check: Callable[[bytes], None]
+    body: Callable[[bytes], None]
     seeds: list[bytes]
+
+    def check(self, data: bytes) -> None:
+        """Take in the bytes, and check every line that is logged meanwhile. Raises whatever breaks a property."""
+        log = logging.getLogger("claude_failover")
+        before = log.level, log.propagate
+        log.addHandler(_LOG_CHECK)
+        log.setLevel(logging.INFO)
+        log.propagate = False
+        try:
+            self.body(data)
+        finally:
+            log.removeHandler(_LOG_CHECK)
+            log.setLevel(before[0])
+            log.propagate = before[1]
 
 
 class _LogCheck(logging.Handler):
@@ -92,10 +106,7 @@ class _LogCheck(logging.Handler):
         assert not SPECIAL.search(line)
 
 
-_LOG = logging.getLogger("claude_failover")
-_LOG.handlers, _LOG.propagate = [_LogCheck()], False
-_LOG.setLevel(logging.INFO)
-logging.raiseExceptions = True
+_LOG_CHECK = _LogCheck()
 
 
 def can_go_out(value: Any) -> None:
