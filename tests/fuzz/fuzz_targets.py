@@ -22,6 +22,7 @@ from datetime import datetime, timedelta, timezone
 from glob import glob
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 from ansible_collections.secuaas.claude.plugins.module_utils import control_client
 
@@ -51,6 +52,7 @@ from claude_failover.limits import classify_hook, classify_pane, classify_record
 from claude_failover.limits.evidence import evidence_from_json, evidence_to_json
 from claude_failover.reporting import metrics
 from claude_failover.reporting.log_format import LogFormatter
+from claude_failover.sessions import table
 from claude_failover.sessions.registry import RegistryEntry, SessionRegistry
 from claude_failover.sessions.table import SessionTable
 from claude_failover.storage.store import Store
@@ -252,8 +254,11 @@ class _Session:
         self.sessions = SessionTable(holder, self.registry)
         me = processes.read(os.getpid())
         assert me is not None
+        # The other processes of the machine are of no concern, and many.
+        snapshot = SimpleNamespace(tree=lambda _pid: iter([me]))
         pane = Pane("main", "$0", "@0", "%0", me.pid, False, None, None, "claude", "/", 0, 80, 24, False, True)
-        self.sessions.observe([pane])
+        with mock.patch.object(table, "Snapshot", return_value=snapshot):
+            self.sessions.observe([pane])
         main = self.sessions.get("main")
         assert main is not None
         main.claude = me

@@ -78,3 +78,21 @@ def test_a_byte_that_is_no_utf8_costs_a_character_and_not_the_record(projects):
     with open(path, "ab") as stream:
         stream.write(b'{"n": "a\xffb"}\n{"n": "\\ud800"}\n')
     assert list(tail(projects).read()) == [{"n": "a\ufffdb"}, {"n": "\ufffd"}]
+
+
+def test_the_search_for_a_transcript_ends_at_a_number_of_folders_and_says_so_once(projects, monkeypatch, caplog):
+    path = add(projects, {"n": 1})
+    assert module.paths_of(projects, ONE) == [path]
+    monkeypatch.setattr(module, "MOST_FOLDERS", 10)
+    for number in range(30):
+        os.mkdir(os.path.join(projects, f"-d{number}"))
+    for _time in range(3):
+        assert module.paths_of(projects, ONE) in ([path], [])
+    assert caplog.text.count("more than 10 folders") == 1
+
+
+@pytest.mark.parametrize("uuid", ["*", "../-srv/" + ONE, "..", ""])
+def test_only_a_name_is_searched_for(projects, uuid):
+    add(projects, {"n": 1})
+    assert module.paths_of(projects, uuid) == []
+    assert module.paths_of(projects + "/missing", ONE) == []

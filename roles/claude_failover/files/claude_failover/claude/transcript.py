@@ -10,7 +10,7 @@ device is skipped.
 
 from __future__ import annotations
 
-import glob
+import logging
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -19,9 +19,14 @@ from ..common import json_text
 from ..common.text import decoded
 from ..storage.regular_file import NotARegularFileError, open_regular
 
+log = logging.getLogger(__name__)
+
+MOST_FOLDERS = 20_000  # of `projects` that are searched for a transcript
 CHUNK = 1 << 20  # bytes per read
 LINE_LIMIT = 4 << 20  # bytes; a longer line (a tool's output) is skipped without being kept in memory
 TAIL = 4 << 20  # bytes at the end that are searched for the newest turn
+
+_told: set[str] = set()  # the folders `projects` with too many folders
 
 
 class NotATranscriptError(Exception):
@@ -29,8 +34,36 @@ class NotATranscriptError(Exception):
 
 
 def paths_of(projects: str, uuid: str) -> list[str]:
-    """Return the paths of a conversation's transcript below ``projects``; none before its first turn."""
-    return glob.glob(os.path.join(glob.escape(projects), "*", glob.escape(uuid) + ".jsonl"))
+    """Return the paths of a conversation's transcript below ``projects``; none before its first turn.
+
+    At most `MOST_FOLDERS` folders are searched; that there are more is logged once.
+    """
+    if os.path.basename(uuid) != uuid:
+        return []
+    found = []
+    try:
+        with os.scandir(projects) as entries:
+            for number, entry in enumerate(entries):
+                if number >= MOST_FOLDERS:
+                    _tell_too_many(projects)
+                    break
+                path = os.path.join(entry.path, uuid + ".jsonl")
+                if not entry.name.startswith(".") and os.path.lexists(path):
+                    found.append(path)
+    except OSError:
+        return []  # no folder yet, or none that this user may read
+    return found
+
+
+def _tell_too_many(projects: str) -> None:
+    if projects not in _told:
+        _told.add(projects)
+        log.error(
+            "transcripts: found more than %d folders in %s; a transcript in one of the others is found only where a "
+            "hook has named it: remove those that are not needed",
+            MOST_FOLDERS,
+            projects,
+        )
 
 
 def locate(projects: str, path: str) -> tuple[str, str]:
