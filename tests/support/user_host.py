@@ -51,6 +51,7 @@ class UserHost:
         self.links = ("session-env", "file-history", "projects")
         self.homes = [self.path("home", f".claude-{name}") for name in ("a", "b")]
         self.code = self._copy_code(python_path)
+        self.daemon_pid = 0
         self.write_config()
 
     def path(self, *names: str) -> str:

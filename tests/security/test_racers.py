@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sessions' user swaps folders for links while root works, at each place where root touches the user's folders."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.secuaas.claude.plugins.module_utils import _account_trust, shared_symlinks
+from ansible_collections.secuaas.claude.plugins.module_utils._run_as import RunAsError, run_as
+from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import picture
+from user_host import DEADLINE, UserHost, become, needs_root
+
+from claude_failover.cli import main
+
+pytestmark = needs_root
+LEAST_RUNS = 25
+LEAST_SECONDS = 1.5
+
+
+def places_of(host: UserHost) -> list[str]:
+    return [*host.homes, *(host.path("home", f".claude-{name}-shared") for name in host.links), host.tmux]
+
+
+def make_folders(host: UserHost, top: str) -> None:
+    for place in places_of(host):
+        os.makedirs(os.path.join(top, os.path.basename(place)))
+
+
+def swap_for_ever(host: UserHost) -> None:
+    """Lead each place by turns to a folder of root's and to one of the user's own."""
+    own = host.path("home", "own")
+    make_folders(host, own)
+    while True:
+        for top in (host.roots, own):
+            for place in places_of(host):
+                os.symlink(os.path.join(top, os.path.basename(place)), f"{place}.next")
+                os.rename(f"{place}.next", place)
+
+
+@pytest.fixture
+def raced(host: UserHost) -> Iterator[UserHost]:
+    """Give a host whose user swaps the places until the end of the test."""
+    make_folders(host, host.roots)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            become(host.user)()
+            swap_for_ever(host)
+        finally:
+            os._exit(1)
+    try:
+        deadline = time.monotonic() + DEADLINE
+        while not os.path.lexists(host.tmux):
+            assert time.monotonic() < deadline
+        yield host
+        assert os.waitpid(pid, os.WNOHANG) == (0, 0), "the user is still at it"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+
+
+def links_of(host: UserHost) -> tuple[shared_symlinks.SharedSymlink, ...]:
+    return shared_symlinks.required_shared(host.home)
+
+
+def make_links(host: UserHost, owner: str | None) -> None:
+    with contextlib.suppress(shared_symlinks.SharedSymlinkError):
+        shared_symlinks.validate_all(host.homes, links_of(host), owner=owner)
+
+
+def seed_trust(host: UserHost) -> None:
+    with contextlib.suppress(RunAsError):
+        run_as(host.user, lambda: _account_trust.seed(host.homes, ["/srv"], host.path("home", ".claude")))
+
+
+def command(*words: str) -> Callable[[UserHost], None]:
+    def run(host: UserHost) -> None:
+        assert main.main(["--config", host.config, *words]) != 0
+
+    return run
+
+
+WORK: dict[str, Callable[[UserHost], None]] = {
+    "claude_shared_symlinks": lambda host: make_links(host, host.user.pw_name),
+    "claude_failover_trust": seed_trust,
+    "validate": command("validate"),
+    "validate --strict": command("validate", "--strict"),
+    "login": command("login", "a"),
+    "attach": command("attach", "main"),
+    "run": command("run"),
+}
+
+
+@pytest.mark.parametrize("work", WORK)
+def test_a_racing_user_leads_root_nowhere(raced: UserHost, work: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def started(*arguments: Any) -> None:
+        raise AssertionError(f"root started {arguments}")
+
+    for name in ("execve", "execvpe"):
+        monkeypatch.setattr(os, name, started)
+    before = picture(raced.roots)
+    end = time.monotonic() + LEAST_SECONDS
+    runs = 0
+    while runs < LEAST_RUNS or time.monotonic() < end:
+        WORK[work](raced)
+        runs += 1
+        assert picture(raced.roots) == before
+
+
+def test_without_the_owners_name_the_race_is_won(raced: UserHost) -> None:
+    """Shows that the test above can fail."""
+    before = picture(raced.roots)
+    end = time.monotonic() + DEADLINE
+    while picture(raced.roots) == before:
+        assert time.monotonic() < end
+        make_links(raced, None)
