@@ -36,8 +36,8 @@ class PathOwner(NamedTuple):
 def path_owner(path: str) -> PathOwner:
     """Return the user who decides where ``path`` (absolute) leads.
 
-    ROOT means that nobody else can replace, create or remove any entry of the path. A path that ends early, because
-    an entry is missing or this user may not look further, belongs to the owner of what there is. Raises OSError.
+    ROOT means that nobody else can replace, create or remove any entry of the path, those that are missing included.
+    Raises OSError, also for an entry that may not be looked at: a user's own file system (FUSE) refuses even root.
     """
     pending = _parts(path)
     links = 0
@@ -52,9 +52,8 @@ def path_owner(path: str) -> PathOwner:
         entry = os.path.join(current, name)
         try:
             status = os.lstat(entry)
-        except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
-            shared = isinstance(error, FileNotFoundError) and _is_shared(folder)
-            return PathOwner(None if shared else ROOT, current if shared else entry)
+        except (FileNotFoundError, NotADirectoryError):
+            return PathOwner(None, current) if _is_shared(folder) else PathOwner(ROOT, entry)
         if status.st_uid != ROOT:
             return PathOwner(status.st_uid, entry)
         # In a sticky folder a directory of root's stays what it is; another entry can be moved there by its users.

@@ -97,3 +97,17 @@ def test_a_circle_of_links_is_an_error(base: str) -> None:
 
 def test_a_path_below_a_file_ends_there() -> None:
     assert path_owner("/etc/passwd/a").uid == ROOT
+
+
+def test_what_root_may_not_look_at_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user can mount a file system of their own (FUSE) on a folder, which even root is refused, and end it later."""
+    real = os.lstat
+
+    def refuse(path: str) -> os.stat_result:
+        if path == "/etc/passwd":
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "lstat", refuse)
+    with pytest.raises(PermissionError):
+        path_owner("/etc/passwd/a")

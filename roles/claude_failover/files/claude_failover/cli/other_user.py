@@ -112,8 +112,8 @@ def refuse_root(paths: Iterable[str], arguments: argparse.Namespace, *words: str
         return
     if owner.uid is None:
         raise Refused(
-            f"several users can change {owner.place}, so this does not work there as root; expected paths that only "
-            "root or one user can change. Run it as the sessions' user"
+            f"{owner.place} can be changed by others than root, and not by one user alone, so this does not work there "
+            "as root; expected paths that only root or one user can change. Run it as the sessions' user"
         )
     raise Refused(
         f"{owner.place} belongs to {user_name(owner.uid)}, so this does not work there as root: "
