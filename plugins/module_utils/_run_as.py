@@ -16,8 +16,6 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.secuaas.claude.plugins.module_utils import _proc
-
 DEADLINE = 120.0
 """Seconds for the whole work; the user can stop the process that does it."""
 MAXIMUM_ANSWER = 16 << 20
@@ -26,7 +24,6 @@ MAXIMUM_ANSWER = 16 << 20
 _END_TIMEOUT = 5.0  # seconds for a process to end after its answer, and again after SIGKILL
 _CHUNK = 1 << 16
 _POLL = 0.002
-_STATES = {"T": "stopped", "t": "traced", "D": "waiting for a disk", "": "gone"}
 
 
 class RunAsError(Exception):
@@ -120,10 +117,9 @@ def _read_answer(reader: int, pid: int, name: str) -> bytes:
     answer = bytearray()
     while True:
         if not poll.poll(max(end - time.monotonic(), 0) * 1000):
-            state = _proc.state(pid)
+            stopped = "; it was stopped by a signal" if _is_stopped(pid) else ""
             raise RunAsError(
-                f"the process that works as {name} did not end within {DEADLINE:g} s "
-                f"(it was {_STATES.get(state, f'in the state {state}')}), and was killed"
+                f"the process that works as {name} did not end within {DEADLINE:g} s and was killed{stopped}"
             )
         chunk = os.read(reader, _CHUNK)
         if not chunk:
@@ -131,6 +127,14 @@ def _read_answer(reader: int, pid: int, name: str) -> bytes:
         answer += chunk
         if len(answer) > MAXIMUM_ANSWER:
             raise RunAsError(f"the process that works as {name} answered with more than {MAXIMUM_ANSWER} bytes")
+
+
+def _is_stopped(pid: int) -> bool:
+    """Return True if the child is stopped by a signal."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False
 
 
 def _wait_for_child(pid: int, timeout: float) -> int | None:
