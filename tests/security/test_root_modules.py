@@ -198,3 +198,18 @@ def test_a_look_alike_of_the_daemon_is_no_drift(host: UserHost, python_path: str
         found = run("claude_failover_release", python_path, check=True, **arguments)
         look_alike.kill()
     assert (found["changed"], found["restart"], found["stale"]) == (False, False, False)
+
+
+def test_a_prediction_for_a_user_to_come_opens_and_makes_nothing(host: UserHost, python_path: str) -> None:
+    """Root looks at kinds of entries and texts of links then; a FIFO would hold it up, a device be started."""
+
+    def plant() -> None:
+        os.mkdir(host.homes[0])
+        os.mkfifo(f"{host.homes[0]}/projects")
+
+    assert host.as_user(plant) == 0
+    before = picture(host.folder)
+    arguments = {"account_homes": host.homes, "shared_root": host.home, "owner": "no-such-user"}
+    result = run("claude_shared_symlinks", python_path, check=True, **arguments)
+    assert "a FIFO" in result["msg"]
+    assert picture(host.folder) == before
