@@ -47,7 +47,7 @@ def steps(path: str, *, systemd: bool) -> Iterator[str]:
         yield "==> there is no systemd on this machine: start the tmux server and the daemon yourself, as root"
         yield f"  install -d -o {user.pw_name} -m 0755 {socket_folder}"
         yield f"  install -d -o {user.pw_name} -m 0700 {tmux_folder}"
-        yield f"  {other_user.background_line(user.pw_name, *tmux)}"
+        yield f"  {other_user.background_line(user, *tmux)}"
         yield f"  {other_user.shell_line(user.pw_name, defaults.LAUNCHER, *named, 'run')}"
     found = _run_as.run_as(user, lambda: shutil.which("claude", path=other_user.session_path(user.pw_dir)))
     if found is None:

@@ -22,8 +22,7 @@ from . import common
 
 ROOT = 0
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_RUNUSER = ("/usr/sbin/runuser", "-u")
-_OWN_TERMINAL = ("/usr/sbin/runuser", "--pty", "-u")  # util-linux 2.34 or newer
+_RUNUSER = ("/usr/sbin/runuser",)  # --pty: util-linux 2.34 or newer
 
 
 def user_name(uid: int) -> str:
@@ -144,20 +143,22 @@ def run_instead(uid: int, arguments: argparse.Namespace, *words: str) -> str:
 def shell_line(user: str, *command: str) -> str:
     """Return the shell line for root that runs a program as another user.
 
-    The program gets a terminal of its own, since it could push input into root's (TIOCSTI), and nothing of root's
-    environment. sudo has such a terminal only with use_pty, and clears the environment itself.
+    The program gets a terminal of its own, since it could push input into root's (TIOCSTI); sudo has one only with
+    use_pty. It gets nothing of root's environment, which runuser keeps.
     """
-    before = "sudo" if _is_by_sudo() else 'env -i TERM="$TERM"'
-    return f"{before} {shlex.join([*_OWN_TERMINAL, user, '--', *command])}"
+    return f'{_become_root()}env -i TERM="$TERM" {shlex.join([*_RUNUSER, "--pty", "-u", user, "--", *command])}'
 
 
-def background_line(user: str, *command: str) -> str:
-    """Return the shell line for root that runs a program as another user in the background, without a terminal."""
-    before = "sudo" if _is_by_sudo() else "env -i"
-    words = shlex.join(["/usr/bin/setsid", "--fork", *_RUNUSER, user, "--", *command])
-    return f"{before} {words} </dev/null >/dev/null 2>&1"
+def background_line(user: pwd.struct_passwd, *command: str) -> str:
+    """Return the shell line for root that runs a program as another user in the background, without a terminal.
+
+    The program gets the PATH and the locale of the sessions' unit.
+    """
+    variables = [f"PATH={session_path(user.pw_dir)}", "LANG=C.UTF-8"]
+    program = ["/usr/bin/setsid", "--fork", *_RUNUSER, "-u", user.pw_name, "--", *command]
+    return f"{_become_root()}{shlex.join(['env', '-i', *variables, *program])} </dev/null >/dev/null 2>&1"
 
 
-def _is_by_sudo() -> bool:
-    """Return True if the shell of whoever runs this is not root's, or root's by sudo."""
-    return os.geteuid() != ROOT or "SUDO_UID" in os.environ
+def _become_root() -> str:
+    """Return the beginning of a line for root: none in a shell of root's own, sudo in any other."""
+    return "sudo " if os.geteuid() != ROOT or "SUDO_UID" in os.environ else ""
