@@ -74,7 +74,7 @@ def host(**facts: Any) -> dict[str, Any]:
 
 # By name: variables in addition to the role's own, and the expressions to evaluate.
 CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
-    "defaults": ({"claude_failover_user": "claude"}, {**LINKS, **WRONG}),
+    "defaults": ({"claude_failover_user": "claude", "claude_failover_claude_install": "npm"}, {**LINKS, **WRONG}),
     "slash": ({"claude_failover_shared_root": "/srv/"}, LINKS),
     "slashes": ({"claude_failover_shared_root": "//srv/./x//"}, LINKS),
     "backslash": ({"claude_failover_shared_root": "/srv\\x1"}, LINKS),
@@ -93,6 +93,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "user_newline": ({"claude_failover_user": "claude\n"}, WRONG),
     "group_null": ({"claude_failover_group": None}, WRONG),
     "group_blank": ({"claude_failover_group": " "}, WRONG),
+    "version_path": (
+        {"claude_failover_claude_install": "npm", "claude_failover_claude_version": "../../tmp/x"},
+        WRONG,
+    ),
+    "version_tag": ({"claude_failover_claude_install": "npm", "claude_failover_claude_version": "latest"}, WRONG),
     "keep": ({"claude_failover_keep_releases": 1}, WRONG),
     "no_user": (
         {"__claude_failover_probe": {"stdout_lines": ["group"]}, "claude_failover_create_user": False},
@@ -322,6 +327,8 @@ def test_the_directory_of_the_active_link_is_writable_for_any_spelling(found: di
         ("user_newline", 'claude_failover_user is "claude\\n"; expected the name of a user'),
         ("group_null", "claude_failover_group is empty; expected the name of a group"),
         ("group_blank", "claude_failover_group is empty; expected the name of a group"),
+        ("version_path", 'claude_failover_claude_version is "../../tmp/x"; expected the number of a release'),
+        ("version_tag", 'claude_failover_claude_version is "latest"; expected the number of a release'),
         ("keep", "claude_failover_keep_releases is 1; expected at least 2"),
         ("no_user", "There is no user ubuntu on this host, and claude_failover_create_user is false"),
         ("no_group", "There is no group nogr on this host"),
@@ -373,7 +380,7 @@ def test_drift_is_reported_by_kind(found: dict[str, Any]) -> None:
     assert found["host"]["drift"] == {
         "host": [
             "packages missing: python3-yaml",
-            "/usr/local/bin/claude: not the Claude Code CLI 2.1.330",
+            "/usr/local/bin/claude: not the Claude Code CLI 2.1.332",
             "user missing: ubuntu",
             "group missing: ubuntu",
         ]

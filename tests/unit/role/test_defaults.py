@@ -147,23 +147,73 @@ def test_a_new_user_gets_its_group_even_if_the_group_exists() -> None:
     assert user["when"] == group["when"]
 
 
-def test_the_command_claude_is_executable_for_others_under_any_umask(tmp_path: pathlib.Path) -> None:
-    (install,) = (task for task in read("tasks/claude.yml") if "ansible.builtin.command" in task)
-    shell, option, program, name = install["ansible.builtin.command"]["argv"][:4]
-    npm = tmp_path / "npm"
-    npm.write_text(
+def npm(folder: pathlib.Path, version: str, *packages: str) -> subprocess.CompletedProcess[str]:
+    """Run the installation of the Claude Code CLI with an npm that unpacks these packages; return its end."""
+    program = folder / "npm"
+    program.write_text(
         "#!/bin/sh\nfor word; do case $word in --prefix=*) prefix=${word#--prefix=};; esac; done\n"
-        "mkdir -p $prefix/bin\necho '#!/bin/sh' >$prefix/bin/claude\nchmod +x $prefix/bin/claude\n"
+        f'echo "$@" >>{folder}/calls\nmain=$prefix/lib/node_modules/@anthropic-ai/claude-code\n'
+        "mkdir -p $main/bin $prefix/bin\n"
+        f'printf \'{{"version": "{version}", "x": "{" ".join(packages)}"}}\' >$main/package.json\n'
+        f"printf '#!/bin/sh\\ntouch {folder}/ran\\n' >$main/bin/claude.exe\nchmod +x $main/bin/claude.exe\n"
+        "ln -s ../lib/node_modules/@anthropic-ai/claude-code/bin/claude.exe $prefix/bin/claude\n"
+        f"for name in {' '.join(packages)}; do package=$main/node_modules/@anthropic-ai/$name; mkdir -p $package\n"
+        f'printf \'{{"version": "{version}"}}\' >$package/package.json\n'
+        f"printf '#!/bin/sh\\ntouch {folder}/ran; echo %s' $name >$package/claude; chmod +x $package/claude; done\n"
     )
-    npm.chmod(0o755)
-    prefix = tmp_path / "opt" / "1.0"
-    subprocess.run(
-        ["sh", "-c", 'umask 077; exec "$@"', "sh", shell, option, program, name, str(prefix), "claude@1.0"],
-        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        check=True,
+    program.chmod(0o755)
+    return subprocess.run(
+        [
+            *("sh", "-c", 'umask 077; exec "$@"', "sh"),
+            *("sh", "-ec", VARS["__claude_failover_claude_script"], "sh", str(folder / "opt" / "1.0.5"), "1.0.5"),
+        ],
+        env={"PATH": f"{folder}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    modes = [oct(path.stat().st_mode & 0o777) for path in (prefix, prefix / "bin", prefix / "bin" / "claude")]
-    assert modes == ["0o755"] * 3
+
+
+ARCHITECTURE = {"x86_64": "x64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+NATIVE = f"claude-code-linux-{ARCHITECTURE}"
+
+
+@pytest.mark.parametrize(
+    ("packages", "expected"),
+    [
+        ([f"{NATIVE}-musl", NATIVE, "claude-code-linux-other"], NATIVE),
+        ([f"{NATIVE}-musl"], f"{NATIVE}-musl"),
+        ([], ""),
+    ],
+    ids=["both", "musl", "script"],
+)
+def test_the_command_claude_is_the_native_program(tmp_path: pathlib.Path, packages: list[str], expected: str) -> None:
+    done = npm(tmp_path, "1.0.5", *packages)
+    assert done.returncode == 0, done.stderr
+    assert "--ignore-scripts" in (tmp_path / "calls").read_text().split()
+    assert not (tmp_path / "ran").exists(), "nothing of the packages is run"
+    prefix = tmp_path / "opt" / "1.0.5"
+    assert os.listdir(prefix.parent) == ["1.0.5"]
+    program = prefix / "bin" / "claude"
+    modes = [oct(path.stat().st_mode & 0o777) for path in (prefix, prefix / "bin", program)]
+    assert modes == ["0o755"] * 3, "the sessions' user can run it under any umask"
+    assert subprocess.run([program], capture_output=True, text=True, check=True).stdout.strip() == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "packages", "message"),
+    [
+        ("1.0.5", ["claude-code-linux-other"], f"expected @anthropic-ai/{NATIVE}"),
+        ("1.0.50", [NATIVE], "another version than 1.0.5"),
+    ],
+)
+def test_a_wrong_installation_of_claude_is_refused(
+    tmp_path: pathlib.Path, version: str, packages: list[str], message: str
+) -> None:
+    done = npm(tmp_path, version, *packages)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert not (tmp_path / "opt" / "1.0.5").exists()
 
 
 def test_the_uninstallation_does_not_name_what_it_must_keep() -> None:

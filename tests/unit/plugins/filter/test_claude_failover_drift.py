@@ -37,13 +37,13 @@ def service(name: str, **status: str) -> dict[str, Any]:
         ({}, {"missing_packages": ["tmux", "npm"]}, {"host": ["packages missing: tmux npm"]}),
         (
             {"claude_installation": CHANGED},
-            {"claude_version": "2.1.330"},
-            {"host": ["Claude Code CLI missing: 2.1.330"]},
+            {"claude_version": "2.1.332"},
+            {"host": ["Claude Code CLI missing: 2.1.332"]},
         ),
         (
             {"claude_link": CHANGED},
-            {"claude_version": "2.1.330"},
-            {"host": ["/usr/local/bin/claude: not the Claude Code CLI 2.1.330"]},
+            {"claude_version": "2.1.332"},
+            {"host": ["/usr/local/bin/claude: not the Claude Code CLI 2.1.332"]},
         ),
         ({}, {"missing_user": "claude"}, {"host": ["user missing: claude"]}),
         ({}, {"missing_group": "agents"}, {"host": ["group missing: agents"]}),
@@ -116,7 +116,7 @@ def test_a_host_without_differences_has_no_drift(result: dict[str, Any]) -> None
         "daemon_service": {**result, "name": "claude-failover.service"},
         "removal": {"removed": []},
     }
-    assert drift(results, control_group="operators", claude_version="2.1.330") == {}
+    assert drift(results, control_group="operators", claude_version="2.1.332") == {}
     assert drift({}) == {}
 
 
