@@ -25,6 +25,7 @@ from .claude.settings import base_settings
 from .claude.turns import TurnEvent
 from .common import clock
 from .common.errors import FailoverError, Refused
+from .common.health import SourceHealth
 from .config.access import check_writable
 from .config.holder import ConfigHolder
 from .config.loader import load
@@ -64,6 +65,7 @@ class Daemon:
     def __init__(self, config: Config) -> None:
         self.config = ConfigHolder(config)
         self.systemd = SystemdNotifier()
+        self.health = SourceHealth()
         self._started_at = clock.now()
         self._cleanup = AsyncExitStack()  # ends what was started, in reverse order
         self._stop_requested = asyncio.Event()
@@ -162,6 +164,7 @@ class Daemon:
             on_turn=self._on_turn,
             on_usage=self._on_usage,
             on_login_dead=self._on_login_dead,
+            health=self.health,
         )
         self._cleanup.push_async_callback(self.monitor.stop)
         self.notifier = Notifier(config)
@@ -194,9 +197,10 @@ class Daemon:
         )
         self._cleanup.push_async_callback(self.dispatcher.stop)
         self.status = StatusReport(
-            config, self._started_at, self.tmux, self.sessions, registry, self.failover, self.dispatcher
+            config, self._started_at, self.tmux, self.sessions, registry, self.failover, self.dispatcher, self.health
         )
         self.metrics = Metrics(config, self.failover.logged(), self.status.document)
+        self.health.subscribe(self._write_metrics)
 
     async def _recover_switch(self) -> None:
         await self.failover.recover()
@@ -228,12 +232,7 @@ class Daemon:
         await self.lifecycle.ensure_all_sessions()
 
     async def _start_monitor(self) -> None:
-        """Follow the transcripts, and record limits that were hit while no daemon ran."""
         await self.monitor.start()
-        for tracked in self.sessions:
-            missed = self.monitor.newest_turn(tracked) if tracked.up else None
-            if missed is not None:
-                self.failover.record_missed(missed)
 
     async def _start_failover(self) -> None:
         for evidence in self.failover.resume_queue.limited().values():
@@ -258,9 +257,12 @@ class Daemon:
 
     def _on_record(self, record: Record) -> None:
         self.metrics.add(record)
+        self._write_metrics()
+        self.notifier.send(record)
+
+    def _write_metrics(self) -> None:
         if self._ready:  # during the start there is no complete status
             self.metrics.write()
-        self.notifier.send(record)
 
     def _newest_turn(self, name: str) -> Evidence | None:
         tracked = self.sessions.get(name)

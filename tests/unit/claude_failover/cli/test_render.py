@@ -81,6 +81,7 @@ STATUS: dict[str, Any] = {
     "cooldown_until": "2026-11-22T20:54:30.000Z",
     "switching": False,
     "suspended": None,
+    "blind": [],
     "queue": {"queued": 2, "sent": 0, "accepted": 1},
     "last_switch": {
         "id": "s1",
@@ -190,6 +191,13 @@ def test_a_switch_under_way_and_a_suspension_are_told() -> None:
     page = render.status({**STATUS, "switching": True, "suspended": "the link leads to /tmp/x"}, NOW)
     assert "A switch is in progress\n" in page
     assert "Switching is suspended: the link leads to /tmp/x\n" in page
+
+
+def test_a_source_that_is_blind_is_told_above_everything() -> None:
+    row = {"source": "transcripts", "since": "2026-11-22T20:50:00.000Z", "reason": "cannot watch\x1b[2J /s/p"}
+    lines = render.status({**STATUS, "blind": [row]}, NOW).splitlines()
+    assert lines[3] == "BLIND: transcripts since 20:50Z (4 min ago): cannot watch[2J /s/p"
+    assert render.status({**STATUS, "blind": [row]}, NOW, colour=True).splitlines()[3].startswith("\x1b[31mBLIND")
 
 
 def test_no_active_account() -> None:

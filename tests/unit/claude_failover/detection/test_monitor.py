@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
+import shutil
 import time
 from datetime import timedelta
 
 import pytest
 
 from claude_failover.common import clock, processes
+from claude_failover.common.health import SourceHealth
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, DetectionConfig
 from claude_failover.detection.monitor import LimitMonitor
@@ -41,7 +44,8 @@ class World:
         assert self.config.projects.startswith(folder), "the default is a folder of the host"
         os.makedirs(os.path.join(self.config.projects, "-srv"))
         self.transcript = os.path.join(self.config.projects, "-srv", ONE + ".jsonl")
-        holder = ConfigHolder(self.config)
+        self.holder = holder = ConfigHolder(self.config)
+        self.health = SourceHealth()
         registry = SessionRegistry(Store(self.config.state_dir))
         self.sessions = SessionTable(holder, registry)
         me = processes.read(os.getpid())
@@ -63,6 +67,7 @@ class World:
             on_turn=self.turns.append,
             on_usage=lambda tracked, figures: self.usage.append((tracked.name, figures)),
             on_login_dead=lambda tracked, message: self.dead.append((tracked.name, message)),
+            health=self.health,
         )
 
     def hook(self, event=None, **payload):
@@ -249,3 +254,57 @@ def test_transcripts_are_not_watched_when_switched_off(tmp_path):
     world.follow(lambda: world.write(prompt("t1"), refusal()), lambda: True)
     assert world.monitor._transcripts is None
     assert world.evidence == []
+
+
+def test_a_limit_that_came_while_nothing_looked_is_reported_once(world):
+    """The folder was restored with the refusal in it: its lines are old ones, the newest turn is not."""
+    away = world.config.projects + ".away"
+
+    def act():
+        world.write(prompt("t1"))
+        os.rename(world.config.projects, away)
+        asyncio.get_running_loop().call_later(0.3, restore)
+
+    def restore():
+        shutil.copytree(away, world.config.projects)
+        world.write(refusal(), prompt("t2"), refusal())
+
+    world.follow(act, lambda: "t2" in [evidence.turn for evidence in world.evidence] and not world.health.rows())
+    turns = [evidence.turn for evidence in world.evidence]
+    assert len(set(turns)) == len(turns)
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(-60, 1), (-20 * 3600, 0)])
+def test_a_limit_hit_while_no_daemon_ran_is_reported_unless_it_has_reset(world, seconds, count):
+    world.write(prompt("t1", seconds), refusal(seconds))
+    world.follow(lambda: None, lambda: True)
+    assert len(world.evidence) == count
+
+
+def test_a_reload_switches_the_transcripts_off_and_on_and_moves_them(world):
+    def replace(**changes):
+        world.holder.replace(dataclasses.replace(world.holder.current, **changes))
+
+    async def scenario():
+        await world.monitor.start()
+        replace(detection=DetectionConfig(transcripts=False))
+        assert world.monitor._transcripts is None
+        world.write(prompt("t1"))
+        await asyncio.sleep(0.1)
+        assert world.turns == []
+        replace(detection=DetectionConfig(), active_link=world.config.active_link + ".missing")
+        assert [row["source"] for row in world.health.rows()] == ["transcripts"]
+        replace(detection=DetectionConfig(transcripts=False))
+        assert world.health.rows() == [], "what is switched off is not blind"
+        replace(detection=DetectionConfig(), active_link=world.config.active_link)
+        world.write(prompt("t2"))
+        end = time.monotonic() + 5
+        while not world.turns:
+            assert time.monotonic() < end
+            await asyncio.sleep(0.01)
+        assert [turn.turn for turn in world.turns] == ["t2"]
+        await world.monitor.stop()
+        replace(active_link="/nowhere")
+        assert world.monitor._transcripts is None
+
+    asyncio.run(scenario())

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 
 import pytest
 
+from claude_failover.common.health import SourceHealth
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, DetectionConfig
 from claude_failover.detection import pane_sweep
@@ -20,7 +21,7 @@ from claude_failover.detection.pane_sweep import ANCHORS, PaneSweep
 from claude_failover.limits import Verdict
 from claude_failover.limits.evidence import Evidence
 from claude_failover.sessions.table import TrackedSession
-from claude_failover.tmux.client import Pane, TmuxError
+from claude_failover.tmux.client import Pane, TmuxError, TmuxNotFound
 
 LIMITED = ["❯ please work", "  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)", "", "─" * 80, "❯ ", "─" * 80]
 QUIET = ["❯ please work", "", "● done", "", "─" * 80, "❯ ", "─" * 80]
@@ -57,6 +58,7 @@ class World:
         self.searches = []
         self.captures = []
         self.matches = ["%7"]
+        self.health = SourceHealth()
         config = Config(path="/c.yml", accounts=(Account("a", "/a"),), detection=DetectionConfig(**detection))
         holder = ConfigHolder(config)
         self.sweep = PaneSweep(
@@ -66,6 +68,7 @@ class World:
             Classifier(holder),
             EvidenceFilter(self.news.append),
             lambda _tracked: self.transcript,
+            health=self.health,
         )
 
     # the table of sessions
@@ -87,6 +90,8 @@ class World:
     async def capture(self, pane_id, *, lines, escapes):
         assert (lines, escapes) == (500, True)
         self.captures.append(pane_id)
+        if isinstance(self.lines, Exception):
+            raise self.lines
         return self.lines
 
     def examine(self, pane_id="%7"):
@@ -178,6 +183,36 @@ def test_a_tmux_error_does_not_end_the_sweep():
     world.matches = TmuxError("no server")
     world.run(lambda: len(world.searches) >= 2)
     assert world.news == []
+    assert [(row["source"], row["reason"]) for row in world.health.rows()] == [("panes", "no server")]
+
+
+@pytest.mark.parametrize("error", [TmuxError("refused"), KeyError("a bug")])
+def test_a_pane_that_cannot_be_read_keeps_no_other_from_it_and_is_told(error, caplog):
+    world = World(sweep_interval=0.001)
+    world.lines = error
+    world.matches = ["%7", "%8", "%7"]
+    world.run(lambda: len(world.captures) >= 6)
+    assert [row["source"] for row in world.health.rows()] == ["panes"]
+    assert caplog.text.count("blind: source=panes") == 1
+    assert {since for _anchors, since in world.searches} == {0}, "what came meanwhile is searched again"
+    world.lines = LIMITED
+    world.run(lambda: not world.health.rows())
+    assert len(world.news) == 1
+
+
+def test_a_pane_that_was_closed_is_no_fault():
+    world = World(sweep_interval=0.001)
+    world.lines = TmuxNotFound("can't find pane: %7")
+    world.run(lambda: len(world.captures) >= 2)
+    assert world.health.rows() == []
+
+
+def test_a_sweep_that_is_no_longer_needed_is_not_blind():
+    world = World(sweep_interval=0.001)
+    world.matches = TmuxError("no server")
+    world.run(world.health.rows)
+    world.main.hook_seen = True
+    world.run(lambda: not world.health.rows())
 
 
 @pytest.mark.parametrize("reason", ["panes: false", "hooks", "down"])

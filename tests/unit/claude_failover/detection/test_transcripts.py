@@ -23,7 +23,7 @@ from claude_failover.claude.transcript import (
     paths_of,
     read_conversation,
 )
-from claude_failover.detection import transcript_watcher as watcher
+from claude_failover.detection import folder_watch
 from claude_failover.detection.transcript_watcher import TranscriptWatcher
 
 ONE = "11111111-1111-4111-8111-111111111111"
@@ -183,7 +183,7 @@ def test_a_transcript_is_named_by_its_last_two_parts():
 async def collect(projects, act, count):
     """Run act(), and return what was reported until ``count`` records came."""
     got = []
-    watch = TranscriptWatcher(projects, lambda uuid, records: got.extend((uuid, record) for record in records))
+    watch = TranscriptWatcher(lambda: projects, lambda uuid, records: got.extend((uuid, record) for record in records))
     await watch.start()
     try:
         act()
@@ -220,12 +220,12 @@ def test_a_folder_that_goes_and_comes_again_is_seen(projects):
 
 
 def test_lost_events_lose_no_records(projects, monkeypatch):
-    class Deaf(watcher.Inotify):
+    class Deaf(folder_watch.Inotify):
         def read(self):
             list(super().read())
-            yield watcher.inotify.InotifyEvent(-1, watcher.inotify.OVERFLOW, "")
+            yield folder_watch.inotify.InotifyEvent(-1, folder_watch.inotify.OVERFLOW, "")
 
-    monkeypatch.setattr(watcher, "Inotify", Deaf)
+    monkeypatch.setattr(folder_watch, "Inotify", Deaf)
 
     def act():
         add(projects, {"n": 1})
@@ -252,7 +252,7 @@ def test_a_long_file_is_read_in_pieces_between_which_others_have_their_turn(proj
     order = []
 
     async def scenario():
-        watch = TranscriptWatcher(projects, lambda uuid, records: order.extend(uuid for _record in records))
+        watch = TranscriptWatcher(lambda: projects, lambda uuid, records: order.extend(uuid for _record in records))
         await watch.start()
         try:
             os.rename(tmp_path / "long", os.path.join(projects, "-srv", ONE + ".jsonl"))

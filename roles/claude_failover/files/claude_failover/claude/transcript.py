@@ -118,6 +118,11 @@ class TranscriptTail:
         finally:
             os.close(descriptor)
 
+    @property
+    def position(self) -> int:
+        """The byte after the last complete line that was read, where another reader has to start."""
+        return self._offset - len(self._partial)
+
     def read(self, most: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield the records completed since the last call.
 

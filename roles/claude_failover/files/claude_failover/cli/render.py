@@ -159,6 +159,8 @@ def _time(value: Any) -> datetime | None:
 def status(document: Mapping[str, Any], now: datetime, *, columns: int | None = None, colour: bool = False) -> str:
     """Return the page of ``claude-failover status`` for the document of ``status --json``."""
     blocks = [_heading(document, now, colour)]
+    blind = _blind(_mappings(document.get("blind")), now, colour)
+    blocks += [blind] if blind else []
     blocks.append(_accounts(_mappings(document.get("accounts")), now, columns, colour))
     sessions_found = _mappings(document.get("sessions"))
     blocks.append(sessions(sessions_found, now, columns=columns, colour=colour))
@@ -244,6 +246,15 @@ def _heading(document: Mapping[str, Any], now: datetime, colour: bool) -> str:
     since = moment(document.get("started_at"), now)
     version, pid = one_line(_text(document.get("version"))), one_line(_text(document.get("pid")))
     return f"Active account: {shown}\nDaemon {version}, pid {pid}, started {since}"
+
+
+def _blind(rows: Sequence[Mapping[str, Any]], now: datetime, colour: bool) -> str:
+    """Return one line for each source that does not work."""
+    return "\n".join(
+        paint(f"BLIND: {one_line(_text(row.get('source')))}", "bad", colour)
+        + f" since {moment(row.get('since'), now)}: {one_line(_text(row.get('reason')))}"
+        for row in rows
+    )
 
 
 def _accounts(rows: Sequence[Mapping[str, Any]], now: datetime, columns: int | None, colour: bool) -> str:

@@ -9,7 +9,9 @@ hides it, and needs a thread for each folder tree.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import errno
 import os
 import struct
 from collections.abc import Iterator
@@ -18,9 +20,13 @@ from dataclasses import dataclass
 MODIFY = 0x00000002
 MOVED_TO = 0x00000080
 CREATE = 0x00000100
+DELETE_SELF = 0x00000400
+MOVE_SELF = 0x00000800
+UNMOUNT = 0x00002000
 OVERFLOW = 0x00004000
 IGNORED = 0x00008000
 ONLYDIR = 0x01000000
+DONT_FOLLOW = 0x02000000
 ISDIR = 0x40000000
 
 _HEADER = struct.Struct("iIII")
@@ -54,6 +60,11 @@ class Inotify:
             self._libc.inotify_add_watch(self._descriptor, os.fsencode(folder), ctypes.c_uint32(mask | ONLYDIR)), folder
         )
 
+    def unwatch(self, watch: int) -> None:
+        """End a watch; one that has ended already is ignored."""
+        with contextlib.suppress(OSError):
+            self._checked(self._libc.inotify_rm_watch(self._descriptor, watch), str(watch))
+
     def read(self) -> Iterator[InotifyEvent]:
         """Yield the events since the last call."""
         while True:
@@ -79,3 +90,12 @@ class Inotify:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number), subject)
         return result
+
+
+def describe(error: OSError) -> str:
+    """Return the reason of an error for an operator; inotify's own uses of EMFILE and ENOSPC name their limits."""
+    if error.errno == errno.EMFILE:
+        return "no inotify instance is left (fs.inotify.max_user_instances), or no file descriptor"
+    if error.errno == errno.ENOSPC:
+        return "no inotify watch is left (fs.inotify.max_user_watches)"
+    return error.strerror or str(error)

@@ -11,12 +11,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Callable
 
 from ..claude.transcript import NotATranscriptError, last_records, locate, paths_of
 from ..claude.turns import TurnEvent, is_conversation_record, last_turn_id, record_time, refused_request_time
 from ..common import clock
+from ..common.health import SourceHealth
 from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence
 from ..sessions.registry import SessionRegistry
@@ -25,7 +26,7 @@ from ..tmux.client import Tmux
 from .classifier import Classifier
 from .evidence_filter import EvidenceFilter, belongs_to_turn
 from .pane_sweep import PaneSweep
-from .transcript_watcher import TranscriptWatcher
+from .transcript_watcher import SOURCE, TranscriptWatcher
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class LimitMonitor:
         on_turn: a turn of a session began or ended.
         on_usage: a session's status line reported ``rate_limits``, the used per cent by window.
         on_login_dead: the server rejected a session's login; with its message.
+        health: is told whether transcripts and panes work.
     """
 
     def __init__(
@@ -62,12 +64,15 @@ class LimitMonitor:
         on_turn: Callable[[TurnEvent], None],
         on_usage: Callable[[TrackedSession, Mapping[str, Any]], None],
         on_login_dead: Callable[[TrackedSession, str], None],
+        health: SourceHealth | None = None,
     ) -> None:
+        self._health = health or SourceHealth()
         self._sessions = sessions
         self._registry = registry
         self._on_turn = on_turn
         self._on_usage = on_usage
         self._on_login_dead = on_login_dead
+        self._started = False
         self._transcripts: TranscriptWatcher | None = None
         self._requested_at: dict[str, datetime] = {}  # by UUID: the newest request of the main conversation
         self._turn_ids: dict[str, str | None] = {}  # by UUID: the newest turn
@@ -75,31 +80,54 @@ class LimitMonitor:
         self._config = config
         self._classifier = Classifier(config)
         self._filter = EvidenceFilter(on_evidence)
-        self.pane_sweep = PaneSweep(config, sessions, tmux, self._classifier, self._filter, self.newest_turn)
+        self.pane_sweep = PaneSweep(
+            config, sessions, tmux, self._classifier, self._filter, self.newest_turn, health=self._health
+        )
+        config.subscribe(self._on_config_replaced)
 
     @property
     def _projects(self) -> str:
         return self._config.current.projects
 
     async def start(self) -> None:
-        """Start to follow the transcripts. A failure (inotify used up) is logged; hooks and panes still work."""
-        if not self._config.current.detection.transcripts:
-            return
-        try:
-            transcripts = TranscriptWatcher(self._projects, self._on_records)
-            await transcripts.start()
-        except OSError as error:
-            log.error(
-                "transcripts: cannot watch %s, limits are detected by hooks and panes only: %s", self._projects, error
-            )
-            return
-        self._transcripts = transcripts
+        """Start to follow the transcripts, and report limits that were hit while no daemon ran."""
+        self._started = True
+        self._follow_transcripts()
+        self.report_missed()
 
     async def stop(self) -> None:
         """Stop following the transcripts."""
-        if self._transcripts is not None:
-            await self._transcripts.stop()
-            self._transcripts = None
+        self._started = False
+        self._follow_transcripts()
+
+    def _on_config_replaced(self) -> None:
+        self._follow_transcripts()
+
+    def _follow_transcripts(self) -> None:
+        """Follow the transcripts in the configured folder if they are switched on."""
+        if not self._started or not self._config.current.detection.transcripts:
+            if self._transcripts is not None:
+                self._transcripts.close()
+                self._transcripts = None
+                self._health.works(SOURCE)
+            return
+        if self._transcripts is None:
+            self._transcripts = TranscriptWatcher(
+                lambda: self._projects, self._on_records, on_gap=self.report_missed, health=self._health
+            )
+        self._transcripts.check()
+
+    def report_missed(self) -> None:
+        """Report the limits that sessions stand at by their newest turns, but for those that have reset since."""
+        for tracked in self._sessions:
+            missed = self.newest_turn(tracked) if tracked.up else None
+            if missed is not None and missed.verdict.limited and not self._has_reset(missed):
+                self._filter.report(missed)
+
+    def _has_reset(self, missed: Evidence) -> bool:
+        """Return True if the limit has reset since; its session is left as it is."""
+        wait = timedelta(seconds=self._config.current.failover.unknown_reset_wait)
+        return (missed.verdict.resets_at or missed.at + wait) <= clock.now()
 
     # -- hooks ---------------------------------------------------------------------------------------------
 

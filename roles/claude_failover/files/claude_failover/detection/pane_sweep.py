@@ -11,14 +11,17 @@ import time
 from collections.abc import Callable
 
 from ..common import clock
+from ..common.health import SourceHealth
 from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence
 from ..sessions.table import SessionTable, TrackedSession
-from ..tmux.client import Tmux, TmuxError
+from ..tmux.client import Tmux, TmuxError, TmuxGone, TmuxNotFound
 from .classifier import Classifier
 from .evidence_filter import EvidenceFilter
 
 log = logging.getLogger(__name__)
+
+SOURCE = "panes"
 
 # Every limit's banner has one of these in some row. The tmux server searches row by row, at no measurable cost when
 # limited to panes with new activity (3.3a); a match is only a reason to capture the pane.
@@ -34,6 +37,7 @@ class PaneSweep:
 
     Args:
         newest_turn: returns what the newest turn of a session came to, by its transcript; None if unknown.
+        health: is told whether the source ``panes`` works.
     """
 
     def __init__(
@@ -44,7 +48,12 @@ class PaneSweep:
         classifier: Classifier,
         evidence_filter: EvidenceFilter,
         newest_turn: Callable[[TrackedSession], Evidence | None],
+        *,
+        health: SourceHealth | None = None,
     ) -> None:
+        self._health = health or SourceHealth()
+        self._last_pass = 0  # epoch second at which the last successful pass began
+        self._last_full_pass = time.monotonic()
         self._config = config
         self._sessions = sessions
         self._tmux = tmux
@@ -54,23 +63,44 @@ class PaneSweep:
 
     async def run(self) -> None:
         """Sweep every ``detection.sweep_interval`` seconds until cancelled."""
-        last_pass, last_full_pass = 0, time.monotonic()
+        self._last_full_pass = time.monotonic()
         while True:
             await asyncio.sleep(self._config.current.detection.sweep_interval)
             if not self._config.current.detection.panes or not any(self._without_hooks()):
+                self._health.works(SOURCE)
                 continue
-            began = int(time.time())
             try:
-                if time.monotonic() - last_full_pass >= FULL_PASS_INTERVAL:
-                    last_full_pass = time.monotonic()
-                    matches = [tracked.pane.pane_id for tracked in self._without_hooks() if tracked.pane is not None]
-                else:
-                    matches = await self._tmux.search(ANCHORS, since=max(0, last_pass - 1))
-                for pane_id in matches:
-                    await self.examine(pane_id)
+                await self.sweep()
+                self._health.works(SOURCE)
             except TmuxError as error:
+                self._health.failed(SOURCE, str(error))
+            except Exception as error:  # a bug must not end the sweep
+                if not self._health.is_blind(SOURCE):
+                    log.exception("pane sweep: a bug; it is tried again")
+                self._health.failed(SOURCE, f"a bug: {error!r}")
+
+    async def sweep(self) -> None:
+        """Search the panes once, and examine those that match. Raises TmuxError, after it has examined all it could."""
+        began = int(time.time())
+        full = time.monotonic() - self._last_full_pass >= FULL_PASS_INTERVAL
+        if full:
+            self._last_full_pass = time.monotonic()
+            matches = [tracked.pane.pane_id for tracked in self._without_hooks() if tracked.pane is not None]
+        else:
+            matches = await self._tmux.search(ANCHORS, since=max(0, self._last_pass - 1))
+        failure: Exception | None = None
+        for pane_id in matches:
+            try:
+                await self.examine(pane_id)
+            except TmuxGone:
+                raise
+            except TmuxNotFound as error:  # the pane was closed after it was listed
                 log.debug("pane sweep: %s", error)
-            last_pass = began
+            except Exception as error:  # one pane must not keep the others from being read
+                failure = failure or error
+        if failure is not None:
+            raise failure
+        self._last_pass = began
 
     def _without_hooks(self) -> list[TrackedSession]:
         return [tracked for tracked in self._sessions if tracked.up and not tracked.hook_seen]

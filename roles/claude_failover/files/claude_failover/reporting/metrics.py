@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..common import clock
+from ..common.health import SOURCES
 from ..common.text import decoded, shorten
 from ..config.holder import ConfigHolder
 from ..storage.files import write_atomic
@@ -87,6 +88,12 @@ def render(status: Mapping[str, Any], totals: Totals) -> str:
         "suspended",
         "Whether switching is suspended: the active link leads to no configured account.",
         [({}, int(bool(status["suspended"])))],
+    )
+    blind = {row["source"] for row in status["blind"]}
+    text.gauge(
+        "source_blind",
+        "Whether a source that the daemon learns from does not work.",
+        [({"source": source}, int(source in blind)) for source in SOURCES],
     )
     if status["cooldown_until"]:
         text.gauge(

@@ -16,6 +16,7 @@ from .. import VERSION
 from ..accounts.active_link import read_active
 from ..accounts.shared_links import links_state
 from ..common import clock
+from ..common.health import SourceHealth
 from ..config.holder import ConfigHolder
 from ..config.model import Account, Config
 from ..failover.controller import FailoverController
@@ -82,6 +83,7 @@ class StatusReport:
         registry: SessionRegistry,
         failover: FailoverController,
         dispatcher: Dispatcher,
+        health: SourceHealth,
     ) -> None:
         self._config = config
         self._started_at = started_at
@@ -90,6 +92,7 @@ class StatusReport:
         self._registry = registry
         self._failover = failover
         self._dispatcher = dispatcher
+        self._health = health
 
     def document(self) -> dict[str, Any]:
         """Return the document of ``status --json``."""
@@ -104,6 +107,7 @@ class StatusReport:
                 for account in config.accounts
             ],
             "sessions": self._rows(config, active),
+            "blind": self._health.rows(),
             "queue": self._dispatcher.counts(),
             **self._failover.status(),
         }
@@ -122,6 +126,9 @@ class StatusReport:
         text = f"active account {active.name if active else 'none'}, {len(list(self._sessions))} sessions"
         if not self._tmux.connected:
             text += ", no tmux server"
+        blind = [row["source"] for row in self._health.rows()]
+        if blind:
+            text += f", blind: {', '.join(blind)}"
         return text + (f", down: {', '.join(down)}" if down else "")
 
     def _active(self) -> Account | None:

@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The health of the sources that the daemon learns from: those that do not work, since when, and the reason."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from . import clock
+from .text import one_line, shorten
+
+log = logging.getLogger(__name__)
+
+SOURCES = (
+    "active_link",
+    "control_socket",
+    "hooks",
+    "panes",
+    "processes",
+    "session_files",
+    "tmux",
+    "transcripts",
+)
+_REASON_LIMIT = 500  # characters
+
+
+@dataclass(frozen=True)
+class Blindness:
+    """A source that does not work, since ``since``; ``reason`` is the newest one, on one line."""
+
+    source: str
+    since: datetime
+    reason: str
+
+
+class SourceHealth:
+    """The sources that do not work. Every source reports here as often as it likes: only changes are logged."""
+
+    def __init__(self) -> None:
+        self._blind: dict[str, Blindness] = {}
+        self._listeners: list[Callable[[], None]] = []
+
+    def failed(self, source: str, reason: str) -> None:
+        """Record that a source does not work. A further failure replaces the reason only."""
+        if source not in SOURCES:
+            raise ValueError(f"found the source {source!r}, expected one of {', '.join(SOURCES)}")
+        reason = shorten(one_line(reason), _REASON_LIMIT)
+        known = self._blind.get(source)
+        self._blind[source] = Blindness(source, known.since if known else clock.now(), reason)
+        if known is None:
+            log.error("blind: source=%s reason=%r", source, reason)
+            self._tell()
+
+    def works(self, source: str) -> None:
+        """Record that a source works."""
+        known = self._blind.pop(source, None)
+        if known is not None:
+            log.warning("no longer blind: source=%s since=%s reason=%r", source, clock.iso(known.since), known.reason)
+            self._tell()
+
+    def is_blind(self, source: str) -> bool:
+        """Return True if a source does not work."""
+        return source in self._blind
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return ``blind`` of ``status --json``."""
+        return [
+            {"source": item.source, "since": clock.iso(item.since), "reason": item.reason}
+            for _source, item in sorted(self._blind.items())
+        ]
+
+    def subscribe(self, on_changed: Callable[[], None]) -> None:
+        """Call ``on_changed`` after each beginning and end of a blindness; it must not raise."""
+        self._listeners.append(on_changed)
+
+    def _tell(self) -> None:
+        for on_changed in self._listeners:
+            on_changed()
