@@ -43,7 +43,8 @@ class TranscriptWatcher:
         projects: returns the folder; it is asked at every check.
         on_records: called in the event loop with a conversation's UUID and the records completed since the last call,
             oldest first; records from before `start` are not reported.
-        on_gap: called when a watch was set anew: files that were replaced meanwhile may have been read in part.
+        on_gap: called when a watch was set anew and what changed meanwhile is read: of a file that was replaced by an
+            older copy some records may be missing.
         health: is told whether the source ``transcripts`` works.
     """
 
@@ -66,6 +67,7 @@ class TranscriptWatcher:
         self._listed = False  # the files of before the start are known
         self._unfinished: dict[Key, None] = {}  # files to be read (on), in the order of their turn
         self._unreadable: dict[Key, OSError] = {}
+        self._gap = False  # `on_gap` is due once nothing is left to read
         self._held: set[Key] = set()  # copies that are shorter than what was read
         self._rejected: set[Key] = set()  # no transcripts, and told
         self._backoff = Backoff(_FIRST_RETRY, CHECK_INTERVAL)
@@ -133,7 +135,8 @@ class TranscriptWatcher:
         self._read_later([*self._unreadable, *self._held])
         if renewed and (started or self._health.is_blind(SOURCE)):
             log.info("transcripts: %s is watched anew; the newest turns are looked at", self._root)
-            self._on_gap()
+            self._gap = True
+            self._read_later([])
         return self._problem(problem)
 
     def _problem(self, problem: str | None) -> str | None:
@@ -206,12 +209,16 @@ class TranscriptWatcher:
 
     def _read_later(self, keys: Iterable[Key]) -> None:
         self._unfinished.update(dict.fromkeys(keys))
-        if self._unfinished and self._continuation is None:
+        if (self._unfinished or self._gap) and self._continuation is None:
             self._continuation = asyncio.get_running_loop().call_later(_PIECE_DELAY, self._continue_reading)
 
     def _continue_reading(self) -> None:
         self._continuation = None
-        key = next(iter(self._unfinished))
+        key = next(iter(self._unfinished), None)
+        if key is None:
+            self._gap = False
+            self._on_gap()
+            return
         del self._unfinished[key]
         self._read_later([])
         self._read(key)
