@@ -18,6 +18,7 @@ from typing import Callable, Optional, TypeVar
 
 import pytest
 
+from claude_failover.common.health import SourceHealth
 from claude_failover.tmux.client import Tmux
 
 T = TypeVar("T")
@@ -112,8 +113,11 @@ class Driver:
         timeout: float = 10.0,
         connect: bool = True,
         on_notification: Optional[Callable[[str, str], None]] = None,
+        health: Optional[SourceHealth] = None,
     ) -> Tmux:
-        tmux = Tmux(binary, socket, on_notification=on_notification, timeout=timeout, backoff=(0.02, 0.1))
+        tmux = Tmux(
+            binary, socket, on_notification=on_notification, timeout=timeout, backoff=(0.02, 0.1), health=health
+        )
         self.clients.append(tmux)
         self.run(tmux.start())
         if connect:

@@ -152,7 +152,7 @@ class Daemon:
         registry = SessionRegistry(store)
         self._settings = base_settings(config.current)
         self.sessions = SessionTable(config, registry)
-        self.tmux = Tmux(config.current.tmux.binary, config.current.tmux.socket)
+        self.tmux = Tmux(config.current.tmux.binary, config.current.tmux.socket, health=self.health)
         self._cleanup.push_async_callback(self.tmux.stop)
         self.lifecycle = SessionLifecycle(config, self.tmux, self.sessions, registry, lambda: self._settings)
         self.monitor = LimitMonitor(

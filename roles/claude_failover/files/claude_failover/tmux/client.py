@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional, Union
 
+from ..common.health import SourceHealth
 from .control import ControlClient
 from .errors import TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
 from .quoting import HOLDER, QuotingError, literal_format, search_pattern, session_name, typable, window_target
@@ -165,8 +166,11 @@ class Tmux:
         on_notification: Optional[Callable[[str, str], None]] = None,
         timeout: float = 10.0,
         backoff: tuple[float, float] = (0.1, 5.0),
+        health: Optional[SourceHealth] = None,
     ) -> None:
-        self._control = ControlClient(binary, socket, on_notification=on_notification, timeout=timeout, backoff=backoff)
+        self._control = ControlClient(
+            binary, socket, on_notification=on_notification, timeout=timeout, backoff=backoff, health=health
+        )
 
     # -- connection
 

@@ -28,13 +28,17 @@ from collections.abc import Sequence
 from typing import Callable, Optional
 
 from ..common.backoff import Backoff
+from ..common.health import SourceHealth
 from ..common.text import whole_number
 from .connection import Connection
 from .errors import TmuxError, TmuxGone
 from .quoting import HOLDER
+from .server_socket import ServerSocket
 
 log = logging.getLogger(__name__)
 
+SOURCE = "tmux"
+CHECK_INTERVAL = 15.0  # seconds between two questions to a server that may have stopped
 _FLAGS = "no-output,ignore-size"
 
 
@@ -48,6 +52,7 @@ class ControlClient:
             ``connected`` with "VERSION PID" of the server, ``disconnected`` with the reason. Must not block.
         timeout: seconds that a command may take.
         backoff: the initial and the maximum delay between two attempts, in seconds.
+        health: is told whether the source ``tmux`` works.
     """
 
     def __init__(
@@ -58,7 +63,9 @@ class ControlClient:
         on_notification: Optional[Callable[[str, str], None]] = None,
         timeout: float = 10.0,
         backoff: tuple[float, float] = (0.1, 5.0),
+        health: Optional[SourceHealth] = None,
     ) -> None:
+        self._health = health or SourceHealth()
         self._binary = binary
         self._socket = socket
         self._on_notification = on_notification
@@ -146,7 +153,12 @@ class ControlClient:
         loop = asyncio.get_running_loop()
         while True:
             started = loop.time()
-            reason = await self._connect_once()
+            try:
+                reason = await self._connect_once()
+            except Exception as error:  # a bug must not end the attempts
+                log.exception("tmux on %s: a bug; the connection is made again", self._socket)
+                reason = f"a bug: {error!r}"
+            self._health.failed(SOURCE, f"no tmux server answers on {self._socket}: {reason}")
             if reason != self._reason:
                 log.info("tmux on %s: %s", self._socket, reason)
             self._reason = reason
@@ -179,7 +191,7 @@ class ControlClient:
                 return connection.ended.result() if connection.ended.done() else str(error)
             connection.established = True
             self._on_connected(connection, printed[0])
-            return await asyncio.shield(connection.ended)
+            return await self._wait_for_end(connection)
         finally:
             lost, self._connection = self._connection, None
             self.connected_event.clear()
@@ -189,11 +201,31 @@ class ControlClient:
             if lost is not None:
                 self._notify("disconnected", connection.ended.result())
 
+    async def _wait_for_end(self, connection: Connection) -> str:
+        """Wait until the connection ends; return the reason.
+
+        A server or a client that was stopped keeps the connection: it is asked for an answer from time to time.
+        """
+        server = ServerSocket(self._socket, self.server_pid)
+        while True:
+            await asyncio.wait({connection.ended}, timeout=CHECK_INTERVAL)
+            if connection.ended.done():
+                return connection.ended.result()
+            try:
+                await self.run(["display-message", "-p", "#{pid}"])
+            except TmuxError as error:
+                log.debug("tmux on %s: %s", self._socket, error)
+                continue
+            problem = server.check()
+            if problem is not None:
+                connection.end(problem)
+
     def _on_connected(self, connection: Connection, lines: list[str]) -> None:
         version, _blank, pid = (lines[0] if lines else "").partition(" ")
         self.server_pid = whole_number(pid)
         self._connection = connection
         self._reason = "connected"
+        self._health.works(SOURCE)
         log.info("tmux on %s: connected to tmux %s, pid %s", self._socket, version, pid)
         self.connected_event.set()
         self._notify("connected", f"{version} {pid}")
