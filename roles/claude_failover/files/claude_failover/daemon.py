@@ -30,6 +30,7 @@ from .config.access import check_writable
 from .config.holder import ConfigHolder
 from .config.loader import load
 from .config.model import Config
+from .control.kept_server import KeptControlServer
 from .control.operations import operations
 from .control.server import ControlServer
 from .detection.monitor import LimitMonitor
@@ -75,6 +76,7 @@ class Daemon:
         self._settings: dict[str, Any] = {}
         self.sessions: SessionTable
         self.tmux: Tmux
+        self.control: KeptControlServer
         self.lifecycle: SessionLifecycle
         self.monitor: LimitMonitor
         self.resumer: SessionResumer
@@ -207,12 +209,12 @@ class Daemon:
 
     async def _start_control_server(self) -> None:
         config = self.config.current
-        server = ControlServer(
-            config.control_socket, operations(self), group=config.control_group, owner_uid=os.geteuid()
+        path, group = config.control_socket, config.control_group
+        self.control = KeptControlServer(
+            lambda: ControlServer(path, operations(self), group=group, owner_uid=os.geteuid()), path, self.health
         )
-        server.remove_stale()
-        self._cleanup.push_async_callback(server.stop)
-        await server.start()
+        self._cleanup.push_async_callback(self.control.stop)
+        await self.control.start()
 
     async def _connect_to_tmux(self) -> None:
         await self.tmux.start()
@@ -302,6 +304,7 @@ class Daemon:
             asyncio.create_task(self.monitor.pane_sweep.run(), name="pane sweep"),
             asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
             asyncio.create_task(self.metrics.run(), name="metrics"),
+            asyncio.create_task(self.control.run(), name="control socket"),
         ]
         interval = watchdog_interval()
         if interval is not None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import struct
 from typing import Optional
+
+from ..common.unix_socket import listener_pid
 
 
 class ServerSocket:
@@ -35,9 +35,14 @@ class ServerSocket:
             except OSError as error:
                 return f"the socket was removed, and the server cannot be told to make it again: {error.strerror}"
             return None  # it is there at the next check
-        listener = listener_pid(self._path)
+        try:
+            listener = listener_pid(self._path)
+        except BlockingIOError:
+            return None  # told apart at the next check
+        except OSError as error:
+            return f"another socket is in the place of the server's, and cannot be used: {error.strerror}"
         if listener != self._pid:
-            return f"found process {listener or 'none'} listening on the socket, expected the server {self._pid}"
+            return f"found process {listener} listening on the socket, expected the server {self._pid}"
         self._identity = identity
         return None
 
@@ -48,16 +53,3 @@ def _identity(path: str) -> Optional[tuple[int, int]]:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def listener_pid(path: str) -> Optional[int]:
-    """Return the process that listens on a unix socket, or None (SO_PEERCRED, unix(7))."""
-    size = struct.calcsize("3i")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
-        probe.settimeout(1)
-        try:
-            probe.connect(path)
-            pid, _uid, _gid = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
-        except OSError:
-            return None
-    return int(pid)

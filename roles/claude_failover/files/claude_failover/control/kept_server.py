@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keep the control socket reachable.
+
+A server whose socket was removed or replaced goes on listening, and nobody reaches it: no hook, and no command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import Callable
+
+from ..common.errors import FailoverError
+from ..common.health import SourceHealth
+from ..common.unix_socket import listener_pid
+from .server import ControlServer
+
+log = logging.getLogger(__name__)
+
+SOURCE = "control_socket"
+CHECK_INTERVAL = 5.0  # seconds between two checks
+MOST_RETIRED = 3  # servers without a socket that finish their clients' requests
+
+
+class KeptControlServer:
+    """A control server that is replaced by another one when its socket cannot be reached.
+
+    Args:
+        make: returns a server that is not started.
+        path: the socket's path.
+        health: is told whether the source ``control_socket`` works.
+    """
+
+    def __init__(self, make: Callable[[], ControlServer], path: str, health: SourceHealth) -> None:
+        self._make = make
+        self._path = path
+        self._health = health
+        self._servers: list[ControlServer] = []  # the last one listens at the path
+        self._identity: tuple[int, int] | None = None
+        self._mode = 0
+
+    async def start(self) -> None:
+        """Start listening. Raises FailoverError."""
+        server = self._make()
+        server.remove_stale()
+        await server.start()
+        self._servers.append(server)
+        status = os.lstat(self._path)
+        self._identity, self._mode = (status.st_dev, status.st_ino), status.st_mode & 0o777
+
+    async def stop(self) -> None:
+        """Stop listening, and remove the socket."""
+        await asyncio.gather(*[server.stop() for server in reversed(self._servers)])
+        self._servers.clear()
+
+    async def run(self) -> None:
+        """Check the socket every `CHECK_INTERVAL` seconds until cancelled."""
+        while True:
+            await asyncio.sleep(CHECK_INTERVAL)
+            try:
+                await self.check()
+            except Exception as error:  # a bug must not end the checks
+                log.exception("control socket: a bug while it was checked")
+                self._health.failed(SOURCE, f"a bug: {error!r}")
+
+    async def check(self) -> None:
+        """Make the socket anew if it cannot be reached."""
+        problem = self._problem()
+        if problem is not None and self._is_own():
+            try:
+                os.chmod(self._path, self._mode)  # the rights of it or of its folder were changed
+            except OSError as error:
+                problem = str(error)
+            else:
+                problem = self._problem()
+        elif problem is not None:
+            try:
+                await self.start()
+                log.warning("control socket: made anew: %s", problem)
+                problem = self._problem()
+            except (FailoverError, OSError) as error:
+                problem = str(error)
+        if problem is not None:
+            self._health.failed(SOURCE, problem)
+            return
+        self._health.works(SOURCE)
+        while len(self._servers) > 1 + MOST_RETIRED:
+            await self._servers.pop(0).stop()
+
+    def _is_own(self) -> bool:
+        """Return True if the socket at the path is the one that was made last."""
+        try:
+            status = os.lstat(self._path)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self._identity
+
+    def _problem(self) -> str | None:
+        """Return the reason if the socket does not lead to this process."""
+        try:
+            pid = listener_pid(self._path)
+        except BlockingIOError:
+            return None  # there are more clients than can be accepted at once
+        except OSError as error:
+            return f"{self._path} cannot be connected to: {error.strerror}"
+        return None if pid == os.getpid() else f"{self._path}: process {pid} listens there"
