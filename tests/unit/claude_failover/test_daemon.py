@@ -198,3 +198,9 @@ def test_a_part_that_fails_to_stop_does_not_keep_the_others_from_it(ended, confi
     with pytest.raises(OSError, match="No space left"):
         run_daemon(config)
     assert ended[4:] == ["control server", *PARTS]
+
+
+def test_the_failover_that_ends_by_itself_ends_the_daemon_as_a_bug(ended, config, monkeypatch):
+    fail(monkeypatch, FailoverController, "run", KeyError("a bug"))
+    with pytest.raises(RuntimeError, match="the task failover ended"):
+        run_daemon(config)

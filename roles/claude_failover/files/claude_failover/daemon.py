@@ -40,6 +40,7 @@ from .limits.evidence import Evidence
 from .reporting import log_format
 from .reporting.metrics import Metrics
 from .reporting.notifier import Notifier
+from .reporting.source_events import SourceEvents
 from .reporting.status import StatusReport
 from .reporting.systemd import SystemdNotifier, watchdog_interval
 from .sessions.lifecycle import SessionLifecycle
@@ -77,6 +78,7 @@ class Daemon:
         self.sessions: SessionTable
         self.tmux: Tmux
         self.control: KeptControlServer
+        self.source_events: SourceEvents
         self.lifecycle: SessionLifecycle
         self.monitor: LimitMonitor
         self.resumer: SessionResumer
@@ -167,6 +169,7 @@ class Daemon:
             on_usage=self._on_usage,
             on_login_dead=self._on_login_dead,
             health=self.health,
+            settings=lambda: self._settings,
         )
         self._cleanup.push_async_callback(self.monitor.stop)
         self.notifier = Notifier(config)
@@ -202,7 +205,8 @@ class Daemon:
             config, self._started_at, self.tmux, self.sessions, registry, self.failover, self.dispatcher, self.health
         )
         self.metrics = Metrics(config, self.failover.logged(), self.status.document)
-        self.health.subscribe(self._write_metrics)
+        self.health.subscribe(lambda _item, _begins: self._write_metrics())
+        self.source_events = SourceEvents(self.health, self.notifier.send)
 
     async def _recover_switch(self) -> None:
         await self.failover.recover()
@@ -239,7 +243,6 @@ class Daemon:
     async def _start_failover(self) -> None:
         for evidence in self.failover.resume_queue.limited().values():
             self.resumer.mark_limited(evidence)
-        self.failover.start()
 
     # -- callbacks between the parts ---------------------------------------------------------------------
 
@@ -305,6 +308,8 @@ class Daemon:
             asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
             asyncio.create_task(self.metrics.run(), name="metrics"),
             asyncio.create_task(self.control.run(), name="control socket"),
+            asyncio.create_task(self.monitor.source_checks.run(), name="source checks"),
+            asyncio.create_task(self.failover.run(), name="failover"),
         ]
         interval = watchdog_interval()
         if interval is not None:
@@ -314,6 +319,7 @@ class Daemon:
         self.systemd.send(READY=1, STATUS=self.status.summary())
         log.info("ready: %s", self.status.summary())
         self._ready = True
+        self.source_events.start()
         if self._reload_pending:
             self._on_sighup()
 

@@ -40,13 +40,13 @@ def test_a_blindness_has_its_first_moment_and_its_newest_reason(moments):
 def test_its_begin_and_its_end_are_logged_and_told_once(caplog):
     caplog.set_level("INFO")
     health, told = SourceHealth(), []
-    health.subscribe(lambda: told.append(health.is_blind("hooks")))
+    health.subscribe(lambda item, begins: told.append((item.source, begins, health.is_blind("hooks"))))
     health.works("hooks")
     for _try in range(3):
         health.failed("hooks", "gone")
     for _try in range(3):
         health.works("hooks")
-    assert told == [True, False]
+    assert told == [("hooks", True, True), ("hooks", False, False)]
     first, second = [record.getMessage() for record in caplog.records]
     assert first == "blind: source=hooks reason='gone'"
     assert second.startswith("no longer blind: source=hooks since=")

@@ -18,7 +18,7 @@ import pytest
 from claude_failover.common import clock, processes
 from claude_failover.common.health import SourceHealth
 from claude_failover.config.holder import ConfigHolder
-from claude_failover.config.model import Account, Config, DetectionConfig
+from claude_failover.config.model import Account, Config, DetectionConfig, SessionConfig
 from claude_failover.detection.monitor import LimitMonitor
 from claude_failover.sessions.registry import RegistryEntry, SessionRegistry
 from claude_failover.sessions.table import SessionTable
@@ -308,3 +308,20 @@ def test_a_reload_switches_the_transcripts_off_and_on_and_moves_them(world):
         assert world.monitor._transcripts is None
 
     asyncio.run(scenario())
+
+
+def test_a_session_that_ends_turns_without_a_hook_is_named(world):
+    world.main.spec = SessionConfig("main", "/")
+    world.follow(lambda: world.write(prompt("t1"), answer()), lambda: len(world.turns) >= 2)
+    assert world.monitor.sessions_without_hooks() == [], "the turn may have begun before this daemon"
+    world.follow(lambda: world.write(prompt("t2"), answer()), lambda: len(world.turns) >= 4)
+    assert world.monitor.sessions_without_hooks() == ["main"]
+    world.hook("Stop")
+    assert world.monitor.sessions_without_hooks() == []
+
+
+def test_a_session_that_was_started_without_hooks_is_not_named(world):
+    world.main.spec = SessionConfig("main", "/", claude_args=False)
+    records = [prompt("t1"), answer(), prompt("t2"), answer()]
+    world.follow(lambda: world.write(*records), lambda: len(world.turns) >= 4)
+    assert world.monitor.sessions_without_hooks() == []

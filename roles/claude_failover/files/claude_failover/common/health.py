@@ -42,7 +42,7 @@ class SourceHealth:
 
     def __init__(self) -> None:
         self._blind: dict[str, Blindness] = {}
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[Blindness, bool], None]] = []
 
     def failed(self, source: str, reason: str) -> None:
         """Record that a source does not work. A further failure replaces the reason only."""
@@ -50,33 +50,35 @@ class SourceHealth:
             raise ValueError(f"found the source {source!r}, expected one of {', '.join(SOURCES)}")
         reason = shorten(one_line(reason), _REASON_LIMIT)
         known = self._blind.get(source)
-        self._blind[source] = Blindness(source, known.since if known else clock.now(), reason)
+        now = Blindness(source, known.since if known else clock.now(), reason)
+        self._blind[source] = now
         if known is None:
             log.error("blind: source=%s reason=%r", source, reason)
-            self._tell()
+            self._tell(now, True)
 
     def works(self, source: str) -> None:
         """Record that a source works."""
         known = self._blind.pop(source, None)
         if known is not None:
             log.warning("no longer blind: source=%s since=%s reason=%r", source, clock.iso(known.since), known.reason)
-            self._tell()
+            self._tell(known, False)
 
     def is_blind(self, source: str) -> bool:
         """Return True if a source does not work."""
         return source in self._blind
 
+    def blind(self) -> list[Blindness]:
+        """Return the sources that do not work, by name."""
+        return [item for _source, item in sorted(self._blind.items())]
+
     def rows(self) -> list[dict[str, str]]:
         """Return ``blind`` of ``status --json``."""
-        return [
-            {"source": item.source, "since": clock.iso(item.since), "reason": item.reason}
-            for _source, item in sorted(self._blind.items())
-        ]
+        return [{"source": item.source, "since": clock.iso(item.since), "reason": item.reason} for item in self.blind()]
 
-    def subscribe(self, on_changed: Callable[[], None]) -> None:
-        """Call ``on_changed`` after each beginning and end of a blindness; it must not raise."""
+    def subscribe(self, on_changed: Callable[[Blindness, bool], None]) -> None:
+        """Call ``on_changed`` with each blindness when it begins (True) and when it is over; it must not raise."""
         self._listeners.append(on_changed)
 
-    def _tell(self) -> None:
+    def _tell(self, item: Blindness, begins: bool) -> None:
         for on_changed in self._listeners:
-            on_changed()
+            on_changed(item, begins)

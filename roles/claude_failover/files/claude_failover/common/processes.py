@@ -30,11 +30,14 @@ class Process:
 
 
 def read(pid: int) -> Process | None:
-    """Return the process ``pid``; None if it does not exist or is hidden (another user's)."""
+    """Return the process ``pid``; None if it does not exist or is hidden (another user's).
+
+    Raises OSError if /proc cannot be read now (no descriptors are left): a process must not pass for dead then.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as stream:
             text = decoded(stream.read())
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
     # The name is in parentheses and may itself contain blanks and parentheses.
     name = text[text.index("(") + 1 : text.rindex(")")]
@@ -43,13 +46,16 @@ def read(pid: int) -> Process | None:
 
 
 def is_alive(pid: int, start: int | None = None) -> bool:
-    """Return whether the process ``pid`` is running; with ``start``, whether it is that very process."""
+    """Return whether the process ``pid`` is running; with ``start``, whether it is that very process.
+
+    Raises OSError, as `read` does.
+    """
     process = read(pid)
     return process is not None and process.alive and (start is None or process.start == start)
 
 
 class Snapshot:
-    """The process tree at one moment."""
+    """The process tree at one moment. Raises OSError if /proc cannot be read."""
 
     def __init__(self) -> None:
         self._children: dict[int, list[Process]] = defaultdict(list)

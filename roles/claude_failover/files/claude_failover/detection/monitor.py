@@ -11,9 +11,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Callable
 
+from ..accounts.exhaustion import reset_of
 from ..claude.transcript import NotATranscriptError, last_records, locate, paths_of
 from ..claude.turns import TurnEvent, is_conversation_record, last_turn_id, record_time, refused_request_time
 from ..common import clock
@@ -26,6 +27,7 @@ from ..tmux.client import Tmux
 from .classifier import Classifier
 from .evidence_filter import EvidenceFilter, belongs_to_turn
 from .pane_sweep import PaneSweep
+from .source_checks import SourceChecks
 from .transcript_watcher import SOURCE, TranscriptWatcher
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,8 @@ class LimitMonitor:
         on_turn: a turn of a session began or ended.
         on_usage: a session's status line reported ``rate_limits``, the used per cent by window.
         on_login_dead: the server rejected a session's login; with its message.
-        health: is told whether transcripts and panes work.
+        health: is told which sources work.
+        settings: returns the daemon's Claude Code settings, with which sessions are started.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class LimitMonitor:
         on_usage: Callable[[TrackedSession, Mapping[str, Any]], None],
         on_login_dead: Callable[[TrackedSession, str], None],
         health: SourceHealth | None = None,
+        settings: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         self._health = health or SourceHealth()
         self._sessions = sessions
@@ -77,11 +81,15 @@ class LimitMonitor:
         self._requested_at: dict[str, datetime] = {}  # by UUID: the newest request of the main conversation
         self._turn_ids: dict[str, str | None] = {}  # by UUID: the newest turn
         self._turn_began: dict[str, datetime] = {}  # by session: the newest turn
+        self._turns_without_hook: dict[str, int] = {}  # by session: turns that ended
         self._config = config
         self._classifier = Classifier(config)
         self._filter = EvidenceFilter(on_evidence)
         self.pane_sweep = PaneSweep(
             config, sessions, tmux, self._classifier, self._filter, self.newest_turn, health=self._health
+        )
+        self.source_checks = SourceChecks(
+            config, sessions, self._health, settings=settings, without_hooks=self.sessions_without_hooks
         )
         config.subscribe(self._on_config_replaced)
 
@@ -121,13 +129,12 @@ class LimitMonitor:
         """Report the limits that sessions stand at by their newest turns, but for those that have reset since."""
         for tracked in self._sessions:
             missed = self.newest_turn(tracked) if tracked.up else None
-            if missed is not None and missed.verdict.limited and not self._has_reset(missed):
+            if missed is None or not missed.verdict.limited:
+                continue
+            wait = self._config.current.failover.unknown_reset_wait
+            until, _known = reset_of(missed.verdict, missed.at, None, wait)
+            if until > clock.now():  # a session whose limit has reset since is left as it is
                 self._filter.report(missed)
-
-    def _has_reset(self, missed: Evidence) -> bool:
-        """Return True if the limit has reset since; its session is left as it is."""
-        wait = timedelta(seconds=self._config.current.failover.unknown_reset_wait)
-        return (missed.verdict.resets_at or missed.at + wait) <= clock.now()
 
     # -- hooks ---------------------------------------------------------------------------------------------
 
@@ -142,6 +149,7 @@ class LimitMonitor:
         tracked = self._sessions.handle_hook(payload, environment)
         if tracked is None:
             return
+        self._turns_without_hook.pop(tracked.name, None)
         kind = _TURN_KINDS.get(str(payload["hook_event_name"]))
         if kind is not None:
             self._on_turn_event(
@@ -158,6 +166,20 @@ class LimitMonitor:
             )
         if kind == "failure":
             self._on_failure(tracked, payload)
+
+    def sessions_without_hooks(self) -> list[str]:
+        """Return the sessions that were started with hooks, and whose last turns ended without one."""
+        # A first turn may have begun before this daemon, which its hooks could not reach.
+        counts = self._turns_without_hook
+        return [
+            tracked.name
+            for tracked in self._sessions
+            if counts.get(tracked.name, 0) > 1
+            and tracked.up
+            and not tracked.hook_seen
+            and tracked.spec is not None
+            and tracked.spec.claude_args
+        ]
 
     def _on_failure(self, tracked: TrackedSession, payload: dict[str, Any]) -> None:
         message = str(payload.get("last_assistant_message") or "")
@@ -254,6 +276,7 @@ class LimitMonitor:
                     )
                 )
             elif not tracked.hook_seen and _ends_turn(record):
+                self._turns_without_hook[tracked.name] = self._turns_without_hook.get(tracked.name, 0) + 1
                 self._on_turn_event(
                     tracked, TurnEvent(tracked.name, uuid, "stop", moment, turn=self._turn_ids.get(uuid))
                 )

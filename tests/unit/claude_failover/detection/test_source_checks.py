@@ -1,0 +1,186 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Test the checks of sources that would fail without a word."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+
+import pytest
+
+from claude_failover.claude.settings import own_settings
+from claude_failover.common import processes
+from claude_failover.common.health import SourceHealth
+from claude_failover.config.holder import ConfigHolder
+from claude_failover.config.model import Account, Config, DetectionConfig, SessionConfig
+from claude_failover.detection import source_checks as module
+from claude_failover.detection.source_checks import SourceChecks
+from claude_failover.sessions.registry import SessionRegistry
+from claude_failover.sessions.table import SessionTable
+from claude_failover.storage.store import Store
+from claude_failover.tmux.client import Pane
+
+
+class World:
+    """Two accounts, a session ``my/main`` that is up, and the checks."""
+
+    def __init__(self, folder, **detection):
+        self.folder = folder
+        self.launcher = os.path.join(folder, "claude-failover")
+        with open(self.launcher, "w", encoding="ascii"):
+            os.chmod(self.launcher, 0o755)
+        for name in ("a", "b"):
+            os.makedirs(os.path.join(folder, name, "sessions"))
+        os.symlink(os.path.join(folder, "a"), os.path.join(folder, "link"))
+        operators = {"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "say 'done"}]}]}}
+        command = ("claude", "--settings", json.dumps(operators))
+        config = Config(
+            path=os.path.join(folder, "config.yml"),
+            accounts=tuple(Account(name, os.path.join(folder, name)) for name in ("a", "b")),
+            active_link=os.path.join(folder, "link"),
+            state_dir=os.path.join(folder, "state"),
+            sessions=(SessionConfig("my/main", folder, command),),
+            detection=DetectionConfig(**detection),
+        )
+        holder = ConfigHolder(config)
+        sessions = SessionTable(holder, SessionRegistry(Store(config.state_dir)))
+        self.main = sessions.get("my/main")
+        self.main.pane = Pane("my/main", "$0", "@0", "%0", 1, False, None, None, "claude", "/", 0, 80, 24, False, True)
+        self.settings_file = os.path.join(config.state_dir, "settings", "my%2Fmain.json")
+        self.health = SourceHealth()
+        self.without_hooks = []
+        self.settings = own_settings(self.launcher, "/run/control.sock")
+        self.checks = SourceChecks(
+            holder, sessions, self.health, settings=lambda: self.settings, without_hooks=lambda: self.without_hooks
+        )
+
+    def blind(self):
+        self.checks.check()
+        return {row["source"]: row["reason"] for row in self.health.rows()}
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(str(tmp_path))
+
+
+def test_nothing_is_wrong(world):
+    assert world.blind() == {}
+
+
+@pytest.mark.parametrize("damage", ["removed", "torn", "without hooks", "without one hook", "another type"])
+def test_a_settings_file_that_lost_the_hooks_is_written_again_once(world, damage, caplog):
+    world.blind()
+    assert caplog.text.count("is written again") == 1, "there was none at first"
+    with open(world.settings_file, encoding="utf-8") as stream:
+        first = json.load(stream)
+    assert len(first["hooks"]["Stop"]) == 2, "the operator's own hook is in it"
+    assert world.blind() == {}
+    assert caplog.text.count("is written again") == 1
+    if damage == "removed":
+        os.unlink(world.settings_file)
+    else:
+        fewer = {**first["hooks"], "StopFailure": []}
+        text = {
+            "torn": '{"hooks',
+            "without hooks": "{}",
+            "without one hook": json.dumps({"hooks": fewer}),
+            "another type": '{"hooks": {"Stop": [5]}}',
+        }[damage]
+        with open(world.settings_file, "w", encoding="utf-8") as stream:
+            stream.write(text)
+    assert world.blind() == {}
+    with open(world.settings_file, encoding="utf-8") as stream:
+        assert json.load(stream) == first
+    assert caplog.text.count("is written again") == 2
+
+
+def test_a_settings_file_that_cannot_be_written_is_told(world):
+    state = os.path.join(world.folder, "state")
+    os.rename(state, state + ".away")
+    with open(state, "w", encoding="ascii"):
+        pass
+    assert "my/main" in world.blind()["hooks"]
+    os.unlink(state)
+    assert world.blind() == {}
+
+
+def test_a_launcher_that_is_gone_is_told(world):
+    os.unlink(world.launcher)
+    assert world.launcher in world.blind()["hooks"]
+    world.settings = own_settings("claude-failover", "/run/control.sock")
+    assert world.blind() == {}, "a program of the sessions' PATH"
+
+
+def test_a_session_that_sends_no_hook_is_told(world):
+    world.without_hooks = ["my/main"]
+    assert "my/main" in world.blind()["hooks"]
+    world.without_hooks = []
+    assert world.blind() == {}
+
+
+@pytest.mark.parametrize("what", ["switched off", "down"])
+def test_hooks_that_are_not_expected_are_not_missed(tmp_path, what):
+    world = World(str(tmp_path), hooks=what != "switched off")
+    if what == "down":
+        world.main.pane = None
+    assert world.blind() == {}
+    assert not os.path.exists(world.settings_file)
+
+
+def test_session_files_that_cannot_be_listed_are_told(world):
+    folder = os.path.join(world.folder, "b", "sessions")
+    os.rmdir(folder)
+    assert world.blind() == {}, "no session has run yet"
+    with open(folder, "w", encoding="ascii"):
+        pass
+    assert folder in world.blind()["session_files"]
+
+
+def test_an_active_link_that_cannot_be_read_is_told(world, monkeypatch):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "readlink", refuse)
+        patch.setattr(os.path, "lexists", lambda _path: False)
+        assert "Permission denied" in world.blind()["active_link"]
+    assert world.blind() == {}
+
+
+def test_processes_that_cannot_be_read_are_told_and_not_taken_for_dead(world, monkeypatch):
+    real = open
+
+    def refuse(path, *arguments, **options):
+        if str(path).startswith("/proc/"):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+        return real(path, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open", refuse)
+        with pytest.raises(OSError, match="Too many open files"):
+            processes.is_alive(os.getpid())
+        world.checks.check()
+    assert "Too many open files" in world.health.rows()[0]["reason"]
+    assert world.blind() == {}
+
+
+def test_a_bug_in_one_check_ends_no_other(world, monkeypatch, caplog):
+    monkeypatch.setattr(module, "CHECK_INTERVAL", 0.001)
+    world.settings = {"hooks": 5}
+    os.rmdir(os.path.join(world.folder, "b", "sessions"))
+
+    async def scenario():
+        task = asyncio.ensure_future(world.checks.run())
+        await asyncio.sleep(0.1)
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(scenario())
+    assert world.health.is_blind("hooks")
+    assert caplog.text.count("the check of hooks: a bug") == 1
