@@ -65,3 +65,16 @@ def test_a_source_has_a_name_that_is_known_everywhere():
     with pytest.raises(ValueError, match="expected one of"):
         SourceHealth().failed("elsewhere", "gone")
     assert list(SOURCES) == sorted(SOURCES)
+
+
+def test_a_bug_of_a_listener_ends_no_source_and_keeps_no_other_from_it(caplog):
+    health, told = SourceHealth(), []
+
+    def broken(_item, _begins):
+        raise KeyError("a bug")
+
+    health.subscribe(broken)
+    health.subscribe(lambda item, _begins: told.append(item.source))
+    health.failed("hooks", "gone")
+    assert told == ["hooks"]
+    assert "a bug in what is told of the source hooks" in caplog.text

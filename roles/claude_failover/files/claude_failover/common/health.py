@@ -76,9 +76,12 @@ class SourceHealth:
         return [{"source": item.source, "since": clock.iso(item.since), "reason": item.reason} for item in self.blind()]
 
     def subscribe(self, on_changed: Callable[[Blindness, bool], None]) -> None:
-        """Call ``on_changed`` with each blindness when it begins (True) and when it is over; it must not raise."""
+        """Call ``on_changed`` with each blindness when it begins (True) and when it is over."""
         self._listeners.append(on_changed)
 
     def _tell(self, item: Blindness, begins: bool) -> None:
         for on_changed in self._listeners:
-            on_changed(item, begins)
+            try:
+                on_changed(item, begins)
+            except Exception:  # a bug of a listener must not end the source that reports
+                log.exception("a bug in what is told of the source %s", item.source)

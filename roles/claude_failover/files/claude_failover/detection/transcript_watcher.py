@@ -102,14 +102,13 @@ class TranscriptWatcher:
         except Exception as error:  # a bug must not end the checks
             log.exception("transcripts: a bug while the watch was checked; it is tried again")
             problem = f"a bug: {error!r}"
+        delay = CHECK_INTERVAL if problem is None else min(CHECK_INTERVAL, self._backoff.failed(0.0))
+        self._timer = asyncio.get_running_loop().call_later(delay, self.check)
         if problem is None:
             self._backoff.failures = 0
-            delay = CHECK_INTERVAL
             self._health.works(SOURCE)
         else:
-            delay = min(CHECK_INTERVAL, self._backoff.failed(0.0))
             self._health.failed(SOURCE, problem)
-        self._timer = asyncio.get_running_loop().call_later(delay, self.check)
 
     def _refresh(self) -> str | None:
         """Check the watch; return the reason if it does not see everything."""
