@@ -186,8 +186,8 @@ class Daemon:
             config,
             store,
             self.resumer,
-            newest_turn=self._newest_turn,
-            all_idle=self._all_idle,
+            newest_turn=self.monitor.newest_turn_of,
+            all_idle=self.sessions.all_idle,
             on_record=self._on_record,
             budget=budget,
         )
@@ -268,13 +268,6 @@ class Daemon:
     def _write_metrics(self) -> None:
         if self._ready:  # during the start there is no complete status
             self.metrics.write()
-
-    def _newest_turn(self, name: str) -> Evidence | None:
-        tracked = self.sessions.get(name)
-        return self.monitor.newest_turn(tracked) if tracked is not None else None
-
-    def _all_idle(self) -> bool:
-        return all(tracked.state in ("idle", "down") for tracked in self.sessions)
 
     # -- main loop -----------------------------------------------------------------------------------------
 

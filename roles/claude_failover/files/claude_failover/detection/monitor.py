@@ -242,6 +242,11 @@ class LimitMonitor:
             )
         return None
 
+    def newest_turn_of(self, name: str) -> Evidence | None:
+        """Return the result of the newest turn of the session of that name, as `newest_turn` does."""
+        tracked = self._sessions.get(name)
+        return self.newest_turn(tracked) if tracked is not None else None
+
     def _transcript_paths(self, uuid: str, reported: str | None) -> list[str]:
         return ([reported] if reported else []) + paths_of(self._projects, uuid)
 

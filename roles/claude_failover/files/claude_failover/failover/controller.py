@@ -165,12 +165,6 @@ class FailoverController:
                 self._state.unattributed.append(evidence)
             self._wake_up()
 
-    def record_missed(self, evidence: Evidence) -> None:
-        """Store evidence of a limit that was hit while no daemon ran; one that has reset since is ignored."""
-        until, _known = reset_of(evidence.verdict, evidence.at, None, self._config.current.failover.unknown_reset_wait)
-        if until > self._now():
-            self.record_evidence(evidence)
-
     def on_turn(self, event: TurnEvent) -> None:
         """Handle a turn event: at the end of a turn a proactive switch is possible."""
         if event.kind == "stop":

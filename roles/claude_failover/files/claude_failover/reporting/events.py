@@ -10,20 +10,43 @@ import socket
 from typing import Any
 
 from ..common import clock
+from ..common.health import Blindness
 
 
 def spent_event(session: str, why: str | None) -> dict[str, Any]:
     """Return the event that a session's bound of prompts is reached, or, without ``why``, that it is not any more."""
-    begins = why is not None
+    summary = f"session {session}: {why or 'it is answered or prompted again'}"
+    return _event("prompts_spent", "error", why is not None, summary, session=session)
+
+
+def source_event(item: Blindness, begins: bool) -> dict[str, Any]:
+    """Return the event that a source does not work, or that it works again."""
+    summary = f"the daemon is blind for {item.source}: {item.reason}"
+    if not begins:
+        summary = f"the daemon is no longer blind for {item.source}"
+    details = {"source": item.source, "since": clock.iso(item.since), "reason": item.reason}
+    return _event("source_blind", "warning", begins, summary, details=details)
+
+
+def _event(
+    name: str,
+    severity: str,
+    begins: bool,
+    summary: str,
+    *,
+    session: str | None = None,
+    details: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return an event; one that is over is only information."""
     return {
         "id": secrets.token_hex(8),
         "time": clock.iso(clock.now()),
-        "event": "prompts_spent",
-        "severity": "error" if begins else "info",
+        "event": name,
+        "severity": severity if begins else "info",
         "state": "begins" if begins else "over",
-        "summary": f"session {session}: {why or 'it is answered or prompted again'}",
+        "summary": summary,
         "host": socket.gethostname(),
         "session": session,
         "account": None,
-        "details": {},
+        "details": details or {},
     }

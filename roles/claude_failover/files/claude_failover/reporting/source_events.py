@@ -1,17 +1,15 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Events for ``notify`` about sources that do not work."""
+"""Tell the sources that do not work, by events."""
 
 from __future__ import annotations
 
-import secrets
-import socket
 from collections.abc import Callable
 from typing import Any
 
-from ..common import clock
 from ..common.health import Blindness, SourceHealth
+from .events import source_event
 
 
 class SourceEvents:
@@ -35,20 +33,3 @@ class SourceEvents:
     def _on_changed(self, item: Blindness, begins: bool) -> None:
         if self._started:
             self._send(source_event(item, begins))
-
-
-def source_event(item: Blindness, begins: bool) -> dict[str, Any]:
-    """Return the event that a source does not work, or that it works again."""
-    summary = f"the daemon is blind for {item.source}" if begins else f"the daemon is no longer blind for {item.source}"
-    return {
-        "id": secrets.token_hex(8),
-        "time": clock.iso(clock.now()),
-        "event": "source_blind",
-        "severity": "warning" if begins else "info",
-        "state": "begins" if begins else "over",
-        "summary": f"{summary}: {item.reason}" if begins else summary,
-        "host": socket.gethostname(),
-        "session": None,
-        "account": None,
-        "details": {"source": item.source, "since": clock.iso(item.since), "reason": item.reason},
-    }

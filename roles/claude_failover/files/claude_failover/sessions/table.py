@@ -103,6 +103,10 @@ class SessionTable:
         """Return the session of that name, or None."""
         return self._tracked.get(name)
 
+    def all_idle(self) -> bool:
+        """Return True if no session has anything under way."""
+        return all(tracked.state in ("idle", "down") for tracked in self)
+
     def _apply_config(self) -> None:
         """Track the configured sessions; those that stay keep their state."""
         config, known = self._config.current, self._tracked
