@@ -57,6 +57,7 @@ class FolderWatch:
         self._root = ""
         self._root_watch = -1
         self._root_identity: Identity | None = None
+        self._lost = False  # the end of a watch may be among lost events: all are to be set again
         self._watches: dict[str, tuple[int, Identity]] = {}  # by folder
         self._names: dict[int, str] = {}  # folders by watch
         self.unwatched: dict[str, OSError] = {}
@@ -73,7 +74,7 @@ class FolderWatch:
         self._forget_all()
 
     def refresh(self, root: str) -> bool:
-        """Watch the folder that is at the path ``root`` now, and each folder in it; return whether the root was new.
+        """Watch the folder that is at the path ``root`` now, and each folder in it; return whether it is another one.
 
         Raises OSError if the root cannot be watched or listed; what is watched of it then has ended.
         """
@@ -91,7 +92,8 @@ class FolderWatch:
 
     def _refresh_root(self, source: Inotify, root: str) -> bool:
         identity = identity_of(os.stat(root))
-        if self._root == root and self._root_identity == identity:
+        same = self._root == root and self._root_identity == identity
+        if same and not self._lost:
             return False
         self._end_watches()
         watch = source.watch(root, _ROOT_EVENTS)
@@ -99,7 +101,7 @@ class FolderWatch:
             source.unwatch(watch)
             raise OSError(0, "was replaced at this moment", root)
         self._root, self._root_watch, self._root_identity = root, watch, identity
-        return True
+        return not same
 
     def _refresh_folder(self, source: Inotify, folder: str) -> bool:
         """Watch the folder of that name; return whether it is one, and was not watched before."""
@@ -146,7 +148,7 @@ class FolderWatch:
         self._forget_all()
 
     def _forget_all(self) -> None:
-        self._root, self._root_watch, self._root_identity = "", -1, None
+        self._root, self._root_watch, self._root_identity, self._lost = "", -1, None, False
         self._watches.clear()
         self._names.clear()
         self.unwatched.clear()
@@ -161,8 +163,7 @@ class FolderWatch:
 
     def _on_event(self, source: Inotify, event: InotifyEvent, changes: FolderChanges) -> None:
         if event.mask & inotify.OVERFLOW:
-            changes.lost = True
-            self._root_identity = None  # the end of a watch may be among the lost events: all are set again
+            changes.lost = self._lost = True
         elif event.watch == self._root_watch:
             if event.mask & _ENDED:
                 changes.ended = True

@@ -64,7 +64,7 @@ class TranscriptWatcher:
         self._root = ""
         self._reader = -1  # the descriptor that the event loop waits on
         self._files: dict[Key, FollowedFile] = {}
-        self._listed = False  # the files of before the start are known
+        self._listed = False  # the files that were in the folder when it was first seen are known
         self._unfinished: dict[Key, None] = {}  # files to be read (on), in the order of their turn
         self._unreadable: dict[Key, OSError] = {}
         self._gap = False  # `on_gap` is due once nothing is left to read
@@ -93,12 +93,15 @@ class TranscriptWatcher:
 
     # -- the watch -----------------------------------------------------------------------------------------
 
-    def check(self) -> None:
-        """Check the watch, set it again where it has ended, and read what has no events. Never raises."""
+    def check(self, lost: bool = False) -> None:
+        """Check the watch, set it again where it has ended, and read what has no events. Never raises.
+
+        ``lost``: events were lost, so every file is looked at.
+        """
         if self._timer is not None:
             self._timer.cancel()
         try:
-            problem = self._refresh()
+            problem = self._refresh(lost)
         except Exception as error:  # a bug must not end the checks
             log.exception("transcripts: a bug while the watch was checked; it is tried again")
             problem = f"a bug: {error!r}"
@@ -110,10 +113,9 @@ class TranscriptWatcher:
         else:
             self._health.failed(SOURCE, problem)
 
-    def _refresh(self) -> str | None:
+    def _refresh(self, lost: bool) -> str | None:
         """Check the watch; return the reason if it does not see everything."""
         self._root = os.path.realpath(self._projects())
-        started = self._listed
         problem = None
         try:
             renewed = self._watch.refresh(self._root)
@@ -126,13 +128,16 @@ class TranscriptWatcher:
             self._wait_on(-1)
             problem = problem or f"cannot list {self._root}: {describe(error)}"
             return f"{problem}; limits are detected by hooks and panes only"
-        if renewed or problem is not None or not self._listed:
+        gap = renewed and (self._listed or self._health.is_blind(SOURCE))
+        if renewed:
+            self._listed = False
+        if lost or problem is not None or not self._listed:
             self._scan(folders)
         else:
             self._scan(self._watch.unwatched)
         self._listed = True
         self._read_later([*self._unreadable, *self._held])
-        if renewed and (started or self._health.is_blind(SOURCE)):
+        if gap:
             log.info("transcripts: %s is watched anew; the newest turns are looked at", self._root)
             self._gap = True
             self._read_later([])
@@ -165,7 +170,7 @@ class TranscriptWatcher:
             log.error("transcripts: inotify cannot be read, and is set up anew: %s", error)
             self._wait_on(-1)
             self._watch.close()
-            self.check()
+            self.check(lost=True)
             return
         self._scan(changes.folders)  # files written before the watch was set have no event
         for folder, name in changes.files:
@@ -174,12 +179,15 @@ class TranscriptWatcher:
         if changes.lost:
             log.warning("transcripts: inotify events were lost, all files are compared")
         if changes.lost or changes.ended:
-            self.check()
+            self.check(changes.lost)
 
     # -- the files -----------------------------------------------------------------------------------------
 
     def _scan(self, folders: Iterable[str]) -> None:
-        """Queue the files in these folders that have changed; before the start they are only noted."""
+        """Queue the files in these folders that have changed.
+
+        Unknown files of a folder that is first seen (at the start, restored, mounted) are old ones, and only noted.
+        """
         for folder in folders:
             path = os.path.join(self._root, folder)
             try:
