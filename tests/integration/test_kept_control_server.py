@@ -113,7 +113,7 @@ def test_a_folder_that_is_gone_is_told_until_it_is_back(world: World, caplog: py
 
     world.run(scenario)
     assert [record.getMessage().split(":")[0] for record in caplog.records].count("blind") == 1
-    assert len(caplog.records) == 3
+    assert len(caplog.records) == 2
 
 
 def test_what_others_put_in_its_place_is_left_alone_and_told(world: World) -> None:

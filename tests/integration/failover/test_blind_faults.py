@@ -246,6 +246,21 @@ def test_the_control_socket_removed(world):
     goes_on(world, source="hook")
 
 
+def test_a_limit_whose_hook_found_no_socket(world):
+    world.config["detection"] = {"transcripts": False, "panes": False}
+    begin(world)
+    uuid = world.row("main")["uuid"]
+    os.kill(world.daemon.pid, signal.SIGSTOP)
+    os.unlink(world.control_socket)
+    world.limit("one")
+    world.prompt("main", "the big job")
+    wait_for(lambda: world.turns("one", "the big job", "limit"), "the limit")
+    time.sleep(1)  # for the hook to fail
+    os.kill(world.daemon.pid, signal.SIGCONT)
+    world.answered("two", RESUME)
+    ended(world, uuid)
+
+
 def test_the_tmux_server_stopped(world):
     world.config["detection"] = {"transcripts": False, "panes": False}
     begin(world)

@@ -325,3 +325,23 @@ def test_a_session_that_was_started_without_hooks_is_not_named(world):
     records = [prompt("t1"), answer(), prompt("t2"), answer()]
     world.follow(lambda: world.write(*records), lambda: len(world.turns) >= 4)
     assert world.monitor.sessions_without_hooks() == []
+
+
+@pytest.mark.parametrize("source", ["control_socket", "tmux"])
+def test_a_limit_whose_hook_was_lost_is_found_once_the_source_is_back(tmp_path, source, monkeypatch):
+    world = World(str(tmp_path), transcripts=False)
+    monkeypatch.setattr(asyncio.BaseEventLoop, "call_later", call_soon(asyncio.BaseEventLoop.call_later, 11.0))
+
+    def act():
+        world.health.failed(source, "gone")
+        world.write(prompt("t1"), refusal())
+        world.health.works(source)
+
+    world.follow(act, lambda: world.evidence)
+    (evidence,) = world.evidence
+    assert evidence.turn == "t1"
+
+
+def call_soon(real, seconds):
+    """Return a call_later in which this delay is none."""
+    return lambda loop, delay, *arguments, **more: real(loop, 0 if delay == seconds else delay, *arguments, **more)

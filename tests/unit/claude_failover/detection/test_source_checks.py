@@ -109,9 +109,14 @@ def test_a_settings_file_that_cannot_be_written_is_told(world):
     assert world.blind() == {}
 
 
-def test_a_launcher_that_is_gone_is_told(world):
+def test_a_launcher_that_is_gone_is_told_with_everything_else(world):
     os.unlink(world.launcher)
-    assert world.launcher in world.blind()["hooks"]
+    world.without_hooks = ["my/main"]
+    reason = world.blind()["hooks"]
+    assert world.launcher in reason
+    assert "my/main" in reason
+    assert os.path.exists(world.settings_file)
+    world.without_hooks = []
     world.settings = own_settings("claude-failover", "/run/control.sock")
     assert world.blind() == {}, "a program of the sessions' PATH"
 

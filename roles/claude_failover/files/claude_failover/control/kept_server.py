@@ -77,9 +77,9 @@ class KeptControlServer:
             else:
                 problem = self._problem()
         elif problem is not None:
+            self._health.failed(SOURCE, problem)  # what was sent to it meanwhile is lost
             try:
                 await self.start()
-                log.warning("control socket: made anew: %s", problem)
                 problem = self._problem()
             except (FailoverError, OSError) as error:
                 problem = str(error)

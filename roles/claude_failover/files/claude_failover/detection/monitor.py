@@ -8,6 +8,7 @@ Hooks and transcripts decide; a pane only in a session that has sent no hook and
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from ..accounts.exhaustion import reset_of
 from ..claude.transcript import NotATranscriptError, last_records, locate, paths_of
 from ..claude.turns import TurnEvent, is_conversation_record, last_turn_id, record_time, refused_request_time
 from ..common import clock
-from ..common.health import SourceHealth
+from ..common.health import Blindness, SourceHealth
 from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence
 from ..sessions.registry import SessionRegistry
@@ -40,6 +41,8 @@ _TURN_KINDS = {
     "StopFailure": "failure",
     "UserPromptSubmit": "prompt",
 }
+
+_SOURCES_OF_HOOKS = ("control_socket", "tmux")  # without one of them a hook is lost
 
 
 class LimitMonitor:
@@ -92,6 +95,7 @@ class LimitMonitor:
             config, sessions, self._health, settings=settings, without_hooks=self.sessions_without_hooks
         )
         config.subscribe(self._on_config_replaced)
+        self._health.subscribe(self._on_source)
 
     @property
     def _projects(self) -> str:
@@ -111,6 +115,13 @@ class LimitMonitor:
     def _on_config_replaced(self) -> None:
         self._follow_transcripts()
 
+    def _on_source(self, item: Blindness, begins: bool) -> None:
+        """Look for limits whose hooks did not arrive, or were of no session that tmux showed."""
+        if self._started and not begins and item.source in _SOURCES_OF_HOOKS:
+            # After tmux is back the sessions are seen at the next check.
+            delay = self._config.current.lifecycle.check_interval + 1.0
+            asyncio.get_running_loop().call_later(delay, self.report_missed)
+
     def _follow_transcripts(self) -> None:
         """Follow the transcripts in the configured folder if they are switched on."""
         if not self._started or not self._config.current.detection.transcripts:
@@ -127,7 +138,7 @@ class LimitMonitor:
 
     def report_missed(self) -> None:
         """Report the limits that sessions stand at by their newest turns, but for those that have reset since."""
-        for tracked in self._sessions:
+        for tracked in self._sessions if self._started else ():
             missed = self.newest_turn(tracked) if tracked.up else None
             if missed is None or not missed.verdict.limited:
                 continue

@@ -68,15 +68,15 @@ class SourceChecks:
         }
         for source, problems in checks.items():
             try:
-                problem = next(problems(), None)
+                found = list(problems())
             except Exception as error:  # a bug in one check must not end the others
                 if not self._health.is_blind(source):
                     log.exception("the check of %s: a bug", source)
-                problem = f"a bug: {error!r}"
-            if problem is None:
-                self._health.works(source)
+                found = [f"a bug: {error!r}"]
+            if found:
+                self._health.failed(source, "; ".join(found))
             else:
-                self._health.failed(source, problem)
+                self._health.works(source)
 
     def _processes(self) -> Iterator[str]:
         try:
