@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import os
 
 import pytest
@@ -16,17 +15,13 @@ from claude_failover.claude.settings import own_settings
 from claude_failover.common import processes
 from claude_failover.common.health import SourceHealth
 from claude_failover.config.holder import ConfigHolder
-from claude_failover.config.model import Account, Config, DetectionConfig, SessionConfig
+from claude_failover.config.model import Account, Config, DetectionConfig
 from claude_failover.detection import source_checks as module
 from claude_failover.detection.source_checks import SourceChecks
-from claude_failover.sessions.registry import SessionRegistry
-from claude_failover.sessions.table import SessionTable
-from claude_failover.storage.store import Store
-from claude_failover.tmux.client import Pane
 
 
 class World:
-    """Two accounts, a session ``my/main`` that is up, and the checks."""
+    """Two accounts, the launcher, and the checks."""
 
     def __init__(self, folder, **detection):
         self.folder = folder
@@ -36,26 +31,19 @@ class World:
         for name in ("a", "b"):
             os.makedirs(os.path.join(folder, name, "sessions"))
         os.symlink(os.path.join(folder, "a"), os.path.join(folder, "link"))
-        operators = {"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "say 'done"}]}]}}
-        command = ("claude", "--settings", json.dumps(operators))
         config = Config(
             path=os.path.join(folder, "config.yml"),
             accounts=tuple(Account(name, os.path.join(folder, name)) for name in ("a", "b")),
             active_link=os.path.join(folder, "link"),
             state_dir=os.path.join(folder, "state"),
-            sessions=(SessionConfig("my/main", folder, command),),
             detection=DetectionConfig(**detection),
         )
         holder = ConfigHolder(config)
-        sessions = SessionTable(holder, SessionRegistry(Store(config.state_dir)))
-        self.main = sessions.get("my/main")
-        self.main.pane = Pane("my/main", "$0", "@0", "%0", 1, False, None, None, "claude", "/", 0, 80, 24, False, True)
-        self.settings_file = os.path.join(config.state_dir, "settings", "my%2Fmain.json")
         self.health = SourceHealth()
         self.without_hooks = []
         self.settings = own_settings(self.launcher, "/run/control.sock")
         self.checks = SourceChecks(
-            holder, sessions, self.health, settings=lambda: self.settings, without_hooks=lambda: self.without_hooks
+            holder, self.health, settings=lambda: self.settings, without_hooks=lambda: self.without_hooks
         )
 
     def blind(self):
@@ -72,50 +60,12 @@ def test_nothing_is_wrong(world):
     assert world.blind() == {}
 
 
-@pytest.mark.parametrize("damage", ["removed", "torn", "without hooks", "without one hook", "another type"])
-def test_a_settings_file_that_lost_the_hooks_is_written_again_once(world, damage, caplog):
-    world.blind()
-    assert caplog.text.count("is written again") == 1, "there was none at first"
-    with open(world.settings_file, encoding="utf-8") as stream:
-        first = json.load(stream)
-    assert len(first["hooks"]["Stop"]) == 2, "the operator's own hook is in it"
-    assert world.blind() == {}
-    assert caplog.text.count("is written again") == 1
-    if damage == "removed":
-        os.unlink(world.settings_file)
-    else:
-        fewer = {**first["hooks"], "StopFailure": []}
-        text = {
-            "torn": '{"hooks',
-            "without hooks": "{}",
-            "without one hook": json.dumps({"hooks": fewer}),
-            "another type": '{"hooks": {"Stop": [5]}}',
-        }[damage]
-        with open(world.settings_file, "w", encoding="utf-8") as stream:
-            stream.write(text)
-    assert world.blind() == {}
-    with open(world.settings_file, encoding="utf-8") as stream:
-        assert json.load(stream) == first
-    assert caplog.text.count("is written again") == 2
-
-
-def test_a_settings_file_that_cannot_be_written_is_told(world):
-    state = os.path.join(world.folder, "state")
-    os.rename(state, state + ".away")
-    with open(state, "w", encoding="ascii"):
-        pass
-    assert "my/main" in world.blind()["hooks"]
-    os.unlink(state)
-    assert world.blind() == {}
-
-
 def test_a_launcher_that_is_gone_is_told_with_everything_else(world):
     os.unlink(world.launcher)
     world.without_hooks = ["my/main"]
     reason = world.blind()["hooks"]
     assert world.launcher in reason
     assert "my/main" in reason
-    assert os.path.exists(world.settings_file)
     world.without_hooks = []
     world.settings = own_settings("claude-failover", "/run/control.sock")
     assert world.blind() == {}, "a program of the sessions' PATH"
@@ -128,13 +78,11 @@ def test_a_session_that_sends_no_hook_is_told(world):
     assert world.blind() == {}
 
 
-@pytest.mark.parametrize("what", ["switched off", "down"])
-def test_hooks_that_are_not_expected_are_not_missed(tmp_path, what):
-    world = World(str(tmp_path), hooks=what != "switched off")
-    if what == "down":
-        world.main.pane = None
+def test_hooks_that_are_switched_off_are_not_missed(tmp_path):
+    world = World(str(tmp_path), hooks=False)
+    os.unlink(world.launcher)
+    world.without_hooks = ["my/main"]
     assert world.blind() == {}
-    assert not os.path.exists(world.settings_file)
 
 
 def test_session_files_that_cannot_be_listed_are_told(world):

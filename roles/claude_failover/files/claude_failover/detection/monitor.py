@@ -92,7 +92,7 @@ class LimitMonitor:
             config, sessions, tmux, self._classifier, self._filter, self.newest_turn, health=self._health
         )
         self.source_checks = SourceChecks(
-            config, sessions, self._health, settings=settings, without_hooks=self.sessions_without_hooks
+            config, self._health, settings=settings, without_hooks=self.sessions_without_hooks
         )
         config.subscribe(self._on_config_replaced)
         self._health.subscribe(self._on_source)

@@ -16,13 +16,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..accounts.active_link import read_active
-from ..claude.settings import file_name, read_settings, with_own_settings
 from ..common import processes
-from ..common.errors import FailoverError
 from ..common.health import SourceHealth
 from ..config.holder import ConfigHolder
-from ..config.model import SessionConfig
-from ..sessions.table import SessionTable
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +36,12 @@ class SourceChecks:
     def __init__(
         self,
         config: ConfigHolder,
-        sessions: SessionTable,
         health: SourceHealth,
         *,
         settings: Callable[[], dict[str, Any]],
         without_hooks: Callable[[], list[str]],
     ) -> None:
         self._config = config
-        self._sessions = sessions
         self._health = health
         self._settings = settings
         self._without_hooks = without_hooks
@@ -104,41 +98,15 @@ class SourceChecks:
     def _hooks(self) -> Iterator[str]:
         if not self._config.current.detection.hooks:
             return
-        settings = self._settings()
-        for program in sorted(_programs(settings)):
+        # A session's own settings file is not looked at: a running Claude Code keeps the hooks of its --settings when
+        # the file is emptied, replaced or removed (2.1.330), and each start writes it anew.
+        for program in sorted(_programs(self._settings())):
             if os.path.isabs(program) and not os.access(program, os.X_OK):
                 yield f"{program}, which the sessions' hooks run, is not an executable file"
-        for tracked in self._sessions:
-            if tracked.up and tracked.spec is not None and tracked.spec.claude_args:
-                try:
-                    self._restore_settings(tracked.spec, settings)
-                except (FailoverError, OSError) as error:
-                    yield f"session {tracked.name}: the file with its hooks cannot be written again: {error}"
         for name in self._without_hooks():
             yield (
                 f"session {name} ends turns without a hook; its limits are found in its transcript. See /hooks in it, "
                 "and whether its settings disable hooks (disableAllHooks, allowManagedHooksOnly)"
-            )
-
-    def _restore_settings(self, spec: SessionConfig, settings: dict[str, Any]) -> None:
-        """Write the settings file of a session again if it lost the daemon's hooks. Raises FailoverError, OSError."""
-        folder = os.path.join(self._config.current.state_dir, "settings")
-        path = os.path.join(folder, file_name(spec.name))
-        try:
-            found = read_settings(path).get("hooks", {})
-            missing = [
-                event for event, rows in settings.get("hooks", {}).items() for row in rows if row not in found[event]
-            ]
-            problem = f"it lacks the hooks {', '.join(missing)}" if missing else None
-        except (FailoverError, OSError, KeyError, TypeError) as error:
-            problem = str(error)
-        if problem is not None:
-            with_own_settings(spec.command, spec.cwd, settings, folder, spec.name)
-            log.warning(
-                "session %s: %s is written again (%s); Claude Code reads it at its next start at the latest",
-                spec.name,
-                path,
-                problem,
             )
 
 
