@@ -184,10 +184,10 @@ def test_no_secret_of_a_file_changed_by_hand_is_shown(host: Host) -> None:
 def test_a_refused_configuration_shows_its_key_and_no_secret(host: Host) -> None:
     host.variables["claude_failover_sessions"][0]["env"]["OTHER"] = "planted\nwith a newline"
     host.variables["claude_failover_sessions"][0]["env"]["9X"] = "planted"
-    host.variables["claude_failover_failover"] = {"strategy": "nonsense"}
+    host.variables["claude_failover_failover"] = {"cooldown": -1}
     output = host.run(fails=True)
     assert leaks(output) == []
-    for problem in ("sessions[0].env.OTHER: found a newline at position 7", "the name '9X'", "found 'nonsense'"):
+    for problem in ("sessions[0].env.OTHER: found a newline at position 7", "the name '9X'", "found the number -1"):
         assert problem in output
     host.variables["claude_failover_failover"] = {}
     for wrong in ("TOKEN=planted", [{"name": "main", "cwd": "/srv", "env": "TOKEN=planted"}], ["planted"]):
