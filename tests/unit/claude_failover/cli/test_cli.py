@@ -200,8 +200,7 @@ def in_terminal(command: list[str], environment: dict[str, str], seen: bytes, th
     if pid == 0:
         os.execvpe(command[0], command, environment)
     shown, done, end = b"", False, time.monotonic() + DEADLINE
-    while True:
-        assert time.monotonic() < end, shown
+    while time.monotonic() < end:
         if select.select([terminal], [], [], 0.1)[0]:
             try:
                 chunk = os.read(terminal, 65536)
@@ -213,6 +212,11 @@ def in_terminal(command: list[str], environment: dict[str, str], seen: bytes, th
         if not done and seen in shown:
             then(pid)
             done = True
+    else:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+        pytest.fail(f"it does not end; it has shown {shown!r}")
     _pid, status = os.waitpid(pid, 0)
     os.close(terminal)
     assert done, shown
