@@ -17,11 +17,14 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 from claude_failover.accounts.exhaustion import Exhaustion
 from claude_failover.accounts.logins import Logins
 from claude_failover.accounts.usage import Usage
+from claude_failover.common import clock
+from claude_failover.common.steady_clock import SteadyClock
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, FailoverConfig
 from claude_failover.failover.controller import FailoverController
 from claude_failover.limits import Verdict
 from claude_failover.limits.evidence import Evidence
+from claude_failover.storage.clock_document import ClockDocument
 from claude_failover.storage.store import Store
 from claude_failover.switching.switcher import Switcher
 
@@ -156,6 +159,48 @@ class World:
             request_at=None if begun is None else self.now - begun,
             **values,
         )
+
+
+class JumpingClock:
+    """The clock of a host: ``passed`` seconds since `T0`, which a wall clock shows that is ``off`` by some seconds."""
+
+    def __init__(self):
+        self.passed, self.off = 0.0, 0.0
+        self.install()
+
+    def install(self):
+        """Give this process a steady clock anew, as a start of the daemon does."""
+        clock.install(
+            SteadyClock(lambda: T0.timestamp() + self.passed + self.off, lambda: 1000.0 + self.passed, lambda: "a boot")
+        )
+
+    @property
+    def wall(self):
+        return T0 + timedelta(seconds=self.passed + self.off)
+
+    def jump(self, seconds):
+        self.off += seconds
+
+
+class JumpingWorld(World):
+    """A world in the steady time of a `JumpingClock`."""
+
+    def __init__(self, folder, names="abc", **failover):
+        self.clock = JumpingClock()
+        super().__init__(folder, names, **failover)
+
+    @property
+    def now(self):
+        return clock.now()
+
+    @now.setter
+    def now(self, _moment):
+        """The clock is the only one to set the time."""
+
+    def start(self):
+        self.clock.install()
+        ClockDocument(Store(self.config.state_dir))
+        return super().start()
 
 
 class FakeResumer:

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from claude_failover.common import clock
+from claude_failover.common.steady_clock import SteadyClock
+
 
 @pytest.fixture(autouse=True, scope="session")
 def unflushed() -> Iterator[None]:
@@ -20,3 +23,11 @@ def unflushed() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: os.fstat(descriptor) and None)
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_clock() -> Iterator[None]:
+    """Give each test a steady clock of its own: what one test restores into it must not reach another."""
+    before = clock.install(SteadyClock())
+    yield
+    clock.install(before)

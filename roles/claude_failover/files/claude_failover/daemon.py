@@ -47,6 +47,7 @@ from .sessions.lifecycle import SessionLifecycle
 from .sessions.prompt_budget import PromptBudget
 from .sessions.registry import SessionRegistry
 from .sessions.table import SessionTable, TrackedSession
+from .storage.clock_document import ClockDocument
 from .storage.locks import daemon_locks
 from .storage.store import Store
 from .switching.record import Record
@@ -153,6 +154,7 @@ class Daemon:
         """Create the parts; those to be stopped are registered in the order of their creation."""
         config = self.config
         store = Store(config.current.state_dir)
+        ClockDocument(store)
         registry = SessionRegistry(store)
         self._settings = base_settings(config.current)
         self.sessions = SessionTable(config, registry)
@@ -174,11 +176,7 @@ class Daemon:
         self._cleanup.push_async_callback(self.monitor.stop)
         self.notifier = Notifier(config)
         self._cleanup.push_async_callback(self.notifier.stop)
-        budget = PromptBudget(
-            store,
-            lambda _session: self.failover.switcher.availability.active(),
-            on_spent=self.notifier.on_spent,
-        )
+        budget = PromptBudget(store, lambda _session: self.failover.active_account(), on_spent=self.notifier.on_spent)
         self.resumer = SessionResumer(
             config, self.tmux, self.sessions, self.lifecycle, self.monitor.newest_turn, store, budget
         )

@@ -192,6 +192,7 @@ def test_a_recorded_limit_is_recognised_by_limit_and_reset(table, limit, reset, 
         (minutes(-5), minutes(-10), (minutes(-5), True)),  # an old banner: it is over
         (minutes(-5), minutes(-5), (CLOCK_SKEW, False)),
         (minutes(-5), minutes(-1), (CLOCK_SKEW, False)),  # refused after its own reset: the clocks differ
+        (minutes(-60), minutes(-1), (minutes(300), False)),  # the clock is wrong, and the reset says nothing
     ],
 )
 def test_the_end_of_an_exhaustion_by_what_the_message_says(reset, request_at, expected):

@@ -191,6 +191,14 @@ def test_a_reset_that_was_past_when_it_was_named_is_none(place):
     assert place.press() == 0
 
 
+@pytest.mark.parametrize(("ahead", "anew"), [(timedelta(minutes=1), 0), (hours(5), MOST)])
+def test_an_assumed_reset_counts_only_when_it_is_far_ahead(place, ahead, anew):
+    place.budget.on_refused("main", "a", T0 + ahead, named=False)
+    place.press(MOST)
+    place.now = T0 + ahead
+    assert place.press(10) == anew
+
+
 def test_after_the_bound_a_reset_does_not_take_the_session_back_from_the_person(place):
     place.budget.on_refused("main", "a", T0 + hours(2))
     place.press(10)

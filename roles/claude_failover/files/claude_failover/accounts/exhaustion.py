@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Exhausted limits and bans of accounts, each with its end; durable, so that a reset outlives a reboot.
 
+All times are steady time but the resets that messages give, which are wall time. A limit is over at its reset by
+either: after the wall clock was set, nobody knows which of its settings was right, and trying too early costs less.
+
 Exhaustion is per limit: a model's own limit counts only for switches that the same limit triggers, every other limit
 always. A ban keeps an account from being selected for another reason.
 """
@@ -10,7 +13,7 @@ always. A ban keeps an account from being selected for another reason.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Callable, NamedTuple, TypeVar
 
@@ -31,6 +34,9 @@ SAME_RESET = timedelta(seconds=90)
 # A request refused after its own reset: the clocks differ. The account is tried again after this long.
 CLOCK_SKEW = timedelta(seconds=60)
 
+# One refused longer than this after its own reset: the wall clock is wrong.
+WRONG_CLOCK = timedelta(minutes=10)
+
 # Limits are kept for some time after their reset, so that old evidence is still recognised.
 _KEPT = timedelta(days=1)
 
@@ -44,13 +50,24 @@ class ExhaustionStatus(NamedTuple):
 
 @dataclass(frozen=True)
 class ExhaustedLimit:
-    """One limit of one account. ``known``: a message gave ``until``, else it was assumed; ``since``: when the limit
-    was first seen in this window."""
+    """One limit of one account.
+
+    ``until`` is its reset in wall time; ``known``: a message gave it, else it was assumed; ``ends`` is the reset in
+    steady time, as it was when the limit was recorded; ``since``: when it was first seen in this window. ``refuted``:
+    the server refused a request after the reset in wall time, so that only steady time counts.
+    """
 
     limit: str
     until: datetime
     known: bool
     since: datetime
+    ends: datetime
+    refuted: bool = False
+
+    @property
+    def over_at(self) -> datetime:
+        """The reset in steady time: the earlier one, where the wall clock was set since."""
+        return min(self.ends, clock.expected(self.until)) if self.known and not self.refuted else self.ends
 
 
 @dataclass(frozen=True)
@@ -62,7 +79,7 @@ class Ban:
 
 
 def reset_of(verdict: Verdict, at: datetime, request_at: datetime | None, wait: float) -> tuple[datetime, bool]:
-    """Return the end of an exhaustion, and whether the message gave it.
+    """Return the end of an exhaustion in steady time, and whether the message gave it.
 
     Args:
         verdict: the recognised limit.
@@ -72,9 +89,11 @@ def reset_of(verdict: Verdict, at: datetime, request_at: datetime | None, wait: 
     """
     if verdict.resets_at is None:
         return at + timedelta(seconds=wait), False
-    if request_at is not None and request_at >= verdict.resets_at:
-        return at + CLOCK_SKEW, False
-    return verdict.resets_at, True
+    resets_at = clock.expected(verdict.resets_at, at)
+    if request_at is not None and request_at >= resets_at:
+        wrong = request_at - resets_at > WRONG_CLOCK
+        return at + (timedelta(seconds=wait) if wrong else CLOCK_SKEW), False
+    return resets_at, True
 
 
 class Exhaustion:
@@ -101,20 +120,24 @@ class Exhaustion:
     # -- limits ------------------------------------------------------------------------------------------------
 
     def record(self, account: str, limit: str, until: datetime, *, now: datetime, known: bool = True) -> bool:
-        """Record that an account is out of usage; returns whether that is news.
+        """Record that an account is out of usage until then; returns whether that is news.
 
         A time that a message gave outranks an assumed one; of two such the later counts, since a window's reset only
-        moves forward. Raises OSError when it cannot be stored.
+        moves forward. A refusal after a reset that has passed by the wall clock only means that the clock was set
+        wrongly: the reset in steady time counts. Raises OSError when it cannot be stored.
         """
         previous = self._limits.get(account, {}).get(limit)
         since = now
-        if previous is not None and previous.until > now:
+        if previous is not None and previous.over_at > now:
             since = previous.since
-            if (previous.known, previous.until) >= (known, until):
+            if (previous.known, previous.over_at) >= (known, until):
                 return False
-        self._limits.setdefault(account, {})[limit] = ExhaustedLimit(limit, until, known, since)
+        entry = ExhaustedLimit(limit, clock.to_wall(until), known, since, until)
+        if previous is not None and previous.over_at <= now < previous.ends and not known:
+            entry = replace(previous, ends=max(previous.ends, now + CLOCK_SKEW), refuted=True)
+        self._limits.setdefault(account, {})[limit] = entry
         self._save(now)
-        return previous is None or since is now or not previous.known or until - previous.until > SAME_RESET
+        return previous is None or since is now or not previous.known or until - previous.over_at > SAME_RESET
 
     def clear(self, account: str, *, now: datetime) -> None:
         """Remove an account's limits and its ban. Raises OSError."""
@@ -124,17 +147,17 @@ class Exhaustion:
 
     def limits_in_force(self, account: str, now: datetime) -> list[ExhaustedLimit]:
         """Return the account's limits that have not reset yet."""
-        return [entry for entry in self._limits.get(account, {}).values() if entry.until > now]
+        return [entry for entry in self._limits.get(account, {}).values() if entry.over_at > now]
 
     def status_rows(self, account: str, now: datetime) -> list[dict[str, str]]:
         """Return ``exhausted`` of ``status --json``: ``{limit, until}``, soonest first."""
-        entries = sorted(self.limits_in_force(account, now), key=lambda entry: entry.until)
-        return [{"limit": entry.limit, "until": clock.iso(entry.until)} for entry in entries]
+        entries = sorted(self.limits_in_force(account, now), key=lambda entry: entry.over_at)
+        return [{"limit": entry.limit, "until": clock.iso(clock.to_wall(entry.over_at))} for entry in entries]
 
     def status(self, account: str, trigger: str | None, now: datetime) -> ExhaustionStatus:
         """Return the account's exhaustion for a switch triggered by the limit ``trigger`` (None: by no limit)."""
         resets = [
-            entry.until
+            entry.over_at
             for entry in self.limits_in_force(account, now)
             if entry.limit not in MODEL_LIMITS or entry.limit == trigger
         ]
@@ -180,20 +203,25 @@ class Exhaustion:
 
     def _save(self, now: datetime) -> None:
         limits = {
-            name: {
-                entry.limit: {"until": clock.iso(entry.until), "known": entry.known, "since": clock.iso(entry.since)}
-                for entry in entries.values()
-                if entry.until + _KEPT > now
-            }
+            name: {entry.limit: _row(entry) for entry in entries.values() if entry.ends + _KEPT > now}
             for name, entries in self._limits.items()
         }
         bans = {name: {"reason": ban.reason, "until": clock.iso(ban.until)} for name, ban in self._bans.items()}
         self._store.save(DOCUMENT, {"limits": limits, "bans": bans})
 
 
+def _row(entry: ExhaustedLimit) -> dict[str, Any]:
+    until, ends = clock.iso(entry.until), clock.iso(entry.ends)
+    row = {"until": until, "known": entry.known, "since": clock.iso(entry.since)}
+    return {**row, **({"ends": ends} if ends != until else {}), **({"refuted": True} if entry.refuted else {})}
+
+
 def _limit(item: tuple[str, Any]) -> ExhaustedLimit:
     limit, row = item
-    return ExhaustedLimit(limit, clock.parse_iso(row["until"]), bool(row["known"]), clock.parse_iso(row["since"]))
+    until = clock.parse_iso(row["until"])
+    ends = clock.parse_iso(row["ends"]) if "ends" in row else until
+    since, refuted = clock.parse_iso(row["since"]), bool(row.get("refuted", False))
+    return ExhaustedLimit(limit, until, bool(row["known"]), since, ends, refuted)
 
 
 def _ban(row: Any) -> Ban:

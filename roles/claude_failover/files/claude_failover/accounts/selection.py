@@ -157,7 +157,11 @@ def _disqualification(
     if state.ban is not None:
         return f"banned: {state.ban}"
     if state.exhausted:
-        return f"exhausted until {clock.iso(state.exhausted_until)}" if state.exhausted_until else "exhausted"
+        return (
+            f"exhausted until {clock.optional_wall_iso(state.exhausted_until)}"
+            if state.exhausted_until
+            else "exhausted"
+        )
     if clean and state.any_limit:
         return "under a limit of its own: switching between two limited accounts would go in circles"
     most = _most_used(state)
@@ -173,5 +177,5 @@ def _reason(state: AccountState, preference: int, strategy: str) -> str:
     if strategy == "headroom":
         return f"can be used; {_most_used(state):g} % used at most"
     if strategy == "soonest_reset":
-        return f"can be used; next reset {clock.iso(state.resets_at) if state.resets_at else 'not known'}"
+        return f"can be used; next reset {clock.optional_wall_iso(state.resets_at) or 'not known'}"
     return f"can be used; preference {preference}"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from ..common import clock
 from ..storage.store import Store
 
 DOCUMENT = "usage"
@@ -68,12 +69,12 @@ class Usage:
         return {
             window: row.percent
             for window, row in self._windows.get(account, {}).items()
-            if row.resets_at is None or row.resets_at > now
+            if row.resets_at is None or clock.expected(row.resets_at) > now
         }
 
     def next_reset(self, account: str, now: datetime) -> datetime | None:
         """Return the next reset of any of the account's windows, or None."""
-        moments = [row.resets_at for row in self._windows.get(account, {}).values() if row.resets_at]
+        moments = [clock.expected(row.resets_at) for row in self._windows.get(account, {}).values() if row.resets_at]
         return min((moment for moment in moments if moment > now), default=None)
 
     def matches(self, account: str, figures: Any) -> bool:

@@ -13,7 +13,10 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from typing import Callable
+
+from ..common import clock
 
 LOCK = ".oauth_refresh.lock"
 
@@ -31,8 +34,11 @@ def is_locked(home: str) -> bool:
         status = os.lstat(os.path.join(home, LOCK))
     except FileNotFoundError:
         return False
-    # An mtime far in the future means that the clock was set back; such a lock is stale, too.
-    return abs(time.time() - status.st_mtime) <= STALE
+    if abs(clock.wall().timestamp() - status.st_mtime) <= STALE:
+        return True
+    # The clock may have been set since; a time in the future from before this daemon's start is unknown: stale.
+    made = clock.from_wall(datetime.fromtimestamp(status.st_mtime, timezone.utc))
+    return made is not None and (clock.now() - made).total_seconds() <= STALE
 
 
 def locked_home(homes: Sequence[str]) -> str | None:

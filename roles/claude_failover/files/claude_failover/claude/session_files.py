@@ -15,17 +15,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from ..common import json_text
+from ..common import clock, json_text
 from ..common.processes import Process
 from ..common.text import whole_number
 from ..storage.regular_file import read_regular
 
 _MAX_TICKS = 1 << 63
+_UNKNOWN = datetime.fromtimestamp(0, timezone.utc)
 
 
 @dataclass(frozen=True)
 class SessionFile:
-    """The state of one process; ``status`` is None if it is unknown."""
+    """The state of one process; ``status`` is None if it is unknown.
+
+    ``status_at`` is steady time, None without one; a time in the future is unknown, and counts as older than any.
+    """
 
     pid: int
     uuid: str
@@ -47,7 +51,7 @@ class SessionFiles:
         """
         found = [_read(os.path.join(folder, f"{process.pid}.json"), process) for folder in self._folders]
         files = [file for file in found if file is not None]
-        return max(files, key=lambda file: file.status_at or datetime.min.replace(tzinfo=timezone.utc), default=None)
+        return max(files, key=lambda file: file.status_at or _UNKNOWN, default=None)
 
 
 def _read(path: str, process: Process) -> SessionFile | None:
@@ -62,7 +66,9 @@ def _read(path: str, process: Process) -> SessionFile | None:
             uuid=str(data["sessionId"]).lower(),
             cwd=cwd if isinstance(cwd, str) else None,
             status=status if status in ("idle", "busy", "waiting") else None,
-            status_at=datetime.fromtimestamp(moment / 1000, timezone.utc) if moment else None,
+            status_at=(clock.from_wall(datetime.fromtimestamp(moment / 1000, timezone.utc)) or _UNKNOWN)
+            if moment
+            else None,
         )
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None

@@ -36,9 +36,9 @@ class TurnEvent:
 
 
 def record_time(record: Mapping[str, Any]) -> datetime | None:
-    """Return a transcript record's timestamp, or None without a valid one."""
+    """Return the steady time of a transcript record's timestamp; None without a valid one, or for one in the future."""
     try:
-        return clock.parse_iso(str(record.get("timestamp")))
+        return clock.from_wall(clock.parse_iso(str(record.get("timestamp"))))
     except ValueError:
         return None
 
@@ -58,14 +58,14 @@ def last_turn_id(records: Iterable[Mapping[str, Any]]) -> str | None:
 
 
 def refused_request_time(records: Iterable[Mapping[str, Any]]) -> datetime | None:
-    """Return the start time of the request that the last record answers, or None.
+    """Return the start time of the request that the last record answers, or None when that is unknown.
 
     It is the timestamp of the last user record (a prompt or a tool result) among ``records``.
     """
     moment = None
     for record in records:
         if record.get("type") == "user" and is_conversation_record(record):
-            moment = record_time(record) or moment
+            moment = record_time(record)
     return moment
 
 

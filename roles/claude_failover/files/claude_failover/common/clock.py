@@ -1,7 +1,11 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Current time, ISO 8601 timestamps (UTC, milliseconds, ``Z``) and the host's time zone."""
+"""Current time, ISO 8601 timestamps (UTC, milliseconds, ``Z``) and the host's time zone.
+
+`now` is steady time (`steady_clock`), which orders what happened and measures how long ago it did. Wall time is what
+others write and what a person reads: `wall`, `from_wall`, `expected` and `to_wall` convert.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,51 @@ import os
 from datetime import MAXYEAR, MINYEAR, datetime, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
+from .steady_clock import SteadyClock
+
+_current = SteadyClock()
+
+
+def current() -> SteadyClock:
+    """Return the clock of this process."""
+    return _current
+
+
+def install(clock: SteadyClock) -> SteadyClock:
+    """Replace the clock of this process, for tests; returns the one before."""
+    global _current
+    before, _current = _current, clock
+    return before
+
 
 def now() -> datetime:
-    """Return the current time as an aware datetime in UTC."""
-    return datetime.now(timezone.utc)
+    """Return the current steady time as an aware datetime in UTC."""
+    return _current.now()
+
+
+def wall() -> datetime:
+    """Return the current wall time as an aware datetime in UTC."""
+    return _current.wall()
+
+
+def from_wall(moment: datetime) -> datetime | None:
+    """Return the steady time of a wall time that another program wrote; None for one in the future: it is unknown."""
+    return _current.from_wall(moment)
+
+
+def expected(moment: datetime, at: datetime | None = None) -> datetime:
+    """Return the steady time of a wall time that is, or at the steady time ``at`` was, still to come."""
+    return _current.expected(moment, at)
+
+
+def to_wall(moment: datetime) -> datetime:
+    """Return the wall time of a steady time, for a person to read."""
+    return _current.to_wall(moment)
+
+
+def optional_wall_iso(moment: datetime | None) -> str | None:
+    """Format a steady time as wall time; None stays None."""
+    return None if moment is None else iso(to_wall(moment))
 
 
 def iso(moment: datetime) -> str:

@@ -36,19 +36,19 @@ class Classifier:
 
     def classify_hook(self, payload: dict[str, Any]) -> Verdict:
         """Classify the payload of a StopFailure hook."""
-        return self._checked(classify_hook(payload, now=clock.now(), tz=self._zone, extra_patterns=self._patterns))
+        return self._checked(classify_hook(payload, now=clock.wall(), tz=self._zone, extra_patterns=self._patterns))
 
     def classify_record(self, record: Mapping[str, Any]) -> Verdict:
         """Classify one record of a transcript."""
-        return self._checked(classify_record(record, now=clock.now(), tz=self._zone, extra_patterns=self._patterns))
+        return self._checked(classify_record(record, now=clock.wall(), tz=self._zone, extra_patterns=self._patterns))
 
     def classify_pane(self, lines: Sequence[str]) -> Verdict:
         """Classify the lines of a pane, captured with their escapes."""
-        return self._checked(classify_pane(lines, now=clock.now(), tz=self._zone, extra_patterns=self._patterns))
+        return self._checked(classify_pane(lines, now=clock.wall(), tz=self._zone, extra_patterns=self._patterns))
 
     def classify_transcript(self, records: Sequence[Mapping[str, Any]]) -> Verdict:
         """Classify the newest turn among the last records of a transcript; logs nothing."""
-        return classify_transcript(records, now=clock.now(), tz=self._zone, extra_patterns=self._patterns)
+        return classify_transcript(records, now=clock.wall(), tz=self._zone, extra_patterns=self._patterns)
 
     def _checked(self, verdict: Verdict) -> Verdict:
         snippet = verdict.snippet

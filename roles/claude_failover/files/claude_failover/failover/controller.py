@@ -202,11 +202,15 @@ class FailoverController:
         reason, or null) and ``last_switch``."""
         until = self._state.cooldown_until
         return {
-            "cooldown_until": clock.optional_iso(until) if until is not None and until > self._now() else None,
+            "cooldown_until": clock.optional_wall_iso(until if until is not None and until > self._now() else None),
             "switching": self.switcher.switching,
             "suspended": self.switcher.link_monitor.suspended,
             "last_switch": self._last,
         }
+
+    def active_account(self) -> str | None:
+        """Return the name of the account that the active link leads to, or None."""
+        return self._availability.active()
 
     def account_status(self, account: Account) -> dict[str, Any]:
         """Return the failover's keys of one row of ``accounts`` in ``status --json``."""
@@ -277,9 +281,14 @@ class FailoverController:
             )
             limit, exhaustion = verdict.limit or "unknown", self._availability.exhaustion
             if until > now and exhaustion.record(attribution.account, limit, until, now=now, known=known):
-                log.warning("account %s is out of usage (%s) until %s", attribution.account, limit, clock.iso(until))
+                log.warning(
+                    "account %s is out of usage (%s) until %s",
+                    attribution.account,
+                    limit,
+                    clock.iso(clock.to_wall(until)),
+                )
             if self._budget is not None:
-                self._budget.on_refused(evidence.session, attribution.account, until)
+                self._budget.on_refused(evidence.session, attribution.account, until, known)
         if attribution.follows_link:
             self.resume_queue.add(evidence, attribution.account)
 

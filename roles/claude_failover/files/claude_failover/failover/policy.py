@@ -173,8 +173,14 @@ class SwitchPolicy:
 
     def _is_held_back(self) -> bool:
         """Return whether cooldown or retry delay forbid an automatic switch now; evidence is kept meanwhile."""
-        until = self._state.cooldown_until
-        return (until is not None and self._now() < until) or time.monotonic() < self._retry_at
+        until, now = self._state.cooldown_until, self._now()
+        longest = now + timedelta(seconds=self._config.current.failover.cooldown)
+        if until is not None and until > longest:
+            # Stored in a boot whose clock was ahead, or with another configuration.
+            log.warning("the cooldown is cut to %g s", self._config.current.failover.cooldown)
+            with self._state.update():
+                until = self._state.cooldown_until = longest
+        return (until is not None and now < until) or time.monotonic() < self._retry_at
 
     def _is_account_check_due(self) -> bool:
         return time.monotonic() - self._accounts_checked_at >= _ACCOUNT_CHECK_INTERVAL
@@ -235,7 +241,7 @@ class SwitchPolicy:
             log.warning(
                 "no account can be used; %d sessions wait, %s",
                 len(self._resume_queue.limited()),
-                f"until {clock.iso(until)}" if until else "for an account to be logged in or repaired",
+                f"until {clock.iso(clock.to_wall(until))}" if until else "for an account to be logged in or repaired",
             )
 
     # -- reasons proactive and failback ------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Durable state of the failover: unattributed evidence, limited sessions, reset wait, cooldown."""
+"""Durable state of the failover: unattributed evidence, limited sessions, reset wait, cooldown; in steady time."""
 
 from __future__ import annotations
 
@@ -55,6 +55,10 @@ class FailoverState:
         found = [store.read_part(DOCUMENT, "a piece of evidence", evidence_from_json, row) for row in inbox]
         sessions = [store.read_part(DOCUMENT, "a limited session", _limited_session, row) for row in held]
         self.unattributed = [evidence for evidence in found if evidence is not None]
+        moments = [evidence.at for evidence in self.unattributed]
+        moments += [item.evidence.at for item in sessions if item is not None]
+        if moments:
+            clock.current().not_before(max(moments))
         self.limited_sessions = {item.evidence.session: item for item in sessions if item is not None}
 
     @contextmanager

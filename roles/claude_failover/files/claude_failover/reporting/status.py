@@ -54,7 +54,7 @@ def session_row(
         "cwd": tracked.spec.cwd if tracked.spec else ((pane.cwd or None) if pane else None),
         "account": account_of(tracked, config, active),
         "pid": pane.pid if pane and tracked.up else None,
-        "last_event_at": clock.optional_iso(tracked.activity_at),
+        "last_event_at": clock.optional_wall_iso(tracked.activity_at),
     }
 
 
@@ -100,7 +100,7 @@ class StatusReport:
         return {
             "version": VERSION,
             "pid": os.getpid(),
-            "started_at": clock.iso(self._started_at),
+            "started_at": clock.iso(clock.to_wall(self._started_at)),
             "active_account": active.name if active else None,
             "accounts": [
                 account_row(account, config, active, self._failover.account_status(account))

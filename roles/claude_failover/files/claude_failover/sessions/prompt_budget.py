@@ -175,13 +175,18 @@ class PromptBudget:
             log.info("session %s: it is answered or prompted again, and can be sent prompts", session)
             self._on_spent(session, None)
 
-    def on_refused(self, session: str, account: str, ends: datetime) -> None:
-        """Note the end of a limit that the session has hit: the count begins anew once it has really passed."""
+    def on_refused(self, session: str, account: str, ends: datetime, named: bool = True) -> None:
+        """Note the end of a limit that the session has hit: the count begins anew once it has really passed.
+
+        One that the message has not ``named`` counts only if it is far ahead.
+        """
         known = self._series[session].resets.get(account) if session in self._series else None
-        if (known is not None and known[0] == ends) or ends <= self._now():
+        now = self._now()
+        long = ends - now >= LONG_WAIT
+        if (known is not None and known[0] == ends) or ends <= now or not (named or long):
             return
         series = self._series.setdefault(session, _Series())
-        series.resets[account] = (ends, ends - self._now() >= LONG_WAIT)
+        series.resets[account] = (ends, long)
         self._save()
 
     def _renew(self, session: str, series: _Series) -> None:

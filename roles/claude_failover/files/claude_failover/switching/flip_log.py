@@ -20,7 +20,7 @@ _KEPT = 100
 
 @dataclass(frozen=True)
 class Flip:
-    """One flip of the link: when, from which account to which (None: no configured account), and why."""
+    """One flip of the link: when (steady time), from which account to which (None: no configured one), and why."""
 
     at: datetime
     origin: str | None
@@ -51,6 +51,8 @@ class FlipLog:
         rows = store.read_part(DOCUMENT, "the list of flips", as_list, document.get("flips", [])) or []
         found = [store.read_part(DOCUMENT, "a flip", _flip, row) for row in rows]
         self._flips = [flip for flip in found if flip is not None]
+        if self._flips:
+            clock.current().not_before(max(flip.at for flip in self._flips))
         self._pending = PendingWrites()
 
     def all(self) -> tuple[Flip, ...]:

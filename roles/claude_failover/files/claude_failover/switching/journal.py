@@ -108,7 +108,7 @@ class Journal:
         logged = self.logged(limit)
         known = {row["id"] for row in logged}
         both = [row for row in reversed(self._open) if row["id"] not in known] + logged
-        return sorted(both, key=lambda row: str(row["time"]), reverse=True)[:limit]
+        return both[:limit]
 
     def _save(self, entry: JournalEntry | None, rows: list[Record]) -> None:
         self._store.save(DOCUMENT, {"under_way": entry.to_json() if entry is not None else None, "open": rows})

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 
 from ..accounts.active_link import ActiveLink, describe_active, read_active
+from ..common import clock
 from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence
 from .flip_log import Flip, FlipLog
@@ -126,7 +127,8 @@ class ActiveLinkMonitor:
             status = os.lstat(self._config.current.active_link)
         except OSError:
             return self._now(), self._now().isoformat()
-        at = min(datetime.fromtimestamp(status.st_ctime, timezone.utc), self._now())
+        now = self._now()
+        at = min(clock.from_wall(datetime.fromtimestamp(status.st_ctime, timezone.utc)) or now, now)
         if self._flip_log.last is not None:
-            at = max(at, self._flip_log.last.at)  # keeps the log in order when the clock was set back
+            at = max(at, self._flip_log.last.at)  # the log stays in order
         return at, f"{status.st_ino} {status.st_ctime_ns}"

@@ -62,7 +62,7 @@ def new_record(
 
     Args:
         reason: one of `REASONS`.
-        began: when the switch began.
+        began: when the switch began, in steady time.
         origin: the active account before the switch, None when there was none.
         target: the account switched to or refused; for ``stayed`` the active one.
         outcome: one of `OUTCOMES`.
@@ -73,7 +73,7 @@ def new_record(
     verdict = trigger.verdict if trigger is not None else None
     return {
         "id": record_id or new_id(),
-        "time": clock.iso(began),
+        "time": clock.iso(clock.to_wall(began)),
         "reason": reason,
         "trigger_session": trigger.session if trigger is not None else None,
         "source": trigger.source if trigger is not None else _SOURCE.get(reason),

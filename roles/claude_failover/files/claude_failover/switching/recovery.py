@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import time
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 
 from ..common import clock
 from ..config.holder import ConfigHolder
@@ -22,6 +22,8 @@ from .record import Record
 from .steps import ROLL_BACK, STEPS, SwitchInProgress, SwitchProcedure
 
 log = logging.getLogger(__name__)
+
+_EARLY = timedelta(seconds=1)  # that a file can be older than the moment taken right before it was made
 
 
 class SwitchRecovery:
@@ -100,7 +102,8 @@ class SwitchRecovery:
             for entry in entries:
                 if not pattern.fullmatch(entry.name) or not entry.is_symlink():
                     continue
-                created = entry.stat(follow_symlinks=False).st_ctime
-                if os.readlink(entry.path) in homes and created >= began.timestamp() - 1:
+                changed = datetime.fromtimestamp(entry.stat(follow_symlinks=False).st_ctime, timezone.utc)
+                created = clock.from_wall(changed)
+                if os.readlink(entry.path) in homes and (created is None or created >= began - _EARLY):
                     os.unlink(entry.path)
                     log.info("removed %s, left by the interrupted switch", entry.path)

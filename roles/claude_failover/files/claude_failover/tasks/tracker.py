@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Callable
 
 from ..claude.transcript import read_conversation
@@ -240,7 +240,7 @@ class TaskTracker:
             # tmux 3.3a updates session_activity with every key of a client, and not with keys sent by a command.
             condition = f"#{{==:#{{pane_id}},{assignment.pane}}}"
             rows = await self._tmux.command("list-panes", "-a", "-f", condition, "-F", "#{session_activity}")
-            if any((at := whole_number(row)) is None or at > int(assignment.at.timestamp()) for row in rows):
+            if any((epoch := whole_number(row)) is None or _is_after(epoch, assignment.at) for row in rows):
                 return "kept"
             return await self._withdraw_text(self._tmux, assignment.pane, text)
         except TmuxNotFound:
@@ -248,11 +248,17 @@ class TaskTracker:
 
     def _is_limited(self, records: list[dict[str, Any]]) -> bool:
         patterns = self._config.current.detection.extra_patterns
-        return classify_transcript(records, now=self._now(), tz=clock.host_zone(), extra_patterns=patterns).limited
+        return classify_transcript(records, now=clock.wall(), tz=clock.host_zone(), extra_patterns=patterns).limited
 
     async def _read(self, uuid: str) -> list[dict[str, Any]]:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(None, read_conversation, self._config.current.projects, uuid)
+
+
+def _is_after(epoch: int, moment: datetime) -> bool:
+    """Return whether tmux's wall time, in whole seconds, is after the moment; unknown counts as after."""
+    found = clock.from_wall(datetime.fromtimestamp(epoch, timezone.utc))
+    return found is None or found > moment
 
 
 def _concerns(event: TurnEvent, assignment: Assignment) -> bool:
