@@ -69,7 +69,7 @@ class Daemon:
         self.config = ConfigHolder(config)
         self.systemd = SystemdNotifier()
         self.health = SourceHealth()
-        self._started_at = clock.now()
+        self._started_at = clock.wall()
         self._cleanup = AsyncExitStack()  # ends what was started, in reverse order
         self._stop_requested = asyncio.Event()
         self._ready = False

@@ -11,7 +11,9 @@ import os
 import pytest
 
 from claude_failover.claude.session_files import SessionFiles
+from claude_failover.common import clock
 from claude_failover.common.processes import read
+from claude_failover.sessions.table import TrackedSession
 
 ONE = "11111111-1111-4111-8111-111111111111"
 
@@ -46,6 +48,25 @@ def test_after_a_flip_the_newest_of_two_homes_counts(tmp_path):
     write(tmp_path / "a", me)
     write(tmp_path / "b", me, status="idle", statusUpdatedAt=1795387626999)
     assert SessionFiles([str(tmp_path / "a"), str(tmp_path / "b")]).of(me).status == "idle"
+
+
+def test_a_status_from_the_future_is_older_than_any_other(tmp_path):
+    """The clock was set back; what a hook has told since counts, until the file says something new."""
+    me = read(os.getpid())
+    ahead = int(clock.wall().timestamp() * 1000) + 3_600_000
+    write(tmp_path / "a", me, status="idle", statusUpdatedAt=ahead)
+    homes = [str(tmp_path / "a")]
+    file = SessionFiles(homes).of(me)
+    tracked = TrackedSession("main")
+    tracked.record_activity(file.status, file.status_at)
+    assert tracked.activity == "idle", "nothing else is known"
+    tracked.record_activity("busy")
+    tracked.record_activity(file.status, file.status_at)
+    assert tracked.activity == "busy"
+    write(tmp_path / "a", me, status="waiting", statusUpdatedAt=int(clock.wall().timestamp() * 1000) + 1)
+    file = SessionFiles(homes).of(me)
+    tracked.record_activity(file.status, file.status_at)
+    assert tracked.activity == "waiting"
 
 
 @pytest.mark.parametrize(

@@ -345,3 +345,29 @@ def test_a_limit_whose_hook_was_lost_is_found_once_the_source_is_back(tmp_path, 
 def call_soon(real, seconds):
     """Return a call_later in which this delay is none."""
     return lambda loop, delay, *arguments, **more: real(loop, 0 if delay == seconds else delay, *arguments, **more)
+
+
+def test_an_error_of_the_api_is_no_answer_whatever_its_stop_reason(world):
+    error = answer("API Error: 500", reason="stop_sequence", isApiErrorMessage=True)
+    world.follow(lambda: world.write(prompt("t1"), error, prompt("t2")), lambda: len(world.turns) >= 2)
+    assert [event.kind for event in world.turns] == ["prompt", "prompt"]
+
+
+def test_the_text_of_a_prompt_is_told_but_not_that_of_an_interruption(world):
+    records = prompt("t1", content="go on"), prompt("t2", content="[Request interrupted by user]")
+    world.follow(lambda: world.write(*records), lambda: len(world.turns) >= 2)
+    assert [event.prompt for event in world.turns] == ["go on", None]
+
+
+def test_a_limit_from_the_future_is_told_as_of_now(world):
+    """The clock was set back while no daemon ran."""
+    world.write(prompt("t1", 3600), refusal(3601))
+    found = world.monitor.newest_turn(world.main)
+    assert found.verdict.limited
+    assert found.request_at is None
+    assert found.at <= clock.now()
+
+
+def test_an_answer_from_the_future_is_unknown(world):
+    world.write(prompt("t1", 3600), answer("done", 3601))
+    assert world.monitor.newest_turn(world.main) is None

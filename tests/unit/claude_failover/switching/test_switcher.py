@@ -7,14 +7,17 @@ import asyncio
 import json
 import os
 import stat
+from datetime import timedelta
 
 import pytest
 from switch_world import TOKEN, World, minutes, wait_until
 
 from claude_failover.accounts.active_link import ActiveLink
 from claude_failover.claude import refresh_lock
+from claude_failover.common import clock
 from claude_failover.common.errors import Refused, UsageError
 from claude_failover.switching import link_monitor, steps, switcher
+from claude_failover.switching.flip_log import Flip, FlipLog
 from claude_failover.switching.record import KEYS, OUTCOMES
 from claude_failover.switching.steps import ROLL_BACK, STEPS
 from claude_failover.switching.switcher import SwitchRequest, SwitchSuperseded, raise_if_refused
@@ -535,3 +538,11 @@ def test_history_is_newest_first(world):
     assert [row["to_account"] for row in world.switcher.history(2)] == ["b", "a"]
     with open(world.store.log_path("switches")) as stream:
         assert [json.loads(line)["to_account"] for line in stream] == ["b", "a", "b"]
+
+
+def test_a_flip_log_that_is_ahead_of_the_clock_is_told_and_goes_on(tmp_path, caplog):
+    world = World(tmp_path)
+    ahead = clock.wall() + timedelta(hours=1)
+    FlipLog(world.store).add(Flip(ahead, "a", "b", "limit"))
+    assert FlipLog(world.store).last.at <= clock.now()
+    assert "s behind the newest flip" in caplog.text

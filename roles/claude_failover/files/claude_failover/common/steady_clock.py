@@ -169,11 +169,13 @@ class SteadyClock:
         self._begin_skew(state.seen, moment, moment - wall)
         return jump.total_seconds() if same_boot else min(0.0, (wall - moment).total_seconds())
 
-    def not_before(self, moment: datetime) -> None:
-        """Go on at least from this moment of an earlier run."""
+    def not_before(self, moment: datetime) -> float:
+        """Go on at least from this moment of an earlier run; returns the seconds by which it was ahead, else 0."""
         now = self.now()
-        if now < moment and moment.year < MAXYEAR - 100:
-            ahead = moment - now
-            self._anchor += ahead
-            self._last = moment
-            self._begin_skew(moment, moment, self._skew + ahead)
+        if now >= moment or moment.year >= MAXYEAR - 100:
+            return 0.0
+        ahead = moment - now
+        self._anchor += ahead
+        self._last = moment
+        self._begin_skew(moment, moment, self._skew + ahead)
+        return ahead.total_seconds()

@@ -239,6 +239,8 @@ class LimitMonitor:
             own = [record for record in records if is_conversation_record(record)]
             verdict = self._classifier.classify_transcript(records)
             at = record_time(own[-1]) if own else None
+            if at is None and own and verdict.limited and own[-1].get("timestamp"):
+                at = clock.now()  # a time in the future is unknown; a limit is told all the same
             if at is None:
                 return None
             return Evidence(

@@ -82,7 +82,8 @@ class PaneSweep:
     async def sweep(self) -> None:
         """Search the panes once, and examine those that match. Raises TmuxError, after it has examined all it could."""
         began = int(time.time())
-        full = time.monotonic() - self._last_full_pass >= FULL_PASS_INTERVAL
+        # tmux dates a pane's activity by the wall clock: after that was set back all panes are captured once.
+        full = began < self._last_pass or time.monotonic() - self._last_full_pass >= FULL_PASS_INTERVAL
         if full:
             self._last_full_pass = time.monotonic()
             matches = [tracked.pane.pane_id for tracked in self._without_hooks() if tracked.pane is not None]

@@ -100,7 +100,7 @@ class StatusReport:
         return {
             "version": VERSION,
             "pid": os.getpid(),
-            "started_at": clock.iso(clock.to_wall(self._started_at)),
+            "started_at": clock.iso(self._started_at),
             "active_account": active.name if active else None,
             "accounts": [
                 account_row(account, config, active, self._failover.account_status(account))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,8 @@ from typing import Any
 from ..common import clock
 from ..storage.pending_writes import PendingWrites
 from ..storage.store import Store, as_list, as_optional_text
+
+log = logging.getLogger(__name__)
 
 DOCUMENT = "flips"
 _KEPT = 100
@@ -51,8 +54,9 @@ class FlipLog:
         rows = store.read_part(DOCUMENT, "the list of flips", as_list, document.get("flips", [])) or []
         found = [store.read_part(DOCUMENT, "a flip", _flip, row) for row in rows]
         self._flips = [flip for flip in found if flip is not None]
-        if self._flips:
-            clock.current().not_before(max(flip.at for flip in self._flips))
+        ahead = clock.current().not_before(max(flip.at for flip in self._flips)) if self._flips else 0.0
+        if ahead:
+            log.warning("the clock is %.1f s behind the newest flip; the order of events goes on from that flip", ahead)
         self._pending = PendingWrites()
 
     def all(self) -> tuple[Flip, ...]:

@@ -45,7 +45,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Task:
-    """One task. Times are aware datetimes.
+    """One task. Times are aware datetimes, in steady time.
 
     ``number`` is its place in the queue. ``wanted`` and ``cwd`` are the required session and folder, None for any.
     ``session`` is the assigned one. ``assignment`` is set before the first key is typed, and cleared once the prompt is
@@ -85,10 +85,10 @@ class Task:
             "prompt_bytes": len(self.prompt.encode()),
             "attempts": self.attempts,
             "detail": self.detail,
-            "created_at": clock.iso(self.created_at),
-            "sent_at": clock.optional_iso(self.sent_at),
-            "accepted_at": clock.optional_iso(self.accepted_at),
-            "finished_at": clock.optional_iso(self.finished_at),
+            "created_at": clock.iso(clock.to_wall(self.created_at)),
+            "sent_at": clock.optional_wall_iso(self.sent_at),
+            "accepted_at": clock.optional_wall_iso(self.accepted_at),
+            "finished_at": clock.optional_wall_iso(self.finished_at),
         }
 
     def to_json(self) -> dict[str, Any]:
