@@ -1,0 +1,183 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Jumps of the host's clock during a failover, made by libfaketime; monotonic time stays true."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+import signal
+import tempfile
+import time
+
+import pytest
+
+from ..daemon.conftest import wait_for
+from .conftest import World
+
+RESUME = "continue"
+ACCOUNTS = ("one", "two", "three")
+BOUND = 3 + len(ACCOUNTS) - 1  # Enter keys of the daemon in a session without an answer
+JUMPS = [sign * seconds for seconds in (5, 30, 3600, 86400) for sign in (-1, 1)]
+
+
+class JumpingWorld(World):
+    """A world with a clock that `jump` moves: that of the whole host, or only of the daemon."""
+
+    def __init__(self, folder: str, python_path: str) -> None:
+        super().__init__(folder, python_path, ACCOUNTS)
+        libraries = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+        assert libraries, "these tests need libfaketime: apt-get install libfaketime"
+        self.offset = self.path("world/faketime")
+        self.faked = {
+            "LD_PRELOAD": libraries[0],
+            "FAKETIME_TIMESTAMP_FILE": self.offset,
+            "DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_NO_CACHE": "1",
+        }
+        self.jump(0)
+
+    def begin(self, scope: str = "host") -> None:
+        """Start a session whose clock, and the daemon's, can jump; with the scope ``daemon`` only the daemon's."""
+        self.session("main", command=["claude"])
+        if scope == "host":
+            self.environment.update(self.faked)
+        self.start_tmux()
+        self.environment.update(self.faked)
+        self.start()
+        self.ready("main")
+
+    def jump(self, seconds: float) -> None:
+        """Set the clock this far from the true time."""
+        with open(self.offset + ".new", "w", encoding="utf-8") as stream:
+            stream.write(f"{seconds:+}")
+        os.rename(self.offset + ".new", self.offset)
+
+    def prompts(self) -> int:
+        """Return how many prompts of the daemon's own became requests."""
+        return len([row for row in self.requests() if row.get("prompt") == RESUME and "ended" in row])
+
+    @property
+    def active(self) -> str:
+        return os.path.basename(os.readlink(self.path("user/.claude"))).removeprefix(".claude-")
+
+    def reached(self, account: str) -> None:
+        """Assert that the session goes on under the account, within the bound, and that one account is active."""
+        try:
+            self.answered(account, RESUME)
+        except AssertionError:
+            raise AssertionError(f"{self.prompts()} prompts, and the link leads to {self.active}") from None
+        assert self.prompts() <= BOUND
+        assert [row["name"] for row in self.status()["accounts"] if row["active"]] == [account] == [self.active]
+
+    def told(self, seconds: float) -> None:
+        """Assert that the log tells of the jump, and of no other."""
+        direction = "back" if seconds < 0 else "forward"
+        wait_for(lambda: "the clock was set" in self.daemon_log(), "the jump in the log")
+        assert re.findall(r"the clock was set (\w+) by (\d+)", self.daemon_log()) == [(direction, str(abs(seconds)))]
+
+    def resumed(self) -> None:
+        """Let the session hit the limit of the first account, and be answered under the second."""
+        self.limit("one", seconds=200_000)
+        self.prompt("main", "the big job")
+        self.answered("two", RESUME)
+        self.ready("main")
+
+
+@pytest.fixture
+def world(python_path):
+    folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
+    world = JumpingWorld(folder, python_path)
+    yield world
+    print(world.daemon_log())  # shown when the test failed
+    world.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("scope", ["host", "daemon"])
+@pytest.mark.parametrize("seconds", JUMPS)
+def test_a_jump_after_a_switch_does_not_hide_the_next_limit(world, seconds, scope):
+    world.begin(scope)
+    world.resumed()
+    time.sleep(1.2)  # the cooldown
+    world.jump(seconds)
+    world.limit("two", seconds=200_000)
+    world.prompt("main", "more of it")
+    world.reached("three")
+    world.told(seconds)
+
+
+@pytest.mark.parametrize("seconds", JUMPS)
+def test_a_jump_in_the_cooldown_does_not_prolong_it(world, seconds):
+    world.config["failover"]["cooldown"] = 4
+    world.begin()
+    world.resumed()
+    world.jump(seconds)
+    world.limit("two", seconds=200_000)
+    world.prompt("main", "more of it")
+    world.reached("three")
+    world.told(seconds)
+
+
+@pytest.mark.parametrize("seconds", [-30, -3600, 3600, -86400])
+def test_a_jump_while_a_switch_waits_for_a_token_refresh_does_not_end_the_wait(world, seconds):
+    world.begin()
+    lock = world.path("user/.claude-one/.oauth_refresh.lock")
+    os.mkdir(lock)
+    world.limit("one", seconds=200_000)
+    world.prompt("main", "the big job")
+    wait_for(lambda: world.status()["switching"], "the switch to be under way")
+    world.jump(seconds)
+    time.sleep(2)
+    assert world.active == "one"
+    os.rmdir(lock)
+    world.reached("two")
+    world.told(seconds)
+
+
+@pytest.mark.parametrize("seconds", [-30, 30, -3600, 3600])
+def test_a_jump_between_the_flip_and_the_resumption(world, seconds):
+    world.begin()
+    world.limit("one", seconds=200_000)
+    world.set_world(one={**world.modes["one"], "mode": "hold"})
+    world.prompt("main", "the big job")
+    world.tmux("send-keys", "-t", "=main:", "-l", "half a thought")
+    wait_for(lambda: "half a thought" in world.screen("main"), "the draft")
+    world.limit("one", seconds=200_000)
+    wait_for(lambda: "draft" in str(world.row("main")["reason"]), "the draft to hold the resumption up")
+    world.jump(seconds)
+    world.limit("two", seconds=200_000)
+    world.tmux("send-keys", "-t", "=main:", "C-u")
+    world.reached("three")
+    world.told(seconds)
+
+
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+def test_a_jump_while_no_daemon_runs(world, seconds):
+    world.begin()
+    world.resumed()
+    world.stop(signal.SIGKILL)
+    world.jump(seconds)
+    world.limit("two", seconds=200_000)
+    world.prompt("main", "more of it")
+    wait_for(lambda: world.turns("two", "more of it", "limit"), "the limit")
+    world.start()
+    world.reached("three")
+    world.told(seconds)
+
+
+def test_a_clock_that_is_set_back_behind_the_state_of_an_older_release(world):
+    """The older release stored wall times, and no state of the clock."""
+    world.begin()
+    world.resumed()
+    world.stop()
+    os.unlink(world.path("state/clock.json"))
+    world.jump(-7200)
+    world.limit("two", seconds=200_000)
+    world.start()
+    world.prompt("main", "more of it")
+    world.reached("three")
+    assert re.search(r"the clock is 7\d\d\d\.\d s behind the newest flip", world.daemon_log())
