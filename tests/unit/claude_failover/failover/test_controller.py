@@ -1014,23 +1014,6 @@ def test_a_foreign_line_in_the_log_of_switches_is_ignored_and_logged_once(world,
     assert caplog.text.count("not records of this daemon") == 1
 
 
-@pytest.mark.parametrize(
-    ("reset", "age", "recorded"),
-    [(90, 10, True), (5, 10, False), (None, 10, True), (None, 301, False)],
-)
-def test_a_limit_missed_while_no_daemon_ran_is_recorded_unless_it_has_reset(world, harness, reset, age, recorded):
-    evidence = world.evidence(reset=None if reset is None else minutes(reset))
-    world.now += minutes(age)
-    harness.failover.record_missed(evidence)
-    assert (harness.failover._state.unattributed == [evidence]) == recorded
-
-
-def test_an_answered_turn_that_is_the_newest_is_no_missed_limit(world, harness):
-    answered = dataclasses.replace(world.evidence(), verdict=Verdict(False, None, None, "answer", "", ""))
-    harness.failover.record_missed(answered)
-    assert harness.failover._state.unattributed == []
-
-
 def test_the_budget_is_told_of_every_reset(world):
     told = []
     budget = SimpleNamespace(on_refused=lambda *row: told.append(row), retry_writes=lambda: None)

@@ -55,7 +55,7 @@ def test_a_jump_while_no_daemon_ran_is_logged_at_the_start(tmp_path, caplog):
     "change",
     [
         {"seen": "yesterday"},
-        {"anchor": float("inf")},
+        {"anchor": 1e300},
         {"anchor": None},
         {"skews": [{"start": "2026-01-01T00:00:00Z", "end": None, "seconds": "many"}]},
         {"skews": None},

@@ -60,7 +60,12 @@ class SourceHealth:
         """Record that a source works."""
         known = self._blind.pop(source, None)
         if known is not None:
-            log.warning("no longer blind: source=%s since=%s reason=%r", source, clock.iso(known.since), known.reason)
+            log.warning(
+                "no longer blind: source=%s since=%s reason=%r",
+                source,
+                clock.iso(clock.to_wall(known.since)),
+                known.reason,
+            )
             self._tell(known, False)
 
     def is_blind(self, source: str) -> bool:
@@ -73,7 +78,10 @@ class SourceHealth:
 
     def rows(self) -> list[dict[str, str]]:
         """Return ``blind`` of ``status --json``."""
-        return [{"source": item.source, "since": clock.iso(item.since), "reason": item.reason} for item in self.blind()]
+        return [
+            {"source": item.source, "since": clock.iso(clock.to_wall(item.since)), "reason": item.reason}
+            for item in self.blind()
+        ]
 
     def subscribe(self, on_changed: Callable[[Blindness, bool], None]) -> None:
         """Call ``on_changed`` with each blindness when it begins (True) and when it is over."""

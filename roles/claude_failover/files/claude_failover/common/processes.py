@@ -29,6 +29,15 @@ class Process:
         return self.state not in "ZX"
 
 
+def boot_id() -> str:
+    """Return the id of the current boot; empty where the kernel gives none."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+            return stream.read().strip()
+    except (OSError, ValueError):
+        return ""
+
+
 def read(pid: int) -> Process | None:
     """Return the process ``pid``; None if it does not exist or is hidden (another user's).
 

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import MAXYEAR, datetime, timedelta, timezone
 
+from .processes import boot_id
+
 #: A change of the wall clock against the time since the boot from which on it is a jump; less is followed.
 JUMP = timedelta(seconds=1)
 
@@ -43,15 +45,6 @@ class ClockState:
     anchor: timedelta
     seen: datetime
     skews: tuple[Skew, ...]
-
-
-def boot_id() -> str:
-    """Return the id of the current boot; empty where the kernel gives none."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
-            return stream.read().strip()
-    except (OSError, ValueError):
-        return ""
 
 
 def _wall() -> float:

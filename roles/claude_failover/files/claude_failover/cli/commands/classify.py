@@ -116,7 +116,7 @@ def _object(raw: bytes, where: str) -> Mapping[str, Any]:
 
 def _now(text: str | None) -> datetime:
     if text is None:
-        return clock.now()
+        return clock.wall()
     try:
         return clock.parse_iso(text)
     except ValueError as error:

@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"the daemon answered with {type(rows).__name__}, expected a list; if it is another version, restart it"
         )
-    common.print_result(arguments, rows, lambda: page(rows, clock.now(), **common.terminal_format()))
+    common.print_result(arguments, rows, lambda: page(rows, clock.wall(), **common.terminal_format()))
     return 0
 
 

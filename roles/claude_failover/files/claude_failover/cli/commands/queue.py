@@ -38,5 +38,5 @@ def run(arguments: argparse.Namespace) -> int:
         common.print_result(arguments, row, lambda: render.task(row))
         return 0
     rows = common.request(arguments, "queue")
-    common.print_result(arguments, rows, lambda: render.tasks(rows, clock.now(), **common.terminal_format()))
+    common.print_result(arguments, rows, lambda: render.tasks(rows, clock.wall(), **common.terminal_format()))
     return 0

@@ -29,5 +29,5 @@ def register(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Show the sessions."""
     rows = common.request(arguments, "sessions")
-    common.print_result(arguments, rows, lambda: render.sessions(rows, clock.now(), **common.terminal_format()))
+    common.print_result(arguments, rows, lambda: render.sessions(rows, clock.wall(), **common.terminal_format()))
     return 0

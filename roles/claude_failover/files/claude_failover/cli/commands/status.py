@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         document = common.request(arguments, "status")
         if arguments.json:
             return common.format_json(document, indent=None if arguments.watch else 2)
-        return render.status(document, clock.now(), **common.terminal_format())
+        return render.status(document, clock.wall(), **common.terminal_format())
 
     if not arguments.watch:
         common.print_text(draw())
@@ -62,7 +62,7 @@ def _watch(draw: Callable[[], str], *, clear: bool) -> int:
             try:
                 text = draw()
             except NotRunning as error:
-                text = printable(f"{clock.iso(clock.now())} {error}") if clear else ""
+                text = printable(f"{clock.iso(clock.wall())} {error}") if clear else ""
                 if not clear:
                     common.print_message(str(error))
             except FailoverError as error:

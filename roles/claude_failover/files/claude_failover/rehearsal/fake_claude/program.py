@@ -109,7 +109,7 @@ async def print_answer(context: Context) -> int:
     text, failed = answer.text, answer.kind in ("limit", "error")
     if answer.kind == "limit":
         text = texts.limit_line(
-            answer.claim, answer.resets_at, clock.now(), context.zone, context.zone_name, context.version
+            answer.claim, answer.resets_at, clock.wall(), context.zone, context.zone_name, context.version
         )
     if context.options.output_format == "text":
         print(text)

@@ -91,7 +91,7 @@ class FakeTranscript:
                 "isSidechain": False,
                 **more,
                 "uuid": identity,
-                "timestamp": clock.iso(clock.now()),
+                "timestamp": clock.iso(clock.wall()),
                 "userType": "external",
                 "entrypoint": "cli",
                 "cwd": self.cwd,
