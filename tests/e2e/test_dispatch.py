@@ -113,6 +113,14 @@ def test_a_task_goes_on_through_a_failover_and_a_killed_daemon(make_world: MakeW
     row = over(daemon, task["id"], timeout=60)
     assert row["state"] == "done", (row, sessions["worker"].screen())
     assert prompts_written(world, sessions["worker"], 3) == ["workhard", "continue", "useatool"]
+    # A turn that ends while no daemon runs: after the flip nothing but the transcript may say so.
+    task = dispatch(daemon, "be quick")
+    daemon.stop(signal.SIGKILL)
+    sessions["worker"].wait_screen("last=[be quick]")
+    time.sleep(1)  # for the end of the turn, which no daemon sees
+    daemon.start()
+    row = over(daemon, task["id"], timeout=30)
+    assert row["state"] == "done", (row, sessions["worker"].screen())
 
 
 def test_a_daemon_killed_while_it_hands_a_task_over_sends_it_once(make_world: MakeWorld) -> None:

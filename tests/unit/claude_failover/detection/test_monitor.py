@@ -371,3 +371,25 @@ def test_a_limit_from_the_future_is_told_as_of_now(world):
 def test_an_answer_from_the_future_is_unknown(world):
     world.write(prompt("t1", 3600), answer("done", 3601))
     assert world.monitor.newest_turn(world.main) is None
+
+
+@pytest.mark.parametrize(
+    ("records", "activity"),
+    [
+        (lambda: [prompt("t1", -3), answer(seconds=-2)], "idle"),
+        (lambda: [prompt("t1", -3), refusal(-2)], "idle"),
+        (lambda: [prompt("t1", -3), answer(seconds=-2, reason="tool_use")], "busy"),
+        (lambda: [prompt("t1", -3)], "busy"),
+        (lambda: [prompt("t1", -9), answer(seconds=-8)], "busy"),
+    ],
+)
+def test_a_turn_that_ended_unheard_leaves_its_session_idle(world, records, activity):
+    world.main.record_activity("busy", clock.now() - timedelta(seconds=5))
+    world.write(*records())
+
+    async def scenario():
+        await world.monitor.start()
+        await world.monitor.stop()
+
+    asyncio.run(scenario())
+    assert world.main.state == activity

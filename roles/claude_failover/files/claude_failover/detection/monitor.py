@@ -137,10 +137,18 @@ class LimitMonitor:
         self._transcripts.check()
 
     def report_missed(self) -> None:
-        """Report the limits that sessions stand at by their newest turns, but for those that have reset since."""
+        """Report the limits that sessions stand at by their newest turns, but for those that have reset since.
+
+        A session whose newest turn has ended since its last report is idle: the hook was lost, and after a flip Claude
+        Code can leave the ``busy`` of its session file in the other home as it is (2.1.330).
+        """
         for tracked in self._sessions if self._started else ():
             missed = self.newest_turn(tracked) if tracked.up else None
-            if missed is None or not missed.verdict.limited:
+            if missed is None:
+                continue
+            if missed.ended:
+                tracked.record_activity("idle", missed.at)
+            if not missed.verdict.limited:
                 continue
             wait = self._config.current.failover.unknown_reset_wait
             until, _known = reset_of(missed.verdict, missed.at, None, wait)
@@ -252,6 +260,7 @@ class LimitMonitor:
                 refused_request_time(own),
                 tracked.config_dir,
                 last_turn_id(own),
+                ended=bool(own[-1].get("isApiErrorMessage")) or _ends_turn(own[-1]),
             )
         return None
 
