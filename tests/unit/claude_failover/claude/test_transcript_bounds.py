@@ -14,6 +14,7 @@ import pytest
 
 from claude_failover.claude import transcript as module
 from claude_failover.claude.transcript import CHUNK, NotATranscriptError, TranscriptTail, last_records
+from claude_failover.claude.turns import last_turn_id
 
 ONE = "11111111-1111-4111-8111-111111111111"
 
@@ -96,3 +97,9 @@ def test_only_a_name_is_searched_for(projects, uuid):
     add(projects, {"n": 1})
     assert module.paths_of(projects, uuid) == []
     assert module.paths_of(projects + "/missing", ONE) == []
+
+
+def test_an_id_of_a_turn_of_any_length_is_not_kept():
+    records = [{"type": "user", "promptId": "t" * 200}, {"type": "user", "promptId": "x" * 1_000_000}]
+    assert last_turn_id(records[:1]) == "t" * 200
+    assert last_turn_id(records) is None

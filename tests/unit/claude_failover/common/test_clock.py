@@ -32,3 +32,8 @@ def test_round_trip():
 def test_an_invalid_timestamp_raises_value_error(text):
     with pytest.raises(ValueError, match=r"^Invalid|time zone|calendar"):
         parse_iso(text)
+
+
+@pytest.mark.parametrize("text", ["0002-01-01T00:00:00.000Z", "0809-11-22T21:00:00.007Z", "9998-12-31T23:59:59.999Z"])
+def test_a_time_of_any_year_is_written_as_it_is_read(text):
+    assert iso(parse_iso(text)) == text

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claude_failover.tmux import protocol
 from claude_failover.tmux.protocol import CommandReply, Event, Notification, ProtocolParser, UnexpectedLine
 
 # As tmux 3.3a printed it: the attach command, a notification, a hook's command between two of ours, an error.
@@ -85,3 +87,22 @@ def test_a_huge_reply() -> None:
     (reply,) = events
     assert isinstance(reply, CommandReply)
     assert len(reply.lines) == 50_000
+
+
+@pytest.mark.parametrize("begin", [b"", b"%begin 1 2 1\n"])
+def test_what_has_no_end_is_not_kept(monkeypatch, begin):
+    monkeypatch.setattr(protocol, "MAX_KEPT", 1000)
+    parser = ProtocolParser()
+    events = parser.feed(begin)
+    while not events:
+        events = parser.feed(b"x" * 99 + (b"\n" if begin else b""))
+    assert events == [UnexpectedLine("more than 1000 bytes without an end")]
+    assert parser.feed(b"%begin 1 2 1\n") == []
+
+
+def test_many_blocks_are_as_good_as_one(monkeypatch):
+    monkeypatch.setattr(protocol, "MAX_KEPT", 1000)
+    parser = ProtocolParser()
+    for number in range(100):
+        block = b"%%begin 1 %d 1\n%s\n%%end 1 %d 1\n%%pause" % (number, b"x" * 500, number)
+        assert [type(event).__name__ for event in parser.feed(block + b"\n")] == ["CommandReply", "Notification"]

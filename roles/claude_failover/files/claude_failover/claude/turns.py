@@ -17,6 +17,8 @@ _MARKS = re.compile(r"</?pasted_content\b[^>]*>")
 _DISTINCTIVE = 40  # characters of a text from which on finding it inside a prompt is no coincidence
 _TRUNCATED_MIN = 1000  # characters without white space that a prompt truncated by the hook keeps at least
 
+_MOST_OF_ID = 200  # characters; a longer one is none of Claude Code's, and is not kept
+
 
 @dataclass(frozen=True)
 class TurnEvent:
@@ -54,7 +56,7 @@ def last_turn_id(records: Iterable[Mapping[str, Any]]) -> str | None:
     for record in records:
         if record.get("type") == "user" and is_conversation_record(record):
             turn = record.get("promptId")
-    return turn if isinstance(turn, str) else None
+    return turn if isinstance(turn, str) and len(turn) <= _MOST_OF_ID else None
 
 
 def refused_request_time(records: Iterable[Mapping[str, Any]]) -> datetime | None:

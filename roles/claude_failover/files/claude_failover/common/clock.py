@@ -62,8 +62,8 @@ def optional_wall_iso(moment: datetime | None) -> str | None:
 
 def iso(moment: datetime) -> str:
     """Format an aware datetime as ``2026-11-22T20:00:35.624Z``."""
-    utc = moment.astimezone(timezone.utc)
-    return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
+    # strftime writes the year 809 in three digits, which is no ISO 8601.
+    return moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def optional_iso(moment: datetime | None) -> str | None:

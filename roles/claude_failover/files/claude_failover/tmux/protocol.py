@@ -16,6 +16,8 @@ from typing import Optional, Union
 
 from ..common.text import decoded, whole_number
 
+MAX_KEPT = 64 << 20
+
 
 @dataclass(frozen=True)
 class CommandReply:
@@ -56,15 +58,25 @@ class ProtocolParser:
         self._partial: list[bytes] = []
         self._block: Optional[_BlockHeader] = None
         self._lines: list[str] = []
+        self._kept = 0  # bytes of the unfinished line and of the block in progress
 
     def feed(self, data: bytes) -> list[Event]:
-        """Parse more bytes; return the events that they complete."""
+        """Parse more bytes; return the events that they complete.
+
+        A line or a block of more than `MAX_KEPT` bytes is dropped, and an unexpected line takes its place.
+        """
+        self._kept += len(data)
+        if self._kept > MAX_KEPT:
+            self._partial, self._block, self._lines, self._kept = [], None, [], 0
+            return [UnexpectedLine(f"more than {MAX_KEPT} bytes without an end")]
         first, *rest = data.split(b"\n")
         self._partial.append(first)
         events: list[Event] = []
         for piece in rest:
             event = self._parse_line(b"".join(self._partial))
             self._partial = [piece]
+            if self._block is None:
+                self._kept = len(piece)
             if event is not None:
                 events.append(event)
         return events
