@@ -38,6 +38,7 @@ from claude_failover.claude.turns import is_conversation_record, last_turn_id, r
 from claude_failover.cli import render
 from claude_failover.common import ansi, clock, json_text, processes
 from claude_failover.common.errors import UsageError
+from claude_failover.common.steady_clock import SteadyClock
 from claude_failover.common.text import SPECIAL, decoded
 from claude_failover.config import loader
 from claude_failover.config.holder import ConfigHolder
@@ -53,8 +54,10 @@ from claude_failover.limits.evidence import evidence_from_json, evidence_to_json
 from claude_failover.reporting import metrics
 from claude_failover.reporting.log_format import LogFormatter
 from claude_failover.sessions import table
+from claude_failover.sessions.prompt_budget import PromptBudget
 from claude_failover.sessions.registry import RegistryEntry, SessionRegistry
 from claude_failover.sessions.table import SessionTable
+from claude_failover.storage.clock_document import ClockDocument
 from claude_failover.storage.store import Store
 from claude_failover.switching.flip_log import FlipLog
 from claude_failover.switching.journal import Journal
@@ -84,12 +87,14 @@ class Target:
         """Take in the bytes, and check every line that is logged meanwhile. Raises whatever breaks a property."""
         log = logging.getLogger("claude_failover")
         before = log.level, log.propagate
+        steady = clock.install(SteadyClock())  # stored moments move it
         log.addHandler(_LOG_CHECK)
         log.setLevel(logging.INFO)
         log.propagate = False
         try:
             self.body(data)
         finally:
+            clock.install(steady)
             log.removeHandler(_LOG_CHECK)
             log.setLevel(before[0])
             log.propagate = before[1]
@@ -417,6 +422,7 @@ _STATUS: dict[str, Any] = {
         {"name": "main", "uuid": ONE, "state": "idle", "reason": None, "cwd": "/srv", "pid": 1, "account": "a"}
     ],
     "queue": {"queued": 1},
+    "blind": [{"source": "transcripts", "since": clock.iso(NOW), "reason": "found no folder"}],
     "switching": False,
     "suspended": None,
     "cooldown_until": clock.iso(NOW),
@@ -675,6 +681,31 @@ def targets() -> list[Target]:
         lambda loaded: loaded.ban("zz", "a reason", NOW, now=NOW),
         lambda loaded: _ban_text(_exhaustion_view(loaded)),
     )
+    series = {
+        "counts": {"a": 2},
+        "resets": {"a": {"ends": until, "long": False}},
+        "renewed": ["b"],
+        "texts": ["continue"],
+        "awaited": True,
+        "turn": None,
+        "last": clock.iso(NOW),
+        "spent": None,
+    }
+    prompts = _document(
+        "prompts",
+        lambda store: PromptBudget(store, lambda _session: "a"),
+        lambda loaded: loaded.take("zz", "continue") and None,
+        lambda loaded: {**loaded.spent(), "refused": [loaded.refusal("main"), loaded.refusal("other")]},
+    )
+    steady = {
+        "boot_id": "b",
+        "anchor": 1.5,
+        "seen": clock.iso(NOW),
+        "skews": [{"start": clock.iso(NOW), "end": None, "seconds": 3600.0}],
+    }
+    moved = _document(
+        "clock", ClockDocument, lambda loaded: loaded._on_jump(2.0), lambda _loaded: clock.iso(clock.now())
+    )
     resume = _document(
         "carrying",
         _resumer,
@@ -714,6 +745,8 @@ def targets() -> list[Target]:
             _document("registry", SessionRegistry, _propose, lambda loaded: _listed(_registry(loaded))),
             [_stored({"main": entry})],
         ),
+        Target("prompts", prompts, [_stored({"main": series})]),
+        Target("clock", moved, [_stored(steady)]),
         Target("carrying", resume, [_stored(["main", "other"])]),
         Target("task", task, [_stored(_TASK)]),
         Target("switches", switch_log, [json.dumps(_RECORD).encode() + b"\n"]),

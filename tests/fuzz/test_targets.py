@@ -12,7 +12,7 @@ import pytest
 from fuzz_mutation import mutate
 from fuzz_targets import Target, targets
 
-SECONDS = 1.0  # for each target
+SECONDS = 0.7  # for each target
 SLOWEST = 5.0  # seconds for one input
 
 
