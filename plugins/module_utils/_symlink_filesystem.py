@@ -15,13 +15,15 @@ from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types impo
     MISSING,
     NOT_A_SYMLINK,
     OK,
+    AccessFailure,
 )
 
 DIRECTORY = "a directory"
+DANGLING = "a symlink that leads nowhere"
 _KINDS = {
     stat.S_IFDIR: DIRECTORY,
     stat.S_IFREG: "a regular file",
-    stat.S_IFLNK: "a symlink that leads nowhere",
+    stat.S_IFLNK: DANGLING,
     stat.S_IFIFO: "a FIFO",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a character device",
@@ -191,7 +193,8 @@ def _sync_directory(directory: str) -> str:
         # Write permission without read permission, a file system without fsync, or a directory that is gone again.
         if exc.errno in (errno.EACCES, errno.EINVAL, errno.ENOTSUP, errno.ENOENT):
             return ""
-        return f"{directory!r}: what was made in it may be lost in a power cut ({exc.strerror}); check the disk"
+        text = f"{directory!r}: what was made in it may be lost in a power cut ({exc.strerror}); check the disk"
+        return AccessFailure(text, exc.errno)
     return ""
 
 

@@ -10,6 +10,7 @@ import os
 
 from ansible_collections.secuaas.claude.plugins.module_utils._run_as import current_user_name
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_filesystem import (
+    DANGLING,
     DIRECTORY,
     FileSystem,
     file_identity,
@@ -20,12 +21,14 @@ from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types impo
     ERROR,
     NOT_A_SYMLINK,
     OK,
+    AccessFailure,
     AccountReport,
     LinkReport,
     SharedSymlink,
 )
 
 _ATTEMPTS = 8
+_DENIED = (errno.EACCES, errno.EPERM)
 
 
 class LinkSetup:
@@ -85,7 +88,7 @@ class LinkSetup:
 
     def _ensure_directory(self, role: str, path: str) -> str:
         """Create a directory and its missing parents; return the problem or an empty text."""
-        absent = []
+        absent: list[str] = []
         current = path
         try:
             for current in path_and_parents(path):
@@ -101,7 +104,7 @@ class LinkSetup:
                     if kind != DIRECTORY:
                         return _not_a_directory(role, path, current, kind)
         except OSError as exc:
-            return _access_failure(role, current, exc)
+            return _access_failure(role, current, exc, missing=current in absent)
         return ""
 
 
@@ -133,18 +136,21 @@ def _not_a_symlink(path: str, found: str | None, target: str) -> str:
 
 def _not_a_directory(role: str, path: str, obstacle: str, kind: str | None) -> str:
     where = "" if obstacle == path else f" at {obstacle!r}"
-    return (
+    text = (
         f"{role} {path!r} is not a directory: found {kind or 'nothing, where something had been'}{where},"
         " expected a directory or nothing. It is left as it is: move it away, or choose another path"
     )
+    return AccessFailure(text, errno.ENOENT) if kind in (None, DANGLING) else text
 
 
-def _access_failure(role: str, path: str, exc: OSError) -> str:
+def _access_failure(role: str, path: str, exc: OSError, *, missing: bool = False) -> AccessFailure:
+    """Return the failure of a system call; ``missing``: nothing is there, and creating it was not allowed."""
     reason = os.strerror(exc.errno) if exc.errno else str(exc)
-    if exc.errno in (errno.EACCES, errno.EPERM):
+    if exc.errno in _DENIED:
         advice = f"Create it for that user beforehand, or give that user rights on {os.path.dirname(path)!r}"
     elif exc.errno == errno.EROFS:
         advice = "Mount the file system for writing, or choose another path"
     else:
         advice = "Put this right, or choose another path"
-    return f"{role} {path!r}: the user {current_user_name()} could not look at it or make it ({reason}). {advice}"
+    text = f"{role} {path!r}: the user {current_user_name()} could not look at it or make it ({reason}). {advice}"
+    return AccessFailure(text, errno.ENOENT if missing and exc.errno in _DENIED else exc.errno)

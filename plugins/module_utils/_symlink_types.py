@@ -56,15 +56,31 @@ class AccountReport(NamedTuple):
         return bool(self.created)
 
 
+class AccessFailure(str):
+    """The text of a failure of the system; ``errno`` is its number, ENOENT where an entry could not be created."""
+
+    __slots__ = ("errno",)
+
+    errno: int | None
+
+    def __new__(cls, text: str, number: int | None) -> AccessFailure:
+        failure = super().__new__(cls, text)
+        failure.errno = number
+        return failure
+
+
 class SharedSymlinkError(Exception):
     """Links are wrong and cannot be put right without touching an existing entry.
 
-    ``failures`` lists the problems, one text each. ``reports`` holds the result for every account home, and is empty
-    when the request itself was refused before anything was read.
+    ``failures`` lists the problems, one text each, and ``errnos`` the number of the system's error behind each: None
+    where something is there and wrong. ``reports`` holds the result for every account home, and is empty when the
+    request itself was refused before anything was read.
     """
 
     def __init__(self, failures: Iterable[str], reports: Iterable[AccountReport] = ()) -> None:
-        self.failures = list(failures)
+        found = list(failures)
+        self.failures = [str(failure) for failure in found]
+        self.errnos = [failure.errno if isinstance(failure, AccessFailure) else None for failure in found]
         self.reports = list(reports)
         if len(self.failures) == 1:
             text = f"shared links: {self.failures[0]}"

@@ -19,14 +19,15 @@ from collections.abc import Awaitable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Callable
 
-from .accounts.active_link import describe_active, point_active, read_active
+from .accounts.active_link import check_active_kept, ensure_active
 from .accounts.shared_links import validate_links
 from .claude.settings import base_settings
 from .claude.turns import TurnEvent
 from .common import clock
-from .common.errors import FailoverError, Refused
+from .common.errors import FailoverError, Refused, failure_of
 from .common.health import SourceHealth
-from .config.access import check_writable
+from .common.repeated_faults import RepeatedFaults
+from .config.access import check_reloadable, check_writable
 from .config.holder import ConfigHolder
 from .config.loader import load
 from .config.model import Config
@@ -49,6 +50,7 @@ from .sessions.registry import SessionRegistry
 from .sessions.table import SessionTable, TrackedSession
 from .storage.clock_document import ClockDocument
 from .storage.locks import daemon_locks
+from .storage.state_folder import make_state_folder
 from .storage.store import Store
 from .switching.record import Record
 from .tasks.dispatcher import Dispatcher
@@ -59,7 +61,6 @@ log = logging.getLogger(__name__)
 
 TMUX_TIMEOUT = 5.0  # seconds that the start waits for the tmux server; the daemon goes on waiting after it
 STALL_TIMEOUT = 60.0  # seconds without a finished check of the sessions until the watchdog is no longer fed
-RESTART_KEYS = ("active_link", "state_dir", "control_socket", "control_group", "tmux")  # a reload cannot change them
 
 
 class Daemon:
@@ -75,6 +76,7 @@ class Daemon:
         self._ready = False
         self._reload_pending = False  # a SIGHUP arrived during the start
         self._tasks: list[asyncio.Task[None]] = []
+        self._faults = RepeatedFaults()
         self._settings: dict[str, Any] = {}
         self.sessions: SessionTable
         self.tmux: Tmux
@@ -94,7 +96,7 @@ class Daemon:
     async def start(self) -> None:
         """Run the steps of the start in order, until one fails or a stop is requested.
 
-        Raises FailoverError, OSError.
+        Raises FailoverError: PassingFault for a fault of the system that can be over at the next start.
         """
         steps: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("tmux program", self._check_tmux_program),
@@ -115,7 +117,10 @@ class Daemon:
                 return
             began = time.monotonic()
             self.systemd.send(STATUS=f"starting: {name}")
-            await step()
+            try:
+                await step()
+            except OSError as error:
+                raise failure_of(error, f"start: {name}: {error}") from error
             log.info("start: %s: done in %.0f ms", name, (time.monotonic() - began) * 1000)
 
     async def _check_tmux_program(self) -> None:
@@ -128,12 +133,7 @@ class Daemon:
 
     async def _acquire_locks(self) -> None:
         folder = self.config.current.state_dir
-        try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-        except FileExistsError:
-            raise Refused(f"state_dir {folder}: found a file, expected a folder; move it away") from None
-        except OSError as error:
-            raise Refused(f"state_dir {folder} cannot be created: {error.strerror}") from None
+        make_state_folder(folder)
         for lock in daemon_locks(self.config.current.active_link, folder):
             lock.acquire()
             self._cleanup.callback(lock.release)
@@ -143,12 +143,8 @@ class Daemon:
 
     async def _ensure_active_link(self) -> None:
         path, accounts = self.config.current.active_link, self.config.current.accounts
-        link = read_active(path, accounts)
-        if link.kind == "missing":
-            point_active(path, accounts[0])
+        if ensure_active(path, accounts):
             log.info("start: created the active link %s to %s", path, accounts[0].home)
-        elif link.kind != "account":
-            raise Refused(describe_active(path, link, accounts))
 
     async def _build_parts(self) -> None:
         """Create the parts; those to be stopped are registered in the order of their creation."""
@@ -275,17 +271,29 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.request_stop)
         loop.add_signal_handler(signal.SIGHUP, self._on_sighup)
+        loop.set_exception_handler(self._faults.handle)
         try:
             await self.start()
             if not self._stop_requested.is_set():
                 self._start_tasks()
                 self._report_ready()
                 await self._wait_for_stop()
-        finally:
-            self.systemd.send(STOPPING=1)
-            await self._cleanup.aclose()
+        except BaseException:
+            try:
+                await self._end()
+            except Exception:  # the first error decides
+                log.exception("another error while the daemon ended")
+            raise
+        await self._end()
         log.info("stopped; the tmux sessions keep running")
         return 0
+
+    async def _end(self) -> None:
+        """End what was started, in reverse order. A part that fails keeps none from its end."""
+        try:
+            self.systemd.send(STOPPING=1)
+        finally:
+            await self._cleanup.aclose()
 
     def request_stop(self) -> None:
         """Make `run` return, also during the start."""
@@ -293,18 +301,19 @@ class Daemon:
 
     def _start_tasks(self) -> None:
         self._cleanup.push_async_callback(self._cancel_tasks)
-        self._tasks = [
-            asyncio.create_task(self.lifecycle.run(), name="lifecycle"),
-            asyncio.create_task(self.monitor.pane_sweep.run(), name="pane sweep"),
-            asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
-            asyncio.create_task(self.metrics.run(), name="metrics"),
-            asyncio.create_task(self.control.run(), name="control socket"),
-            asyncio.create_task(self.monitor.source_checks.run(), name="source checks"),
-            asyncio.create_task(self.failover.run(), name="failover"),
-        ]
-        interval = watchdog_interval()
-        if interval is not None:
-            self._tasks.append(asyncio.create_task(self._feed_watchdog(interval), name="watchdog"))
+        loops = {
+            "lifecycle": self.lifecycle.run,
+            "pane sweep": self.monitor.pane_sweep.run,
+            "dispatcher": self.dispatcher.run,
+            "metrics": self.metrics.run,
+            "control socket": self.control.run,
+            "source checks": self.monitor.source_checks.run,
+            "failover": self.failover.run,
+        }
+        if watchdog_interval() is not None:
+            loops["watchdog"] = self._feed_watchdog
+        keep = self._faults.keep_running
+        self._tasks = [asyncio.create_task(keep(name, run), name=name) for name, run in loops.items()]
 
     def _report_ready(self) -> None:
         self.systemd.send(READY=1, STATUS=self.status.summary())
@@ -329,9 +338,9 @@ class Daemon:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _feed_watchdog(self, interval: float) -> None:
+    async def _feed_watchdog(self) -> None:
         """Feed the watchdog as long as checks of the sessions finish."""
-        while True:
+        while (interval := watchdog_interval()) is not None:
             stalled = time.monotonic() - self.lifecycle.checked_at
             if stalled < STALL_TIMEOUT + self.config.current.lifecycle.check_interval:
                 self.systemd.send(WATCHDOG=1, STATUS=self.status.summary())
@@ -360,7 +369,8 @@ class Daemon:
         """
         old = self.config.current
         new = load(old.path)
-        _check_reloadable(old, new)
+        check_reloadable(old, new)
+        check_active_kept(old, new)
         settings = base_settings(new)
         check_writable(new)
         validate_links(new)
@@ -369,21 +379,6 @@ class Daemon:
         self.config.replace(new)
         log.info("configuration %s reloaded: %s", new.path, self.status.summary())
         return new
-
-
-def _check_reloadable(old: Config, new: Config) -> None:
-    """Check that a running daemon can replace one configuration by another. Raises Refused."""
-    for key in RESTART_KEYS:
-        if getattr(new, key) != getattr(old, key):
-            raise Refused(
-                f"{new.path}: {key} cannot change while the daemon runs; restart it (the tmux sessions keep running)"
-            )
-    active = read_active(old.active_link, old.accounts).account
-    if active is not None and active.home not in new.homes:
-        raise Refused(
-            f"{new.path}: found no account with the home {active.home} of the active account {active.name}; "
-            "expected it to stay in accounts until another is active: claude-failover switch ACCOUNT"
-        )
 
 
 def run(config: Config) -> int:

@@ -9,13 +9,14 @@ moves running sessions to the other account (24 of 24 flips, Claude Code 2.1.330
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..common.errors import Refused
-from ..config.model import Account
+from ..common.errors import Refused, failure_of
+from ..config.model import Account, Config
 from ..storage.files import sync_folder
 
 
@@ -25,12 +26,13 @@ class ActiveLink:
 
     ``kind`` is ``account`` (a link to ``account``), ``missing``, ``foreign`` (a link to no configured account),
     ``not_a_link`` or ``unreadable``. ``text`` is the link's own text (``account``, ``foreign``) or the reason
-    (``unreadable``), else empty.
+    (``unreadable``), else empty; ``error`` is what the system said (``unreadable``).
     """
 
     kind: str
     account: Account | None = None
     text: str = ""
+    error: OSError | None = None
 
 
 def read_active(path: str, accounts: Sequence[Account]) -> ActiveLink:
@@ -40,14 +42,39 @@ def read_active(path: str, accounts: Sequence[Account]) -> ActiveLink:
     except FileNotFoundError:
         return ActiveLink("missing")
     except OSError as error:
-        if os.path.lexists(path):
+        if error.errno == errno.EINVAL:
             return ActiveLink("not_a_link")
-        return ActiveLink("unreadable", text=error.strerror or str(error))
+        return ActiveLink("unreadable", text=error.strerror or str(error), error=error)
     target = os.path.realpath(path)
     for account in accounts:
         if target == os.path.realpath(account.home):
             return ActiveLink("account", account, text)
     return ActiveLink("foreign", None, text)
+
+
+def ensure_active(path: str, accounts: Sequence[Account]) -> bool:
+    """Create the active link, to the first account, if it is missing; return whether it was.
+
+    Raises Refused if what is there leads to no account, PassingFault if it cannot be read for now, OSError.
+    """
+    link = read_active(path, accounts)
+    if link.kind == "missing":
+        point_active(path, accounts[0])
+        return True
+    if link.kind != "account":
+        message = describe_active(path, link, accounts)
+        raise Refused(message) if link.error is None else failure_of(link.error, message)
+    return False
+
+
+def check_active_kept(old: Config, new: Config) -> None:
+    """Check that a new configuration keeps the active account. Raises Refused."""
+    active = read_active(old.active_link, old.accounts).account
+    if active is not None and active.home not in new.homes:
+        raise Refused(
+            f"{new.path}: found no account with the home {active.home} of the active account {active.name}; "
+            "expected it to stay in accounts until another is active: claude-failover switch ACCOUNT"
+        )
 
 
 def point_active(path: str, account: Account) -> None:

@@ -15,18 +15,22 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
     validate_all,
 )
 
-from ..common.errors import Refused
+from ..common.errors import PassingFault, Refused, is_passing
 from ..config.model import Account, Config
 
 log = logging.getLogger(__name__)
 
 
 def validate_links(config: Config) -> None:
-    """Validate the shared links of every account, and create missing ones. Raises Refused for any divergence."""
+    """Validate the shared links of every account, and create missing ones.
+
+    Raises Refused for any divergence, PassingFault where something is only missing, full or read-only.
+    """
     try:
         reports = validate_all(config.homes, config.shared_links)
     except SharedSymlinkError as error:
-        raise Refused(f"the shared links are not right: {error}") from None
+        passing = all(number is not None and is_passing(number) for number in error.errnos)
+        raise (PassingFault if passing else Refused)(f"the shared links are not right: {error}") from None
     for report in reports:
         for path in report.created:
             log.info("links: created %s", path)

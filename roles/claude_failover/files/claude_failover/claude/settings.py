@@ -9,12 +9,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 from typing import Any
 
 from ..common import json_text
-from ..common.errors import UsageError
+from ..common.errors import PassingFault, UsageError, is_passing
 from ..config.model import Config
 from ..storage.files import make_folder, set_aside, write_atomic
 from ..storage.regular_file import NotARegularFileError, read_regular, require_replaceable
@@ -57,7 +58,10 @@ def status_line_command(settings: dict[str, Any]) -> str | None:
 
 
 def read_settings(text_or_path: str) -> dict[str, Any]:
-    """Read the value of ``--settings``: a JSON object, or the path of a file with one. Raises UsageError."""
+    """Read the value of ``--settings``: a JSON object, or the path of a file with one.
+
+    Raises UsageError; PassingFault if the file cannot be read for now.
+    """
     source = "the JSON of --settings"
     try:
         if not text_or_path.lstrip().startswith("{"):
@@ -69,7 +73,10 @@ def read_settings(text_or_path: str) -> dict[str, Any]:
             raise ValueError(f"found more than {MAX_BYTES} bytes, expected a shorter file")
         settings = json_text.parse(raw)
     except (OSError, ValueError) as error:
-        raise UsageError(f"--settings: {source} cannot be read as Claude Code settings: {error}") from None
+        message = f"--settings: {source} cannot be read as Claude Code settings: {error}"
+        if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT) and is_passing(error.errno):
+            raise PassingFault(message) from None
+        raise UsageError(message) from None
     if not isinstance(settings, dict) or not isinstance(settings.get("hooks", {}), dict):
         raise UsageError(f"--settings: {source} is not a JSON object with an object under 'hooks'")
     for event, rows in settings.get("hooks", {}).items():

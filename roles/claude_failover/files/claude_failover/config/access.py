@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check that the daemon may write to the folders of a configuration."""
+"""Check what a running daemon needs of a configuration: keys that stay, and folders that it may write to."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ import os
 
 from ..common.errors import Refused
 from .model import Config
+
+RESTART_KEYS = ("active_link", "state_dir", "control_socket", "control_group", "tmux")  # a reload cannot change them
+
+
+def check_reloadable(old: Config, new: Config) -> None:
+    """Check that a running daemon can replace one configuration by another. Raises Refused."""
+    for key in RESTART_KEYS:
+        if getattr(new, key) != getattr(old, key):
+            raise Refused(
+                f"{new.path}: {key} cannot change while the daemon runs; restart it (the tmux sessions keep running)"
+            )
 
 
 def check_writable(config: Config) -> None:

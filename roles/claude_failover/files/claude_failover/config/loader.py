@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ..common.errors import FailoverError
+from ..common.errors import FailoverError, PassingFault, is_passing
 from ..storage.regular_file import NotARegularFileError, read_regular
 from . import rules, section, yaml_loader
 from .model import Config
@@ -20,9 +20,12 @@ class ConfigError(FailoverError):
 
     exit_code = 2
 
-    def __init__(self, path: str, problems: list[Problem]) -> None:
+    def __init__(self, path: str, problems: list[Problem], *, passing: bool = False) -> None:
+        """``passing``: the file itself may be right, and cannot be read for now."""
         self.path = path
         self.problems = problems
+        if passing:
+            self.exit_code = PassingFault.exit_code
         super().__init__("\n".join(self._line(problem) for problem in problems))
 
     def _line(self, problem: Problem) -> str:
@@ -76,4 +79,5 @@ def _read(path: str) -> bytes:
         elif number == errno.EACCES:
             advice = "; run this as root or as the daemon's user"
         found = (os.strerror(number) if number else str(error)).lower()
-        raise ConfigError(path, [Problem("", found, expected + advice)]) from None
+        passing = number not in (None, errno.ENOENT) and is_passing(number)
+        raise ConfigError(path, [Problem("", found, expected + advice)], passing=passing) from None

@@ -21,7 +21,7 @@ import stat
 import time
 from collections.abc import Mapping
 
-from ..common.errors import FailoverError
+from ..common.errors import FailoverError, failure_of
 from .access import access_problem
 from .connection import ClientConnection, UnfinishedRequests
 from .requests import BadRequest, Operation, answer_to, failure
@@ -70,7 +70,7 @@ class ControlServer:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise FailoverError(f"control socket {self._path}: {error.strerror}") from None
+            raise failure_of(error, f"control socket {self._path}: {error.strerror}") from None
         if not stat.S_ISSOCK(mode):
             raise FailoverError(
                 f"control socket {self._path}: found a file that is not a socket, left as it is; move it away, or set "
@@ -85,8 +85,8 @@ class ControlServer:
                 return
             except OSError as error:
                 reason = error.strerror or str(error)
-                raise FailoverError(
-                    f"control socket {self._path}: cannot check whether it is in use ({reason})"
+                raise failure_of(
+                    error, f"control socket {self._path}: cannot check whether it is in use ({reason})"
                 ) from None
         raise FailoverError(f"control socket {self._path}: another process listens there; end it first")
 
@@ -110,7 +110,8 @@ class ControlServer:
         except (OSError, ValueError) as error:
             listener.close()
             self._remove()
-            raise FailoverError(f"control socket {self._path}: {self._explain(error)}") from None
+            message = f"control socket {self._path}: {self._explain(error)}"
+            raise (failure_of(error, message) if isinstance(error, OSError) else FailoverError(message)) from None
         self._listener = listener
         self._accepting = asyncio.get_running_loop().create_task(self._accept(listener))
 

@@ -33,12 +33,12 @@ class SystemdNotifier:
         if not self._address:
             return
         text = "\n".join(f"{name}={one_line(str(value))}" for name, value in states.items())
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
-            connection.settimeout(QUEUE_TIMEOUT if ESSENTIAL & states.keys() else 0)
-            try:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
+                connection.settimeout(QUEUE_TIMEOUT if ESSENTIAL & states.keys() else 0)
                 connection.sendto(text.encode(), self._address)
-            except OSError:
-                pass  # the daemon works without systemd
+        except OSError:
+            pass  # the daemon works without systemd
 
     def reloading(self) -> None:
         """Announce a reload, with the time on the monotonic clock that systemd requires."""

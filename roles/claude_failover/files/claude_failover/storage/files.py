@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import tempfile
@@ -66,7 +67,7 @@ def append_line(path: str, text: str, mode: int = 0o600) -> None:
         line = (b"\n" if torn else b"") + text.encode() + b"\n"
         try:
             if stream.write(line) != len(line):
-                raise OSError(f"{path}: only a part of the line was written")
+                raise OSError(errno.ENOSPC, "only a part of the line was written", path)
             os.fsync(stream.fileno())
         except OSError:
             stream.truncate(size)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 
-from ..common.errors import Refused
+from ..common.errors import Refused, failure_of
 from ..common.text import decoded
 from .regular_file import NotARegularFileError, open_regular
 
@@ -27,8 +27,8 @@ class Lock:
     def acquire(self) -> None:
         """Acquire the lock.
 
-        Raises Refused if another process holds it (the message names its pid), the file cannot be created, or something
-        else than a regular file is there; OSError.
+        Raises Refused if another process holds it (the message names its pid) or something else is in its place,
+        PassingFault if the file cannot be created for now; OSError.
         """
         try:
             descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
@@ -38,9 +38,10 @@ class Lock:
                 "nothing. Look who made it, and move it away"
             ) from None
         except OSError as error:
-            raise Refused(
+            raise failure_of(
+                error,
                 f"cannot create the lock {self.path}: {error.strerror}; expected an existing folder that this user may "
-                "write to, and no file of another user at that path"
+                "write to, and no file of another user at that path",
             ) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -55,9 +56,16 @@ class Lock:
         except BaseException:
             os.close(descriptor)
             raise
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor
+        try:
+            owner = f"{os.getpid()}\n".encode()
+            os.pwrite(descriptor, owner, 0)  # first: a full disk has no room for what was given up
+            os.ftruncate(descriptor, len(owner))
+        except BaseException as error:
+            self.release()
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = self.path
+            raise
 
     def release(self) -> None:
         """Release the lock. The file stays: without it two processes could lock two different files."""

@@ -9,6 +9,7 @@ A document is ``{"version": 1, "data": …}``. One that is torn, foreign or of a
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from typing import Any, Callable, TypeVar
@@ -52,12 +53,8 @@ class Store:
         Raises OSError if the file exists and cannot be read.
         """
         path = self.path(name)
-        try:
-            raw = read_regular(path)
-        except FileNotFoundError:
-            return default
-        except NotARegularFileError as error:
-            set_aside(path, f"is {error.kind}")
+        raw = _read(path)
+        if raw is None:
             return default
         reason = "cannot be read as JSON"
         try:
@@ -105,7 +102,10 @@ class Store:
 
     def append(self, name: str, record: dict[str, Any]) -> None:
         """Add one record to the log ``name``, durably. Raises OSError."""
-        append_line(self.log_path(name), json_text.render(record))
+        path = self.log_path(name)
+        if os.path.islink(path):
+            set_aside(path, "is a symlink, and a log is not written through one")
+        append_line(path, json_text.render(record))
 
     def newest_records(
         self, name: str, limit: int, is_valid: Callable[[dict[str, Any]], bool] = lambda _record: True
@@ -117,15 +117,8 @@ class Store:
         """
         records: list[dict[str, Any]] = []
         path = self.log_path(name)
-        try:
-            lines = read_regular(path).splitlines()
-        except FileNotFoundError:
-            return records
-        except NotARegularFileError as error:
-            set_aside(path, f"is {error.kind}")
-            return records
         skipped = 0
-        for line in reversed(lines):
+        for line in reversed((_read(path) or b"").splitlines()):
             if len(records) >= limit:
                 break
             record = _record(line)
@@ -137,6 +130,20 @@ class Store:
             self._reported.add(name)
             log.warning("%s: skipped lines that are torn or not records of this daemon: %d", path, skipped)
         return records
+
+
+def _read(path: str) -> bytes | None:
+    """Return the content of a file; None if there is none, or what is there was set aside. Raises OSError."""
+    try:
+        return read_regular(path)
+    except NotARegularFileError as error:
+        set_aside(path, f"is {error.kind}")
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ELOOP):
+            raise
+        if os.path.islink(path):
+            set_aside(path, "is a symlink that leads nowhere")
+    return None
 
 
 def _record(line: bytes) -> dict[str, Any] | None:

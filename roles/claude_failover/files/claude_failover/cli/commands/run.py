@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ...common.errors import PassingFault
 from .. import common, other_user
 
 
@@ -20,16 +21,25 @@ def register(commands: Any) -> None:
         "run the daemon in the foreground",
         "Run the daemon in the foreground until SIGTERM or SIGINT. It validates the shared links first and refuses to\n"
         "start if one diverges. Stopping it stops no tmux session. SIGHUP reloads the configuration. Run this as the\n"
-        "sessions' user; root gets the line to run instead.",
+        "sessions' user; root gets the line to run instead.\n"
+        "Exit code 1 or 2 means that a person has to mend something; 75 that something is missing, full, read-only or\n"
+        "used up, and that a later start can succeed, which systemd makes by itself.",
         ["claude-failover run", "claude-failover --config ./config.yml run"],
+        common.EXIT_CODES.replace("  3   the daemon is not running\n", "").replace(
+            "  70  a bug", "  70  a bug\n  75  a passing fault: to be tried again"
+        ),
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the daemon until it is stopped. Raises Refused."""
-    config = common.load_config(arguments)
-    sockets = [config.control_socket, config.tmux.socket]
-    other_user.refuse_root([*config.link_places, config.active_link, config.state_dir, *sockets], arguments, "run")
-    from ... import daemon
+    """Run the daemon until it is stopped. Raises Refused, PassingFault."""
+    try:
+        config = common.load_config(arguments)
+        sockets = [config.control_socket, config.tmux.socket]
+        other_user.refuse_root([*config.link_places, config.active_link, config.state_dir, *sockets], arguments, "run")
+        from ... import daemon
 
-    return daemon.run(config)
+        return daemon.run(config)
+    except (OSError, MemoryError) as error:
+        # At the start the daemon itself tells what is wrong; later, and at its end, a fault of the system passes.
+        raise PassingFault(str(error) or "out of memory") from error
