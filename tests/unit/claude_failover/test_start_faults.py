@@ -139,6 +139,7 @@ def test_a_fault_at_the_end_is_tried_again(place, monkeypatch, name):
 @pytest.mark.parametrize(
     "first", [Refused("the first error"), system_error("ENOSPC"), RuntimeError("a bug, the first error")]
 )
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # what could not be ended is left over
 def test_a_fault_at_the_end_does_not_hide_the_first_one(place, monkeypatch, capsys, caplog, first):
     fail(monkeypatch, Daemon, "_ensure_sessions", first)
     fail(monkeypatch, Tmux, "stop", OSError(errno.EMFILE, "Too many open files"))

@@ -21,6 +21,7 @@ from typing import Any, Callable
 
 from .accounts.active_link import check_active_kept, ensure_active
 from .accounts.shared_links import validate_links
+from .accounts.spare_inode import keep_spare
 from .claude.settings import base_settings
 from .claude.turns import TurnEvent
 from .common import clock
@@ -145,6 +146,7 @@ class Daemon:
         path, accounts = self.config.current.active_link, self.config.current.accounts
         if ensure_active(path, accounts):
             log.info("start: created the active link %s to %s", path, accounts[0].home)
+        keep_spare(path)
 
     async def _build_parts(self) -> None:
         """Create the parts; those to be stopped are registered in the order of their creation."""
@@ -188,7 +190,7 @@ class Daemon:
         self._cleanup.push_async_callback(self.failover.stop)
         self.dispatcher = Dispatcher(
             config,
-            TaskQueue(TaskDocuments(config.current.state_dir)),
+            TaskQueue(TaskDocuments(config.current.state_dir), store.unsaved),
             self.sessions,
             registry,
             self.tmux,
@@ -196,7 +198,15 @@ class Daemon:
         )
         self._cleanup.push_async_callback(self.dispatcher.stop)
         self.status = StatusReport(
-            config, self._started_at, self.tmux, self.sessions, registry, self.failover, self.dispatcher, self.health
+            config,
+            self._started_at,
+            self.tmux,
+            self.sessions,
+            registry,
+            self.failover,
+            self.dispatcher,
+            self.health,
+            store.unsaved.problems,
         )
         self.metrics = Metrics(config, self.failover.logged(), self.status.document)
         self.health.subscribe(lambda _item, _begins: self._write_metrics())

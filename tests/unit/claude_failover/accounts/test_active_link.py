@@ -116,7 +116,7 @@ def test_a_folder_in_place_of_the_link_is_left_and_named(tmp_path):
 
 def test_the_link_is_replaced_at_once_and_durably(tmp_path, monkeypatch):
     path, synced = tmp_path / ".claude", []
-    monkeypatch.setattr(active_link, "sync_folder", synced.append)
+    monkeypatch.setattr(active_link, "settle_folder", synced.append)
     for home in ("/h/a", "/h/b"):
         point_active(str(path), Account("x", home))
         assert os.readlink(path) == home

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
-import stat
 from datetime import timedelta
 
 import pytest
@@ -448,18 +448,51 @@ def test_a_link_that_is_gone_for_a_moment_suspends_nothing(world):
 # -- what cannot be written ------------------------------------------------------------------------------------------
 
 
-def test_when_the_journal_cannot_be_written_nothing_is_done(world):
+NUMBERS = [errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO, errno.EMFILE]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_when_nothing_can_be_written_the_switch_is_made_and_stored_later(world, number, caplog):
     observe(world)
-    os.chmod(world.config.state_dir, stat.S_IRUSR | stat.S_IXUSR)
+    save, append = world.store.save, world.store.append
 
-    def refuse(name, data):
-        raise OSError(28, "No space left on device")
+    def refuse(_name, _data):
+        raise OSError(number, os.strerror(number))
 
-    world.store.save = refuse
-    record = switch(world)
-    os.chmod(world.config.state_dir, 0o700)
-    assert (record["outcome"], world.active) == ("failed", "a")
-    assert "No space left" in record["detail"]
+    world.store.save = world.store.append = refuse
+    record = switch(world, "limit", trigger=world.evidence())
+    assert (record["outcome"], world.active) == ("switched", "b")
+    assert os.strerror(number) in caplog.text
+    assert set(world.store.unsaved.problems) == {"switch-journal", "flips"}
+    assert world.switcher.history(9) == [record]
+    with pytest.raises(OSError, match=os.strerror(number)):
+        world.switcher.journal.close(record)
+    assert observe(world) is None
+    world.store.save, world.store.append = save, append
+    world.switcher.journal.close(record)
+    world.switcher.journal.retry_writes()
+    assert world.store.unsaved.problems == {}
+    world.start()
+    assert asyncio.run(world.switcher.recover()) is None
+    assert [row["id"] for row in world.log()] == [record["id"]]
+
+
+@pytest.mark.parametrize("target", ["b", "c"])
+def test_after_a_crash_while_nothing_can_be_written_the_link_as_it_is_counts(tmp_path, target):
+    world = World(tmp_path, "abc")
+    observe(world)
+
+    def refuse(_name, _data):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    world.store.save = world.store.append = refuse
+    switch(world, "manual", target)
+    world.start()
+    asyncio.run(world.switcher.recover())
+    assert (world.active, world.switcher.flip_log.linked_account) == (target, target)
+    assert world.switcher.link_monitor.suspended is None
+    (record,) = world.switcher.history(9)
+    assert (record["outcome"], record["to_account"]) == ("switched", target)
 
 
 def test_a_disk_that_fills_after_the_flip_does_not_stop_the_switch(world):

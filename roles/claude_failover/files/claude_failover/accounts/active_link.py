@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from ..common.errors import Refused, failure_of
 from ..config.model import Account, Config
-from ..storage.files import sync_folder
+from ..storage.files import settle_folder
+from .spare_inode import keep_spare, release_spare
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,22 @@ def point_active(path: str, account: Account) -> None:
     if os.path.lexists(path) and not os.path.islink(path):
         raise Refused(describe_active(path, ActiveLink("not_a_link"), [account]))
     temporary = f"{path}.{secrets.token_hex(6)}"
-    os.symlink(account.home, temporary)
+    released = False
+    try:
+        os.symlink(account.home, temporary)
+    except OSError as error:
+        released = error.errno in (errno.ENOSPC, errno.EDQUOT) and release_spare(path)
+        if not released:
+            raise
+        os.symlink(account.home, temporary)
     try:
         os.rename(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
-    sync_folder(os.path.dirname(path))
+    if released:
+        keep_spare(path)  # the inode of the old link is free now
+    settle_folder(os.path.dirname(path))
 
 
 def describe_active(path: str, link: ActiveLink, accounts: Sequence[Account]) -> str:

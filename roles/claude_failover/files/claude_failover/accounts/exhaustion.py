@@ -124,7 +124,7 @@ class Exhaustion:
 
         A time that a message gave outranks an assumed one; of two such the later counts, since a window's reset only
         moves forward. A refusal after a reset that has passed by the wall clock only means that the clock was set
-        wrongly: the reset in steady time counts. Raises OSError when it cannot be stored.
+        wrongly: the reset in steady time counts.
         """
         previous = self._limits.get(account, {}).get(limit)
         since = now
@@ -140,7 +140,7 @@ class Exhaustion:
         return previous is None or since is now or not previous.known or until - previous.over_at > SAME_RESET
 
     def clear(self, account: str, *, now: datetime) -> None:
-        """Remove an account's limits and its ban. Raises OSError."""
+        """Remove an account's limits and its ban."""
         self._limits.pop(account, None)
         self._bans.pop(account, None)
         self._save(now)
@@ -192,7 +192,7 @@ class Exhaustion:
     # -- bans --------------------------------------------------------------------------------------------------
 
     def ban(self, account: str, reason: str, until: datetime, *, now: datetime) -> None:
-        """Keep an account from being selected until then. Raises OSError."""
+        """Keep an account from being selected until then."""
         self._bans[account] = Ban(reason, until)
         self._save(now)
 
@@ -202,12 +202,15 @@ class Exhaustion:
         return ban if ban is not None and ban.until > now else None
 
     def _save(self, now: datetime) -> None:
+        self._store.keep(DOCUMENT, lambda: self._document(now), "the table of exhausted accounts")
+
+    def _document(self, now: datetime) -> dict[str, Any]:
         limits = {
             name: {entry.limit: _row(entry) for entry in entries.values() if entry.ends + _KEPT > now}
             for name, entries in self._limits.items()
         }
         bans = {name: {"reason": ban.reason, "until": clock.iso(ban.until)} for name, ban in self._bans.items()}
-        self._store.save(DOCUMENT, {"limits": limits, "bans": bans})
+        return {"limits": limits, "bans": bans}
 
 
 def _row(entry: ExhaustedLimit) -> dict[str, Any]:

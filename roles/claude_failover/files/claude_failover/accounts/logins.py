@@ -33,19 +33,19 @@ class Logins:
         self._rejected = {name: stamp for name, stamp in stamps.items() if stamp is not None}
 
     def record_rejection(self, account: Account) -> bool:
-        """Record that the server rejected the account's login; returns whether that is new. Raises OSError."""
+        """Record that the server rejected the account's login; returns whether that is new."""
         stamp = _stamp(account.home)
         if self._rejected.get(account.name) == stamp:
             return False
         self._rejected[account.name] = stamp
-        self._save()
+        self._save(account)
         return True
 
     def update_stamp(self, account: Account) -> None:
-        """Accept the credentials' current stamp after the daemon has touched the file. Raises OSError."""
+        """Accept the credentials' current stamp after the daemon has touched the file."""
         if account.name in self._rejected:
             self._rejected[account.name] = _stamp(account.home)
-            self._save()
+            self._save(account)
 
     def state(self, account: Account) -> str:
         """Return ``ok``, ``missing``, ``expired`` (blanked, or rejected by the server) or ``unknown``."""
@@ -59,11 +59,11 @@ class Logins:
             "account %s: its credentials have changed since the server rejected them, and are used again", account.name
         )
         del self._rejected[account.name]
-        self._save()
+        self._save(account)
         return state
 
-    def _save(self) -> None:
-        self._store.save(DOCUMENT, self._rejected)
+    def _save(self, account: Account) -> None:
+        self._store.keep(DOCUMENT, lambda: self._rejected, f"the rejected login of {account.name}")
 
 
 def _stamp(home: str) -> list[int]:

@@ -43,7 +43,7 @@ class Usage:
                 store.copy_aside(DOCUMENT)
 
     def record(self, account: str, figures: Any) -> bool:
-        """Record the figures of a status line; returns whether anything changed. Raises OSError."""
+        """Record the figures of a status line; returns whether anything changed."""
         windows = read_windows(figures)
         known = self._windows.get(account, {})
         merged = {**windows, **{name: row for name, row in known.items() if name not in windows}}
@@ -51,7 +51,11 @@ class Usage:
         if not windows or merged == known:
             return False
         self._windows[account] = merged
-        document = {
+        self._store.keep(DOCUMENT, self._document, f"the usage of {account}")
+        return True
+
+    def _document(self) -> dict[str, Any]:
+        return {
             name: {
                 window: {
                     "used_percentage": row.percent,
@@ -61,8 +65,6 @@ class Usage:
             }
             for name, rows in self._windows.items()
         }
-        self._store.save(DOCUMENT, document)
-        return True
 
     def percent(self, account: str, now: datetime) -> dict[str, float]:
         """Return the per cent used by window; a window that has reset since is left out."""

@@ -13,7 +13,6 @@ from typing import Any
 
 from ..common import clock
 from ..limits.evidence import Evidence, evidence_from_json, evidence_to_json
-from ..storage.pending_writes import PendingWrites
 from ..storage.store import Store, as_list, as_optional_text
 
 DOCUMENT = "failover"
@@ -45,7 +44,7 @@ class FailoverState:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._writes = PendingWrites()
+        self._writes = store.unsaved
         self._updates = 0
         document = store.load(DOCUMENT, {})
         self.cooldown_until = store.read_part(DOCUMENT, "the cooldown", _moment, document.get("cooldown_until"))
@@ -74,7 +73,7 @@ class FailoverState:
         finally:
             self._updates -= 1
             if not self._updates:
-                self._writes.attempt("the state of the failover", self._write)
+                self._writes.attempt(DOCUMENT, self._write, "the state of the failover")
 
     def retry_writes(self) -> None:
         """Store what a full disk refused; what it still refuses stays pending."""

@@ -9,6 +9,7 @@ The keys of accounts and of switching come from `FailoverController.account_stat
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -84,7 +85,9 @@ class StatusReport:
         failover: FailoverController,
         dispatcher: Dispatcher,
         health: SourceHealth,
+        unsaved: Mapping[str, str],
     ) -> None:
+        """``unsaved``: why a document is newer in memory than on the disk, by its name."""
         self._config = config
         self._started_at = started_at
         self._tmux = tmux
@@ -93,6 +96,7 @@ class StatusReport:
         self._failover = failover
         self._dispatcher = dispatcher
         self._health = health
+        self._unsaved = unsaved
 
     def document(self) -> dict[str, Any]:
         """Return the document of ``status --json``."""
@@ -109,6 +113,7 @@ class StatusReport:
             "sessions": self._rows(config, active),
             "blind": self._health.rows(),
             "queue": self._dispatcher.counts(),
+            "unsaved": [{"document": name, "reason": reason} for name, reason in self._unsaved.items()],
             **self._failover.status(),
         }
 

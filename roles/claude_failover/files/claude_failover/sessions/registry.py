@@ -18,7 +18,6 @@ from typing import Any
 
 from ..common import clock
 from ..common.processes import is_alive
-from ..storage.pending_writes import PendingWrites
 from ..storage.store import Store, as_optional_text
 
 log = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ class SessionRegistry:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._entries: dict[str, RegistryEntry] = {}
-        self._pending = PendingWrites()
+        self._pending = store.unsaved
         for name, values in store.load(DOCUMENT, {}).items():
             entry = store.read_part(DOCUMENT, f"the entry of session {name!r}", _entry, values)
             if entry is not None:
@@ -93,12 +92,12 @@ class SessionRegistry:
                 current.source,
             )
         self._entries[name] = entry
-        self._pending.attempt(DOCUMENT, self._save)
+        self._pending.attempt(DOCUMENT, self._save, "the registry of conversations")
         return True
 
     def flush(self) -> None:
         """Store entries whose write failed before. Raises OSError."""
-        self._pending.flush()
+        self._pending.flush(DOCUMENT)
 
     def _save(self) -> None:
         self._store.save(DOCUMENT, {name: dataclasses.asdict(entry) for name, entry in self._entries.items()})

@@ -22,7 +22,8 @@ def write_atomic(path: str, data: bytes, mode: int = 0o600) -> None:
     The data is written to a temporary file in the same directory, synced and renamed, so that a reader sees the old
     or the new content, never a part.
 
-    Raises OSError; then neither the old file nor the directory has changed.
+    Raises OSError; then neither the old file nor the directory has changed. A rename whose directory cannot be synced
+    has been made all the same: only a power cut could undo it, and that is logged.
     """
     folder = os.path.dirname(path)
     descriptor, temporary = tempfile.mkstemp(prefix="." + os.path.basename(path) + ".", dir=folder)
@@ -38,7 +39,15 @@ def write_atomic(path: str, data: bytes, mode: int = 0o600) -> None:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = path  # an ENOSPC from write() names no file
         raise
-    sync_folder(folder)
+    settle_folder(folder)
+
+
+def settle_folder(folder: str) -> None:
+    """Make renames in ``folder`` durable; a failure is logged, since they cannot be taken back."""
+    try:
+        sync_folder(folder)
+    except OSError as error:
+        log.warning("%s: a change in it may be lost in a power cut: %s", folder, error)
 
 
 def sync_folder(folder: str) -> None:

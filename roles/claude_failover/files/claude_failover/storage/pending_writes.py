@@ -15,17 +15,22 @@ class PendingWrites:
     """The documents that are newer in memory than on disk.
 
     A write is a function that stores the current state of one document, or raises OSError. It stays pending until one
-    try succeeds: `write` or `attempt` with the same key, `retry` or `flush`.
+    try succeeds: `write` or `attempt` with the same key, `retry` or `flush`. ``problems`` says why, by key.
     """
 
     def __init__(self) -> None:
+        self.problems: dict[str, str] = {}
         self._writes: dict[str, Callable[[], None]] = {}
 
     def write(self, key: str, write: Callable[[], None]) -> None:
         """Store a document. Raises OSError; then the write is pending."""
         failed_before = key in self._writes
         self._writes[key] = write
-        write()
+        try:
+            write()
+        except OSError as error:
+            self.problems[key] = str(error)
+            raise
         self.discard(key)
         if failed_before:
             log.info("%s: stored again", key)
@@ -37,7 +42,7 @@ class PendingWrites:
             self.write(key, write)
         except OSError as error:
             if not failed_before:
-                log.error("%s: cannot be stored, kept in memory and retried: %s", what or key, error)
+                log.error("%s cannot be stored, is kept in memory and retried: %s", what or key, error)
 
     def retry(self) -> None:
         """Try all pending writes; those that fail stay pending."""
@@ -45,12 +50,13 @@ class PendingWrites:
             if key in self._writes:  # an earlier write may have discarded it
                 self.attempt(key, write)
 
-    def flush(self) -> None:
-        """Store everything that is pending. Raises OSError at the first failure."""
+    def flush(self, prefix: str = "") -> None:
+        """Store everything that is pending under keys of that prefix. Raises OSError at the first failure."""
         for key, write in list(self._writes.items()):
-            if key in self._writes:  # an earlier write may have discarded it
+            if key.startswith(prefix) and key in self._writes:  # an earlier write may have discarded it
                 self.write(key, write)
 
     def discard(self, key: str) -> None:
         """Drop a pending write: the document was stored by other means, or deleted."""
         self._writes.pop(key, None)
+        self.problems.pop(key, None)

@@ -17,6 +17,7 @@ from typing import Any, Callable, TypeVar
 from ..common import json_text
 from ..common.text import shorten
 from .files import append_line, copy_aside, make_folder, set_aside, write_atomic
+from .pending_writes import PendingWrites
 from .regular_file import NotARegularFileError, read_regular
 
 log = logging.getLogger(__name__)
@@ -29,13 +30,15 @@ VERSION = 1
 class Store:
     """Documents (``<name>.json``) and logs (``<name>.jsonl``) in one folder.
 
-    ``folder`` is an absolute path; it is created (0700) if it is missing.
+    ``folder`` is an absolute path; it is created (0700) if it is missing. ``unsaved`` are the documents that are newer
+    in memory than on the disk.
     """
 
     def __init__(self, folder: str) -> None:
         """Raises OSError if the folder cannot be created."""
         make_folder(folder)
         self.folder = folder
+        self.unsaved = PendingWrites()
         self._reported: set[str] = set()  # logs whose invalid lines were reported
 
     def path(self, name: str) -> str:
@@ -99,6 +102,13 @@ class Store:
         """Replace the document ``name``, durably. Raises OSError; then the old one is unchanged."""
         text = json_text.render({"version": VERSION, "data": data}, indent=1)
         write_atomic(self.path(name), text.encode() + b"\n")
+
+    def keep(self, name: str, document: Callable[[], Any], what: str = "") -> None:
+        """Store the document ``name`` as ``document`` returns it, now or as soon as the disk takes it.
+
+        What the disk refuses is kept in memory, logged as ``what``, and stored by ``unsaved.retry`` or the next `keep`.
+        """
+        self.unsaved.attempt(name, lambda: self.save(name, document()), what or f"the document {name}")
 
     def append(self, name: str, record: dict[str, Any]) -> None:
         """Add one record to the log ``name``, durably. Raises OSError."""

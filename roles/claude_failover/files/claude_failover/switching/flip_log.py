@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 from ..common import clock
-from ..storage.pending_writes import PendingWrites
 from ..storage.store import Store, as_list, as_optional_text
 
 log = logging.getLogger(__name__)
@@ -57,7 +56,6 @@ class FlipLog:
         ahead = clock.current().not_before(max(flip.at for flip in self._flips)) if self._flips else 0.0
         if ahead:
             log.warning("the clock is %.1f s behind the newest flip; the order of events goes on from that flip", ahead)
-        self._pending = PendingWrites()
 
     def all(self) -> tuple[Flip, ...]:
         """Return the flips, oldest first."""
@@ -69,26 +67,25 @@ class FlipLog:
         return self._flips[-1] if self._flips else None
 
     def record_initial(self, account: str) -> None:
-        """Record where the link leads when the daemon first reads it. Raises OSError."""
+        """Record where the link leads when the daemon first reads it."""
         self.linked_account = account
-        self._pending.write(DOCUMENT, self._save)
+        self._keep()
 
     def add(self, flip: Flip) -> None:
-        """Append a flip. Raises OSError."""
+        """Append a flip."""
         self._flips = [*self._flips[1 - _KEPT :], flip]
         self.linked_account = flip.target
-        self._pending.write(DOCUMENT, self._save)
+        self._keep()
 
-    def flush(self) -> None:
-        """Store what could not be stored earlier. Raises OSError."""
-        self._pending.flush()
+    def _keep(self) -> None:
+        self._store.keep(DOCUMENT, self._document, "the log of flips")
 
-    def _save(self) -> None:
+    def _document(self) -> dict[str, Any]:
         rows = [
             {"at": clock.iso(flip.at), "origin": flip.origin, "target": flip.target, "reason": flip.reason}
             for flip in self._flips
         ]
-        self._store.save(DOCUMENT, {"known": self.linked_account, "flips": rows})
+        return {"known": self.linked_account, "flips": rows}
 
 
 def _flip(row: Any) -> Flip:

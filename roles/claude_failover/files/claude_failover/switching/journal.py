@@ -6,6 +6,9 @@
 One document holds the switch in progress and the open records, whose sessions are still being resumed. A record is
 logged exactly once: it leaves the journal only after it was appended to the log, and is not appended when the log
 already has its id.
+
+What the disk refuses is kept in memory, so that a full or read-only one stops no switch: the link itself needs no room.
+After a crash in that time the link as it is found counts.
 """
 
 from __future__ import annotations
@@ -16,7 +19,6 @@ from typing import Any
 
 from ..common import clock
 from ..limits.evidence import Evidence, evidence_from_json, evidence_to_json
-from ..storage.pending_writes import PendingWrites
 from ..storage.store import Store, as_list
 from .record import Record, is_record
 
@@ -60,28 +62,23 @@ class Journal:
         rows = store.read_part(DOCUMENT, "the list of open records", as_list, document.get("open", [])) or []
         found = [store.read_part(DOCUMENT, "an open record", _record, row) for row in rows]
         self._open: list[Record] = [row for row in found if row is not None]
-        self._writes = PendingWrites()
 
     # -- the switch in progress --------------------------------------------------------------------------------
 
     def begin_step(self, entry: JournalEntry) -> None:
-        """Store the step that is about to run. Raises OSError: then it must not run."""
-        self._save(entry, self._open)
+        """Store the step that is about to run."""
+        self.entry = entry
+        self._keep()
 
     def add_record(self, record: Record) -> None:
-        """Add a record, open until `close`, and end the switch in progress: one write, so that a crash loses neither.
-
-        When the write fails the record stays in memory until the next write or `retry_writes`: the switch is done, and
-        from the journal on the disk the next start comes to the same end.
-        """
+        """Add a record, open until `close`, and end the switch in progress: one write, so a crash loses neither."""
         self.entry = None
         self._open = [row for row in self._open if row["id"] != record["id"]] + [record]
-        what = f"the record of switch {record['id']}"
-        self._writes.attempt(DOCUMENT, lambda: self._save(self.entry, self._open), what)
+        self._keep()
 
     def retry_writes(self) -> None:
-        """Store what a full disk refused; what it still refuses stays pending."""
-        self._writes.retry()
+        """Store every document that the disk refused; what it still refuses stays in memory."""
+        self._store.unsaved.retry()
 
     # -- records -----------------------------------------------------------------------------------------------
 
@@ -90,14 +87,19 @@ class Journal:
         return list(self._open)
 
     def update(self, record: Record) -> None:
-        """Store a changed open record. Raises OSError."""
-        self._save(self.entry, [record if row["id"] == record["id"] else row for row in self._open])
+        """Store a changed open record."""
+        self._open = [record if row["id"] == record["id"] else row for row in self._open]
+        self._keep()
 
     def close(self, record: Record) -> None:
-        """Append the record to the log, exactly once, and remove it from the journal. Raises OSError."""
+        """Append the record to the log, exactly once, and remove it from the journal.
+
+        Raises OSError if it cannot be appended; then it stays open.
+        """
         if all(row["id"] != record["id"] for row in self.logged(_SEARCHED_RECORDS)):
             self._store.append(LOG, record)
-        self._save(self.entry, [row for row in self._open if row["id"] != record["id"]])
+        self._open = [row for row in self._open if row["id"] != record["id"]]
+        self._keep()
 
     def logged(self, limit: int) -> list[Record]:
         """Return up to ``limit`` records of the log, newest first. Raises OSError."""
@@ -110,10 +112,11 @@ class Journal:
         both = [row for row in reversed(self._open) if row["id"] not in known] + logged
         return both[:limit]
 
-    def _save(self, entry: JournalEntry | None, rows: list[Record]) -> None:
-        self._store.save(DOCUMENT, {"under_way": entry.to_json() if entry is not None else None, "open": rows})
-        self.entry, self._open = entry, rows
-        self._writes.discard(DOCUMENT)
+    def _keep(self) -> None:
+        self._store.keep(DOCUMENT, self._document, "the journal of switches")
+
+    def _document(self) -> dict[str, Any]:
+        return {"under_way": self.entry.to_json() if self.entry is not None else None, "open": self._open}
 
 
 def _entry(value: Any) -> JournalEntry | None:

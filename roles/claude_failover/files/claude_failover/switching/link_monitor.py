@@ -49,8 +49,8 @@ class ActiveLinkMonitor:
         self._now = now
         self._reread_delay = reread_delay
 
-    async def observe(self) -> Record | None:
-        """Read the link; record an external change and return its record, else None. Raises OSError.
+    async def observe(self, more: str = "") -> Record | None:
+        """Read the link; record an external change, with ``more`` in its detail, and return its record, else None.
 
         A link to no configured account suspends switching until it leads to one again. Not to be called during a
         switch: a flip that is not in the flip log yet would count as external.
@@ -60,13 +60,13 @@ class ActiveLinkMonitor:
         self.update_suspension(link)
         if link.kind == "unreadable":
             return None  # an unreadable link need not have changed
-        self._flip_log.flush()
+        self._journal.retry_writes()
         if name == self._flip_log.linked_account:
             return None
         if self._flip_log.linked_account is None and name is not None and self._flip_log.last is None:
             self._flip_log.record_initial(name)
             return None
-        return self.record_external_change(name)
+        return self.record_external_change(name, more)
 
     async def read_stable(self) -> ActiveLink:
         """Return the state of the link, read again a few times while it leads to no account."""
@@ -98,7 +98,7 @@ class ActiveLinkMonitor:
         self.suspended = why
 
     def record_external_change(self, name: str | None, more: str = "", trigger: Evidence | None = None) -> Record:
-        """Record that the link was changed by hand to the account ``name`` (None: to no account). Raises OSError.
+        """Record that the link was changed by hand to the account ``name`` (None: to no account).
 
         ``more`` is appended to the record's detail; ``trigger`` is the evidence of the switch that the change ended.
         """

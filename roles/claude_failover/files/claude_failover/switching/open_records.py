@@ -23,12 +23,13 @@ RECORD_BOUND = 120.0
 
 
 class OpenRecords:
-    """The open records of the journal; ``on_closed`` is called with each record once it is in the log."""
+    """The open records of the journal; ``on_closed`` is called once with each finished record."""
 
     def __init__(self, journal: Journal, on_closed: Callable[[Record], None]) -> None:
         self._journal = journal
         self._on_closed = on_closed
         self._opened_at: dict[str, float] = {}  # by record id: time.monotonic()
+        self._told: set[str] = set()  # ids of records that were told before they could be stored
 
     def restore(self) -> None:
         """Restore the records that the daemon's last run left open."""
@@ -50,7 +51,7 @@ class OpenRecords:
         return ids[-1] if ids else None
 
     def add_sessions(self, record_id: str | None, results: Sequence[Mapping[str, Any]]) -> None:
-        """Add the results of sessions to an open record; a closed one stays as it is. Raises OSError."""
+        """Add the results of sessions to an open record; a closed one stays as it is."""
         record = next((row for row in self._journal.open_records() if row["id"] == record_id), None)
         if record is None:
             return
@@ -81,14 +82,22 @@ class OpenRecords:
                 self.close(record)
 
     def close(self, record: Record) -> None:
-        """Log a record. One that cannot be stored stays open and is tried again."""
+        """Log a record and tell it, once. One that cannot be stored is told too, stays open and is tried again."""
+        name, told = record["id"], record["id"] in self._told
         try:
             self._journal.close(record)
         except OSError as error:
-            log.error("the record of switch %s cannot be stored; it is tried again: %s", record["id"], error)
-            self._opened_at[record["id"]] = time.monotonic()
-            return
-        self._opened_at.pop(record["id"], None)
+            if not told:
+                log.error("the record of switch %s cannot be stored; it is tried again: %s", name, error)
+            self._told.add(name)
+            self._opened_at[name] = time.monotonic()
+        else:
+            self._told.discard(name)
+            self._opened_at.pop(name, None)
+        if not told:
+            self._tell(record)
+
+    def _tell(self, record: Record) -> None:
         level = logging.INFO if record["outcome"] == "switched" else logging.WARNING
         log.log(level, "switch %s", log_line(record))
         self._on_closed(record)

@@ -171,8 +171,7 @@ class SwitchProcedure:
         return record
 
     async def _run_step(self, step: SwitchStep, switch: SwitchInProgress) -> None:
-        """Journal one step and run it. After the flip an OSError ends nothing: the next start would finish the switch
-        all the same."""
+        """Journal one step and run it. After the flip an OSError ends nothing: the switch has been made."""
         try:
             self._journal.begin_step(switch.entry)
             self.checkpoint("begin", step.name)

@@ -98,10 +98,7 @@ class Switcher:
         return self.journal.history(limit)
 
     async def observe(self) -> Record | None:
-        """Run `ActiveLinkMonitor.observe` between two switches; returns the record of an external change, or None.
-
-        Raises OSError.
-        """
+        """Run `ActiveLinkMonitor.observe` between two switches; returns the record of an external change, or None."""
         async with self._switch_lock():
             return await self.link_monitor.observe()
 
@@ -115,7 +112,8 @@ class Switcher:
             if entry is not None:
                 recovery = SwitchRecovery(self._config, self.link_monitor, self.flip_log, self.procedure)
                 record = await recovery.recover(entry)
-            return await self.link_monitor.observe() or record
+            unstored = "; found at the start: it may be a switch that could not be stored"
+            return await self.link_monitor.observe(unstored) or record
 
     async def switch(self, request: SwitchRequest) -> Record:
         """Switch, or record why not; returns the record, which is in the journal too.
@@ -124,8 +122,7 @@ class Switcher:
         An automatic request that finds the link changed by hand returns the record of that change: the switch has to
         be decided again.
 
-        Raises UsageError for an unknown account; SwitchSuperseded when another account than ``expected`` is active;
-        OSError when the state cannot be stored, in which case nothing was changed.
+        Raises UsageError for an unknown account; SwitchSuperseded when another account than ``expected`` is active.
         """
         if request.target is not None and self._config.current.account(request.target) is None:
             names = ", ".join(account.name for account in self._config.current.accounts)

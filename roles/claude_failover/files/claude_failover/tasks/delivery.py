@@ -127,8 +127,10 @@ class TaskDelivery:
             why, counts = delivery.detail, delivery.result in ("failed", "not_ready")
         except AssignmentRevoked as error:
             why, counts = f"session {name} {error}", False
-        except (TmuxError, OSError) as error:
+        except TmuxError as error:
             why, counts = str(error), True
+        except OSError as error:  # a disk that is full for long must not use up the task's attempts
+            why, counts = str(error), False
         except Exception as error:  # counts as an attempt, so that a bug does not repeat the delivery for ever
             log.exception("task %s: internal error in its delivery", task_id)
             why, counts = f"internal error: {error!r}; see the daemon's log", True

@@ -70,11 +70,11 @@ class TaskDocuments:
 class TaskQueue:
     """All known tasks, oldest first."""
 
-    def __init__(self, documents: TaskDocumentsProtocol) -> None:
-        """Load all documents. Raises OSError when they cannot be read."""
+    def __init__(self, documents: TaskDocumentsProtocol, unsaved: PendingWrites | None = None) -> None:
+        """Load all documents; ``unsaved`` gets those that are newer in memory. Raises OSError if one cannot be read."""
         self._documents = documents
         self._tasks: dict[str, Task] = {}
-        self._pending = PendingWrites()
+        self._pending = PendingWrites() if unsaved is None else unsaved
         for name in sorted(documents.names()):
             data = documents.load(name)
             if not data:
@@ -137,7 +137,7 @@ class TaskQueue:
 
     def flush(self) -> None:
         """Retry failed writes. Raises OSError."""
-        self._pending.flush()
+        self._pending.flush(_key(""))
 
     def _prune(self) -> None:
         finished = [task for task in self._tasks.values() if task.state in FINISHED]
