@@ -43,6 +43,10 @@ class NotRunning(ControlError):
         super().__init__(message, 3)
 
 
+class NoAnswer(ControlError):
+    """The daemon may have got the request, and its answer is lost: whether it was carried out is not known."""
+
+
 def request(
     op: str,
     options: dict[str, Any] | None = None,
@@ -52,8 +56,8 @@ def request(
 ) -> Any:
     """Send ``op`` with ``options`` to the daemon and return its result.
 
-    ``timeout`` (seconds) bounds the whole exchange. Raises NotRunning, and ControlError for every other failure:
-    a refusal, no answer in time, no right to use the socket.
+    ``timeout`` (seconds) bounds the whole exchange. Raises NotRunning; NoAnswer after the request was sent; and
+    ControlError for every other failure: a refusal, no right to use the socket.
     """
     line = json.dumps(dict(options or {}, op=op), allow_nan=False).encode() + b"\n"
     if len(os.fsencode(socket_path)) > _SOCKET_BYTES:
@@ -72,9 +76,9 @@ def request(
         try:
             answer = _exchange(connection, line, deadline)
         except socket.timeout:
-            raise ControlError(f"{socket_path}: the daemon did not answer within {timeout:g} s") from None
+            raise NoAnswer(f"{socket_path}: the daemon did not answer within {timeout:g} s") from None
         except OSError as error:
-            raise ControlError(f"{socket_path}: the connection was lost: {error.strerror or error}") from None
+            raise NoAnswer(f"{socket_path}: the connection was lost: {error.strerror or error}") from None
     return _parse_answer(socket_path, answer)
 
 

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -153,6 +156,34 @@ def test_tasks_survive_a_killed_daemon_none_lost_none_twice(pool):
     )
     assert len(rows) == 6, (pool.tasks(), pool.daemon_log())
     assert [plain(prompt) for prompt in pool.prompts()] == ["".join(text.split()) for text in given]
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.05, 0.2, 0.6])
+def test_a_request_during_a_kill_is_one_task(pool, delay):
+    """Killed while the answer is awaited: the client asks again under its id, and a person may do so too."""
+    pool.session("worker")
+    pool.start_tmux()
+    pool.start()
+    pool.ready("worker")
+    command = [sys.executable, "-m", "claude_failover", "dispatch", "--json", "--request-id", "once", f"task\n{LINES}"]
+    environment = {**pool.environment, "CLAUDE_FAILOVER_CONFIG": pool.path("config.yml")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as client:
+        wait_for(pool.tasks, "the task to be taken")
+        time.sleep(delay)
+        pool.stop(signal.SIGKILL)
+        pool.start()
+        out, errors = client.communicate(timeout=60)
+    assert client.returncode == 0, errors
+    row = json.loads(out)
+    again = pool.dispatch("--request-id", "once", text=f"task\n{LINES}")
+    assert again["id"] == row["id"]
+    pool.until(row["id"], "done")
+    assert pool.dispatch("--request-id", "once", text=f"task\n{LINES}")["state"] == "done"
+    assert [each["id"] for each in pool.tasks()] == [row["id"]]
+    assert len(pool.prompts()) == 1
+    other = pool.command("dispatch", "--request-id", "once", "another")
+    assert other.returncode == 1
+    assert row["id"] in other.stderr
 
 
 def test_a_task_goes_on_after_a_failover(pool):

@@ -287,3 +287,17 @@ def test_a_link_to_a_document_elsewhere_is_read(place):
     os.symlink(place.folder / "flips.json", state / "flips.json")
     assert place.run() == 0
     assert [name for name in os.listdir(state) if "set-aside" in name] == []
+
+
+@pytest.mark.parametrize("folder", ["", "tasks", "settings"])
+def test_temporary_files_of_a_kill_are_removed_once_the_locks_are_held(place, folder):
+    left = place.folder / "state" / folder / ".registry.json.a_0bcdef"
+    left.parent.mkdir(parents=True)
+    left.write_text("half")
+    hold = Lock(str(place.folder / "state" / "daemon.lock"))
+    hold.acquire()
+    assert place.run() == 1
+    assert left.exists(), "it may be that of the running daemon"
+    hold.release()
+    assert place.run() == 0
+    assert not left.exists()

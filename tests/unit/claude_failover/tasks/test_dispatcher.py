@@ -110,6 +110,62 @@ def test_what_can_be_no_task_is_wrong_use(world, asked):
     assert world.disk.documents == {}
 
 
+def test_the_same_request_is_the_same_task_as_long_as_it_is_kept(world):
+    asked = {"prompt": "do it\n", "session": "w1", "request_id": "nightly-2026-11-26"}
+    first = run(world.dispatcher.dispatch(**asked))
+    assert first["request_id"] == "nightly-2026-11-26"
+    assert run(world.dispatcher.dispatch(**asked))["id"] == first["id"]
+    world.start()
+    again = run(world.dispatcher.dispatch(**asked))
+    assert (again["id"], again["session"]) == (first["id"], "w1")
+    world.place("w1").claude.finish()
+    run(world.step())
+    assert run(world.dispatcher.dispatch(**asked))["state"] == "done"
+    assert world.times_sent("do it") == 1
+    assert len(list(world.dispatcher.tasks)) == 1
+    assert run(world.dispatcher.dispatch(**{**asked, "request_id": "another"}))["id"] != first["id"]
+
+
+def test_a_request_repeated_at_once_is_one_task(world):
+    async def both():
+        asked = {"prompt": "do it", "request_id": "x"}
+        return await asyncio.gather(world.dispatcher.dispatch(**asked), world.dispatcher.dispatch(**asked))
+
+    one, two = run(both())
+    assert one["id"] == two["id"]
+    assert world.times_sent("do it") == 1
+
+
+def test_a_repeated_request_needs_no_session_any_more(world):
+    first = run(world.dispatcher.dispatch("do it", session="w1", request_id="x"))
+    world.place("w1").claude.finish()
+    world.replan("w1", dedicated=True)
+    assert run(world.dispatcher.dispatch("do it", session="w1", request_id="x"))["id"] == first["id"]
+
+
+@pytest.mark.parametrize("other", [{"prompt": "do that"}, {"session": "w1"}, {"cwd": "/srv/work"}])
+def test_another_task_under_the_same_request_id_is_refused(world, other):
+    first = run(world.dispatcher.dispatch("do it", request_id="x"))
+    with pytest.raises(Refused, match=first["id"]):
+        run(world.dispatcher.dispatch(**{"prompt": "do it", "request_id": "x", **other}))
+    assert len(list(world.dispatcher.tasks)) == 1
+
+
+@pytest.mark.parametrize("identity", ["", "a b", "x" * 129, "é", "a\n", "\ud800", "\x1b[2J"])
+def test_a_request_id_is_bounded_printable_ascii(world, identity):
+    with pytest.raises(UsageError, match="request_id") as caught:
+        run(world.dispatcher.dispatch("do it", request_id=identity))
+    assert "\x1b" not in str(caught.value)
+    assert world.disk.documents == {}
+    assert run(world.dispatcher.dispatch("do it", request_id="!~" * 64))["state"] == "accepted"
+
+
+def test_requests_without_an_id_are_tasks_of_their_own(world):
+    rows = [run(world.dispatcher.dispatch("do it")) for _time in range(2)]
+    assert rows[0]["id"] != rows[1]["id"]
+    assert all("request_id" not in document for document in world.disk.documents.values())
+
+
 @pytest.mark.parametrize("chance", range(1, 9))
 def test_a_reload_at_any_moment_before_enter_keeps_the_task_away(world, chance):
     at(world, chance, lambda: world.replan("w1", dedicated=True))

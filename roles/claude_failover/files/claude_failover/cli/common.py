@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..common import json_text
-from ..common.errors import FailoverError, NotRunning, UsageError
+from ..common.errors import FailoverError, NoAnswer, NotRunning, UsageError
 from ..common.text import printable
 from ..config import defaults
 
@@ -152,7 +152,8 @@ def request(
 ) -> Any:
     """Send a request to the daemon and return its result; ``timeout`` is in seconds.
 
-    Raises NotRunning; FailoverError or UsageError with the daemon's message, according to its code.
+    Raises NotRunning; NoAnswer when the request was sent and the answer is lost; FailoverError or UsageError with the
+    daemon's message, according to its code.
     """
     from ansible_collections.secuaas.claude.plugins.module_utils import control_client
 
@@ -164,6 +165,8 @@ def request(
         hint = "start it with: systemctl start claude-failover (or, in the foreground: claude-failover run)"
         unread = "" if config else f"; {config_path(arguments)} could not be read, so the default path was used"
         raise NotRunning(f"{error}{unread}; {hint}") from None
+    except control_client.NoAnswer as error:
+        raise NoAnswer(str(error)) from None
     except control_client.ControlError as error:
         raise (UsageError if error.code == 2 else FailoverError)(str(error)) from None
 

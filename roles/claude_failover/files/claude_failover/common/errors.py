@@ -34,6 +34,10 @@ class NotRunning(FailoverError):
     exit_code = 3
 
 
+class NoAnswer(FailoverError):
+    """The daemon may have got a request, and its answer is lost."""
+
+
 class PassingFault(FailoverError):
     """Something is missing, full, read-only or used up; the same can succeed later, with nothing to mend here."""
 

@@ -68,7 +68,9 @@ def operations(daemon: DaemonProtocol) -> dict[str, Operation]:
         ),
         "history": Operation(history, keys={"limit": (int,)}),
         "dispatch": Operation(
-            dispatch, keys={"prompt": (str,), "session": (str, _NULL), "cwd": (str, _NULL)}, required=("prompt",)
+            dispatch,
+            keys={"prompt": (str,), "session": (str, _NULL), "cwd": (str, _NULL), "request_id": (str, _NULL)},
+            required=("prompt",),
         ),
         "queue": Operation(queue, keys={"cancel": (str, _NULL)}),
         "hook": Operation(hook, keys={"payload": (dict,), "env": (dict,)}, required=("payload", "env")),

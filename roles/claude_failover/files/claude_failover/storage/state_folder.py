@@ -5,9 +5,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
+import stat
+from collections.abc import Iterable
 
 from ..common.errors import PassingFault, Refused, is_passing
+
+log = logging.getLogger(__name__)
+
+# The names that `files.write_atomic` gives: a document or a copy of it, and the random part of mkstemp.
+_TEMPORARY = re.compile(r"\..+\.jsonl?(?:\.[0-9]+\.set-aside)?\.[a-z0-9_]{8}")
 
 
 def make_state_folder(folder: str) -> None:
@@ -28,3 +37,25 @@ def make_state_folder(folder: str) -> None:
         raise kind(f"state_dir {folder}: found {found}, expected a folder; move it away ({error.strerror})") from None
     except OSError as error:
         raise PassingFault(f"state_dir {folder} is missing, and cannot be created: {error.strerror}") from None
+
+
+def clear_temporary_files(folders: Iterable[str]) -> None:
+    """Remove the temporary files that a killed daemon left, and log each. Anything else stays.
+
+    The caller holds the locks: the files of a running daemon look the same. Never raises: one that cannot be removed
+    harms nothing.
+    """
+    for folder in folders:
+        try:
+            names = sorted(filter(_TEMPORARY.fullmatch, os.listdir(folder)))
+        except OSError:
+            continue  # it is missing, or no folder
+        for name in names:
+            path = os.path.join(folder, name)
+            try:
+                status = os.lstat(path)
+                if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
+                    os.unlink(path)
+                    log.info("start: removed %s, left by a killed daemon", path)
+            except OSError as error:
+                log.warning("start: cannot remove %s, left by a killed daemon: %s", path, error)

@@ -40,7 +40,7 @@ from .guarded_terminal import CommandTerminalProtocol
 from .pool import SessionPool, SessionTableProtocol
 from .queue import TaskQueue
 from .routing import PooledSession, TaskRequirements, choose, explain, requirements_of
-from .task import ACCEPTED, CANCELLED, QUEUED, SENT, Task, normalize_prompt
+from .task import ACCEPTED, CANCELLED, QUEUED, SENT, Task, check_request_id, normalize_prompt
 from .timers import Timers
 from .tracker import TaskTracker
 from .transitions import TaskTransitions
@@ -117,24 +117,45 @@ class Dispatcher:
 
     # -- requests ------------------------------------------------------------------------------------------
 
-    async def dispatch(self, prompt: str, session: str | None = None, cwd: str | None = None) -> dict[str, Any]:
+    async def dispatch(
+        self, prompt: str, session: str | None = None, cwd: str | None = None, request_id: str | None = None
+    ) -> dict[str, Any]:
         """Queue a task, and deliver it if a session can have it now; returns its row within `ANSWER_WITHIN` seconds.
 
-        ``cwd`` is an absolute path: only sessions configured with that folder are eligible. Raises UsageError for an
-        unusable prompt or path and for a session that does not exist; Refused for a task that is not accepted.
+        ``cwd`` is an absolute path: only sessions configured with that folder are eligible. A task that was asked for
+        under the same ``request_id`` is the task, as long as it is kept. Raises UsageError for an unusable prompt, path
+        or id and for a session that does not exist; Refused for a task that is not accepted.
         """
         text = normalize_prompt(prompt)
         if cwd is not None and not (os.path.isabs(cwd) and "\0" not in cwd):
             raise UsageError(f"cwd: found {cwd!r}, expected an absolute path")
-        self._pool.check(TaskRequirements(session, cwd))
-        try:
-            task = self.tasks.add(text, self._now(), wanted=session, cwd=cwd)
-        except OSError as error:
-            raise Refused(f"the task could not be stored, and was not taken: {error}") from None
-        log.info("task %s: queued, %d bytes, for %s", task.id, len(text.encode()), session or cwd or "any session")
-        self._assign()
+        task = self._known(request_id, text, session, cwd)
+        if task is None:
+            self._pool.check(TaskRequirements(session, cwd))
+            try:
+                task = self.tasks.add(text, self._now(), wanted=session, cwd=cwd, request_id=request_id)
+            except OSError as error:
+                raise Refused(f"the task could not be stored, and was not taken: {error}") from None
+            log.info("task %s: queued, %d bytes, for %s", task.id, len(text.encode()), session or cwd or "any session")
+            self._assign()
         await self._delivery.wait(task, ANSWER_WITHIN)
         return self._row(self.tasks.get(task.id) or task)
+
+    def _known(self, request_id: str | None, text: str, session: str | None, cwd: str | None) -> Task | None:
+        """Return the task that was asked for under that id, or None. Raises UsageError; Refused for another task."""
+        if request_id is None:
+            return None
+        check_request_id(request_id)
+        task = self.tasks.of_request(request_id)
+        if task is None:
+            return None
+        if (task.prompt, task.wanted, task.cwd) != (text, session, cwd):
+            raise Refused(
+                f"request_id {request_id!r} is that of task {task.id}, which has another prompt, session or cwd; "
+                "expected the same, or another id"
+            )
+        log.info("task %s: asked for again, as request %s; it is %s", task.id, request_id, task.state)
+        return task
 
     def queue(self) -> list[dict[str, Any]]:
         """Return the rows of all known tasks, oldest first."""

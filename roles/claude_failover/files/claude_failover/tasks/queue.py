@@ -17,7 +17,7 @@ from ..common.errors import Refused
 from ..storage.files import set_aside
 from ..storage.pending_writes import PendingWrites
 from ..storage.store import Store
-from .task import FINISHED, QUEUED, STATES, Task
+from .task import FINISHED, STATES, Task
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,19 @@ class TaskQueue:
             found[task.state] += 1
         return found
 
-    def add(self, prompt: str, created_at: datetime, *, wanted: str | None, cwd: str | None) -> Task:
+    def of_request(self, request_id: str) -> Task | None:
+        """Return the task that a client asked for under that name, or None."""
+        return next((task for task in self._tasks.values() if task.request_id == request_id), None)
+
+    def add(
+        self,
+        prompt: str,
+        created_at: datetime,
+        *,
+        wanted: str | None,
+        cwd: str | None,
+        request_id: str | None = None,
+    ) -> Task:
         """Append a task durably. Raises Refused when the queue is full, OSError."""
         unfinished = sum(not task.finished for task in self._tasks.values())
         if unfinished >= UNFINISHED_MAX:
@@ -116,7 +128,7 @@ class TaskQueue:
         identity = secrets.token_hex(4)
         while identity in self._tasks:
             identity = secrets.token_hex(4)
-        task = Task(identity, self._next, prompt, created_at, wanted=wanted, cwd=cwd, state=QUEUED)
+        task = Task(identity, self._next, prompt, created_at, wanted=wanted, cwd=cwd, request_id=request_id)
         self._next += 1
         self.put(task)
         return task

@@ -25,6 +25,7 @@ PROMPT_MAX = 256 << 10  # bytes of UTF-8: even with every character escaped in J
 EXCERPT = 200  # characters of a prompt that rows show
 
 ID = re.compile(r"[0-9a-f]{8}")
+REQUEST_ID = re.compile(r"[!-~]{1,128}")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Task:
     ``number`` is its place in the queue. ``wanted`` and ``cwd`` are the required session and folder, None for any.
     ``session`` is the assigned one. ``assignment`` is set before the first key is typed, and cleared once the prompt is
     known to have been withdrawn. A queued task with an assignment was interrupted while it was typed; Enter is never
-    pressed before the state ``sent`` is on the disk.
+    pressed before the state ``sent`` is on the disk. ``request_id`` is the client's own name of its request.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Task:
     sent_at: datetime | None = None
     accepted_at: datetime | None = None
     finished_at: datetime | None = None
+    request_id: str | None = None
 
     @property
     def finished(self) -> bool:
@@ -85,6 +87,7 @@ class Task:
             "prompt_bytes": len(self.prompt.encode()),
             "attempts": self.attempts,
             "detail": self.detail,
+            "request_id": self.request_id,
             "created_at": clock.iso(clock.to_wall(self.created_at)),
             "sent_at": clock.optional_wall_iso(self.sent_at),
             "accepted_at": clock.optional_wall_iso(self.accepted_at),
@@ -95,6 +98,8 @@ class Task:
         """Return the stored document."""
         values = {key: _stored(value) for key, value in vars(self).items()}
         values["handed"] = values.pop("assignment")  # the key in stored documents
+        if self.request_id is None:
+            del values["request_id"]  # a release that does not know the key can read the document
         return values
 
     @classmethod
@@ -111,7 +116,7 @@ class Task:
         except (KeyError, TypeError) as error:
             raise ValueError(f"found no task: {error}") from None
         texts = (task.id, task.prompt, task.detail, task.state)
-        optional = (task.wanted, task.cwd, task.session)
+        optional = (task.wanted, task.cwd, task.session, task.request_id)
         numbers = (task.number, task.attempts)
         if not (_all(texts, str) and _all(numbers, int) and _all([text for text in optional if text is not None], str)):
             raise ValueError("found a task with values of other types")
@@ -150,6 +155,13 @@ def _time(value: Any) -> datetime:
     if not isinstance(value, str):
         raise ValueError(f"found {value!r}, expected a time")
     return clock.parse_iso(value)
+
+
+def check_request_id(identity: str) -> None:
+    """Check a client's name of its request. Raises UsageError."""
+    if not REQUEST_ID.fullmatch(identity):
+        found = f"{len(identity)} characters" if len(identity) > EXCERPT else repr(printable(identity))
+        raise UsageError(f"request_id: found {found}, expected 1 to 128 printable ASCII characters without blanks")
 
 
 def normalize_prompt(prompt: str) -> str:

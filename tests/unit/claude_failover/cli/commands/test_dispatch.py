@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 
 import pytest
 
 from claude_failover.cli import common, main
 from claude_failover.cli.commands import dispatch
-from claude_failover.common.errors import NotRunning, Refused
+from claude_failover.common.errors import FailoverError, NoAnswer, NotRunning, Refused
 
 
 def row(state, **more):
@@ -54,7 +55,41 @@ def test_the_id_and_the_session_are_printed(daemon, capsys, tmp_path, monkeypatc
     daemon.answers = [row("sent")]
     assert main.main(["dispatch", "--session", "w1", "--cwd", "sub/..", "do it"]) == 0
     assert capsys.readouterr().out == "task 0123abcd: sent to w1\n"
-    assert daemon.asked == [("dispatch", {"prompt": "do it", "session": "w1", "cwd": str(tmp_path)})]
+    ((operation, options),) = daemon.asked
+    assert re.fullmatch("[0-9a-f]{32}", options.pop("request_id"))
+    assert (operation, options) == ("dispatch", {"prompt": "do it", "session": "w1", "cwd": str(tmp_path)})
+
+
+LOST = NoAnswer("the connection was lost")
+AWAY = NotRunning("nobody listens")
+
+
+def test_a_request_whose_answer_is_lost_is_repeated_under_its_id(daemon, capsys):
+    daemon.answers = [LOST, AWAY, LOST, row("sent")]
+    assert main.main(["dispatch", "do it"]) == 0
+    found = capsys.readouterr()
+    assert found.out == "task 0123abcd: sent to w1\n"
+    assert found.err.count("the connection was lost; asking again under the same request id") == 1
+    assert len({options["request_id"] for _operation, options in daemon.asked}) == 1
+    assert len(daemon.asked) == 4
+
+
+@pytest.mark.parametrize("last", [LOST, AWAY])
+def test_an_answer_that_stays_lost_names_the_id_to_ask_again_with(daemon, capsys, monkeypatch, last):
+    monkeypatch.setattr(dispatch, "REPEAT_WITHIN", -1)
+    daemon.answers = [LOST, last]
+    assert main.main(["dispatch", "--request-id", "mine-1", "do it"]) == 1
+    errors = capsys.readouterr().err
+    assert "not known" in errors
+    assert "--request-id mine-1" in errors
+    assert [options["request_id"] for _operation, options in daemon.asked] == ["mine-1"]
+
+
+@pytest.mark.parametrize(("error", "code"), [(AWAY, 3), (Refused("no"), 1), (FailoverError("no right"), 1)])
+def test_a_request_that_was_not_sent_or_was_answered_is_not_repeated(daemon, error, code):
+    daemon.answers = [error]
+    assert main.main(["dispatch", "do it"]) == code
+    assert len(daemon.asked) == 1
 
 
 def test_a_task_that_waits_says_why(daemon, capsys):
@@ -101,7 +136,8 @@ def test_standard_input_is_read_whole(daemon, monkeypatch, raw, code):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
     daemon.answers = [row("sent")]
     assert main.main(["dispatch", "-"]) == code
-    assert daemon.asked == ([("dispatch", {"prompt": "two\nlines\n"})] if code == 0 else [])
+    asked = [(operation, options["prompt"]) for operation, options in daemon.asked]
+    assert asked == ([("dispatch", "two\nlines\n")] if code == 0 else [])
 
 
 def test_the_queue_is_a_table_with_reasons_below(daemon, capsys):

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import sys
 import time
 from typing import Any
 
-from ...common.errors import FailoverError, NotRunning, UsageError
+from ...common.errors import FailoverError, NoAnswer, NotRunning, UsageError
 from .. import common, render
 
 POLL_INTERVAL = 1.0  # seconds between the queries of --wait
 RECONNECT_TIMEOUT = 120.0  # seconds that --wait waits for the daemon to return; tasks survive a restart
+REPEAT_WITHIN = 20.0  # seconds in which a request whose answer is lost is repeated; a restart takes a few
 TIMEOUT = 30.0  # seconds for the daemon's answer, which normally takes at most 5
 STDIN_MAX = 2 << 20  # bytes; the daemon has its own limit for a prompt
 _FINISHED = ("done", "failed", "cancelled")
@@ -30,16 +32,22 @@ def register(commands: Any) -> None:
         "dispatch a task to an idle session of the pool",
         "Send a prompt to an idle session of the pool and print the task's id and session. The pool is every\n"
         "configured session with dedicated: false and claude_args: true; dedicated sessions, and sessions started by\n"
-        "hand, never get a task. If no session is available, the task waits in the queue, which survives restarts.",
+        "hand, never get a task. If no session is available, the task waits in the queue, which survives restarts.\n"
+        "Every request has an id; the same prompt under the same id is the same task, however often it is sent. A\n"
+        "request whose answer is lost is repeated under its id.",
         [
             'claude-failover dispatch "run the tests and fix the failures"',
             "claude-failover dispatch --session worker-1 - < prompt.md",
             "claude-failover dispatch --cwd /srv/work --wait --json - < prompt.md",
+            'claude-failover dispatch --request-id "nightly-$(date +%F)" - < prompt.md',
         ],
     )
     parser.add_argument("prompt", metavar="PROMPT", help="the prompt; - for standard input")
     parser.add_argument("--session", metavar="NAME", help="use only this session; a dedicated one is refused")
     parser.add_argument("--cwd", metavar="DIR", help="use only sessions whose configured cwd is this folder")
+    parser.add_argument(
+        "--request-id", metavar="ID", help="1 to 128 printable ASCII characters without blanks (default: a random one)"
+    )
     parser.add_argument(
         "--wait", action="store_true", help="wait until the task ends; exit 0 if done, 1 if failed or cancelled"
     )
@@ -53,7 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
         options["session"] = arguments.session
     if arguments.cwd is not None:
         options["cwd"] = os.path.abspath(arguments.cwd)
-    row = common.request(arguments, "dispatch", options, timeout=TIMEOUT)
+    options["request_id"] = secrets.token_hex(16) if arguments.request_id is None else arguments.request_id
+    row = _request(arguments, options)
     if arguments.wait and row["state"] not in _FINISHED:
         if not arguments.json:
             common.print_text(render.task(row))
@@ -61,6 +70,29 @@ def run(arguments: argparse.Namespace) -> int:
         row = _wait(arguments, row)
     common.print_result(arguments, row, lambda: render.task(row))
     return 1 if row["state"] in ("failed", "cancelled") else 0
+
+
+def _request(arguments: argparse.Namespace, options: dict[str, Any]) -> Any:
+    """Send the request; when its answer is lost, repeat it under the same id.
+
+    Raises NotRunning if nothing was sent; NoAnswer, with the id, if it is not known in the end whether there is a task.
+    """
+    end: float | None = None
+    while True:
+        try:
+            return common.request(arguments, "dispatch", options, timeout=TIMEOUT)
+        except (NoAnswer, NotRunning) as error:
+            if end is None:
+                if isinstance(error, NotRunning):
+                    raise
+                common.print_message(f"{error}; asking again under the same request id")
+                end = time.monotonic() + REPEAT_WITHIN
+            if time.monotonic() >= end:
+                raise NoAnswer(
+                    f"{error}. Whether the task was taken is not known; to ask again without a second task, repeat the "
+                    f"command with --request-id {options['request_id']}"
+                ) from None
+        time.sleep(POLL_INTERVAL)
 
 
 def _prompt(argument: str) -> str:
