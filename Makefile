@@ -12,7 +12,7 @@ NOX = mkdir -p .cache && grep '^nox==' tests/requirements.txt >.cache/nox.txt &&
 	playbooks/provision/venv.sh .cache/venv/nox .cache/nox.txt && .cache/venv/nox/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help provision drift quick test setup lint unit docs changelog sanity build importer molecule e2e fuzz clean
+.PHONY: help provision drift quick test setup lint unit docs changelog sanity build importer molecule faults e2e fuzz clean
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -32,7 +32,7 @@ drift: ## report what on the machines differs from what is configured; changes n
 quick: ## the fast loop: ruff, mypy, import-linter, unit tests on the newest Python at hand
 	@$(NOX) -s quick
 
-test: ## every gate below but e2e, in this order
+test: ## every gate below but faults and e2e, in this order
 	@$(NOX)
 
 setup: ## the environments of `make test`
@@ -61,6 +61,9 @@ importer: ## galaxy-importer: whether Galaxy takes the collection
 
 molecule: ## scenarios in containers that boot systemd (Debian 12 and 13)
 	@$(NOX) -s molecule
+
+faults: ## every durable step of the daemon meets every fault; FAULTS=short: one fault for each step
+	@$(NOX) -s faults
 
 e2e: ## the real Claude Code CLI against a stub of its API, with no way out of the machine
 	@$(NOX) -s e2e

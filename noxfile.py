@@ -295,6 +295,19 @@ def quick(session: nox.Session) -> None:
         pytest(stage, f"unit tests on Python {session.python}", *(session.posargs or ["tests/unit"]), *PARALLEL)
 
 
+@nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)
+def faults(session: nox.Session) -> None:
+    """the fault matrix: every durable step meets every fault; FAULTS=short: one fault for each step"""
+    with Stage(session) as stage:
+        stage.install(*unit_requirements())
+        if shutil.which("tmux") is None:
+            install_debian(stage, "tmux")
+        wanted = {"FAULTS": os.environ.get("FAULTS") or "all"}
+        pytest(
+            stage, "fault matrix", *(session.posargs or ["tests/faults"]), "--numprocesses=auto", limit=3600, env=wanted
+        )
+
+
 # --- documentation, changelog, sanity --------------------------------------------------------------------------------
 
 

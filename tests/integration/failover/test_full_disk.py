@@ -211,3 +211,27 @@ def test_a_daemon_that_is_killed_is_started_again_on_a_full_disk(world, disk):
     else:
         assert process.returncode == 75
     disk.empty()
+
+
+@pytest.mark.parametrize(
+    ("fault", "place"),
+    [
+        # Folders and links need no block on a file system in memory.
+        *[("full", place) for place in ("state_dir", "active_link")],
+        *[("read-only", place) for place in ("state_dir", "active_link", "home", "shared_root")],
+        *[("no inodes", place) for place in ("state_dir", "active_link", "home", "shared_root")],
+    ],
+)
+def test_a_first_start_on_such_a_file_system_ends_with_75_and_succeeds_later(world, disk, fault, place):
+    begin, end, words = FAULTS[fault]
+    if place == "home":
+        world.config["accounts"].append({"name": "three", "home": world.path("disk/three")})
+    else:
+        world.config[place] = world.path("disk/" + {"active_link": ".claude"}.get(place, place))
+    world.start_tmux()
+    begin(disk)
+    assert world.launch().wait(30) == 75, world.daemon_log()
+    assert words in world.daemon_log()
+    end(disk)
+    world.start()
+    assert world.status()["active_account"] == "one"
