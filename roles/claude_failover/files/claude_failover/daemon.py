@@ -55,14 +55,12 @@ from .storage.state_folder import clear_temporary_files, make_state_folder
 from .storage.store import Store
 from .switching.record import Record
 from .tasks.dispatcher import Dispatcher
-from .tasks.queue import FOLDER as TASKS
 from .tasks.queue import TaskDocuments, TaskQueue
 from .tmux.client import Tmux
 
 log = logging.getLogger(__name__)
 
 TMUX_TIMEOUT = 5.0  # seconds that the start waits for the tmux server; the daemon goes on waiting after it
-SETTINGS = "settings"  # the folder of the sessions' settings, below state_dir
 STALL_TIMEOUT = 60.0  # seconds without a finished check of the sessions until the watchdog is no longer fed
 
 
@@ -140,7 +138,7 @@ class Daemon:
         for lock in daemon_locks(self.config.current.active_link, folder):
             lock.acquire()
             self._cleanup.callback(lock.release)
-        clear_temporary_files(os.path.join(folder, name) for name in ("", TASKS, SETTINGS))
+        clear_temporary_files(folder)
 
     async def _validate_shared_links(self) -> None:
         validate_links(self.config.current)

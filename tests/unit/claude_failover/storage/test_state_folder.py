@@ -41,7 +41,7 @@ def test_what_a_killed_daemon_left_is_removed_and_told(tmp_path, python_path, ca
     caplog.set_level("INFO")
     killed(str(tmp_path / name), python_path)
     (left,) = os.listdir(tmp_path)
-    clear_temporary_files([str(tmp_path)])
+    clear_temporary_files(str(tmp_path))
     assert os.listdir(tmp_path) == []
     assert str(tmp_path / left) in caplog.text
 
@@ -62,8 +62,16 @@ def test_anything_else_stays(tmp_path, caplog):
     os.symlink("registry.json", tmp_path / ".link.json.abcdefgh")
     os.mkfifo(tmp_path / ".fifo.json.abcdefgh")
     before = sorted(os.listdir(tmp_path))
-    clear_temporary_files([str(tmp_path), str(tmp_path / "missing"), str(tmp_path / "registry.json")])
-    assert sorted(os.listdir(tmp_path)) == before
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / ".a.json.abcdefgh").write_text("")
+    (tmp_path / "state").mkdir()
+    os.symlink(tmp_path / "elsewhere", tmp_path / "state" / "tasks")
+    clear_temporary_files(str(tmp_path / "state"))
+    assert os.listdir(tmp_path / "elsewhere") == [".a.json.abcdefgh"], "the link leads out of the state folder"
+    clear_temporary_files(str(tmp_path / "missing"))
+    clear_temporary_files(str(tmp_path / "registry.json"))
+    clear_temporary_files(str(tmp_path))
+    assert sorted(os.listdir(tmp_path)) == sorted([*before, "elsewhere", "state"])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
@@ -71,7 +79,7 @@ def test_a_file_of_another_user_stays(tmp_path):
     path = tmp_path / ".registry.json.abcdefgh"
     path.write_text("theirs")
     os.chown(path, 65534, 65534)
-    clear_temporary_files([str(tmp_path)])
+    clear_temporary_files(str(tmp_path))
     assert path.exists()
 
 
@@ -83,5 +91,5 @@ def test_one_that_cannot_be_removed_is_told_and_ends_nothing(tmp_path, monkeypat
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(os, "unlink", refuse)
-    clear_temporary_files([str(tmp_path)])
+    clear_temporary_files(str(tmp_path))
     assert "Read-only file system" in caplog.text

@@ -18,7 +18,6 @@ from typing import Any
 
 from ..claude.turns import TurnEvent, is_prompt_of
 from ..common import clock
-from ..storage.pending_writes import PendingWrites
 from ..storage.store import Store, as_items, as_list
 
 log = logging.getLogger(__name__)
@@ -82,7 +81,7 @@ class PromptBudget:
         self._account = account
         self._on_spent = on_spent
         self._now = now
-        self._writes = PendingWrites()
+        self._writes = store.unsaved
         self._series: dict[str, _Series] = {}
         rows = store.load(DOCUMENT, {})
         for name, row in rows.items():
@@ -213,7 +212,7 @@ class PromptBudget:
         self._writes.retry()
 
     def _save(self) -> None:
-        self._writes.attempt("the counts of prompts", self._write)
+        self._writes.attempt(DOCUMENT, self._write, "the counts of prompts")
 
     def _write(self) -> None:
         self._store.save(DOCUMENT, {name: series.to_json() for name, series in self._series.items()})

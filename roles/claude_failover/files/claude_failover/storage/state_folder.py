@@ -9,7 +9,6 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Iterable
 
 from ..common.errors import PassingFault, Refused, is_passing
 
@@ -39,18 +38,14 @@ def make_state_folder(folder: str) -> None:
         raise PassingFault(f"state_dir {folder} is missing, and cannot be created: {error.strerror}") from None
 
 
-def clear_temporary_files(folders: Iterable[str]) -> None:
-    """Remove the temporary files that a killed daemon left, and log each. Anything else stays.
+def clear_temporary_files(state_folder: str) -> None:
+    """Remove the temporary files that a killed daemon left in the state folder and the folders in it, and log each.
 
-    The caller holds the locks: the files of a running daemon look the same. Never raises: one that cannot be removed
-    harms nothing.
+    Anything else stays. The caller holds the locks: the files of a running daemon look the same. Never raises: one that
+    cannot be removed harms nothing.
     """
-    for folder in folders:
-        try:
-            names = sorted(filter(_TEMPORARY.fullmatch, os.listdir(folder)))
-        except OSError:
-            continue  # it is missing, or no folder
-        for name in names:
+    for folder in (state_folder, *_folders_in(state_folder)):
+        for name in sorted(filter(_TEMPORARY.fullmatch, _names_in(folder))):
             path = os.path.join(folder, name)
             try:
                 status = os.lstat(path)
@@ -59,3 +54,16 @@ def clear_temporary_files(folders: Iterable[str]) -> None:
                     log.info("start: removed %s, left by a killed daemon", path)
             except OSError as error:
                 log.warning("start: cannot remove %s, left by a killed daemon: %s", path, error)
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError as error:
+        log.warning("start: cannot look for temporary files in %s: %s", folder, error)
+        return []
+
+
+def _folders_in(folder: str) -> list[str]:
+    paths = [os.path.join(folder, name) for name in _names_in(folder)]
+    return [path for path in paths if os.path.isdir(path) and not os.path.islink(path)]
