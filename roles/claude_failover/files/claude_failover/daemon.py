@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 import signal
 import time
 from collections.abc import Awaitable, Mapping
@@ -25,10 +24,10 @@ from .accounts.spare_inode import keep_spare
 from .claude.settings import base_settings
 from .claude.turns import TurnEvent
 from .common import clock
-from .common.errors import FailoverError, Refused, failure_of
+from .common.errors import FailoverError, failure_of
 from .common.health import SourceHealth
 from .common.repeated_faults import RepeatedFaults
-from .config.access import check_reloadable, check_writable
+from .config.access import check_reloadable, check_tmux_program, check_writable
 from .config.holder import ConfigHolder
 from .config.loader import load
 from .config.model import Config
@@ -125,12 +124,7 @@ class Daemon:
             log.info("start: %s: done in %.0f ms", name, (time.monotonic() - began) * 1000)
 
     async def _check_tmux_program(self) -> None:
-        binary = self.config.current.tmux.binary
-        if shutil.which(binary) is None:
-            raise Refused(
-                f"tmux.binary: found no executable program {binary!r} (PATH is {os.environ.get('PATH', '')}). "
-                "Install it (apt-get install tmux), or correct the path"
-            )
+        check_tmux_program(self.config.current)
 
     async def _acquire_locks(self) -> None:
         folder = self.config.current.state_dir
