@@ -65,7 +65,7 @@ def fail_over(host, case):
         "the record",
     )
     assert len(rows) == 1, rows
-    assert f"id={rows[0]['id']} " in host.daemon_log()
+    host.until(lambda: f"switch id={rows[0]['id']} " in host.daemon_log(), "the record in the daemon's log")
     check_invariants(host, "two")
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import os
@@ -76,7 +77,9 @@ class FaultyHost(World):
         if self.tmux_server is not None and self.tmux_server.poll() is not None:
             if os.path.exists(self.tmux_socket):
                 os.unlink(self.tmux_socket)
-            self.start_tmux()
+            # A server that two clients meet at once can end again (tmux 3.3a): it is started again by the next call.
+            with contextlib.suppress(AssertionError):
+                self.start_tmux()
 
     def until(self, condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
         """Wait for a condition while daemon and tmux server are attended to."""
