@@ -60,6 +60,7 @@ class Installation:
                 "HOME": str(self.folder),
                 "LC_ALL": "C.UTF-8",
                 "ANSIBLE_COLLECTIONS_PATH": self._python_path,
+                "ANSIBLE_PIPELINING": "true",
             },
             capture_output=True,
             text=True,

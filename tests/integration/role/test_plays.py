@@ -217,6 +217,7 @@ def evaluate(
             {
                 "hosts": "all",
                 "gather_facts": False,
+                "vars": {"__claude_failover_probe": {"stdout_lines": HOST_FACTS}},
                 "vars_files": [path for path in files if path != os.devnull],
                 "tasks": [
                     {

@@ -55,6 +55,7 @@ def run(folder: Path, python_path: str, inventory: str, *options: str) -> Run:
         "gather_facts": False,
         "vars": {
             "claude_failover_user": USER,
+            "claude_failover_home": f"{folder}/home",
             "claude_failover_sessions": [
                 {"name": "main", "cwd": "/srv", "dedicated": "{{ word }}", "claude_args": "{{ word }}"}
             ],
@@ -81,6 +82,7 @@ def run(folder: Path, python_path: str, inventory: str, *options: str) -> Run:
         "HOME": str(folder),
         "LC_ALL": "C.UTF-8",
         "ANSIBLE_PIPELINING": "true",
+        "ANSIBLE_REMOTE_TMP": f"{folder}/remote",
         "ANSIBLE_COLLECTIONS_PATH": python_path,
         "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
         "ANSIBLE_DISPLAY_FAILED_STDERR": "false",
