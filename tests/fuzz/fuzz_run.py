@@ -16,6 +16,7 @@ import random
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -69,8 +70,12 @@ def run(name: str, arguments: argparse.Namespace) -> int:
     before = set(folder.glob("*-*"))
     command = [sys.executable, str(HERE / "fuzz_run.py"), "--one", name, "--seconds", str(arguments.seconds)]
     began = time.monotonic()
-    with (folder / "log").open("wb") as log:
-        child = subprocess.run([*command, "--folder", str(arguments.folder)], stdout=log, stderr=log, check=False)
+    command += ["--folder", str(arguments.folder)]
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    # libFuzzer ends its process without cleaning up.
+    with (folder / "log").open("wb") as log, tempfile.TemporaryDirectory(prefix="cf-fuzz-", dir=memory) as work:
+        environment = {**os.environ, "FUZZ_WORK_FOLDER": work}
+        child = subprocess.run(command, stdout=log, stderr=log, env=environment, check=False)
     text = (folder / "log").read_text(errors="replace")
     counts = [int(first or second) for first, second in NAMES.findall(text)]
     found = sorted(set(folder.glob("*-*")) - before)

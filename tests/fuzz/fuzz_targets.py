@@ -71,7 +71,8 @@ FIXTURES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=timezone.utc)
 ONE = "11111111-1111-4111-8111-111111111111"
 # In memory where there is such a folder: every document is synced.
-FOLDER = tempfile.mkdtemp(prefix="cf-fuzz-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+FOLDER = tempfile.mkdtemp(prefix="cf-fuzz-", dir=os.environ.get("FUZZ_WORK_FOLDER", MEMORY))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 
