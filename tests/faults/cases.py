@@ -47,9 +47,9 @@ SWITCH = (
     "cooldown",
     "log",
 )
-RESUME = ("resume begins", "resume ends", "session resumed", "journal: sessions")
-DISPATCH = ("task queued", "task assigned", "task sent", "task accepted", "task done")
-REGISTRY = ("settings", "conversation assigned", "conversation running")
+RESUME = ("resume begins", "prompt counted", "resume ends", "session resumed", "journal: sessions")
+DISPATCH = ("task queued", "task assigned", "prompt counted", "task sent", "task accepted", "task done")
+REGISTRY = ("clock noted", "settings", "conversation assigned", "conversation running")
 
 #: The steps of each scenario, and those at which something else than the daemon and its disk fails.
 SCENARIOS = {

@@ -135,7 +135,9 @@ class FaultyHost(World):
             found[os.path.basename(path)[: -len(".jsonl")]] = [
                 str(record["message"]["content"])
                 for record in records
-                if record["type"] == "user" and not record.get("isMeta")
+                if record["type"] == "user"
+                and not record.get("isMeta")
+                and "[Request interrupted by user" not in str(record["message"]["content"])
             ]
         return found
 

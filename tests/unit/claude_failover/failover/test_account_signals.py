@@ -86,7 +86,7 @@ def test_figures_by_a_link_to_no_account_are_ignored(world, signals):
 def test_usage_that_cannot_be_stored_is_logged_with_its_account(world, signals, monkeypatch, caplog):
     fill_disk(monkeypatch)
     signals.on_usage(session(world.home("b")), figures())
-    assert "usage of b cannot be stored" in caplog.text
+    assert "usage of b: cannot be stored" in caplog.text
     assert "No space left" in caplog.text
 
 
@@ -134,6 +134,6 @@ def test_a_rejection_of_an_unknown_account_is_logged_with_the_session(world, sig
 def test_a_rejection_that_cannot_be_stored_counts_and_is_logged(world, signals, monkeypatch, caplog):
     fill_disk(monkeypatch)
     signals.on_login_dead(session(world.home("b")), "Login expired")
-    assert "rejected login of b cannot be stored" in caplog.text
+    assert "rejected login of b: cannot be stored" in caplog.text
     assert "No space left" in caplog.text
     assert login(world, "b") == "expired"

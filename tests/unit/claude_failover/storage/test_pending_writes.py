@@ -67,7 +67,7 @@ def test_a_failure_is_logged_once_until_it_is_over(disk: Disk, caplog: pytest.Lo
     texts = [record.getMessage() for record in caplog.records]
     assert len(texts) == 4
     assert texts[:2] == texts[2:]
-    assert texts[0].startswith("queue cannot be stored, kept in memory and retried: ")
+    assert texts[0].startswith("queue: cannot be stored, kept in memory and retried: ")
     assert texts[1] == "queue: stored again"
 
 

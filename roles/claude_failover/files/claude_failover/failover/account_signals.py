@@ -54,10 +54,7 @@ class AccountSignals:
             and self._availability.usage.matches(last.origin, figures)
         ):
             return  # the session has had no answer under the new account yet
-        try:
-            self._availability.usage.record(account.name, figures)
-        except OSError as error:
-            log.error("the usage of %s cannot be stored: %s", account.name, error)
+        self._availability.usage.record(account.name, figures)
 
     def on_login_dead(self, session: ReportingSession, message: str) -> None:
         """Record that the server rejected a session's login: its account is no target until the credentials change."""
@@ -68,10 +65,7 @@ class AccountSignals:
         last = self._flip_log.last
         if last is not None and last.target == account.name and self._now() - last.at < _STALE_REJECTION:
             return  # either account may have been rejected; if it is this one, the next request is rejected too
-        try:
-            self._availability.logins.record_rejection(account)
-        except OSError as error:
-            log.error("the rejected login of %s cannot be stored: %s", account.name, error)
+        self._availability.logins.record_rejection(account)
         self._log_dead_login(account, message)
 
     def _log_dead_login(self, account: Account, message: str) -> None:

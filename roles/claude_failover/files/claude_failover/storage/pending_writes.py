@@ -42,7 +42,7 @@ class PendingWrites:
             self.write(key, write)
         except OSError as error:
             if not failed_before:
-                log.error("%s cannot be stored, kept in memory and retried: %s", what or key, error)
+                log.error("%s: cannot be stored, kept in memory and retried: %s", what or key, error)
 
     def retry(self) -> None:
         """Try all pending writes; those that fail stay pending."""
