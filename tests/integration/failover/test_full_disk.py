@@ -21,7 +21,7 @@ RESUME = "continue"
 class SmallDisk:
     """A small file system at a path."""
 
-    def __init__(self, path: str, options: str = "size=256k,nr_inodes=128") -> None:
+    def __init__(self, path: str, options: str = "size=256k,nr_inodes=128,mode=0700") -> None:
         self.path = path
         os.makedirs(path, exist_ok=True)
         self._mount("-t", "tmpfs", "-o", options, "small", path)
