@@ -21,7 +21,8 @@ from .conftest import World
 RESUME = "continue"
 ACCOUNTS = ("one", "two", "three")
 BOUND = 3 + len(ACCOUNTS) - 1  # Enter keys of the daemon in a session without an answer
-JUMPS = [sign * seconds for seconds in (5, 30, 3600, 86400) for sign in (-1, 1)]
+ALL = os.environ.get("FAULTS") == "all"  # `make faults`; else each story meets a jump each way
+JUMPS = [sign * seconds for seconds in (5, 30, 3600, 86400) for sign in (-1, 1)] if ALL else [-3600, 30]
 
 
 class JumpingWorld(World):
@@ -66,10 +67,11 @@ class JumpingWorld(World):
 
     def reached(self, account: str) -> None:
         """Assert that the session goes on under the account, within the bound, and that one account is active."""
-        try:
-            self.answered(account, RESUME)
-        except AssertionError:
-            raise AssertionError(f"{self.prompts()} prompts, and the link leads to {self.active}") from None
+        wait_for(
+            lambda: self.turns(account, RESUME) or (self.prompts() > BOUND),
+            f"an answer under {account}",
+            deadline=60,  # a resumption that something held up is tried again with growing pauses
+        )
         assert self.prompts() <= BOUND
         assert [row["name"] for row in self.status()["accounts"] if row["active"]] == [account] == [self.active]
 
@@ -122,7 +124,7 @@ def test_a_jump_in_the_cooldown_does_not_prolong_it(world, seconds):
     world.told(seconds)
 
 
-@pytest.mark.parametrize("seconds", [-30, -3600, 3600, -86400])
+@pytest.mark.parametrize("seconds", JUMPS)
 def test_a_jump_while_a_switch_waits_for_a_token_refresh_does_not_end_the_wait(world, seconds):
     world.begin()
     lock = world.path("user/.claude-one/.oauth_refresh.lock")
@@ -138,7 +140,7 @@ def test_a_jump_while_a_switch_waits_for_a_token_refresh_does_not_end_the_wait(w
     world.told(seconds)
 
 
-@pytest.mark.parametrize("seconds", [-30, 30, -3600, 3600])
+@pytest.mark.parametrize("seconds", JUMPS)
 def test_a_jump_between_the_flip_and_the_resumption(world, seconds):
     world.begin()
     world.limit("one", seconds=200_000)
@@ -151,11 +153,12 @@ def test_a_jump_between_the_flip_and_the_resumption(world, seconds):
     world.jump(seconds)
     world.limit("two", seconds=200_000)
     world.tmux("send-keys", "-t", "=main:", "C-u")
+    wait_for(lambda: "half a thought" not in world.screen("main"), "the draft to be gone")
     world.reached("three")
     world.told(seconds)
 
 
-@pytest.mark.parametrize("seconds", [-3600, 3600])
+@pytest.mark.parametrize("seconds", JUMPS)
 def test_a_jump_while_no_daemon_runs(world, seconds):
     world.begin()
     world.resumed()
