@@ -227,8 +227,8 @@ class Daemon:
             wait.cancel()
         if not self.tmux.connected_event.is_set() and not self._stop_requested.is_set():
             log.error(
-                "start: no tmux server answers on %s, waiting for it; start claude-failover-tmux.service, or by hand: "
-                "tmux -S %s -D",
+                "start: no tmux server answers on %s, waiting for it; start claude-failover-tmux.service, or "
+                "by hand, as the sessions' user and never as root: tmux -S %s -D",
                 self.config.current.tmux.socket,
                 self.config.current.tmux.socket,
             )

@@ -81,7 +81,7 @@ def test_an_unreadable_link_is_described_and_raises_nothing(tmp_path):
             (
                 "active_link /h/.claude leads to '/h/x', which is the home of no configured account, and was left as "
                 "it is. Expected a link to one of /h/a, /h/b. Add that account to the configuration, or point the "
-                "link at one of them: ln -sfn /h/a /h/.claude"
+                "link at one of them, as the sessions' user and never as root: ln -sfn /h/a /h/.claude"
             ),
         ),
     ],

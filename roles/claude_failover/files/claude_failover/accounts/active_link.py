@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -121,5 +122,6 @@ def describe_active(path: str, link: ActiveLink, accounts: Sequence[Account]) ->
     return (
         f"active_link {path} leads to {link.text!r}, which is the home of no configured account, and was left "
         f"as it is. Expected a link to one of {homes}. Add that account to the configuration, or point the "
-        f"link at one of them: ln -sfn {accounts[0].home} {path}"
+        "link at one of them, as the sessions' user and never as root: "
+        f"{shlex.join(('ln', '-sfn', accounts[0].home, path))}"
     )
