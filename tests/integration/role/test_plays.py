@@ -384,6 +384,17 @@ def test_a_passing_fault_is_tried_again_without_end(found: dict[str, Any]) -> No
     assert settings(found["systemd_254"]["daemon"])["RestartPreventExitStatus"] == ["1 2"]
 
 
+@pytest.mark.parametrize("unit", ["daemon", "tmux"])
+def test_a_job_that_root_waits_for_ends_although_the_program_extends_its_timeouts(
+    found: dict[str, Any], unit: str
+) -> None:
+    head, body = found["defaults"][unit].split("\n[Service]\n")
+    job = int(settings(head)["JobRunningTimeoutSec"][0])
+    start, stop = (int(settings(body)[name][0]) for name in ("TimeoutStartSec", "TimeoutStopSec"))
+    # A process that outlives SIGTERM has TimeoutStopSec= once more after SIGKILL.
+    assert start + 2 * stop < job <= 300
+
+
 @pytest.mark.parametrize("case", ["defaults", "target", "quotes"])
 def test_neither_unit_starts_before_its_file_systems_are_mounted(found: dict[str, Any], case: str) -> None:
     daemon, tmux = (settings(found[case][unit])["RequiresMountsFor"] for unit in ("daemon", "tmux"))
