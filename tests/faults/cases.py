@@ -34,6 +34,7 @@ FAULTS = (*KILLS, *ERRORS, *TMUX, *CLI)
 SWITCH = (
     "evidence stored",
     "account exhausted",
+    "reset noted",
     "session held",
     "journal: prepare",
     "journal: wait",
@@ -47,8 +48,9 @@ SWITCH = (
     "cooldown",
     "log",
 )
-RESUME = ("resume begins", "prompt counted", "resume ends", "session resumed", "journal: sessions")
-DISPATCH = ("task queued", "task assigned", "prompt counted", "task sent", "task accepted", "task done")
+PROMPT = ("prompt counted", "prompt seen", "prompts answered")
+RESUME = ("resume begins", *PROMPT, "resume ends", "session resumed", "journal: sessions")
+DISPATCH = ("task queued", "task assigned", "task sent", "task accepted", "task done", *PROMPT)
 REGISTRY = ("clock noted", "settings", "conversation assigned", "conversation running")
 
 #: The steps of each scenario, and those at which something else than the daemon and its disk fails.

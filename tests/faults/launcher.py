@@ -133,10 +133,10 @@ class Injector:
             "failover.json": self._failover_step,
             "carrying.json": lambda _old, new: "resume begins" if new else "resume ends",
             "exhaustion.json": lambda _old, _new: "account exhausted",
-            "prompts.json": lambda _old, _new: "prompt counted",
             "clock.json": lambda _old, _new: "clock noted",
             "flips.json": lambda old, _new: "flips" if old else "first look at the link",
             "registry.json": self._registry_step,
+            "prompts.json": self._prompts_step,
         }.get(name, lambda _old, _new: name)(old, new)
 
     @staticmethod
@@ -157,6 +157,15 @@ class Injector:
         if len(new["held"]) < len(old.get("held", [])):
             return "session resumed"
         return "cooldown" if new["cooldown_until"] != old.get("cooldown_until") else "evidence attributed"
+
+    @staticmethod
+    def _prompts_step(old: dict[str, Any], new: dict[str, Any]) -> str:
+        before, after = (sum(sum(row["counts"].values()) for row in rows.values()) for rows in (old, new))
+        if len(new) < len(old):
+            return "prompts answered"
+        if after > before:
+            return "prompt counted"
+        return "prompt seen" if before else "reset noted"
 
     @staticmethod
     def _registry_step(_old: dict[str, Any], new: dict[str, Any]) -> str:
