@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 import os
-import stat
+
+from ..storage.regular_file import open_regular
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ _CONTENT = b"\0" * 4096
 def keep_spare(link: str) -> None:
     """Create the spare file of a link if it is missing. Never raises: without it a flip fails only where it is full."""
     try:
-        descriptor = os.open(link + SUFFIX, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = open_regular(link + SUFFIX, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW)
     except OSError as error:
         log.debug("%s: %s", link + SUFFIX, error)
         return
@@ -37,12 +38,12 @@ def release_spare(link: str) -> bool:
     """Remove the spare file; return whether there was one. Anything else at its path stays. Raises OSError."""
     path = link + SUFFIX
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
         status = os.fstat(descriptor)
-        own = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_size <= len(_CONTENT)
+        own = status.st_uid == os.geteuid() and status.st_size <= len(_CONTENT)
         own = own and not os.read(descriptor, len(_CONTENT)).strip(b"\0")
     finally:
         os.close(descriptor)
