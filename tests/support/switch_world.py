@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import os
@@ -258,6 +259,18 @@ class Harness:
             await self.failover.run_round()
             for _turn in range(4):
                 await asyncio.sleep(0)
+
+    @contextlib.asynccontextmanager
+    async def running(self):
+        """Run the loop of the failover, as the daemon does, and stop it at the end."""
+        loop = asyncio.ensure_future(self.failover.run())
+        await asyncio.sleep(0)
+        try:
+            yield
+        finally:
+            loop.cancel()
+            await asyncio.gather(loop, return_exceptions=True)
+            await self.failover.stop()
 
     def record_evidence(self, *evidence):
         for item in evidence:

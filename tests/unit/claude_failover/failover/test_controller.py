@@ -748,11 +748,9 @@ def test_a_stop_before_the_start_is_no_error(harness):
 def test_a_stop_ends_the_loop_and_the_resumptions(world, harness, caplog):
     async def go_on():
         harness.resumer.gate = asyncio.Event()
-        harness.failover.start()
-        await asyncio.sleep(0)
-        harness.record_evidence(world.evidence("one"))
-        await wait_until(lambda: harness.failover.resume_queue.tasks)
-        await harness.failover.stop()
+        async with harness.running():
+            harness.record_evidence(world.evidence("one"))
+            await wait_until(lambda: harness.failover.resume_queue.tasks)
         return asyncio.all_tasks() - {asyncio.current_task()}
 
     assert asyncio.run(go_on()) == set()
@@ -771,11 +769,9 @@ def test_an_error_of_the_disk_does_not_end_the_loop(world, harness, monkeypatch,
     monkeypatch.setattr(world.switcher, "observe", failing)
 
     async def go_on():
-        harness.failover.start()
-        await asyncio.sleep(0)
-        harness.record_evidence(world.evidence("main"))
-        await wait_until(world.log)
-        await harness.failover.stop()
+        async with harness.running():
+            harness.record_evidence(world.evidence("main"))
+            await wait_until(world.log)
 
     asyncio.run(go_on())
     assert "No space left on device; it is tried again" in caplog.text
@@ -937,11 +933,9 @@ def test_a_bug_in_a_round_does_not_end_the_failover(world, harness, monkeypatch,
     monkeypatch.setattr(world.switcher, "observe", breaking)
 
     async def go_on():
-        harness.failover.start()
-        await asyncio.sleep(0)
-        harness.record_evidence(world.evidence("main"))
-        await wait_until(world.log)
-        await harness.failover.stop()
+        async with harness.running():
+            harness.record_evidence(world.evidence("main"))
+            await wait_until(world.log)
 
     asyncio.run(go_on())
     assert "a bug; it is tried again" in caplog.text
@@ -977,10 +971,9 @@ def test_the_notify_command_gets_the_record_and_the_metrics_are_written(tmp_path
     harness = Harness(world, on_record=on_record)
 
     async def go_on():
-        harness.failover.start()
-        harness.record_evidence(world.evidence("one"))
-        await wait_until(world.log)
-        await harness.failover.stop()
+        async with harness.running():
+            harness.record_evidence(world.evidence("one"))
+            await wait_until(world.log)
         await notifier.stop()
 
     asyncio.run(go_on())
@@ -1018,7 +1011,7 @@ def test_a_foreign_line_in_the_log_of_switches_is_ignored_and_logged_once(world,
 
 def test_the_budget_is_told_of_every_reset(world):
     told = []
-    budget = SimpleNamespace(on_refused=lambda *row: told.append(row), retry_writes=lambda: None)
+    budget = SimpleNamespace(on_refused=lambda *row: told.append(row))
     harness = Harness(world, budget=budget)
     run(harness, world.evidence("one", reset=minutes(90)))
     assert told[0] == ("one", "a", world.now + minutes(90), True)

@@ -115,7 +115,7 @@ def test_a_disk_that_refuses_the_write_stops_no_prompt_and_loses_no_count(place,
     assert place.press(10) == MOST
     assert "cannot be stored, kept in memory" in caplog.text
     monkeypatch.setattr(place.store, "save", save)
-    place.budget.retry_writes()
+    place.store.unsaved.retry()
     place.start()
     assert place.press(10) == 0
 

@@ -79,6 +79,7 @@ class FailoverController:
         self._config = config
         self._availability = availability = self.switcher.availability
         self._state = state = FailoverState(store)
+        self._unsaved = store.unsaved
         flip_log = self.switcher.flip_log
         self._records = OpenRecords(self.switcher.journal, on_record)
         self.resume_queue = ResumeQueue(state, resumer, flip_log, self._records, wake=self._wake_up, now=now)
@@ -97,7 +98,6 @@ class FailoverController:
         self._budget = budget
         self._now = now
         self._wake: asyncio.Event | None = None
-        self._task: asyncio.Task[None] | None = None
         config.subscribe(self._on_config_replaced)
 
     # -- lifecycle ---------------------------------------------------------------------------------------------
@@ -113,13 +113,9 @@ class FailoverController:
             self._policy.clear_retry_delay()  # an undone switch is repeated at once
         self._records.restore()
 
-    def start(self) -> None:
-        """Start the loop in a task. Needs a running event loop."""
-        self._task = asyncio.ensure_future(self.run())
-
     async def stop(self) -> None:
-        """Stop; the state is on the disk, and the next start continues from it."""
-        tasks = [*([self._task] if self._task else []), *self.resume_queue.tasks]
+        """End the resumptions; the state is on the disk, and the next start continues from it."""
+        tasks = list(self.resume_queue.tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -227,10 +223,7 @@ class FailoverController:
         external = await self.switcher.observe()
         if external is not None:
             self._on_switch_finished(external)
-        self._state.retry_writes()
-        self.switcher.journal.retry_writes()
-        if self._budget is not None:
-            self._budget.retry_writes()
+        self._unsaved.retry()
         self._attribute_pending()
         if self.switcher.link_monitor.suspended is None:
             active = self._availability.active()

@@ -44,7 +44,6 @@ class FailoverState:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._writes = store.unsaved
         self._updates = 0
         document = store.load(DOCUMENT, {})
         self.cooldown_until = store.read_part(DOCUMENT, "the cooldown", _moment, document.get("cooldown_until"))
@@ -73,15 +72,11 @@ class FailoverState:
         finally:
             self._updates -= 1
             if not self._updates:
-                self._writes.attempt(DOCUMENT, self._write, "the state of the failover")
+                self._store.keep(DOCUMENT, self._document, "the state of the failover")
 
-    def retry_writes(self) -> None:
-        """Store what a full disk refused; what it still refuses stays pending."""
-        self._writes.retry()
-
-    def _write(self) -> None:
+    def _document(self) -> dict[str, Any]:
         wait = self.reset_wait
-        document = {
+        return {
             "cooldown_until": clock.optional_iso(self.cooldown_until),
             "waiting": None
             if wait is None
@@ -96,7 +91,6 @@ class FailoverState:
                 for item in self.limited_sessions.values()
             ],
         }
-        self._store.save(DOCUMENT, document)
 
 
 def _limited_session(row: Any) -> LimitedSession:

@@ -81,7 +81,6 @@ class PromptBudget:
         self._account = account
         self._on_spent = on_spent
         self._now = now
-        self._writes = store.unsaved
         self._series: dict[str, _Series] = {}
         rows = store.load(DOCUMENT, {})
         for name, row in rows.items():
@@ -207,15 +206,11 @@ class PromptBudget:
 
     # -- the document ------------------------------------------------------------------------------------------
 
-    def retry_writes(self) -> None:
-        """Store what a full disk refused; what it still refuses stays pending."""
-        self._writes.retry()
-
     def _save(self) -> None:
-        self._writes.attempt(DOCUMENT, self._write, "the counts of prompts")
+        self._store.keep(DOCUMENT, self._document, "the counts of prompts")
 
-    def _write(self) -> None:
-        self._store.save(DOCUMENT, {name: series.to_json() for name, series in self._series.items()})
+    def _document(self) -> dict[str, Any]:
+        return {name: series.to_json() for name, series in self._series.items()}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from typing import Any
 
 from ..common import clock
 from ..common.steady_clock import ClockState, Skew
-from .pending_writes import PendingWrites
 from .store import Store, as_list
 
 log = logging.getLogger(__name__)
@@ -24,7 +23,6 @@ class ClockDocument:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._writes = PendingWrites()
         document = store.load(DOCUMENT, {})
         state = store.read_part(DOCUMENT, "the state of the clock", _state, document) if document else None
         if state is not None:
@@ -39,7 +37,7 @@ class ClockDocument:
         self._save()
 
     def _save(self) -> None:
-        self._writes.attempt("the state of the clock", lambda: self._store.save(DOCUMENT, _to_json()))
+        self._store.keep(DOCUMENT, _to_json, "the state of the clock")
 
 
 def _log_jump(seconds: float, when: str = "") -> None:

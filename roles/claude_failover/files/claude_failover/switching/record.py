@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from ..common import clock
+from ..common.text import one_line, shorten
 from ..limits.evidence import Evidence
 from ..limits.verdict import snippet_of
 
@@ -84,16 +85,10 @@ def new_record(
         "from_account": origin,
         "to_account": target,
         "outcome": outcome,
-        "detail": one_line(detail),
+        "detail": shorten(one_line(detail), _DETAIL_MAX),
         "sessions": [],
         "seconds": 0.0,
     }
-
-
-def one_line(text: str) -> str:
-    """Return the text on one line, printable, and bounded."""
-    kept = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(kept.split())[:_DETAIL_MAX]
 
 
 def new_id() -> str:
@@ -144,5 +139,5 @@ def log_line(record: Record) -> str:
 
 
 def _field(value: object) -> str:
-    text = one_line(str(value))
+    text = shorten(one_line(str(value)), _DETAIL_MAX)
     return '"' + text.replace('"', "'") + '"' if " " in text or "=" in text else text
