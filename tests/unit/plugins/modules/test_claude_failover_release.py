@@ -535,8 +535,15 @@ STEPS = frozenset(
 )
 
 
-def run_and_die_at(host: Host, step: int, **arguments: Any) -> bool:
-    """Run the module in a child that SIGKILL ends right before its ``step``-th change; return whether it was ended."""
+#: How a run ended that met its fault, or not.
+DONE, TOLD, KILLED = 0, 3, -signal.SIGKILL
+
+
+def run_with_fault(host: Host, fault: str, step: int, **arguments: Any) -> int:
+    """Run the module in a child that meets a fault right before its ``step``-th change; return how it ended.
+
+    ``kill`` is SIGKILL; an error (``EIO``) is met by that change and all later ones, as of a disk that stays as it is.
+    """
     child = os.fork()
     if child == 0:  # pragma: no cover
         count = 0
@@ -550,21 +557,34 @@ def run_and_die_at(host: Host, step: int, **arguments: Any) -> bool:
             if event.startswith(("open", "os.")) and not ours:
                 return
             count += 1
-            if count == step:
+            if fault == "kill" and count == step:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if fault != "kill" and count >= step and ours:
+                number = getattr(errno, fault)
+                raise OSError(number, os.strerror(number), str(parameters[0]))
 
+        code = 1
         try:
             sys.addaudithook(hook)
-            host.run(**arguments)
+            result = host.run(**arguments)
+            if not result.get("failed"):
+                code = DONE
+            elif os.strerror(getattr(errno, fault)) in result["msg"]:
+                code = TOLD
         finally:
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def test_killed_at_any_step_it_leaves_the_old_release_or_the_new_one_and_the_next_run_mends(host: Host) -> None:
+@pytest.mark.parametrize("fault", ["kill", "EIO", "ENOSPC", "EROFS"])
+def test_a_fault_at_any_step_leaves_the_old_release_or_the_new_one_and_the_next_run_mends(
+    host: Host, fault: str
+) -> None:
     old = host.run(config="good, old\n")
-    for step in range(1, 500):
-        killed = run_and_die_at(host, step, version="2.0.0", config="good, new\n")
+    every = 1 if fault == "kill" or os.environ.get("FAULTS") == "all" else 4
+    for step in range(1, 500, every):
+        ended = run_with_fault(host, fault, step, version="2.0.0", config="good, new\n")
+        assert ended in (DONE, KILLED if fault == "kill" else TOLD), f"step {step}"
         current = store.read_current(host.layout)
         assert current is not None
         version = current.split("-")[0]
@@ -579,7 +599,7 @@ def test_killed_at_any_step_it_leaves_the_old_release_or_the_new_one_and_the_nex
         # Back to where the next try starts from.
         assert host.run(config="good, old\n")["path"] == old["path"]
         store.remove_folders(host.layout, [name for name in os.listdir(host.layout.releases) if name != old["release"]])
-        if not killed:
+        if ended == DONE:
             assert step > 20, "fewer steps than an installation has: the hook counts too little"
             return
     pytest.fail("the installation did not end within 500 steps")
