@@ -32,7 +32,7 @@ drift: ## report what on the machines differs from what is configured; changes n
 quick: ## the fast loop: ruff, mypy, import-linter, unit tests on the newest Python at hand
 	@$(NOX) -s quick
 
-test: ## every gate below but faults and e2e, in this order
+test: ## every gate below but e2e and fuzz, in this order; of faults the short run
 	@$(NOX)
 
 setup: ## the environments of `make test`
@@ -62,7 +62,8 @@ importer: ## galaxy-importer: whether Galaxy takes the collection
 molecule: ## scenarios in containers that boot systemd (Debian 12 and 13)
 	@$(NOX) -s molecule
 
-faults: ## every durable step of the daemon meets every fault; FAULTS=short: one fault for each step
+faults: export FAULTS ?= all
+faults: ## every durable step meets every fault, and the clock jumps; FAULTS=short: one fault for each step
 	@$(NOX) -s faults
 
 e2e: ## the real Claude Code CLI against a stub of its API, with no way out of the machine

@@ -57,6 +57,17 @@ NO_ENGINE = 75  # exit code of molecule/docker-engine.sh: there is none, and it 
 ENGINE_PID = CACHE / "dockerd" / "pid"
 # What tests/e2e needs beside its environment: program and Debian package.
 E2E_PACKAGES = {"tmux": "tmux", "ip": "iproute2", "unshare": "util-linux", "openssl": "openssl", "npm": "npm"}
+# Rows of the fault matrix that `unit` runs as well: clock, inotify, folders, disk, prompts, tmux, and the role's run.
+FAULT_ROWS = [
+    "tests/integration/failover/test_blind_faults.py",
+    "tests/integration/failover/test_clock_jumps.py",
+    "tests/integration/failover/test_full_disk.py",
+    "tests/integration/failover/test_prompt_bound.py",
+    "tests/integration/plugins/test_shared_symlinks_race.py",
+    "tests/integration/tmux/test_tmux_health.py",
+    "tests/unit/plugins/module_utils/test_shared_symlinks_check_and_faults.py",
+    "tests/unit/plugins/modules/test_claude_failover_release.py",
+]
 PYTEST_PROGRESS = r"^(SKIPPED|FAILED|ERROR) |\[ *\d+%\]"
 SCHEMAS = {
     "github-workflows": ".github/workflows/*.yml",
@@ -101,6 +112,12 @@ def wanted_core() -> str:
     return f"ansible-core=={ANSIBLE_CORE}" + (".*" if ANSIBLE_CORE.count(".") < 2 else "")
 
 
+def install_world(stage: Stage) -> None:
+    """Install the programs with which tests run the daemon."""
+    if shutil.which("tmux") is None or not glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1"):
+        install_debian(stage, "tmux", "libfaketime")
+
+
 def lines_of(path: Path) -> list[str]:
     """Return the requirements of a file."""
     return [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
@@ -129,7 +146,7 @@ nox.options.download_python = "never"
 nox.options.envdir = CACHE / (f"nox-ansible-{ANSIBLE_CORE}" if ANSIBLE_CORE else "nox")
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "unit", "docs", "changelog", "sanity", "build", "importer", "molecule"]
+nox.options.sessions = ["lint", "unit", "faults", "docs", "changelog", "sanity", "build", "importer", "molecule"]
 os.environ.setdefault("NOX_ENABLE_STALENESS_CHECK", "1")
 # Before the launchers of a version manager.
 _new = {os.path.dirname(program) for program in PYTHONS.values()} - set(os.environ.get("PATH", "").split(os.pathsep))
@@ -276,8 +293,7 @@ def unit(session: nox.Session) -> None:
     """unit, integration and security tests, on the oldest and newest Python at hand"""
     with Stage(session) as stage:
         stage.install(*unit_requirements())
-        if shutil.which("tmux") is None or not glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1"):
-            install_debian(stage, "tmux", "libfaketime")
+        install_world(stage)
         pytest(stage, f"pytest on Python {session.python}", *PARALLEL, *session.posargs)
 
 
@@ -297,15 +313,14 @@ def quick(session: nox.Session) -> None:
 
 @nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)
 def faults(session: nox.Session) -> None:
-    """the fault matrix: every durable step meets every fault; FAULTS=short: one fault for each step"""
+    """the fault matrix: every durable step meets one fault (FAULTS=short), or every fault, and the clock jumps (all)"""
     with Stage(session) as stage:
         stage.install(*unit_requirements())
-        if shutil.which("tmux") is None:
-            install_debian(stage, "tmux")
-        wanted = {"FAULTS": os.environ.get("FAULTS") or "all"}
-        pytest(
-            stage, "fault matrix", *(session.posargs or ["tests/faults"]), "--numprocesses=auto", limit=3600, env=wanted
-        )
+        install_world(stage)
+        extent = os.environ.get("FAULTS") or "short"
+        rows = ["tests/faults", *(FAULT_ROWS if extent == "all" else [])]
+        paths = session.posargs or rows
+        pytest(stage, f"fault matrix, {extent}", *paths, *PARALLEL, limit=3600, env={"FAULTS": extent})
 
 
 # --- documentation, changelog, sanity --------------------------------------------------------------------------------

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The fault matrix as data: the durable steps of each scenario, the faults, and which of them meet.
 
-A step is named by its document and what is new in it; `launcher` finds the name from what is written. Further kinds of
-faults (clock jumps, inotify, the role's run) are further rows of `FAULTS` and `SCENARIOS`.
+A step is named by its document and what is new in it; `launcher` finds the name from what is written. Faults that need
+no step of the daemon's, or another program's, are tests of their own (`FAULT_ROWS` in noxfile.py): clock jumps,
+inotify, the ``projects`` folder, a full disk, the role's run.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The fault matrix: every durable step meets every fault, and afterwards everything is well.
 
-FAULTS=all walks the whole matrix (`make faults`); without it each step meets one fault.
+FAULTS=all walks the whole matrix (`make faults`); without it each step meets one fault (`make test`).
 """
 
 from __future__ import annotations
