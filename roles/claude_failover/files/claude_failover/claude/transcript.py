@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..common import json_text
+from ..common.file_identity import identity_of
 from ..common.text import decoded
 from ..storage.regular_file import NotARegularFileError, open_regular
 
@@ -112,7 +113,7 @@ class TranscriptTail:
         descriptor = open_below(*self._location)
         try:
             found = os.fstat(descriptor)
-            self._inode = (found.st_dev, found.st_ino)
+            self._identity = identity_of(found)
             # Skip a line that begins before ``start``.
             self._skipping = start > 0 and os.pread(descriptor, 1, start - 1) != b"\n"
         finally:
@@ -133,8 +134,8 @@ class TranscriptTail:
         descriptor = open_below(*self._location)
         try:
             found = os.fstat(descriptor)
-            if (found.st_dev, found.st_ino) != self._inode or found.st_size < self._offset:
-                self._inode, self._offset = (found.st_dev, found.st_ino), 0
+            if identity_of(found) != self._identity or found.st_size < self._offset:
+                self._identity, self._offset = identity_of(found), 0
                 self._partial, self._skipping = b"", False
             end = None if most is None else self._offset + most
             begin = self._offset

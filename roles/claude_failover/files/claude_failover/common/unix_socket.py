@@ -7,16 +7,31 @@ from __future__ import annotations
 
 import socket
 import struct
+from typing import NamedTuple
+
+_CREDENTIALS = struct.Struct("3i")  # struct ucred
+
+
+class PeerCredentials(NamedTuple):
+    """Process, user and group of the other end of a connection (SO_PEERCRED)."""
+
+    pid: int
+    uid: int
+    gid: int
 
 
 def listener_pid(path: str) -> int:
-    """Return the process that listens on the socket at ``path`` (SO_PEERCRED).
+    """Return the process that listens on the socket at ``path``.
 
     Never waits. Raises BlockingIOError if the queue of the listener is full, OSError if nothing can be reached there.
     """
-    size = struct.calcsize("3i")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
         probe.setblocking(False)
         probe.connect(path)
-        pid, _uid, _gid = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
-    return int(pid)
+        return credentials_of(probe).pid
+
+
+def credentials_of(peer: socket.socket) -> PeerCredentials:
+    """Return the credentials of a connected peer. Raises OSError."""
+    raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return PeerCredentials(*_CREDENTIALS.unpack(raw))

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..common.file_identity import identity_of
 from ..tmux.quoting import tmux_name
 from .model import Config
 from .validators import Location, Problem, describe
@@ -139,7 +140,7 @@ def _identities(path: str) -> list[object]:
     found: list[object] = [os.path.normpath(path), os.path.realpath(path)]
     try:
         status = os.stat(path)
-        found.append((status.st_dev, status.st_ino))
+        found.append(identity_of(status))
     except OSError:
         pass
     return found

@@ -11,7 +11,8 @@ import logging
 import os
 import pwd
 import socket
-import struct
+
+from ..common.unix_socket import credentials_of
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +22,7 @@ async def access_problem(peer: socket.socket, owner_uid: int, group: str | None)
 
     Root, ``owner_uid`` and the members of ``group`` (primary or supplementary) have. Raises OSError.
     """
-    size = struct.calcsize("3i")
-    _pid, uid, gid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    _pid, uid, gid = credentials_of(peer)
     if uid in (0, owner_uid):
         return None
     if group is not None:

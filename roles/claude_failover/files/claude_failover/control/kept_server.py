@@ -14,6 +14,7 @@ import os
 from typing import Callable
 
 from ..common.errors import FailoverError
+from ..common.file_identity import FileIdentity, identity_of
 from ..common.health import SourceHealth
 from ..common.unix_socket import listener_pid
 from .server import ControlServer
@@ -39,7 +40,7 @@ class KeptControlServer:
         self._path = path
         self._health = health
         self._servers: list[ControlServer] = []  # the last one listens at the path
-        self._identity: tuple[int, int] | None = None
+        self._identity: FileIdentity | None = None
         self._mode = 0
 
     async def start(self) -> None:
@@ -49,7 +50,7 @@ class KeptControlServer:
         await server.start()
         self._servers.append(server)
         status = os.lstat(self._path)
-        self._identity, self._mode = (status.st_dev, status.st_ino), status.st_mode & 0o777
+        self._identity, self._mode = identity_of(status), status.st_mode & 0o777
 
     async def stop(self) -> None:
         """Stop listening, and remove the socket."""
@@ -96,7 +97,7 @@ class KeptControlServer:
             status = os.lstat(self._path)
         except OSError:
             return False
-        return (status.st_dev, status.st_ino) == self._identity
+        return identity_of(status) == self._identity
 
     def _problem(self) -> str | None:
         """Return the reason if the socket does not lead to this process."""

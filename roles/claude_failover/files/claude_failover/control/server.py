@@ -22,6 +22,7 @@ import time
 from collections.abc import Mapping
 
 from ..common.errors import FailoverError, failure_of
+from ..common.file_identity import FileIdentity, identity_of
 from .access import access_problem
 from .connection import ClientConnection, UnfinishedRequests
 from .requests import BadRequest, Operation, answer_to, failure
@@ -53,7 +54,7 @@ class ControlServer:
         self._owner_uid = owner_uid
         self._listener: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
-        self._inode: tuple[int, int] | None = None
+        self._identity: FileIdentity | None = None
         self._connections: set[ClientConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._unfinished = UnfinishedRequests()
@@ -101,7 +102,7 @@ class ControlServer:
             finally:
                 os.umask(old_mask)
             status = os.lstat(self._path)
-            self._inode = status.st_dev, status.st_ino
+            self._identity = identity_of(status)
             if gid is not None:
                 os.chown(self._path, -1, gid)
                 os.chmod(self._path, 0o660)
@@ -159,11 +160,11 @@ class ControlServer:
         """Remove the socket, unless another one was created at the path since."""
         try:
             status = os.lstat(self._path)
-            if (status.st_dev, status.st_ino) == self._inode:
+            if identity_of(status) == self._identity:
                 os.unlink(self._path)
         except OSError:
             pass
-        self._inode = None
+        self._identity = None
 
     # -- connections ---------------------------------------------------------------------------------------
 

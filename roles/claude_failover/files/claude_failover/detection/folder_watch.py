@@ -13,6 +13,7 @@ import os
 import stat
 from dataclasses import dataclass, field
 
+from ..common.file_identity import FileIdentity, identity_of
 from . import inotify
 from .inotify import Inotify, InotifyEvent
 
@@ -20,8 +21,6 @@ _ENDED = inotify.IGNORED | inotify.DELETE_SELF | inotify.MOVE_SELF | inotify.UNM
 _CHANGED = inotify.CREATE | inotify.MOVED_TO
 _ROOT_EVENTS = _CHANGED | inotify.DELETE_SELF | inotify.MOVE_SELF
 _FOLDER_EVENTS = _ROOT_EVENTS | inotify.MODIFY | inotify.DONT_FOLLOW
-
-Identity = tuple[int, int]  # device and inode
 
 
 @dataclass
@@ -41,11 +40,6 @@ class FolderChanges:
     ended: bool = False
 
 
-def identity_of(status: os.stat_result) -> Identity:
-    """Return what tells a file from another one at its path."""
-    return status.st_dev, status.st_ino
-
-
 class FolderWatch:
     """The watches on a root folder and on each folder in it, links excluded.
 
@@ -56,9 +50,9 @@ class FolderWatch:
         self._inotify: Inotify | None = None
         self._root = ""
         self._root_watch = -1
-        self._root_identity: Identity | None = None
+        self._root_identity: FileIdentity | None = None
         self._lost = False  # the end of a watch may be among lost events: all are to be set again
-        self._watches: dict[str, tuple[int, Identity]] = {}  # by folder
+        self._watches: dict[str, tuple[int, FileIdentity]] = {}  # by folder
         self._names: dict[int, str] = {}  # folders by watch
         self.unwatched: dict[str, OSError] = {}
 

@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from ..claude.transcript import NotATranscriptError, TranscriptTail, open_below
-from .folder_watch import Identity, identity_of
+from ..common.file_identity import FileIdentity, identity_of
 
 HEAD = 256  # bytes by which a file's beginning is known
 HOLD = 5.0  # seconds after which a copy that has stayed shorter is no longer one that is being written
@@ -34,7 +34,7 @@ class FollowedFile:
         self._root = ""
         self._tail: TranscriptTail | None = None
         self._head = b""
-        self._identity: Identity | None = identity_of(status) if status is not None else None
+        self._identity: FileIdentity | None = identity_of(status) if status is not None else None
         self._seen = _state(status) if status is not None else None
         self._shorter_since: float | None = None
         self.behind = False

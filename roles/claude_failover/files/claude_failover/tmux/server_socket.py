@@ -11,20 +11,20 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Optional
 
+from ..common.file_identity import FileIdentity, identity_of
 from ..common.unix_socket import listener_pid
 
 
 class ServerSocket:
     """The socket at ``path`` of the server ``pid``, as it is at the time of the connection."""
 
-    def __init__(self, path: str, pid: Optional[int]) -> None:
+    def __init__(self, path: str, pid: int | None) -> None:
         self._path = path
         self._pid = pid
         self._identity = _identity(path)
 
-    def check(self) -> Optional[str]:
+    def check(self) -> str | None:
         """Return the reason if the path no longer leads to the server; make a removed socket again."""
         identity = _identity(self._path)
         if self._pid is None or (identity is not None and identity == self._identity):
@@ -47,9 +47,9 @@ class ServerSocket:
         return None
 
 
-def _identity(path: str) -> Optional[tuple[int, int]]:
+def _identity(path: str) -> FileIdentity | None:
     try:
         status = os.stat(path)
     except OSError:
         return None
-    return status.st_dev, status.st_ino
+    return identity_of(status)
