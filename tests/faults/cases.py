@@ -94,3 +94,4 @@ def short() -> Iterator[Case]:
         yield Case(scenario, step, faults[number % len(faults)])
     yield Case("failover", "journal: flip", TMUX[0])
     yield Case("failover", "resume begins", TMUX[1])
+    yield Case("failover", "resume begins", CLI[0])

@@ -193,6 +193,21 @@ def test_a_switch_under_way_and_a_suspension_are_told() -> None:
     assert "Switching is suspended: the link leads to /tmp/x\n" in page
 
 
+@pytest.mark.parametrize("character", ["\u202e", "\u2066", "\x1b", "\n", "\ud800", "\u200b"])
+def test_no_name_of_the_status_hides_or_reorders_what_is_seen(character: str) -> None:
+    def named(value: Any, name: str) -> Any:
+        if isinstance(value, dict):
+            return {key: named(inner, name) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [named(inner, name) for inner in value]
+        return name if isinstance(value, str) else value
+
+    shown = render.status(named(STATUS, f"a{character}b"), NOW)
+    assert re.search("a[ \ufffd]?b", shown)
+    assert character == "\n" or character not in shown
+    assert len(shown.splitlines()) == len(render.status(named(STATUS, "ab"), NOW).splitlines())
+
+
 def test_a_source_that_is_blind_is_told_above_everything() -> None:
     row = {"source": "transcripts", "since": "2026-11-22T20:50:00.000Z", "reason": "cannot watch\x1b[2J /s/p"}
     lines = render.status({**STATUS, "blind": [row]}, NOW).splitlines()
