@@ -85,7 +85,7 @@ class AccountAvailability:
             exhausted=status.exhausted,
             exhausted_until=status.until,
             any_limit=bool(self.exhaustion.limits_in_force(account.name, now - RESET_MARGIN)),
-            ban=f"{ban.reason}, until {clock.iso(clock.to_wall(ban.until))}" if ban is not None else None,
+            ban=f"{ban.reason}, until {clock.wall_iso(ban.until)}" if ban is not None else None,
             used=self.usage.percent(account.name, now),
             resets_at=self.usage.next_reset(account.name, now),
         )

@@ -152,7 +152,7 @@ class Exhaustion:
     def status_rows(self, account: str, now: datetime) -> list[dict[str, str]]:
         """Return ``exhausted`` of ``status --json``: ``{limit, until}``, soonest first."""
         entries = sorted(self.limits_in_force(account, now), key=lambda entry: entry.over_at)
-        return [{"limit": entry.limit, "until": clock.iso(clock.to_wall(entry.over_at))} for entry in entries]
+        return [{"limit": entry.limit, "until": clock.wall_iso(entry.over_at)} for entry in entries]
 
     def status(self, account: str, trigger: str | None, now: datetime) -> ExhaustionStatus:
         """Return the account's exhaustion for a switch triggered by the limit ``trigger`` (None: by no limit)."""

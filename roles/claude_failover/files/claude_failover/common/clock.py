@@ -55,9 +55,14 @@ def to_wall(moment: datetime) -> datetime:
     return _current.to_wall(moment)
 
 
+def wall_iso(moment: datetime) -> str:
+    """Format a steady time as wall time."""
+    return iso(to_wall(moment))
+
+
 def optional_wall_iso(moment: datetime | None) -> str | None:
     """Format a steady time as wall time; None stays None."""
-    return None if moment is None else iso(to_wall(moment))
+    return None if moment is None else wall_iso(moment)
 
 
 def iso(moment: datetime) -> str:

@@ -63,7 +63,7 @@ class SourceHealth:
             log.warning(
                 "no longer blind: source=%s since=%s reason=%r",
                 source,
-                clock.iso(clock.to_wall(known.since)),
+                clock.wall_iso(known.since),
                 known.reason,
             )
             self._tell(known, False)
@@ -79,8 +79,7 @@ class SourceHealth:
     def rows(self) -> list[dict[str, str]]:
         """Return ``blind`` of ``status --json``."""
         return [
-            {"source": item.source, "since": clock.iso(clock.to_wall(item.since)), "reason": item.reason}
-            for item in self.blind()
+            {"source": item.source, "since": clock.wall_iso(item.since), "reason": item.reason} for item in self.blind()
         ]
 
     def subscribe(self, on_changed: Callable[[Blindness, bool], None]) -> None:

@@ -278,7 +278,7 @@ class FailoverController:
                     "account %s is out of usage (%s) until %s",
                     attribution.account,
                     limit,
-                    clock.iso(clock.to_wall(until)),
+                    clock.wall_iso(until),
                 )
             if self._budget is not None:
                 self._budget.on_refused(evidence.session, attribution.account, until, known)

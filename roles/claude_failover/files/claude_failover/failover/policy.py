@@ -241,7 +241,7 @@ class SwitchPolicy:
             log.warning(
                 "no account can be used; %d sessions wait, %s",
                 len(self._resume_queue.limited()),
-                f"until {clock.iso(clock.to_wall(until))}" if until else "for an account to be logged in or repaired",
+                f"until {clock.wall_iso(until)}" if until else "for an account to be logged in or repaired",
             )
 
     # -- reasons proactive and failback ------------------------------------------------------------------------

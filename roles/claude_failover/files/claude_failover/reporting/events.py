@@ -24,7 +24,7 @@ def source_event(item: Blindness, begins: bool) -> dict[str, Any]:
     summary = f"the daemon is blind for {item.source}: {item.reason}"
     if not begins:
         summary = f"the daemon is no longer blind for {item.source}"
-    details = {"source": item.source, "since": clock.iso(clock.to_wall(item.since)), "reason": item.reason}
+    details = {"source": item.source, "since": clock.wall_iso(item.since), "reason": item.reason}
     return _event("source_blind", "warning", begins, summary, details=details)
 
 

@@ -74,7 +74,7 @@ def new_record(
     verdict = trigger.verdict if trigger is not None else None
     return {
         "id": record_id or new_id(),
-        "time": clock.iso(clock.to_wall(began)),
+        "time": clock.wall_iso(began),
         "reason": reason,
         "trigger_session": trigger.session if trigger is not None else None,
         "source": trigger.source if trigger is not None else _SOURCE.get(reason),

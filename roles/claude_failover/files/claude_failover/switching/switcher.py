@@ -173,11 +173,7 @@ class Switcher:
                 why += ". To switch all the same: --force"
             return active, "refused", why, selection
         until = self.availability.usable_from(limit)
-        when = (
-            f"the first one can be used at {clock.iso(clock.to_wall(until))}"
-            if until
-            else "none of them will be by waiting"
-        )
+        when = f"the first one can be used at {clock.wall_iso(until)}" if until else "none of them will be by waiting"
         outcome = "refused" if request.reason == "manual" else "stayed"
         return active, outcome, f"no other account can be used, {when}: {selection.text()}", selection
 

@@ -88,7 +88,7 @@ class Task:
             "attempts": self.attempts,
             "detail": self.detail,
             "request_id": self.request_id,
-            "created_at": clock.iso(clock.to_wall(self.created_at)),
+            "created_at": clock.wall_iso(self.created_at),
             "sent_at": clock.optional_wall_iso(self.sent_at),
             "accepted_at": clock.optional_wall_iso(self.accepted_at),
             "finished_at": clock.optional_wall_iso(self.finished_at),
