@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,41 @@ def test_every_other_kind_is_named_at_once(place, kind, flags):
     path = place(kind)
     with pytest.raises(NotARegularFileError, match=f"is {kind}, not a regular file"):
         open_regular(path, flags)
+
+
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_RDWR, os.O_RDWR | os.O_CREAT])
+def test_nothing_but_a_regular_file_is_opened_even_for_a_moment(place, flags):
+    """By a link that root is told to check, a user could have a device opened."""
+    path = place("a FIFO")
+    writer = threading.Thread(target=lambda: os.close(os.open(path, os.O_WRONLY)))  # waits until it has a reader
+    writer.start()
+    try:
+        time.sleep(0.2)  # it waits now
+        with pytest.raises(NotARegularFileError):
+            open_regular(path, flags)
+        writer.join(0.2)
+        assert writer.is_alive()
+    finally:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+        writer.join()
+
+
+def test_a_file_is_made_once_and_never_through_a_link(tmp_path):
+    path = str(tmp_path / "x")
+    os.close(open_regular(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o640))
+    assert os.stat(path).st_mode & 0o777 & ~0o640 == 0
+    with pytest.raises(FileExistsError):
+        open_regular(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    os.symlink("nowhere", tmp_path / "link")
+    with pytest.raises(OSError, match="exists"):
+        open_regular(str(tmp_path / "link"), os.O_RDWR | os.O_CREAT)
+    assert not os.path.exists(tmp_path / "nowhere")
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        open_regular(str(tmp_path / "missing"))
+    assert caught.value.filename == str(tmp_path / "missing")
 
 
 def test_a_link_is_followed_only_where_that_is_wanted(tmp_path):

@@ -20,6 +20,7 @@ _KINDS = {
 }
 MAX_BYTES = 64 << 20  # of a file that is read whole
 _ALWAYS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_ATTEMPTS = 8
 
 
 class NotARegularFileError(OSError):
@@ -42,24 +43,41 @@ class TooLargeError(NotARegularFileError):
 def open_regular(path: str, flags: int = os.O_RDONLY, mode: int = 0o600, *, dir_fd: int | None = None) -> int:
     """Open a regular file with ``flags`` of open(2); return its descriptor.
 
-    Links are followed unless the flags have O_NOFOLLOW. Raises NotARegularFileError, OSError; ValueError for an
-    impossible path (a NUL in it).
+    Nothing else is opened, not even for a moment: to open a device can do something (a watchdog, a tape). Links are
+    followed unless the flags have O_NOFOLLOW; with O_CREAT a link that leads nowhere is none to follow.
+    Raises NotARegularFileError, OSError; ValueError for an impossible path (a NUL in it).
     """
-    try:
-        descriptor = os.open(path, flags | _ALWAYS, mode, dir_fd=dir_fd)
-    except OSError as error:
-        # ENXIO, ENODEV: a socket, or a device without a driver. ELOOP: a link, with O_NOFOLLOW.
-        if error.errno in (errno.ENXIO, errno.ENODEV, errno.EISDIR, errno.ELOOP):
-            follow = not flags & os.O_NOFOLLOW and error.errno != errno.ELOOP
-            found = os.stat(path, dir_fd=dir_fd, follow_symlinks=follow).st_mode
-            if not stat.S_ISREG(found) and (flags & os.O_NOFOLLOW or not stat.S_ISLNK(found)):
-                raise NotARegularFileError(path, found) from None
-        raise
-    found = os.fstat(descriptor).st_mode
+    for _attempt in range(_ATTEMPTS):
+        try:
+            entry = os.open(path, os.O_PATH | os.O_CLOEXEC | flags & os.O_NOFOLLOW, dir_fd=dir_fd)
+        except FileNotFoundError:
+            if not flags & os.O_CREAT:
+                raise
+            try:
+                return os.open(path, flags | os.O_EXCL | _ALWAYS, mode, dir_fd=dir_fd)
+            except FileExistsError:
+                if flags & os.O_EXCL:
+                    raise
+                continue  # made meanwhile
+        try:
+            return _open_entry(entry, path, flags)
+        finally:
+            os.close(entry)
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+
+
+def _open_entry(entry: int, path: str, flags: int) -> int:
+    """Open the regular file that the descriptor ``entry`` (O_PATH) names; the path may lead elsewhere by now."""
+    found = os.fstat(entry).st_mode
     if not stat.S_ISREG(found):
-        os.close(descriptor)
         raise NotARegularFileError(path, found)
-    return descriptor
+    if flags & os.O_EXCL:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+    try:
+        return os.open(f"/proc/self/fd/{entry}", flags & ~(os.O_NOFOLLOW | os.O_CREAT) | _ALWAYS)
+    except OSError as error:
+        error.filename = path
+        raise
 
 
 def read_regular(path: str, limit: int = -1) -> bytes:
