@@ -21,6 +21,7 @@ ROOT = 0
 _MAX_LINKS = 40  # as in the kernel, path_resolution(7)
 _WRITABLE_BY_OTHERS = 0o002
 _WRITABLE_BY_GROUP = 0o020
+_ACCESS_LIST = "system.posix_acl_access"
 
 
 class PathOwner(NamedTuple):
@@ -53,11 +54,11 @@ def path_owner(path: str) -> PathOwner:
         try:
             status = os.lstat(entry)
         except (FileNotFoundError, NotADirectoryError):
-            return PathOwner(None, current) if _is_shared(folder) else PathOwner(ROOT, entry)
+            return PathOwner(None, current) if _is_shared(current, folder) else PathOwner(ROOT, entry)
         if status.st_uid != ROOT:
             return PathOwner(status.st_uid, entry)
         # In a sticky folder a directory of root's stays what it is; another entry can be moved there by its users.
-        if _is_shared(folder) and not (folder.st_mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode)):
+        if _is_shared(current, folder) and not (folder.st_mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode)):
             return PathOwner(None, current)
         if stat.S_ISLNK(status.st_mode):
             links += 1
@@ -70,7 +71,7 @@ def path_owner(path: str) -> PathOwner:
                 folder = os.lstat(current)
             continue
         current, folder = entry, status
-    return PathOwner(None if stat.S_ISDIR(folder.st_mode) and _is_shared(folder) else ROOT, current)
+    return PathOwner(None if stat.S_ISDIR(folder.st_mode) and _is_shared(current, folder) else ROOT, current)
 
 
 def describe_owner(owner: PathOwner) -> str:
@@ -88,7 +89,23 @@ def _parts(path: str) -> list[str]:
     return [name for name in reversed(path.split("/")) if name not in ("", os.curdir)]
 
 
-def _is_shared(folder: os.stat_result) -> bool:
-    """Return True if others than root may create entries in a folder of root's."""
-    by_group = folder.st_gid != ROOT and folder.st_mode & _WRITABLE_BY_GROUP
-    return bool(by_group or folder.st_mode & _WRITABLE_BY_OTHERS)
+def _is_shared(path: str, folder: os.stat_result) -> bool:
+    """Return True if others than root may create entries in a folder of root's. Raises OSError.
+
+    With an access control list the bits of the group are its mask, acl(5): the most that it gives to anybody but the
+    owner and the others.
+    """
+    if folder.st_mode & _WRITABLE_BY_OTHERS:
+        return True
+    return bool(folder.st_mode & _WRITABLE_BY_GROUP) and (folder.st_gid != ROOT or _has_access_list(path))
+
+
+def _has_access_list(path: str) -> bool:
+    """Return True if a folder has an access control list. Raises OSError."""
+    try:
+        os.getxattr(path, _ACCESS_LIST, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in (errno.ENODATA, errno.ENOTSUP):
+            return False
+        raise
+    return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 
 import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils._path_owner import ROOT, PathOwner, path_owner
@@ -111,3 +112,25 @@ def test_what_root_may_not_look_at_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(os, "lstat", refuse)
     with pytest.raises(PermissionError):
         path_owner("/etc/passwd/a")
+
+
+@needs_root
+@pytest.mark.parametrize(("mask", "found"), [(7, None), (5, ROOT)])
+def test_a_list_that_lets_a_user_write_makes_a_folder_shared(base: str, mask: int, found: int | None) -> None:
+    """Owner and group of the folder are root."""
+    place = folder(f"{base}/x")
+    everybody = 0xFFFFFFFF
+    entries = [
+        (0x01, 7, everybody),
+        (0x02, 7, USER),
+        (0x04, 5, everybody),
+        (0x10, mask, everybody),
+        (0x20, 5, everybody),
+    ]
+    text = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)  # acl_ea_header
+    try:
+        os.setxattr(place, "system.posix_acl_access", text)
+    except OSError as error:
+        pytest.skip(f"NOT TESTED: no access control lists here ({error.strerror})")
+    assert path_owner(place).uid == found
+    assert path_owner(f"{place}/a/b").uid == found
