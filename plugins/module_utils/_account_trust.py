@@ -21,6 +21,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, NoReturn
 
+from ansible_collections.secuaas.claude.plugins.module_utils._foreign_text import escaped
 from ansible_collections.secuaas.claude.plugins.module_utils._proc import pids, start_ticks
 
 OK, ADDED, MISSING, IN_USE, ERROR = "ok", "added", "missing", "in_use", "error"
@@ -148,7 +149,9 @@ def _add_keys(file: _StateFile | None, wanted: list[str]) -> tuple[bytes, list[s
             raise _StateFileError(f"the folder {folder!r} has a name that is not UTF-8, which no key can hold")
         project = projects.setdefault(folder, {})
         if not isinstance(project, dict):
-            raise _StateFileError(f"{STATE_FILE}: what it holds for {folder} is not an object; it is left as it is")
+            raise _StateFileError(
+                f"{STATE_FILE}: what it holds for {escaped(folder)} is not an object; it is left as it is"
+            )
         if _KEY not in project:
             project[_KEY] = True
             absent.append(folder)

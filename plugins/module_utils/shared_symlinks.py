@@ -20,6 +20,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.secuaas.claude.plugins.module_utils._foreign_text import escaped
 from ansible_collections.secuaas.claude.plugins.module_utils._run_as import RunAsError, run_as
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_filesystem import (
     DIRECTORY,
@@ -206,22 +207,22 @@ def _report_from_json(row: list[Any]) -> AccountReport:
 def result_of(reports: Iterable[AccountReport]) -> dict[str, Any]:
     """Return ``changed``, ``links``, ``created`` and ``diff`` in the form of an Ansible result.
 
-    Bytes of file names that are not UTF-8 appear as ``\\xNN``, so that every text fits into JSON.
+    Of names of files, what a terminal interprets or hides and bytes that are not UTF-8 are escaped.
     """
     links: list[dict[str, str | None]] = []
     created: list[str] = []
     before: dict[str, str] = {}
     after: dict[str, str] = {}
     for report in reports:
-        for path in map(_printable, report.created):
+        for path in map(escaped, report.created):
             created.append(path)
             before[path], after[path] = "nothing", DIRECTORY
         for link in report.links:
-            links.append({key: value and _printable(value) for key, value in link._asdict().items()})
-            path = _printable(link.path)
+            links.append({key: value and escaped(value) for key, value in link._asdict().items()})
+            path = escaped(link.path)
             before[path] = after[path] = _found_in_words(link)
             if link.status in (CREATED, MISSING):
-                after[path] = f"a link to {_printable(link.target)}"
+                after[path] = f"a link to {escaped(link.target)}"
     diff = {"before": before, "after": after}
     return {"changed": bool(created), "links": links, "created": created, "diff": diff}
 
@@ -229,8 +230,4 @@ def result_of(reports: Iterable[AccountReport]) -> dict[str, Any]:
 def _found_in_words(link: LinkReport) -> str:
     if link.found is None:
         return "unknown" if link.status == ERROR else "nothing"
-    return _printable(link.found) if link.status == NOT_A_SYMLINK else f"a link to {_printable(link.found)}"
-
-
-def _printable(text: str) -> str:
-    return os.fsencode(text).decode("utf-8", "backslashreplace")
+    return escaped(link.found) if link.status == NOT_A_SYMLINK else f"a link to {escaped(link.found)}"

@@ -119,9 +119,17 @@ failures:
 """
 
 import os
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.secuaas.claude.plugins.module_utils import _account_trust, _run_as
+from ansible_collections.secuaas.claude.plugins.module_utils._foreign_text import escaped
+
+
+def _shown(report: _account_trust.HomeReport) -> dict[str, Any]:
+    """Return a report in the form of an Ansible result; the folders' names may be another user's."""
+    names = {key: [escaped(folder) for folder in getattr(report, key)] for key in ("folders", "declined")}
+    return {**report._asdict(), **names}
 
 
 def main() -> None:
@@ -159,7 +167,7 @@ def main() -> None:
     failures = [f"{report.home}: {report.detail}" for report in reports if report.status == _account_trust.ERROR]
     result = {
         "changed": any(report.status in (_account_trust.ADDED, _account_trust.MISSING) for report in reports),
-        "homes": [report._asdict() for report in reports],
+        "homes": [_shown(report) for report in reports],
         "failures": failures,
     }
     if failures:

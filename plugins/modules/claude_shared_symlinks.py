@@ -149,7 +149,8 @@ links:
     found:
       description:
         - The previous entry. The text of a link, or in words the kind of another entry. V(null) for no entry.
-        - Bytes that are not UTF-8 are shown as V(\\xNN).
+        - Control characters and what a terminal hides are shown as escapes such as V(\\n), and bytes that are not UTF-8
+          as V(\\xNN).
       type: str
       sample: /home/ubuntu/.claude-projects-shared
     status:

@@ -67,6 +67,21 @@ def trusted(home: str, folder: str) -> bool:
         return bool(json.load(stream)["projects"][folder]["hasTrustDialogAccepted"])
 
 
+def test_names_do_not_reach_the_terminal_of_the_controller_as_they_are(run: Runner, base: str) -> None:
+    """Ansible prints a message as it is; the folder is behind a link that its user can lead anywhere."""
+    folder = f"{base}/\x1b[31m\x9b2J\u202e\nok: [forged]"
+    os.mkdir(folder)
+    os.symlink(folder, f"{base}/link")
+    put(run.homes[0], json.dumps({"projects": {folder: 5}}))
+    put(run.homes[1], json.dumps({"projects": {folder: {"hasTrustDialogAccepted": False}}}))
+    result = run(folders=[f"{base}/link"])
+    assert result["failed"]
+    assert result["homes"][1]["declined"] == [f"{base}/\\x1b[31m\\x9b2J\\u202e\\nok: [forged]"]
+    shown = [json.dumps(result[key], ensure_ascii=False) for key in ("homes", "failures")]
+    assert all(text.isprintable() for text in [*shown, *result["msg"].splitlines()])
+    assert not any(line.startswith("ok:") for line in result["msg"].splitlines())
+
+
 def test_it_adds_then_finds_nothing_to_do(run: Runner, base: str) -> None:
     put(run.homes[0], json.dumps({"oauthAccount": SECRET}))
     first = run()

@@ -123,6 +123,16 @@ def test_names_that_are_no_utf8_can_be_reported(run: Runner, base: str) -> None:
     result["msg"].encode()
 
 
+def test_names_do_not_reach_the_terminal_of_the_controller_as_they_are(run: Runner, base: str) -> None:
+    os.makedirs(f"{base}/a")
+    os.symlink("/\x1b[31m\x9b2J\u202e\nok: [forged]", f"{base}/a/projects")
+    result = run(account_homes=[f"{base}/a"], shared_root=base)
+    assert result["links"][2]["found"] == "/\\x1b[31m\\x9b2J\\u202e\\nok: [forged]"
+    shown = [json.dumps(result[key], ensure_ascii=False) for key in ("links", "failures", "diff")]
+    assert all(text.isprintable() for text in [*shown, *result["msg"].splitlines()])
+    assert not any(line.startswith("ok:") for line in result["msg"].splitlines())
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
