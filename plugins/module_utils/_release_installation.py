@@ -40,10 +40,11 @@ class InstallationPlan(NamedTuple):
     to_prune: list[str]
 
 
-def install_release(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+def install_release(params: Mapping[str, Any], *, check_mode: bool, warn: Callable[[str], None]) -> dict[str, Any]:
     """Install the release of ``params`` (the module's options) and its files; return the module's result.
 
-    Raises ValueError, BundleError, ReleaseError, HostFileError, OSError.
+    Calls ``warn`` for users whose processes cannot be looked at. Raises ValueError, BundleError, ReleaseError,
+    HostFileError, OSError.
     """
     layout = Layout(params["root"], params["python"])
     _check_places(params)
@@ -54,7 +55,7 @@ def install_release(params: Mapping[str, Any], *, check_mode: bool) -> dict[str,
     sources = _release_bundle.members_below(members, _release_bundle.LIBRARY)
     name = _release_bundle.release_name(sources)
     specs = _file_specs(params, members, layout)
-    plan = _plan_installation(params, layout, name, sources, specs, check_mode)
+    plan = _plan_installation(params, layout, name, sources, specs, check_mode, warn)
     if check_mode:
         _predict_validation(layout, sources, plan)
         return plan.result
@@ -62,7 +63,7 @@ def install_release(params: Mapping[str, Any], *, check_mode: bool) -> dict[str,
         return plan.result
     with _release_store.lock(layout):
         # Another installation may have ended while this one waited for the lock.
-        plan = _plan_installation(params, layout, name, sources, specs, check_mode)
+        plan = _plan_installation(params, layout, name, sources, specs, check_mode, warn)
         _carry_out(layout, sources, plan)
     return plan.result
 
@@ -145,6 +146,7 @@ def _plan_installation(
     sources: Mapping[str, bytes],
     specs: list[_host_files.FileSpec],
     check_mode: bool,
+    warn: Callable[[str], None],
 ) -> InstallationPlan:
     """Compare the host with the release and the specifications; change nothing."""
     previous = _release_store.read_current(layout)
@@ -167,7 +169,7 @@ def _plan_installation(
     read_at_start = [entry["path"] for entry in params["files"] if entry["restart"]]
     service = _release_processes.service_of(params.get("user"), params.get("unit"))
     stale = _release_processes.is_stale(layout, read_at_start, service=service)
-    in_use = _release_processes.releases_in_use(layout)
+    in_use = _release_processes.releases_in_use(layout, warn=warn)
     prunable = _release_store.prunable(layout, params["keep"], folder, in_use)
     leftovers = _release_store.leftovers(layout)
     result = {

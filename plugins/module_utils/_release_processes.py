@@ -5,20 +5,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ansible_collections.secuaas.claude.plugins.module_utils._proc import pids, start_ticks
 from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import Layout
 from ansible_collections.secuaas.claude.plugins.module_utils._release_store import read_current
-from ansible_collections.secuaas.claude.plugins.module_utils._run_as import find_user
+from ansible_collections.secuaas.claude.plugins.module_utils._run_as import RunAsError, find_user, run_apart
 
 # Allowance for a clock that is adjusted between the start of a process and the writing of a file.
 _CLOCK_TOLERANCE = 2.0
 _NO_UID = -1
+_UID = re.compile(rb"^Uid:\s*([0-9]+)", re.MULTILINE)
+_ONE_USER, _ALL_USERS = 5.0, 60.0  # seconds for a look at their processes
+_ARGUMENTS = 1 << 14  # bytes that are read of those of a process; the daemon's are at the beginning
 
 
 class RunningDaemon(NamedTuple):
@@ -46,9 +51,12 @@ def service_of(user: str | None, unit: str | None) -> Service | None:
     return Service(None if user is None else found.pw_uid if found else _NO_UID, unit)
 
 
-def releases_in_use(layout: Layout, proc: str = "/proc") -> set[str]:
-    """Return the names of the releases that a running process was started from."""
-    return {name for _pid, name, _arguments in _release_processes(layout, proc)}
+def releases_in_use(layout: Layout, proc: str = "/proc", warn: Callable[[str], None] | None = None) -> set[str]:
+    """Return the names of the releases that a running process was started from.
+
+    Calls ``warn`` for the users whose processes cannot be looked at.
+    """
+    return {name for _pid, name, _arguments in _release_processes(layout, proc, warn)}
 
 
 def running_daemons(layout: Layout, proc: str = "/proc", service: Service | None = None) -> list[RunningDaemon]:
@@ -99,7 +107,7 @@ def _belongs_to(pid: int, status: bytes, service: Service, proc: str) -> bool:
     units have one below ``user.slice``.
     """
     if service.uid is not None:
-        uid = re.search(rb"^Uid:\s*([0-9]+)", status, re.MULTILINE)
+        uid = _UID.search(status)
         if uid is None or int(uid.group(1)) != service.uid:
             return False
     if service.unit is None:
@@ -111,18 +119,56 @@ def _belongs_to(pid: int, status: bytes, service: Service, proc: str) -> bool:
     return any(os.fsencode(service.unit) in names and b"user.slice" not in names for names in groups)
 
 
-def _release_processes(layout: Layout, proc: str) -> Iterator[tuple[int, str, list[bytes]]]:
+def _release_processes(
+    layout: Layout, proc: str, warn: Callable[[str], None] | None = None
+) -> Iterator[tuple[int, str, list[bytes]]]:
     """Yield each process of a release: its number, the release's name, and its path in the release and arguments."""
     prefixes = {os.fsencode(path) + b"/" for path in (layout.releases, os.path.realpath(layout.releases))}
-    for pid in pids(proc):
-        try:
-            with open(os.path.join(proc, str(pid), "cmdline"), "rb") as file:
-                arguments = file.read().rstrip(b"\0").split(b"\0")
-        except OSError:
-            continue  # ended meanwhile, or not readable
+    for pid, words in _command_lines(proc, warn):
+        arguments = words.rstrip(b"\0").split(b"\0")
         for number, argument in enumerate(arguments, 1):
             for prefix in prefixes:
                 if argument.startswith(prefix):
                     start = len(prefix)
                     name, _slash, below = argument[start:].partition(b"/")
                     yield pid, os.fsdecode(name), [below, *arguments[number:]]
+
+
+def _command_lines(proc: str, warn: Callable[[str], None] | None) -> Iterator[tuple[int, bytes]]:
+    """Yield the arguments of every process, with its number.
+
+    They are in the memory of the process, which can lie in a file system of its user's (FUSE) that never answers. So
+    the processes of each user are looked at in a process apart, and those of a user who holds it up are left out.
+    """
+    end = time.monotonic() + _ALL_USERS
+    for uid, numbers in sorted(_pids_by_user(proc).items()):
+        read = functools.partial(_read_command_lines, proc, numbers)
+        try:
+            found = run_apart(read, f"a look at the processes of user {uid}", min(_ONE_USER, end - time.monotonic()))
+        except RunAsError as error:
+            if warn is not None:
+                warn(f"{error}; they are left out. Look for one of them that does not let its arguments be read.")
+            continue
+        yield from ((pid, words.encode("latin-1")) for pid, words in found)
+
+
+def _pids_by_user(proc: str) -> dict[int, list[int]]:
+    """Return the numbers of all processes by their user; _NO_UID for one that is ending."""
+    found: dict[int, list[int]] = {}
+    for pid in pids(proc):
+        try:
+            with open(os.path.join(proc, str(pid), "status"), "rb") as file:
+                uid = _UID.search(file.read())
+        except OSError:
+            uid = None
+        found.setdefault(int(uid.group(1)) if uid else _NO_UID, []).append(pid)
+    return found
+
+
+def _read_command_lines(proc: str, numbers: Sequence[int]) -> list[tuple[int, str]]:
+    """Return number and arguments of each process that is still there; a character stands for a byte."""
+    found = []
+    for pid in numbers:
+        with contextlib.suppress(OSError), open(os.path.join(proc, str(pid), "cmdline"), "rb") as file:
+            found.append((pid, file.read(_ARGUMENTS).decode("latin-1")))
+    return found

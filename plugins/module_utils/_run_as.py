@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a function with another user's ids and groups."""
+"""Run a function in a child process: with another user's ids and groups, for a bounded time."""
 
 from __future__ import annotations
 
@@ -70,33 +70,46 @@ def run_as(user: pwd.struct_passwd, work: Callable[[], Any]) -> Any:
     if os.geteuid() != 0:
         raise RunAsError(f"this runs as {current_user_name()}; expected root or {user.pw_name}, in whose name it works")
     groups = os.getgrouplist(user.pw_name, user.pw_gid)
+
+    def work_as_user() -> Any:
+        # A umask that takes rights from the owner would keep the child from setting the mode of what it creates.
+        os.umask(0o077)
+        os.setgroups(groups)
+        os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+        os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+        return work()
+
+    return run_apart(work_as_user, f"the process that works as {user.pw_name}", DEADLINE)
+
+
+def run_apart(work: Callable[[], Any], name: str, deadline: float) -> Any:
+    """Call ``work`` in a child process, for ``deadline`` seconds; return its result after a round trip through JSON.
+
+    For work that another user can hold up. ``name`` is that of the process in messages. Raises RunAsError if the call
+    ends without a result, takes too long, or has a result of more than MAXIMUM_ANSWER.
+    """
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _run_child(user, groups, work, reader, writer)
+        _run_child(work, reader, writer)
     os.close(writer)
     try:
-        raw = _read_answer(reader, pid, user.pw_name)
-        status = _wait_for_child(pid, min(_END_TIMEOUT, DEADLINE))
+        raw = _read_answer(reader, pid, name, deadline)
+        status = _wait_for_child(pid, min(_END_TIMEOUT, deadline))
     finally:
         os.close(reader)
-        _end_child(pid)
+        _end_child(pid, min(_END_TIMEOUT, deadline))
     answer = json.loads(raw) if raw else {"failed": f"wait status {status}"}
     if "failed" in answer:
-        raise RunAsError(f"the process that works as {user.pw_name} ended before it was done ({answer['failed']})")
+        raise RunAsError(f"{name} ended before it was done ({answer['failed']})")
     return answer["done"]
 
 
-def _run_child(user: pwd.struct_passwd, groups: list[int], work: Callable[[], Any], reader: int, writer: int) -> None:
-    """Become the user, call ``work``, write the answer to ``writer`` and exit; never returns."""
+def _run_child(work: Callable[[], Any], reader: int, writer: int) -> None:
+    """Call ``work``, write the answer to ``writer`` and exit; never returns."""
     try:
         os.close(reader)
         try:
-            # A umask that takes rights from the owner would keep the child from setting the mode of what it creates.
-            os.umask(0o077)
-            os.setgroups(groups)
-            os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
-            os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
             answer = {"done": work()}
         except Exception as exc:
             # Not the text of the exception, which could quote the content of a file.
@@ -109,24 +122,22 @@ def _run_child(user: pwd.struct_passwd, groups: list[int], work: Callable[[], An
         os._exit(0)
 
 
-def _read_answer(reader: int, pid: int, name: str) -> bytes:
+def _read_answer(reader: int, pid: int, name: str, deadline: float) -> bytes:
     """Read the child's answer until it closes the pipe. Raises RunAsError."""
-    end = time.monotonic() + DEADLINE
+    end = time.monotonic() + deadline
     poll = select.poll()
     poll.register(reader, select.POLLIN)
     answer = bytearray()
     while True:
         if not poll.poll(max(end - time.monotonic(), 0) * 1000):
             stopped = "; it was stopped by a signal" if _is_stopped(pid) else ""
-            raise RunAsError(
-                f"the process that works as {name} did not end within {DEADLINE:g} s and was killed{stopped}"
-            )
+            raise RunAsError(f"{name} did not end within {deadline:g} s and was killed{stopped}")
         chunk = os.read(reader, _CHUNK)
         if not chunk:
             return bytes(answer)
         answer += chunk
         if len(answer) > MAXIMUM_ANSWER:
-            raise RunAsError(f"the process that works as {name} answered with more than {MAXIMUM_ANSWER} bytes")
+            raise RunAsError(f"{name} answered with more than {MAXIMUM_ANSWER} bytes")
 
 
 def _is_stopped(pid: int) -> bool:
@@ -155,12 +166,12 @@ def _wait_for_child(pid: int, timeout: float) -> int | None:
         time.sleep(_POLL)
 
 
-def _end_child(pid: int) -> None:
+def _end_child(pid: int, timeout: float) -> None:
     """Kill the child if it has not ended; a process that is stopped ends by SIGKILL too."""
     try:
         if os.waitpid(pid, os.WNOHANG) == (0, 0):
             os.kill(pid, signal.SIGKILL)
-            _wait_for_child(pid, _END_TIMEOUT)
+            _wait_for_child(pid, timeout)
     except (ChildProcessError, ProcessLookupError):
         pass  # it has ended
 

@@ -280,7 +280,7 @@ def main() -> None:
                 "keep is %d; expected at least 2: the current release and the one before it" % module.params["keep"]
             )
         if module.params["state"] == "present":
-            result = install_release(module.params, check_mode=module.check_mode)
+            result = install_release(module.params, check_mode=module.check_mode, warn=module.warn)
         else:
             result = remove_installation(module.params, check_mode=module.check_mode, warn=module.warn)
     except (ValueError, BundleError, ReleaseError, HostFileError) as error:

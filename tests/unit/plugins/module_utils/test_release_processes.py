@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 
 import pytest
+from ansible_collections.secuaas.claude.plugins.module_utils import _release_processes
 from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import Layout
 from ansible_collections.secuaas.claude.plugins.module_utils._release_processes import (
     Service,
@@ -93,3 +95,25 @@ def test_a_user_who_does_not_exist_runs_no_daemon(base: str) -> None:
     assert running_daemons(Layout("/opt/cf", sys.executable), base, service_of("no-such-user", UNIT)) == []
     assert service_of(None, None) is None
     assert service_of("root", None) == Service(0, None)
+
+
+def test_a_process_that_does_not_let_its_arguments_be_read_holds_nobody_up(
+    base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They can lie in a file system of the user's that never answers; a FIFO stands for it."""
+    monkeypatch.setattr(_release_processes, "_ONE_USER", 0.3)
+    layout = Layout("/opt/cf", sys.executable)
+    for pid, uid in (("1", 0), ("2", 1001), ("3", 1001), ("4", 1002)):
+        daemon_of(base, pid, uid)
+    os.unlink(f"{base}/2/cmdline")
+    os.mkfifo(f"{base}/2/cmdline")
+    late = threading.Timer(20, lambda: os.close(os.open(f"{base}/2/cmdline", os.O_WRONLY | os.O_NONBLOCK)))
+    late.daemon = True
+    late.start()
+    start = time.monotonic()
+    told: list[str] = []
+    assert releases_in_use(layout, base, told.append) == {"r1", "r4"}
+    late.cancel()
+    assert time.monotonic() - start < 10
+    assert len(told) == 1
+    assert told[0].startswith("a look at the processes of user 1001 did not end within 0.3 s and was killed; they are")

@@ -373,8 +373,8 @@ def test_it_needs_nothing_of_ansible_and_prints_nothing() -> None:
         "package = 'ansible_collections.secuaas.claude.plugins.module_utils'\n"
         "foreign |= {name for name in new if name.startswith('ansible_collections.')\n"
         "            and not (package + '.').startswith(name + '.')\n"
-        "            and not name.startswith((package + '._foreign_text', package + '._run_as', package + '._symlink_',\n"
-        "                                     sys.argv[2]))}\n"
+        "            and not name.startswith((package + '._foreign_text', package + '._run_as',\n"
+        "                                     package + '._symlink_', sys.argv[2]))}\n"
         "sys.exit(str(sorted(foreign)) if foreign else 0)"
     )
     (collections,) = (path for path in sys.path if os.path.isdir(f"{path}/ansible_collections/secuaas/claude"))
