@@ -86,12 +86,17 @@ def _connect(connection: socket.socket, path: str) -> None:
     """Connect to the socket at ``path``. Raises OSError, ControlError.
 
     Where another user decides where the path leads, root connects to a socket of that user's only: by a link root
-    could be led to any other.
+    could be led to any other. Where several users do, it connects to none.
     """
     owner = path_owner(path) if os.geteuid() == ROOT else PathOwner(ROOT, path)
-    if owner.uid in (ROOT, None):
+    if owner.uid == ROOT:
         connection.connect(path)
         return
+    if owner.uid is None:
+        raise ControlError(
+            f"{path}: {describe_owner(owner)}; expected a socket in a folder that only root or one user can change. "
+            "Nothing was sent: run this as the daemon's user"
+        )
     descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
         found = os.fstat(descriptor).st_uid

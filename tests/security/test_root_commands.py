@@ -181,3 +181,58 @@ def test_an_answer_that_nests_without_end_is_told_and_no_bug(host: UserHost) -> 
     assert listener.end()
     assert done.returncode == 1, done
     assert "expected one JSON object" in done.stderr
+
+
+def test_a_configuration_of_the_user_leads_root_to_no_socket(host: UserHost) -> None:
+    """It may name any socket, such as one of root's."""
+    listener = Listener(host.path("root.sock"), b'{"ok":true,"result":[]}\n')
+    os.chmod(host.path("root.sock"), 0o600)
+    host.write_config(control_socket=host.path("root.sock"))
+    os.rename(host.config, host.path("home", "config.yml"))
+    host.config = host.path("home", "config.yml")
+    os.chown(host.config, host.user.pw_uid, host.user.pw_gid)
+    done = host.run("sessions")
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as last:
+        last.connect(host.path("root.sock"))
+    assert listener.end() == b""
+    assert done.returncode == 1, done
+    assert f"runuser --pty -u {host.user.pw_name} -- /usr/local/bin/claude-failover" in done.stderr
+
+
+def test_root_says_nothing_where_several_users_can_put_a_socket(host: UserHost) -> None:
+    shared = host.make("shared", mode=0o777)
+    listener = Listener(host.path("root.sock"), b'{"ok":true,"result":[]}\n')
+    assert host.as_user(lambda: os.symlink(host.path("root.sock"), f"{shared}/control.sock")) == 0
+    other = f"{shared}/of-root"
+    os.symlink(host.path("root.sock"), other)
+    for path in (f"{shared}/control.sock", other):
+        host.write_config(control_socket=path)
+        done = host.run("sessions")
+        assert done.returncode == 1, done
+        assert "Nothing was sent" in done.stderr
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as last:
+        last.connect(host.path("root.sock"))
+    assert listener.end() == b""
+
+
+@pytest.mark.parametrize("what", ["metrics", "tmux", "notify"])
+def test_a_daemon_of_roots_uses_nothing_of_the_users(host: UserHost, what: str) -> None:
+    place = host.make("of-root")
+    host.homes = [f"{place}/a", f"{place}/b"]
+    program = host.path("home", "x")
+    with open(program, "w", encoding="utf-8") as stream:
+        stream.write(f"#!/bin/sh\nid -u >{host.roots}/started\n")
+    os.chmod(program, 0o755)
+    os.chown(program, host.user.pw_uid, host.user.pw_gid)
+    own = {"control_socket": f"{place}/control.sock", "state_dir": f"{place}/state", "active_link": f"{place}/link"}
+    tmux = {"socket": f"{place}/tmux.sock"}
+    more = {
+        "metrics": {"metrics": {"textfile": host.path("home", "cf.prom")}},
+        "tmux": {"tmux": {**tmux, "binary": program}},
+        "notify": {"notify": {"command": [program]}},
+    }[what]
+    host.write_config(shared_root=place, **own, **{"tmux": tmux, **more})
+    done = host.run("run")
+    assert done.returncode == 1, done
+    assert f"runuser --pty -u {host.user.pw_name} -- /usr/local/bin/claude-failover" in done.stderr
+    assert os.listdir(host.roots) == []

@@ -153,10 +153,14 @@ def request(
     """Send a request to the daemon and return its result; ``timeout`` is in seconds.
 
     Raises NotRunning; NoAnswer when the request was sent and the answer is lost; FailoverError or UsageError with the
-    daemon's message, according to its code.
+    daemon's message, according to its code; Refused, as root, for a configuration of another user, which may name any
+    socket.
     """
     from ansible_collections.secuaas.claude.plugins.module_utils import control_client
 
+    from . import other_user
+
+    other_user.refuse_root([], arguments, arguments.command)
     config = load_readable_config(arguments)
     path = config.control_socket if config else defaults.CONTROL_SOCKET
     try:

@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from ...common.errors import PassingFault
 from .. import common, other_user
+
+if TYPE_CHECKING:
+    from ...config.model import Config
 
 
 def register(commands: Any) -> None:
@@ -35,11 +39,30 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the daemon until it is stopped. Raises Refused, PassingFault."""
     try:
         config = common.load_config(arguments)
-        sockets = [config.control_socket, config.tmux.socket]
-        other_user.refuse_root([*config.link_places, config.active_link, config.state_dir, *sockets], arguments, "run")
+        other_user.refuse_root([*_written(config), *_programs(config)], arguments, "run")
         from ... import daemon
 
         return daemon.run(config)
     except (OSError, MemoryError) as error:
         # At the start the daemon itself tells what is wrong; later, and at its end, a fault of the system passes.
         raise PassingFault(str(error) or "out of memory") from error
+
+
+def _written(config: Config) -> list[str]:
+    """Return the paths that the daemon writes to."""
+    sockets = [config.control_socket, config.tmux.socket]
+    metrics = [config.metrics.textfile] if config.metrics.textfile else []
+    return [*config.link_places, config.active_link, config.state_dir, *sockets, *metrics]
+
+
+def _programs(config: Config) -> Iterator[str]:
+    """Yield the programs that the daemon starts, and that it has started in its sessions."""
+    import shutil
+
+    path = other_user.session_environment()["PATH"]
+    named = [(config.tmux.binary, path), *((words[0], path) for words in [config.notify.command] if words)]
+    named += [(session.command[0], session.env.get("PATH", path)) for session in config.sessions]
+    for name, folders in named:
+        program = shutil.which(name, path=folders)
+        if program is not None:
+            yield program
