@@ -18,8 +18,16 @@ SECRET_KEYS = frozenset({"env", "notify"})
 _UNREADABLE = "<content not shown: no YAML document that is a mapping>\n"
 _SAME_VALUES = "# differs in comments or layout only\n"
 _ATTRIBUTES = re.compile(r"(?:(?:owner|group|mode): [^\n]*\n)*")
-# tmux takes the alias and any unambiguous beginning of a command's name.
-_TMUX_VARIABLE = re.compile(r"\b(setenv|set-e[a-z]*)\b[ \t][^\n]*")
+# The rest of a command in the language of tmux: to the end of its line, which a backslash or a quote continues.
+_TMUX_REST = r"""(?:\\.|"(?:\\.|[^"\\])*"|'[^']*'|[^\n])*"""
+# tmux takes the alias and any unambiguous beginning of a command's name. Beside the command that sets a variable there
+# are the option -e of commands that start a program, and assignments.
+_TMUX_VARIABLE = re.compile(
+    rf"""(\b(?:setenv|set-e[a-z]*)\b)(?:[ \t]|\\\n){_TMUX_REST}"""
+    rf"""|([ \t]-e)[ \t]*(?=["']?[A-Za-z_][A-Za-z0-9_]*=){_TMUX_REST}"""
+    rf"""|(^[ \t]*(?:%hidden[ \t]+)?[A-Za-z_][A-Za-z0-9_]*=){_TMUX_REST}""",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 def hide_secrets(diff: Mapping[str, Any], configurations: Collection[str]) -> dict[str, Any]:
@@ -32,8 +40,12 @@ def hide_secrets(diff: Mapping[str, Any], configurations: Collection[str]) -> di
     if diff.get("after_header") in configurations:
         before, after = _hide_configuration(before, after)
     else:
-        before, after = (_TMUX_VARIABLE.sub(rf"\1 {NOT_SHOWN}", text) for text in (before, after))
+        before, after = (_TMUX_VARIABLE.sub(_hide_variable, text) for text in (before, after))
     return {**diff, "before": before, "after": after}
+
+
+def _hide_variable(found: re.Match[str]) -> str:
+    return f"{found.group(found.lastindex or 0)} {NOT_SHOWN}"
 
 
 def _hide_configuration(before: str, after: str) -> tuple[str, str]:

@@ -97,3 +97,29 @@ def test_variables_in_the_language_of_tmux_are_hidden_in_other_files() -> None:
 
 def test_a_diff_without_texts_stays_usable() -> None:
     assert hide_secrets({"prepared": "x"}, [CONFIG]) == {"prepared": "x", "before": "", "after": ""}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "set-environment -g T \\\n {}",
+        "set-environment\\\n -g T {}",
+        "setenv T 'a\n{}'",
+        'setenv T "a\n{}"',
+        "setenv T don't {}",
+        "T={}",
+        "%hidden T={}",
+        "new-session -d -e T={} -s x",
+        "neww -eT={}",
+        "split-window -e 'T=a {}'",
+        'respawn-pane -e "T=a\n{}"',
+    ],
+)
+def test_every_way_to_set_a_variable_of_tmux_is_hidden(text: str) -> None:
+    planted = "a-value-that-nobody-is-to-see"
+    text = f"set -g status-style bg=red\n{text.format(planted)}\nset -g status off\n"
+    diff = {"after_header": "/etc/claude-failover/tmux.conf", "before": "", "after": text}
+    after = hide_secrets(diff, [])["after"]
+    assert planted not in after
+    assert after.startswith("set -g status-style bg=red\n")
+    assert after.endswith("\nset -g status off\n") or "don't" in text
