@@ -74,6 +74,16 @@ def path_owner(path: str) -> PathOwner:
     return PathOwner(None if stat.S_ISDIR(folder.st_mode) and _is_shared(current, folder) else ROOT, current)
 
 
+def is_left_to_a_group(owner: PathOwner) -> bool:
+    """Return True if those who decide beside root are the members of one group, as for ``/usr/local`` in Debian.
+
+    The place is a folder of root's, so nobody else can take it away meanwhile. Raises OSError.
+    """
+    if owner.uid is not None:
+        return False
+    return not os.lstat(owner.place).st_mode & _WRITABLE_BY_OTHERS and not _has_access_list(owner.place)
+
+
 def describe_owner(owner: PathOwner) -> str:
     """Return a sentence part that names the place and who can change it."""
     if owner.uid is None:

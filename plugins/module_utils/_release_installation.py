@@ -20,7 +20,12 @@ from ansible_collections.secuaas.claude.plugins.module_utils import (
     _release_python,
     _release_store,
 )
-from ansible_collections.secuaas.claude.plugins.module_utils._path_owner import ROOT, describe_owner, path_owner
+from ansible_collections.secuaas.claude.plugins.module_utils._path_owner import (
+    ROOT,
+    describe_owner,
+    is_left_to_a_group,
+    path_owner,
+)
 from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import Layout, ReleaseError
 
 _FOLDER_MODE = "0755"
@@ -107,13 +112,16 @@ def remove_installation(params: Mapping[str, Any], *, check_mode: bool, warn: Ca
 
 
 def _check_places(params: Mapping[str, Any]) -> None:
-    """Refuse, as root, places below a folder of another user, who could lead root elsewhere. Raises ReleaseError."""
+    """Refuse, as root, places where another user could lead root elsewhere. Raises ReleaseError, OSError.
+
+    A group to which the administrator has left a folder, such as staff in /usr/local, is trusted with it.
+    """
     if os.geteuid() != ROOT:
         return
     paths = [params["launcher"], *(entry["path"] for entry in params["files"])]
     for path in [params["root"], *map(os.path.dirname, paths)]:
         owner = path_owner(path)
-        if owner.uid not in (ROOT, None):
+        if owner.uid != ROOT and not is_left_to_a_group(owner):
             raise ReleaseError(
                 "%s: %s, who could lead root elsewhere below it; expected a folder of root's. Nothing was changed."
                 % (path, describe_owner(owner))

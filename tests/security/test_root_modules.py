@@ -90,6 +90,21 @@ def test_a_release_is_installed_nowhere_below_anothers_folder(
     assert picture(host.folder) == before
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o1777])
+def test_a_release_is_installed_nowhere_that_everybody_can_change(host: UserHost, python_path: str, mode: int) -> None:
+    shared = host.make("shared", mode=mode)
+    for options in ({"root": f"{shared}/opt"}, {"launcher": f"{shared}/launcher"}):
+        arguments = {"root": host.path("opt"), "launcher": host.path("launcher"), **options}
+        result = run("claude_failover_release", python_path, state="present", python=sys.executable, **arguments)
+        assert result.get("failed"), result
+        assert f"several users can change {shared}" in result["msg"]
+    assert os.listdir(shared) == []
+    staff = host.make("staff", mode=0o2775)
+    os.chown(staff, 0, 50)
+    result = run("claude_failover_release", python_path, root=f"{staff}/opt", launcher=host.path("launcher"))
+    assert "several users" not in result["msg"]
+
+
 def trust(host: UserHost, python_path: str, owner: str | None = None, *, check: bool = False) -> dict[str, Any]:
     return run(
         "claude_failover_trust",
