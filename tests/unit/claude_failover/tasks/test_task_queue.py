@@ -122,6 +122,18 @@ def test_a_torn_or_foreign_document_is_set_aside_and_the_others_stay(tmp_path, c
     assert (folder / "notes.txt").read_text() == "mine"
 
 
+def test_an_older_release_can_read_a_task_that_has_a_request_id(tmp_path):
+    """It refuses any key of a task that it does not know, and would set the task aside after a rollback."""
+    keys = {"id", "number", "prompt", "created_at", "wanted", "cwd", "state", "session", "handed", "attempts", "detail"}
+    keys |= {"sent_at", "accepted_at", "finished_at"}
+    queue = TaskQueue(TaskDocuments(str(tmp_path)))
+    task = queue.add("do it", T0, wanted=None, cwd=None, request_id="nightly")
+    (path,) = (tmp_path / "tasks").glob("*.json")
+    assert set(json.loads(path.read_text())["data"]) == keys
+    found = TaskQueue(TaskDocuments(str(tmp_path))).of_request("nightly")
+    assert found == task
+
+
 def test_what_cannot_be_written_changes_nothing_or_is_written_later(tmp_path, monkeypatch):
     files = TaskDocuments(str(tmp_path))
     queue = TaskQueue(files)

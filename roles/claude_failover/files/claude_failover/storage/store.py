@@ -55,10 +55,14 @@ class Store:
         The type of ``default`` is the expected one: a document of another type is foreign.
         Raises OSError if the file exists and cannot be read.
         """
+        return self.load_envelope(name, default)["data"]
+
+    def load_envelope(self, name: str, default: Any) -> dict[str, Any]:
+        """Return the document ``name`` with the keys that were saved beside its ``data``; see `load`."""
         path = self.path(name)
         raw = _read(path)
         if raw is None:
-            return default
+            return {"data": default}
         reason = "cannot be read as JSON"
         try:
             document = json_text.parse(raw)
@@ -69,11 +73,11 @@ class Store:
             elif not isinstance(document.get("data"), type(default)):
                 reason = f"holds a {type(document.get('data')).__name__} instead of a {type(default).__name__}"
             else:
-                return document["data"]
+                return document
         except json_text.JsonError:
             pass
         set_aside(path, reason)
-        return default
+        return {"data": default}
 
     def read_part(self, name: str, what: str, read: Callable[[Any], T], value: Any) -> T | None:
         """Return ``read(value)`` for a part of the document ``name``, or None if the part is invalid.
@@ -98,9 +102,12 @@ class Store:
         except OSError as error:
             log.error("%s cannot be copied aside: %s", self.path(name), error)
 
-    def save(self, name: str, data: Any) -> None:
-        """Replace the document ``name``, durably. Raises OSError; then the old one is unchanged."""
-        text = json_text.render({"version": VERSION, "data": data}, indent=1)
+    def save(self, name: str, data: Any, **beside: Any) -> None:
+        """Replace the document ``name``, durably. Raises OSError; then the old one is unchanged.
+
+        The keys ``beside`` the data are not read by releases that do not know them.
+        """
+        text = json_text.render({"version": VERSION, **beside, "data": data}, indent=1)
         write_atomic(self.path(name), text.encode() + b"\n")
 
     def keep(self, name: str, document: Callable[[], Any], what: str = "") -> None:

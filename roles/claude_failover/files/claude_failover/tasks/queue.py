@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 FOLDER = "tasks"  # below state_dir
 FINISHED_MAX = 200  # finished tasks that are kept
 UNFINISHED_MAX = 1000  # unfinished tasks that the queue holds
+# The release before these keys takes a task with an unknown one for foreign: a rollback would set it aside.
+_BESIDE = ("request_id",)
 _DOCUMENT = re.compile(r"([0-9]{12}-[0-9a-f]{8})\.json")
 
 
@@ -51,12 +53,14 @@ class TaskDocuments:
 
     def load(self, name: str) -> dict[str, Any]:
         """Return one document, an empty one if it was unusable and has been set aside. Raises OSError."""
-        found: dict[str, Any] = self._store.load(name, {})
-        return found
+        envelope = self._store.load_envelope(name, {})
+        found: dict[str, Any] = envelope["data"]
+        return {**{key: envelope[key] for key in _BESIDE if key in envelope}, **found} if found else found
 
     def save(self, name: str, data: dict[str, Any]) -> None:
         """Write one document durably. Raises OSError."""
-        self._store.save(name, data)
+        beside = {key: data[key] for key in _BESIDE if key in data}
+        self._store.save(name, {key: value for key, value in data.items() if key not in beside}, **beside)
 
     def remove(self, name: str) -> None:
         """Remove one document. Raises OSError."""
