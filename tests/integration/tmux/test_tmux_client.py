@@ -306,6 +306,21 @@ def test_keys_text_and_pastes_arrive_unchanged(server: Server, driver: Driver) -
     assert driver.run(tmux.command("list-buffers")) == []
 
 
+def test_a_mark_stays_with_its_pane(server: Server, driver: Driver) -> None:
+    tmux = driver.client(server.socket)
+    pane, _path = typewriter(driver, tmux, server.folder)
+    assert not driver.run(tmux.marked(pane, "resuming"))
+    driver.run(tmux.mark(pane, "resuming"))
+    other = driver.client(server.socket)
+    assert driver.run(other.marked(pane, "resuming"))
+    assert not driver.run(other.marked(pane, "other"))
+    driver.run(other.unmark(pane, "resuming"))
+    assert not driver.run(tmux.marked(pane, "resuming"))
+    driver.run(tmux.unmark(pane, "resuming"))
+    with pytest.raises(TmuxError):
+        driver.run(tmux.mark("%999", "resuming"))
+
+
 def test_only_known_keys_and_plain_text_are_sent(server: Server, driver: Driver) -> None:
     tmux = driver.client(server.socket)
     for names in (["1"], ["y"], ["Enter", "1"], ["-X"], []):

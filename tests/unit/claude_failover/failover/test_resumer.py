@@ -26,20 +26,39 @@ from claude_failover.failover.resumer import SessionResumer
 from claude_failover.limits import Verdict
 from claude_failover.limits.evidence import Evidence
 from claude_failover.sessions.table import TrackedSession
+from claude_failover.storage.pending_writes import PendingWrites
 from claude_failover.tmux.client import TmuxError
 
 ONE = "11111111-1111-4111-8111-111111111111"
 NOW = clock.now()
 LIMITED = Verdict(True, "five_hour", None, "hit-your-limit", "You've hit your 5-hour limit", "")
 ANSWERED = Verdict(False, None, None, "answer", "", "")
-TMUX = object()
+
+
+class Panes:
+    """Stands in for the tmux client: it keeps the marks of the panes."""
+
+    def __init__(self):
+        self.marks = set()
+
+    async def mark(self, pane_id, name):
+        self.marks.add((pane_id, name))
+
+    async def unmark(self, pane_id, name):
+        self.marks.discard((pane_id, name))
+
+    async def marked(self, pane_id, name):
+        return (pane_id, name) in self.marks
+
+
 EVIDENCE = Evidence("main", ONE, "hook", LIMITED, NOW, NOW)
 
 
 class Harness:
     """A `SessionResumer` whose deliveries have the given results, in turn; stands in for its store and sessions."""
 
-    def __init__(self, *results, spec=True, interrupted=(), budget=None, **more):
+    def __init__(self, *results, spec=True, interrupted=(), budget=None, panes=None, **more):
+        self.panes = panes or Panes()
         self.results = list(results)
         self.sent = []
         self.restarted = []
@@ -54,7 +73,7 @@ class Harness:
         self.track("main", session, pane)
         self.resumer = SessionResumer(
             ConfigHolder(SimpleNamespace(failover=FailoverConfig())),
-            TMUX,
+            self.panes,
             self,
             self,
             lambda tracked: self.newest if tracked.name == "main" else None,
@@ -72,9 +91,9 @@ class Harness:
     def load(self, name, default):
         return self.documents.get(name, default)
 
-    def save(self, name, document):
-        self.documents[name] = document
-        self.saved.append(document)
+    def keep(self, name, document, _what):
+        self.documents[name] = document()
+        self.saved.append(document())
 
     def get(self, name):
         return self.table.get(name)
@@ -90,7 +109,7 @@ class Harness:
         self.restarted.append(tracked.name)
 
     async def send(self, tmux, pane_id, text, **options):
-        assert (tmux, pane_id) == (TMUX, "%1")
+        assert (tmux, pane_id) == (self.panes, "%1")
         self.options.append(options)
         self.running += 1
         self.most_running = max(self.most_running, self.running)
@@ -240,6 +259,26 @@ def test_a_prompt_left_by_a_kill_is_adopted_once():
     assert list(harness.documents) == [resumer.DOCUMENT]
 
 
+def test_a_prompt_left_by_a_kill_on_a_full_disk_is_adopted():
+    class Killed(BaseException):
+        pass
+
+    class Process(Panes):
+        async def unmark(self, pane_id, name):
+            raise Killed
+
+    panes = Process()
+    harness = Harness("delivered", panes=panes)
+    with pytest.raises(Killed):
+        harness.run()
+    after = Panes()
+    after.marks = panes.marks
+    harness = Harness("delivered", "delivered", panes=after)  # no document names the session
+    harness.run()
+    harness.run()
+    assert [options["adopt"] for options in harness.options] == [True, False]
+
+
 def test_a_prompt_to_a_running_session_may_take_less_time_than_to_a_started_one():
     harness = Harness("not_ready", "delivered")
     harness.run()
@@ -346,13 +385,14 @@ def test_a_bug_is_logged_with_the_session(caplog):
 def test_a_full_disk_does_not_keep_a_session_from_being_resumed(caplog):
     harness = Harness("delivered")
 
-    def save(_name, _document):
+    def save():
         raise OSError("No space left")
 
-    harness.save = save
+    pending = PendingWrites()
+    harness.keep = lambda name, _document, what: pending.attempt(name, save, what)
     assert outcomes(harness.run()) == [("main", "hot", "continued")]
-    assert "session main" in caplog.text
-    assert "cannot be stored: No space left" in caplog.text
+    assert caplog.text.count("the list of the sessions being resumed cannot be stored") == 1
+    assert "No space left" in caplog.text
 
 
 # -- the end of the Claude CLI before a restart --------------------------------------------------------------------

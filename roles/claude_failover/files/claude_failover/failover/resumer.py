@@ -35,6 +35,7 @@ from ..tmux.client import Tmux, TmuxError
 log = logging.getLogger(__name__)
 
 DOCUMENT = "carrying"  # the sessions that are being resumed
+MARK = "resuming"  # of a pane whose prompt box may hold the resume prompt
 CONCURRENCY = 4  # sessions that are resumed at the same time
 TERM_WAIT = 10.0  # seconds for the Claude CLI to end after SIGTERM, which takes 0.15 to 1.5 s (2.1.330)
 KILL_WAIT = 5.0  # the same after SIGKILL
@@ -156,10 +157,7 @@ class SessionResumer:
         """Store the sessions whose prompt box may hold the resume prompt: after a kill it would otherwise be taken for
         an operator's draft."""
         (self._in_progress.add if in_progress else self._in_progress.discard)(name)
-        try:
-            self._store.save(DOCUMENT, sorted(self._in_progress))
-        except OSError as error:
-            log.error("resume: session %s: its resumption cannot be stored: %s", name, error)
+        self._store.keep(DOCUMENT, lambda: sorted(self._in_progress), "the list of the sessions being resumed")
 
     async def _deliver_or_restart(self, tracked: TrackedSession) -> tuple[str, str]:
         if self._has_moved_on(tracked):
@@ -216,7 +214,10 @@ class SessionResumer:
             return moment is not None and moment >= since
 
         try:
-            return await self._send(
+            # The pane has the mark too: a full disk may have refused the document before a kill.
+            interrupted = await self._tmux.marked(pane.pane_id, MARK) or tracked.name in self._interrupted
+            await self._tmux.mark(pane.pane_id, MARK)
+            delivery = await self._send(
                 self._tmux,
                 pane.pane_id,
                 prompt,
@@ -224,10 +225,18 @@ class SessionResumer:
                 permit=self._budget.permit(tracked.name, prompt) if self._budget is not None else None,
                 attempts=ATTEMPTS,
                 timing=timing,
-                adopt=tracked.name in self._interrupted,
+                adopt=interrupted,
             )
+            await self._unmark(pane.pane_id)
+            return delivery
         except TmuxError as error:
             return Delivery("failed", 0, 0.0, str(error))
+
+    async def _unmark(self, pane_id: str) -> None:
+        try:
+            await self._tmux.unmark(pane_id, MARK)
+        except TmuxError as error:  # the pane has ended, and the mark with it
+            log.debug("resume: pane %s: %s", pane_id, error)
 
     async def _end_claude(self, tracked: TrackedSession) -> None:
         """End the Claude CLI of a session. Raises FailoverError when it does not end: Claude Code would start a second

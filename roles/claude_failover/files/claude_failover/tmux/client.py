@@ -115,6 +115,9 @@ class _PaneFormat:
         )
 
 
+_MARK = "@claude_failover_"  # begins the names of the options of panes
+
+
 def _optional_int(text: str) -> Optional[int]:
     return int(text) if text else None
 
@@ -303,6 +306,21 @@ class Tmux:
         if since is not None:
             condition = f"#{{?#{{e|>=:#{{window_activity}},{since:d}}},{condition},0}}"
         return await self.command("list-panes", "-a", "-f", condition, "-F", "#{pane_id}")
+
+    # -- marks: they live as long as the pane, and need no room on the disk
+
+    async def mark(self, pane_id: str, name: str) -> None:
+        """Give a pane a mark."""
+        await self.command("set-option", "-p", "-t", _checked_pane_id(pane_id), _MARK + name, "1")
+
+    async def unmark(self, pane_id: str, name: str) -> None:
+        """Remove a mark from a pane."""
+        await self.command("set-option", "-p", "-u", "-t", _checked_pane_id(pane_id), _MARK + name)
+
+    async def marked(self, pane_id: str, name: str) -> bool:
+        """Return whether a pane has a mark."""
+        shown = await self.command("display-message", "-p", "-t", _checked_pane_id(pane_id), f"#{{{_MARK}{name}}}")
+        return shown == ["1"]
 
     # -- input
 
