@@ -147,6 +147,7 @@ class Daemon:
         """Create the parts; those to be stopped are registered in the order of their creation."""
         config = self.config
         store = Store(config.current.state_dir)
+        self._cleanup.callback(store.unsaved.close)
         ClockDocument(store)
         registry = SessionRegistry(store)
         self._settings = base_settings(config.current)

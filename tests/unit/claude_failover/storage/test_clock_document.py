@@ -21,7 +21,8 @@ class Wall:
 
     def start(self, folder):
         clock.install(SteadyClock(lambda: self.seconds, lambda: self.elapsed, lambda: "boot-1"))
-        return ClockDocument(Store(str(folder)))
+        self.store = Store(str(folder))
+        return ClockDocument(self.store)
 
     def pass_time(self, seconds, jump=0.0):
         self.seconds += seconds + jump
@@ -77,5 +78,11 @@ def test_a_full_disk_is_logged_and_stops_nothing(tmp_path, caplog, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Store, "save", full)
-    Wall().start(tmp_path)
-    assert "the state of the clock: cannot be stored" in caplog.text
+    wall = Wall()
+    wall.start(tmp_path)
+    store = wall.store
+    assert "the state of the clock cannot be stored" in caplog.text
+    assert list(store.unsaved.problems) == ["clock"]
+    monkeypatch.undo()
+    store.unsaved.retry()
+    assert store.load("clock", {})["boot_id"]

@@ -96,3 +96,16 @@ def test_what_an_earlier_write_discards_is_not_written_by_the_same_flush(disk: D
     disk.full, other.full, other.memory = False, False, 1
     pending.flush()
     assert other.stored == 0
+
+
+def test_what_is_lost_at_the_end_is_logged(disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
+    pending = PendingWrites()
+    disk.full = True
+    pending.attempt("one", disk.write)
+    caplog.clear()
+    pending.close()
+    assert "one: not stored, and lost with this process" in caplog.text
+    caplog.clear()
+    disk.full = False
+    pending.close()
+    assert "lost" not in caplog.text

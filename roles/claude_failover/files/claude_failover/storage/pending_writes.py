@@ -56,6 +56,12 @@ class PendingWrites:
             if key.startswith(prefix) and key in self._writes:  # an earlier write may have discarded it
                 self.write(key, write)
 
+    def close(self) -> None:
+        """Try all pending writes for the last time, and log those that are lost with the process."""
+        self.retry()
+        for key, problem in self.problems.items():
+            log.error("%s: not stored, and lost with this process: %s", key, problem)
+
     def discard(self, key: str) -> None:
         """Drop a pending write: the document was stored by other means, or deleted."""
         self._writes.pop(key, None)
