@@ -382,6 +382,7 @@ def test_a_passing_fault_is_tried_again_without_end(found: dict[str, Any]) -> No
         assert set(newer) - set(older) == {"RestartSteps", "RestartMaxDelaySec"}
         assert int(newer["RestartSec"][0]) < int(newer["RestartMaxDelaySec"][0])
     assert settings(found["systemd_254"]["daemon"])["RestartPreventExitStatus"] == ["1 2"]
+    assert settings(found["systemd_254"]["daemon"])["RestartForceExitStatus"] == ["SIGHUP"]
 
 
 @pytest.mark.parametrize("unit", ["daemon", "tmux"])

@@ -11,6 +11,8 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 import tempfile
 
 import pytest
@@ -301,3 +303,20 @@ def test_temporary_files_of_a_kill_are_removed_once_the_locks_are_held(place, fo
     hold.release()
     assert place.run() == 0
     assert not left.exists()
+
+
+def test_a_reload_before_the_start_does_not_end_the_daemon(python_path):
+    """systemd takes an end by SIGHUP for a clean one."""
+    code = (
+        "import os, signal, sys\n"
+        "from claude_failover.cli import common, main\n"
+        "from claude_failover.common.errors import PassingFault\n"
+        "def load(_arguments):\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        "    raise PassingFault('reached')\n"
+        "common.load_config = load\n"
+        "sys.exit(main.main(['run']))\n"
+    )
+    environment = {"PYTHONPATH": python_path}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (75, "claude-failover: reached\n")

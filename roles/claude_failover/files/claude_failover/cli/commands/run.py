@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ def register(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the daemon until it is stopped. Raises Refused, PassingFault."""
+    # One that arrives before the daemon handles it, or while it ends, asks for nothing: the file is about to be read.
+    signal.signal(signal.SIGHUP, lambda _number, _frame: None)
     try:
         config = common.load_config(arguments)
         other_user.refuse_root([*_written(config), *_programs(config)], arguments, "run")
