@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -198,6 +199,25 @@ def test_after_a_kill_in_that_time_the_link_as_it_is_found_counts(world, disk, f
     world.answered("two", "and more")
     assert len(world.turns("two", RESUME)) == 1, "it is not resumed a second time"
     assert {row["outcome"] for row in records(world)} == {"switched"}
+
+
+def test_kills_on_a_full_disk_cost_no_prompts_beyond_the_bound(world, disk):
+    start(world)
+    disk.fill()
+    for account in ("one", "two"):
+        world.limit(account)
+    world.prompt("main", "the big job")
+
+    def sent():
+        return len([row for row in world.requests() if row.get("prompt") == RESUME and "ended" in row])
+
+    for _life in range(5):
+        time.sleep(5)
+        assert sent() <= 3 + 1
+        world.stop(signal.SIGKILL)
+        world.start()
+    assert sent() > 0
+    disk.empty()
 
 
 def test_a_daemon_that_is_killed_is_started_again_on_a_full_disk(world, disk):

@@ -298,3 +298,60 @@ def test_what_is_saved_is_json_that_a_person_can_read(store):
     assert json.loads(text) == {"version": 1, "data": {"main": {"uuid": "u"}}}
     assert text.endswith("}\n")
     assert len(text.splitlines()) > 3
+
+
+def test_a_reserved_document_outlives_a_kill_on_a_full_disk(tmp_path, monkeypatch, caplog):
+    def full(path, *_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    def start():
+        store = Store(str(tmp_path))
+        store.reserve("prompts")
+        return store
+
+    store = start()
+    store.save("prompts", {"main": 1})
+    with monkeypatch.context() as patch:
+        patch.setattr("claude_failover.storage.store.write_atomic", full)
+        store.keep("prompts", lambda: {"main": 2})
+        assert list(store.unsaved.problems) == ["prompts"]
+        assert start().load("prompts", {}) == {"main": 2}
+        store = start()
+        store.keep("prompts", dict)
+        assert start().load("prompts", {"other": 1}) == {}
+    store = start()
+    store.save("prompts", {"main": 3})
+    assert start().load("prompts", {}) == {"main": 3}
+    assert (tmp_path / "prompts.reserve").stat().st_size == 16 << 10
+    assert "going on from what was stored in its reserve" in caplog.text
+
+
+@pytest.mark.parametrize("found", [b"", b'{"version": 1, "da', b'{"version": 2, "data": {}}', b"[]", b"\0" * 100])
+def test_a_reserve_that_holds_no_document_is_none(tmp_path, found):
+    store = Store(str(tmp_path))
+    store.save("prompts", {"main": 1})
+    (tmp_path / "prompts.reserve").write_bytes(found)
+    store.reserve("prompts")
+    assert store.load("prompts", {}) == {"main": 1}
+
+
+def test_something_else_in_the_place_of_a_reserve_stays(tmp_path, caplog):
+    (tmp_path / "prompts.reserve").mkdir()
+    store = Store(str(tmp_path))
+    store.reserve("prompts")
+    store.save("prompts", {"main": 1})
+    assert store.load("prompts", {}) == {"main": 1}
+    assert "no room can be held for the document prompts" in caplog.text
+
+
+def test_a_document_that_may_not_be_read_is_told_with_what_mends_it_and_stays(tmp_path, monkeypatch):
+    def forbidden(path):
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    store = Store(str(tmp_path))
+    store.save("flips", {})
+    (tmp_path / "flips.json").chmod(0)
+    monkeypatch.setattr("claude_failover.storage.store.read_regular", forbidden)  # root may read everything
+    with pytest.raises(PermissionError, match=r"mode 0000; expected a file of the user .* Give it back"):
+        store.load("flips", {})
+    assert os.listdir(tmp_path) == ["flips.json"]

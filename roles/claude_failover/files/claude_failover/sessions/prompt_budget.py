@@ -82,6 +82,7 @@ class PromptBudget:
         self._on_spent = on_spent
         self._now = now
         self._series: dict[str, _Series] = {}
+        store.reserve(DOCUMENT)
         rows = store.load(DOCUMENT, {})
         for name, row in rows.items():
             series = store.read_part(DOCUMENT, f"the count of session {name!r}", _series, row)

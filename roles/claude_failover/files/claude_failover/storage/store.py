@@ -9,6 +9,7 @@ A document is ``{"version": 1, "data": …}``. One that is torn, foreign or of a
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -19,6 +20,7 @@ from ..common.text import shorten
 from .files import append_line, copy_aside, make_folder, set_aside, write_atomic
 from .pending_writes import PendingWrites
 from .regular_file import NotARegularFileError, read_regular
+from .reserve import Reserve
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class Store:
         self.folder = folder
         self.unsaved = PendingWrites()
         self._reported: set[str] = set()  # logs whose invalid lines were reported
+        self._reserves: dict[str, Reserve] = {}
 
     def path(self, name: str) -> str:
         """Return the path of the document ``name``."""
@@ -48,6 +51,19 @@ class Store:
     def log_path(self, name: str) -> str:
         """Return the path of the log ``name``."""
         return os.path.join(self.folder, name + ".jsonl")
+
+    def reserve(self, name: str) -> None:
+        """Hold room for the document ``name``, to be called before it is loaded.
+
+        On a full disk it is then stored there, so that it outlives a kill; it stays in ``unsaved`` all the same.
+        """
+        reserve = Reserve(os.path.join(self.folder, name + ".reserve"))
+        try:
+            reserve.hold()
+        except OSError as error:
+            log.warning("no room can be held for the document %s, for a full disk: %s", name, error)
+        else:
+            self._reserves[name] = reserve
 
     def load(self, name: str, default: Any) -> Any:
         """Return the document ``name``, or ``default`` if there is no usable one.
@@ -60,6 +76,10 @@ class Store:
     def load_envelope(self, name: str, default: Any) -> dict[str, Any]:
         """Return the document ``name`` with the keys that were saved beside its ``data``; see `load`."""
         path = self.path(name)
+        reserved = self._reserved(name)
+        if isinstance(reserved.get("data"), type(default)):
+            log.warning("%s: the disk was full; going on from what was stored in its reserve", name)
+            return reserved
         raw = _read(path)
         if raw is None:
             return {"data": default}
@@ -107,8 +127,26 @@ class Store:
 
         The keys ``beside`` the data are not read by releases that do not know them.
         """
-        text = json_text.render({"version": VERSION, **beside, "data": data}, indent=1)
-        write_atomic(self.path(name), text.encode() + b"\n")
+        text = json_text.render({"version": VERSION, **beside, "data": data}, indent=1).encode() + b"\n"
+        reserve = self._reserves.get(name)
+        try:
+            write_atomic(self.path(name), text)
+        except OSError:
+            if reserve is not None:
+                with contextlib.suppress(OSError):  # the first error decides
+                    reserve.write(text)
+            raise
+        if reserve is not None:
+            reserve.clear()
+
+    def _reserved(self, name: str) -> dict[str, Any]:
+        """Return the document in the reserve of ``name``, an empty one if there is none of this version."""
+        reserve = self._reserves.get(name)
+        try:
+            document = json_text.parse(reserve.read()) if reserve is not None else {}
+        except (OSError, json_text.JsonError):  # blank, or torn by a power cut: the document itself counts
+            return {}
+        return document if isinstance(document, dict) and document.get("version") == VERSION else {}
 
     def keep(self, name: str, document: Callable[[], Any], what: str = "") -> None:
         """Store the document ``name`` as ``document`` returns it, now or as soon as the disk takes it.
@@ -156,11 +194,25 @@ def _read(path: str) -> bytes | None:
     except NotARegularFileError as error:
         set_aside(path, f"is {error.kind}")
     except OSError as error:
+        if error.errno == errno.EACCES:
+            raise OSError(error.errno, _unreadable(path), path) from None
         if error.errno not in (errno.ENOENT, errno.ELOOP):
             raise
         if os.path.islink(path):
             set_aside(path, "is a symlink that leads nowhere")
     return None
+
+
+def _unreadable(path: str) -> str:
+    user = os.geteuid()
+    try:
+        status = os.stat(path)
+    except OSError:
+        return f"cannot be read; expected a file of the user {user} in a folder of this user"
+    return (
+        f"cannot be read: found the owner {status.st_uid} and the mode {status.st_mode & 0o7777:04o}; expected a file "
+        f"of the user {user}, mode 0600. Give it back to that user, or move it away and lose what it holds"
+    )
 
 
 def _record(line: bytes) -> dict[str, Any] | None:
