@@ -391,7 +391,7 @@ def test_a_full_disk_does_not_keep_a_session_from_being_resumed(caplog):
     pending = PendingWrites()
     harness.keep = lambda name, _document, what: pending.attempt(name, save, what)
     assert outcomes(harness.run()) == [("main", "hot", "continued")]
-    assert caplog.text.count("the list of the sessions being resumed cannot be stored") == 1
+    assert caplog.text.count("the list of the sessions being resumed: cannot be stored") == 1
     assert "No space left" in caplog.text
 
 

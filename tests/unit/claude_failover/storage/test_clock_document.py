@@ -81,7 +81,7 @@ def test_a_full_disk_is_logged_and_stops_nothing(tmp_path, caplog, monkeypatch):
     wall = Wall()
     wall.start(tmp_path)
     store = wall.store
-    assert "the state of the clock cannot be stored" in caplog.text
+    assert "the state of the clock: cannot be stored" in caplog.text
     assert list(store.unsaved.problems) == ["clock"]
     monkeypatch.undo()
     store.unsaved.retry()
