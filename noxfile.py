@@ -229,7 +229,7 @@ def layers(stage: Stage) -> None:
     stage.check("import-linter", "lint-imports", "--no-cache", env={"PYTHONPATH": str(ROOT / DAEMON)})
 
 
-def pytest(stage: Stage, name: str, *arguments: str, limit: int = 900, env: dict[str, str] | None = None) -> None:
+def pytest(stage: Stage, name: str, *arguments: str, limit: int = 1500, env: dict[str, str] | None = None) -> None:
     """Run pytest with a report in .cache/results."""
     report = RESULTS / f"{stage.name}-{stage.session.python}.xml"
     # Byte code is kept out of the tree, and yet not compiled again by every process that a test starts.

@@ -59,7 +59,7 @@ if [ "$playbook" != site ] || [ "$inventory" != "$local_inventory" ] || [ -n "${
 if [ -d /run/systemd/system ]; then
     say "claude-failover status"
     as_root /usr/local/bin/claude-failover status
-    as_root /usr/bin/python3 -I "$here/next_steps.py"
+    as_root /usr/bin/python3 -B -I "$here/next_steps.py"
 else
-    as_root /usr/bin/python3 -I "$here/next_steps.py" --no-systemd
+    as_root /usr/bin/python3 -B -I "$here/next_steps.py" --no-systemd
 fi
