@@ -298,6 +298,30 @@ def test_hooks_of_both_settings_run_with_payload_and_environment(place: Place) -
         assert json.loads(payload)["last_assistant_message"].endswith("last=[one]")
 
 
+def test_it_waits_for_its_last_hook_without_work_when_the_terminal_is_gone(place: Place) -> None:
+    mark = place.folder / "mark"
+    hook = {"type": "command", "command": f"touch {mark}; sleep 2"}
+    place.start("--settings", json.dumps({"hooks": {"SessionEnd": [{"hooks": [hook]}]}}))
+    place.ask("one", "last=[one]")
+    assert place.process is not None
+    os.close(place.master)
+    place.master = -1
+    deadline = time.monotonic() + DEADLINE
+    while not mark.exists():
+        assert time.monotonic() < deadline and place.process.poll() is None
+        time.sleep(0.02)
+    pid = place.process.pid
+
+    def ticks() -> int:
+        return sum(int(field) for field in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13])
+
+    before = ticks()
+    time.sleep(1.5)  # of the hook's two seconds
+    assert place.process.poll() is None
+    assert ticks() - before < 0.2 * os.sysconf("SC_CLK_TCK")
+    place.process.wait()
+
+
 def test_a_refresh_holds_the_lock_and_a_flip_in_the_middle_tears_it(place: Place) -> None:
     (place.folder / "A" / ".credentials.json").write_text(json.dumps(made_up("A", expires_in=-60)))
     place.world({"A": {"refresh": "hold"}})

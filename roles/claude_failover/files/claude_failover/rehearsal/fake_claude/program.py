@@ -210,8 +210,13 @@ class Program:
     # -- the terminal -------------------------------------------------------------------------------------------
 
     def _readable(self) -> None:
-        raw = os.read(0, 65536)
+        try:
+            raw = os.read(0, 65536)
+        except OSError:
+            raw = b""
         if not raw:
+            # The terminal is gone, and stays readable: the hooks of the session's end may still run.
+            asyncio.get_running_loop().remove_reader(0)
             self._leave(0, "other", "")
             return
         for event in self.decoder.feed(self.utf8.decode(raw)):
