@@ -31,7 +31,7 @@ from hypothesis import strategies as st
 from claude_failover.common.errors import FailoverError, NotRunning, Refused, UsageError
 from claude_failover.control import server as server_module
 from claude_failover.control.access import is_member
-from claude_failover.control.connection import MAX_LINE
+from claude_failover.control.connection import MAX_LINE, ClientConnection, UnfinishedRequests
 from claude_failover.control.requests import Operation
 from claude_failover.control.server import ControlServer
 
@@ -359,6 +359,28 @@ def test_connections_are_bounded_and_the_longest_silent_goes_first(
         assert running.connections() <= 5
         clients[-1].sendall(b'{"op": "echo"}\n')
         assert read_answer(clients[-1])["ok"]
+
+
+@pytest.mark.parametrize(("silent", "ended"), [(0.0, False), (1.0, True)])
+def test_a_client_is_not_ended_before_its_request_can_be_read(silent: float, ended: bool) -> None:
+    """The others may be about to go, and then it is the only one that waits."""
+
+    async def scenario() -> bool:
+        loop = asyncio.get_running_loop()
+        server = ControlServer("/nowhere", {}, group=None, owner_uid=os.getuid())
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            client = ClientConnection(ours, UnfinishedRequests(), 0.0)
+            client.task = loop.create_task(asyncio.sleep(60))  # type: ignore[assignment]
+            client.waiting_since = loop.time() - silent
+            server._connections.add(client)
+            server._end_longest_waiting()
+            await asyncio.wait({client.task}, timeout=0)
+            kept = client in server._connections
+            client.task.cancel()
+            return not kept
+
+    assert asyncio.run(scenario()) is ended
 
 
 def test_many_clients_at_once(running: Running) -> None:

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 MAX_CONNECTIONS = 256
 DESCRIPTORS_SHARE = 4  # the clients get at most one in so many of the descriptors that the process may have
 ACCEPT_PAUSE = 0.5  # seconds until the next try to accept a client
+SPARED = 0.05  # seconds for which a client is not ended although it is silent: its request may not be read yet
 LOG_INTERVAL = 10.0  # seconds between two log lines about malformed requests
 READ_TIMEOUT = 60.0  # seconds within which a request must arrive
 REFUSED_TIMEOUT = 5.0  # the same for a client without access
@@ -198,11 +199,12 @@ class ControlServer:
         most = min(MAX_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // DESCRIPTORS_SHARE)
         while len(self._tasks) >= most:
             self._end_longest_waiting()
-            await asyncio.wait(self._tasks, timeout=ACCEPT_PAUSE, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(self._tasks, timeout=SPARED, return_when=asyncio.FIRST_COMPLETED)
 
     def _end_longest_waiting(self) -> None:
         """End the connection that has been idle longest, if one is idle."""
-        waiting = [each for each in self._connections if each.waiting_since is not None]
+        until = asyncio.get_running_loop().time() - SPARED
+        waiting = [each for each in self._connections if each.waiting_since is not None and each.waiting_since <= until]
         if waiting:
             oldest = min(waiting, key=lambda each: each.waiting_since or 0)
             self._connections.discard(oldest)
