@@ -22,11 +22,14 @@ class Reserve:
 
     def hold(self) -> None:
         """Take the room on the disk, unless it is held. Raises OSError."""
-        with os.fdopen(open_regular(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW), "r+b", buffering=0) as stream:
-            size = stream.seek(0, os.SEEK_END)
+        descriptor = open_regular(self.path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW)
+        try:
+            size = os.fstat(descriptor).st_size
             if size < SIZE:
-                os.pwrite(stream.fileno(), b" " * (SIZE - size), size)
-                os.fsync(stream.fileno())
+                os.pwrite(descriptor, b" " * (SIZE - size), size)
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def write(self, data: bytes) -> None:
         """Store a document in the held room. Raises OSError."""
