@@ -66,7 +66,7 @@ FAULT_ROWS = [
     "tests/integration/plugins/test_shared_symlinks_race.py",
     "tests/integration/tmux/test_tmux_health.py",
     "tests/unit/plugins/module_utils/test_shared_symlinks_check_and_faults.py",
-    "tests/unit/plugins/modules/test_claude_failover_release.py",
+    "tests/integration/plugins/test_release_faults.py",
 ]
 PYTEST_PROGRESS = r"^(SKIPPED|FAILED|ERROR) |\[ *\d+%\]"
 SCHEMAS = {

@@ -11,7 +11,6 @@ import errno
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,89 +18,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible.module_utils import basic
 from ansible_collections.secuaas.claude.plugins.module_utils import _release_bundle as bundles
 from ansible_collections.secuaas.claude.plugins.module_utils import _release_processes as processes
 from ansible_collections.secuaas.claude.plugins.module_utils import _release_store as store
 from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import Layout
-from ansible_collections.secuaas.claude.plugins.modules import claude_failover_release as module
-
-# A daemon in small: it says its version, and refuses a configuration that says so.
-MAIN = b"""\
-import sys
-from claude_failover import VERSION
-if sys.argv[1:2] == ["check-config"]:
-    text = sys.stdin.read()
-    sys.exit("line 1: found 'bad', expected 'good'" if "bad" in text else 0)
-print(VERSION, sys.argv[1:], sys.flags.no_site, sys.flags.isolated)
-"""
-
-
-def sources(version: str) -> dict[str, bytes]:
-    return {
-        "__main__.py": MAIN,
-        "claude_failover/__init__.py": b'VERSION = "%s"\n' % version.encode(),
-        "claude_failover/inner/__init__.py": b"",
-        "claude_failover/inner/deep.py": b"DEPTH = 2\n",
-    }
-
-
-class Host:
-    """A scratch host, and the module run on it in this process as a controller would."""
-
-    def __init__(self, folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder, self._monkeypatch, self._capsys = folder, monkeypatch, capsys
-        self.layout = Layout(f"{folder}/opt/cf", sys.executable)
-        self.launcher, self.config = f"{folder}/bin/claude-failover", f"{folder}/etc/cf/config.yml"
-
-    def arguments(self, version: str = "1.0.0", config: str = "good\n", **more: Any) -> dict[str, Any]:
-        members = {bundles.LIBRARY + name: data for name, data in sources(version).items()}
-        members[bundles.FILES + "1"] = config.encode()
-        return {
-            "root": self.layout.root,
-            "launcher": self.launcher,
-            "python": self.layout.python,
-            "bundle": base64.b64encode(bundles.pack(members)).decode(),
-            "files": [
-                {"path": f"{self.folder}/etc/cf", "directory": True, "mode": "0750"},
-                {"path": self.config, "src": "config.yml.j2", "mode": "0640", "config": True},
-            ],
-            **more,
-        }
-
-    def run(self, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
-        sent = {"_ansible_check_mode": check, "_ansible_diff": True, **self.arguments(**arguments)}
-        self._monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": sent}).encode())
-        self._monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
-        with pytest.raises(SystemExit) as ended:
-            module.main()
-        output = self._capsys.readouterr()
-        result: dict[str, Any] = json.loads(output.out)
-        # Where the controller's code is loaded too, a warning is shown and not returned.
-        result["told"] = str(result.pop("warnings", "")) + output.err
-        assert bool(result.get("failed")) == (ended.value.code != 0)
-        return result
-
-    def start(self, *words: str) -> str:
-        done = subprocess.run([self.launcher, *words], capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    def tree(self) -> dict[str, tuple[Any, ...]]:
-        """Everything that can be seen of every file: kind, mode, owner, times to the nanosecond, content."""
-        found: dict[str, tuple[Any, ...]] = {}
-        for where, folders, files in os.walk(self.folder):
-            for path in [where, *(os.path.join(where, name) for name in folders + files)]:
-                status = os.lstat(path)
-                if os.path.islink(path):
-                    content: Any = os.readlink(path)
-                elif os.path.isfile(path):
-                    with open(path, "rb") as file:
-                        content = file.read()
-                else:
-                    content = None
-                times = (status.st_mtime_ns, status.st_ctime_ns)
-                found[path] = (status.st_mode, status.st_uid, status.st_ino, *times, content)
-        return found
+from release_host import MAIN, Host, sources
 
 
 @pytest.fixture
@@ -515,91 +436,3 @@ def test_a_hook_without_a_release_does_not_fail_a_session(host: Host) -> None:
     done = subprocess.run([host.launcher, "status"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "leads to no release" in done.stderr
-
-
-STEPS = frozenset(
-    {
-        "open",
-        "os.chmod",
-        "os.mkdir",
-        "os.remove",
-        "os.rename",
-        "os.rmdir",
-        "os.symlink",
-        "os.utime",
-        "shutil.rmtree",
-        "subprocess.Popen",
-        "tempfile.mkdtemp",
-        "tempfile.mkstemp",
-    }
-)
-
-
-#: How a run ended that met its fault, or not.
-DONE, TOLD, KILLED = 0, 3, -signal.SIGKILL
-
-
-def run_with_fault(host: Host, fault: str, step: int, **arguments: Any) -> int:
-    """Run the module in a child that meets a fault right before its ``step``-th change; return how it ended.
-
-    ``kill`` is SIGKILL; an error (``EIO``) is met by that change and all later ones, as of a disk that stays as it is.
-    """
-    child = os.fork()
-    if child == 0:  # pragma: no cover
-        count = 0
-
-        def hook(event: str, parameters: tuple[Any, ...]) -> None:
-            nonlocal count
-            if event not in STEPS or (event == "open" and not int(parameters[2] or 0) & (os.O_WRONLY | os.O_RDWR)):
-                return
-            # Only what happens to the host counts: Python's own files do not.
-            ours = any(str(parameter).startswith(host.folder) for parameter in parameters)
-            if event.startswith(("open", "os.")) and not ours:
-                return
-            count += 1
-            if fault == "kill" and count == step:
-                os.kill(os.getpid(), signal.SIGKILL)
-            if fault != "kill" and count >= step and ours:
-                number = getattr(errno, fault)
-                raise OSError(number, os.strerror(number), str(parameters[0]))
-
-        code = 1
-        try:
-            sys.addaudithook(hook)
-            result = host.run(**arguments)
-            if not result.get("failed"):
-                code = DONE
-            elif os.strerror(getattr(errno, fault)) in result["msg"]:
-                code = TOLD
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-@pytest.mark.parametrize("fault", ["kill", "EIO", "ENOSPC", "EROFS"])
-def test_a_fault_at_any_step_leaves_the_old_release_or_the_new_one_and_the_next_run_mends(
-    host: Host, fault: str
-) -> None:
-    old = host.run(config="good, old\n")
-    every = 1 if fault == "kill" or os.environ.get("FAULTS") == "all" else 4
-    for step in range(1, 500, every):
-        ended = run_with_fault(host, fault, step, version="2.0.0", config="good, new\n")
-        assert ended in (DONE, KILLED if fault == "kill" else TOLD), f"step {step}"
-        current = store.read_current(host.layout)
-        assert current is not None
-        version = current.split("-")[0]
-        assert version in ("1.0.0", "2.0.0")
-        assert store.verify(host.layout.folder(current), sources(version), host.layout.python) == []
-        with open(host.config, encoding="utf-8") as file:
-            assert file.read() in ("good, old\n", "good, new\n")
-        assert os.access(host.launcher, os.X_OK)
-        assert host.run(version="2.0.0", config="good, new\n")["path"].split("/")[-1].startswith("2.0.0-")
-        assert host.run(version="2.0.0", config="good, new\n")["changed"] is False
-        assert not [name for name in os.listdir(host.layout.releases) if name.startswith(".")]
-        # Back to where the next try starts from.
-        assert host.run(config="good, old\n")["path"] == old["path"]
-        store.remove_folders(host.layout, [name for name in os.listdir(host.layout.releases) if name != old["release"]])
-        if ended == DONE:
-            assert step > 20, "fewer steps than an installation has: the hook counts too little"
-            return
-    pytest.fail("the installation did not end within 500 steps")

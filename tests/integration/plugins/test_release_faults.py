@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An installation that meets a kill, or an error of the disk, at each of its steps."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.secuaas.claude.plugins.module_utils import _release_store as store
+from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import scratch
+from release_host import Host, sources
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Host]:
+    folder = scratch()
+    yield Host(folder, monkeypatch, capsys)
+    shutil.rmtree(folder)
+
+
+STEPS = frozenset(
+    {
+        "open",
+        "os.chmod",
+        "os.mkdir",
+        "os.remove",
+        "os.rename",
+        "os.rmdir",
+        "os.symlink",
+        "os.utime",
+        "shutil.rmtree",
+        "subprocess.Popen",
+        "tempfile.mkdtemp",
+        "tempfile.mkstemp",
+    }
+)
+
+
+#: How a run ended that met its fault, or not.
+DONE, TOLD, KILLED = 0, 3, -signal.SIGKILL
+
+
+def run_with_fault(host: Host, fault: str, step: int, **arguments: Any) -> int:
+    """Run the module in a child that meets a fault right before its ``step``-th change; return how it ended.
+
+    ``kill`` is SIGKILL; an error (``EIO``) is met by that change and all later ones, as of a disk that stays as it is.
+    """
+    child = os.fork()
+    if child == 0:  # pragma: no cover
+        count = 0
+
+        def hook(event: str, parameters: tuple[Any, ...]) -> None:
+            nonlocal count
+            if event not in STEPS or (event == "open" and not int(parameters[2] or 0) & (os.O_WRONLY | os.O_RDWR)):
+                return
+            # Only what happens to the host counts: Python's own files do not.
+            ours = any(str(parameter).startswith(host.folder) for parameter in parameters)
+            if event.startswith(("open", "os.")) and not ours:
+                return
+            count += 1
+            if fault == "kill" and count == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if fault != "kill" and count >= step and ours:
+                number = getattr(errno, fault)
+                raise OSError(number, os.strerror(number), str(parameters[0]))
+
+        code = 1
+        try:
+            sys.addaudithook(hook)
+            result = host.run(**arguments)
+            if not result.get("failed"):
+                code = DONE
+            elif os.strerror(getattr(errno, fault)) in result["msg"]:
+                code = TOLD
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("fault", ["kill", "EIO", "ENOSPC", "EROFS"])
+def test_a_fault_at_any_step_leaves_the_old_release_or_the_new_one_and_the_next_run_mends(
+    host: Host, fault: str
+) -> None:
+    old = host.run(config="good, old\n")
+    every = 1 if fault == "kill" or os.environ.get("FAULTS") == "all" else 4
+    for step in range(1, 500, every):
+        ended = run_with_fault(host, fault, step, version="2.0.0", config="good, new\n")
+        assert ended in (DONE, KILLED if fault == "kill" else TOLD), f"step {step}"
+        current = store.read_current(host.layout)
+        assert current is not None
+        version = current.split("-")[0]
+        assert version in ("1.0.0", "2.0.0")
+        assert store.verify(host.layout.folder(current), sources(version), host.layout.python) == []
+        with open(host.config, encoding="utf-8") as file:
+            assert file.read() in ("good, old\n", "good, new\n")
+        assert os.access(host.launcher, os.X_OK)
+        assert host.run(version="2.0.0", config="good, new\n")["path"].split("/")[-1].startswith("2.0.0-")
+        assert host.run(version="2.0.0", config="good, new\n")["changed"] is False
+        assert not [name for name in os.listdir(host.layout.releases) if name.startswith(".")]
+        # Back to where the next try starts from.
+        assert host.run(config="good, old\n")["path"] == old["path"]
+        store.remove_folders(host.layout, [name for name in os.listdir(host.layout.releases) if name != old["release"]])
+        if ended == DONE:
+            assert step > 20, "fewer steps than an installation has: the hook counts too little"
+            return
+    pytest.fail("the installation did not end within 500 steps")
