@@ -117,7 +117,8 @@ def _entry(values: Any) -> RegistryEntry:
         as_optional_text(value)
     if not all(isinstance(text, str) for text in (*entry.command, entry.updated_at)) or isinstance(entry.command, str):
         raise TypeError("found a command or a time that is no text")
-    if any(number is not None and type(number) is not int for number in (entry.pid, entry.started)):
+    numbers = [number for number in (entry.pid, entry.started) if number is not None]
+    if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
         raise TypeError("found a process that is no number, expected its pid and its start")
     return dataclasses.replace(entry, command=tuple(entry.command))
 
