@@ -29,7 +29,7 @@ provision: ## set up the machines of an inventory, or this one
 drift: ## report what on the machines differs from what is configured; changes nothing
 	@INVENTORY='$(INVENTORY)' playbooks/provision/provision.sh drift $(ARGS)
 
-quick: ## the fast loop: ruff, mypy, import-linter, unit tests on the newest Python at hand
+quick: ## the fast loop: ruff, mypy, import-linter, unit tests but the slow ones on the newest Python at hand
 	@$(NOX) -s quick
 
 test: ## every gate below but e2e and fuzz, in this order; of faults the short run

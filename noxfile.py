@@ -244,7 +244,8 @@ def pytest(stage: Stage, name: str, *arguments: str, limit: int = 1500, env: dic
     )
 
 
-PARALLEL = ("--numprocesses=auto", "--dist=loadgroup")
+# Two for each core: many tests wait for other programs.
+PARALLEL = (f"--numprocesses={2 * (os.cpu_count() or 1)}", "--dist=loadgroup")
 
 
 @nox.session(python=TOOLS_PYTHON)
@@ -299,7 +300,7 @@ def unit(session: nox.Session) -> None:
 
 @nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)
 def quick(session: nox.Session) -> None:
-    """the fast loop: ruff, mypy, import-linter, unit tests on the newest Python at hand (or: nox -s quick -- FILE…)"""
+    """the fast loop: ruff, mypy, import-linter, unit tests but the slow ones (or: nox -s quick -- FILE…)"""
     with Stage(session) as stage:
         pinned = pins()
         stage.install(
@@ -308,7 +309,8 @@ def quick(session: nox.Session) -> None:
         ruff(stage)
         mypy(stage)
         layers(stage)
-        pytest(stage, f"unit tests on Python {session.python}", *(session.posargs or ["tests/unit"]), *PARALLEL)
+        chosen = session.posargs or ["-m", "not slow", "tests/unit"]
+        pytest(stage, f"unit tests on Python {session.python}", *chosen, *PARALLEL)
 
 
 @nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)

@@ -7,23 +7,18 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import signal
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import _release_store as store
-from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import scratch
 from release_host import Host, sources
 
 
 @pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Host]:
-    folder = scratch()
-    yield Host(folder, monkeypatch, capsys)
-    shutil.rmtree(folder)
+def host(base: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Host:
+    return Host(base, monkeypatch, capsys)
 
 
 STEPS = frozenset(

@@ -21,6 +21,8 @@ from claude_failover.common import clock
 from claude_failover.failover import policy, resume_queue
 from claude_failover.sessions.prompt_budget import PromptBudget
 
+pytestmark = pytest.mark.slow
+
 JUMPS = [sign * seconds for seconds in (5, 30, 3600, 86400) for sign in (-1, 1)]
 STEPS = [
     "before the evidence",

@@ -16,6 +16,7 @@ import tempfile
 from collections import Counter
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -26,6 +27,8 @@ from claude_failover.common.errors import Refused
 from claude_failover.failover import policy, resume_queue
 from claude_failover.switching import open_records
 from claude_failover.switching.steps import STEPS
+
+pytestmark = pytest.mark.slow
 
 ACCOUNTS = "abc"
 SESSIONS = {"plain-1": "five_hour", "plain-2": "five_hour", "thinker": "opus"}

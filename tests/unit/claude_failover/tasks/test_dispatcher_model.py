@@ -28,6 +28,8 @@ from claude_failover.common.errors import Refused, UsageError
 from claude_failover.sessions import ownership
 from claude_failover.tmux.client import TmuxGone
 
+pytestmark = pytest.mark.slow
+
 SEQUENCES = int(os.environ.get("CLAUDE_FAILOVER_SEQUENCES", "10500"))
 PARTS = 10  # so that a failure is told early
 NAMES = ("w1", "w2", "main")
