@@ -118,13 +118,11 @@ options:
         RV(stale).
       - A user that does not exist runs no daemon.
     type: str
-    version_added: 0.5.0
   unit:
     description:
       - The systemd unit that runs the daemon, such as V(claude-failover.service). With it a process outside of the
         control group of the unit is no daemon for RV(stale). Leave it out on a host without systemd.
     type: str
-    version_added: 0.5.0
   bundle:
     description: The packed release. The action plugin sets it and replaces a value given here.
     type: str

@@ -54,6 +54,10 @@ async def _away(_options: dict[str, Any]) -> Any:
     raise NotRunning("tmux")
 
 
+async def _full(_options: dict[str, Any]) -> Any:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 async def _bug(_options: dict[str, Any]) -> Any:
     raise ZeroDivisionError("secret detail")
 
@@ -73,6 +77,7 @@ OPS = {
     "misuse": Operation(_misuse, {}),
     "away": Operation(_away, {}),
     "bug": Operation(_bug, {}),
+    "full": Operation(_full, {}),
     "no_json": Operation(_no_json, {}),
     "big": Operation(_big, {"size": (int,)}, required=("size",)),
 }
@@ -196,6 +201,7 @@ def test_what_is_not_understood_is_wrong_use(running: Running, raw: bytes, word:
         ("refuse", "not now"),
         ("away", "tmux"),
         ("bug", "internal error"),
+        ("full", "full could not be done: [Errno 28] No space left on device"),
         ("no_json", "internal error"),
     ],
 )

@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import pty
 import re
-import select
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
+from terminals import read_to_end
 from user_host import DEADLINE, USERS_PYTHON, UserHost, needs_root
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -71,18 +70,7 @@ def on_a_terminal(command: list[str], environment: dict[str, str]) -> tuple[str,
     name = os.read(reader, 100).decode()
     os.close(reader)
     os.close(writer)
-    shown, end = b"", time.monotonic() + DEADLINE
-    while True:
-        assert time.monotonic() < end, shown
-        if select.select([terminal], [], [], 0.1)[0]:
-            try:
-                chunk = os.read(terminal, 65536)
-            except OSError:
-                break
-            if not chunk:
-                break
-            shown += chunk
-    os.close(terminal)
+    shown = read_to_end(pid, terminal, DEADLINE)
     return shown.decode(), name, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 

@@ -11,7 +11,6 @@ import os
 import pty
 import pwd
 import re
-import select
 import shutil
 import signal
 import socket
@@ -25,6 +24,7 @@ from typing import Any, Callable
 
 import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import control_client
+from terminals import read_to_end
 
 from claude_failover import VERSION
 from claude_failover.cli import commands, common, main, other_user
@@ -199,26 +199,16 @@ def in_terminal(command: list[str], environment: dict[str, str], seen: bytes, th
     pid, terminal = pty.fork()
     if pid == 0:
         os.execvpe(command[0], command, environment)
-    shown, done, end = b"", False, time.monotonic() + DEADLINE
-    while time.monotonic() < end:
-        if select.select([terminal], [], [], 0.1)[0]:
-            try:
-                chunk = os.read(terminal, 65536)
-            except OSError:
-                break
-            if not chunk:
-                break
-            shown += chunk
+    done = False
+
+    def on_shown(shown: bytes) -> None:
+        nonlocal done
         if not done and seen in shown:
-            then(pid)
             done = True
-    else:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        os.close(terminal)
-        pytest.fail(f"it does not end; it has shown {shown!r}")
+            then(pid)
+
+    shown = read_to_end(pid, terminal, DEADLINE, on_shown)
     _pid, status = os.waitpid(pid, 0)
-    os.close(terminal)
     assert done, shown
     return shown + b"\nstatus %d" % status
 

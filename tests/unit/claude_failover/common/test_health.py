@@ -52,6 +52,15 @@ def test_its_begin_and_its_end_are_logged_and_told_once(caplog):
     assert second.startswith("no longer blind: source=hooks since=")
 
 
+def test_a_bug_that_lasts_is_logged_with_its_traceback_once(caplog):
+    health = SourceHealth()
+    for _try in range(3):
+        assert health.failed_by_bug("hooks", KeyError("first")) == "a bug: KeyError('first')"
+    health.failed_by_bug("hooks", KeyError("second"))
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["'first'", "'second'"]
+    assert [row["reason"] for row in health.rows()] == ["a bug: KeyError('second')"]
+
+
 def test_a_reason_is_one_line_of_bounded_length(caplog):
     health = SourceHealth()
     health.failed("hooks", "a\nERROR forged\x1b[2J \ud800" + "x" * 1000)

@@ -136,4 +136,4 @@ def test_a_bug_in_one_check_ends_no_other(world, monkeypatch, caplog):
 
     asyncio.run(scenario())
     assert world.health.is_blind("hooks")
-    assert caplog.text.count("the check of hooks: a bug") == 1
+    assert caplog.text.count("hooks: a bug; it is tried again") == 1

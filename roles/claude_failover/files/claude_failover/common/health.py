@@ -56,6 +56,15 @@ class SourceHealth:
             log.error("blind: source=%s reason=%r", source, reason)
             self._tell(now, True)
 
+    def failed_by_bug(self, source: str, error: Exception) -> str:
+        """Record that a bug keeps a source from working, and return the reason; log a bug's traceback once in a row."""
+        reason = f"a bug: {error!r}"
+        known = self._blind.get(source)
+        if known is None or known.reason != shorten(one_line(reason), _REASON_LIMIT):
+            log.error("%s: a bug; it is tried again", source, exc_info=error)
+        self.failed(source, reason)
+        return reason
+
     def works(self, source: str) -> None:
         """Record that a source works."""
         known = self._blind.pop(source, None)

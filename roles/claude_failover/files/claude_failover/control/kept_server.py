@@ -9,7 +9,6 @@ A server whose socket was removed or replaced goes on listening, and nobody reac
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from typing import Callable
 
@@ -18,8 +17,6 @@ from ..common.file_identity import FileIdentity, identity_of
 from ..common.health import SourceHealth
 from ..common.unix_socket import listener_pid
 from .server import ControlServer
-
-log = logging.getLogger(__name__)
 
 SOURCE = "control_socket"
 CHECK_INTERVAL = 5.0  # seconds between two checks
@@ -64,8 +61,7 @@ class KeptControlServer:
             try:
                 await self.check()
             except Exception as error:  # a bug must not end the checks
-                log.exception("control socket: a bug while it was checked")
-                self._health.failed(SOURCE, f"a bug: {error!r}")
+                self._health.failed_by_bug(SOURCE, error)
 
     async def check(self) -> None:
         """Make the socket anew if it cannot be reached."""

@@ -48,7 +48,10 @@ async def answer_to(line: bytes, operations: Mapping[str, Operation]) -> bytes:
         return _encode({"ok": True, "result": result})
     except FailoverError as error:
         return failure(str(error), error.exit_code if error.exit_code in (1, 2) else 1)
-    except Exception:
+    except OSError as error:
+        log.error("control socket: the operation %s failed: %s", name, error)
+        return failure(f"{name} could not be done: {error}", 1)
+    except Exception:  # a bug in one operation must not end the connection
         log.exception("control socket: the operation %s failed: a bug", name)
         return failure("internal error; the daemon's log has the details", 1)
 

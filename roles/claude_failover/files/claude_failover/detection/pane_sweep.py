@@ -75,9 +75,7 @@ class PaneSweep:
             except TmuxError as error:
                 self._health.failed(SOURCE, str(error))
             except Exception as error:  # a bug must not end the sweep
-                if not self._health.is_blind(SOURCE):
-                    log.exception("pane sweep: a bug; it is tried again")
-                self._health.failed(SOURCE, f"a bug: {error!r}")
+                self._health.failed_by_bug(SOURCE, error)
 
     async def sweep(self) -> None:
         """Search the panes once, and examine those that match. Raises TmuxError, after it has examined all it could."""

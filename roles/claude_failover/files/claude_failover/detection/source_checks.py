@@ -9,7 +9,6 @@ These are the processes of /proc, the session files, the active link, and the ho
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import shlex
 from collections.abc import Callable, Iterator
@@ -19,8 +18,6 @@ from ..accounts.active_link import read_active
 from ..common import processes
 from ..common.health import SourceHealth
 from ..config.holder import ConfigHolder
-
-log = logging.getLogger(__name__)
 
 CHECK_INTERVAL = 10.0  # seconds
 
@@ -64,9 +61,8 @@ class SourceChecks:
             try:
                 found = list(problems())
             except Exception as error:  # a bug in one check must not end the others
-                if not self._health.is_blind(source):
-                    log.exception("the check of %s: a bug", source)
-                found = [f"a bug: {error!r}"]
+                self._health.failed_by_bug(source, error)
+                continue
             if found:
                 self._health.failed(source, "; ".join(found))
             else:

@@ -103,8 +103,7 @@ class TranscriptWatcher:
         try:
             problem = self._refresh(lost)
         except Exception as error:  # a bug must not end the checks
-            log.exception("transcripts: a bug while the watch was checked; it is tried again")
-            problem = f"a bug: {error!r}"
+            problem = self._health.failed_by_bug(SOURCE, error)
         delay = CHECK_INTERVAL if problem is None else min(CHECK_INTERVAL, self._backoff.failed(0.0))
         self._timer = asyncio.get_running_loop().call_later(delay, self.check)
         if problem is None:

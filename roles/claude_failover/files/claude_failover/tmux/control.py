@@ -156,8 +156,9 @@ class ControlClient:
             try:
                 reason = await self._connect_once()
             except Exception as error:  # a bug must not end the attempts
-                log.exception("tmux on %s: a bug; the connection is made again", self._socket)
                 reason = f"a bug: {error!r}"
+                if reason != self._reason:
+                    log.exception("tmux on %s: a bug; the connection is made again", self._socket)
             self._health.failed(SOURCE, f"no tmux server answers on {self._socket}: {reason}")
             if reason != self._reason:
                 log.info("tmux on %s: %s", self._socket, reason)
