@@ -1,56 +1,23 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes the collection and the daemon importable from a checkout, wherever it lies.
-
-The daemon and the modules import ``ansible_collections.secuaas.claude…``; a checkout need not lie at such a
-path, so a folder with a link of that path to this checkout goes on ``sys.path``, and into PYTHONPATH for the
-processes that tests start.
-"""
+"""Settings of all tests."""
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
-import tempfile
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+
+from import_path import IMPORT_PATH
+
 # No test fails for the time that it takes on a busy machine.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
-
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-DAEMON_LIB = os.path.join(ROOT, "roles", "claude_failover", "files")
-SUPPORT = os.path.join(ROOT, "tests", "support")  # modules that several tests share
-
-
-def _collections_folder() -> str:
-    """Return a folder that holds ansible_collections/secuaas/claude: the real one, or one made of a link."""
-    parts = ROOT.split(os.sep)
-    if parts[-3:] == ["ansible_collections", "secuaas", "claude"]:
-        return os.sep.join(parts[:-3]) or os.sep
-    folder = tempfile.mkdtemp(prefix="cf-collections-")
-    namespace = os.path.join(folder, "ansible_collections", "secuaas")
-    os.makedirs(namespace)
-    os.symlink(ROOT, os.path.join(namespace, "claude"))
-    atexit.register(_remove, folder, os.getpid())
-    return folder
-
-
-def _remove(folder: str, maker: int) -> None:
-    """Take the link and its folders away again, and nothing else; in the process that made them only."""
-    if os.getpid() == maker:
-        namespace = os.path.join(folder, "ansible_collections", "secuaas")
-        os.unlink(os.path.join(namespace, "claude"))
-        os.removedirs(namespace)  # up to the first folder that is not empty
-
-
-COLLECTIONS = _collections_folder()
-IMPORT_PATH = [DAEMON_LIB, COLLECTIONS]
-sys.path[:0] = [*IMPORT_PATH, SUPPORT]
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-import conftest  # makes the daemon importable
+sys.path.insert(0, os.path.join(sys.path[0], "support"))
+import import_path  # makes the daemon importable
 from integration.daemon.conftest import Host, wait_for
 
 
@@ -43,7 +44,7 @@ def measure(host: Host) -> tuple[float, int, int]:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 50
-    host = Host(tempfile.mkdtemp(prefix="cf-", dir="/tmp"), os.pathsep.join(conftest.IMPORT_PATH))
+    host = Host(tempfile.mkdtemp(prefix="cf-", dir="/tmp"), os.pathsep.join(import_path.IMPORT_PATH))
     try:
         host.start_tmux()
         empty = measure(host)

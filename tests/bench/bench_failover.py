@@ -21,10 +21,9 @@ import tempfile
 import time
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, TESTS)
-import conftest  # noqa: E402,F401  # pylint: disable=unused-import  # makes the daemon importable from a checkout
+sys.path.insert(0, os.path.join(TESTS, "support"))
+import import_path  # noqa: E402,F401  # pylint: disable=unused-import  # makes the daemon importable from a checkout
 
-del sys.modules["conftest"]  # the end-to-end tests have one of their own
 sys.path.insert(0, os.path.join(TESTS, "e2e"))
 
 from harness import cli  # noqa: E402  the path has to be set first

@@ -15,8 +15,8 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-import conftest
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import import_path
 
 PROGRAM = """
 import os, sys, time
@@ -32,7 +32,7 @@ print(time.process_time() - start)
 
 def measure(base: str, count: int, what: str) -> tuple[float, int | None]:
     """Return processor time in seconds and, for a run with nothing to do and where strace is, calls on paths."""
-    program = [sys.executable, "-I", "-S", "-c", PROGRAM, conftest.COLLECTIONS]
+    program = [sys.executable, "-I", "-S", "-c", PROGRAM, import_path.COLLECTIONS]
     program += [base, str(count), what]
     seconds = float(subprocess.run(program, check=True, capture_output=True, text=True).stdout)
     strace = shutil.which("strace")

@@ -17,8 +17,8 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-import conftest  # noqa: F401  # pylint: disable=unused-import  # makes the daemon importable from a checkout
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import import_path  # noqa: F401  # pylint: disable=unused-import  # makes the daemon importable from a checkout
 
 from claude_failover.tmux.client import Tmux
 

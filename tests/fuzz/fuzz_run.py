@@ -22,10 +22,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-# conftest.py makes the daemon and the collection importable.
-sys.path[:0] = [str(HERE), str(HERE.parent)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import import_path  # makes the daemon and the collection importable
+
+ROOT = Path(import_path.ROOT)
 SLOWEST = 10  # seconds for one input
 MOST_MEMORY = 2048  # MiB of a process
 NAMES = re.compile(r"stat::number_of_executed_units: *(\d+)|executions: (\d+)")
@@ -44,7 +44,6 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.one:
         fuzz(arguments.one, arguments.seconds, arguments.folder / arguments.one)
-    import conftest  # noqa: F401 - for the import path
     import fuzz_targets
 
     known = {target.name: target for target in fuzz_targets.targets()}
@@ -68,7 +67,7 @@ def run(name: str, arguments: argparse.Namespace) -> int:
     folder: Path = arguments.folder / name
     (folder / "corpus").mkdir(parents=True, exist_ok=True)
     before = set(folder.glob("*-*"))
-    command = [sys.executable, str(HERE / "fuzz_run.py"), "--one", name, "--seconds", str(arguments.seconds)]
+    command = [sys.executable, __file__, "--one", name, "--seconds", str(arguments.seconds)]
     began = time.monotonic()
     command += ["--folder", str(arguments.folder)]
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -90,8 +89,6 @@ def run(name: str, arguments: argparse.Namespace) -> int:
 
 def fuzz(name: str, seconds: int, folder: Path) -> NoReturn:
     """Fuzz one target in this process, and end it."""
-    import conftest  # noqa: F401 - for the import path
-
     if importlib.util.find_spec("atheris") is None:
         fuzz_at_random(name, seconds, folder)
     import atheris

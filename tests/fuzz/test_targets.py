@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from fuzz_mutation import mutate
@@ -31,3 +34,16 @@ def test_no_input_breaks_it(target: Target) -> None:
         except Exception as error:
             pytest.fail(f"{target.name} breaks at {data!r}: {error!r}")
         assert time.monotonic() - began < SLOWEST, data
+
+
+@pytest.mark.parametrize("package", ["pytest", "hypothesis", "ansible"])
+def test_the_long_run_does_without_the_packages_of_the_tests(package: str) -> None:
+    blocked = f"import sys; sys.modules[{package!r}] = None; from fuzz_run import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", blocked, "--list"],  # an entry of None lets an import fail
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == [target.name for target in targets()], done.stderr
