@@ -21,7 +21,9 @@ help: ## this text
 	@echo "  and ARGS='…' for ansible-playbook."
 	@echo "  The gates take VERBOSE=1 and ANSIBLE_CORE=2.16 (another ansible-core than the pinned one); unit takes"
 	@echo "  UNIT_PYTHONS='3.11 3.12'; molecule takes INSTALL_DOCKER=1 (install and start Docker Engine where there"
-	@echo "  is none) and MOLECULE_SCENARIOS='default drift'; fuzz takes BUDGET=600 and FUZZ_TARGETS='pane hook'."
+	@echo "  is none) and MOLECULE_SCENARIOS='default drift'; e2e takes CLAUDE='2.1.81 2.1.197 latest' (default: the"
+	@echo "  version that the role installs, and an old one for some tests); fuzz takes BUDGET=600 and"
+	@echo "  FUZZ_TARGETS='pane hook'."
 
 provision: ## set up the machines of an inventory, or this one
 	@INVENTORY='$(INVENTORY)' CHECK='$(CHECK)' playbooks/provision/provision.sh site $(ARGS)
@@ -66,6 +68,7 @@ faults: export FAULTS ?= all
 faults: ## every durable step meets every fault, and the clock jumps; FAULTS=short: one fault for each step
 	@$(NOX) -s faults
 
+e2e: export CLAUDE ?=
 e2e: ## the real Claude Code CLI against a stub of its API, with no way out of the machine
 	@$(NOX) -s e2e
 

@@ -6,7 +6,8 @@
 A new stage is a session here and a target in the Makefile. tests/gates/report.py adds logs, counts and the table.
 
 UNIT_PYTHONS="3.11 3.12" chooses the Pythons of `unit` (default: the oldest and the newest at hand), ANSIBLE_CORE=2.16
-(a release or its beginning) the ansible-core, with environments of its own; VERBOSE=1 shows all output.
+(a release or its beginning) the ansible-core, with environments of its own, CLAUDE="2.1.81 latest" the versions of
+Claude Code for `e2e`, each with every test that is about it; VERBOSE=1 shows all output.
 """
 
 from __future__ import annotations
@@ -229,9 +230,11 @@ def layers(stage: Stage) -> None:
     stage.check("import-linter", "lint-imports", "--no-cache", env={"PYTHONPATH": str(ROOT / DAEMON)})
 
 
-def pytest(stage: Stage, name: str, *arguments: str, limit: int = 1500, env: dict[str, str] | None = None) -> None:
-    """Run pytest with a report in .cache/results."""
-    report = RESULTS / f"{stage.name}-{stage.session.python}.xml"
+def pytest(
+    stage: Stage, name: str, *arguments: str, limit: int = 1500, env: dict[str, str] | None = None, part: str = ""
+) -> None:
+    """Run pytest with a report in .cache/results; ``part`` tells the reports of one stage apart."""
+    report = RESULTS / f"{stage.name}{part and '-' + part}-{stage.session.python}.xml"
     # Byte code is kept out of the tree, and yet not compiled again by every process that a test starts.
     cached = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(CACHE / "pycache")}
     stage.check(
@@ -477,7 +480,18 @@ def e2e(session: nox.Session) -> None:
         if missing:
             install_debian(stage, *missing)
         # With CI=true the tests fail, and are not skipped, where something of the machine is missing.
-        pytest(stage, f"pytest on Python {session.python}", "tests/e2e", limit=1500, env={"CI": "true"})
+        env = {"CI": "true"}
+        versions = os.environ.get("CLAUDE", "").split()
+        if not versions:
+            pytest(stage, f"pytest on Python {session.python}", "tests/e2e", env=env)
+        for version in versions:
+            pytest(
+                stage,
+                f"Claude Code {version}, pytest on Python {session.python}",
+                "tests/e2e",
+                env={**env, "CLAUDE_E2E_VERSION": version},
+                part=version,
+            )
 
 
 @nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)

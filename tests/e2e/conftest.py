@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
@@ -31,11 +31,25 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "e2e: against the real Claude Code CLI, in a network namespace")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything of this folder."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark everything of this folder; a run of a named version leaves out what is about another program."""
+    others = {FAKE_CLAUDE, cli.PINNED, cli.OLD} - {cli.NEW} if cli.NAMED else set()
+    left_out = []
     for item in items:
         if "/tests/e2e/" in str(item.path):
             item.add_marker(pytest.mark.e2e)
+            given: dict[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
+            if others.intersection(value for value in given.values() if isinstance(value, str)):
+                left_out.append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def needs(minimum: str, why: str, version: str = cli.NEW) -> None:
+    """Skip the rest of a test on a version that is older than ``minimum``, and say why."""
+    if cli.numbers(version) < cli.numbers(minimum):
+        pytest.skip(f"Claude Code {cli.version_number(version)} is older than {minimum}: {why}")
 
 
 def lacking(reason: str) -> None:
@@ -93,13 +107,13 @@ def make_world(namespace: Namespace) -> Iterator[MakeWorld]:
 
 @pytest.fixture
 def world(make_world: MakeWorld) -> World:
-    """A world with Claude Code 2.1.330."""
+    """A world with the real CLI."""
     return make_world(real(cli.NEW))
 
 
 @pytest.fixture(params=[cli.NEW, FAKE_CLAUDE])
 def either(request: pytest.FixtureRequest, make_world: MakeWorld) -> World:
-    """A world with Claude Code 2.1.330, and one with the fake Claude: what holds for one has to hold for the other."""
+    """A world with the real CLI, and one with the fake Claude: what holds for one has to hold for the other."""
     return make_world(FAKE_CLAUDE if request.param == FAKE_CLAUDE else real(request.param))
 
 

@@ -55,10 +55,11 @@ def last_user(body: dict[str, Any]) -> tuple[str, bool]:
 def kind_of(body: dict[str, Any]) -> str:
     """Return ``turn`` for a request of the conversation itself, ``side`` for titles, probes and the like.
 
-    Told apart by the tools: only the conversation offers Bash (seen on Claude Code 2.1.330 and 2.1.197).
+    Told apart by the tools: only the conversation offers Bash (seen on Claude Code 2.1.330 and 2.1.197), or the search
+    by which the model asks for it (2.1.81).
     """
     names = {tool.get("name") for tool in body.get("tools") or []}
-    return "turn" if "Bash" in names else "side"
+    return "turn" if names & {"Bash", "ToolSearch"} else "side"
 
 
 def window_headers(used: dict[str, float], reset: int) -> dict[str, str]:

@@ -83,7 +83,7 @@ def prompts_written(world: World, session: Session, count: int) -> list[str]:
     return prompts(world, session)
 
 
-@pytest.mark.parametrize("version", [cli.NEW, cli.OLD])
+@pytest.mark.parametrize("version", cli.VERSIONS)
 def test_tasks_arrive_whole_and_only_in_the_pool(make_world: MakeWorld, version: str) -> None:
     world = make_world(real(version))
     daemon, sessions = begin(world)

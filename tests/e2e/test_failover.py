@@ -114,7 +114,7 @@ def no_token_told(world: World, daemon: Daemon) -> None:
     assert world.tokens_in([world.path("daemon.log"), *paths]) == []
 
 
-@pytest.mark.parametrize("version", [cli.NEW, cli.OLD])
+@pytest.mark.parametrize("version", cli.VERSIONS)
 def test_one_session_goes_on_hot(make_world: MakeWorld, version: str) -> None:
     """The refused session is answered under the next account, by the same process, in the same conversation."""
     world = make_world(real(version))

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The real Claude Code CLI, fetched from npm into ``.cache/claude-cli`` of the checkout.
 
-The versions are pinned. ``CLAUDE_E2E_VERSION`` replaces the newest pinned one: a number, or a tag of npm's such as
-``latest``.
+A run is about one version, `NEW`: the one that the role installs, or what ``CLAUDE_E2E_VERSION`` names (a number, or a
+tag of npm's such as ``latest``). Unless one is named, tests that take `VERSIONS` run on `OLD` as well.
 """
 
 from __future__ import annotations
@@ -12,22 +12,66 @@ from __future__ import annotations
 import functools
 import glob
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 
-NEW = os.environ.get("CLAUDE_E2E_VERSION") or "2.1.330"
-OLD = "2.1.197"
+from .namespace import SYSTEM_PATH
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 CACHE = os.path.join(ROOT, ".cache", "claude-cli")
 
 
-def native(folder: str) -> str | None:
-    """Return the native program in an npm folder, or None."""
-    found = glob.glob(os.path.join(folder, "node_modules", "@anthropic-ai", "claude-code-linux-*", "claude"))
+def pinned() -> str:
+    """Return the version that the role installs."""
+    with open(os.path.join(ROOT, "roles", "claude_failover", "defaults", "main.yml"), encoding="utf-8") as stream:
+        found = re.search(r"^claude_failover_claude_version: (\d+\.\d+\.\d+)$", stream.read(), re.MULTILINE)
+    if found is None:
+        raise RuntimeError("the role's defaults name no claude_failover_claude_version")
+    return found.group(1)
+
+
+PINNED = pinned()
+OLD = "2.1.197"
+NAMED = os.environ.get("CLAUDE_E2E_VERSION", "")
+NEW = NAMED or PINNED
+VERSIONS = (NAMED,) if NAMED else (PINNED, OLD)
+# Folders of programs for other systems in the package of an old version.
+OTHER_SYSTEMS = shutil.ignore_patterns("*-darwin", "*-win32", "*_darwin*", "*_win32*")
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return a version as numbers that can be compared."""
+    return tuple(int(part) for part in version_number(version).split("."))
+
+
+def program_in(folder: str) -> str | None:
+    """Return the program in an npm folder, or None: a native one, before 2.1.113 a script that Node runs."""
+    modules = os.path.join(folder, "node_modules", "@anthropic-ai")
+    found = glob.glob(os.path.join(modules, "claude-code-linux-*", "claude"))
     # The musl variant, where npm put both, does not run on Debian.
     chosen = [path for path in found if not os.path.dirname(path).endswith("-musl")]
-    return chosen[0] if chosen else None
+    script = os.path.join(modules, "claude-code", "cli.js")
+    return chosen[0] if chosen else script if os.path.exists(script) else None
+
+
+def install(program: str, place: str) -> None:
+    """Put a program where the ordinary user reaches it (the checkout may lie in a home that is closed).
+
+    Of a script the whole package is copied beside, and ``place`` is a link to it, as npm makes one.
+    """
+    if program.endswith(".js"):
+        package = os.path.join(os.path.dirname(place), "claude-code")
+        shutil.copytree(os.path.dirname(program), package, ignore=OTHER_SYSTEMS)
+        os.chmod(os.path.join(package, os.path.basename(program)), 0o755)
+        os.symlink(os.path.join(package, os.path.basename(program)), place)
+        return
+    try:
+        os.link(program, place)
+    except OSError:
+        shutil.copy2(program, place)
+    os.chmod(place, 0o755)
 
 
 @functools.cache
@@ -51,20 +95,24 @@ def version_number(version: str) -> str:
 
 
 def program(version: str) -> str:
-    """Return the path of the CLI's native program of that version, fetching it if it is not there yet.
+    """Return the path of the CLI's program of that version, fetching it if it is not there yet.
 
     Raises RuntimeError, with npm's own words, when it cannot be had.
     """
     version = version_number(version)
     folder = os.path.join(CACHE, version)
-    path = native(folder)
+    path = program_in(folder)
     if path is None:
         fetch(version, folder)
-        path = native(folder)
+        path = program_in(folder)
     if path is None:
         raise RuntimeError(
-            f"npm installed Claude Code {version} in {folder}, but no native program for this machine "
-            "is in it: is npm run with --omit=optional, or is this architecture not supported?"
+            f"npm installed Claude Code {version} in {folder}, but no program for this machine is in it: "
+            "is npm run with --omit=optional, or is this architecture not supported?"
+        )
+    if path.endswith(".js") and shutil.which("node", path=SYSTEM_PATH) is None:
+        raise RuntimeError(
+            f"Claude Code {version} is a script, and node is missing in {SYSTEM_PATH}: apt-get install nodejs"
         )
     return path
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from . import certificates
+from . import certificates, cli
 from .namespace import SYSTEM_PATH, Namespace
 from .wait import until
 
@@ -74,15 +74,10 @@ class World:
     # -- what the CLI finds ---------------------------------------------------------------------------------
 
     def _install(self, program: str) -> str:
-        """Put the program where the ordinary user reaches it (the checkout may lie in a home that is closed)."""
         place = self.path("bin", "claude")
         if program == FAKE_CLAUDE:
             return self._install_fake_claude()
-        try:
-            os.link(program, place)
-        except OSError:
-            shutil.copy2(program, place)
-        os.chmod(place, 0o755)
+        cli.install(program, place)
         return place
 
     def _install_fake_claude(self) -> str:
