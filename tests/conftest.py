@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,3 +27,11 @@ settings.load_profile("untimed")
 def python_path() -> str:
     """The PYTHONPATH under which another process can import the daemon and the collection."""
     return os.pathsep.join(IMPORT_PATH)
+
+
+@pytest.fixture
+def short_folder() -> Iterator[str]:
+    """A folder with a short path, unlike pytest's: a unix socket's path has at most 107 bytes."""
+    folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)  # a process that ends may still write there

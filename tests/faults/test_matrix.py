@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 
 import pytest
 
@@ -24,17 +23,15 @@ CASES = list(matrix() if os.environ.get("FAULTS") == "all" else short())
 
 
 @pytest.fixture
-def host(python_path):
+def host(short_folder, python_path):
     if shutil.which("tmux") is None:
         pytest.fail("these tests need tmux: apt-get install tmux")
-    folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
-    host = FaultyHost(folder, python_path)
+    host = FaultyHost(short_folder, python_path)
     yield host
     print(host.daemon_log())  # shown when the test failed
     if host.marked("fired") and not host.marked("mended"):
         host.mend()
     host.close()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def start(host, case):

@@ -11,8 +11,7 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -73,10 +72,8 @@ class World:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
-    yield World(folder)
-    shutil.rmtree(folder)
+def world(short_folder: str) -> World:
+    return World(short_folder)
 
 
 @pytest.mark.parametrize("how", ["removed", "moved away", "a dead socket in its place"])

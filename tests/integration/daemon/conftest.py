@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 import pytest
@@ -217,11 +216,9 @@ class Host:
 
 
 @pytest.fixture
-def host(python_path):
+def host(short_folder, python_path):
     if shutil.which("tmux") is None:
         pytest.fail("these tests need tmux: apt-get install tmux")
-    folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
-    host = Host(folder, python_path)
+    host = Host(short_folder, python_path)
     yield host
     host.close()
-    shutil.rmtree(folder)

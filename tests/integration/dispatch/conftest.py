@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import glob
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 
 import pytest
 
@@ -61,9 +59,7 @@ class Pool(World):
 
 
 @pytest.fixture
-def pool(python_path):
-    folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
-    world = Pool(folder, python_path)
+def pool(short_folder, python_path):
+    world = Pool(short_folder, python_path)
     yield world
     world.close()
-    shutil.rmtree(folder, ignore_errors=True)

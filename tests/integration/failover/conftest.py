@@ -8,9 +8,7 @@ from __future__ import annotations
 import glob
 import json
 import os
-import shutil
 import sys
-import tempfile
 import time
 
 import pytest
@@ -123,10 +121,8 @@ class World(Host):
 
 
 @pytest.fixture
-def world(python_path):
-    folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
-    world = World(folder, python_path)
+def world(short_folder, python_path):
+    world = World(short_folder, python_path)
     yield world
     print(world.daemon_log())  # shown when the test failed
     world.close()
-    shutil.rmtree(folder, ignore_errors=True)

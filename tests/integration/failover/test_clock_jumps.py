@@ -8,9 +8,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-import shutil
 import signal
-import tempfile
 import time
 
 import pytest
@@ -104,13 +102,11 @@ class JumpingWorld(World):
 
 
 @pytest.fixture
-def world(python_path):
-    folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
-    world = JumpingWorld(folder, python_path)
+def world(short_folder, python_path):
+    world = JumpingWorld(short_folder, python_path)
     yield world
     print(world.daemon_log())  # shown when the test failed
     world.close()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize("scope", ["host", "daemon"])

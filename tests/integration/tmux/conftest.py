@@ -11,7 +11,6 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Awaitable, Iterator
 from typing import Callable, Optional, TypeVar
@@ -147,17 +146,15 @@ class Driver:
 
 
 @pytest.fixture
-def folder() -> Iterator[str]:
-    """A folder with a short path: a unix socket's path has at most 107 bytes."""
+def folder(short_folder: str) -> str:
+    """The folder of a server."""
     missing = [name for name in ("tmux", "setpriv") if shutil.which(name) is None]
     if missing:
         text = f"THE TMUX TESTS CANNOT RUN, there is no {' and no '.join(missing)}"
         if os.environ.get("CI") == "true":
             pytest.fail(text, pytrace=False)
         pytest.skip(text)
-    made = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
-    yield made
-    shutil.rmtree(made)
+    return short_folder
 
 
 @pytest.fixture

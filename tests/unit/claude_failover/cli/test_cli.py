@@ -16,7 +16,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -143,10 +142,8 @@ class World:
 
 
 @pytest.fixture
-def world(python_path: str) -> Iterator[World]:
-    folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
-    yield World(folder, python_path)
-    shutil.rmtree(folder)
+def world(short_folder: str, python_path: str) -> World:
+    return World(short_folder, python_path)
 
 
 class FakeDaemon:

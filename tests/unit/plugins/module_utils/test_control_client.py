@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,18 +20,11 @@ Behave = Callable[[socket.socket], None]
 
 
 @pytest.fixture
-def folder() -> Iterator[str]:
-    path = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def serve(folder: str) -> Iterator[Callable[[Behave], str]]:
+def serve(short_folder: str) -> Iterator[Callable[[Behave], str]]:
     """Serve one connection as told, in a thread; returns the socket's path."""
     threads = []
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    path = os.path.join(folder, "s")
+    path = os.path.join(short_folder, "s")
 
     def begin(behave: Behave) -> str:
         listener.bind(path)
@@ -137,18 +128,18 @@ def test_a_daemon_that_does_not_answer_is_waited_for_no_longer_than_asked(serve:
         over.set()
 
 
-def test_nobody_there(folder: str) -> None:
-    stale = os.path.join(folder, "stale")
+def test_nobody_there(short_folder: str) -> None:
+    stale = os.path.join(short_folder, "stale")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(stale)
-    for path in (os.path.join(folder, "none"), os.path.join(folder, "none", "x"), stale):
+    for path in (os.path.join(short_folder, "none"), os.path.join(short_folder, "none", "x"), stale):
         with pytest.raises(NotRunning) as caught:
             request("status", socket_path=path)
         assert caught.value.code == 3
 
 
-def test_no_socket_and_a_path_that_is_too_long(folder: str) -> None:
-    plain = os.path.join(folder, "plain")
+def test_no_socket_and_a_path_that_is_too_long(short_folder: str) -> None:
+    plain = os.path.join(short_folder, "plain")
     with open(plain, "w"):
         pass
     with pytest.raises(NotRunning):  # connect(2) refuses it in the same words as a stale socket
