@@ -318,7 +318,7 @@ def quick(session: nox.Session) -> None:
 
 @nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)
 def faults(session: nox.Session) -> None:
-    """the fault matrix: every durable step meets one fault (FAULTS=short), or every fault, and the clock jumps (all)"""
+    """the fault matrix: every durable step meets one fault (FAULTS=short), or every fault, and clock jumps (all)"""
     with Stage(session) as stage:
         stage.install(*unit_requirements())
         install_world(stage)

@@ -4,8 +4,8 @@
 """The fault matrix as data: the durable steps of each scenario, the faults, and which of them meet.
 
 A step is named by its document and what is new in it; `launcher` finds the name from what is written. Faults that need
-no step of the daemon's, or another program's, are tests of their own (`FAULT_ROWS` in noxfile.py): clock jumps,
-inotify, the ``projects`` folder, a full disk, the role's run.
+no step of the daemon's, or another program's, are tests of their own (`FAULT_ROWS` in noxfile.py): clock jumps between
+the steps, inotify, the ``projects`` folder, a full disk, the role's run.
 """
 
 from __future__ import annotations
@@ -13,13 +13,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from faked_clock import JUMPS
+
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault; ``lasts`` is how many seconds the test leaves it before it mends it (None: there is nothing to mend)."""
+    """A fault; ``lasts`` is how many seconds the test leaves it before it mends it (None: there is nothing to mend).
+
+    ``jump`` is how many seconds the wall clock is set forward.
+    """
 
     name: str
     lasts: float | None = None
+    jump: int = 0
 
 
 #: The daemon is killed before a step, in its middle (the temporary file is written, the rename not made), and after it.
@@ -30,7 +36,8 @@ ERRORS = (Fault("EIO", 2.0), Fault("ENOSPC", 2.0), Fault("EROFS", 2.0))
 TMUX = (Fault("tmux killed"), Fault("tmux stopped", 3.0))
 #: The Claude CLI does not react any more, to SIGTERM neither.
 CLI = (Fault("cli stopped"),)
-FAULTS = (*KILLS, *ERRORS, *TMUX, *CLI)
+#: The host's clock is set at the step; monotonic time stays true.
+CLOCK = tuple(Fault(f"clock {seconds:+}", jump=seconds) for seconds in JUMPS)
 
 SWITCH = (
     "evidence stored",
@@ -83,15 +90,20 @@ def matrix() -> Iterator[Case]:
         for step in places:
             for fault in TMUX:
                 yield Case(scenario, step, fault)
+    for step in (*SWITCH, *RESUME):
+        for fault in CLOCK:
+            yield Case("failover", step, fault)
     yield Case("failover", "resume begins", CLI[0])
 
 
 def short() -> Iterator[Case]:
-    """Yield one case for each step, with the faults in turn."""
+    """Yield one case for each step, with the faults in turn, and some jumps of the clock."""
     faults = (*KILLS, *ERRORS)
     steps = [(scenario, step) for scenario, (names, _places) in SCENARIOS.items() for step in names]
     for number, (scenario, step) in enumerate(steps):
         yield Case(scenario, step, faults[number % len(faults)])
     yield Case("failover", "journal: flip", TMUX[0])
     yield Case("failover", "resume begins", TMUX[1])
+    for step, fault in zip(("evidence stored", "journal: flip", "link", "prompt counted"), CLOCK[4:]):
+        yield Case("failover", step, fault)
     yield Case("failover", "resume begins", CLI[0])

@@ -4,7 +4,8 @@
 """Run the daemon with a fault at one of its durable steps: ``launcher.py PLAN ARGUMENT…``.
 
 The daemon's own functions do the work; what fails is below them: a system call, the process, the tmux server. PLAN is a
-JSON file: ``step``, ``fault``, ``link``, ``state``, ``folder`` (of the marks), ``tmux`` (the server's pid).
+JSON file: ``step``, ``fault``, ``link``, ``state``, ``folder`` (of the marks), ``tmux`` (the server's pid), ``clock``
+(the file that says what the clock is set to, and the one to put in its place).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Injector:
     def __init__(self, plan: dict[str, Any]) -> None:
         self.step, self.fault = plan["step"], plan["fault"]
         self.link, self.state, self.folder, self.tmux = plan["link"], plan["state"], plan["folder"], plan["tmux"]
+        self.clock = plan["clock"]
         self._documents: dict[str, Any] = {}
         self._armed = False
 
@@ -60,6 +62,8 @@ class Injector:
             self._armed = True
         elif self.fault.startswith("tmux"):
             os.kill(self.tmux, signal.SIGKILL if self.fault == "tmux killed" else signal.SIGSTOP)
+        elif self.fault.startswith("clock"):
+            RENAME(self.clock["next"], self.clock["file"])
         elif self.fault == "cli stopped":
             with open(os.path.join(self.state, "registry.json"), encoding="utf-8") as stream:
                 os.kill(json.load(stream)["data"]["main"]["pid"], signal.SIGSTOP)

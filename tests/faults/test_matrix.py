@@ -15,10 +15,12 @@ import subprocess
 import sys
 
 import pytest
+from faked_clock import told_jumps
 
 from .cases import SCENARIOS, Case, matrix, short
 from .world import RESUME, FaultyHost, check_invariants
 
+RESET = 200_000  # seconds until a limit has passed: more than any jump of the clock
 CASES = list(matrix() if os.environ.get("FAULTS") == "all" else short())
 
 
@@ -38,8 +40,10 @@ def start(host, case):
     """Start everything with the fault planned, and wait until it is well."""
     host.session("main", command=["claude"], dedicated=True)
     host.session("worker", command=["claude"])
+    if case.fault.jump:
+        host.fake_clock()
     host.start_tmux()
-    host.prepare(case.step, case.fault.name)
+    host.prepare(case)
     host.launch()
     if case.scenario == "registry":
         host.meet(case)
@@ -47,9 +51,9 @@ def start(host, case):
 
 
 def fail_over(host, case):
-    """Limit the session ``main``, and see it go on once under the other account."""
+    """Limit the session ``main``, and see it go on once under the next account."""
     uuid = host.row("main")["uuid"]
-    host.limit("one")
+    host.limit("one", seconds=RESET)
     host.prompt("main", "the big job")
     host.meet(case)
     host.until(lambda: host.turns("two", RESUME), "the session to go on")
@@ -64,6 +68,20 @@ def fail_over(host, case):
     assert len(rows) == 1, rows
     host.until(lambda: f"switch id={rows[0]['id']} " in host.daemon_log(), "the record in the daemon's log")
     check_invariants(host, "two")
+    if case.fault.jump:
+        jumped(host, case.fault.jump)
+
+
+def jumped(host, seconds):
+    """See that the jump is told once, and that the next limit is not lost by it."""
+    assert told_jumps(host.daemon_log()) == [seconds]
+    host.limit("two", seconds=2 * RESET)  # right after a flip, one and the same reset would be that of the account left
+    host.prompt("main", "more of it")
+    host.until(lambda: host.turns("three", RESUME), "the session to go on under the third account")
+    host.until(host.well, "everything to be well")
+    assert len(host.turns("three", RESUME)) == 1, "it went on once"
+    assert told_jumps(host.daemon_log()) == [seconds]
+    check_invariants(host, "three")
 
 
 def dispatch(host, case):

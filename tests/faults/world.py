@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from faked_clock import FakedClock
 from integration.failover.conftest import World
 
 from claude_failover.rehearsal.fake_claude.credentials import made_up
@@ -34,22 +35,30 @@ class FaultyHost(World):
     """Starts daemon and tmux server again when they end, as the units do."""
 
     def __init__(self, folder: str, python_path: str) -> None:
-        super().__init__(folder, python_path)
+        super().__init__(folder, python_path, ("one", "two", "three"))
         self.codes: list[int] = []  # how the daemon has ended
         self.plan: dict[str, Any] = {}
         self.marks = self.path("marks")
         os.mkdir(self.marks)
+        self.clock: FakedClock | None = None  # of daemon, tmux server and sessions, where a case sets it
 
-    def prepare(self, step: str, fault: str) -> None:
+    def fake_clock(self) -> None:
+        """Let the clock of everything that is started be one that can be set."""
+        self.clock = FakedClock(self.path("world/faketime"))
+        self.environment.update(self.clock.environment)
+
+    def prepare(self, case: Case) -> None:
         """Plan the fault. The tmux server runs."""
         assert self.tmux_server is not None
+        clock = self.clock
         self.plan = {
-            "step": step,
-            "fault": fault,
+            "step": case.step,
+            "fault": case.fault.name,
             "link": self.config["active_link"],
             "state": self.config["state_dir"],
             "folder": self.marks,
             "tmux": self.tmux_server.pid,
+            "clock": {"file": clock.path, "next": clock.prepare(case.fault.jump)} if clock is not None else None,
         }
         with open(self.path("plan.json"), "w", encoding="utf-8") as stream:
             json.dump(self.plan, stream)

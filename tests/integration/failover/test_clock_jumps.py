@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import signal
 import time
 
+import faked_clock
 import pytest
+from faked_clock import FakedClock, told_jumps
 
 from claude_failover.rehearsal.fake_claude.texts import MENU_TITLE
 
@@ -21,8 +22,8 @@ from .conftest import World
 RESUME = "continue"
 ACCOUNTS = ("one", "two", "three")
 BOUND = 3 + len(ACCOUNTS) - 1  # Enter keys of the daemon in a session without an answer
-ALL = os.environ.get("FAULTS") == "all"  # `make faults`; else each story meets a jump each way
-JUMPS = [sign * seconds for seconds in (5, 30, 3600, 86400) for sign in (-1, 1)] if ALL else [-3600, 30]
+# `make faults`; else each story meets a jump each way
+JUMPS = faked_clock.JUMPS if os.environ.get("FAULTS") == "all" else (-3600, 30)
 
 
 class JumpingWorld(World):
@@ -30,32 +31,17 @@ class JumpingWorld(World):
 
     def __init__(self, folder: str, python_path: str) -> None:
         super().__init__(folder, python_path, ACCOUNTS)
-        libraries = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
-        assert libraries, "these tests need libfaketime: apt-get install libfaketime"
-        self.offset = self.path("world/faketime")
-        self.faked = {
-            "LD_PRELOAD": libraries[0],
-            "FAKETIME_TIMESTAMP_FILE": self.offset,
-            "DONT_FAKE_MONOTONIC": "1",
-            "FAKETIME_NO_CACHE": "1",
-        }
-        self.jump(0)
+        self.clock = FakedClock(self.path("world/faketime"))
 
     def begin(self, scope: str = "host") -> None:
         """Start a session whose clock, and the daemon's, can jump; with the scope ``daemon`` only the daemon's."""
         self.session("main", command=["claude"])
         if scope == "host":
-            self.environment.update(self.faked)
+            self.environment.update(self.clock.environment)
         self.start_tmux()
-        self.environment.update(self.faked)
+        self.environment.update(self.clock.environment)
         self.start()
         self.ready("main")
-
-    def jump(self, seconds: float) -> None:
-        """Set the clock this far from the true time."""
-        with open(self.offset + ".new", "w", encoding="utf-8") as stream:
-            stream.write(f"{seconds:+}")
-        os.rename(self.offset + ".new", self.offset)
 
     def prompts(self) -> int:
         """Return how many prompts of the daemon's own became requests."""
@@ -77,9 +63,8 @@ class JumpingWorld(World):
 
     def told(self, seconds: float) -> None:
         """Assert that the log tells of the jump, and of no other."""
-        direction = "back" if seconds < 0 else "forward"
-        wait_for(lambda: "the clock was set" in self.daemon_log(), "the jump in the log")
-        assert re.findall(r"the clock was set (\w+) by (\d+)", self.daemon_log()) == [(direction, str(abs(seconds)))]
+        wait_for(lambda: told_jumps(self.daemon_log()), "the jump in the log")
+        assert told_jumps(self.daemon_log()) == [seconds]
 
     def without_draft(self, draft: str) -> bool:
         """Close the menu of the limit and delete the draft as a person does; return whether both are gone."""
@@ -109,25 +94,16 @@ def world(short_folder, python_path):
     world.close()
 
 
-@pytest.mark.parametrize("scope", ["host", "daemon"])
+@pytest.mark.parametrize(("cooldown", "after", "scope"), [(1, 1.2, "host"), (1, 1.2, "daemon"), (4, 0, "host")])
 @pytest.mark.parametrize("seconds", JUMPS)
-def test_a_jump_after_a_switch_does_not_hide_the_next_limit(world, seconds, scope):
+def test_a_jump_after_a_switch_neither_hides_the_next_limit_nor_prolongs_the_cooldown(
+    world, seconds, cooldown, after, scope
+):
+    world.config["failover"]["cooldown"] = cooldown
     world.begin(scope)
     world.resumed()
-    time.sleep(1.2)  # the cooldown
-    world.jump(seconds)
-    world.limit("two", seconds=200_000)
-    world.prompt("main", "more of it")
-    world.reached("three")
-    world.told(seconds)
-
-
-@pytest.mark.parametrize("seconds", JUMPS)
-def test_a_jump_in_the_cooldown_does_not_prolong_it(world, seconds):
-    world.config["failover"]["cooldown"] = 4
-    world.begin()
-    world.resumed()
-    world.jump(seconds)
+    time.sleep(after)
+    world.clock.jump(seconds)
     world.limit("two", seconds=200_000)
     world.prompt("main", "more of it")
     world.reached("three")
@@ -142,7 +118,7 @@ def test_a_jump_while_a_switch_waits_for_a_token_refresh_does_not_end_the_wait(w
     world.limit("one", seconds=200_000)
     world.prompt("main", "the big job")
     wait_for(lambda: world.status()["switching"], "the switch to be under way")
-    world.jump(seconds)
+    world.clock.jump(seconds)
     time.sleep(2)
     assert world.active == "one"
     os.rmdir(lock)
@@ -160,7 +136,7 @@ def test_a_jump_between_the_flip_and_the_resumption(world, seconds):
     wait_for(lambda: "half a thought" in world.screen("main"), "the draft")
     world.limit("one", seconds=200_000)
     wait_for(lambda: "draft" in str(world.row("main")["reason"]), "the draft to hold the resumption up")
-    world.jump(seconds)
+    world.clock.jump(seconds)
     world.limit("two", seconds=200_000)
     wait_for(lambda: world.without_draft("half a thought"), "the draft to be gone")
     world.reached("three")
@@ -172,7 +148,7 @@ def test_a_jump_while_no_daemon_runs(world, seconds):
     world.begin()
     world.resumed()
     world.stop(signal.SIGKILL)
-    world.jump(seconds)
+    world.clock.jump(seconds)
     world.limit("two", seconds=200_000)
     world.prompt("main", "more of it")
     wait_for(lambda: world.turns("two", "more of it", "limit"), "the limit")
@@ -187,7 +163,7 @@ def test_a_clock_that_is_set_back_behind_the_state_of_an_older_release(world):
     world.resumed()
     world.stop()
     os.unlink(world.path("state/clock.json"))
-    world.jump(-7200)
+    world.clock.jump(-7200)
     world.limit("two", seconds=200_000)
     world.start()
     time.sleep(2)  # longer than the daemon ran on after the flip: that state knows no later moment
