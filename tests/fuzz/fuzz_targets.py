@@ -36,10 +36,12 @@ from claude_failover.claude.screen import parse_screen
 from claude_failover.claude.session_files import SessionFiles
 from claude_failover.claude.turns import is_conversation_record, last_turn_id, record_time, refused_request_time
 from claude_failover.cli import render
+from claude_failover.cli.answers import check_answer
+from claude_failover.cli.commands import history, switch
 from claude_failover.common import ansi, clock, json_text, processes
-from claude_failover.common.errors import UsageError
+from claude_failover.common.errors import FailoverError, UsageError
 from claude_failover.common.steady_clock import SteadyClock
-from claude_failover.common.text import SPECIAL, decoded
+from claude_failover.common.text import SPECIAL, decoded, printable
 from claude_failover.config import loader
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.loader import ConfigError
@@ -233,9 +235,30 @@ def control(raw: bytes) -> None:
 
 def control_answer(raw: bytes) -> None:
     try:
-        control_client._parse_answer("/run/x.sock", raw)
+        result = control_client._parse_answer("/run/x.sock", raw)
     except control_client.ControlError as error:
         str(error)
+        return
+    for op, options, page_of in _ANSWERED:
+        try:
+            check_answer(op, options, result)
+        except FailoverError as error:
+            can_be_printed(str(error))
+        else:
+            can_be_printed(page_of(result))
+
+
+#: The operations, and what shows their results.
+_ANSWERED: tuple[tuple[str, dict[str, Any], Callable[[Any], str]], ...] = (
+    ("status", {}, lambda result: render.status(result, NOW)),
+    ("sessions", {}, lambda result: render.sessions(result, NOW)),
+    ("history", {}, lambda result: history.page(result, NOW)),
+    ("switch", {}, switch.explain),
+    ("dispatch", {}, render.task),
+    ("queue", {}, lambda result: render.tasks(result, NOW)),
+    ("queue", {"cancel": "x"}, render.task),
+    ("reload", {}, lambda result: printable(result["reloaded"])),
+)
 
 
 class _Session:
@@ -629,7 +652,10 @@ def targets() -> list[Target]:
         b'{"op": "queue", "cancel": "deadbeef"}',
         *(b'{"op": "hook", "payload": ' + payload + b', "env": {"TMUX_PANE": "%0"}}' for payload in hooks),
     ]
-    answers = [b'{"ok": true, "result": {}}', b'{"ok": false, "error": "no", "code": 2}']
+    row = {"id": "t", "state": "sent", "session": "main", "detail": None, "created_at": clock.iso(NOW), "prompt": "p"}
+    results = [{}, _STATUS, _STATUS["sessions"], [_RECORD], _RECORD, row, [row], {"reloaded": "/etc/x.yml"}]
+    answers = [json.dumps({"ok": True, "result": result}).encode() for result in results]
+    answers.append(b'{"ok": false, "error": "no", "code": 2}')
     session = {
         "pid": 987654321,
         "sessionId": ONE,

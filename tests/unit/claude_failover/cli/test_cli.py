@@ -293,6 +293,45 @@ def test_the_command_line_starts_without_what_only_the_daemon_needs(world: World
         assert loaded == []
 
 
+# ---- answers of a daemon that are none -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+@pytest.mark.parametrize(
+    ("arguments", "op", "found"),
+    [
+        (["status"], "status", 5),
+        (["status"], "status", [1]),
+        (["status"], "status", {"accounts": 7, "sessions": []}),
+        (["sessions"], "sessions", None),
+        (["sessions"], "sessions", [7]),
+        (["sessions"], "sessions", {"a": 1}),
+        (["history"], "history", ["x"]),
+        (["history"], "history", "x"),
+        (["queue"], "queue", [{}]),
+        (["queue"], "queue", [{"id": 1, "state": {}, "session": [], "detail": 2, "created_at": "x", "prompt": 7}]),
+        (["queue", "--cancel", "x"], "queue", []),
+        (["switch"], "switch", True),
+        (["dispatch", "x"], "dispatch", [[]]),
+        (["dispatch", "x", "--wait"], "dispatch", {"id": "x", "state": ["done"]}),
+    ],
+)
+def test_an_answer_of_wrong_types_is_told_and_no_bug(
+    world: World, daemon: FakeDaemon, arguments: list[str], op: str, found: Any, form: list[str]
+) -> None:
+    daemon.answers[op] = {"ok": True, "result": found}
+    done = world.run(*arguments, *form)
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert re.fullmatch(rf"claude-failover: the daemon's answer to {op}: found .*, expected .*\n", done.stderr), done
+
+
+@pytest.mark.parametrize("found", [None, [1], {"reloaded": []}])
+def test_a_reload_with_an_answer_of_wrong_types(world: World, daemon: FakeDaemon, found: Any) -> None:
+    daemon.answers["reload"] = {"ok": True, "result": found}
+    done = world.run("reload")
+    assert (done.returncode, done.stdout) == (1, ""), done
+
+
 # ---- configuration -----------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from ..common import json_text
 from ..common.errors import FailoverError, NoAnswer, NotRunning, UsageError
 from ..common.text import printable
 from ..config import defaults
+from .answers import check_answer
 
 if TYPE_CHECKING:
     from ..config.model import Config
@@ -153,8 +154,8 @@ def request(
     """Send a request to the daemon and return its result; ``timeout`` is in seconds.
 
     Raises NotRunning; NoAnswer when the request was sent and the answer is lost; FailoverError or UsageError with the
-    daemon's message, according to its code; Refused, as root, for a configuration of another user, which may name any
-    socket.
+    daemon's message, according to its code; FailoverError for an answer of wrong types; Refused, as root, for a
+    configuration of another user, which may name any socket.
     """
     from ansible_collections.secuaas.claude.plugins.module_utils import control_client
 
@@ -164,7 +165,7 @@ def request(
     config = load_readable_config(arguments)
     path = config.control_socket if config else defaults.CONTROL_SOCKET
     try:
-        return control_client.request(op, options, socket_path=path, timeout=timeout)
+        result = control_client.request(op, options, socket_path=path, timeout=timeout)
     except control_client.NotRunning as error:
         hint = "start it with: systemctl start claude-failover (or, in the foreground: claude-failover run)"
         unread = "" if config else f"; {config_path(arguments)} could not be read, so the default path was used"
@@ -173,6 +174,7 @@ def request(
         raise NoAnswer(str(error)) from None
     except control_client.ControlError as error:
         raise (UsageError if error.code == 2 else FailoverError)(str(error)) from None
+    return check_answer(op, options or {}, result)
 
 
 def print_text(text: str) -> None:

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from ...common import clock
-from ...common.errors import UsageError
 from ...common.text import one_line
 from .. import common
 from ..render import Cell, moment, table
@@ -51,10 +50,6 @@ def _number(text: str) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Show the history."""
     rows = common.request(arguments, "history", {"limit": arguments.number})
-    if not isinstance(rows, list):
-        raise UsageError(
-            f"the daemon answered with {type(rows).__name__}, expected a list; if it is another version, restart it"
-        )
     common.print_result(arguments, rows, lambda: page(rows, clock.wall(), **common.terminal_format()))
     return 0
 

@@ -28,6 +28,5 @@ def register(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Reload the daemon's configuration. Raises FailoverError if the daemon refuses."""
     result = common.request(arguments, "reload", timeout=60)
-    path = result.get("reloaded") if isinstance(result, dict) else None
-    common.print_text(printable(f"The daemon has reloaded {path or 'its configuration'}."))
+    common.print_text(printable(f"The daemon has reloaded {result['reloaded']}."))
     return 0
