@@ -168,7 +168,7 @@ def test_a_full_disk_does_not_stop_the_reading_of_a_document(store, monkeypatch,
 @pytest.mark.parametrize("into", [FlipLog, Exhaustion, FailoverState, Logins, Usage, Journal])
 def test_an_empty_document_is_valid(store, caplog, into):
     into(store)
-    assert os.listdir(store.folder) == []
+    assert [name for name in os.listdir(store.folder) if name.endswith(".set-aside")] == []
     assert not caplog.text
 
 
@@ -324,6 +324,49 @@ def test_a_reserved_document_outlives_a_kill_on_a_full_disk(tmp_path, monkeypatc
     assert start().load("prompts", {}) == {"main": 3}
     assert (tmp_path / "prompts.reserve").stat().st_size == 16 << 10
     assert "going on from what was stored in its reserve" in caplog.text
+
+
+def test_a_kill_before_the_reserve_is_cleared_leaves_the_newer_document(tmp_path, monkeypatch):
+    """Its reserve still holds an older one; for prompts that would be one prompt more."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_arguments):
+        raise Killed
+
+    def full(path, *_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    def start():
+        store = Store(str(tmp_path))
+        store.reserve("prompts")
+        return store, store.load("prompts", {})
+
+    store, _found = start()
+    store.save("prompts", {"main": 1})
+    with monkeypatch.context() as patch:
+        patch.setattr("claude_failover.storage.store.write_atomic", full)
+        store.keep("prompts", lambda: {"main": 2})
+    with monkeypatch.context() as patch:
+        patch.setattr("claude_failover.storage.reserve.Reserve.clear", kill)
+        with pytest.raises(Killed):
+            store.save("prompts", {"main": 3})
+    store, found = start()
+    assert found == {"main": 3}
+    with monkeypatch.context() as patch:
+        patch.setattr("claude_failover.storage.store.write_atomic", full)
+        store.keep("prompts", lambda: {"main": 4})
+    assert start()[1] == {"main": 4}
+
+
+def test_the_reserve_of_an_older_release_counts(tmp_path):
+    """It was written when the disk refused the document; neither has a number."""
+    for name, count in (("prompts.json", 1), ("prompts.reserve", 2)):
+        (tmp_path / name).write_text(json.dumps({"version": 1, "data": {"main": count}}))
+    store = Store(str(tmp_path))
+    store.reserve("prompts")
+    assert store.load("prompts", {}) == {"main": 2}
 
 
 @pytest.mark.parametrize("found", [b"", b'{"version": 1, "da', b'{"version": 2, "data": {}}', b"[]", b"\0" * 100])

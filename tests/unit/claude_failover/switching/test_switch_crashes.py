@@ -22,9 +22,10 @@ from claude_failover.switching.steps import ROLL_BACK, STEPS
 DIED = 77
 # One interpreter with everything imported; each case dies in a fork of it.
 FORKS = """
-import asyncio, json, os, signal, sys, traceback
+import asyncio, errno, json, os, signal, sys, traceback
 sys.path.insert(0, sys.argv[1])
 from claude_failover.accounts import active_link
+from claude_failover.storage import store
 from claude_failover.switching import open_records
 from switch_world import Harness, World
 
@@ -34,8 +35,13 @@ os.fsync = os.fstat  # a process dies, the machine does not
 def die(*_arguments):
     os._exit(77)
 
-def switch(folder, moment, step):
+def no_room(path, *_arguments):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+def switch(folder, moment, step, full):
     world = World(folder, "abc")
+    if full:
+        store.write_atomic = store.append_line = no_room
     harness = Harness(world)
     switcher = world.switcher
 
@@ -109,9 +115,10 @@ def forks(python_path):
         assert process.wait(60) == 0
 
 
-def crash(tmp_path, forks, moment, step):
+def crash(tmp_path, forks, moment, step, *, full=False):
+    """Let a switch die at a step, on a full disk if it is ``full``."""
     World(tmp_path, "abc")
-    print(json.dumps([str(tmp_path), moment, step]), file=forks.stdin, flush=True)
+    print(json.dumps([str(tmp_path), moment, step, full]), file=forks.stdin, flush=True)
     assert os.waitstatus_to_exitcode(int(forks.stdout.readline())) == DIED
 
 
@@ -153,6 +160,18 @@ def test_after_a_crash_there_is_one_switch_and_every_session_goes_on(tmp_path, f
     assert [name for name in os.listdir(tmp_path) if re.fullmatch(r"\.claude\.[0-9a-f]{12}", name)] == []
     assert os.stat(world.credentials("b")).st_mtime > 0
     assert {row["limit"] for row in world.exhaustion.status_rows("a", world.now)} == {"five_hour"}
+
+
+@pytest.mark.parametrize(
+    ("moment", "step"), [point for point in POINTS if point not in BEFORE and point[1] != "in-close"]
+)
+def test_a_crash_on_a_full_disk_loses_no_trigger(tmp_path, forks, moment, step):
+    crash(tmp_path, forks, moment, step, full=True)
+    world, _harness = restart(tmp_path)
+    assert world.active == "b"
+    (row,) = world.log()
+    assert (row["reason"], row["outcome"], row["from_account"], row["to_account"]) == ("limit", "switched", "a", "b")
+    assert (row["limit"], row["trigger_session"]) == ("five_hour", "one")
 
 
 @pytest.mark.parametrize("moment", ["begin", "end"])

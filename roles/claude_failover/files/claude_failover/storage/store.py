@@ -43,6 +43,7 @@ class Store:
         self.unsaved = PendingWrites()
         self._reported: set[str] = set()  # logs whose invalid lines were reported
         self._reserves: dict[str, Reserve] = {}
+        self._numbers: dict[str, int] = {}  # of the newest write of each document with a reserve
 
     def path(self, name: str) -> str:
         """Return the path of the document ``name``."""
@@ -74,12 +75,20 @@ class Store:
         return self.load_envelope(name, default)["data"]
 
     def load_envelope(self, name: str, default: Any) -> dict[str, Any]:
-        """Return the document ``name`` with the keys that were saved beside its ``data``; see `load`."""
-        path = self.path(name)
+        """Return the document ``name`` with the keys that were saved beside its ``data``; see `load`.
+
+        Of the document and what its reserve holds the newer one counts: a kill can come before the reserve is cleared.
+        """
+        document = self._stored(name, default)
         reserved = self._reserved(name)
-        if isinstance(reserved.get("data"), type(default)):
+        if isinstance(reserved.get("data"), type(default)) and _number(reserved) >= _number(document):
             log.warning("%s: the disk was full; going on from what was stored in its reserve", name)
-            return reserved
+            document = reserved
+        self._numbers[name] = _number(document)
+        return document
+
+    def _stored(self, name: str, default: Any) -> dict[str, Any]:
+        path = self.path(name)
         raw = _read(path)
         if raw is None:
             return {"data": default}
@@ -127,8 +136,10 @@ class Store:
 
         The keys ``beside`` the data are not read by releases that do not know them.
         """
-        text = json_text.render({"version": VERSION, **beside, "data": data}, indent=1).encode() + b"\n"
         reserve = self._reserves.get(name)
+        if reserve is not None:
+            beside["number"] = self._numbers[name] = self._numbers.get(name, 0) + 1
+        text = json_text.render({"version": VERSION, **beside, "data": data}, indent=1).encode() + b"\n"
         try:
             write_atomic(self.path(name), text)
         except OSError:
@@ -201,6 +212,12 @@ def _read(path: str) -> bytes | None:
         if os.path.islink(path):
             set_aside(path, "is a symlink that leads nowhere")
     return None
+
+
+def _number(document: dict[str, Any]) -> int:
+    """Return the number of the write that stored a document; 0 if it has none, as of an older release."""
+    found = document.get("number")
+    return found if isinstance(found, int) and not isinstance(found, bool) else 0
 
 
 def _unreadable(path: str) -> str:

@@ -8,7 +8,7 @@ logged exactly once: it leaves the journal only after it was appended to the log
 already has its id.
 
 What the disk refuses is kept in memory, so that a full or read-only one stops no switch: the link itself needs no room.
-After a crash in that time the link as it is found counts.
+On a full one the journal has room held for it; where that is refused too, after a crash the link as it is found counts.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class Journal:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        store.reserve(DOCUMENT)
         document = store.load(DOCUMENT, {})
         label = "the switch in progress (it is neither finished nor undone)"
         self.entry = store.read_part(DOCUMENT, label, _entry, document.get("under_way"))
