@@ -447,6 +447,7 @@ _STATUS: dict[str, Any] = {
     ],
     "queue": {"queued": 1},
     "blind": [{"source": "transcripts", "since": clock.iso(NOW), "reason": "found no folder"}],
+    "unsaved": [{"document": "registry", "reason": "[Errno 28] No space left on device"}],
     "switching": False,
     "suspended": None,
     "cooldown_until": clock.iso(NOW),

@@ -46,6 +46,7 @@ STATUS = {
     "switching": False,
     "suspended": "led away",
     "blind": [{"source": "transcripts", "since": "2026-11-22T20:00:00.000Z", "reason": "gone"}],
+    "unsaved": [{"document": "registry", "reason": "[Errno 28] No space left on device"}],
     "last_switch": {"time": "2026-11-22T20:00:00.000Z", "seconds": 0.25},
 }
 
@@ -68,6 +69,7 @@ def test_the_metrics_are_in_the_text_format():
         "claude_failover_suspended 1",
         'claude_failover_source_blind{source="transcripts"} 1',
         'claude_failover_source_blind{source="panes"} 0',
+        "claude_failover_unsaved_documents 1",
         "claude_failover_cooldown_until_seconds 1795377660",
         "claude_failover_last_switch_duration_seconds 0.25",
         'claude_failover_switches_total{reason="limit",outcome="switched"} 2',

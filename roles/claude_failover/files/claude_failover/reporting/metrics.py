@@ -95,6 +95,11 @@ def render(status: Mapping[str, Any], totals: Totals) -> str:
         "Whether a source that the daemon learns from does not work.",
         [({"source": source}, int(source in blind)) for source in SOURCES],
     )
+    text.gauge(
+        "unsaved_documents",
+        "State documents that are newer in memory than on the disk, which refuses them.",
+        [({}, len(status["unsaved"]))],
+    )
     if status["cooldown_until"]:
         text.gauge(
             "cooldown_until_seconds",
