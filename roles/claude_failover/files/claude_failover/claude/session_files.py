@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 
 from ..common import clock, json_text
 from ..common.processes import Process
-from ..common.text import whole_number
+from ..common.text import text_or_none, whole_number
 from ..storage.regular_file import read_regular
 
 _MAX_TICKS = 1 << 63
@@ -59,12 +59,12 @@ def _read(path: str, process: Process) -> SessionFile | None:
         data = json_text.parse(read_regular(path, 1 << 16))
         if data["pid"] != process.pid or whole_number(str(data["procStart"]), _MAX_TICKS) != process.start:
             return None
-        status, cwd = data.get("status"), data.get("cwd")
+        status = data.get("status")
         moment = data.get("statusUpdatedAt", data.get("updatedAt"))
         return SessionFile(
             pid=process.pid,
             uuid=str(data["sessionId"]).lower(),
-            cwd=cwd if isinstance(cwd, str) else None,
+            cwd=text_or_none(data.get("cwd")),
             status=status if status in ("idle", "busy", "waiting") else None,
             status_at=(clock.from_wall(datetime.fromtimestamp(moment / 1000, timezone.utc)) or _UNKNOWN)
             if moment

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..common import json_text
 from ..common.errors import PassingFault, UsageError, is_passing
+from ..common.text import text_or_none
 from ..config.model import Config
 from ..storage.files import make_folder, set_aside, write_atomic
 from ..storage.regular_file import NotARegularFileError, read_regular, require_replaceable
@@ -54,7 +55,7 @@ def status_line_command(settings: dict[str, Any]) -> str | None:
     """Return the command of the settings' status line, or None."""
     line = settings.get("statusLine")
     command = line.get("command") if isinstance(line, dict) else None
-    return command if isinstance(command, str) else None
+    return text_or_none(command)
 
 
 def read_settings(text_or_path: str) -> dict[str, Any]:

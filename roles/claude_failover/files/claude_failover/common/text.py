@@ -27,6 +27,11 @@ _ESCAPED = (*_REMOVED, (0x09, 0x0A), (0x2028, 0x2029), (0xD800, 0xDFFF))
 SPECIAL = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in _ESCAPED) + "]")
 
 
+def text_or_none(value: object) -> str | None:
+    """Return the value if it is a text, else None."""
+    return value if isinstance(value, str) else None
+
+
 def decoded(raw: bytes) -> str:
     """Return UTF-8 as text; what is none becomes U+FFFD."""
     return raw.decode("utf-8", "replace")

@@ -20,6 +20,7 @@ from ..claude.transcript import NotATranscriptError, last_records, locate, paths
 from ..claude.turns import TurnEvent, is_conversation_record, last_turn_id, record_time, refused_request_time
 from ..common import clock
 from ..common.health import Blindness, SourceHealth
+from ..common.text import text_or_none
 from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence
 from ..sessions.registry import SessionRegistry
@@ -178,9 +179,9 @@ class LimitMonitor:
                     self._sessions.conversation(tracked.name),
                     kind,
                     clock.now(),
-                    prompt=_text(payload.get("prompt")),
-                    turn=_text(payload.get("prompt_id")),
-                    error=_text(payload.get("error")),
+                    prompt=text_or_none(payload.get("prompt")),
+                    turn=text_or_none(payload.get("prompt_id")),
+                    error=text_or_none(payload.get("error")),
                 ),
             )
         if kind == "failure":
@@ -207,7 +208,7 @@ class LimitMonitor:
             return
         verdict = self._classifier.classify_hook(payload)
         newest = self.newest_turn(tracked)
-        turn = _text(payload.get("prompt_id"))
+        turn = text_or_none(payload.get("prompt_id"))
         began = self._turn_began.get(tracked.name)
         # The transcript can lag behind, and end with the refusal of an earlier turn.
         if newest is not None and newest.verdict.limited and belongs_to_turn(newest, turn, began):
@@ -315,10 +316,6 @@ class LimitMonitor:
             self._filter.on_turn_began(tracked.name, event.turn, event.at)
             self._turn_began[tracked.name] = event.at
         self._on_turn(event)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _contents(record: Mapping[str, Any]) -> Sequence[Any]:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from ..claude.session_files import SessionFiles
 from ..common import clock
 from ..common.processes import Process, Snapshot, variable
-from ..common.text import whole_number
+from ..common.text import text_or_none, whole_number
 from ..config.holder import ConfigHolder
 from ..config.model import SessionConfig
 from ..tmux.client import Pane
@@ -237,8 +237,8 @@ class SessionTable:
                 RegistryEntry(
                     uuid,
                     "hook",
-                    cwd=_text(payload.get("cwd")),
-                    transcript=_text(payload.get("transcript_path")),
+                    cwd=text_or_none(payload.get("cwd")),
+                    transcript=text_or_none(payload.get("transcript_path")),
                     pid=process.pid if process else None,
                     started=process.start if process else None,
                 ),
@@ -257,10 +257,6 @@ class SessionTable:
         pid = whole_number(str(environment.get("CLAUDE_PID", "")))
         own = {process.pid for process in (tracked.claude, tracked.pane) if process is not None}
         return None if pid is not None and pid not in own else tracked
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _main_pane(panes: list[Pane], entry: RegistryEntry | None, claude_panes: list[Pane]) -> Pane | None:
