@@ -24,6 +24,7 @@ from .accounts.spare_inode import keep_spare
 from .claude.settings import base_settings
 from .claude.turns import TurnEvent
 from .common import clock
+from .common.background_loops import BackgroundLoops
 from .common.errors import FailoverError, failure_of
 from .common.health import SourceHealth
 from .common.repeated_faults import RepeatedFaults
@@ -44,6 +45,7 @@ from .reporting.notifier import Notifier
 from .reporting.source_events import SourceEvents
 from .reporting.status import StatusReport
 from .reporting.systemd import SystemdNotifier, watchdog_interval
+from .reporting.watchdog import Watchdog
 from .sessions.lifecycle import SessionLifecycle
 from .sessions.prompt_budget import PromptBudget
 from .sessions.registry import SessionRegistry
@@ -60,7 +62,6 @@ from .tmux.client import Tmux
 log = logging.getLogger(__name__)
 
 TMUX_TIMEOUT = 5.0  # seconds that the start waits for the tmux server; the daemon goes on waiting after it
-STALL_TIMEOUT = 60.0  # seconds without a finished check of the sessions until the watchdog is no longer fed
 
 
 class Daemon:
@@ -75,8 +76,8 @@ class Daemon:
         self._stop_requested = asyncio.Event()
         self._ready = False
         self._reload_pending = False  # a SIGHUP arrived during the start
-        self._tasks: list[asyncio.Task[None]] = []
         self._faults = RepeatedFaults()
+        self._loops = BackgroundLoops(self._faults)
         self._settings: dict[str, Any] = {}
         self.sessions: SessionTable
         self.tmux: Tmux
@@ -283,7 +284,7 @@ class Daemon:
             if not self._stop_requested.is_set():
                 self._start_tasks()
                 self._report_ready()
-                await self._wait_for_stop()
+                await self._loops.wait(self._stop_requested)
         except BaseException:
             try:
                 await self._end()
@@ -306,7 +307,7 @@ class Daemon:
         self._stop_requested.set()
 
     def _start_tasks(self) -> None:
-        self._cleanup.push_async_callback(self._cancel_tasks)
+        self._cleanup.push_async_callback(self._loops.cancel)
         loops = {
             "lifecycle": self.lifecycle.run,
             "pane sweep": self.monitor.pane_sweep.run,
@@ -317,9 +318,9 @@ class Daemon:
             "failover": self.failover.run,
         }
         if watchdog_interval() is not None:
-            loops["watchdog"] = self._feed_watchdog
-        keep = self._faults.keep_running
-        self._tasks = [asyncio.create_task(keep(name, run), name=name) for name, run in loops.items()]
+            watchdog = Watchdog(self.config, self.systemd, lambda: self.lifecycle.checked_at, self.status.summary)
+            loops["watchdog"] = watchdog.run
+        self._loops.start(loops)
 
     def _report_ready(self) -> None:
         self.systemd.send(READY=1, STATUS=self.status.summary())
@@ -328,31 +329,6 @@ class Daemon:
         self.source_events.start()
         if self._reload_pending:
             self._on_sighup()
-
-    async def _wait_for_stop(self) -> None:
-        """Wait for the request to stop. Raises RuntimeError if a task ends by itself, which is a bug."""
-        stop = asyncio.create_task(self._stop_requested.wait())
-        done, _pending = await asyncio.wait([stop, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
-        for task in done:
-            if task is not stop:
-                # Not the task's own exception: exit codes 1 and 2 mean a refusal, after which systemd does not restart.
-                raise RuntimeError(f"the task {task.get_name()} ended: {task.exception()!r}") from task.exception()
-
-    async def _cancel_tasks(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _feed_watchdog(self) -> None:
-        """Feed the watchdog as long as checks of the sessions finish."""
-        while (interval := watchdog_interval()) is not None:
-            stalled = time.monotonic() - self.lifecycle.checked_at
-            if stalled < STALL_TIMEOUT + self.config.current.lifecycle.check_interval:
-                self.systemd.send(WATCHDOG=1, STATUS=self.status.summary())
-            else:
-                log.error("no check of the sessions has finished for %.0f s", stalled)
-            await asyncio.sleep(interval)
 
     # -- reload ------------------------------------------------------------------------------------------
 

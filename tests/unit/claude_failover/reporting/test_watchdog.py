@@ -1,0 +1,36 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The watchdog is fed while checks of the sessions finish, and no longer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from claude_failover.reporting.watchdog import STALL_TIMEOUT, Watchdog
+
+
+@pytest.mark.parametrize(("ago", "fed"), [(0.0, True), (STALL_TIMEOUT, True), (STALL_TIMEOUT + 20.0, False)])
+def test_it_is_fed_while_checks_finish(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ago: float, fed: bool
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "20000")
+    monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
+    sent: list[dict[str, Any]] = []
+    config = SimpleNamespace(current=SimpleNamespace(lifecycle=SimpleNamespace(check_interval=10.0)))
+    systemd = SimpleNamespace(send=lambda **states: sent.append(states))
+    watchdog = Watchdog(config, systemd, lambda: time.monotonic() - ago, lambda: "well")  # type: ignore[arg-type]
+
+    async def some_time() -> None:
+        await asyncio.wait_for(watchdog.run(), 0.2)
+
+    with pytest.raises(asyncio.TimeoutError):
+        asyncio.run(some_time())
+    assert ({"WATCHDOG": 1, "STATUS": "well"} in sent) is fed
+    assert ("no check of the sessions has finished for" in caplog.text) is not fed
