@@ -21,10 +21,13 @@ _ATTRIBUTES = re.compile(r"(?:(?:owner|group|mode): [^\n]*\n)*")
 # The rest of a command in the language of tmux: to the end of its line, which a backslash or a quote continues.
 _TMUX_REST = r"""(?:\\.|"(?:\\.|[^"\\])*"|'[^']*'|[^\n])*"""
 # tmux takes the alias and any unambiguous beginning of a command's name. Beside the command that sets a variable there
-# are the option -e of commands that start a program, and assignments.
-_TMUX_VARIABLE = re.compile(
-    rf"""(\b(?:setenv|set-e[a-z]*)\b)(?:[ \t]|\\\n){_TMUX_REST}"""
-    rf"""|([ \t]-e)[ \t]*(?=["']?[A-Za-z_][A-Za-z0-9_]*=){_TMUX_REST}"""
+# are assignments, and what a command or #() gives to a shell or to a program. Words that English has too are commands
+# only before an option, a quote or a path.
+_TMUX_SECRET = re.compile(
+    rf"""(\b(?:setenv|set-e[a-z]*|run-[a-z]*|if-[a-z]*|new-[sw][a-z]*|neww|split-[a-z]*|splitw|respawn[a-z-]*"""
+    rf"""|display-po[a-z]*|popup|pipe-[a-z]*|pipep)\b)(?:[ \t]|\\\n){_TMUX_REST}"""
+    rf"""|(\b(?:run|if|new))[ \t]+(?=["'~/$-]){_TMUX_REST}"""
+    rf"""|(\#\(){_TMUX_REST}"""
     rf"""|(^[ \t]*(?:%hidden[ \t]+)?[A-Za-z_][A-Za-z0-9_]*=){_TMUX_REST}""",
     re.DOTALL | re.MULTILINE,
 )
@@ -33,18 +36,18 @@ _TMUX_VARIABLE = re.compile(
 def hide_secrets(diff: Mapping[str, Any], configurations: Collection[str]) -> dict[str, Any]:
     """Return the diff of one file without values that may be secret.
 
-    Of the files ``configurations`` only values are shown, not comments. Of every other file, variables that are set in
-    the language of tmux are left out.
+    Of the files ``configurations`` only values are shown, not comments. Of every other file, what sets a variable or
+    runs a program in the language of tmux is left out.
     """
     before, after = str(diff.get("before", "")), str(diff.get("after", ""))
     if diff.get("after_header") in configurations:
         before, after = _hide_configuration(before, after)
     else:
-        before, after = (_TMUX_VARIABLE.sub(_hide_variable, text) for text in (before, after))
+        before, after = (_TMUX_SECRET.sub(_hide_command, text) for text in (before, after))
     return {**diff, "before": before, "after": after}
 
 
-def _hide_variable(found: re.Match[str]) -> str:
+def _hide_command(found: re.Match[str]) -> str:
     return f"{found.group(found.lastindex or 0)} {NOT_SHOWN}"
 
 

@@ -91,7 +91,7 @@ def test_variables_in_the_language_of_tmux_are_hidden_in_other_files() -> None:
     assert before == ""
     assert after == (
         "set-option -g mouse on\nset-environment <value not shown>\n"
-        "if-shell true { setenv <value not shown>\nset-env <value not shown>\n"
+        "if-shell <value not shown>\nset-env <value not shown>\n"
     )
 
 
@@ -123,3 +123,48 @@ def test_every_way_to_set_a_variable_of_tmux_is_hidden(text: str) -> None:
     assert planted not in after
     assert after.startswith("set -g status-style bg=red\n")
     assert after.endswith("\nset -g status off\n") or "don't" in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "run-shell 'curl -H \"Token: {}\" https://x'",
+        "run-shell -b 'export T={}; exec x'",
+        "run-sh 'a\n{}\nb'",
+        "run \"a '{}'\"",
+        "run -b ~/x {}",
+        "bind-key r run-shell 'x {}'",
+        "set-hook -g client-attached 'run-shell \"x {}\"'",
+        "if-shell 'test x = {}' 'set -g status on'",
+        "if -F '#{{x}}' 'run \"x {}\"'",
+        "new-session -d -s x -- sh -c 'T={} exec claude'",
+        "neww 'claude --token {}'",
+        "new-window claude --token {}",
+        "splitw -h 'x {}'",
+        "respawn-pane -k 'x {}'",
+        "respawn-window 'x {}'",
+        "display-popup -E 'x {}'",
+        "popup -E 'x {}'",
+        "pipe-pane -o 'x {}'",
+        "set -g status-right '#(curl -u me:{} https://x) %H:%M'",
+        "bind r display-popup -E \\\n 'x {}'",
+    ],
+)
+def test_a_command_that_tmux_runs_is_hidden(text: str) -> None:
+    planted = "a-value-that-nobody-is-to-see"
+    text = f"set -g status-style bg=red\n{text.format(planted)}\nset -g status off\n"
+    diff = {"after_header": "/etc/claude-failover/tmux.conf", "before": text, "after": text}
+    found = hide_secrets(diff, [])
+    assert planted not in found["before"] + found["after"]
+    assert found["after"].startswith("set -g status-style bg=red\n")
+    assert found["after"].endswith("\nset -g status off\n")
+
+
+def test_what_runs_no_program_is_shown() -> None:
+    text = (
+        "# Read once, if the server is new; a run of the role restarts nothing.\n"
+        "set-option -g status-style bg=red,fg=#00ff00\nbind-key -n F1 next-window\n"
+        "set -g status-left '#{session_name}'\n"
+    )
+    diff = {"after_header": "/etc/claude-failover/tmux.conf", "before": "", "after": text}
+    assert hide_secrets(diff, [])["after"] == text
