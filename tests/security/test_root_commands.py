@@ -215,7 +215,7 @@ def test_root_says_nothing_where_several_users_can_put_a_socket(host: UserHost) 
     assert listener.end() == b""
 
 
-@pytest.mark.parametrize("what", ["metrics", "tmux", "notify"])
+@pytest.mark.parametrize("what", ["metrics", "tmux", "notify", "cwd", "a link to the cwd"])
 def test_a_daemon_of_roots_uses_nothing_of_the_users(host: UserHost, what: str) -> None:
     place = host.make("of-root")
     host.homes = [f"{place}/a", f"{place}/b"]
@@ -224,15 +224,20 @@ def test_a_daemon_of_roots_uses_nothing_of_the_users(host: UserHost, what: str) 
         stream.write(f"#!/bin/sh\nid -u >{host.roots}/started\n")
     os.chmod(program, 0o755)
     os.chown(program, host.user.pw_uid, host.user.pw_gid)
+    os.symlink(host.home, f"{place}/work")
     own = {"control_socket": f"{place}/control.sock", "state_dir": f"{place}/state", "active_link": f"{place}/link"}
     tmux = {"socket": f"{place}/tmux.sock"}
+    session = {"name": "x", "command": ["/bin/true"], "claude_args": False}
     more = {
         "metrics": {"metrics": {"textfile": host.path("home", "cf.prom")}},
         "tmux": {"tmux": {**tmux, "binary": program}},
         "notify": {"notify": {"command": [program]}},
+        "cwd": {"sessions": [{**session, "cwd": host.home}]},
+        "a link to the cwd": {"sessions": [{**session, "cwd": f"{place}/work"}]},
     }[what]
     host.write_config(shared_root=place, **own, **{"tmux": tmux, **more})
     done = host.run("run")
     assert done.returncode == 1, done
     assert f"runuser --pty -u {host.user.pw_name} -- /usr/local/bin/claude-failover" in done.stderr
     assert os.listdir(host.roots) == []
+    assert not os.path.exists(f"{place}/state")

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGHUP, lambda _number, _frame: None)
     try:
         config = common.load_config(arguments)
-        other_user.refuse_root([*_written(config), *_programs(config)], arguments, "run")
+        other_user.refuse_root([*_written(config), *_programs(config), *_worked_in(config)], arguments, "run")
         from ... import daemon
 
         return daemon.run(config)
@@ -56,6 +56,11 @@ def _written(config: Config) -> list[str]:
     sockets = [config.control_socket, config.tmux.socket]
     metrics = [config.metrics.textfile] if config.metrics.textfile else []
     return [*config.link_places, config.active_link, config.state_dir, *sockets, *metrics]
+
+
+def _worked_in(config: Config) -> list[str]:
+    """Return the folders in which sessions work: Claude Code takes its settings from there, and changes their files."""
+    return [session.cwd for session in config.sessions]
 
 
 def _programs(config: Config) -> Iterator[str]:
