@@ -737,8 +737,8 @@ def targets() -> list[Target]:
     resume = _document(
         "carrying",
         _resumer,
-        lambda loaded: loaded._store_in_progress("zz", True),
-        lambda loaded: sorted(loaded._interrupted),
+        lambda loaded: loaded._under_way.begin("zz"),
+        lambda loaded: sorted(loaded._under_way._interrupted),
     )
     return [
         Target("configuration", configuration, [_CONFIGURATION]),

@@ -23,6 +23,7 @@ from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import FailoverConfig, SessionConfig
 from claude_failover.failover import resumer
 from claude_failover.failover.resumer import SessionResumer
+from claude_failover.failover.resumptions_under_way import DOCUMENT
 from claude_failover.limits import Verdict
 from claude_failover.limits.evidence import Evidence
 from claude_failover.sessions.table import TrackedSession
@@ -63,7 +64,7 @@ class Harness:
         self.sent = []
         self.restarted = []
         self.newest = None
-        self.documents = {resumer.DOCUMENT: list(interrupted)} if interrupted else {}
+        self.documents = {DOCUMENT: list(interrupted)} if interrupted else {}
         self.saved = []
         self.options = []
         self.running = self.most_running = 0
@@ -256,7 +257,7 @@ def test_a_prompt_left_by_a_kill_is_adopted_once():
     harness.run()
     assert [options["adopt"] for options in harness.options] == [True, False]
     assert harness.saved == [["main"], [], ["main"], []]
-    assert list(harness.documents) == [resumer.DOCUMENT]
+    assert list(harness.documents) == [DOCUMENT]
 
 
 def test_a_prompt_left_by_a_kill_on_a_full_disk_is_adopted():

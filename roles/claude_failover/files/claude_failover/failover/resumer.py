@@ -31,11 +31,10 @@ from ..sessions.prompt_budget import PromptBudget
 from ..sessions.table import SessionTable, TrackedSession
 from ..storage.store import Store
 from ..tmux.client import Tmux, TmuxError
+from .resumptions_under_way import ResumptionsUnderWay
 
 log = logging.getLogger(__name__)
 
-DOCUMENT = "carrying"  # the sessions that are being resumed
-MARK = "resuming"  # of a pane whose prompt box may hold the resume prompt
 CONCURRENCY = 4  # sessions that are resumed at the same time
 TERM_WAIT = 10.0  # seconds for the Claude CLI to end after SIGTERM, which takes 0.15 to 1.5 s (2.1.330)
 KILL_WAIT = 5.0  # the same after SIGKILL
@@ -77,10 +76,8 @@ class SessionResumer:
         self._lifecycle = lifecycle
         self._newest_turn = newest_turn
         self._send = send
-        self._store = store
         self._budget = budget
-        self._in_progress: set[str] = set()
-        self._interrupted = {str(name) for name in store.load(DOCUMENT, [])}
+        self._under_way = ResumptionsUnderWay(store, tmux)
         self._last_prompt: dict[str, datetime] = {}
         self._evidence: dict[str, Evidence] = {}
         self._slots: asyncio.Semaphore | None = None
@@ -126,7 +123,7 @@ class SessionResumer:
         async with slots:
             if tracked is not None:
                 tracked.resume_state = "resuming"
-                self._store_in_progress(name, True)
+                self._under_way.begin(name)
                 try:
                     method, result = await self._deliver_or_restart(tracked)
                 except (FailoverError, OSError) as error:
@@ -135,8 +132,7 @@ class SessionResumer:
                     log.exception("resume: session %s: a bug", name)
                     method, result = "none", f"failed: {error!r}"
                 finally:
-                    self._store_in_progress(name, False)
-                    self._interrupted.discard(name)
+                    self._under_way.end(name)
                     done = result in _DONE
                     if tracked.resume_state == "resuming":
                         tracked.resume_state = None if done else "limited"
@@ -152,12 +148,6 @@ class SessionResumer:
         )
         uuid = self._sessions.conversation(name)
         return {"name": name, "uuid": uuid, "method": method, "result": result, "seconds": seconds}
-
-    def _store_in_progress(self, name: str, in_progress: bool) -> None:
-        """Store the sessions whose prompt box may hold the resume prompt: after a kill it would otherwise be taken for
-        an operator's draft."""
-        (self._in_progress.add if in_progress else self._in_progress.discard)(name)
-        self._store.keep(DOCUMENT, lambda: sorted(self._in_progress), "the list of the sessions being resumed")
 
     async def _deliver_or_restart(self, tracked: TrackedSession) -> tuple[str, str]:
         if self._has_moved_on(tracked):
@@ -214,9 +204,7 @@ class SessionResumer:
             return moment is not None and moment >= since
 
         try:
-            # The pane has the mark too: a full disk may have refused the document before a kill.
-            interrupted = await self._tmux.marked(pane.pane_id, MARK) or tracked.name in self._interrupted
-            await self._tmux.mark(pane.pane_id, MARK)
+            interrupted = await self._under_way.mark(tracked.name, pane.pane_id)
             delivery = await self._send(
                 self._tmux,
                 pane.pane_id,
@@ -227,16 +215,10 @@ class SessionResumer:
                 timing=timing,
                 adopt=interrupted,
             )
-            await self._unmark(pane.pane_id)
+            await self._under_way.unmark(pane.pane_id)
             return delivery
         except TmuxError as error:
             return Delivery("failed", 0, 0.0, str(error))
-
-    async def _unmark(self, pane_id: str) -> None:
-        try:
-            await self._tmux.unmark(pane_id, MARK)
-        except TmuxError as error:  # the pane has ended, and the mark with it
-            log.debug("resume: pane %s: %s", pane_id, error)
 
     async def _end_claude(self, tracked: TrackedSession) -> None:
         """End the Claude CLI of a session. Raises FailoverError when it does not end: Claude Code would start a second
