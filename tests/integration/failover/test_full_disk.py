@@ -17,6 +17,7 @@ import pytest
 from ..daemon.conftest import wait_for
 
 RESUME = "continue"
+BOUND = 3 + 1  # Enter keys of the daemon in a session without an answer, under two accounts
 
 
 class SmallDisk:
@@ -108,6 +109,11 @@ def goes_on(world):
     assert active(world) == "two"
     assert len(world.turns("two", RESUME)) == 1
     assert world.daemon.poll() is None
+
+
+def sent(world):
+    """Return how many prompts of the daemon's own became requests."""
+    return len([row for row in world.requests() if row.get("prompt") == RESUME and "ended" in row])
 
 
 def records(world):
@@ -208,16 +214,36 @@ def test_kills_on_a_full_disk_cost_no_prompts_beyond_the_bound(world, disk):
         world.limit(account)
     world.prompt("main", "the big job")
 
-    def sent():
-        return len([row for row in world.requests() if row.get("prompt") == RESUME and "ended" in row])
-
     for _life in range(5):
         time.sleep(5)
-        assert sent() <= 3 + 1
+        assert sent(world) <= BOUND
         world.stop(signal.SIGKILL)
         world.start()
-    assert sent() > 0
+    assert sent(world) > 0
     disk.empty()
+
+
+def test_a_kill_on_a_read_only_disk_costs_one_bound_of_prompts_more_and_no_second_one(world, disk):
+    """The counts of that time are lost with the process; no daemon starts until they can be stored."""
+    start(world)
+    disk.make_read_only()
+    for account in ("one", "two"):
+        world.limit(account)
+    world.prompt("main", "the big job")
+    wait_for(lambda: sent(world), "a prompt", deadline=60)
+    time.sleep(5)
+    assert sent(world) <= BOUND
+    for _try in range(2):
+        if world.daemon is not None:
+            world.stop(signal.SIGKILL)
+        assert world.launch().wait(30) == 75, world.daemon_log()
+        world.daemon = None
+    disk.make_writable()
+    for _life in range(3):
+        world.start()
+        time.sleep(5)
+        assert sent(world) <= 2 * BOUND
+        world.stop(signal.SIGKILL)
 
 
 def test_a_daemon_that_is_killed_is_started_again_on_a_full_disk(world, disk):
