@@ -143,11 +143,25 @@ def _not_a_directory(role: str, path: str, obstacle: str, kind: str | None) -> s
     return AccessFailure(text, errno.ENOENT) if kind in (None, DANGLING) else text
 
 
+def _advice_on_rights(folder: str) -> str:
+    """Return the advice for a folder without rights, which names the folder that a link leads to.
+
+    Whoever follows it as root would follow a link of the user's too.
+    """
+    leads_to = os.path.realpath(folder)
+    if leads_to == os.path.normpath(folder):
+        return f"Create it for that user beforehand, or give that user rights on {folder!r}"
+    return (
+        f"{folder!r} leads to {leads_to!r}: if it should not, remove the link on the way; if it should, give that user"
+        f" rights on {leads_to!r} itself"
+    )
+
+
 def _access_failure(role: str, path: str, exc: OSError, *, missing: bool = False) -> AccessFailure:
     """Return the failure of a system call; ``missing``: nothing is there, and creating it was not allowed."""
     reason = os.strerror(exc.errno) if exc.errno else str(exc)
     if exc.errno in _DENIED:
-        advice = f"Create it for that user beforehand, or give that user rights on {os.path.dirname(path)!r}"
+        advice = _advice_on_rights(os.path.dirname(path))
     elif exc.errno == errno.EROFS:
         advice = "Mount the file system for writing, or choose another path"
     else:

@@ -63,6 +63,21 @@ def test_links_without_an_owner_are_refused_in_anothers_folder(host: UserHost, p
     assert os.listdir(host.roots) == []
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_nobody_is_told_to_work_behind_a_link_of_the_users(host: UserHost, python_path: str, check: bool) -> None:
+    """Root follows the advice by hand, and chown and mkdir follow links."""
+    roots = [host.roots, host.make("roots-b")]
+    for place, leads_to in zip(host.homes, roots):
+        assert host.as_user(lambda place=place, leads_to=leads_to: os.symlink(leads_to, place)) == 0
+    arguments = {"account_homes": host.homes, "shared_root": host.home, "owner": host.user.pw_name}
+    result = run("claude_shared_symlinks", python_path, check=check, **arguments)
+    for home, leads_to in zip(host.homes, roots):
+        told = [failure for failure in result["failures"] if failure.startswith(f"link '{home}/")]
+        assert told
+        assert [failure for failure in told if f"rights on '{home}" in failure] == []
+        assert [failure for failure in told if f"'{home}' leads to '{leads_to}'" not in failure] == []
+
+
 def test_links_without_an_owner_are_made_where_only_root_is(host: UserHost, python_path: str) -> None:
     place = host.make("of-root")
     result = run("claude_shared_symlinks", python_path, account_homes=[f"{place}/a"], shared_root=place)
