@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import pwd
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -45,20 +46,35 @@ def steps(path: str, *, systemd: bool) -> Iterator[str]:
         tmux_folder = os.path.dirname(config.tmux.socket)
         tmux = ("/usr/bin/tmux", "-D", "-f", os.path.join(os.path.dirname(path), "tmux.conf"), "-S", config.tmux.socket)
         yield "==> there is no systemd on this machine: start the tmux server and the daemon yourself, as root"
-        yield f"  install -d -o {user.pw_name} -m 0755 {socket_folder}"
-        yield f"  install -d -o {user.pw_name} -m 0700 {tmux_folder}"
+        yield f"  {_folder_line(user.pw_name, '0755', socket_folder)}"
+        yield f"  {_folder_line(user.pw_name, '0700', tmux_folder)}"
         yield f"  {other_user.background_line(user, *tmux)}"
         yield f"  {other_user.shell_line(user.pw_name, defaults.LAUNCHER, *named, 'run')}"
-    found = _run_as.run_as(user, lambda: shutil.which("claude", path=other_user.session_path(user.pw_dir)))
-    if found is None:
-        yield (
-            f"==> next: install the Claude Code CLI, which the user {user.pw_name} does not find: in your own way, or "
-            "from npm by"
-        )
-        yield "  make provision ARGS='-e claude_failover_claude_install=npm'"
+    try:
+        if _run_as.run_as(user, lambda: shutil.which("claude", path=other_user.session_path(user.pw_dir))) is None:
+            yield (
+                f"==> next: install the Claude Code CLI, which the user {user.pw_name} does not find: in your own way, "
+                "or from npm by"
+            )
+            yield "  make provision ARGS='-e claude_failover_claude_install=npm'"
+    except _run_as.RunAsError as error:
+        yield f"==> next: see to the folders in which {user.pw_name} would find the Claude Code CLI: {error}"
     yield "==> next: log each account in, once"
     for account in config.accounts:
         yield f"  {other_user.shell_line(user.pw_name, defaults.LAUNCHER, *named, 'login', account.name)}"
+
+
+def _folder_line(user: str, mode: str, folder: str) -> str:
+    """Return the line for root that makes a folder of the user's; the user makes it where it could put a link."""
+    from claude_failover.cli import other_user
+    from claude_failover.common.errors import Refused
+
+    try:
+        if other_user.deciding_user([os.path.dirname(folder)]).uid == other_user.ROOT:
+            return shlex.join(["install", "-d", "-o", user, "-m", mode, folder])
+    except Refused:
+        pass  # a folder that root cannot follow is no folder of root's
+    return other_user.shell_line(user, "/usr/bin/mkdir", "-p", "-m", mode, folder)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import pty
 import re
@@ -93,6 +94,19 @@ def test_the_end_of_a_provisioning_starts_no_program_of_the_users(spies: UserHos
 
 
 @needs_root
+def test_root_is_told_to_make_no_folder_below_one_of_the_users(host: UserHost) -> None:
+    """A link of the user's there would give the user what it leads to: install and chown follow it."""
+    place = host.path("home", "tmux")
+    host.write_config(tmux={"socket": f"{place}/tmux.sock"})
+    command = [sys.executable, "-I", NEXT_STEPS, "--library", host.code, "--config", host.config, "--no-systemd"]
+    told = subprocess.run(command, env=host.environment(), capture_output=True, text=True, check=True).stdout
+    lines = [line.strip() for line in told.splitlines() if line.endswith(place) or host.run_folder in line]
+    assert len(lines) == 2, told
+    assert lines[0] == f"install -d -o {host.user.pw_name} -m 0755 {host.run_folder}"
+    assert lines[1].endswith(f"/usr/sbin/runuser --pty -u {host.user.pw_name} -- /usr/bin/mkdir -p -m 0700 {place}")
+
+
+@needs_root
 @pytest.mark.skipif(shutil.which("runuser") is None, reason="SKIPPED, NOT TESTED: there is no runuser (util-linux)")
 def test_the_line_for_root_gives_the_user_another_terminal_and_nothing_of_roots(spies: UserHost) -> None:
     """The spy stands in the place of claude-failover; what is pushed comes to its own terminal only."""
@@ -121,20 +135,19 @@ def test_the_same_line_without_a_terminal_of_its_own_gives_roots(spies: UserHost
 
 def documents() -> Iterator[tuple[str, str]]:
     """Yield each line that a person may type: of the documents, and of what the product says."""
-    listed = subprocess.run(
-        ["git", "-c", f"safe.directory={ROOT}", "ls-files", "*.md", "docs", "playbooks", "plugins", "roles"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for name in listed.splitlines():
-        with open(os.path.join(ROOT, name), encoding="utf-8") as stream:
-            for number, line in enumerate(stream, 1):
-                yield f"{name}:{number}", line
+    files = [*glob.glob(f"{ROOT}/*.md"), *glob.glob(f"{ROOT}/*/**/*.md", recursive=True)]
+    for folder in ("docs", "playbooks", "plugins", "roles"):
+        files += glob.glob(f"{ROOT}/{folder}/**", recursive=True)
+    for name in sorted(set(files)):
+        if os.path.isfile(name) and "__pycache__" not in name:
+            with open(name, encoding="utf-8") as stream:
+                for number, line in enumerate(stream, 1):
+                    yield f"{name}:{number}", line
 
 
 def test_no_line_to_type_runs_a_program_of_the_user_on_roots_terminal() -> None:
     shared = re.compile(r"\bsudo\s+(-u|--user)\s+[\w{}$.-]+\s+\S|\bsu\s+(-|--login)|\brunuser\s+-(?!-pty)")
-    found = [where for where, line in documents() if shared.search(line)]
-    assert found == []
+    lines = list(documents())
+    assert any(where.startswith(f"{ROOT}/README.md:") for where, _line in lines)
+    assert any(where.startswith(f"{ROOT}/roles/") for where, _line in lines)
+    assert [where for where, line in lines if shared.search(line)] == []
