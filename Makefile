@@ -12,7 +12,8 @@ NOX = mkdir -p .cache && grep '^nox==' tests/requirements.txt >.cache/nox.txt &&
 	playbooks/provision/venv.sh .cache/venv/nox .cache/nox.txt && .cache/venv/nox/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help provision drift quick test setup lint unit docs changelog sanity build importer molecule faults e2e fuzz clean
+.PHONY: help provision drift quick test setup lint unit docs changelog sanity build importer security molecule \
+	faults e2e fuzz clean
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -20,10 +21,10 @@ help: ## this text
 	@echo "  provision and drift take INVENTORY=FILE (default: this machine), CHECK=1 (predict, change nothing)"
 	@echo "  and ARGS='…' for ansible-playbook."
 	@echo "  The gates take VERBOSE=1 and ANSIBLE_CORE=2.16 (another ansible-core than the pinned one); unit takes"
-	@echo "  UNIT_PYTHONS='3.11 3.12'; molecule takes INSTALL_DOCKER=1 (install and start Docker Engine where there"
-	@echo "  is none) and MOLECULE_SCENARIOS='default drift'; e2e takes CLAUDE='2.1.81 2.1.197 latest' (default: the"
-	@echo "  version that the role installs, and an old one for some tests); fuzz takes BUDGET=600 and"
-	@echo "  FUZZ_TARGETS='pane hook'."
+	@echo "  UNIT_PYTHONS='3.11 3.12'; security and molecule take INSTALL_DOCKER=1 (install and start Docker Engine"
+	@echo "  where there is none), molecule MOLECULE_SCENARIOS='default drift'; e2e takes CLAUDE='2.1.81 2.1.197"
+	@echo "  latest' (default: the version that the role installs, and an old one for some tests); fuzz takes"
+	@echo "  BUDGET=600 and FUZZ_TARGETS='pane hook'."
 
 provision: ## set up the machines of an inventory, or this one
 	@INVENTORY='$(INVENTORY)' CHECK='$(CHECK)' playbooks/provision/provision.sh site $(ARGS)
@@ -60,6 +61,9 @@ build: ## build, install, read the playbooks from the installed collection
 
 importer: ## galaxy-importer: whether Galaxy takes the collection
 	@$(NOX) -s importer
+
+security: ## tests/security in a container, by root, who makes processes of real other users there
+	@$(NOX) -s security
 
 molecule: ## scenarios in containers that boot systemd (Debian 12 and 13)
 	@$(NOX) -s molecule

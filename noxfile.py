@@ -12,6 +12,7 @@ Claude Code for `e2e`, each with every test that is about it; VERBOSE=1 shows al
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import glob
 import os
@@ -21,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import nox
@@ -147,7 +149,8 @@ nox.options.download_python = "never"
 nox.options.envdir = CACHE / (f"nox-ansible-{ANSIBLE_CORE}" if ANSIBLE_CORE else "nox")
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "unit", "faults", "docs", "changelog", "sanity", "build", "importer", "molecule"]
+nox.options.sessions = ["lint", "unit", "faults", "docs", "changelog", "sanity", "build", "importer"]
+nox.options.sessions += ["security", "molecule"]
 os.environ.setdefault("NOX_ENABLE_STALENESS_CHECK", "1")
 # Before the launchers of a version manager.
 _new = {os.path.dirname(program) for program in PYTHONS.values()} - set(os.environ.get("PATH", "").split(os.pathsep))
@@ -426,7 +429,39 @@ def importer(session: nox.Session) -> None:
         )
 
 
-# --- molecule, e2e, fuzz ----------------------------------------------------------------------------------------------
+# --- molecule, security, e2e, fuzz -----------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def docker_engine(stage: Stage, checks: str) -> Iterator[Path | None]:
+    """Give the program that talks to a Docker Engine; None where there is none, and the checks count as skipped.
+
+    Only an engine that this run launches is ended with it.
+    """
+    engine = ROOT / "molecule" / "docker-engine.sh"
+    found = ENGINE_PID.exists()
+    started = subprocess.run([engine, "start"], env=stage.environment(), check=False)
+    if started.returncode == NO_ENGINE:
+        stage.skip(checks, "there is no Docker Engine; INSTALL_DOCKER=1 installs and starts one")
+        yield None
+        return
+    try:
+        if started.returncode != 0:
+            raise PreparationError("the Docker Engine could not be started; see the lines above")
+        yield engine
+    finally:
+        if not found:
+            subprocess.run([engine, "stop"], env=stage.environment(), check=False)
+
+
+def images(stage: Stage, engine: Path, *suites: str) -> dict[str, str]:
+    """Return molecule's images by variable: those that the caller names, or Debian's, built; none if that failed."""
+    variables = {f"MOLECULE_IMAGE_{suite.upper()}": f"claude-failover-molecule:{suite}" for suite in suites}
+    if named := {name: os.environ[name] for name in variables if name in os.environ}:
+        return named
+    build_images = ROOT / "molecule" / "build-images.sh"
+    built_now = stage.check("images", engine, "run", build_images, *suites, limit=900, progress="^build-images")
+    return {**variables, "MOLECULE_PULL": "false"} if built_now else {}
 
 
 @nox.session(python=TOOLS_PYTHON)
@@ -436,24 +471,10 @@ def molecule(session: nox.Session) -> None:
         install(stage, "molecule", "molecule-plugins", "docker", "ansible-core")
         wanted = os.environ.get("MOLECULE_SCENARIOS", "").split()
         there = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
-        engine = ROOT / "molecule" / "docker-engine.sh"
-        # Only an engine that this run launches is ended with it.
-        found = ENGINE_PID.exists()
-        started = subprocess.run([engine, "start"], env=stage.environment(), check=False)
-        if started.returncode == NO_ENGINE:
-            stage.skip("all scenarios", "there is no Docker Engine; INSTALL_DOCKER=1 installs and starts one")
-            return
-        try:
-            if started.returncode != 0:
-                raise PreparationError("the Docker Engine could not be started; see the lines above")
-            env = {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS)}
-            if "MOLECULE_IMAGE_BOOKWORM" not in os.environ and "MOLECULE_IMAGE_TRIXIE" not in os.environ:
-                images = ROOT / "molecule" / "build-images.sh"
-                if not stage.check("images", engine, "run", images, limit=900, progress="^build-images"):
-                    return
-                env["MOLECULE_IMAGE_BOOKWORM"] = "claude-failover-molecule:bookworm"
-                env["MOLECULE_IMAGE_TRIXIE"] = "claude-failover-molecule:trixie"
-                env["MOLECULE_PULL"] = "false"
+        with docker_engine(stage, "all scenarios") as engine:
+            if engine is None or not (chosen := images(stage, engine, "bookworm", "trixie")):
+                return
+            env = {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), **chosen}
             built(stage)
             stage.require("python", GATES / "closed_network" / "driver_collections.py", COLLECTIONS)
             for scenario in [name for name in there if not wanted or name in wanted]:
@@ -464,9 +485,39 @@ def molecule(session: nox.Session) -> None:
                     limit=1200,
                     progress=r"INFO .*(Executing|Running|Completed|Failed)|CRITICAL|fatal: \[",
                 )
-        finally:
-            if not found:
-                subprocess.run([engine, "stop"], env=stage.environment(), check=False)
+
+
+@nox.session(python=TOOLS_PYTHON)
+def security(session: nox.Session) -> None:
+    """tests/security in a container, by root, who makes processes of real other users there"""
+    with Stage(session) as stage:
+        stage.install()
+        with docker_engine(stage, "all tests") as engine:
+            if engine is None or not (chosen := images(stage, engine, "trixie")):
+                return
+            checkout = "/srv/ansible_collections/secuaas/claude"
+            # Users mount file systems of their own in test_mounts.py.
+            mounts = ["--cap-add=SYS_ADMIN", "--security-opt=apparmor=unconfined"]
+            left_out = []
+            if os.path.exists("/dev/fuse"):
+                mounts.append("--device=/dev/fuse")
+            else:
+                left_out.append("--ignore=tests/security/test_mounts.py")
+                stage.skip("test_mounts.py", "there is no /dev/fuse on this machine")
+            report = RESULTS / "security.xml"
+            RESULTS.mkdir(parents=True, exist_ok=True)
+            stage.check(
+                "pytest in a container",
+                *(engine, "run", "docker", "run", "--rm", "--init"),
+                *mounts,
+                *(f"--workdir={checkout}", f"--volume={copy_tree()}:{checkout}:ro", f"--volume={RESULTS}:/results"),
+                *(chosen["MOLECULE_IMAGE_TRIXIE"], "sh", "tests/security/in_container.sh"),
+                *(f"--junitxml=/results/{report.name}", *PARALLEL, *left_out, *session.posargs),
+                progress=PYTEST_PROGRESS,
+                forbidden="^SKIPPED ",  # nothing may be missing there
+                limit=1500,
+                junit=report,
+            )
 
 
 @nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)

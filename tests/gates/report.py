@@ -99,7 +99,8 @@ class Stage:
             if stamp.exists():
                 shutil.rmtree(self.session.env_dir)
                 self.session.virtualenv.create()
-            self.session.install(*requirements, env={"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+            if requirements:
+                self.session.install(*requirements, env={"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
             stamp.write_text(wanted, encoding="utf-8")
         if INSTALL_ONLY:
             raise _Installed
