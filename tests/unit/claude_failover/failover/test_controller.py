@@ -959,6 +959,7 @@ def test_the_notify_command_gets_the_record_and_the_metrics_are_written(tmp_path
         "switching": False,
         "suspended": None,
         "blind": [],
+        "unsaved": [],
         "last_switch": None,
     }
     metrics, notifier = Metrics(world.config_holder, [], lambda: status), Notifier(world.config_holder)
