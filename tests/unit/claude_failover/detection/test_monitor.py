@@ -113,6 +113,21 @@ def refusal(seconds=0.0):
     return record
 
 
+def local_command(name, seconds=0.0):
+    command = f"<command-name>/{name}</command-name>"
+    output = "<local-command-stdout>dismissed</local-command-stdout>"
+    return [prompt("local", seconds, command), prompt("local", seconds, output)]
+
+
+def refused_compaction(seconds=0.0):
+    """2.1.332: the command is a user record, its error a record of the system's; no hook of the session's own."""
+    error = f"<local-command-stderr>Error during compaction: {REFUSAL}</local-command-stderr>"
+    return [
+        prompt("c", seconds, "<command-name>/compact</command-name>"),
+        {"type": "system", "subtype": "local_command", "content": error, "timestamp": stamp(seconds), "isMeta": False},
+    ]
+
+
 @pytest.fixture
 def world(tmp_path):
     return World(str(tmp_path))
@@ -175,6 +190,37 @@ def test_a_hook_takes_the_evidence_of_its_turn_from_the_transcript(world):
     assert REFUSAL in evidence.verdict.snippet
 
 
+def test_a_local_command_below_a_refusal_changes_neither_its_turn_nor_its_time(world):
+    """By the time of the command the refusal would be the account's that the link leads to by then."""
+    world.write(prompt("t1", -60), refusal(-59), *local_command("usage-credits"))
+    newest = world.monitor.newest_turn(world.main)
+    assert (newest.turn, newest.ended) == ("t1", True)
+    assert clock.now() - newest.request_at > timedelta(seconds=50)
+
+
+def test_a_refused_compaction_of_a_session_with_hooks_is_evidence(world):
+    world.hook("UserPromptSubmit", prompt_id="t1")
+    world.hook("Stop", prompt_id="t1")
+    world.follow(lambda: world.write(*refused_compaction()), lambda: world.evidence)
+    # The hook of the compaction's own agent comes with it (2.1.332).
+    world.hook(
+        "StopFailure", prompt_id="c", error="rate_limit", last_assistant_message=REFUSAL, agent_id="a691e82be438a4cb9"
+    )
+    (evidence,) = world.evidence
+    assert [turn.kind for turn in world.turns] == ["prompt", "stop"]
+    assert (evidence.source, evidence.turn, evidence.verdict.limit) == ("transcript", "c", "five_hour")
+    assert evidence.request_at is not None
+
+
+def test_the_end_of_a_sub_agent_is_not_the_turns(world):
+    world.hook("UserPromptSubmit", prompt_id="t1")
+    for event in ("StopFailure", "Stop"):
+        world.hook(event, prompt_id="t1", error="rate_limit", last_assistant_message=REFUSAL, agent_id="a691e82b")
+    assert [turn.kind for turn in world.turns] == ["prompt"]
+    assert world.main.activity == "busy"
+    assert world.evidence == []
+
+
 def test_a_transcript_that_lags_behind_is_not_the_turns(world):
     world.write(prompt("t1", -60), refusal(-60))
     world.hook("UserPromptSubmit", prompt_id="t2")
@@ -193,6 +239,10 @@ def test_a_transcript_that_lags_behind_is_not_the_turns(world):
         ([prompt("t1"), refusal(), prompt("t2")], False),
         ([prompt("t1"), refusal(), prompt("t2"), answer()], False),
         ([prompt("t1"), refusal(), answer(isSidechain=True)], True),
+        ([prompt("t1"), refusal(), *local_command("usage-credits", 1)], True),
+        ([prompt("t1"), refusal(), *local_command("a-new-command", 1)], True),
+        ([prompt("t1"), answer(), *refused_compaction()], True),
+        ([prompt("t1"), answer(), *refused_compaction(), prompt("t2")], False),
     ],
 )
 def test_the_newest_turn_is_read_from_the_end_of_the_transcript(world, records, limited):
@@ -238,6 +288,14 @@ def test_an_unknown_wording_is_logged_once(world, caplog):
         world.hook("StopFailure", error="rate_limit", last_assistant_message="Your lunar limit is reached")
     assert world.evidence == []
     assert caplog.text.count("usage limit in an unknown wording") == 1
+
+
+def test_what_need_not_be_an_accounts_limit_is_logged_once(world, caplog):
+    message = "API Error: Usage credits required for 1M context · turn on usage credits at claude.ai/settings/usage"
+    for _time in range(2):
+        world.hook("StopFailure", error="rate_limit", last_assistant_message=message)
+    assert world.evidence == []
+    assert caplog.text.count("need not be a limit of the account (undecided-long-context)") == 1
 
 
 def test_transcripts_that_cannot_be_watched_leave_the_hooks(world, caplog):

@@ -18,7 +18,7 @@ _DONE = re.compile(
     r"^[✻✽✶✳✢*·∗] (?:\S+ for (?:\d+[hms] ?)+|"
     r"Waiting for \d+ background (?:agents?|tasks?|shells?) to finish)(?: · .*)?$"
 )
-_SPINNER = re.compile(r"^[✻✽✶✳✢*·∗⏺] ?\S.{0,60}(?:…|\.\.\.)(?:\s*\(.*)?|^[✻✽✶✳✢*·∗] .*\bretrying in \d")
+_SPINNER = re.compile(r"^[✻✽✶✳✢*·∗⏺] ?\S.{0,60}(?:…|\.\.\.)(?:\s*\(.*)?|^[✻✽✶✳✢*·∗] .*\b[Rr]etrying in \d")
 # Headlines of the task list: `  8 tasks (7 done, …` (2.1.x), `  Todos` (1.x, 2.0).
 _TASKS = re.compile(r"^\s{0,6}(?:[✔✓◼◻☐☒□■]\s|\d+ tasks? \(|Todos$)")
 # Shown after a compaction: `✻ Conversation compacted`, in 2.0.55 `═══ Conversation compacted · ctrl+o … ═══`.

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from ..common import clock
+from .local_commands import compaction_error, without_local_commands
 
 _MARKS = re.compile(r"</?pasted_content\b[^>]*>")
 _DISTINCTIVE = 40  # characters of a text from which on finding it inside a prompt is no coincidence
@@ -50,25 +51,53 @@ def is_conversation_record(record: Mapping[str, Any]) -> bool:
     return record.get("type") in ("user", "assistant") and not record.get("isSidechain") and not record.get("isMeta")
 
 
+def is_request(record: Mapping[str, Any]) -> bool:
+    """Return whether a record of the main conversation asks the model, also one that the CLI adds by itself."""
+    return record.get("type") == "user" and not record.get("isSidechain") and compaction_error(record) is None
+
+
+def is_reply(record: Mapping[str, Any]) -> bool:
+    """Return whether a record is what a request came to: a message of the model, an error, a refused compaction."""
+    if record.get("isSidechain"):
+        return False
+    return (record.get("type") == "assistant" and not record.get("isMeta")) or compaction_error(record) is not None
+
+
+def conversation_of(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the messages of the main conversation, without the commands that the CLI answers by itself."""
+    return [record for record in without_local_commands(records) if is_conversation_record(record) or is_reply(record)]
+
+
 def last_turn_id(records: Iterable[Mapping[str, Any]]) -> str | None:
-    """Return the turn id of the last user record among ``records``, or None."""
-    turn = None
-    for record in records:
-        if record.get("type") == "user" and is_conversation_record(record):
-            turn = record.get("promptId")
+    """Return the id of the turn that the last answer or error among ``records`` belongs to, or None.
+
+    Without one: of the last user record.
+    """
+    turn = _last_request(records).get("promptId")
     return turn if isinstance(turn, str) and len(turn) <= _MOST_OF_ID else None
 
 
 def refused_request_time(records: Iterable[Mapping[str, Any]]) -> datetime | None:
-    """Return the start time of the request that the last record answers, or None when that is unknown.
+    """Return the start time of the request that the last answer or error among ``records`` belongs to, or None.
 
-    It is the timestamp of the last user record (a prompt or a tool result) among ``records``.
+    It is the timestamp of the last user record (a prompt, a tool result, or one that the CLI adds to continue by
+    itself) before it. What the CLI writes after an error, as for its own commands, is no request.
     """
-    moment = None
-    for record in records:
-        if record.get("type") == "user" and is_conversation_record(record):
-            moment = record_time(record)
-    return moment
+    return record_time(_last_request(records))
+
+
+def _last_request(records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the user record that the last answer or error follows, else the last one; an empty record for none."""
+    newest: Mapping[str, Any] = {}
+    answered: Mapping[str, Any] | None = None
+    for record in without_local_commands(records):
+        if is_reply(record):
+            answered = newest
+        elif is_request(record):
+            newest = record
+            if not record.get("isMeta"):
+                answered = None
+    return newest if answered is None else answered
 
 
 def is_prompt_of(found: str, text: str) -> bool:

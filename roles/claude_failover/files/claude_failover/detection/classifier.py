@@ -12,7 +12,15 @@ from typing import Any
 
 from ..common import clock
 from ..config.holder import ConfigHolder
-from ..limits import Verdict, classify_hook, classify_pane, classify_record, classify_transcript
+from ..limits import (
+    UNDECIDED,
+    UNKNOWN_WORDING,
+    Verdict,
+    classify_hook,
+    classify_pane,
+    classify_record,
+    classify_transcript,
+)
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +30,7 @@ MAX_WORDINGS = 1000  # unknown wordings that are remembered, and so logged
 class Classifier:
     """The classifiers of `limits`, with the operator's patterns and the host's time zone.
 
-    A text that resembles a limit in an unknown wording is logged once.
+    A text that resembles a limit in an unknown wording, or of which that is not decided, is logged once.
     """
 
     def __init__(self, config: ConfigHolder) -> None:
@@ -51,12 +59,16 @@ class Classifier:
         return classify_transcript(records, now=clock.wall(), tz=self._zone, extra_patterns=self._patterns)
 
     def _checked(self, verdict: Verdict) -> Verdict:
-        snippet = verdict.snippet
-        if verdict.rule == "unknown-wording" and snippet not in self._unknown and len(self._unknown) < MAX_WORDINGS:
+        snippet, undecided = verdict.snippet, verdict.rule.startswith(UNDECIDED)
+        if not undecided and verdict.rule != UNKNOWN_WORDING:
+            return verdict
+        if snippet not in self._unknown and len(self._unknown) < MAX_WORDINGS:
             self._unknown.add(snippet)
             log.warning(
-                "this looks like a usage limit in an unknown wording, and nothing was switched: %r. "
-                "If it is one, add a pattern for it to detection.extra_patterns",
+                "this %s, and nothing was switched: %r. If it is one, add a pattern for it to detection.extra_patterns",
+                f"need not be a limit of the account ({verdict.rule})"
+                if undecided
+                else "looks like a usage limit in an unknown wording",
                 snippet,
             )
         return verdict

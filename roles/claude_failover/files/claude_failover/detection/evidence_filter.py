@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from ..limits import Verdict
 from ..limits.evidence import Evidence
+from ..limits.sources import EXACT_RULE
 
-EXACT_RULE = "api-error"  # of a record that states which limit it is and until when
 HOOK_DELAY = timedelta(seconds=1)  # that a hook may be later than the record of the same step
 SAME_LIMIT = timedelta(seconds=15)  # within which two sources without turn ids report one limit
 

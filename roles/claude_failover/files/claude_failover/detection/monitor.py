@@ -16,8 +16,17 @@ from datetime import datetime
 from typing import Any, Callable
 
 from ..accounts.exhaustion import reset_of
+from ..claude.local_commands import compaction_error, without_local_commands
 from ..claude.transcript import NotATranscriptError, last_records, locate, paths_of
-from ..claude.turns import TurnEvent, is_conversation_record, last_turn_id, record_time, refused_request_time
+from ..claude.turns import (
+    TurnEvent,
+    conversation_of,
+    is_reply,
+    is_request,
+    last_turn_id,
+    record_time,
+    refused_request_time,
+)
 from ..common import clock
 from ..common.health import Blindness, SourceHealth
 from ..common.text import text_or_none
@@ -171,7 +180,7 @@ class LimitMonitor:
             return
         self._turns_without_hook.pop(tracked.name, None)
         kind = _TURN_KINDS.get(str(payload["hook_event_name"]))
-        if kind is not None:
+        if kind is not None and not payload.get("agent_id"):  # a sub-agent's end is not the turn's
             self._on_turn_event(
                 tracked,
                 TurnEvent(
@@ -245,7 +254,7 @@ class LimitMonitor:
                 records = last_records(self._projects, *locate(self._projects, path))
             except (OSError, NotATranscriptError):
                 continue
-            own = [record for record in records if is_conversation_record(record)]
+            own = conversation_of(records)
             verdict = self._classifier.classify_transcript(records)
             at = record_time(own[-1]) if own else None
             if at is None and own and verdict.limited and own[-1].get("timestamp"):
@@ -258,10 +267,10 @@ class LimitMonitor:
                 "transcript",
                 verdict,
                 at,
-                refused_request_time(own),
+                refused_request_time(records),
                 tracked.config_dir,
-                last_turn_id(own),
-                ended=bool(own[-1].get("isApiErrorMessage")) or _ends_turn(own[-1]),
+                last_turn_id(records),
+                ended=_is_error(own[-1]) or _ends_turn(own[-1]),
             )
         return None
 
@@ -275,39 +284,36 @@ class LimitMonitor:
 
     def _on_records(self, uuid: str, records: list[dict[str, Any]]) -> None:
         tracked = self._sessions.find_by_conversation(uuid)
-        for record in records:
-            if not is_conversation_record(record):
-                continue
+        for record in without_local_commands(records):
             moment = record_time(record) or clock.now()
-            if record.get("type") == "user":
+            if is_request(record):
                 self._requested_at[uuid], self._turn_ids[uuid] = moment, last_turn_id([record])
                 if tracked is not None and not tracked.hook_seen and _is_prompt(record):
                     self._on_turn_event(
                         tracked,
                         TurnEvent(tracked.name, uuid, "prompt", moment, _prompt_of(record), turn=self._turn_ids[uuid]),
                     )
-                continue
-            verdict = self._classifier.classify_record(record)
-            if tracked is None:
-                continue
-            if verdict.limited:
-                self._filter.report(
-                    Evidence(
-                        tracked.name,
-                        uuid,
-                        "transcript",
-                        verdict,
-                        moment,
-                        self._requested_at.get(uuid),
-                        tracked.config_dir,
-                        self._turn_ids.get(uuid),
-                    )
+            elif tracked is not None and is_reply(record):
+                self._on_reply(tracked, uuid, record, moment)
+
+    def _on_reply(self, tracked: TrackedSession, uuid: str, record: Mapping[str, Any], moment: datetime) -> None:
+        verdict = self._classifier.classify_record(record)
+        if verdict.limited:
+            self._filter.report(
+                Evidence(
+                    tracked.name,
+                    uuid,
+                    "transcript",
+                    verdict,
+                    moment,
+                    self._requested_at.get(uuid),
+                    tracked.config_dir,
+                    self._turn_ids.get(uuid),
                 )
-            elif not tracked.hook_seen and _ends_turn(record):
-                self._turns_without_hook[tracked.name] = self._turns_without_hook.get(tracked.name, 0) + 1
-                self._on_turn_event(
-                    tracked, TurnEvent(tracked.name, uuid, "stop", moment, turn=self._turn_ids.get(uuid))
-                )
+            )
+        elif not tracked.hook_seen and _ends_turn(record):
+            self._turns_without_hook[tracked.name] = self._turns_without_hook.get(tracked.name, 0) + 1
+            self._on_turn_event(tracked, TurnEvent(tracked.name, uuid, "stop", moment, turn=self._turn_ids.get(uuid)))
 
     # -- turns ---------------------------------------------------------------------------------------------
 
@@ -331,8 +337,10 @@ def _contents(record: Mapping[str, Any]) -> Sequence[Any]:
 
 
 def _is_prompt(record: Mapping[str, Any]) -> bool:
-    """Return True if a user's record begins a turn, and is not the result of a tool."""
-    return not any(isinstance(item, dict) and item.get("type") == "tool_result" for item in _contents(record))
+    """Return True if a user's record begins a turn: not the result of a tool, and not one that the CLI adds."""
+    return not record.get("isMeta") and not any(
+        isinstance(item, dict) and item.get("type") == "tool_result" for item in _contents(record)
+    )
 
 
 def _prompt_of(record: Mapping[str, Any]) -> str | None:
@@ -340,6 +348,11 @@ def _prompt_of(record: Mapping[str, Any]) -> str | None:
     texts = [item.get("text") for item in _contents(record) if isinstance(item, dict)]
     text = "\n".join(text for text in texts if isinstance(text, str))
     return text if text and not text.startswith("[Request interrupted") else None
+
+
+def _is_error(record: Mapping[str, Any]) -> bool:
+    """Return True for an error of the API, in answer to a prompt or to `/compact`."""
+    return bool(record.get("isApiErrorMessage")) or compaction_error(record) is not None
 
 
 def _ends_turn(record: Mapping[str, Any]) -> bool:

@@ -5,9 +5,18 @@
 
 from __future__ import annotations
 
-from .message import classify_text
+from .message import UNDECIDED, UNKNOWN_WORDING, classify_text
 from .pane import classify_pane
 from .sources import classify_hook, classify_record, classify_transcript
 from .verdict import Verdict
 
-__all__ = ["Verdict", "classify_hook", "classify_pane", "classify_record", "classify_text", "classify_transcript"]
+__all__ = [
+    "UNDECIDED",
+    "UNKNOWN_WORDING",
+    "Verdict",
+    "classify_hook",
+    "classify_pane",
+    "classify_record",
+    "classify_text",
+    "classify_transcript",
+]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-from . import wordings
+from . import clauses, wordings
+from .limit_names import LIMIT_NAMES
 from .wordings import Wording
 
 #: Curly quotes, other middle dots and no-break spaces.
@@ -23,19 +24,16 @@ _CHARACTERS = {
     ord("\u00a0"): " ",
     ord("\u202f"): " ",
 }
+#: A dash in place of the middle dot before a clause about the reset (reported on 2.1.29).
+_DASH = re.compile(r" [-\u2013\u2014] (?=(?:your (?:[\w'-]+ ){1,3})?(?:will )?resets?\b)", re.IGNORECASE)
 _GLYPHS = re.compile(r"^(?:[⎿●⏺⚠✗✘×■│┃|]\s*)+")
 
 
-def is_local_command(prompt: str) -> bool:
-    """Return whether a prompt is a command that the CLI answers without asking a model."""
-    words = prompt.split()
-    return bool(words) and words[0].startswith("/") and words[0][1:].lower() in wordings.LOCAL_COMMANDS
-
-
 def normalise(text: str) -> str:
-    """Return the text on one line, with straight quotes, `·` for every middle dot, and no leading glyph."""
+    """Return the text on one line, with straight quotes, `·` for every middle dot and for a dash before a reset, and no
+    leading glyph."""
     one_line = " ".join(text.translate(_CHARACTERS).split())
-    return _GLYPHS.sub("", one_line)
+    return _GLYPHS.sub("", _DASH.sub(" · ", one_line))
 
 
 def first_match(rows: tuple[Wording, ...], text: str) -> Wording | None:
@@ -48,8 +46,12 @@ def limit_named(row: Wording, text: str) -> str:
     if row.limit is not None:
         return row.limit
     match = row.pattern.match(text)
-    name = match.group("name").strip() if match else ""
-    return next((known.limit for known in wordings.LIMIT_NAMES if known.pattern.search(name)), "unknown")
+    return limit_called((match.group("name") or "").strip() if match else "")
+
+
+def limit_called(name: str) -> str:
+    """Return the limit that has this name in a message, a value of `Verdict.limit`."""
+    return next((known.limit for known in LIMIT_NAMES if known.pattern.search(name)), "unknown")
 
 
 def may_follow_banner(text: str) -> bool:
@@ -66,7 +68,7 @@ def is_whole_banner(row: Wording, text: str) -> bool:
     match = row.pattern.match(text)
     if match is None:
         return False
-    clauses = wordings.CLAUSE_SEPARATOR.split(text[match.end() :])
+    found = clauses.CLAUSE_SEPARATOR.split(text[match.end() :])
     return all(
-        any(known.match(clause.strip()) for known in wordings.TRAILING_CLAUSES) for clause in clauses if clause.strip()
+        any(known.match(clause.strip()) for known in clauses.TRAILING_CLAUSES) for clause in found if clause.strip()
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from re import Pattern
 
+from ..claude.local_commands import COMPACTION_ERROR
 from ..common.ansi import plain_lines
 from . import wordings
 from .matching import first_match, is_whole_banner, limit_named, normalise
@@ -18,6 +19,9 @@ from .wordings import Wording
 
 #: Characters; longer than any message of the CLI about a limit.
 MESSAGE_MAX = 400
+#: Rules of a text that is no limit, and told: in an unknown wording, and (the beginning of the rule) not decided.
+UNKNOWN_WORDING = "unknown-wording"
+UNDECIDED = "undecided-"
 
 
 def limited_by(
@@ -56,7 +60,7 @@ def blocking_row(text: str, *, trusted: bool) -> Wording | None:
 def unknown_wording(text: str) -> Verdict | None:
     """Return the verdict for a normalised text that mentions a limit although no row matches; None for other text."""
     if len(text) <= MESSAGE_MAX and wordings.POSSIBLE_LIMIT.search(text):
-        return not_limited("unknown-wording", text, "mentions a limit in an unknown wording")
+        return not_limited(UNKNOWN_WORDING, text, "mentions a limit in an unknown wording")
     return None
 
 
@@ -66,6 +70,26 @@ def non_blocking(text: str) -> Verdict | None:
     if row is None:
         return None
     return not_limited(row.name, text, f"not a usage limit: {row.source}; seen on {row.seen}")
+
+
+def without_compaction(text: str) -> str:
+    """Return a normalised text without the words around the error of a refused `/compact`."""
+    found = COMPACTION_ERROR.match(text)
+    return text[found.end() :] if found else text
+
+
+def undecided(text: str) -> Verdict | None:
+    """Return the verdict for a normalised text that may be a limit of an account or of something else; else None."""
+    row = first_match(wordings.UNDECIDED, text)
+    if row is None:
+        return None
+    return not_limited(row.name, text, f"not decided, so no usage limit: {row.source}; seen on {row.seen}")
+
+
+def contradicts_quota(message: str) -> bool:
+    """Return whether the CLI says of a refusal that it is not the account's usage limit, whatever its data says."""
+    row = first_match(wordings.NON_BLOCKING, normalise(message))
+    return row is not None and row.name in wordings.NEVER_THE_ACCOUNT
 
 
 def classify_text(
@@ -80,16 +104,18 @@ def classify_text(
         extra_patterns: the operator's own, compiled.
         prefix: the CLI's own prefix test suffices, whatever limit the message names.
     """
-    text = normalise(" ".join(plain_lines([message[: 20 * MESSAGE_MAX]])))
-    verdict = non_blocking(text)
-    if verdict is not None:
-        return verdict
-    row = blocking_row(text, trusted=True)
-    if row is None and prefix and wordings.BLOCKING_PREFIX.pattern.match(text):
-        row = wordings.BLOCKING_PREFIX
-    if row is not None:
-        return limited_by(row, text, now=now, tz=tz)
+    text = without_compaction(normalise(" ".join(plain_lines([message[: 20 * MESSAGE_MAX]]))))
+    doubt = undecided(text)
+    if doubt is None:
+        verdict = non_blocking(text)
+        if verdict is not None:
+            return verdict
+        row = blocking_row(text, trusted=True)
+        if row is None and prefix and wordings.BLOCKING_PREFIX.pattern.match(text):
+            row = wordings.BLOCKING_PREFIX
+        if row is not None:
+            return limited_by(row, text, now=now, tz=tz)
     for pattern in extra_patterns:
         if pattern.search(text):
             return limited_by_operator(pattern, text, now=now, tz=tz)
-    return unknown_wording(text) or not_limited("no-limit", text, "no wording of a usage limit")
+    return doubt or unknown_wording(text) or not_limited("no-limit", text, "no wording of a usage limit")

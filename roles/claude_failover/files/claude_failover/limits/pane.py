@@ -10,7 +10,7 @@ session resumed under an account with usage left show the same screen, byte for 
 comes and goes in both); resuming prints the notices `● Usage limit reached` and `● Automatic continue cancelled` again.
 On 2.1.197 (no menu without usage credits) even a limit just hit looks like that. So, with a visible prompt box:
 
-* limited, if the CLI's menu or its waiting footer is shown;
+* limited, if the CLI's menu or its waiting footer is shown, whatever else the newest turn shows;
 * limited, if the command above the start-up header started a new session, so the banner belongs to this process, unless
   it is a reply (`●`), which a model can be told to write;
 * otherwise not limited, rule `banner-above-idle-prompt`, if the screen shows a start-up header or the layout of a
@@ -27,10 +27,21 @@ from datetime import datetime, tzinfo
 from re import Pattern
 
 from ..claude.conversation import ScreenBlock
+from ..claude.local_commands import is_local_command, is_unknown_command
 from ..claude.screen import ParsedScreen, parse_screen
 from . import wordings
-from .matching import first_match, is_local_command, may_follow_banner, normalise
-from .message import MESSAGE_MAX, blocking_row, limited_by, limited_by_operator, non_blocking, unknown_wording
+from .matching import first_match, may_follow_banner, normalise
+from .message import (
+    MESSAGE_MAX,
+    blocking_row,
+    limited_by,
+    limited_by_operator,
+    non_blocking,
+    undecided,
+    unknown_wording,
+    without_compaction,
+)
+from .retry import classify_retry
 from .verdict import Verdict, not_limited
 
 #: The first version that opens a menu or waits for the reset (documentation; seen on 2.1.330).
@@ -75,17 +86,22 @@ def classify_pane(
     footer = normalise(screen.footer_text())
     if wordings.RESET_FOOTER.pattern.search(footer[:80]):
         return not_limited("limit-has-reset", footer, "the CLI reports that the limit has reset")
+    retry = None if screen.menu is not None else classify_retry(screen.blocks, now=now, tz=tz)
+    if retry is not None:
+        return retry
     if _RUNNING.search(footer):
         return not_limited("turn-running", footer, "a turn is running (esc to interrupt)")
     if screen.menu is not None and not _is_limit_menu(screen):
         return not_limited("other-menu", screen.menu.title, "another menu is open")
+    if live:
+        return _classify_live(screen, turn, extra, now=now, tz=tz)
     index, event = _newest_event(turn)
     if event is None:
-        return _classify_without_event(screen, turn, footer, live, now=now, tz=tz)
-    verdict = _classify_block(turn, index, live, extra, now=now, tz=tz)
+        return _classify_without_event(screen, turn, now=now, tz=tz)
+    verdict = _classify_block(turn, index, False, extra, now=now, tz=tz)
     if verdict is None or not verdict.limited:
         return verdict or _no_limit(screen, event)
-    if screen.draft is not None and not live and _may_be_old(screen, event):
+    if screen.draft is not None and _may_be_old(screen, event):
         return not_limited(
             "banner-above-idle-prompt",
             verdict.snippet,
@@ -96,22 +112,24 @@ def classify_pane(
 
 
 def _newest_turn_blocks(blocks: Sequence[ScreenBlock]) -> list[ScreenBlock]:
-    """Return the newest prompt and the blocks after it, without local commands and their output."""
-    turn: list[ScreenBlock] = []
+    """Return the newest prompt and the blocks after it, without the CLI's own commands and their output."""
     kept: list[ScreenBlock] = []
     skipping = False
-    for block in blocks:
+    for index, block in enumerate(blocks):
         if block.kind in ("prompt", "shell"):
-            skipping = block.kind == "prompt" and is_local_command(block.text)
-            if skipping:
-                continue
-            turn = [block]
-            kept = turn
-        elif not (skipping and block.kind in ("result", "loose")):
+            answer = blocks[index + 1] if index + 1 < len(blocks) else None
+            skipping = block.kind == "prompt" and (is_local_command(block.text) or _is_unknown_command(answer))
+            if not skipping:
+                kept = [block]
+        elif not (skipping and block.kind in ("result", "loose")) and not _is_unknown_command(block):
             skipping = False
             kept.append(block)
-            turn = kept
-    return turn
+    return kept
+
+
+def _is_unknown_command(block: ScreenBlock | None) -> bool:
+    """Return whether the CLI says that there is no such command: no model was asked."""
+    return block is not None and block.kind in ("reply", "result") and is_unknown_command(block.text)
 
 
 def _shows_live_limit(screen: ParsedScreen) -> bool:
@@ -163,21 +181,38 @@ def _is_hint(block: ScreenBlock) -> bool:
     return block.indent > 20 or block.text.startswith(("◐", "●", "○"))
 
 
-def _classify_without_event(
-    screen: ParsedScreen, turn: list[ScreenBlock], footer: str, live: bool, *, now: datetime, tz: tzinfo
+def _classify_live(
+    screen: ParsedScreen, turn: list[ScreenBlock], extra: tuple[Pattern[str], ...], *, now: datetime, tz: tzinfo
 ) -> Verdict:
+    """Classify a screen with the CLI's limit menu or its waiting footer.
+
+    The newest message of the CLI in the turn decides: it says which limit it is, or that it is none. Where the
+    beginning of the turn is out of view, and the banner with it, menu or footer say until when.
+    """
+    for index in range(len(turn) - 1, -1, -1):
+        # The notice of the wait names no limit: the banner above it does.
+        if not may_follow_banner(normalise(turn[index].text)):
+            verdict = _classify_block(turn, index, True, extra, now=now, tz=tz)
+            if verdict is not None:
+                return verdict
+    _index, event = _newest_event(turn)
+    if event is not None and turn[0].kind in ("prompt", "shell"):
+        return _no_limit(screen, event)
+    if screen.menu is None:
+        return limited_by(wordings.WAITING_FOOTER, normalise(screen.footer_text()), now=now, tz=tz)
+    notices = (normalise(block.text) for block in reversed(turn))
+    notice = next((text for text in notices if may_follow_banner(text) and first_match(wordings.BLOCKING, text)), None)
+    options = normalise(" · ".join((screen.menu.title, *screen.menu.options)))
+    return limited_by(wordings.LIMIT_MENU, notice or options, now=now, tz=tz)
+
+
+def _classify_without_event(screen: ParsedScreen, turn: list[ScreenBlock], *, now: datetime, tz: tzinfo) -> Verdict:
     """Classify a newest turn that is empty or shows only a notice of the wait."""
     texts = [normalise(block.text) for block in turn]
-    notice = next(
-        (text for text in texts if may_follow_banner(text) and first_match(wordings.BLOCKING, text)),
-        "",
-    )
-    if live and screen.menu is None:
-        return limited_by(wordings.WAITING_FOOTER, footer, now=now, tz=tz)
-    if notice and (live or screen.draft is None):
-        row = first_match(wordings.BLOCKING, notice)
-        if row is not None:
-            return limited_by(row, notice, now=now, tz=tz)
+    notice = next((text for text in texts if may_follow_banner(text) and first_match(wordings.BLOCKING, text)), "")
+    row = first_match(wordings.BLOCKING, notice) if notice and screen.draft is None else None
+    if row is not None:
+        return limited_by(row, notice, now=now, tz=tz)
     if notice:
         return not_limited("banner-above-idle-prompt", notice, "a notice of an earlier wait is above an idle prompt")
     return _no_limit(screen, None)
@@ -232,15 +267,21 @@ def _classify_block(
     if not author:
         return None
     text = normalise(turn[index].text)
-    row = blocking_row(text, trusted=author == "cli")
-    if row is not None:
-        return limited_by(row, text, now=now, tz=tz)
-    verdict = non_blocking(text)
-    if verdict is not None:
-        return verdict
+    if author == "cli":
+        text = without_compaction(text)
+    doubt = undecided(text) if author in ("cli", "alone") else None
+    if doubt is None:
+        row = blocking_row(text, trusted=author == "cli")
+        if row is not None:
+            return limited_by(row, text, now=now, tz=tz)
+        verdict = non_blocking(text)
+        if verdict is not None:
+            return verdict
     for pattern in extra:
         if len(text) <= MESSAGE_MAX and pattern.search(text):
             return limited_by_operator(pattern, text, now=now, tz=tz)
+    if doubt is not None:
+        return doubt
     # A message of the CLI begins like a sentence; a shell's output can mention limits anywhere.
     if author in ("cli", "alone") and text[:1].isupper():
         return unknown_wording(text)

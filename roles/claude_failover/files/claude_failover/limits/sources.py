@@ -5,24 +5,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from re import Pattern
 from typing import Any
 
+from ..claude.local_commands import compaction_error, message_text, without_local_commands
 from ..common import clock
 from . import wordings
-from .matching import first_match, is_local_command, normalise
-from .message import classify_text, limited_by
+from .limit_names import RATE_LIMIT_TYPES
+from .matching import first_match, normalise
+from .message import classify_text, contradicts_quota, limited_by
 from .resets import Reset, find_reset, reset_of_epoch
 from .verdict import Verdict, not_limited, snippet_of
 
+#: Rule of a record that states which limit it is and until when.
+EXACT_RULE = "api-error"
 #: Values of a StopFailure's ``error`` that can be a usage limit; then the message decides. All others are none.
 AMBIGUOUS_ERRORS = ("rate_limit", "billing_error", "unknown", "")
 #: A timestamp further in the future is ignored.
 _MAX_CLOCK_SKEW = timedelta(minutes=5)
-#: ``apiError`` of a record that is a usage limit (2.1.330; absent on 2.1.197).
+#: ``apiError`` of a record that is a usage limit (2.1.300 to 2.1.332; absent on 2.1.260, which has ``quotaLimits``).
 _LIMIT_ERROR = "usage_limit_reached"
 #: The same for one model without usage or credits left, while other models can be used (2.1.330, found in its code).
 _MODEL_LIMIT_ERROR = "model_requires_usage_credits"
@@ -73,9 +76,14 @@ def classify_record(
     the past.
     """
     kind = _text(record.get("type"))
+    compaction = None if record.get("isSidechain") else compaction_error(record)
+    if compaction is not None:
+        return classify_text(
+            compaction, now=_record_time(record, now), tz=tz, extra_patterns=extra_patterns, prefix=True
+        )
     if kind not in ("assistant", "result"):
         return not_limited("other-record", "", f"a record of type {kind or 'none'!r} is never a refusal by the CLI")
-    text = _text(record.get("result")) if kind == "result" else _message_text(record)
+    text = _text(record.get("result")) if kind == "result" else message_text(record)
     if record.get("isSidechain") or record.get("parent_tool_use_id"):
         return not_limited("sidechain", text, "a sub-agent's record, not the session's own turn")
     seen = _record_time(record, now)
@@ -91,28 +99,33 @@ def classify_record(
     if not (limit_error or synthetic or refused):
         return not_limited("answer" if kind == "assistant" else "other-record", text, "an answer of the model")
     verdict = classify_text(text, now=seen, tz=tz, extra_patterns=extra_patterns, prefix=True)
-    if limit_error:
-        return _limited_by_api_error(record, limit_error, text, verdict, now=now, seen=seen, tz=tz)
+    quota = _quota_limits(record)
+    refused_by_quota = (refused or synthetic) and _is_rejected(quota) and not contradicts_quota(text)
+    if limit_error or refused_by_quota:
+        return _limited_by_record(quota, limit_error, text, verdict, now=now, seen=seen, tz=tz)
     error = _text(record.get("error"))
     if verdict.limited and error not in AMBIGUOUS_ERRORS:
         return _other_error(error, text)
     return verdict
 
 
-def _limited_by_api_error(
-    record: Mapping[str, Any], error: str, text: str, verdict: Verdict, *, now: datetime, seen: datetime, tz: tzinfo
+def _limited_by_record(
+    quota: Mapping[str, Any], error: str, text: str, verdict: Verdict, *, now: datetime, seen: datetime, tz: tzinfo
 ) -> Verdict:
-    """Return the verdict for a record whose ``apiError`` is a usage limit, whatever its wording."""
-    quota = _quota_limits(record)
+    """Return the verdict for a record that states the usage limit itself, whatever its wording.
+
+    ``error``: its ``apiError``, "" where only ``quotaLimits`` says so.
+    """
     limit_type = _text(quota.get("rateLimitType"))
-    limit = wordings.RATE_LIMIT_TYPES.get(limit_type)
+    limit = RATE_LIMIT_TYPES.get(limit_type)
     if limit is None and limit_type.startswith("seven_day_"):
         limit = "model"
     plain = normalise(text)
     row = first_match(wordings.BLOCKING, plain) or wordings.BLOCKING_PREFIX
-    reset = reset_of_epoch(quota.get("resetsAt"), now=now, spend=limit is None)
+    spend = limit in (None, "spend")
+    reset = reset_of_epoch(quota.get("resetsAt"), now=now, spend=spend)
     if reset.at is None:
-        reset = find_reset(plain, now=seen, tz=tz, spend=limit is None)
+        reset = find_reset(plain, now=seen, tz=tz, spend=spend)
     found = limited_by(row, plain, now=seen, tz=tz, limit=limit, reset=Reset(reset.at, reset.note))
     final_limit = found.limit
     if error == _MODEL_LIMIT_ERROR and final_limit not in ("opus", "sonnet"):
@@ -121,13 +134,18 @@ def _limited_by_api_error(
         True,
         final_limit,
         found.resets_at,
-        "api-error",
+        EXACT_RULE,
         found.snippet,
-        f"the record's apiError is {error}"
+        (f"the record's apiError is {error}" if error else "the record's quotaLimits has the status rejected")
         + (f", {limit_type}" if limit_type else "")
         + (f"; {reset.note}" if reset.note else "")
         + ("" if verdict.limited else "; its wording is unknown"),
     )
+
+
+def _is_rejected(quota: Mapping[str, Any]) -> bool:
+    """Return whether a record's data says that the request was refused, and not paid for by credits."""
+    return quota.get("status") == "rejected" and not quota.get("isUsingOverage")
 
 
 def classify_transcript(
@@ -135,16 +153,21 @@ def classify_transcript(
 ) -> Verdict:
     """Classify the newest turn of a transcript: a later prompt or answer supersedes a limit.
 
-    ``records`` are in file order; those outside the main conversation (modes, snapshots, notices, sub-agents) are
-    ignored.
+    ``records`` are in file order; those outside the main conversation (modes, snapshots, notices, sub-agents, commands
+    that the CLI answers by itself) are ignored.
     """
     extra = tuple(extra_patterns)
     newest = not_limited("no-limit", "", "no record of a turn")
-    for record in records:
+    for record in without_local_commands(records):
         kind = _text(record.get("type"))
         if record.get("isSidechain") or record.get("parent_tool_use_id"):
             continue
-        if kind == "user" and not record.get("isMeta") and not _is_local(_message_text(record)):
+        if kind in ("assistant", "result") or compaction_error(record) is not None:
+            verdict = classify_record(record, now=now, tz=tz, extra_patterns=extra)
+            # The result of `-p` repeats the record before it with fewer fields.
+            if kind != "result" or (verdict.limited and not newest.limited):
+                newest = verdict
+        elif kind == "user" and not record.get("isMeta"):
             rule = "older-limit" if newest.limited or newest.rule == "older-limit" else "no-limit"
             newest = not_limited(
                 rule,
@@ -153,36 +176,11 @@ def classify_transcript(
                 if rule == "older-limit"
                 else "the newest turn has no answer yet",
             )
-        elif kind in ("assistant", "result"):
-            verdict = classify_record(record, now=now, tz=tz, extra_patterns=extra)
-            # The result of `-p` repeats the record before it with fewer fields.
-            if kind == "assistant" or (verdict.limited and not newest.limited):
-                newest = verdict
     return newest
-
-
-def _is_local(text: str) -> bool:
-    """Return whether a user record is a local command or its output."""
-    if text.startswith(("<local-command-", "<bash-")):
-        return text.startswith("<local-command-")
-    name = re.search(r"<command-name>\s*(\S+?)\s*</command-name>", text)
-    return bool(name and is_local_command(name.group(1)))
 
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _message_text(record: Mapping[str, Any]) -> str:
-    """Return the first text block of a record's message."""
-    message = record.get("message")
-    content = message.get("content") if isinstance(message, Mapping) else None
-    if isinstance(content, str):
-        return content
-    for block in content if isinstance(content, list) else ():
-        if isinstance(block, Mapping) and block.get("type") == "text" and isinstance(block.get("text"), str):
-            return str(block["text"])
-    return ""
 
 
 def _quota_limits(record: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -29,15 +29,6 @@ class Wording:
     source: str
 
 
-@dataclass(frozen=True)
-class LimitName:
-    """Maps a limit's name in a message to a value of `Verdict.limit`; the first match wins."""
-
-    pattern: Pattern[str]
-    limit: str
-    seen: str
-
-
 def _row(name: str, pattern: str, limit: str | None, seen: str, source: str) -> Wording:
     return Wording(name, re.compile(pattern, re.IGNORECASE), limit, seen, source)
 
@@ -45,6 +36,9 @@ def _row(name: str, pattern: str, limit: str | None, seen: str, source: str) -> 
 #: A character of a limit's name: no punctuation except the dot in "Opus 5.5" and the brackets in "(1M context)".
 _NAME_PART = r"(?:[^·|.,:;!?()\"`]|(?<=\d)\.(?=\d)|\(\d+[km] context\))"
 _WAIT_NOTICE = r"usage limit reached(?: again)? · (?:set to continue|continuing|(?:limit )?resets)\b"
+
+#: The row of the CLI's own wait, which names no limit.
+WAITING_NOTICE = "waiting-notice"
 
 BLOCKING = (
     _row(
@@ -127,7 +121,35 @@ BLOCKING = (
         "anthropics/claude-code#6392",
     ),
     _row(
-        "waiting-notice",
+        "limit-reached",
+        r"limit reached(?= · resets\b)",
+        "unknown",
+        "2.0 (2025-10), reported",
+        "the named limit's wording without its name",
+    ),
+    _row(
+        "credits-ran-out",
+        r"(?:api error: )?usage credits ran out before the response was finished\b",
+        "spend",
+        "2.1.332, found in the CLI's code",
+        "the stream ended for want of credits",
+    ),
+    _row(
+        "spend-limit-reached",
+        r"spend limit reached(?= · resets\b)",
+        "spend",
+        "2.1.332, found in the CLI's code",
+        "the server's own words in a 429 of a subscription",
+    ),
+    _row(
+        "credit-cap-reached",
+        r"your organization's usage credit cap is reached for this period\b",
+        "spend",
+        "2.1.332, found in the CLI's code",
+        "the organization's cap; `/usage-credits` prints it, too, as the output of a command",
+    ),
+    _row(
+        WAITING_NOTICE,
         _WAIT_NOTICE,
         "unknown",
         "2.1.234 to 2.1.330",
@@ -190,16 +212,23 @@ NON_BLOCKING = (
     ),
     _row(
         "grace-window",
-        r"\[?usage limit (?:reached — grace window|approaching)",
+        r"\[?usage limit (?:reached (?:— grace window|· (?:wrapping up|brief included wrap-up))|approaching)",
         None,
-        "2.1.330, found in the CLI's code",
+        "2.1.330, 2.1.332, found in the CLI's code",
         "a note to the model, which may still answer",
     ),
     _row("retrying", r".*\bretrying in \d", None, "2.1.330", "captures: the request is sent again"),
-    _row("api-error", r"(?:please run /login · )?api error\b", None, "2.1.160 to 2.1.330", "captures: 529, 500, 401"),
+    _row(
+        "api-error",
+        r"(?:please run /login · )?api error\b(?!: usage credits ran out)",
+        None,
+        "2.1.160 to 2.1.330",
+        "captures: 529, 500, 401",
+    ),
     _row(
         "login",
-        r"(?:login expired|not logged in|invalid api key|could not refresh your login|oauth token)",
+        r"(?:login (?:expired|reached its time limit)|not logged in|invalid api key|could not refresh your login"
+        r"|oauth token)",
         None,
         "2.1.330",
         "captures: an expired login is a state of its own",
@@ -220,16 +249,64 @@ NON_BLOCKING = (
     ),
 )
 
+#: Non-blocking rows that hold whatever a record's ``quotaLimits`` says.
+NEVER_THE_ACCOUNT = ("server-throttle", "fast-mode")
+
+#: Messages about a limit that need not be an account's. They are no limit, and logged.
+UNDECIDED = (
+    _row(
+        "undecided-api-limit",
+        r"(?:api error\b.{0,150}?)?you have reached your specified (?:\w+ )?api usage limits\b",
+        None,
+        "2025 (anthropics/claude-code#1047)",
+        "a limit that an organization has set for its API keys",
+    ),
+    _row(
+        "undecided-long-context",
+        r"(?:api error: )?(?:usage credits|extra usage is) required for 1m context\b",
+        None,
+        "2.1.280 to 2.1.332 (anthropics/claude-code#48721)",
+        "a matter of entitlement; the standard context can be used",
+    ),
+    _row(
+        "undecided-model-credits",
+        r".{0,200}?\bclaude stopped here because .{1,60} requires usage credits\b",
+        None,
+        "2.1.332, found in the CLI's code",
+        "other models can be used, and a confirmation is open",
+    ),
+    _row(
+        "undecided-gateway",
+        r"api error\b.{0,60}? spend limit (?:reached|unavailable)\b",
+        None,
+        "documented for 2.1.2xx; 2.1.332, found in the CLI's code",
+        "a gateway's own cap, not a subscription's",
+    ),
+)
+
 #: Notices and offers that the CLI prints below a banner; they do not change its meaning.
 NOTICES = (
     _row(
-        "waiting-notice",
+        WAITING_NOTICE,
         _WAIT_NOTICE,
         None,
         "2.1.234 to 2.1.330",
         "captures",
     ),
-    _row("wait-ended", r"automatic continue (?:cancelled|stopped)\b", None, "2.1.330", "captures"),
+    _row(
+        "wait-ended",
+        r"automatic continue (?:cancelled|stopped|was turned off)\b",
+        None,
+        "2.1.239 (turned off, reported), 2.1.330",
+        "captures",
+    ),
+    _row(
+        "goal-paused",
+        r"goal paused · usage (?:limit reached|is paused for your organization)\b",
+        None,
+        "2.1.2xx (reported) to 2.1.332",
+        "captures: `/goal` waits; the banner is above it",
+    ),
 )
 OFFERS = (
     _row(
@@ -249,92 +326,22 @@ WAITING_FOOTER = _row(
     "2.1.234 to 2.1.330; cut off by the pane: not seen",
     "captures",
 )
+#: The CLI's own retry of a request that a limit refused; the reset is in brackets. Only with those can the name be any
+#: or cut off: a server throttle has none.
+RETRYING_LIMIT = _row(
+    "retrying-limit",
+    r"(?:(?P<name>5-hour|five-hour|session|weekly|usage(?: credit)?|(?:opus|sonnet|fable|haiku|mythos)[\w. -]{0,20}) "
+    r"limit reached · retrying in \d[\dhdms ]*(?: \((?P<reset>[^()]{3,40})\))?"
+    r"|(?P<other>[^·…]{3,40} limit reached|[^·…]{2,40}…) · retrying in \d[\dhdms ]* \((?P<until>[^()]{3,40})\)) ·",
+    None,
+    "2.1.260 to 2.1.332",
+    "captures with CLAUDE_CODE_RETRY_WATCHDOG=1",
+)
+#: The CLI's menu at a limit; its option to wait names the reset.
+LIMIT_MENU = _row("limit-menu", r".*", "unknown", "2.1.197 to 2.1.332", "captures")
 RESET_FOOTER = _row(
     "limit-has-reset", r"(?:⚠ )?your usage limit has reset\b", None, "2.1.234 to 2.1.330", "found in the CLI's code"
 )
-
-#: A reset time, or words in place of one.
-_RESET_TIME = (
-    r"(?:(?:at|on|in|and|today|tomorrow|shortly|noon|midnight|utc|gmt|"
-    r"when (?:it|the limit|your limit) resets|"
-    r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?|"
-    r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|"
-    r"20\d{2}-\d{2}-\d{2}t\d{2}:\d{2}(?::\d{2})?(?:z|[+-]\d{2}:\d{2})?|"
-    r"\d[\d:]*(?:am|pm|st|nd|rd|th|d|h|m|s)?|[ap]\.?m\b\.?|"
-    r"(?:days?|hours?|hrs?|min(?:ute)?s?))(?:, ?| |$|(?= ?\()))+"
-    r"(?:\([^)]{1,48}\))?"
-)
-
-#: Clauses that may follow a banner on its line. Where the model could have written the text, it counts as a banner only
-#: if nothing else follows.
-TRAILING_CLAUSES = tuple(
-    re.compile(pattern + r"$", re.IGNORECASE)
-    for pattern in (
-        r"(?:(?:your |it )?(?:[\w'-]+ ){0,3}(?:will )?resets? )?" + _RESET_TIME,
-        r"(?:automatically )?" + _RESET_TIME,
-        r"automatically",
-        r"out of (?:usage credits|extra usage)",
-        r"progress saved",
-        r"ask your admin (?:to raise it at|for a higher limit)\b.{0,80}",
-        r"(?:raise it at|visit|or visit|manage it in|contact your admin)\b.{0,80}",
-        r"(?:run )?/[a-z-]+\b.{0,100}",
-        r"add funds to continue",
-        r"add (?:more )?(?:usage credits|extra usage) at:? \S{1,80}",
-        r"view your usage details",
-        r"\d{10,13}",
-        r"see usage in settings",
-        r"an org owner or .{1,80}",
-        r"switch to another model\b.{0,80}",
-        r"for help, please contact support",
-        r"(?:set to continue|continuing)(?: automatically)? " + _RESET_TIME,
-        r"esc (?:or type )?to cancel",
-        r"(?:usage|usage credits|extra usage|credits)",
-        r"by your admin",
-    )
-)
-#: Separators of these clauses: a middle dot, a full stop, an ellipsis, a bar, or the blank before a command.
-CLAUSE_SEPARATOR = re.compile(
-    r"\brun\s+(?=/(?:usage-credits|extra-usage|upgrade|model)\b)|"
-    r"\s*·\s*|\s*\|\s*|\.\s+|\.$|…|\s+(?=/[a-z-]+\b)",
-    re.IGNORECASE,
-)
-
-LIMIT_NAMES = (
-    LimitName(re.compile(r"\bopus\b", re.IGNORECASE), "opus", "2.1.330"),
-    LimitName(re.compile(r"\bsonnet\b", re.IGNORECASE), "sonnet", "2.1.330"),
-    LimitName(
-        re.compile(r"\b(?:spend|budget|credits?|monthly|individual usage|extra usage)\b", re.IGNORECASE),
-        "spend",
-        "2.1.215, 2.1.330; extra usage is what 2.1.84 calls usage credits",
-    ),
-    LimitName(re.compile(r"\b(?:fable|haiku|mythos)\b", re.IGNORECASE), "model", "Fable 2.1.198, 2.1.330"),
-    LimitName(
-        re.compile(r"\b(?:5[- ]hour|five[- ]hour|session)\b", re.IGNORECASE),
-        "five_hour",
-        "5-hour 2.1.330, session 2.1.197",
-    ),
-    LimitName(re.compile(r"\b(?:weekly|7[- ]day|seven[- ]day)\b", re.IGNORECASE), "seven_day", "2.1.330"),
-    # Any other name in the form of a model's: future models.
-    LimitName(
-        re.compile(
-            r"^(?:claude )?(?!(?:claude|usage|limit|plan|account|hourly|daily|team|org\w*|pro|max|free|rate|"
-            r"request)\b)[A-Za-z]+(?: [\d.]+)?(?: limit|$)",
-            re.IGNORECASE,
-        ),
-        "model",
-        "Fable 2.1.198, 2.1.330",
-    ),
-)
-
-#: ``rateLimitType`` of a transcript record, as a value of `Verdict.limit`.
-RATE_LIMIT_TYPES = {
-    "five_hour": "five_hour",
-    "seven_day": "seven_day",
-    "seven_day_opus": "opus",
-    "seven_day_sonnet": "sonnet",
-    "seven_day_overage_included": "model",
-    "overage": "spend",
-}  # seen on 2.1.330
 
 #: Text that mentions a limit although no row matches: logged as an unknown wording, never a limit.
 POSSIBLE_LIMIT = re.compile(
@@ -343,18 +350,4 @@ POSSIBLE_LIMIT = re.compile(
     r"\b(?:limits?|quota|usage|allowance|credits?)\b|"
     r"\bno (?:more|remaining)\b.{0,40}\b(?:quota|usage|allowance|credits?)\b",
     re.IGNORECASE,
-)
-
-#: Commands that the CLI answers without asking a model; they do not start a turn. At a limit the CLI itself enters
-#: `/rate-limit-options` (2.1.84, 2.1.197, captures).
-LOCAL_COMMANDS = (
-    "rate-limit-options",
-    "usage",
-    "status",
-    "cost",
-    "stats",
-    "context",
-    "help",
-    "doctor",
-    "release-notes",
 )

@@ -226,7 +226,8 @@ class SessionTable:
             return None
         tracked.hook_seen = True
         activity = _EVENT_ACTIVITY.get(event) or _NOTIFICATION_ACTIVITY.get(str(payload.get("notification_type")))
-        if activity is not None:
+        # The end of a sub-agent is none of the session's turn (StopFailure of a compaction's, 2.1.197, 2.1.332).
+        if activity is not None and not payload.get("agent_id"):
             tracked.record_activity(activity)
         uuid = str(payload.get("session_id", "")).lower()
         # SessionEnd names the old conversation, which /clear may have replaced already.

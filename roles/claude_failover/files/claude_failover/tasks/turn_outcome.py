@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ..claude.turns import is_conversation_record, is_prompt_of, record_time
+from ..claude.local_commands import compaction_error
+from ..claude.turns import conversation_of, is_conversation_record, is_prompt_of, record_time
 
 _INTERRUPTED = "[Request interrupted by user"
 
@@ -37,12 +38,15 @@ def outcome(records: Sequence[Mapping[str, Any]], text: str, since: datetime) ->
     """
     begin = find_prompt(records, text, since)
     error = ""
-    for record in records[0 if begin is None else begin + 1 :]:
+    for record in conversation_of(records[0 if begin is None else begin + 1 :]):
         at = record_time(record)
-        if not is_conversation_record(record) or (begin is None and (at is None or at < since)):
+        if begin is None and (at is None or at < since):
             continue
         content = _text(record)
-        if record.get("type") == "user":
+        refused = compaction_error(record)
+        if refused is not None:
+            error = refused[:200]
+        elif record.get("type") == "user":
             if content.startswith(_INTERRUPTED):
                 return "interrupted", content[:200]
             error = ""  # the turn continues: a tool result, or the prompt after a failover

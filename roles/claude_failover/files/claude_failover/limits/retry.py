@@ -1,0 +1,49 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Classify the line of the CLI's own retry: a limit that leaves the turn running, without a hook and without a record.
+
+Seen on 2.1.260 to 2.1.332 with CLAUDE_CODE_RETRY_WATCHDOG=1, reported without: `✻ Weekly limit reached · retrying in 2h
+(10:44pm) · attempt 1/300`. The brackets hold the reset; the delay is rounded down and at most six hours (found in the
+code of 2.1.332), so it is no reset time. A server throttle (`retrying in 28s · attempt 9/10`) names no limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+
+from ..claude.conversation import ScreenBlock
+from . import wordings
+from .matching import limit_called, normalise
+from .resets import Reset, find_reset
+from .verdict import Verdict, snippet_of
+
+#: Rule of a limit within a running turn: no prompt can be sent before Escape.
+RETRY_RULE = wordings.RETRYING_LIMIT.name
+_TIP = "Tip: "  # below the spinner
+
+
+def classify_retry(blocks: Sequence[ScreenBlock], *, now: datetime, tz: tzinfo) -> Verdict | None:
+    """Return the verdict for a screen whose newest line is a retry after a usage limit; None for any other."""
+    line = _spinner_line(blocks)
+    found = wordings.RETRYING_LIMIT.pattern.match(line.lstrip("✻✽✶✳✢*·∗ ")) if line else None
+    if found is None:
+        return None
+    until = found.group("reset") or found.group("until")
+    reset = find_reset(f"resets {until}", now=now, tz=tz) if until else Reset(None, "no reset time given")
+    row = wordings.RETRYING_LIMIT
+    detail = f"{row.source}; seen on {row.seen}" + (f"; {reset.note}" if reset.note else "")
+    limit = limit_called(found.group("name") or found.group("other"))
+    return Verdict(True, limit, reset.at, row.name, snippet_of(line), detail)
+
+
+def _spinner_line(blocks: Sequence[ScreenBlock]) -> str:
+    """Return the text of the spinner at the end of the screen, "" for none; tips and queued prompts may be below."""
+    for block in reversed(blocks):
+        if block.kind == "spinner":
+            return normalise(block.text)
+        below = block.kind in ("tasks", "prompt", "loose") or (block.kind == "result" and block.text.startswith(_TIP))
+        if not below:
+            break
+    return ""
