@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 from datetime import datetime, timezone
 
@@ -88,7 +89,8 @@ class World:
         return self.matches
 
     async def capture(self, pane_id, *, lines, escapes):
-        assert (lines, escapes) == (500, True)
+        # With hooks the visible rows suffice.
+        assert (lines, escapes) == (24 if self.main.hook_seen else 500, True)
         self.captures.append(pane_id)
         if isinstance(self.lines, Exception):
             raise self.lines
@@ -153,6 +155,69 @@ def test_a_session_with_hooks_is_not_captured():
     world = World()
     world.main.hook_seen = True
     assert world.examine() == world.captures == []
+
+
+RETRYING = [
+    "❯ please work",
+    "",
+    "✻ Weekly limit reached · retrying in 2h (10:44pm) · attempt 1/300",
+    *("─" * 80, "❯ ", "─" * 80),
+    "  ⏵⏵ auto mode on (shift+tab to cycle) · esc to interrupt",
+]
+
+
+@pytest.mark.parametrize("hooks", [True, False])
+@pytest.mark.parametrize("known", [True, False])
+def test_the_clis_own_retry_is_evidence_whatever_else_is_known(hooks, known):
+    """No hook and no record tells of it; its request is the one of the turn that runs."""
+    world = World()
+    world.lines = RETRYING
+    world.main.hook_seen, world.main.activity = hooks, "busy"
+    if known:
+        request = datetime(2026, 11, 22, 20, 6, tzinfo=timezone.utc)
+        world.transcript = dataclasses.replace(newest_turn(limited=False), request_at=request, turn="t1")
+    (evidence,) = world.examine()
+    assert (evidence.source, evidence.verdict.rule, evidence.verdict.limit) == ("pane", "retrying-limit", "seven_day")
+    found = (evidence.uuid, evidence.request_at, evidence.turn)
+    assert found == (("u", request, "t1") if known else (None, None, None))
+    world.lines = [line.replace("in 2h", "in 1h").replace("1/300", "2/300") for line in RETRYING]
+    assert len(world.examine()) == 1, "it is the same refusal"
+
+
+def test_a_busy_session_with_hooks_is_believed_nothing_else():
+    world = World()
+    world.main.hook_seen, world.main.activity = True, "busy"
+    assert world.examine() == []
+    assert world.captures == ["%7"]
+
+
+def test_an_idle_session_with_hooks_is_not_asked_for_a_retry():
+    world = World()
+    world.lines = RETRYING
+    world.main.hook_seen, world.main.activity = True, "idle"
+    assert world.examine() == world.captures == []
+
+
+def test_only_the_search_finds_a_busy_session_with_hooks(monkeypatch):
+    """A full pass, for banners that are wrapped, is for the sessions without hooks."""
+    monkeypatch.setattr(pane_sweep, "FULL_PASS_INTERVAL", 0.0)
+    world = World(sweep_interval=0.001)
+    world.lines = RETRYING
+    world.main.hook_seen, world.main.activity = True, "busy"
+    world.matches = []
+    world.run(lambda: len(world.searches) >= 3)
+    assert world.captures == []
+    world.matches = ["%7"]
+    world.run(lambda: world.news)
+
+
+def test_a_retry_is_not_read_from_the_transcript_every_second():
+    world = World()
+    world.lines = RETRYING
+    world.main.hook_seen, world.main.activity = True, "busy"
+    world.examine()
+    world.sweep._newest_turn = None  # would raise
+    assert len(world.examine()) == 1
 
 
 def test_a_pane_of_no_session_is_not_captured():

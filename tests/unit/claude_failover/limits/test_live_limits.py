@@ -92,6 +92,8 @@ def test_the_clis_own_retry_of_a_limit(mark, line, limit, resets):
     verdict = pane("❯ go", "", f"{mark} {line}", "  ⎿  Tip: Use /memory to edit", "", *BUSY)
     assert (verdict.limited, verdict.limit, verdict.resets_at) == (True, limit, resets), verdict
     assert verdict.rule == "retrying-limit"
+    later = line.replace("attempt 1/", "attempt 2/").replace("in 2h", "in 1h")
+    assert pane("❯ go", "", f"✶ {later}", "", *BUSY).snippet == verdict.snippet, "one refusal, one snippet"
 
 
 @pytest.mark.parametrize(
@@ -124,6 +126,19 @@ def test_the_output_of_the_clis_own_command_is_no_limit():
         for text in ("You're out of usage credits. Run /usage-credits to buy more.", BANNER[1][5:]):
             verdict = pane(*answered, f"❯ {command}", f"  ⎿  {text}", "     Kept model as Sonnet 5", "", *box(80))
             assert not verdict.limited, verdict
+
+
+HEADER = [" ▐▛███▛█   Claude Code v2.1.332", "▝▜██████▀  Opus 5.5 · Claude Max", " ▝▝   ▝▝   /srv/work", ""]
+
+
+@pytest.mark.parametrize(
+    ("launch", "limited"), [([], True), (["$ claude"], True), (["$ claude --resume 8888"], False)], ids=str
+)
+def test_a_refused_compaction_opens_no_menu(launch, limited):
+    """2.1.332 and 2.1.197: the prompt box is idle, with nothing below it; so it is when such a session is resumed."""
+    answered = ["❯ hello", "", "● Yes.", "", "✻ Baked for 0s · done 4:07 AM", ""]
+    error = ["❯ /compact", f"  ⎿  Error during compaction: {BANNER[1][5:]}", ""]
+    assert pane(*launch, *HEADER, *answered, *error, *box(120)).limited is limited
 
 
 def test_a_refused_compaction_on_the_screen():

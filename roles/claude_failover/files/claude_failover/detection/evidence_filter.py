@@ -35,6 +35,11 @@ class EvidenceFilter:
         self._reported[evidence.session] = evidence
         self._on_evidence(evidence)
 
+    def was_reported(self, session: str, verdict: Verdict) -> bool:
+        """Return whether the last limit that was reported of a session is this one, as its pane shows it."""
+        last = self._reported.get(session)
+        return last is not None and last.verdict.snippet == verdict.snippet and not _adds_reset(last.verdict, verdict)
+
     def on_turn_began(self, session: str, turn: str | None, at: datetime) -> None:
         """Forget the reported limit of a session, unless it is of this very turn."""
         last = self._reported.get(session)

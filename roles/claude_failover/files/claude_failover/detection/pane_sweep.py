@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find limit banners in the panes of sessions that send no hooks."""
+"""Find limits in panes: banners in sessions that send no hooks, and in all what no hook and no record tells."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from collections.abc import Callable
 from ..common import clock
 from ..common.health import SourceHealth
 from ..config.holder import ConfigHolder
+from ..limits import Verdict
 from ..limits.evidence import Evidence
+from ..limits.retry import RETRY_RULE
 from ..sessions.table import SessionTable, TrackedSession
 from ..tmux.client import Tmux, TmuxError, TmuxGone, TmuxNotFound
 from .classifier import Classifier
@@ -25,7 +27,11 @@ SOURCE = "panes"
 
 # Every limit's banner has one of these in some row. The tmux server searches row by row, at no measurable cost when
 # limited to panes with new activity (3.3a); a match is only a reason to capture the pane.
-ANCHORS = ("limit", "out of usage", "out of extra", "usage credits", "allocation", "seat type")
+# "etrying in": the CLI's own retry, whose name of the limit a narrow pane cuts off.
+ANCHORS = ("limit", "out of usage", "out of extra", "usage credits", "allocation", "seat type", "etrying in")
+# Rules of the limits that no hook and no record tells. In a session with hooks they are looked for while its turn runs,
+# on the visible rows of a pane that the search finds.
+UNTOLD = (RETRY_RULE,)
 FULL_PASS_INTERVAL = 60.0  # seconds between captures of all panes, for banners wrapped so that no row matches
 
 
@@ -33,7 +39,7 @@ class PaneSweep:
     """Searches the panes periodically.
 
     A pane is believed only in a session that has sent no hook, and only if its transcript is unknown or the operator's
-    own pattern matches; else the transcript decides.
+    own pattern matches; else the transcript decides. A limit of `UNTOLD` is believed in every session.
 
     Args:
         newest_turn: returns what the newest turn of a session came to, by its transcript; None if unknown.
@@ -66,7 +72,7 @@ class PaneSweep:
         self._last_full_pass = time.monotonic()
         while True:
             await asyncio.sleep(self._config.current.detection.sweep_interval)
-            if not self._config.current.detection.panes or not any(self._without_hooks()):
+            if not self._config.current.detection.panes or not (self._without_hooks() or self._busy_with_hooks()):
                 self._health.works(SOURCE)
                 continue
             try:
@@ -82,11 +88,13 @@ class PaneSweep:
         began = int(time.time())
         # tmux dates a pane's activity by the wall clock: after that was set back all panes are captured once.
         full = began < self._last_pass or time.monotonic() - self._last_full_pass >= FULL_PASS_INTERVAL
+        matches: list[str] = []
+        if not full or self._busy_with_hooks():
+            matches = await self._tmux.search(ANCHORS, since=max(0, self._last_pass - 1))
         if full:
             self._last_full_pass = time.monotonic()
-            matches = [tracked.pane.pane_id for tracked in self._without_hooks() if tracked.pane is not None]
-        else:
-            matches = await self._tmux.search(ANCHORS, since=max(0, self._last_pass - 1))
+            panes = [tracked.pane.pane_id for tracked in self._without_hooks() if tracked.pane is not None]
+            matches = [*panes, *(pane_id for pane_id in matches if pane_id not in panes)]
         failure: Exception | None = None
         for pane_id in matches:
             try:
@@ -104,13 +112,39 @@ class PaneSweep:
     def _without_hooks(self) -> list[TrackedSession]:
         return [tracked for tracked in self._sessions if tracked.up and not tracked.hook_seen]
 
+    def _busy_with_hooks(self) -> list[TrackedSession]:
+        return [tracked for tracked in self._sessions if tracked.up and _is_busy_with_hooks(tracked)]
+
     async def examine(self, pane_id: str) -> None:
         """Capture a pane, and report the limit that it shows. Raises TmuxError."""
         tracked = self._sessions.find_by_pane(pane_id)
-        if tracked is None or tracked.hook_seen:
+        if tracked is None or tracked.pane is None or (tracked.hook_seen and not _is_busy_with_hooks(tracked)):
             return
-        lines = await self._tmux.capture(pane_id, lines=self._config.current.detection.capture_lines, escapes=True)
-        verdict = self._classifier.classify_pane(lines)
+        lines = tracked.pane.height if tracked.hook_seen else self._config.current.detection.capture_lines
+        verdict = self._classifier.classify_pane(await self._tmux.capture(pane_id, lines=lines, escapes=True))
+        if verdict.limited and verdict.rule in UNTOLD:
+            self._report_untold(tracked, verdict)
+        elif not tracked.hook_seen:
+            self._report_banner(tracked, verdict)
+
+    def _report_untold(self, tracked: TrackedSession, verdict: Verdict) -> None:
+        if self._filter.was_reported(tracked.name, verdict):
+            return  # the transcript is not read for every second of the wait
+        turn = self._newest_turn(tracked)
+        self._filter.report(
+            Evidence(
+                tracked.name,
+                turn.uuid if turn else None,
+                "pane",
+                verdict,
+                clock.now(),
+                turn.request_at if turn else None,
+                tracked.config_dir,
+                turn.turn if turn else None,
+            )
+        )
+
+    def _report_banner(self, tracked: TrackedSession, verdict: Verdict) -> None:
         if not verdict.limited:
             self._filter.forget(tracked.name)
             return
@@ -119,3 +153,8 @@ class PaneSweep:
             self._filter.report(Evidence(tracked.name, None, "pane", verdict, clock.now(), None, tracked.config_dir))
         elif known.verdict.limited:
             self._filter.report(known)
+
+
+def _is_busy_with_hooks(tracked: TrackedSession) -> bool:
+    """Return whether a turn runs in a session with hooks: only then can the CLI be retrying."""
+    return tracked.hook_seen and tracked.activity == "busy"

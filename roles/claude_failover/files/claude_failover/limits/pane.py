@@ -17,6 +17,9 @@ On 2.1.197 (no menu without usage credits) even a limit just hit looks like that
   version that opens a menu or waits: a sweep saw the menu before it was closed, and the transcript has the record (both
   versions open the menu or wait once per reset time; a second refusal shows the banner only);
 * otherwise limited: older versions show nothing but the banner.
+
+A refused `/compact` never opens a menu nor waits, so its error above an idle prompt is limited, unless the command
+above the header resumed a session.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from datetime import datetime, tzinfo
 from re import Pattern
 
 from ..claude.conversation import ScreenBlock
-from ..claude.local_commands import is_local_command, is_unknown_command
+from ..claude.local_commands import COMPACTION_ERROR, is_local_command, is_unknown_command
 from ..claude.screen import ParsedScreen, parse_screen
 from . import wordings
 from .matching import first_match, may_follow_banner, normalise
@@ -151,6 +154,8 @@ def _may_be_old(screen: ParsedScreen, event: ScreenBlock) -> bool:
     """Return whether a banner above an idle prompt may be old or written by the model (see the module's docstring)."""
     if screen.launch == "new" and event.kind != "reply":
         return False
+    if COMPACTION_ERROR.match(normalise(event.text)):
+        return screen.launch == "resumed"
     return (
         screen.header
         or (screen.version is not None and screen.version >= WAITING_SINCE)

@@ -26,16 +26,18 @@ _TIP = "Tip: "  # below the spinner
 
 def classify_retry(blocks: Sequence[ScreenBlock], *, now: datetime, tz: tzinfo) -> Verdict | None:
     """Return the verdict for a screen whose newest line is a retry after a usage limit; None for any other."""
-    line = _spinner_line(blocks)
-    found = wordings.RETRYING_LIMIT.pattern.match(line.lstrip("✻✽✶✳✢*·∗ ")) if line else None
+    line = _spinner_line(blocks).lstrip("✻✽✶✳✢*·∗ ")
+    found = wordings.RETRYING_LIMIT.pattern.match(line)
     if found is None:
         return None
     until = found.group("reset") or found.group("until")
     reset = find_reset(f"resets {until}", now=now, tz=tz) if until else Reset(None, "no reset time given")
     row = wordings.RETRYING_LIMIT
+    named = found.group("name") or found.group("other")
+    # Without the delay and the attempt, which change while it is the same refusal.
+    snippet = line.partition(" · ")[0] + " · retrying" + (f" ({until})" if until else "")
     detail = f"{row.source}; seen on {row.seen}" + (f"; {reset.note}" if reset.note else "")
-    limit = limit_called(found.group("name") or found.group("other"))
-    return Verdict(True, limit, reset.at, row.name, snippet_of(line), detail)
+    return Verdict(True, limit_called(named), reset.at, row.name, snippet_of(snippet), detail)
 
 
 def _spinner_line(blocks: Sequence[ScreenBlock]) -> str:
