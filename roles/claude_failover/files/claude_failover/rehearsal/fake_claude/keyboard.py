@@ -14,6 +14,7 @@ from ...storage.files import write_atomic
 from . import dialogs
 from .editor import Editor
 from .keys import InputEvent
+from .own_commands import COMMANDS
 from .session import FakeSession
 from .settings import read_object
 from .texts import UNTRUSTED
@@ -74,6 +75,8 @@ class Keyboard:
         elif command == "/login":
             self.session.view.dialog = dialogs.login()
             self.session.file.update("waiting", "dialog open")
+        elif command in COMMANDS and not self.session.busy:
+            self.session.core.spawn(self.session.own_commands.run(command))
         else:
             self.session.submit(prompt)
 

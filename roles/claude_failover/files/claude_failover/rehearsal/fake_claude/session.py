@@ -16,6 +16,7 @@ from .context import Context, new_id
 from .core import Core
 from .credentials import Credentials
 from .limit_wait import LimitWait
+from .own_commands import OwnCommands
 from .requests import Answer, FakeApi, request_id
 from .screen import SPINNER
 from .tools import Tools
@@ -34,6 +35,7 @@ class FakeSession:
         self.core = Core(context, plan, changed)
         self.view, self.file = self.core.view, self.core.file
         self.tools = Tools(self.core)
+        self.own_commands = OwnCommands(self.core, self.api)
         self.limit = LimitWait(self.core, lambda: self.submit(texts.CONTINUE_PROMPT, typed=False))
         self.queue: list[str] = []
         self.turn: asyncio.Task[None] | None = None
@@ -60,7 +62,7 @@ class FakeSession:
             if not isinstance(message, dict):
                 continue
             content = message.get("content")
-            if record.get("type") == "user" and isinstance(content, str):
+            if record.get("type") == "user" and isinstance(content, str) and not content.startswith("<"):
                 self.core.transcript.turns += 1
                 self.core.messages += 1
                 self.view.add("prompt", content)

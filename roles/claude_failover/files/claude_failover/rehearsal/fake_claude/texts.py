@@ -41,6 +41,8 @@ CONTINUE_PROMPT = (
     "Your claude.ai usage limit has reset. Continue the task you were working on when the limit was reached; "
     "do not repeat work that is already complete."
 )
+USAGE_CREDITS = "Visit https://claude.ai/settings/usage?from=cc_cli_limit_message to manage usage credits."
+NO_MCP_SERVERS = "No MCP servers loaded. If you just added one, restart Claude Code."
 GHOST_RESEND = "Resend your message to try again"
 GHOST_LOGIN = "Once fixed, resend your message"
 INTERRUPTED = "Interrupted · What should Claude do instead?"

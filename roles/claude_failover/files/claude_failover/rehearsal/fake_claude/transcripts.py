@@ -121,6 +121,10 @@ class FakeTranscript:
             turnPosition={"promptIndex": self.turns, "turnIndex": self.turns},
         )
 
+    def command(self, text: str, prompt_id: str, **more: Any) -> None:
+        """Add a command that the CLI answers by itself, or its output."""
+        self.chained(promptId=prompt_id, type="user", message={"role": "user", "content": text}, **more)
+
     def assistant(self, content: list[dict[str, Any]], request: str, *, tool: bool = False) -> None:
         """Add an answer of the model."""
         self.chained(

@@ -1,0 +1,198 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Limits that are no failed turn of the session, and what Claude Code writes below a limit, with the real CLI."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+import pytest
+from conftest import MakeWorld, real
+from harness import cli
+from harness.daemon import Daemon
+from harness.session import Session
+from harness.wait import until
+from harness.world import FAKE_CLAUDE, World
+from test_failover import RESUME, Driven, begin, one_switch
+
+BOTH = pytest.mark.parametrize("version", [cli.NEW, cli.OLD])
+
+
+def weekly(world: World, tag: str) -> int:
+    """Let an account refuse from now on; return the epoch of its reset, which is on no full minute."""
+    reset = int(time.time()) + 3 * 86400 + 17
+    world.set(tag, "limit", claim="seven_day", resets_at=reset)
+    return reset
+
+
+def command(session: Driven, text: str) -> None:
+    """Type a command of the CLI's and press Enter."""
+    session.text(text)
+    until(lambda: text in (session.box() or ""), f"{text!r} in the prompt box", show=session.screen)
+    session.keys("Enter")
+
+
+def resets(daemon: Daemon, tag: str) -> list[str]:
+    """Return the resets that are recorded for an account."""
+    (row,) = [row for row in daemon.status()["accounts"] if row["name"] == tag]
+    return [limit["resets_at"] for limit in row["exhausted"]]
+
+
+@BOTH
+def test_a_refused_compaction_switches(make_world: MakeWorld, version: str) -> None:
+    """No StopFailure of the session and no error record: the output of the command tells it."""
+    world = make_world(real(version))
+    daemon, sessions = begin(world, "main")
+    main = sessions["main"]
+    for text in ("hello", "and again"):
+        main.prompt(text)
+        main.answered(text, "A")
+    weekly(world, "A")
+    command(main, "/compact")
+    main.answered(RESUME, "B")
+    record = one_switch(daemon)
+    assert (record["limit"], record["from_account"], record["to_account"]) == ("seven_day", "A", "B")
+    assert [(row["method"], row["result"]) for row in record["sessions"]] == [("hot", "continued")]
+    assert resets(daemon, "B") == []
+
+
+@BOTH
+def test_a_paused_goal_goes_on_under_the_next_account(make_world: MakeWorld, version: str) -> None:
+    """`Goal paused` stands below the banner, and the waiting footer or the menu is open."""
+    world = make_world(real(version))
+    daemon, sessions = begin(world, "main")
+    main = sessions["main"]
+    main.prompt("hello")
+    main.answered("hello", "A")
+    weekly(world, "A")
+    command(main, "/goal finish the parser")
+    main.answered(RESUME, "B", timeout=60)
+    record = one_switch(daemon)
+    assert (record["limit"], record["from_account"], record["to_account"]) == ("seven_day", "A", "B")
+    assert resets(daemon, "B") == []
+
+
+@BOTH
+@pytest.mark.parametrize("typed", ["/usage-credits", "/config", "/mcp"])
+def test_a_local_command_after_a_limit_keeps_no_session_from_going_on(
+    make_world: MakeWorld, version: str, typed: str
+) -> None:
+    """All accounts are out; the operator looks around; at a flip by hand the session is continued all the same."""
+    world = make_world(real(version), accounts="AB")
+    daemon, sessions = begin(world, "main")
+    main = sessions["main"]
+    main.prompt("hello")
+    main.answered("hello", "A")
+    world.set("B", "unauthorized")
+    blank = {"claudeAiOauth": {"accessToken": "", "refreshToken": "", "expiresAt": 0}}
+    world.write_json(os.path.join(world.account_home("B"), ".credentials.json"), blank, mode=0o600)
+    weekly(world, "A")
+    main.prompt("the big job")
+    until(lambda: daemon.row("main")["state"] == "limited", "the session to be limited", show=daemon.log)
+    for _time in range(2):
+        if main.box() is None or "Esc to cancel" in main.screen():
+            main.escape()
+    command(main, typed)
+    time.sleep(2)
+    for _time in range(3):
+        if main.box() is None:
+            main.keys("Escape")
+            time.sleep(0.7)
+    until(lambda: main.box() is not None, "the prompt box", show=main.screen)
+    time.sleep(2)
+    assert daemon.row("main")["state"] == "limited"
+    world.login("B")
+    world.set("B", "ok")
+    main.answered(RESUME, "B", timeout=60)
+    until(
+        lambda: "switched" in [row["outcome"] for row in daemon.switches()], "the record of the switch", show=daemon.log
+    )
+    assert resets(daemon, "B") == []
+
+
+def test_a_command_after_a_flip_by_hand_does_not_blame_the_new_account(make_world: MakeWorld) -> None:
+    """A daemon that starts later reads the refusal below which a command was typed after the flip."""
+    world = make_world(real(cli.NEW))
+    daemon, sessions = begin(world, "main")
+    main = sessions["main"]
+    main.prompt("hello")
+    main.answered("hello", "A")
+    daemon.send(signal.SIGSTOP)
+    weekly(world, "A")
+    main.prompt("the big job")
+    until(lambda: [r for r in world.records(main.id) if r.get("isApiErrorMessage")], "the record of the refusal")
+    until(lambda: "Esc to cancel" in main.screen(), "the wait or the menu", show=main.screen)
+    main.escape()
+    world.flip("B")
+    time.sleep(4)
+    command(main, "/usage-credits")
+    until(lambda: "local-command-stdout" in str(world.records(main.id)), "the command's output", show=main.screen)
+    daemon.stop(signal.SIGKILL)
+    daemon.start()
+    main.answered(RESUME, "B", timeout=60)
+    assert resets(daemon, "B") == []
+    assert os.readlink(world.link) == world.account_home("B")
+
+
+@BOTH
+def test_the_menu_says_until_when_where_the_banner_is_out_of_view(make_world: MakeWorld, version: str) -> None:
+    """In a pane of few rows the menu fills the screen; the session sends no hook, and its transcript is not known."""
+    world = make_world(real(version))
+    daemon = Daemon(world, [])
+    daemon.config["detection"] = {"transcripts": False}
+    daemon.start()
+    hand = Driven(world, "hand").start(settings=False)
+    hand.prompt("hello")
+    hand.answered("hello", "A")
+    world.tmux("resize-window", "-t", "=hand:", "-x", "80", "-y", "9")
+    weekly(world, "A")
+    hand.text("the big job")
+    until(lambda: "the big job" in hand.screen(), "the prompt", show=hand.screen)
+    hand.keys("Enter")
+    hand.answered(RESUME, "B", timeout=60)
+    assert one_switch(daemon)["to_account"] == "B"
+    assert resets(daemon, "B") == []
+
+
+def own_commands(world: World, commands: tuple[str, ...], reset: int) -> dict[str, Any]:
+    """Run commands that are no turns; return what they leave in the transcript and send to the hooks."""
+    session = Session(world, "one").start()
+    for text in ("hello", "and again"):
+        session.ask(text)
+    world.set("A", "limit", claim="seven_day", resets_at=reset)
+    before = len(world.records(session.id))
+    for text in commands:
+        outputs = str(world.records(session.id)).count("<local-command-std")
+        command(session, text)
+        until(
+            lambda outputs=outputs: str(world.records(session.id)).count("<local-command-std") > outputs,
+            f"the output of {text}",
+            show=session.screen,
+        )
+        until(lambda: session.box() == "", "an empty prompt box", show=session.screen)
+    found = []
+    for record in world.records(session.id)[before:]:
+        text = str(record.get("content") or (record.get("message") or {}).get("content"))
+        if record["type"] in ("user", "system") and "local-command-caveat" not in text and "<" in text:
+            found.append((record["type"], record.get("subtype"), bool(record.get("isMeta")), " ".join(text.split())))
+    (failure,) = until(lambda: world.hooks("StopFailure", session.id), "the hook of the compaction's own agent")
+    shown = [line for line in session.lines() if line.lstrip().startswith(("⎿", "❯ /"))]
+    keys = sorted(key for key in failure if not key.startswith("_"))
+    return {"records": found, "hook": (failure["error"], keys), "screen": [line.replace("\xa0", " ") for line in shown]}
+
+
+@BOTH
+def test_the_stand_ins_commands_leave_what_the_real_ones_leave(make_world: MakeWorld, version: str) -> None:
+    """A refused `/compact` and `/usage-credits`, by records, hook and screen."""
+    world = make_world(real(version))
+    # Right after a start 2.1.197 does not know `/usage-credits` yet.
+    commands = ("/compact",) if version == cli.OLD else ("/compact", "/usage-credits")
+    reset = (int(time.time()) // 86400 + 4) * 86400
+    expected = own_commands(world, commands, reset)
+    world.namespace.clear()
+    fake = make_world(FAKE_CLAUDE, imitate=cli.OLD if version == cli.OLD else "")
+    assert own_commands(fake, commands, reset) == expected
