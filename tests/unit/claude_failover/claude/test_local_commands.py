@@ -78,6 +78,14 @@ def test_a_command_that_is_a_prompt_moves_on():
     assert not judged(PROMPT, REFUSED, command("review", 10), user("Review the changes", 10, isMeta=True)).limited
 
 
+@pytest.mark.parametrize("make", [user, system])
+@pytest.mark.parametrize("name", ["login", "rewind", "clear"])
+def test_a_command_that_begins_something_else_moves_on_unless_it_is_given_up(name, make):
+    command_record = command(name, 10)
+    assert not judged(PROMPT, REFUSED, command_record, output("Login successful", 11, make=make)).limited
+    assert judged(PROMPT, REFUSED, command_record, output("Login interrupted", 11, make=make)).limited
+
+
 def test_a_goal_is_the_request_of_the_refusal_below_it():
     """The record that begins its turn is the CLI's own: the refusal is of that moment, not of the turn before."""
     goal = [command("goal", 20, "g"), output("Goal set: finish", 20), user("A session-scoped …", 21, "g", isMeta=True)]

@@ -73,6 +73,21 @@ def test_the_epoch_of_a_rejected_quota_beats_text_and_wording(kind, limit):
         assert verdict.resets_at == datetime.fromtimestamp(RESET, timezone.utc), text
 
 
+def test_a_quota_counts_wherever_it_stands():
+    payload = {
+        "hook_event_name": "StopFailure",
+        "error": "rate_limit",
+        "last_assistant_message": "You've hit your session limit · resets 3pm",
+        "quotaLimits": QUOTA,
+    }
+    elsewhere = refusal("Plan allowance used up")
+    elsewhere["message"]["quotaLimits"] = QUOTA
+    result = {"type": "result", "is_error": True, "result": "", "api_error_params": {"rate_limit_info": QUOTA}}
+    records = (classify_record(record, now=NOW, tz=UTC) for record in (elsewhere, result))
+    for verdict in (*records, classify_hook(payload, now=NOW, tz=UTC)):
+        assert (verdict.limit, verdict.resets_at) == ("five_hour", datetime.fromtimestamp(RESET, timezone.utc)), verdict
+
+
 def test_a_monthly_reset_of_credits_is_believed():
     verdict = judged(
         "You've hit your monthly spend limit",
@@ -119,6 +134,7 @@ def test_what_the_cli_says_is_no_usage_limit_stays_none(text):
             None,
         ),
         ("Limit reached · resets 11pm (UTC)", "unknown", (22, 23, 0)),
+        ("Limit reached · your limit resets 11pm (UTC)", "unknown", (22, 23, 0)),
         ("Limit reached · resets Nov 24, 8am (UTC) · /upgrade to Max or turn on /extra-usage", "unknown", (24, 8, 0)),
         ("You've hit your limit - resets Nov 24, 9pm (UTC)", "unknown", (24, 21, 0)),
         ("Weekly limit reached - resets Nov 24, 9pm (UTC)", "seven_day", (24, 21, 0)),

@@ -52,6 +52,9 @@ def test_the_real_captures():
         ["❯ /model", "  ⎿  Kept model as Opus 5.5 (default)", ""],
         ["❯ Unknown skill: rate-limit-options", ""],
         ["❯ /nosuch", "  ⎿  Unknown slash command: nosuch", ""],
+        ["❯ /some-plugin:command", "  ⎿  (no content)", ""],
+        ["❯ /brand-new", "  ⎿  Brand new dialog dismissed", "     and a second line", ""],
+        ["● Workflow paused · a sub-agent hit the usage limit", ""],
     ],
 )
 def test_the_banner_of_the_newest_turn_counts_below_other_texts(live, between):
@@ -66,6 +69,21 @@ def test_the_menus_option_names_the_reset_where_the_banner_is_out_of_view():
         assert verdict.resets_at == at(22, 21, 36)
     footer = pane("● Bash(make)", "  ⎿  ok", "", *waiting(80))
     assert (footer.rule, footer.resets_at) == ("waiting-footer", at(22, 21, 36))
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        ["❯ /review", "  ⎿  Interrupted · What should Claude do instead?", ""],
+        ["❯ /review", "  ⎿  API Error: 529 Overloaded", ""],
+        ["❯ /review", "  ⎿  Error: no pull request", ""],
+        ["❯ /review", "", "● It is fine.", ""],
+        ["❯ /review", ""],
+        ["❯ review it", "  ⎿  (no content)", ""],
+    ],
+)
+def test_a_command_that_asks_the_model_begins_a_turn(after):
+    assert not pane(*BANNER, *after, *box(80)).limited
 
 
 def test_a_menu_over_an_answer_or_another_message_is_no_limit():

@@ -15,8 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 #: Commands of 2.1.197 to 2.1.332 that never ask a model. At a limit the CLI itself enters `/rate-limit-options`
-#: (2.1.84, 2.1.197). Not here: those after which another conversation or another login counts (`/clear`, `/resume`,
-#: `/login`), and those that ask a model (`/compact`, `/goal`, `/init`).
+#: (2.1.84, 2.1.197). Not here: those that ask a model (`/compact`, `/goal`, `/init`), and `BEGINNINGS`.
 NAMES = frozenset(
     """
     add-dir agents allowed-tools bug color config context copy cost doctor effort export extra-usage fast feedback help
@@ -25,6 +24,9 @@ NAMES = frozenset(
     settings skills stats status statusline stickers tasks terminal-setup theme upgrade usage usage-credits vim voice
     """.split()  # noqa: SIM905  one name a line would be a page
 )
+#: Commands after which another login or another place in a conversation counts, unless they were given up.
+BEGINNINGS = frozenset(("branch", "clear", "continue", "fork", "login", "logout", "new", "reset", "resume", "rewind"))
+_GIVEN_UP = re.compile(r"\b(?:interrupted|dismissed|cancell?ed)\b", re.IGNORECASE)
 #: What the CLI prints in place of a command that it does not know; before 2.1.112 in place of the prompt.
 _UNKNOWN = re.compile(r"unknown (?:slash )?(?:command|skill): ?/?[\w:.-]+", re.IGNORECASE)
 _COMMAND = re.compile(r"<command-name>\s*(\S+?)\s*</command-name>")
@@ -44,6 +46,12 @@ def is_local_command(prompt: str) -> bool:
 def is_unknown_command(text: str) -> bool:
     """Return whether a text is what the CLI prints in place of a command that it does not know."""
     return bool(_UNKNOWN.fullmatch(text.strip()))
+
+
+def moves_on(prompt: str, output: str) -> bool:
+    """Return whether a command with this output has begun something else, so that what was before counts no more."""
+    words = prompt.split()
+    return bool(words) and words[0].lstrip("/").lower() in BEGINNINGS and not _GIVEN_UP.search(output)
 
 
 def message_text(record: Mapping[str, Any]) -> str:
@@ -81,7 +89,7 @@ def without_local_commands(records: Iterable[Mapping[str, Any]]) -> list[Mapping
         if _OUTPUT.match(text):
             if compaction_error(record) is not None:
                 kept.append(record)
-            elif command is not None:
+            elif command is not None and not moves_on(_name_of(kept[command]), text):
                 del kept[command]
             command = None
         elif is_unknown_command(text):
@@ -95,6 +103,11 @@ def without_local_commands(records: Iterable[Mapping[str, Any]]) -> list[Mapping
                 command = None
             kept.append(record)
     return kept
+
+
+def _name_of(record: Mapping[str, Any]) -> str:
+    found = _COMMAND.search(_command_text(record))
+    return found.group(1) if found else ""
 
 
 def _command_text(record: Mapping[str, Any]) -> str:

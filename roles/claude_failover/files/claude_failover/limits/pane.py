@@ -27,10 +27,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
+from itertools import takewhile
 from re import Pattern
 
 from ..claude.conversation import ScreenBlock
-from ..claude.local_commands import COMPACTION_ERROR, is_local_command, is_unknown_command
+from ..claude.local_commands import COMPACTION_ERROR, is_local_command, is_unknown_command, moves_on
 from ..claude.screen import ParsedScreen, parse_screen
 from . import wordings
 from .matching import first_match, may_follow_banner, normalise
@@ -58,6 +59,8 @@ _STOP_MENU = (
     re.compile(r"^(?:add funds to continue|upgrade your plan)\b", re.IGNORECASE),
 )
 _RUNNING = re.compile(r"\besc to interrupt\b", re.IGNORECASE)
+#: A result of a request that was interrupted, or that failed otherwise.
+_FAILED = re.compile(r"^(?:interrupted\b ·|(?:error: )?error\b|.{0,40}\bhook\b)", re.IGNORECASE)
 #: A result printed before a tool's output.
 _PREAMBLE = re.compile(
     r"^(?:allowed by|approved by|denied by|running|waiting|pretooluse|posttooluse|hook\b)", re.IGNORECASE
@@ -120,8 +123,7 @@ def _newest_turn_blocks(blocks: Sequence[ScreenBlock]) -> list[ScreenBlock]:
     skipping = False
     for index, block in enumerate(blocks):
         if block.kind in ("prompt", "shell"):
-            answer = blocks[index + 1] if index + 1 < len(blocks) else None
-            skipping = block.kind == "prompt" and (is_local_command(block.text) or _is_unknown_command(answer))
+            skipping = block.kind == "prompt" and _is_own_command(blocks, index)
             if not skipping:
                 kept = [block]
         elif not (skipping and block.kind in ("result", "loose")) and not _is_unknown_command(block):
@@ -130,9 +132,32 @@ def _newest_turn_blocks(blocks: Sequence[ScreenBlock]) -> list[ScreenBlock]:
     return kept
 
 
-def _is_unknown_command(block: ScreenBlock | None) -> bool:
+def _is_own_command(blocks: Sequence[ScreenBlock], index: int) -> bool:
+    """Return whether a prompt is a command that the CLI has answered by itself.
+
+    Known by its name, or by its output: one result and nothing else, which is no message about a request.
+    """
+    prompt = blocks[index].text
+    if is_local_command(prompt):
+        return True
+    outcome = list(takewhile(lambda block: block.kind not in ("prompt", "shell"), blocks[index + 1 :]))
+    if not outcome or not prompt.startswith("/") or any(block.kind not in ("result", "loose") for block in outcome):
+        return False
+    text = normalise(outcome[0].text)
+    if outcome[0].kind != "result" or moves_on(prompt, text):
+        return False
+    return is_unknown_command(text) or not (_FAILED.match(text) or _is_about_a_request(text))
+
+
+def _is_about_a_request(text: str) -> bool:
+    """Return whether a normalised result says what became of a request: of a command that does ask the model."""
+    rows = (*wordings.BLOCKING, wordings.BLOCKING_PREFIX, *wordings.NON_BLOCKING, *wordings.UNDECIDED)
+    return first_match(rows, text) is not None or unknown_wording(text) is not None
+
+
+def _is_unknown_command(block: ScreenBlock) -> bool:
     """Return whether the CLI says that there is no such command: no model was asked."""
-    return block is not None and block.kind in ("reply", "result") and is_unknown_command(block.text)
+    return block.kind in ("reply", "result") and is_unknown_command(block.text)
 
 
 def _shows_live_limit(screen: ParsedScreen) -> bool:
@@ -198,7 +223,7 @@ def _classify_live(
         # The notice of the wait names no limit: the banner above it does.
         if not may_follow_banner(normalise(turn[index].text)):
             verdict = _classify_block(turn, index, True, extra, now=now, tz=tz)
-            if verdict is not None:
+            if verdict is not None and verdict.rule not in wordings.BESIDE_A_LIMIT:
                 return verdict
     _index, event = _newest_event(turn)
     if event is not None and turn[0].kind in ("prompt", "shell"):

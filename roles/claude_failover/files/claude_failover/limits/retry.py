@@ -21,7 +21,6 @@ from .verdict import Verdict, snippet_of
 
 #: Rule of a limit within a running turn: no prompt can be sent before Escape.
 RETRY_RULE = wordings.RETRYING_LIMIT.name
-_TIP = "Tip: "  # below the spinner
 
 
 def classify_retry(blocks: Sequence[ScreenBlock], *, now: datetime, tz: tzinfo) -> Verdict | None:
@@ -41,11 +40,10 @@ def classify_retry(blocks: Sequence[ScreenBlock], *, now: datetime, tz: tzinfo) 
 
 
 def _spinner_line(blocks: Sequence[ScreenBlock]) -> str:
-    """Return the text of the spinner at the end of the screen, "" for none; tips and queued prompts may be below."""
+    """Return the text of the spinner at the end of the screen, "" for none; tips, tasks and prompts may be below."""
     for block in reversed(blocks):
         if block.kind == "spinner":
             return normalise(block.text)
-        below = block.kind in ("tasks", "prompt", "loose") or (block.kind == "result" and block.text.startswith(_TIP))
-        if not below:
+        if block.kind not in ("tasks", "prompt", "loose", "result"):
             break
     return ""

@@ -37,8 +37,8 @@ def classify_hook(
     """Classify the payload of a hook event. Raises nothing.
 
     Only ``StopFailure`` can be a usage limit. Its ``error`` is ``rate_limit`` for server throttles, too, so
-    ``last_assistant_message`` decides. The payload has no reset time except the message's; ``quotaLimits`` of the
-    transcript's last record has one.
+    ``last_assistant_message`` decides. The payload has no reset time except the message's (2.1.332); ``quotaLimits`` of
+    the transcript's last record has one, and would be used here, too.
 
     Args:
         payload: the JSON object that a hook gets on standard input.
@@ -54,6 +54,10 @@ def classify_hook(
         return not_limited("sidechain", message, "a sub-agent's failure, not the session's own turn")
     if error not in AMBIGUOUS_ERRORS:
         return _other_error(error, message)
+    quota = _quota_limits(payload)
+    if _is_rejected(quota) and not contradicts_quota(message):
+        verdict = classify_text(message, now=now, tz=tz, extra_patterns=extra_patterns, prefix=True)
+        return _limited_by_record(quota, "", message, verdict, now=now, seen=now, tz=tz)
     if not message:
         return not_limited(
             "ambiguous-error",
@@ -185,7 +189,7 @@ def _text(value: object) -> str:
 
 def _quota_limits(record: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the record's data about the limit; its place differs by version and format."""
-    for parent in (record, record.get("apiErrorParams"), record.get("api_error_params")):
+    for parent in (record, record.get("apiErrorParams"), record.get("api_error_params"), record.get("message")):
         for key in ("quotaLimits", "rate_limit_info"):
             found = parent.get(key) if isinstance(parent, Mapping) else None
             if isinstance(found, Mapping):

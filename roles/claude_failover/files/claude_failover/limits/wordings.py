@@ -122,7 +122,7 @@ BLOCKING = (
     ),
     _row(
         "limit-reached",
-        r"limit reached(?= · resets\b)",
+        r"limit reached(?= · (?:your |the |it )?(?:limit )?(?:will )?resets?\b)",
         "unknown",
         "2.0 (2025-10), reported",
         "the named limit's wording without its name",
@@ -251,6 +251,8 @@ NON_BLOCKING = (
 
 #: Non-blocking rows that hold whatever a record's ``quotaLimits`` says.
 NEVER_THE_ACCOUNT = ("server-throttle", "fast-mode")
+#: Non-blocking rows that can stand below the banner of a limit that is in force.
+BESIDE_A_LIMIT = ("gauge", "grace-window", "workflow-paused")
 
 #: Messages about a limit that need not be an account's. They are no limit, and logged.
 UNDECIDED = (
