@@ -86,6 +86,15 @@ def test_a_command_that_asks_the_model_begins_a_turn(after):
     assert not pane(*BANNER, *after, *box(80)).limited
 
 
+def test_the_menu_of_a_pane_of_few_rows():
+    """2.1.332 in 7 rows: the selected option is the last row, and the banner the first."""
+    lines = ["", BANNER[1], "▔" * 80, "  What do you want to do?", "", "  ❯ 1. Stop and wait for limit to reset", ""]
+    verdict = pane(*lines)
+    assert (verdict.limit, verdict.resets_at) == ("seven_day", at(24, 17)), verdict
+    assert pane(*lines[2:]).rule == "limit-menu"
+    assert not pane("▔" * 80, "  Which one?", "", "  ❯ 1. This one").limited
+
+
 def test_a_menu_over_an_answer_or_another_message_is_no_limit():
     assert not pane("❯ go", "", "● All done.", "", *menu(80)).limited
     assert not pane("❯ go", "  ⎿  API Error: 529 Overloaded", "", *menu(80)).limited

@@ -116,9 +116,11 @@ def _find_menu(rows: list[str]) -> tuple[Menu | None, int]:
     last = selected[-1]
     below = " ".join(row.strip() for row in rows[last:])
     answered = any(row[:1] in ("●", "⏺", "❯") and not _OPTION.match(row) for row in rows[last + 1 :])
-    if answered or not _MENU_END.search(below):
-        return None, len(rows)
     top = next((i for i in range(last, max(-1, last - 40), -1) if RULE.match(rows[i])), None)
+    # In a pane of few rows 2.1.332 leaves out what is below the selected option; `▔` is above dialogs only.
+    cut = top is not None and rows[top].lstrip().startswith("▔") and last == len(rows) - 1
+    if answered or not (cut or _MENU_END.search(below)):
+        return None, len(rows)
     start = last if top is None else top + 1
     texts: list[str] = []
     options: list[str] = []
