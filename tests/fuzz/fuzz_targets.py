@@ -34,7 +34,13 @@ from claude_failover.claude import settings, transcript
 from claude_failover.claude.prompt_box import find_dialog, find_prompt_box, holds
 from claude_failover.claude.screen import parse_screen
 from claude_failover.claude.session_files import SessionFiles
-from claude_failover.claude.turns import is_conversation_record, last_turn_id, record_time, refused_request_time
+from claude_failover.claude.turns import (
+    is_conversation_record,
+    is_reply,
+    last_turn_id,
+    record_time,
+    refused_request_time,
+)
 from claude_failover.cli import render
 from claude_failover.cli.answers import check_answer
 from claude_failover.cli.commands import history, switch
@@ -369,7 +375,7 @@ def transcripts(raw: bytes) -> None:
     for record in records:
         can_go_out(record)
         record_time(record)
-        if is_conversation_record(record):
+        if is_conversation_record(record) or is_reply(record):
             can_go_out(classify_record(record, now=NOW, tz=timezone.utc).to_json())
     last_turn_id(records)
     refused_request_time(records)
@@ -751,8 +757,8 @@ def targets() -> list[Target]:
             status_line,
             [*lines_of("hooks/statusline.jsonl"), json.dumps({"rate_limits": limits}).encode()],
         ),
-        Target("transcript", transcripts, fixtures("transcripts/*.jsonl")),
-        Target("pane", pane, fixtures("panes/*.txt")),
+        Target("transcript", transcripts, fixtures("transcripts/*.jsonl", "../reports/*.transcript.jsonl")),
+        Target("pane", pane, fixtures("panes/*.txt", "../reports/*.pane.txt")),
         Target("session-file", session_file, [session_seed]),
         Target("tmux", tmux, [b"%begin 1 2 1\nmain\n%end 1 2 1\n%exit\n%session-changed $1 main\n"]),
         Target("page", page, [json.dumps(_STATUS).encode()]),

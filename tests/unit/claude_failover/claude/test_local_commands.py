@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timezone
 
 import pytest
@@ -106,6 +107,14 @@ def test_a_refused_compaction_is_of_its_own_command():
 def test_a_command_without_its_output_yet_is_kept_unless_it_is_known():
     assert without_local_commands([command("compact", 3)]) == [command("compact", 3)]
     assert without_local_commands([command("config", 3)]) == []
+
+
+def test_a_pasted_text_full_of_marks_is_read_in_time():
+    """A search for a name from each mark to the end of the text would take minutes."""
+    pasted = user("x" + "<command-name>" * 200_000, 3)
+    began = time.monotonic()
+    assert without_local_commands([pasted]) == [pasted]
+    assert time.monotonic() - began < 5
 
 
 def test_a_sub_agents_records_end_no_command():

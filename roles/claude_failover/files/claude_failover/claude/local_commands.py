@@ -29,7 +29,8 @@ BEGINNINGS = frozenset(("branch", "clear", "continue", "fork", "login", "logout"
 _GIVEN_UP = re.compile(r"\b(?:interrupted|dismissed|cancell?ed)\b", re.IGNORECASE)
 #: What the CLI prints in place of a command that it does not know; before 2.1.112 in place of the prompt.
 _UNKNOWN = re.compile(r"unknown (?:slash )?(?:command|skill): ?/?[\w:.-]+", re.IGNORECASE)
-_COMMAND = re.compile(r"<command-name>\s*(\S+?)\s*</command-name>")
+_COMMAND = re.compile(r"<command-name>\s{0,9}(\S{1,200}?)\s{0,9}</command-name>")
+_HEAD = 2000  # characters of a record's text in which a command is named
 _OUTPUT = re.compile(r"\s*<local-command-std(?:out|err)>")
 _CAVEAT = "<local-command-caveat>"
 #: The output of a `/compact` whose request was refused begins like this; the command did ask a model.
@@ -83,7 +84,7 @@ def without_local_commands(records: Iterable[Mapping[str, Any]]) -> list[Mapping
     command: int | None = None  # the index in `kept` of a command whose output has not come yet
     for record in records:
         text = "" if record.get("isSidechain") else _command_text(record)
-        named = _COMMAND.search(text)
+        named = _COMMAND.search(text, 0, _HEAD)
         if text.lstrip().startswith(_CAVEAT):
             continue
         if _OUTPUT.match(text):
@@ -106,7 +107,7 @@ def without_local_commands(records: Iterable[Mapping[str, Any]]) -> list[Mapping
 
 
 def _name_of(record: Mapping[str, Any]) -> str:
-    found = _COMMAND.search(_command_text(record))
+    found = _COMMAND.search(_command_text(record), 0, _HEAD)
     return found.group(1) if found else ""
 
 
