@@ -161,26 +161,39 @@ def classify_transcript(
     that the CLI answers by itself) are ignored.
     """
     extra = tuple(extra_patterns)
+    turns = [record for record in without_local_commands(records) if _is_of_a_turn(record)]
+    # Only the replies of the last request that has any are classified: a transcript is long.
+    replies: list[Mapping[str, Any]] = []
+    prompted = False
+    for record in reversed(turns):
+        if not _is_request(record):
+            replies.append(record)
+        elif replies:
+            break
+        else:
+            prompted = True
     newest = not_limited("no-limit", "", "no record of a turn")
-    for record in without_local_commands(records):
-        kind = _text(record.get("type"))
-        if record.get("isSidechain") or record.get("parent_tool_use_id"):
-            continue
-        if kind in ("assistant", "result") or compaction_error(record) is not None:
-            verdict = classify_record(record, now=now, tz=tz, extra_patterns=extra)
-            # The result of `-p` repeats the record before it with fewer fields.
-            if kind != "result" or (verdict.limited and not newest.limited):
-                newest = verdict
-        elif kind == "user" and not record.get("isMeta"):
-            rule = "older-limit" if newest.limited or newest.rule == "older-limit" else "no-limit"
-            newest = not_limited(
-                rule,
-                newest.snippet,
-                "a later prompt or tool result follows"
-                if rule == "older-limit"
-                else "the newest turn has no answer yet",
-            )
-    return newest
+    for record in reversed(replies):
+        verdict = classify_record(record, now=now, tz=tz, extra_patterns=extra)
+        # The result of `-p` repeats the record before it with fewer fields.
+        if record.get("type") != "result" or (verdict.limited and not newest.limited):
+            newest = verdict
+    if not prompted:
+        return newest
+    if newest.limited:
+        return not_limited("older-limit", newest.snippet, "a later prompt or tool result follows")
+    return not_limited("no-limit", newest.snippet, "the newest turn has no answer yet")
+
+
+def _is_of_a_turn(record: Mapping[str, Any]) -> bool:
+    """Return whether a record asks the model or answers it, in the main conversation."""
+    if record.get("isSidechain") or record.get("parent_tool_use_id"):
+        return False
+    return record.get("type") in ("assistant", "result") or compaction_error(record) is not None or _is_request(record)
+
+
+def _is_request(record: Mapping[str, Any]) -> bool:
+    return record.get("type") == "user" and not record.get("isMeta") and compaction_error(record) is None
 
 
 def _text(value: object) -> str:

@@ -45,7 +45,7 @@ class Verdict:
 
 def snippet_of(text: str) -> str:
     """Return the text on one line, printable, and cut to `SNIPPET_MAX`."""
-    kept = "".join(c if c.isprintable() else " " for c in text)
+    kept = "".join(c if c.isprintable() else " " for c in text[: 20 * SNIPPET_MAX])
     return " ".join(kept.split())[:SNIPPET_MAX]
 
 
