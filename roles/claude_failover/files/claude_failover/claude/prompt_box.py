@@ -15,16 +15,19 @@ Layouts seen on Claude Code 2.1.330 and 2.1.197 (``tests/fixtures/claude-code/pa
   and in reverse video. Typed text is neither.
 * A long or tall paste is folded: ``[Pasted text #1 +13 lines]`` (14 lines) or ``[Pasted text #2]`` (2000 characters).
 * A dialog replaces the box, below a row of ``─`` or ``▔``, and ends with a row such as "Esc to cancel".
+
+For the look without a box see `screen_reader`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 from ..common.text import whole_number
+from . import screen_reader
 
 _RULE = re.compile(r"─{20,}")
 _DIALOG_RULE = re.compile(r"[─▔]{20,}")
@@ -48,7 +51,8 @@ class PromptBox:
     """The prompt box.
 
     ``draft``: the text in it, rows joined by line breaks, empty for ghost text; ``ghost``: it shows ghost text;
-    ``shell``: it is in shell mode; ``row``: the index of the first row of text; ``rows``: the number of rows of text.
+    ``shell``: it is in shell mode; ``row``: the index of the first row of text; ``rows``: the number of rows of text;
+    ``deleted``: the draft may be deleted text that is announced to a screen reader.
     """
 
     draft: str
@@ -56,6 +60,7 @@ class PromptBox:
     shell: bool
     row: int
     rows: int
+    deleted: bool = False
 
     @property
     def folded(self) -> bool:
@@ -92,13 +97,25 @@ def find_prompt_box(lines: Sequence[str]) -> Optional[PromptBox]:
     texts = [_text(row) for row in rows]
     found = _box_rows(texts)
     if found is None:
-        return None
+        return _read_aloud(rows, texts)
     first, end = found
-    shell = texts[first].startswith("!")
-    content = [row[2:] for row in rows[first:end]]
+    return _box(first, [row[2:] for row in rows[first:end]], shell=texts[first].startswith("!"))
+
+
+def _read_aloud(rows: Sequence[Sequence[_Cell]], texts: Sequence[str]) -> Optional[PromptBox]:
+    """Return the prompt in the look for screen readers."""
+    prompt = screen_reader.find_prompt(texts)
+    if prompt is None:
+        return None
+    first = rows[prompt.row] if prompt.shell else rows[prompt.row][3:]
+    box = _box(prompt.row, [first, *rows[prompt.row + 1 : prompt.end]], shell=prompt.shell)
+    return replace(box, deleted=not prompt.shell and not _text(first) and bool(box.draft))
+
+
+def _box(first: int, content: Sequence[Sequence[_Cell]], *, shell: bool) -> PromptBox:
     ghost = _is_ghost(content)
     draft = "" if ghost else "\n".join(_text(row) for row in content).strip("\n")
-    return PromptBox(draft=draft, ghost=ghost, shell=shell, row=first, rows=end - first)
+    return PromptBox(draft=draft, ghost=ghost, shell=shell, row=first, rows=len(content))
 
 
 def find_dialog(lines: Sequence[str]) -> Optional[Dialog]:
@@ -106,13 +123,14 @@ def find_dialog(lines: Sequence[str]) -> Optional[Dialog]:
     texts = [_text(row) for row in _cells(lines)]
     while texts and not texts[-1].strip():
         texts.pop()
-    if not texts or _box_rows(texts) is not None:
+    if not texts or _box_rows(texts) is not None or screen_reader.find_prompt(texts) is not None:
         return None
     hint = next((i for i in range(len(texts) - 1, max(-1, len(texts) - 5), -1) if _KEY_HINT.search(texts[i])), None)
     if hint is None:
         return None
     top = next((i for i in range(hint - 1, -1, -1) if _DIALOG_RULE.match(texts[i])), -1)
-    body = [text for text in texts[top + 1 : hint] if text.strip()]
+    begin, end = screen_reader.dialog_rows(texts) or (top + 1, hint)
+    body = [text for text in texts[begin:end] if text.strip()]
     first, options = _options(body)
     text = " ".join(row.strip(" ╌") for row in body[:first])
     return Dialog(kind=_kind(text, options), title=text[:120], options=tuple(options))

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..common.ansi import indent_of, plain_lines
+from . import screen_reader
 from .conversation import FRAME_BOTTOM, FRAME_TOP, FRAMED, RULE, ScreenBlock, parse_conversation
 
 _BOX_RULE = re.compile(r"^[─━╭╰]{1}[─━]{7,}")
@@ -70,6 +71,9 @@ def parse_screen(lines: Iterable[str]) -> ParsedScreen:
     rows = plain_lines(lines)
     while rows and not rows[-1]:
         rows.pop()
+    marked = screen_reader.in_marks(rows)
+    version = _find_version(rows) or (screen_reader.SINCE if marked else None)
+    rows = marked or rows
     menu, end = _find_menu(rows)
     draft: str | None = None
     footer: tuple[str, ...] = ()
@@ -77,9 +81,7 @@ def parse_screen(lines: Iterable[str]) -> ParsedScreen:
         draft, footer, end = _find_box(rows)
     conversation, above = _split_at_header(rows[:end])
     blocks = parse_conversation(conversation)
-    return ParsedScreen(
-        tuple(blocks), draft, footer, menu, above is not None, _find_version(rows), _launch_kind(above or [])
-    )
+    return ParsedScreen(tuple(blocks), draft, footer, menu, above is not None, version, _launch_kind(above or []))
 
 
 def _launch_kind(above: list[str]) -> str | None:
