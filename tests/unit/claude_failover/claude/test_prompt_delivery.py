@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Callable, Optional
 
 import pytest
@@ -46,14 +46,16 @@ class Permit:
     def __init__(self, claude: Claude, keys: int, known: bool = True) -> None:
         self.claude, self.keys, self.known = claude, keys, known
         self.counted: list[int] = []
+        self.texts: list[Optional[str]] = []
 
     def refusal(self) -> Optional[str]:
         return "no more" if self.known and len(self.counted) >= self.keys else None
 
-    def take(self) -> Optional[str]:
+    def take(self, text: Optional[str] = None) -> Optional[str]:
         if len(self.counted) >= self.keys:
             return "no more"
         self.counted.append(self.claude.names().count("Enter"))
+        self.texts.append(text)
         return None
 
 
@@ -79,6 +81,11 @@ class Claude:
         self.dead = False
         self.in_mode = False
         self.gone: Optional[Exception] = None
+        self.spinner: Optional[str] = None  # of a running turn
+        self.escapes_for_turn = 1  # in vim's INSERT mode it takes two
+        self.put_back = ""  # the prompt that Claude Code puts back into the box as the turn ends
+        self.gone_on = False
+        self.on_paste: Callable[[], None] = lambda: None
 
     # -- TerminalProtocol
 
@@ -97,13 +104,19 @@ class Claude:
         if self.ghost and not text:
             text = f"\x1b[7m{self.ghost[0]}\x1b[0;2m{self.ghost[1:]}\x1b[0m"
         rows = text.split("\n")
-        return ["● some text", RULE, "❯\xa0" + rows[0], *("  " + row for row in rows[1:]), RULE, "  ⏵⏵ auto mode on"]
+        turn = ["❯ the big job", "", self.spinner] if self.spinner else []
+        box = [RULE, "❯\xa0" + rows[0], *("  " + row for row in rows[1:]), RULE, "  ⏵⏵ auto mode on"]
+        return ["● some text", "", *turn, *box]
 
     async def keys(self, pane_id: str, *names: str) -> None:
         self._check()
         for name in names:
             self.events.append((self.time, name))
-            if name == "Escape" and self.dialog is not None and self.escape_works:
+            if name == "Escape" and self.spinner is not None:
+                self.escapes_for_turn -= 1
+                if not self.escapes_for_turn:
+                    self.spinner, self.draft = None, self.put_back
+            elif name == "Escape" and self.dialog is not None and self.escape_works:
                 self.dialog = None
             elif self.dialog is not None:
                 assert name == "Escape", f"{name} went into a dialog"
@@ -116,11 +129,6 @@ class Claude:
                     self.sent.append(self.draft)
                     self.draft = ""
                     self.turn_at = self.time + self.turn_delay
-
-    async def type_text(self, pane_id: str, text: str) -> None:
-        assert len(text) <= 60
-        assert "\n" not in text
-        self._arrive("type", text)
 
     async def paste(self, pane_id: str, text: str) -> None:
         self._arrive("paste", text)
@@ -145,6 +153,7 @@ class Claude:
         elif len(text) > 800:
             text = "[Pasted text #1]"
         self.draft += text
+        self.on_paste()
         if self.dialog_after_paste is not None:
             self.dialog = self.dialog_after_paste
 
@@ -162,6 +171,9 @@ class Claude:
     async def began(self) -> bool:
         return self.turn_at is not None and self.time >= self.turn_at
 
+    async def has_gone_on(self) -> bool:
+        return self.gone_on
+
     def deliver(
         self,
         text: str = "continue",
@@ -169,6 +181,7 @@ class Claude:
         began: Optional[Callable[[], Awaitable[bool]]] = None,
         adopt: bool = False,
         permit: Optional[Permit] = None,
+        waits: Optional[Callable[[Sequence[str]], bool]] = None,
     ) -> Delivery:
         return asyncio.run(
             deliver(
@@ -179,6 +192,8 @@ class Claude:
                 attempts=attempts,
                 adopt=adopt,
                 permit=permit,
+                gone_on=self.has_gone_on,
+                waits=waits,
                 clock=lambda: self.time,
                 sleep=self.sleep,
             )
@@ -193,12 +208,12 @@ def test_text_and_enter_are_sent_apart() -> None:
     found = claude.deliver()
     assert (found.result, found.attempts, found.submitted) == ("delivered", 1, True)
     assert claude.sent == ["continue"]
-    assert claude.names() == ["type", "Enter"]
+    assert claude.names() == ["paste", "Enter"]
     assert claude.events[1][0] - claude.events[0][0] >= 0.15
 
 
-@pytest.mark.parametrize("text", ["x" * 61, "two\nlines", "tab\there", "?", "/compact", "no\u00a0break"])
-def test_text_that_would_act_as_keys_is_pasted(text: str) -> None:
+@pytest.mark.parametrize("text", ["continue", "x" * 61, "two\nlines", "tab\there", "?", "/compact", "no\u00a0break"])
+def test_text_is_pasted_because_typed_it_can_act_as_keys(text: str) -> None:
     claude = Claude()
     assert claude.deliver(text).result == "delivered"
     assert claude.names() == ["paste", "Enter"]
@@ -259,9 +274,9 @@ def test_text_typed_into_ours_is_neither_submitted_nor_deleted() -> None:
 
     async def typing(pane_id: str, text: str) -> None:
         claude.draft = text + " hold on"
-        claude.events.append((claude.time, "type"))
+        claude.events.append((claude.time, "paste"))
 
-    claude.type_text = typing  # type: ignore[method-assign]  # somebody types at the same time
+    claude.paste = typing  # type: ignore[method-assign]  # somebody types at the same time
     found = claude.deliver()
     assert (found.result, claude.draft) == ("draft", "continue hold on")
     assert claude.sent == []
@@ -272,7 +287,7 @@ def test_escape_closes_the_limit_menu_and_the_text_waits() -> None:
     claude = Claude()
     claude.dialog = LIMIT_MENU
     assert claude.deliver().result == "delivered"
-    assert claude.names() == ["Escape", "type", "Enter"]
+    assert claude.names() == ["Escape", "paste", "Enter"]
     assert claude.events[1][0] - claude.events[0][0] >= 0.4
 
 
@@ -306,7 +321,7 @@ def test_a_dialog_that_opens_after_the_text_gets_no_enter() -> None:
     claude.dialog_after_paste = PERMISSION
     found = claude.deliver()
     assert (found.result, found.submitted) == ("dialog", False)
-    assert claude.names() == ["type"]
+    assert claude.names() == ["paste"]
 
 
 def test_lost_text_is_typed_again_with_growing_pauses() -> None:
@@ -314,7 +329,7 @@ def test_lost_text_is_typed_again_with_growing_pauses() -> None:
     claude.swallow_texts = 3
     found = claude.deliver()
     assert (found.result, found.attempts) == ("delivered", 4)
-    typed = [time for time, name in claude.events if name == "type"]
+    typed = [time for time, name in claude.events if name == "paste"]
     pauses = [later - earlier for earlier, later in zip(typed, typed[1:])]
     assert [round(b - a, 1) for a, b in zip(pauses, pauses[1:])] == [0.5, 1.0]
     assert claude.sent == ["continue"]
@@ -333,7 +348,7 @@ def test_attempts_are_bounded() -> None:
     claude.swallow_texts = 99
     found = claude.deliver(attempts=3)
     assert (found.result, found.attempts, found.submitted) == ("failed", 3, False)
-    assert claude.names() == ["type"] * 3
+    assert claude.names() == ["paste"] * 3
     assert "Enter" not in claude.names()
 
 
@@ -341,7 +356,7 @@ def test_a_lost_enter_is_sent_again_and_the_text_is_not() -> None:
     claude = Claude()
     claude.swallow_enters = 1
     assert claude.deliver().result == "delivered"
-    assert claude.names() == ["type", "Enter", "Enter"]
+    assert claude.names() == ["paste", "Enter", "Enter"]
     assert claude.sent == ["continue"]
 
 
@@ -350,7 +365,7 @@ def test_enter_lost_for_a_whole_attempt() -> None:
     claude.swallow_enters = 3
     found = claude.deliver()
     assert (found.result, found.attempts) == ("delivered", 2)
-    assert claude.names() == ["type", "Enter", "Enter", "Enter", "Enter"]
+    assert claude.names() == ["paste", "Enter", "Enter", "Enter", "Enter"]
 
 
 def test_a_submitted_text_is_never_sent_twice() -> None:
@@ -381,7 +396,7 @@ def test_copy_mode_is_left_first() -> None:
     claude.in_mode = True
     found = claude.deliver()
     assert found.result == "delivered"
-    assert claude.names() == ["leave-mode", "type", "Enter"]
+    assert claude.names() == ["leave-mode", "paste", "Enter"]
     assert "scrolling" in found.detail
 
 
@@ -429,5 +444,118 @@ def test_a_text_that_may_not_be_sent_any_more_is_taken_back() -> None:
     claude.swallow_enters = 9
     found = claude.deliver(permit=Permit(claude, 1, known=False))
     assert (found.result, found.submitted) == ("bound", False)
-    assert claude.names() == ["type", "Enter", "C-u"]
+    assert claude.names() == ["paste", "Enter", "C-u"]
     assert claude.draft == ""
+
+
+RETRY = "✻ Weekly limit reached · retrying in 2h (10:44pm) · attempt 1/300"
+
+
+def waits(lines: Sequence[str]) -> bool:
+    """Return whether the turn only waits for the reset; a throttle does not."""
+    return any("limit reached · retrying" in line for line in lines)
+
+
+@pytest.mark.parametrize("spinner", ["· Spinning…", "✻ 529 Overloaded · retrying in 28s · attempt 9/10", RETRY])
+def test_nothing_is_typed_while_a_turn_runs(spinner: str) -> None:
+    """A turn is ended only where that is asked for, and where it only waits for the reset."""
+    claude = Claude()
+    claude.spinner = spinner
+    found = claude.deliver(waits=None if spinner == RETRY else waits)
+    assert (found.result, found.attempts, found.submitted) == ("busy", 1, False)
+    assert claude.events == []
+
+
+def test_a_turn_that_is_about_to_end_is_waited_for() -> None:
+    claude = Claude()
+    claude.spinner = "· Spinning…"
+    sleep = claude.sleep
+
+    async def sleeping(seconds: float) -> None:
+        await sleep(seconds)
+        if claude.time > 1.0:
+            claude.spinner = None
+
+    claude.sleep = sleeping  # type: ignore[method-assign]
+    assert claude.deliver().result == "delivered"
+    assert claude.events[0][0] >= 1.0
+
+
+def test_a_session_that_has_gone_on_gets_no_text() -> None:
+    claude = Claude()
+    claude.spinner, claude.gone_on = "· Spinning…", True
+    found = claude.deliver(waits=waits)
+    assert (found.result, found.submitted) == ("moved_on", False)
+    assert claude.events == []
+
+
+def test_text_is_taken_back_when_the_session_goes_on_before_enter() -> None:
+    """A queued prompt begins its turn while ours is being typed."""
+    claude = Claude()
+
+    def queued() -> None:
+        claude.gone_on = True
+
+    claude.on_paste = queued
+    found = claude.deliver()
+    assert (found.result, found.submitted) == ("moved_on", False)
+    assert claude.names() == ["paste", "C-u"]
+    assert claude.draft == ""
+
+
+def test_text_is_taken_back_when_a_turn_begins_before_enter() -> None:
+    claude = Claude()
+
+    def begun() -> None:
+        claude.spinner = "· Spinning…"
+
+    claude.on_paste = begun
+    found = claude.deliver()
+    assert (found.result, found.submitted) == ("busy", False)
+    assert claude.names() == ["paste", "C-u"]
+    assert claude.draft == ""
+
+
+@pytest.mark.parametrize("escapes", [1, 2])
+def test_escape_ends_a_turn_that_waits_for_the_reset(escapes: int) -> None:
+    claude = Claude()
+    claude.spinner, claude.escapes_for_turn = RETRY, escapes
+    assert claude.deliver(waits=waits).result == "delivered"
+    assert claude.names() == [*["Escape"] * escapes, "paste", "Enter"]
+    assert claude.events[escapes][0] - claude.events[escapes - 1][0] >= 0.4
+    assert claude.sent == ["continue"]
+
+
+def test_the_prompt_that_claude_code_puts_back_is_sent_again() -> None:
+    """It is not in the conversation any more: `continue` would lose it."""
+    claude = Claude()
+    claude.spinner, claude.put_back = RETRY, "the big job"
+    permit = Permit(claude, 3)
+    assert claude.deliver(waits=waits, permit=permit).result == "delivered"
+    assert claude.names() == ["Escape", "Enter"]
+    assert claude.sent == ["the big job"]
+    assert permit.texts == ["the big job"]
+
+
+def test_another_text_after_escape_is_somebodys() -> None:
+    claude = Claude()
+    claude.spinner, claude.put_back = RETRY, "the big job, and more"
+    assert claude.deliver(waits=waits).result == "draft"
+    assert claude.names() == ["Escape"]
+    assert claude.draft == "the big job, and more"
+
+
+def test_a_draft_keeps_the_turn_from_being_ended() -> None:
+    """Escape would act on the draft."""
+    claude = Claude()
+    claude.spinner, claude.draft = RETRY, "half a thought"
+    assert claude.deliver(waits=waits).result == "draft"
+    assert claude.events == []
+
+
+def test_a_turn_that_goes_on_after_escape_gets_no_more_than_two() -> None:
+    claude = Claude()
+    claude.spinner, claude.escapes_for_turn = RETRY, 99
+    found = claude.deliver(waits=waits, attempts=2)
+    assert (found.result, found.attempts) == ("busy", 2)
+    assert claude.names() == ["Escape"] * 4

@@ -22,7 +22,7 @@ from unittest import mock
 import pytest
 from dispatch_world import Crash, World, proc
 
-from claude_failover.claude import prompt_delivery
+from claude_failover.claude import prompt_sender
 from claude_failover.common import clock
 from claude_failover.common.errors import Refused, UsageError
 from claude_failover.sessions import ownership
@@ -316,8 +316,9 @@ def parsed_once(monkeypatch):
         cached = functools.lru_cache(maxsize=10_000)(parse)
         return lambda rows: cached(tuple(rows))
 
-    monkeypatch.setattr(prompt_delivery, "find_prompt_box", by_rows(prompt_delivery.find_prompt_box))
-    monkeypatch.setattr(prompt_delivery, "find_dialog", by_rows(prompt_delivery.find_dialog))
+    monkeypatch.setattr(prompt_sender, "find_prompt_box", by_rows(prompt_sender.find_prompt_box))
+    monkeypatch.setattr(prompt_sender, "find_dialog", by_rows(prompt_sender.find_dialog))
+    monkeypatch.setattr(prompt_sender, "find_running_turn", by_rows(prompt_sender.find_running_turn))
     monkeypatch.setattr(clock, "iso", functools.lru_cache(maxsize=10_000)(clock.iso))
 
 

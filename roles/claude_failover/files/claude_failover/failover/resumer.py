@@ -16,7 +16,6 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 from ..claude.prompt_delivery import Delivery, Timing, deliver
@@ -25,6 +24,7 @@ from ..common import clock
 from ..common.errors import FailoverError
 from ..common.processes import Process, is_alive
 from ..config.holder import ConfigHolder
+from ..detection.evidence_filter import HOOK_DELAY, belongs_to_turn
 from ..limits.evidence import Evidence, moved_on
 from ..sessions.lifecycle import SessionLifecycle
 from ..sessions.prompt_budget import PromptBudget
@@ -48,7 +48,7 @@ STARTED = Timing(ready=20.0)
 ATTEMPTS = 2
 
 # Results of a delivery after which the session is left to the operator.
-_LEFT_TO_OPERATOR = ("draft", "dialog", "bound")
+_LEFT_TO_OPERATOR = ("draft", "dialog", "bound", "busy")
 _DONE = ("continued", "moved on")
 
 
@@ -78,7 +78,7 @@ class SessionResumer:
         self._send = send
         self._budget = budget
         self._under_way = ResumptionsUnderWay(store, tmux)
-        self._last_prompt: dict[str, datetime] = {}
+        self._last_prompt: dict[str, TurnEvent] = {}
         self._evidence: dict[str, Evidence] = {}
         self._slots: asyncio.Semaphore | None = None
         self._config = config
@@ -101,7 +101,7 @@ class SessionResumer:
         if self._budget is not None:
             self._budget.on_turn(event)
         if event.kind == "prompt":
-            self._last_prompt[event.session] = event.at
+            self._last_prompt[event.session] = event
             tracked = self._sessions.get(event.session)
             if tracked is not None:
                 tracked.resume_state = tracked.resume_note = None
@@ -157,6 +157,8 @@ class SessionResumer:
         delivery = await self._deliver(tracked, RUNNING)
         if delivery.result == "delivered":
             return "hot", "continued"
+        if delivery.result == "moved_on":
+            return "none", "moved on"
         if delivery.result in _LEFT_TO_OPERATOR:
             return "none", f"{delivery.result}: {delivery.detail}"
         if self._has_moved_on(tracked):
@@ -169,7 +171,7 @@ class SessionResumer:
         await self._end_claude(tracked)
         await self._lifecycle.restart(tracked, spec)
         delivery = await self._deliver(tracked, STARTED)
-        if delivery.result == "delivered":
+        if delivery.result in ("delivered", "moved_on"):
             return "restart", "continued"
         kind = delivery.result if delivery.result in _LEFT_TO_OPERATOR else "failed"
         return "restart", f"{kind}: {delivery.detail}"
@@ -181,7 +183,14 @@ class SessionResumer:
             return False
         if evidence.uuid is not None and evidence.uuid != self._sessions.conversation(tracked.name):
             return True  # /clear: the limited conversation is not the one in the pane
-        return moved_on(self._newest_turn(tracked), evidence)
+        return self._was_prompted_since(evidence) or moved_on(self._newest_turn(tracked), evidence)
+
+    def _was_prompted_since(self, evidence: Evidence) -> bool:
+        """Return whether another turn has begun since, as of a queued prompt: its record can be later than its hook."""
+        last = self._last_prompt.get(evidence.session)
+        if last is None or last.at < evidence.at - HOOK_DELAY:
+            return False
+        return not belongs_to_turn(evidence, last.turn, last.at)
 
     async def _wait_until_up(self, tracked: TrackedSession) -> bool:
         end = time.monotonic() + UP_WAIT
@@ -200,8 +209,11 @@ class SessionResumer:
         prompt = self._config.current.failover.resume_prompt
 
         async def turn_began() -> bool:
-            moment = self._last_prompt.get(tracked.name)
-            return moment is not None and moment >= since
+            last = self._last_prompt.get(tracked.name)
+            return last is not None and last.at >= since
+
+        async def gone_on() -> bool:
+            return self._has_moved_on(tracked)
 
         try:
             interrupted = await self._under_way.mark(tracked.name, pane.pane_id)
@@ -214,6 +226,7 @@ class SessionResumer:
                 attempts=ATTEMPTS,
                 timing=timing,
                 adopt=interrupted,
+                gone_on=gone_on,
             )
             await self._under_way.unmark(pane.pane_id)
             return delivery

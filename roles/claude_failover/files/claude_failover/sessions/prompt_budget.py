@@ -226,9 +226,9 @@ class EnterPermit:
         """Return why no Enter key may be sent, None if one may."""
         return self.budget.refusal(self.session)
 
-    def take(self) -> str | None:
-        """Count the Enter key that is about to be sent; returns why it must not be, else None."""
-        return self.budget.take(self.session, self.text)
+    def take(self, text: str | None = None) -> str | None:
+        """Count the Enter key that is about to be sent, of another ``text`` where given; returns why it must not be."""
+        return self.budget.take(self.session, text or self.text)
 
 
 def _series(row: Any) -> _Series:

@@ -1,0 +1,361 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Send one prompt to a Claude Code session: the keys of a delivery, and what is seen before each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Callable, Optional, Protocol
+
+from ..tmux.client import Pane
+from ..tmux.quoting import typable
+from .prompt_box import Dialog, PromptBox, find_dialog, find_prompt_box, holds, holds_part
+from .running_turn import RunningTurn, find_running_turn
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Timeouts and delays, in seconds.
+
+    Timeouts: ``ready`` for the prompt box to appear, ``seen`` for the text to appear in it, ``leave`` for the text to
+    leave the box after Enter, ``turn`` for a turn to start after that, ``interrupt`` for a turn to end after Escape.
+    Delays: ``settle`` between seeing the text and Enter (150 to 300 ms worked in 60 of 60 deliveries), ``after_escape``
+    between Escape and the next key, ``poll`` between two captures, ``backoff`` before the second attempt (doubled for
+    each further one) and its maximum.
+    """
+
+    ready: float = 5.0
+    seen: float = 3.0
+    settle: float = 0.2
+    leave: float = 3.0
+    turn: float = 15.0
+    interrupt: float = 1.0
+    after_escape: float = 0.4
+    poll: float = 0.05
+    backoff: tuple[float, float] = (0.5, 8.0)
+
+
+class TerminalProtocol(Protocol):
+    """The methods of `tmux.client.Tmux` that a delivery uses."""
+
+    async def pane(self, pane_id: str) -> Pane: ...
+    async def screen(self, pane_id: str, escapes: bool = False) -> list[str]: ...
+    async def keys(self, pane_id: str, *names: str) -> None: ...
+    async def paste(self, pane_id: str, text: str) -> None: ...
+    async def leave_mode(self, pane_id: str) -> None: ...
+
+
+class EnterPermitProtocol(Protocol):
+    """Permission to send Enter keys; `sessions.prompt_budget` implements it. A ``text`` given is the one sent."""
+
+    def refusal(self) -> Optional[str]: ...
+    def take(self, text: Optional[str] = None) -> Optional[str]: ...
+
+
+class Abort(Exception):
+    """The delivery ends with this result."""
+
+    def __init__(self, result: str, detail: str, submitted: bool = False) -> None:
+        super().__init__(detail)
+        self.result, self.detail, self.submitted = result, detail, submitted
+
+
+class Retry(Exception):
+    """This attempt failed; the next one may succeed."""
+
+    def __init__(self, result: str, detail: str) -> None:
+        super().__init__(detail)
+        self.result, self.detail = result, detail
+
+
+@dataclass(frozen=True)
+class _InputArea:
+    lines: Sequence[str]
+    box: Optional[PromptBox]
+    dialog: Optional[Dialog]
+
+    @property
+    def turn(self) -> Optional[RunningTurn]:
+        """The turn that runs."""
+        return find_running_turn(self.lines)
+
+
+class PromptSender:
+    """One delivery of a text.
+
+    ``adopt``: a draft that is exactly the text counts as ours. ``permit`` is asked before each Enter. ``gone_on``
+    returns whether the session has gone on by itself. ``waits`` returns whether the turn on a screen only waits for a
+    limit's reset, so that Escape ends it; None: no turn is ended. ``submitted``: the text has left the prompt box.
+    """
+
+    def __init__(
+        self,
+        tmux: TerminalProtocol,
+        pane_id: str,
+        text: str,
+        began: Callable[[], Awaitable[bool]],
+        timing: Timing,
+        now: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._tmux, self._pane_id, self._text, self._began = tmux, pane_id, text, began
+        self._timing, self._now, self._sleep = timing, now, sleep
+        self._entered = False  # the box can hold our text
+        self._interrupted: Optional[str] = None  # the prompt of the turn that was ended; Claude Code can put it back
+        self.adopt = False
+        self.permit: Optional[EnterPermitProtocol] = None
+        self.gone_on: Callable[[], Awaitable[bool]] = never
+        self.waits: Optional[Callable[[Sequence[str]], bool]] = None
+        self.submitted = False
+        self._notes: list[str] = []
+
+    async def attempt(self) -> str:
+        """Make one attempt; return the detail of a success. Raises Retry, Abort."""
+        why = self.permit.refusal() if self.permit is not None else None
+        if why is not None:
+            raise Abort("bound", why)
+        await self._open_pane()
+        box = await self._ready_box()
+        if not self._is_restored(box) and not holds(box, self._text):
+            await self._clear_box(box)
+            await self._enter_text()
+            await self._wait_text_shown()
+        await self._sleep(self._timing.settle)
+        await self._submit()
+        await self._wait_turn()
+        return "; ".join(["a turn began", *self._notes])
+
+    async def back_off(self, failures: int) -> None:
+        """Wait before the next attempt."""
+        initial, maximum = self._timing.backoff
+        await self._sleep(min(maximum, initial * 2.0 ** min(failures - 1, 64)))
+
+    async def withdraw(self) -> str:
+        """See the function `withdraw`."""
+        self._entered = True
+        pane = await self._tmux.pane(self._pane_id)
+        if pane.dead or pane.in_mode:
+            return "kept"
+        try:
+            area = await self._capture()
+            if area.box is None or area.dialog is not None:
+                return "kept"
+            if not area.box.draft.strip():
+                return "empty"
+            await self._clear_box(self._checked_box(area.box))
+        except (Retry, Abort):
+            return "kept"
+        return "out"
+
+    # -- steps
+
+    async def _open_pane(self) -> None:
+        pane = await self._tmux.pane(self._pane_id)
+        if pane.dead:
+            raise Abort("pane_gone", "the program in the pane has ended")
+        if pane.in_mode:
+            # Copy mode would receive the keys.
+            await self._tmux.leave_mode(self._pane_id)
+            self._notes.append("somebody was scrolling in the pane; copy mode was left")
+
+    async def _ready_box(self) -> PromptBox:
+        """Wait for an idle prompt box without foreign text.
+
+        Closes the usage-limit menu if it is open, and ends a turn that only waits for a limit's reset.
+        """
+        deadline = self._now() + self._timing.ready
+        escaped, interrupts = False, 2  # of two, the first ends only vim's INSERT mode
+        while True:
+            area = await self._capture()
+            if area.dialog is not None and area.dialog.kind != "limit_menu":
+                raise Abort("dialog", _describe(area.dialog))
+            if area.dialog is not None and not escaped:
+                await self._tmux.keys(self._pane_id, "Escape")
+                escaped = True
+                await self._sleep(self._timing.after_escape)
+                continue
+            turn = area.turn if area.box is not None and area.dialog is None else None
+            if area.box is not None and area.dialog is None and turn is None:
+                return self._checked_box(area.box)
+            if turn is not None and area.box is not None and await self._gives_way(area):
+                if interrupts:
+                    interrupts -= 1
+                    await self._interrupt(self._checked_box(area.box), turn)
+                    continue
+                raise Retry("busy", "Escape did not end the turn that waits for the reset")
+            if self._now() >= deadline:
+                if area.dialog is not None:
+                    raise Retry("dialog", "Escape did not close the usage-limit menu")
+                if turn is not None:
+                    raise Abort("busy", "a turn is running")
+                raise Retry("not_ready", "the screen shows no prompt box")
+            await self._sleep(self._timing.poll)
+
+    async def _gives_way(self, area: _InputArea) -> bool:
+        """Return whether Escape may end the turn on the screen. Raises Abort if the session has gone on."""
+        if await self.gone_on():
+            raise Abort("moved_on", "the session has gone on by itself")
+        return self.waits is not None and self.waits(area.lines)
+
+    async def _interrupt(self, box: PromptBox, turn: RunningTurn) -> None:
+        """Press Escape, and wait until the turn has ended. Raises Abort where a draft would take the key."""
+        if box.draft.strip():
+            raise Abort("draft", "the prompt box holds text while the turn waits for the reset")
+        await self._tmux.keys(self._pane_id, "Escape")
+        self._interrupted = turn.prompt
+        deadline = self._now() + self._timing.interrupt
+        while self._now() < deadline:
+            await self._sleep(self._timing.poll)
+            if (await self._capture()).turn is None:
+                self._notes.append("the turn that waited for the reset was ended")
+                break
+        await self._sleep(self._timing.after_escape)
+
+    def _is_restored(self, box: PromptBox) -> bool:
+        """Return whether the box holds the prompt of the turn that was ended: what its author had sent already.
+
+        Claude Code puts it back if nothing had come of it, and takes it out of the conversation (2.1.332).
+        """
+        if not self._interrupted or box.ghost or box.shell:
+            return False
+        return holds(box, self._interrupted)
+
+    def _checked_box(self, box: PromptBox) -> PromptBox:
+        """Return the box if it is empty or holds only text of this delivery. Raises Abort."""
+        if self._is_restored(box):
+            return box
+        if self._entered and (holds(box, self._text) or holds_part(box, self._text)):
+            return box
+        if self.adopt and not box.shell and holds(box, self._text):
+            self._entered = True
+            return box
+        if box.shell:
+            raise Abort("draft", "the prompt box is in shell mode")
+        if box.draft.strip():
+            raise Abort("draft", "the prompt box holds text that somebody typed; it was left there, and not sent")
+        return box
+
+    async def _clear_box(self, box: PromptBox) -> None:
+        """Remove the text of an earlier attempt from the box, line by line."""
+        for _key in range(2 * box.rows + 2):
+            if not box.draft.strip():
+                return
+            await self._tmux.keys(self._pane_id, "C-u")
+            await self._sleep(self._timing.poll)
+            box = await self._capture_box()
+            if box.deleted:
+                return
+            box = self._checked_box(box)
+        raise Retry("failed", "the text of an earlier attempt could not be removed from the prompt box")
+
+    async def _enter_text(self) -> None:
+        """Paste the text: typed, it would be commands in vim's NORMAL mode, and keys where it is ``?``."""
+        self._entered = True
+        await self._tmux.paste(self._pane_id, self._text)
+
+    async def _wait_text_shown(self) -> None:
+        deadline = self._now() + self._timing.seen
+        while True:
+            area = await self._capture()
+            if area.dialog is None and area.box is not None and holds(area.box, self._text):
+                return
+            if self._now() >= deadline:
+                raise Retry("failed", "the text was not seen in the prompt box")
+            await self._sleep(self._timing.poll)
+
+    async def _submit(self) -> None:
+        """Send Enter, a second time if the text stays in the box."""
+        for _try in range(2):
+            area = await self._idle_area()
+            text = self._interrupted if area.box is not None and self._is_restored(area.box) else self._text
+            if area.dialog is not None or area.box is None or text is None or not holds(area.box, text):
+                raise Retry("failed", "the prompt box changed before Enter")
+            why = self.permit.take(text) if self.permit is not None else None
+            if why is not None:
+                await self._take_back(area.box)
+                raise Abort("bound", why)
+            await self._tmux.keys(self._pane_id, "Enter")
+            deadline = self._now() + self._timing.leave
+            while True:
+                if await self._began():
+                    self.submitted = True
+                    return
+                area = await self._capture()
+                if area.box is not None and not holds(area.box, text):
+                    self.submitted = True
+                    return
+                if self._now() >= deadline:
+                    if area.box is not None:
+                        break
+                    # The prompt may have opened what replaced the box, so it counts as submitted.
+                    self.submitted = True
+                    return
+                await self._sleep(self._timing.poll)
+        raise Retry("failed", "Enter did not send the text")
+
+    async def _idle_area(self) -> _InputArea:
+        """Return the screen once no turn runs on it; take our text back if one goes on. Raises Abort."""
+        deadline = self._now() + self._timing.seen
+        while True:
+            area = await self._capture()
+            gone_on = await self.gone_on()
+            running = area.box is not None and area.turn is not None
+            if not gone_on and not running:
+                return area
+            if gone_on or self._now() >= deadline:
+                await self._take_back(area.box)
+                if gone_on:
+                    raise Abort("moved_on", "the session has gone on by itself")
+                raise Abort("busy", "a turn is running")
+            await self._sleep(self._timing.poll)
+
+    async def _take_back(self, box: Optional[PromptBox]) -> None:
+        """Remove our text from the box; the prompt of a turn that was ended stays."""
+        if box is not None and not self._is_restored(box):
+            await self._clear_box(self._checked_box(box))
+
+    async def _wait_turn(self) -> None:
+        deadline = self._now() + self._timing.turn
+        while not await self._began():
+            if self._now() >= deadline:
+                area = await self._capture()
+                if area.dialog is not None:
+                    raise Abort("dialog", "sent, and then " + _describe(area.dialog), submitted=True)
+                raise Abort("failed", "the text was sent, but no turn was seen to begin", submitted=True)
+            await self._sleep(self._timing.poll)
+
+    # -- captures
+
+    async def _capture(self) -> _InputArea:
+        lines = await self._tmux.screen(self._pane_id, escapes=True)
+        return _InputArea(lines, find_prompt_box(lines), find_dialog(lines))
+
+    async def _capture_box(self) -> PromptBox:
+        area = await self._capture()
+        if area.box is None:
+            raise Retry("not_ready", "the prompt box disappeared")
+        return area.box
+
+
+async def never() -> bool:
+    """Return False."""
+    return False
+
+
+def as_shown(text: str) -> str:
+    """Return ``text`` as it appears in the prompt box; a leading blank prevents shell mode."""
+    text = typable(text).strip("\n")
+    return " " + text if text.startswith("!") else text
+
+
+def _describe(found: Dialog) -> str:
+    names = {
+        "permission": "a permission dialog is open",
+        "trust": "the folder trust dialog is open",
+        "login": "the login screen is open",
+        "bypass": "the bypass-permissions warning is open",
+        "limit_menu": "the usage-limit menu is open",
+    }
+    return f"{names.get(found.kind, 'a dialog is open')}: {found.title!r}; a person has to answer it"
