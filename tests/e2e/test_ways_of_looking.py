@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The failover of sessions that people look at in another way: screen reader, vim mode, narrow panes, queued prompts.
+
+A limited session goes on hot, with one prompt, in every look; what a person typed is neither sent nor lost.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from conftest import MakeWorld, real
+from harness import cli
+from harness.daemon import Daemon
+from harness.wait import until
+from harness.world import World
+from test_failover import RESUME, Driven, begin, one_switch, turns_of, whole
+
+LONG_RESUME = "go on with the work where you were interrupted, and finish it"
+
+
+def weekly() -> int:
+    """Return a weekly limit's reset: the CLI opens its menu."""
+    return int(time.time()) + 3 * 86400
+
+
+class Reader(Driven):
+    """A session with ``--ax-screen-reader``: its prompt is the last line, after ``$``."""
+
+    def box(self) -> str | None:
+        """Return the text after the last line's ``$``, or None where the last line has none."""
+        lines = [line.replace("\xa0", " ") for line in self.lines()]
+        return lines[-1][1:].strip() if lines and lines[-1].startswith("$") else None
+
+
+def reader(world: World, **failover: object) -> tuple[Daemon, Reader]:
+    """Start the daemon with one session that uses the screen reader's look."""
+    options = ["--ax-screen-reader"]
+    daemon = Daemon(world, [{"name": "main", "command": [world.claude, *options]}], **failover).start()
+    main = Reader(world, "main", identity=daemon.row("main")["uuid"])
+    main.wait_ready()
+    return daemon, main
+
+
+def vim(world: World) -> None:
+    """Switch vim mode on, in every account."""
+    for tag in world.accounts:
+        world.settings(tag, {"editorMode": "vim"})
+
+
+def resize(world: World, columns: int) -> None:
+    """Give the session's window a width."""
+    world.tmux("resize-window", "-t", "=main:", "-x", str(columns), "-y", "40")
+
+
+@pytest.mark.parametrize("claim", ["five_hour", "seven_day"])
+def test_a_screen_readers_session_goes_on_hot(make_world: MakeWorld, claim: str) -> None:
+    """There is no prompt box to see; the prompt is the line after the dollar sign."""
+    world = make_world(real(cli.NEW))
+    daemon, main = reader(world)
+    main.prompt("hello")
+    main.answered("hello", "A")
+    pid = main.pid()
+    world.set("A", "limit", claim=claim, resets_at=weekly() if claim == "seven_day" else int(time.time()) + 7200)
+    main.prompt("the big job")
+    main.answered(RESUME, "B")
+    assert [(row["method"], row["result"]) for row in one_switch(daemon)["sessions"]] == [("hot", "continued")]
+    assert main.pid() == pid
+    whole(world, main, "hello", "the big job", RESUME)
+
+
+def test_a_screen_readers_draft_is_left_in_place(make_world: MakeWorld) -> None:
+    """A person is typing when the limit comes: the text stays, and is not sent."""
+    world = make_world(real(cli.NEW))
+    daemon, main = reader(world)
+    world.set("A", "hold")
+    main.prompt("the big job")
+    main.text("half a thought")
+    until(lambda: main.box() == "half a thought", "the draft", show=main.screen)
+    world.set("A", "limit", resets_at=int(time.time()) + 7200)
+    until(lambda: "draft" in (daemon.row("main")["reason"] or ""), "the draft to be told", show=daemon.log)
+    assert main.box() == "half a thought"
+    assert not main.asked(RESUME) and not main.asked("half a thought")
+    main.keys("C-u")
+    main.answered(RESUME, "B", timeout=60)
+
+
+@pytest.mark.parametrize("version", [cli.NEW, cli.OLD])
+def test_vims_normal_mode_takes_the_prompt(make_world: MakeWorld, version: str) -> None:
+    """Typed text would run as commands there: the prompt is pasted, seen in the box, and sent; nothing is restarted."""
+    world = make_world(real(version))
+    vim(world)
+    daemon, sessions = begin(world, "main")
+    main = sessions["main"]
+    main.prompt("hello")
+    main.answered("hello", "A")
+    pid = main.pid()
+    world.set("A", "hold")
+    main.prompt("the big job")
+    main.wait_screen("-- INSERT --")
+    main.keys("Escape")
+    until(lambda: "-- INSERT --" not in main.screen(), "NORMAL mode", show=main.screen)
+    world.set("A", "limit", resets_at=int(time.time()) + 7200)
+    main.answered(RESUME, "B", timeout=60)
+    assert main.pid() == pid
+    assert [(row["method"], row["result"]) for row in one_switch(daemon)["sessions"]] == [("hot", "continued")]
+    whole(world, main, "hello", "the big job", RESUME)
+
+
+@pytest.mark.parametrize("version", [cli.NEW, cli.OLD])
+def test_a_queued_prompt_is_the_one_that_goes_on(make_world: MakeWorld, version: str) -> None:
+    """Typed while the turn ran, it is sent by the CLI itself after the refusal: ours is not sent as well."""
+    world = make_world(real(version), accounts="ABCDEF")
+    daemon, sessions = begin(world, "main")
+    main = sessions["main"]
+    for origin, target in zip("ABCDE", "BCDEF"):
+        queue_and_refuse(world, daemon, main, origin, target)
+
+
+def queue_and_refuse(world: World, daemon: Daemon, main: Driven, origin: str, target: str) -> None:
+    """Queue a prompt while a turn runs, refuse the turn, and check that one prompt goes on under the next account."""
+    job, queued = f"the job of {origin}", f"the next of {origin}"
+    world.set(origin, "hold")
+    main.prompt(job)
+    main.text(queued)
+    until(lambda: main.box() == queued, "the next prompt", show=main.screen)
+    main.keys("Enter")
+    until(lambda: main.box() != queued, "the prompt to be queued", show=main.screen)
+    world.set(origin, "limit", resets_at=int(time.time()) + 7200)
+    until(lambda: os.readlink(world.link) == world.account_home(target), "the flip", show=daemon.log)
+    until(
+        lambda: turns_of(world, main.id, queued, target) or turns_of(world, main.id, RESUME, target),
+        "an answer under the next account",
+        show=lambda: main.screen() + daemon.log()[-3000:],
+    )
+    time.sleep(2.0)  # to see whether a second prompt follows
+    if "What do you want to do?" in main.screen():  # 2.1.197 opens the menu of the refused turn after the queued one
+        main.escape()
+    until(lambda: main.box() == "", "our text not to stay in the box", show=main.screen)
+    by_itself, ours = (len(turns_of(world, main.id, text, target)) for text in (queued, RESUME))
+    assert (by_itself, ours) in ((1, 0), (0, 1)), (origin, main.screen(), daemon.log()[-4000:])
+
+
+@pytest.mark.parametrize("columns", [36, 58, 80, 400])
+def test_a_pane_of_any_width(make_world: MakeWorld, columns: int) -> None:
+    """Banner, menu and prompt are wrapped, and the footer is cut."""
+    world = make_world(real(cli.NEW))
+    daemon, sessions = begin(world, "main", resume_prompt=LONG_RESUME)
+    main = sessions["main"]
+    resize(world, columns)
+    main.wait_ready()
+    pid = main.pid()
+    world.set("A", "limit", claim="seven_day", resets_at=weekly())
+    main.prompt("the job")
+    main.answered(LONG_RESUME, "B")
+    until(lambda: daemon.row("main")["state"] == "idle", "idle", show=main.screen)
+    world.set("B", "limit", resets_at=int(time.time()) + 7200)
+    main.prompt("the next")
+    main.answered(LONG_RESUME, "C")
+    records = until(lambda: daemon.switches()[1:] and daemon.switches(), "both records", show=daemon.log)
+    assert [(row["method"], row["result"]) for record in records for row in record["sessions"]] == [
+        ("hot", "continued")
+    ] * 2
+    assert main.pid() == pid
