@@ -26,6 +26,7 @@ from claude_failover.failover.resumer import SessionResumer
 from claude_failover.failover.resumptions_under_way import DOCUMENT
 from claude_failover.limits import Verdict
 from claude_failover.limits.evidence import Evidence
+from claude_failover.limits.retry import waits_for_reset
 from claude_failover.sessions.table import TrackedSession
 from claude_failover.storage.pending_writes import PendingWrites
 from claude_failover.tmux.client import TmuxError
@@ -145,8 +146,8 @@ def test_a_delivered_prompt_resumes_the_session():
     assert harness.main.resume_note is None
 
 
-@pytest.mark.parametrize("result", ["draft", "dialog"])
-def test_a_draft_or_dialog_is_left_and_reported(result):
+@pytest.mark.parametrize("result", ["draft", "dialog", "busy"])
+def test_a_draft_a_dialog_and_a_running_turn_are_left_and_reported(result):
     harness = Harness(result)
     assert outcomes(harness.run()) == [("main", "none", result)]
     assert harness.restarted == []
@@ -201,6 +202,29 @@ def test_a_session_that_went_on_by_itself_is_left_alone():
     harness.newest = dataclasses.replace(EVIDENCE, verdict=ANSWERED, at=NOW + timedelta(seconds=1))
     assert outcomes(harness.run()) == [("main", "none", "moved on")]
     assert harness.sent == []
+
+
+def test_a_session_that_goes_on_during_the_delivery_is_left_alone():
+    harness = Harness("moved_on")
+    assert outcomes(harness.run()) == [("main", "none", "moved on")]
+    assert harness.restarted == []
+    assert (harness.main.state, harness.main.resume_note) == ("idle", None)
+    harness = Harness("not_ready", "moved_on")
+    assert outcomes(harness.run()) == [("main", "restart", "continued")]
+
+
+def test_the_delivery_asks_whether_the_session_has_gone_on():
+    """Right before Enter the transcript is read again; the record of our own Escape does not count."""
+    harness = Harness("delivered")
+    harness.run()
+    (options,) = harness.options
+    assert asyncio.run(options["gone_on"]()) is False
+    later = dataclasses.replace(EVIDENCE, verdict=ANSWERED, at=NOW + timedelta(seconds=1))
+    harness.newest = dataclasses.replace(later, interrupted=True)
+    assert asyncio.run(options["gone_on"]()) is False
+    harness.newest = later
+    assert asyncio.run(options["gone_on"]()) is True
+    assert options["waits"] is waits_for_reset
 
 
 def test_a_transcript_older_than_the_evidence_does_not_count():

@@ -52,6 +52,8 @@ _TURN_KINDS = {
     "UserPromptSubmit": "prompt",
 }
 
+_INTERRUPTED = "[Request interrupted"  # begins the user record of an interruption
+
 _SOURCES_OF_HOOKS = ("control_socket", "tmux")  # without one of them a hook is lost
 
 
@@ -271,6 +273,7 @@ class LimitMonitor:
                 tracked.config_dir,
                 last_turn_id(records),
                 ended=_is_error(own[-1]) or _ends_turn(own[-1]),
+                interrupted=_text_of(own[-1]).startswith(_INTERRUPTED),
             )
         return None
 
@@ -343,11 +346,15 @@ def _is_prompt(record: Mapping[str, Any]) -> bool:
     )
 
 
+def _text_of(record: Mapping[str, Any]) -> str:
+    texts = [item.get("text") for item in _contents(record) if isinstance(item, dict)]
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
 def _prompt_of(record: Mapping[str, Any]) -> str | None:
     """Return the text of a user's record; None for that of an interruption, and without one."""
-    texts = [item.get("text") for item in _contents(record) if isinstance(item, dict)]
-    text = "\n".join(text for text in texts if isinstance(text, str))
-    return text if text and not text.startswith("[Request interrupted") else None
+    text = _text_of(record)
+    return text if text and not text.startswith(_INTERRUPTED) else None
 
 
 def _is_error(record: Mapping[str, Any]) -> bool:

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Resume limited sessions in their conversation, under the active account.
 
-A flip moves a running session by itself; it only needs a new prompt. The resume prompt is typed, verified and sent,
-and a turn has to begin. Where that fails the Claude CLI is ended and started again on the same conversation. An
-operator's draft is never submitted, and a dialog never answered.
+A flip moves a running session by itself; it only needs a new prompt. A turn that waits for the reset in the CLI's own
+retry is ended first. The resume prompt is pasted, verified and sent, and a turn has to begin. Where that fails the
+Claude CLI is ended and started again on the same conversation. An operator's draft is never submitted, and a dialog
+never answered.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from ..claude.prompt_delivery import Delivery, Timing, deliver
@@ -24,8 +26,8 @@ from ..common import clock
 from ..common.errors import FailoverError
 from ..common.processes import Process, is_alive
 from ..config.holder import ConfigHolder
-from ..detection.evidence_filter import HOOK_DELAY, belongs_to_turn
 from ..limits.evidence import Evidence, moved_on
+from ..limits.retry import waits_for_reset
 from ..sessions.lifecycle import SessionLifecycle
 from ..sessions.prompt_budget import PromptBudget
 from ..sessions.table import SessionTable, TrackedSession
@@ -78,7 +80,7 @@ class SessionResumer:
         self._send = send
         self._budget = budget
         self._under_way = ResumptionsUnderWay(store, tmux)
-        self._last_prompt: dict[str, TurnEvent] = {}
+        self._last_prompt: dict[str, datetime] = {}
         self._evidence: dict[str, Evidence] = {}
         self._slots: asyncio.Semaphore | None = None
         self._config = config
@@ -101,7 +103,7 @@ class SessionResumer:
         if self._budget is not None:
             self._budget.on_turn(event)
         if event.kind == "prompt":
-            self._last_prompt[event.session] = event
+            self._last_prompt[event.session] = event.at
             tracked = self._sessions.get(event.session)
             if tracked is not None:
                 tracked.resume_state = tracked.resume_note = None
@@ -177,20 +179,17 @@ class SessionResumer:
         return "restart", f"{kind}: {delivery.detail}"
 
     def _has_moved_on(self, tracked: TrackedSession) -> bool:
-        """Return whether the session has gone on since: its newest turn is not the limited one any more."""
+        """Return whether the session has gone on since: its newest turn is not the limited one any more.
+
+        Its interruption does not count: Escape in the course of a delivery leaves such a record (2.1.332).
+        """
         evidence = self._evidence.get(tracked.name)
         if evidence is None:
             return False
         if evidence.uuid is not None and evidence.uuid != self._sessions.conversation(tracked.name):
             return True  # /clear: the limited conversation is not the one in the pane
-        return self._was_prompted_since(evidence) or moved_on(self._newest_turn(tracked), evidence)
-
-    def _was_prompted_since(self, evidence: Evidence) -> bool:
-        """Return whether another turn has begun since, as of a queued prompt: its record can be later than its hook."""
-        last = self._last_prompt.get(evidence.session)
-        if last is None or last.at < evidence.at - HOOK_DELAY:
-            return False
-        return not belongs_to_turn(evidence, last.turn, last.at)
+        newest = self._newest_turn(tracked)
+        return moved_on(newest, evidence) and not (newest is not None and newest.interrupted)
 
     async def _wait_until_up(self, tracked: TrackedSession) -> bool:
         end = time.monotonic() + UP_WAIT
@@ -209,8 +208,8 @@ class SessionResumer:
         prompt = self._config.current.failover.resume_prompt
 
         async def turn_began() -> bool:
-            last = self._last_prompt.get(tracked.name)
-            return last is not None and last.at >= since
+            moment = self._last_prompt.get(tracked.name)
+            return moment is not None and moment >= since
 
         async def gone_on() -> bool:
             return self._has_moved_on(tracked)
@@ -227,6 +226,7 @@ class SessionResumer:
                 timing=timing,
                 adopt=interrupted,
                 gone_on=gone_on,
+                waits=waits_for_reset,
             )
             await self._under_way.unmark(pane.pane_id)
             return delivery

@@ -20,7 +20,8 @@ class Evidence:
     ``source``: ``hook``, ``transcript`` or ``pane``; ``at``: when the limit was shown; ``request_at``: when the refused
     request started (the record that it answers), None if unknown; ``config_dir``: the CLAUDE_CONFIG_DIR of the
     session's process, None if unknown; ``turn``: the turn's id, ``prompt_id`` in hooks and ``promptId`` in transcripts
-    (2.1.330; None on older versions); ``ended``: whether the turn is known to have ended, which is not stored.
+    (2.1.330; None on older versions); ``ended``: whether the turn is known to have ended, ``interrupted``: whether by
+    Escape; these two are not stored.
     """
 
     session: str
@@ -32,6 +33,7 @@ class Evidence:
     config_dir: str | None = None
     turn: str | None = None
     ended: bool = False
+    interrupted: bool = False
 
 
 def moved_on(newest: Evidence | None, seen: Evidence) -> bool:

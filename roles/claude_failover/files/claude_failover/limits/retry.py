@@ -10,10 +10,13 @@ code of 2.1.332), so it is no reset time. A server throttle (`retrying in 28s ·
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
 from ..claude.conversation import ScreenBlock
+from ..claude.running_turn import spinner_of
+from ..claude.screen import parse_screen
 from . import wordings
 from .matching import limit_called, normalise
 from .resets import Reset, find_reset
@@ -25,8 +28,7 @@ RETRY_RULE = wordings.RETRYING_LIMIT.name
 
 def classify_retry(blocks: Sequence[ScreenBlock], *, now: datetime, tz: tzinfo) -> Verdict | None:
     """Return the verdict for a screen whose newest line is a retry after a usage limit; None for any other."""
-    line = _spinner_line(blocks).lstrip("✻✽✶✳✢*·∗ ")
-    found = wordings.RETRYING_LIMIT.pattern.match(line)
+    found = _retry_line(blocks)
     if found is None:
         return None
     until = found.group("reset") or found.group("until")
@@ -34,16 +36,17 @@ def classify_retry(blocks: Sequence[ScreenBlock], *, now: datetime, tz: tzinfo) 
     row = wordings.RETRYING_LIMIT
     named = found.group("name") or found.group("other")
     # Without the delay and the attempt, which change while it is the same refusal.
-    snippet = line.partition(" · ")[0] + " · retrying" + (f" ({until})" if until else "")
+    snippet = found.string.partition(" · ")[0] + " · retrying" + (f" ({until})" if until else "")
     detail = f"{row.source}; seen on {row.seen}" + (f"; {reset.note}" if reset.note else "")
     return Verdict(True, limit_called(named), reset.at, row.name, snippet_of(snippet), detail)
 
 
-def _spinner_line(blocks: Sequence[ScreenBlock]) -> str:
-    """Return the text of the spinner at the end of the screen, "" for none; tips, tasks and prompts may be below."""
-    for block in reversed(blocks):
-        if block.kind == "spinner":
-            return normalise(block.text)
-        if block.kind not in ("tasks", "prompt", "loose", "result"):
-            break
-    return ""
+def waits_for_reset(lines: Sequence[str]) -> bool:
+    """Return whether the turn that runs on a screen only waits for the reset of a limit, so that Escape ends it."""
+    screen = parse_screen(lines)
+    return screen.menu is None and _retry_line(screen.blocks) is not None
+
+
+def _retry_line(blocks: Sequence[ScreenBlock]) -> re.Match[str] | None:
+    """Return the line of a retry after a usage limit if it is the spinner at the end of a conversation."""
+    return wordings.RETRYING_LIMIT.pattern.match(normalise(spinner_of(blocks)).lstrip("✻✽✶✳✢*·∗ "))
