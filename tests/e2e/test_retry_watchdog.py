@@ -18,7 +18,7 @@ from harness.daemon import Daemon
 from harness.wait import until
 from harness.world import World
 from test_failover import RESUME, Driven, one_switch, turns_of
-from test_ways_of_looking import Reader, vim, weekly
+from test_ways_of_looking import DrivenReader, vim, weekly
 
 WAITS = "limit reached · retrying in"
 
@@ -115,7 +115,7 @@ def test_in_vims_insert_mode_escape_is_pressed_twice(make_world: MakeWorld) -> N
 def test_the_line_is_read_in_a_screen_readers_look(make_world: MakeWorld) -> None:
     """It stands above the permission mode, without a mark."""
     world = make_world(real(cli.NEW))
-    daemon, main = begin(world, Reader, "--ax-screen-reader")
+    daemon, main = begin(world, DrivenReader, "--ax-screen-reader")
     world.set("A", "limit", resets_at=int(time.time()) + 7200)
     main.prompt("the big job")
     main.answered("the big job", "B", timeout=60)

@@ -15,6 +15,7 @@ import pytest
 from conftest import MakeWorld, real
 from harness import cli
 from harness.daemon import Daemon
+from harness.session import Session
 from harness.wait import until
 from harness.world import World
 from test_failover import RESUME, Driven, begin, one_switch, turns_of, whole
@@ -27,8 +28,8 @@ def weekly() -> int:
     return int(time.time()) + 3 * 86400
 
 
-class Reader(Driven):
-    """A session with ``--ax-screen-reader``: its prompt is the last line, after ``$``."""
+class Look(Session):
+    """The look for screen readers: the prompt is the last line, after ``$``."""
 
     def box(self) -> str | None:
         """Return the text after the last line's ``$``, or None where the last line has none."""
@@ -36,11 +37,15 @@ class Reader(Driven):
         return lines[-1][1:].strip() if lines and lines[-1].startswith("$") else None
 
 
-def reader(world: World, **failover: object) -> tuple[Daemon, Reader]:
+class DrivenReader(Look, Driven):
+    """A session of the daemon's with ``--ax-screen-reader``."""
+
+
+def reader(world: World, **failover: object) -> tuple[Daemon, DrivenReader]:
     """Start the daemon with one session that uses the screen reader's look."""
     options = ["--ax-screen-reader"]
     daemon = Daemon(world, [{"name": "main", "command": [world.claude, *options]}], **failover).start()
-    main = Reader(world, "main", identity=daemon.row("main")["uuid"])
+    main = DrivenReader(world, "main", identity=daemon.row("main")["uuid"])
     main.wait_ready()
     return daemon, main
 

@@ -25,7 +25,8 @@ class Core:
         self.context, self.changed = context, changed
         self.id = context.session_id
         self.mode = context.options.permission_mode or "auto"
-        self.view = View(context.version, plan, context.cwd, self.mode)
+        self.view = View(context.version, plan, context.cwd, self.mode, screen_reader=context.options.screen_reader)
+        self.view.vim = "INSERT" if self.setting("editorMode") == "vim" else ""
         self.file = FakeSessionFile(context.config_dir, self.id, context.cwd, context.version)
         self.transcript = self.new_transcript(context.transcript)
         self.prompt_id: str | None = None
@@ -44,6 +45,11 @@ class Core:
     def sources(self) -> list[dict[str, Any]]:
         """Return the current settings, the account's first, then the session's."""
         return [settings.of_account(self.context.config_dir), self.context.settings]
+
+    def setting(self, name: str) -> Any:
+        """Return the current value of a setting, None if it is not set."""
+        account, session = self.sources()
+        return {**account, **session}.get(name)
 
     def environment(self) -> dict[str, str]:
         """Return the environment of hooks and tools."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from . import texts
@@ -45,6 +46,13 @@ class FakeDialog:
             mark = "\x1b[38;5;153m❯\x1b[39m " if number - 1 == self.selected else "  "
             shown.append(f"{self.indent}{mark}{label}")
         return [*shown, "", *self.after]
+
+    def spoken(self) -> list[str]:
+        """Return the dialog's lines in the look for screen readers."""
+        shown = [line.strip() for line in (self.title, *self.before) if line.strip(" ╌")]
+        shown += [f"{number}. {option}" for number, option in enumerate(self.options, 1)]
+        plain = [re.sub("\x1b\\[[0-9;]*m", "", line).strip() for line in self.after]
+        return [*shown, f"Select with numbers [1-{len(self.options)}]. Then Enter to submit:", *plain]
 
 
 CONFIRM = "Enter to confirm · Esc to cancel"

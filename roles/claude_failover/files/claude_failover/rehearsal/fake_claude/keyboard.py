@@ -26,6 +26,8 @@ class Keyboard:
     def __init__(self, session: FakeSession, leave: Callable[[int, str, str], None]) -> None:
         self.session, self.leave = session, leave
         self.editor = Editor()
+        self._vim = bool(session.view.vim)
+        session.put_back = self._put_back
         self._clearing = False
         self._leaving = False
         self._closed = asyncio.Event()
@@ -42,7 +44,7 @@ class Keyboard:
         if view.dialog is not None:
             self._in_dialog(event, view.dialog)
         elif event.kind == "text":
-            self.editor.type(event.value)
+            self._type(event.value)
         elif event.kind == "paste":
             self.editor.paste(event.value)
         else:
@@ -50,6 +52,26 @@ class Keyboard:
         if event.kind != "key" or event.value not in ("Escape", "C-c"):
             self._clearing = self._leaving = False
         view.draft = self.editor.text
+
+    def _put_back(self, prompt: str) -> None:
+        self.editor.type(prompt)
+        self.session.view.draft = self.editor.text
+
+    def _type(self, text: str) -> None:
+        """Type text; in vim's NORMAL mode it is commands, of which only those that lead to INSERT are imitated."""
+        while self.normal and text:
+            command, text = text[0], text[1:]
+            if command in "iaIAoO":
+                self._set_normal(False)
+        self.editor.type(text)
+
+    @property
+    def normal(self) -> bool:
+        """True in vim's NORMAL mode, which the screen does not show."""
+        return self._vim and not self.session.view.vim
+
+    def _set_normal(self, normal: bool) -> None:
+        self.session.view.vim = "" if normal else "INSERT"
 
     def _key(self, key: str) -> None:
         if key == "Enter":
@@ -82,7 +104,9 @@ class Keyboard:
 
     def _escape(self) -> None:
         view = self.session.view
-        if self.session.busy:
+        if self._vim and not self.normal:
+            self._set_normal(True)
+        elif self.session.busy:
             self.session.interrupt()
         elif self.session.limit.cancel(by_escape=True):
             return

@@ -46,6 +46,7 @@ class Options:
     output_format: str = "text"
     version: bool = False
     help: bool = False
+    screen_reader: bool = False
     prompt: str | None = None
 
 
@@ -68,6 +69,8 @@ def parse(argv: list[str]) -> Options:
             options.print_only = True
         elif name == "--dangerously-skip-permissions":
             options.permission_mode = "bypassPermissions"
+        elif name == "--ax-screen-reader":
+            options.screen_reader = True
         elif name in ("-c", "--continue"):
             options.resume = ""
         elif name in IGNORED:

@@ -28,7 +28,10 @@ class Entry:
 
 @dataclass
 class View:
-    """The contents of the screen."""
+    """The contents of the screen.
+
+    ``vim`` is the mode of vim that is shown, ``screen_reader`` whether the look is the one for screen readers.
+    """
 
     version: str
     account: str
@@ -42,6 +45,8 @@ class View:
     continues: str = ""
     gauge: str = ""
     toast: str = ""
+    vim: str = ""
+    screen_reader: bool = False
     status_lines: list[str] = field(default_factory=list)
 
     def add(self, kind: str, text: str) -> None:
@@ -112,25 +117,40 @@ def box_lines(view: View, width: int) -> list[str]:
         inside = [f"❯\xa0\x1b[7m{view.ghost[0]}\x1b[0;2m{view.ghost[1:]}{PLAIN}"]
     else:
         inside = [f"❯\xa0\x1b[7m {PLAIN}"]
-    mode = f"  \x1b[38;5;220m{texts.MODES[view.mode]}\x1b[39m"
-    if view.busy and not view.draft:
-        mode += f"{DIM} · esc to interrupt{PLAIN}"
-    elif not view.draft:
-        mode += f"{DIM} · ← for agents{PLAIN}"
     below = []
     if view.continues:
-        below += [
-            f"  ⚠ Usage limit reached · limit resets {view.continues}",
-            f"    Continuing automatically at {view.continues} · Esc to cancel",
-        ]
+        below += _wrapped("  ", f"⚠ Usage limit reached · limit resets {view.continues}", width)
+        below += _wrapped("    ", f"Continuing automatically at {view.continues} · Esc to cancel", width)
     below += [f"  {line}" for line in view.status_lines]
     gauge = [" " * max(0, width - len(view.gauge) - 2) + f"\x1b[38;5;220m{view.gauge}{PLAIN}"] if view.gauge else []
-    return [*(gauge or top), rule, *inside, rule, *below, mode]
+    return [*(gauge or top), rule, *inside, rule, *below, mode_line(view, width)]
+
+
+def mode_line(view: View, width: int) -> str:
+    """Return the last line: the permission mode, and a hint that a narrow terminal cuts."""
+    insert = f"-- {view.vim} -- " if view.vim else ""
+    mode, cycle = texts.MODES[view.mode].removesuffix(texts.CYCLE), texts.CYCLE
+    if not texts.MODES[view.mode].endswith(cycle):
+        cycle = ""
+    hint = "" if view.draft else " · esc to interrupt" if view.busy else " · ← for agents"
+    # Without room for both, the way to interrupt goes before the way to cycle.
+    kept = hint if view.busy else ""
+    if 4 + len(insert + mode + cycle + kept) > width:
+        cycle = ""
+    room = max(0, width - 4 - len(insert + mode + cycle))
+    hint = hint if len(hint) <= room else hint[: max(0, room - 1)] + "…" if room > 3 else ""
+    return f"  {DIM}{insert}\x1b[38;5;220m{mode}{DIM}{cycle}{hint}{PLAIN}"
+
+
+def _wrapped(indent: str, text: str, width: int) -> list[str]:
+    return [indent + piece for piece in wrap(text, width - 2 - len(indent))]
 
 
 def render(view: View, width: int, height: int) -> list[str]:
     """Return exactly ``height`` lines, none wider than ``width`` columns."""
     width = max(width, 24)
+    if view.screen_reader:
+        return read_aloud(view, width, height)
     if view.dialog is not None and view.dialog.kind in ("trust", "bypass", "theme"):
         return _fit(view.dialog.lines(width), [], height)
     above = [
@@ -152,3 +172,29 @@ def _fit(above: list[str], below: list[str], height: int) -> list[str]:
     room = height - len(below)
     above = above[-room:] if room else []
     return [*above, *([""] * (room - len(above))), *below]
+
+
+# -- the look for screen readers: no colours, no marks, no box (2.1.332)
+
+_SPEAKERS = {"prompt": "you: ", "answer": "claude: ", "tool": "tool: "}
+
+
+def read_aloud(view: View, width: int, height: int) -> list[str]:
+    """Return exactly ``height`` lines of the look for screen readers."""
+    rows = ["[Screen Reader Mode: on via flag]", f"Claude Code v{view.version}", f"Opus 5.5 · {view.account}", view.cwd]
+    rows += [_SPEAKERS.get(entry.kind, "") + entry.text for entry in view.entries]
+    if view.busy and view.dialog is None:
+        rows.append(view.busy)
+    if view.dialog is not None:
+        rows += [*(["you: /rate-limit-options"] if view.dialog.kind == "limit_menu" else []), *view.dialog.spoken()]
+    else:
+        if view.continues:
+            rows.append(f"⚠ Usage limit reached · limit resets {view.continues}")
+            rows.append(f"Continuing automatically at {view.continues} · Esc to cancel")
+        rows += view.status_lines
+        busy = "  ·  esc to interrupt" if view.busy and not view.draft else ""
+        insert = f"-- {view.vim} -- " if view.vim else ""
+        rows.append(insert + texts.MODES[view.mode].partition(" ")[2].removesuffix(" · ? for shortcuts") + busy)
+        rows += [view.toast or "effort: medium · /effort", f"$\xa0 {view.draft}" if view.draft else "$"]
+    lines = [line for row in rows for line in wrap(row, width)][-height:]
+    return [*lines, *([""] * (height - len(lines)))]

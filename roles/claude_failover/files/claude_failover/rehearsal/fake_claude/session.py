@@ -38,6 +38,8 @@ class FakeSession:
         self.own_commands = OwnCommands(self.core, self.api)
         self.limit = LimitWait(self.core, lambda: self.submit(texts.CONTINUE_PROMPT, typed=False))
         self.queue: list[str] = []
+        self.put_back: Callable[[str], None] = lambda _prompt: None  # into the prompt box
+        self._retrying = self._fruitless = False  # the turn waits in the CLI's own retry, and nothing has come of it
         self.turn: asyncio.Task[None] | None = None
         self._idle: asyncio.TimerHandle | None = None
 
@@ -140,18 +142,12 @@ class FakeSession:
             self.core.write_later()
             await self._requests(prompt, began)
         except asyncio.CancelledError:
-            self.core.transcript.chained(
-                type="user",
-                message={"role": "user", "content": [{"type": "text", "text": "[Request interrupted by user]"}]},
-                interruptedMessageId=None,
-            )
-            self.view.add("note", texts.INTERRUPTED)
-            self.queue.clear()
+            self._end_interrupted(prompt)
         except (OSError, ValueError, KeyError) as error:
             # An unusable world file or home: shown on the screen, where its author looks.
             self.view.add("error", f"The fake Claude cannot continue: {type(error).__name__}: {error}")
         finally:
-            self.view.busy = ""
+            self.view.busy, self._retrying = "", False
             self.core.transcript.bare("last-prompt", lastPrompt=prompt, leafUuid=self.core.transcript.parent)
             self.core.write_later()
         if self.view.dialog is None:
@@ -164,6 +160,21 @@ class FakeSession:
             self.queue.clear()
             asyncio.get_running_loop().call_soon(self.submit, queued)
 
+    def _end_interrupted(self, prompt: str) -> None:
+        """End an interrupted turn; a prompt that only waited for a limit's reset goes back into the box (2.1.332)."""
+        if self._retrying and self._fruitless and not self.queue:
+            self.view.entries.pop()
+            self.put_back(prompt)
+            return
+        self.core.transcript.chained(
+            type="user",
+            message={"role": "user", "content": [{"type": "text", "text": "[Request interrupted by user]"}]},
+            interruptedMessageId=None,
+        )
+        self.view.add("note", texts.INTERRUPTED)
+        if not self._retrying:
+            self.queue.clear()
+
     async def _requests(self, prompt: str, began: float) -> None:
         tool_result = False
         while True:
@@ -175,6 +186,11 @@ class FakeSession:
                 break
             await self.tools.run(answer)
             tool_result = True
+        if answer.kind == "limit" and self.context.env.get("CLAUDE_CODE_RETRY_WATCHDOG") == "1":
+            self._retrying, self._fruitless = True, not tool_result
+            now = datetime.now(self.context.zone)
+            self._show_retry(texts.retry(answer.claim, answer.resets_at, now, self.context.zone))
+            await asyncio.Event().wait()  # no flip wakes it
         if answer.kind == "text":
             await self._answered(answer, began)
         else:

@@ -50,6 +50,7 @@ UNTRUSTED = (
     "Claude Code didn't start because this folder isn't trusted.\n"
     "Run claude again and choose Yes, or run it in another folder."
 )
+CYCLE = " (shift+tab to cycle)"
 MODES = {
     "auto": "⏵⏵ auto mode on (shift+tab to cycle)",
     "acceptEdits": "⏵⏵ accept edits on (shift+tab to cycle)",
@@ -81,6 +82,15 @@ def limit_line(claim: str, resets_at: int, now: datetime, zone: tzinfo, zone_nam
         label = "session limit"
     when = clock(datetime.fromtimestamp(resets_at, zone), now.astimezone(zone))
     return f"You've hit your {label} · resets {when} ({zone_name})"
+
+
+def retry(claim: str, resets_at: int, now: datetime, zone: tzinfo) -> str:
+    """Return the line of the CLI's own retry of a limit (CLAUDE_CODE_RETRY_WATCHDOG=1, 2.1.332)."""
+    label = LABELS.get(claim, "usage limit")
+    when = clock(datetime.fromtimestamp(resets_at, zone), now)
+    minutes = int(resets_at - now.timestamp()) // 60
+    delay = f"{min(minutes // 60, 6)}h" if minutes >= 60 else f"{minutes}m"
+    return f"{label[0].upper()}{label[1:]} reached · retrying in {delay} ({when}) · attempt 1/300"
 
 
 def menu_options(when: str, version: str) -> list[str]:
