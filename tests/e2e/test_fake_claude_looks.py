@@ -10,13 +10,13 @@ import time
 from typing import Any
 
 import pytest
-from conftest import MakeWorld, real
+from conftest import MakeWorld, needs, real
 from harness import cli
 from harness.session import Session
 from harness.wait import until
 from harness.world import FAKE_CLAUDE, World
 from test_fake_claude_conformance import show
-from test_ways_of_looking import Look, vim, weekly
+from test_ways_of_looking import READER, Look, vim, weekly
 
 AGENTS = re.compile(r" · (?:←.*|…)$|(?<=interrupt)(?: ?…)$")
 WIDTHS = (36, 40, 44, 48, 58, 60, 80, 120)
@@ -113,6 +113,7 @@ def spoken(session: Look) -> list[str]:
 @pytest.fixture
 def both(make_world: MakeWorld) -> tuple[dict[str, Any], dict[str, Any]]:
     """What was seen with the real CLI, and what with the fake Claude."""
+    needs(READER, "the fake Claude imitates a newer one's look for screen readers")
     real_world = make_world(real(cli.NEW))
     seen_real = looks(real_world)
     real_world.namespace.clear()

@@ -12,13 +12,13 @@ import os
 import time
 
 import pytest
-from conftest import MakeWorld, real
+from conftest import MakeWorld, needs, real
 from harness import cli
 from harness.daemon import Daemon
 from harness.wait import until
 from harness.world import World
 from test_failover import RESUME, Driven, one_switch, turns_of
-from test_ways_of_looking import DrivenReader, vim, weekly
+from test_ways_of_looking import READER, DrivenReader, vim, weekly
 
 WAITS = "limit reached · retrying in"
 
@@ -42,7 +42,7 @@ def only_a_was_exhausted(daemon: Daemon) -> None:
 
 
 @pytest.mark.parametrize("claim", ["five_hour", "seven_day"])
-@pytest.mark.parametrize("version", [cli.NEW, "2.1.260"])
+@pytest.mark.parametrize("version", cli.VERSIONS)
 def test_the_prompt_that_waits_goes_on_under_the_next_account(make_world: MakeWorld, version: str, claim: str) -> None:
     """Nothing had come of it, so Claude Code puts it back into the box: it is sent again, and nothing else."""
     world = make_world(real(version))
@@ -114,6 +114,7 @@ def test_in_vims_insert_mode_escape_is_pressed_twice(make_world: MakeWorld) -> N
 
 def test_the_line_is_read_in_a_screen_readers_look(make_world: MakeWorld) -> None:
     """It stands above the permission mode, without a mark."""
+    needs(READER, "its look for screen readers has no prompt to see")
     world = make_world(real(cli.NEW))
     daemon, main = begin(world, DrivenReader, "--ax-screen-reader")
     world.set("A", "limit", resets_at=int(time.time()) + 7200)
