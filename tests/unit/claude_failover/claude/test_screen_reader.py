@@ -13,6 +13,7 @@ from claude_failover.claude.prompt_box import find_dialog, find_prompt_box, hold
 from claude_failover.claude.running_turn import find_running_turn
 from claude_failover.claude.screen import parse_screen
 from claude_failover.limits import classify_pane
+from claude_failover.limits.retry import waits_for_reset
 
 HEADER = ["[Screen Reader Mode: on via flag]", "Claude Code v2.1.332", "Opus 5.5 · Claude Max", "/srv/work"]
 HELLO = ["you: hello", "claude: STUB-OK #3", "Churned for 1s · done 4:18 AM"]
@@ -177,6 +178,16 @@ def test_a_running_turn_is_seen_with_and_without_a_draft() -> None:
             turn = find_running_turn(screen(*HELLO, "you: work", *rows, prompt=prompt))
             assert turn is not None
             assert turn.prompt == "work"
+    narrow = [
+        "you: work",
+        "Weekly li… · retrying in 2h (8:18am)",
+        " · attempt 1/300",
+        "bypass permissions on (shift+tab to",
+    ]
+    for rows in ([*narrow, "cycle)  ·  esc to interrupt", "$"], [*narrow, "cycle)", "$\xa0 a draft"]):
+        assert find_running_turn(rows) is not None
+        assert waits_for_reset(rows)
+        assert find_prompt_box(rows) is not None
     assert find_running_turn(screen(*HELLO)) is None
     assert find_running_turn(screen(*WAITING)) is None
     assert find_running_turn([*HEADER, *REFUSED, *MENU]) is None

@@ -87,7 +87,7 @@ def in_marks(texts: Sequence[str]) -> Optional[list[str]]:
 
     Nothing tells a row of the CLI's own from a further row of what a person or the model wrote: it becomes a reply.
     """
-    texts = [_DRAFT.sub("$\xa0 ", text) for text in texts]
+    texts = _unwrapped([_DRAFT.sub("$\xa0 ", text) for text in texts])
     asked = dialog_rows(texts)
     if asked is not None:
         begin, asks = asked
@@ -101,6 +101,17 @@ def in_marks(texts: Sequence[str]) -> Optional[list[str]]:
     draft = ["❯ " + texts[prompt.row][1:].strip(" \xa0"), *(f"  {text}" for text in texts[prompt.row + 1 : prompt.end])]
     footer = [f"  {text}" for text in texts[top : prompt.row]]
     return [*_conversation(texts[:top], top < prompt.mode), "─" * 20, *draft, "─" * 20, *footer]
+
+
+def _unwrapped(texts: Sequence[str]) -> list[str]:
+    """Return the rows with those joined that the look has wrapped at a blank: the blank begins the next row."""
+    rows: list[str] = []
+    for text in texts:
+        if text.startswith(" ") and rows and rows[-1]:
+            rows[-1] += text
+        else:
+            rows.append(text)
+    return rows
 
 
 def _dialog(texts: Sequence[str]) -> list[str]:
@@ -126,7 +137,7 @@ def _conversation(texts: Sequence[str], live: bool) -> list[str]:
             rows += ["", "✻ " + text]
         elif index > spinner:
             rows.append("  ⎿  " + text)
-        elif not text or text[0].islower() or text[0] == " " or (speaker == "claude" and not live):
+        elif not text or text[0].islower() or (speaker == "claude" and not live):
             rows.append(f"  {text}" if text else "")
         else:
             rows += ["", "● " + text]
