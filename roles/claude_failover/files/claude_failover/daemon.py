@@ -170,6 +170,7 @@ class Daemon:
         )
         self._cleanup.push_async_callback(self.monitor.stop)
         self.notifier = Notifier(config)
+        self.sessions.on_set_aside = self.notifier.on_set_aside
         self._cleanup.push_async_callback(self.notifier.stop)
         budget = PromptBudget(store, lambda _session: self.failover.active_account(), on_spent=self.notifier.on_spent)
         self.resumer = SessionResumer(
@@ -181,6 +182,7 @@ class Daemon:
             self.resumer,
             newest_turn=self.monitor.newest_turn_of,
             all_idle=self.sessions.all_idle,
+            set_aside=self.sessions.set_aside,
             on_record=self._on_record,
             budget=budget,
         )

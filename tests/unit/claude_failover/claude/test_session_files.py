@@ -43,6 +43,33 @@ def test_the_file_of_a_running_process(tmp_path):
     assert file.status_at.isoformat() == "2026-11-22T22:47:06.941000+00:00"
 
 
+def test_the_version_is_the_files(tmp_path):
+    me = read(os.getpid())
+    for value, version in [("2.1.332", "2.1.332"), ("soon", None), (2, None), ("2.1." + "9" * 99, None)]:
+        write(tmp_path, me, version=value)
+        assert SessionFiles([str(tmp_path)]).of(me).version == version
+
+
+def test_a_file_without_the_start_of_its_process_is_known_by_its_own(tmp_path):
+    """2.1.78 to 2.1.112 write pid, sessionId, cwd and startedAt only."""
+    me = read(os.getpid())
+    path = tmp_path / "sessions" / f"{me.pid}.json"
+    path.parent.mkdir()
+
+    def found(started_at):
+        path.write_text(json.dumps({"pid": me.pid, "sessionId": ONE, "cwd": "/srv", "startedAt": started_at}))
+        return SessionFiles([str(tmp_path)]).of(me)
+
+    began = clock.to_wall(clock.of_ticks(me.start)).timestamp() * 1000
+    file = found(began + 2000)
+    assert (file.uuid, file.cwd, file.status, file.version) == (ONE, "/srv", None, None)
+    assert found(began + 200) is not None
+    assert found(began - 5000) is None, "of an earlier process with this pid"
+    assert found(clock.wall().timestamp() * 1000 + 3_600_000) is None, "a time to come is unknown"
+    for broken in (None, "yesterday", [], 1e300):
+        assert found(broken) is None
+
+
 def test_after_a_flip_the_newest_of_two_homes_counts(tmp_path):
     me = read(os.getpid())
     write(tmp_path / "a", me)

@@ -133,6 +133,24 @@ def world(tmp_path):
     return World(str(tmp_path))
 
 
+@pytest.mark.parametrize("source", ["hook", "transcript"])
+def test_an_old_versions_session_is_known_before_its_limit_is_told(world, source):
+    """2.1.78 and 2.1.81 write no version to their session file; their transcript has it."""
+    seen = []
+    report = world.evidence.append
+    world.monitor._filter._on_evidence = lambda evidence: (seen.append(world.main.set_aside), report(evidence))
+    world.write({**prompt("t0", -90000), "version": "2.1.332"}, {**prompt("t1", -2), "version": "2.1.78"})
+    assert (world.main.version, world.main.state) == (None, "starting")
+    if source == "hook":
+        world.write({**refusal(-1), "version": "2.1.78"})
+        world.hook("StopFailure", error="rate_limit", last_assistant_message=REFUSAL, prompt_id="t1")
+    else:
+        world.follow(lambda: world.write({**refusal(), "version": "2.1.78"}), lambda: world.evidence)
+    assert len(world.evidence) == 1
+    assert "found Claude Code 2.1.78, expected 2.1.81 or newer" in seen[0]
+    assert (world.main.version, world.main.state) == ("2.1.78", "other")
+
+
 def test_a_status_line_reports_usage_and_no_turn(world):
     world.hook(rate_limits={"five_hour": {"used_percentage": 92}})
     world.hook(rate_limits="none")

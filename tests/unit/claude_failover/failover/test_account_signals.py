@@ -25,8 +25,8 @@ def signals(world):
     return AccountSignals(world.config_holder, switcher.availability, switcher.flip_log, now=lambda: world.now)
 
 
-def session(config_dir):
-    return SimpleNamespace(name="main", config_dir=config_dir)
+def session(config_dir, set_aside=None):
+    return SimpleNamespace(name="main", config_dir=config_dir, set_aside=set_aside)
 
 
 def figures(percent=42):
@@ -51,6 +51,16 @@ def fill_disk(monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("claude_failover.storage.store.write_atomic", full)
+
+
+def test_a_session_that_is_set_aside_says_nothing_of_an_account(world, signals):
+    left_out = session(world.link, set_aside="found Claude Code 2.1.78, expected 2.1.81 or newer")
+    signals.on_usage(left_out, figures())
+    signals.on_login_dead(left_out, "Login expired")
+    assert used(world, "a") == {}
+    assert login(world, "a") == "ok"
+    signals.on_usage(session(world.link), figures())
+    assert used(world, "a") == {"five_hour": 42}
 
 
 # -- usage ---------------------------------------------------------------------------------------------------------

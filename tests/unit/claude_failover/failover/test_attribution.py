@@ -30,6 +30,13 @@ def attributed(world, evidence, flip_log=()):
 FLIPPED = [Flip(T0, "a", "b", "limit")]
 
 
+def test_a_limit_of_a_session_that_is_set_aside_is_no_accounts(world):
+    found = attribute(
+        world.evidence(), FLIPPED, "b", world.link, world.config.accounts, world.exhaustion, "it is too old"
+    )
+    assert (found.account, found.follows_link, found.why) == (None, False, "it is too old")
+
+
 def test_without_a_flip_it_is_the_active_account(world):
     found = attributed(world, world.evidence())
     assert (found.account, found.follows_link) == ("a", True)

@@ -92,6 +92,31 @@ def test_a_limit_leads_to_a_switch_and_a_resumption(world, harness):
     assert harness.failover.resume_queue.limited() == {}
 
 
+def test_a_session_that_is_set_aside_neither_switches_nor_blames(world):
+    why = {"old": "found Claude Code 2.1.78, expected 2.1.81 or newer"}
+    harness = Harness(world, set_aside=why.get)
+    run(harness, world.evidence("old"))
+    assert (switches(world), world.active, harness.resumer.resumed) == ([], "a", [])
+    assert not world.exhaustion.status("a", "five_hour", world.now).exhausted
+    run(harness, world.evidence("main"))
+    assert (switches(world), harness.resumer.resumed) == ([("limit", "a", "b")], ["main"])
+    assert harness.failover.resume_queue.limited() == {}
+
+
+def test_a_session_found_to_be_set_aside_waits_for_no_account_any_more(world):
+    """Its limit was noted by a daemon that did not know its version."""
+    why = {}
+    harness = Harness(world, set_aside=why.get)
+    for name in "ab":
+        world.exhaustion.record(name, "five_hour", world.now + minutes(90), now=world.now)
+    run(harness, world.evidence("old"))
+    assert list(harness.failover.resume_queue.limited()) == ["old"]
+    why["old"] = "found Claude Code 2.1.78, expected 2.1.81 or newer"
+    harness.restart()
+    run(harness)
+    assert harness.failover.resume_queue.limited() == {}
+
+
 def test_ten_sessions_make_one_switch(world, harness):
     run(harness, *[world.evidence(f"s{number}") for number in range(10)])
     assert switches(world) == [("limit", "a", "b")]
@@ -392,7 +417,7 @@ def test_an_account_with_a_dead_login_is_skipped(tmp_path):
     harness = Harness(world)
 
     class Session:
-        name, config_dir = "other", world.home("b")
+        name, config_dir, set_aside = "other", world.home("b"), None
 
     asyncio.run(harness.settle())
     harness.failover.account_signals.on_login_dead(Session(), "Login expired")
@@ -552,6 +577,7 @@ def test_a_limit_during_a_switch_by_hand_makes_no_second_switch(tmp_path):
 
 class LinkedSession:
     name = "one"
+    set_aside = None
 
     def __init__(self, world):
         self.config_dir = world.link

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Read the state files of running Claude Code processes, ``<home>/sessions/<pid>.json``.
 
-Keys seen on 2.1.330: ``pid, sessionId, cwd, startedAt`` (ms), ``procStart`` (clock ticks since boot, a string),
-``status`` = idle | busy | waiting, ``statusUpdatedAt`` (ms). A clean exit removes the file, SIGKILL leaves it: a file
-is valid only while the process that wrote it is running.
+Keys seen on 2.1.330: ``pid, sessionId, cwd, startedAt`` (ms), ``version``, ``procStart`` (clock ticks since boot, a
+string), ``status`` = idle | busy | waiting, ``statusUpdatedAt`` (ms). 2.1.78 to 2.1.112 write the first four only. A
+clean exit removes the file, SIGKILL leaves it: a file is valid only while the process that wrote it is running.
 """
 
 from __future__ import annotations
@@ -13,20 +13,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from ..common import clock, json_text
 from ..common.processes import Process
 from ..common.text import text_or_none, whole_number
 from ..storage.regular_file import read_regular
+from .versions import version_in
 
 _MAX_TICKS = 1 << 63
+_TICK = timedelta(seconds=1)  # by which a process's start and another clock reading may differ
 _UNKNOWN = datetime.fromtimestamp(0, timezone.utc)
 
 
 @dataclass(frozen=True)
 class SessionFile:
-    """The state of one process; ``status`` is None if it is unknown.
+    """The state of one process; ``status`` and ``version`` are None if they are unknown.
 
     ``status_at`` is steady time, None without one; a time in the future is unknown, and counts as older than any.
     """
@@ -36,6 +39,7 @@ class SessionFile:
     cwd: str | None
     status: str | None
     status_at: datetime | None
+    version: str | None = None
 
 
 class SessionFiles:
@@ -57,7 +61,7 @@ class SessionFiles:
 def _read(path: str, process: Process) -> SessionFile | None:
     try:
         data = json_text.parse(read_regular(path, 1 << 16))
-        if data["pid"] != process.pid or whole_number(str(data["procStart"]), _MAX_TICKS) != process.start:
+        if data["pid"] != process.pid or not _is_of(data, process):
             return None
         status = data.get("status")
         moment = data.get("statusUpdatedAt", data.get("updatedAt"))
@@ -69,6 +73,15 @@ def _read(path: str, process: Process) -> SessionFile | None:
             status_at=(clock.from_wall(datetime.fromtimestamp(moment / 1000, timezone.utc)) or _UNKNOWN)
             if moment
             else None,
+            version=version_in(data.get("version")),
         )
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
+
+
+def _is_of(data: dict[str, Any], process: Process) -> bool:
+    """Return whether this process wrote the file, and not an earlier one that had its pid."""
+    if data.get("procStart") is not None:
+        return whole_number(str(data["procStart"]), _MAX_TICKS) == process.start
+    written = clock.from_wall(datetime.fromtimestamp(data["startedAt"] / 1000, timezone.utc))
+    return written is not None and written >= clock.of_ticks(process.start) - _TICK

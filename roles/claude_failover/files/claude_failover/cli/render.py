@@ -26,6 +26,7 @@ _TONES = {
     "missing": "warn",
     "unknown": "warn",
     "waiting": "warn",
+    "other": "warn",
     "starting": "dim",
     "resuming": "warn",
     "limited": "warn",

@@ -45,6 +45,11 @@ def from_wall(moment: datetime) -> datetime | None:
     return _current.from_wall(moment)
 
 
+def of_ticks(ticks: int) -> datetime:
+    """Return the steady time of a moment in clock ticks since the boot, as ``/proc/PID/stat`` has it."""
+    return _current.since_boot(ticks / os.sysconf("SC_CLK_TCK"))
+
+
 def expected(moment: datetime, at: datetime | None = None) -> datetime:
     """Return the steady time of a wall time that is, or at the steady time ``at`` was, still to come."""
     return _current.expected(moment, at)

@@ -127,6 +127,11 @@ class SteadyClock:
                 return min(found, now)
         return None
 
+    def since_boot(self, seconds: float) -> datetime:
+        """Return the steady time of a moment that many seconds after the boot."""
+        self.now()
+        return _ORIGIN + self._anchor + timedelta(seconds=seconds)
+
     def expected(self, moment: datetime, at: datetime | None = None) -> datetime:
         """Return the steady time of a wall time that is still to come, as the clock is set now or was at ``at``."""
         self.now()

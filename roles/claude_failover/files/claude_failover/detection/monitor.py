@@ -256,6 +256,7 @@ class LimitMonitor:
                 records = last_records(self._projects, *locate(self._projects, path))
             except (OSError, NotATranscriptError):
                 continue
+            tracked.record_version(records)
             own = conversation_of(records)
             verdict = self._classifier.classify_transcript(records)
             at = record_time(own[-1]) if own else None
@@ -287,6 +288,8 @@ class LimitMonitor:
 
     def _on_records(self, uuid: str, records: list[dict[str, Any]]) -> None:
         tracked = self._sessions.find_by_conversation(uuid)
+        if tracked is not None:
+            tracked.record_version(records)
         for record in without_local_commands(records):
             moment = record_time(record) or clock.now()
             if is_request(record):

@@ -23,10 +23,17 @@ _STALE_REJECTION = timedelta(seconds=3)  # after a flip a rejected login can be 
 
 
 class ReportingSession(Protocol):
-    """The session that reports; ``config_dir`` is its process's CLAUDE_CONFIG_DIR, None when unknown."""
+    """The session that reports; ``config_dir`` is its process's CLAUDE_CONFIG_DIR, None when unknown.
+
+    ``set_aside`` says why its reports say nothing of any account; None if they do.
+    """
 
     name: str
     config_dir: str | None
+
+    @property
+    def set_aside(self) -> str | None:
+        """See above."""
 
 
 class AccountSignals:
@@ -78,7 +85,7 @@ class AccountSignals:
 
     def _account_of(self, session: ReportingSession) -> Account | None:
         folder = session.config_dir
-        if folder is None:
+        if folder is None or session.set_aside is not None:
             return None
         if is_same_entry(folder, self._config.current.active_link):
             return self._config.current.account(self._availability.active() or "")

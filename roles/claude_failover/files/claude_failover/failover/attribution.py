@@ -49,6 +49,7 @@ def attribute(
     active_link: str,
     accounts: Sequence[Account],
     exhaustion: Exhaustion,
+    set_aside: str | None = None,
 ) -> Attribution:
     """Return the account whose limit the evidence shows.
 
@@ -59,7 +60,10 @@ def attribute(
         active_link: the link's path.
         accounts: the configured accounts.
         exhaustion: their recorded limits.
+        set_aside: why the session's limits say nothing of any account; None if they do.
     """
+    if set_aside is not None:
+        return Attribution(None, False, set_aside)
     folder = evidence.config_dir
     if folder is None:
         return Attribution(None, False, "the account's home that the session's process uses is not known")

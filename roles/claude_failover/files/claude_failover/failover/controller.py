@@ -54,6 +54,7 @@ class FailoverController:
         resumer: see `ResumerProtocol`.
         newest_turn: returns the newest turn in the transcript of the named session; None when it cannot be read.
         all_idle: returns whether every session is idle.
+        set_aside: returns why the limits of the named session say nothing of any account; None if they do.
         on_record: called with the record of each switch once it is in the log.
         budget: told of each reset, at which a session's prompts are counted anew; None: unbounded.
         now: the current time.
@@ -68,6 +69,7 @@ class FailoverController:
         *,
         newest_turn: Callable[[str], Evidence | None] = lambda _session: None,
         all_idle: Callable[[], bool] = lambda: False,
+        set_aside: Callable[[str], str | None] = lambda _session: None,
         on_record: Callable[[Record], None] = lambda _record: None,
         budget: PromptBudget | None = None,
         now: Callable[[], datetime] = clock.now,
@@ -96,6 +98,7 @@ class FailoverController:
             now=now,
         )
         self._budget = budget
+        self._set_aside = set_aside
         self._now = now
         self._wake: asyncio.Event | None = None
         config.subscribe(self._on_config_replaced)
@@ -225,6 +228,9 @@ class FailoverController:
             self._on_switch_finished(external)
         self._unsaved.retry()
         self._attribute_pending()
+        for name in self.resume_queue.limited():
+            if self._set_aside(name) is not None:
+                self.resume_queue.remove(name)
         if self.switcher.link_monitor.suspended is None:
             active = self._availability.active()
             if active is not None:
@@ -257,6 +263,7 @@ class FailoverController:
             self._config.current.active_link,
             self._config.current.accounts,
             self._availability.exhaustion,
+            self._set_aside(evidence.session),
         )
         log.info(
             "session %s: %s limit reported by %s (%s), resets %s; account %s: %s",

@@ -19,6 +19,12 @@ def spent_event(session: str, why: str | None) -> dict[str, Any]:
     return _event("prompts_spent", "error", why is not None, summary, session=session)
 
 
+def set_aside_event(session: str, why: str | None) -> dict[str, Any]:
+    """Return the event that a session is left out of the failover, or, without ``why``, that it is not any more."""
+    summary = f"session {session} is set aside: {why}" if why else f"session {session} is set aside no more"
+    return _event("session_set_aside", "warning", why is not None, summary, session=session)
+
+
 def source_event(item: Blindness, begins: bool) -> dict[str, Any]:
     """Return the event that a source does not work, or that it works again."""
     summary = f"the daemon is blind for {item.source}: {item.reason}"

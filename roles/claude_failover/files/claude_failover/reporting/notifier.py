@@ -17,7 +17,7 @@ from typing import Any
 
 from ..common import json_text
 from ..config.holder import ConfigHolder
-from .events import spent_event
+from .events import set_aside_event, spent_event
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,10 @@ class Notifier:
     def on_spent(self, session: str, why: str | None) -> None:
         """Tell that a session's bound of prompts is reached, or, without ``why``, that it is not any more."""
         self.send(spent_event(session, why))
+
+    def on_set_aside(self, session: str, why: str | None) -> None:
+        """Tell that a session is left out of the failover, or, without ``why``, that it is not any more."""
+        self.send(set_aside_event(session, why))
 
     async def stop(self) -> None:
         """Wait for the queued records, no longer than one run may take; then kill what still runs."""

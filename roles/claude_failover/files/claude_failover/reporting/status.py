@@ -49,7 +49,8 @@ def session_row(
         "uuid": entry.uuid if entry else None,
         "uuid_source": entry.source if entry else None,
         "state": tracked.state,
-        "reason": tracked.resume_note or tracked.reason,
+        "reason": tracked.set_aside or tracked.resume_note or tracked.reason,
+        "version": tracked.version,
         "dedicated": tracked.dedicated,
         # A dead pane has no folder.
         "cwd": tracked.spec.cwd if tracked.spec else ((pane.cwd or None) if pane else None),
@@ -63,9 +64,9 @@ def account_of(tracked: TrackedSession, config: Config, active: Account | None) 
     """Return the name of the account that the session's next request uses, or None if it is unknown.
 
     A process that was started with an account's home stays with it; one that was started with the active link follows
-    every flip.
+    every flip. Of one that is set aside it is not known.
     """
-    if tracked.config_dir is None:
+    if tracked.config_dir is None or tracked.set_aside is not None:
         return None
     if tracked.config_dir == config.active_link:
         return active.name if active else None

@@ -9,11 +9,12 @@ Combines the panes of tmux, the processes of /proc and Claude Code's session fil
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from ..claude import versions
 from ..claude.session_files import SessionFiles
 from ..common import clock
 from ..common.processes import Process, Snapshot, variable
@@ -46,6 +47,7 @@ class TrackedSession:
         activity: ``starting``, ``idle``, ``busy`` or ``waiting``, as last reported at ``activity_at``.
         reason: why it is down or unusual.
         claude: its Claude Code process.
+        version: of its Claude Code, None until it is known; ``version_process`` is the process's pid and start.
         config_dir: CLAUDE_CONFIG_DIR of that process.
         hook_seen: whether a hook of that process was received.
         resume_state: ``limited`` or ``resuming`` while a usage limit is handled, else None; never another value.
@@ -59,6 +61,8 @@ class TrackedSession:
     activity_at: datetime | None = None
     reason: str | None = None
     claude: Process | None = None
+    version: str | None = None
+    version_process: tuple[int, int] | None = None
     config_dir: str | None = None
     hook_seen: bool = False
     resume_state: Literal["limited", "resuming"] | None = None
@@ -75,9 +79,24 @@ class TrackedSession:
         return self.spec is None or self.spec.dedicated
 
     @property
+    def set_aside(self) -> str | None:
+        """The reason for which the failover leaves it out, as its limits say nothing of the active account, or None."""
+        return versions.problem(self.version) if self.up else None
+
+    @property
     def state(self) -> str:
-        """``starting``, ``idle``, ``busy``, ``waiting``, ``limited``, ``resuming`` or ``down``."""
-        return (self.resume_state or self.activity) if self.up else "down"
+        """``starting``, ``idle``, ``busy``, ``waiting``, ``limited``, ``resuming``, ``other`` or ``down``.
+
+        It is ``other`` while it is set aside.
+        """
+        if not self.up:
+            return "down"
+        return "other" if self.set_aside else self.resume_state or self.activity
+
+    def record_version(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Record the version of its process from records of its transcript, where its session file has none."""
+        if self.version is None and self.claude is not None:
+            self.version = versions.version_of(records, clock.of_ticks(self.claude.start))
 
     def record_activity(self, activity: str, moment: datetime | None = None) -> None:
         """Record the activity unless a newer one is known."""
@@ -87,11 +106,16 @@ class TrackedSession:
 
 
 class SessionTable:
-    """All sessions by name: in the order of the configuration, then those started by hand."""
+    """All sessions by name: in the order of the configuration, then those started by hand.
+
+    ``on_set_aside`` is told why a session is set aside, and with None that it is not any more.
+    """
 
     def __init__(self, config: ConfigHolder, registry: SessionRegistry) -> None:
         self._registry = registry
         self._tracked: dict[str, TrackedSession] = {}
+        self._told: dict[str, str] = {}  # by session: why it is set aside
+        self.on_set_aside: Callable[[str, str | None], None] = lambda _session, _why: None
         self._config = config
         self._apply_config()
         config.subscribe(self._apply_config)
@@ -104,8 +128,13 @@ class SessionTable:
         return self._tracked.get(name)
 
     def all_idle(self) -> bool:
-        """Return True if no session has anything under way."""
-        return all(tracked.state in ("idle", "down") for tracked in self)
+        """Return True if no session has anything under way, those aside that are set aside."""
+        return all(tracked.state in ("idle", "down", "other") for tracked in self)
+
+    def set_aside(self, name: str) -> str | None:
+        """Return why the failover leaves out the session of that name; None if it does not."""
+        tracked = self._tracked.get(name)
+        return tracked.set_aside if tracked is not None else None
 
     def _apply_config(self) -> None:
         """Track the configured sessions; those that stay keep their state."""
@@ -132,6 +161,21 @@ class SessionTable:
             self._tracked.setdefault(name, TrackedSession(name))
         for tracked in self._tracked.values():
             self._observe_session(tracked, by_session.get(tracked.name, []), snapshot, files)
+        self._tell_set_aside()
+
+    def _tell_set_aside(self) -> None:
+        found = {tracked.name: tracked.set_aside for tracked in self._tracked.values()}
+        for name in [*found, *(name for name in self._told if name not in found)]:
+            why = found.get(name)
+            if why != self._told.get(name):
+                if why is not None:
+                    log.warning("session %s is set aside: %s", name, why)
+                    self._told[name] = why
+                    self._tracked[name].resume_state = self._tracked[name].resume_note = None
+                else:
+                    log.info("session %s is set aside no more", name)
+                    del self._told[name]
+                self.on_set_aside(name, why)
 
     def _resolve_renames(self, by_session: dict[str, list[Pane]], snapshot: Snapshot) -> None:
         """Move the panes of a configured session that was renamed in tmux back to its configured name.
@@ -160,7 +204,7 @@ class SessionTable:
         self, tracked: TrackedSession, panes: list[Pane], snapshot: Snapshot, files: SessionFiles
     ) -> None:
         previous = tracked.pane
-        tracked.claude = None
+        tracked.claude, version = None, None
         claude_panes = []
         for pane in panes:
             for process in snapshot.tree(pane.pid):
@@ -177,12 +221,15 @@ class SessionTable:
             tracked.config_dir = None
         for pane, process, file in claude_panes:
             if pane.pane_id == tracked.pane.pane_id:
-                tracked.claude = process
+                tracked.claude, version = process, file.version
                 if file.status is not None:
                     tracked.record_activity(file.status, file.status_at)
         if tracked.claude is None and tracked.spec is not None and tracked.spec.claude_args:
             tracked.claude = next(snapshot.tree(tracked.pane.pid), None)
         if tracked.claude is not None:
+            identity = (tracked.claude.pid, tracked.claude.start)
+            tracked.version = version or (tracked.version if tracked.version_process == identity else None)
+            tracked.version_process = identity
             # A dead process has no environment; its last known one still applies.
             tracked.config_dir = variable(tracked.claude.pid, "CLAUDE_CONFIG_DIR") or tracked.config_dir
         # Two candidates are ambiguous, and neither is guessed.

@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The version of each session, and those that are set aside for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from claude_failover.claude.versions import MINIMUM
+from claude_failover.common import clock, processes
+from claude_failover.config.holder import ConfigHolder
+from claude_failover.config.model import Account, Config
+from claude_failover.reporting.events import set_aside_event
+from claude_failover.reporting.status import session_row
+from claude_failover.sessions.registry import SessionRegistry
+from claude_failover.sessions.table import SessionTable
+from claude_failover.storage.store import Store
+from claude_failover.tmux.client import Pane
+
+ONE = "11111111-1111-4111-8111-111111111111"
+
+
+class World:
+    """A table, and a session ``main`` whose process is the one that `start` made last."""
+
+    def __init__(self, folder):
+        self.home = os.path.join(folder, "a")
+        self.config = Config(
+            path=os.path.join(folder, "config.yml"),
+            accounts=(Account("a", self.home),),
+            active_link=os.path.join(folder, "link"),
+            state_dir=os.path.join(folder, "state"),
+        )
+        os.makedirs(os.path.join(self.home, "sessions"))
+        self.registry = SessionRegistry(Store(self.config.state_dir))
+        self.table = SessionTable(ConfigHolder(self.config), self.registry)
+        self.told = []
+        self.table.on_set_aside = lambda session, why: self.told.append((session, why))
+        self.process = None
+
+    def start(self, version):
+        """Start a process that writes its session file as a Claude Code of that version; None: without one."""
+        self.end()
+        self.process = subprocess.Popen(
+            ["sleep", "600"], env={"PATH": os.environ["PATH"], "CLAUDE_CONFIG_DIR": self.config.active_link}
+        )
+        data = {
+            "pid": self.process.pid,
+            "sessionId": ONE,
+            "cwd": "/srv",
+            "procStart": str(processes.read(self.process.pid).start),
+            "status": "idle",
+        }
+        path = os.path.join(self.home, "sessions", f"{self.process.pid}.json")
+        with open(path, "w", encoding="utf-8") as stream:
+            json.dump({**data, **({"version": version} if version else {})}, stream)
+
+    def end(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def observe(self, here=True):
+        values = ("main", "$0", "@0", "%0", self.process.pid, False, None, None, "claude", "/", 0, 80, 24, False, True)
+        self.table.observe([Pane(*values)] if here else [])
+        return self.table.get("main")
+
+    def row(self):
+        return session_row(self.table.get("main"), self.config, self.registry, self.config.accounts[0])
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(str(tmp_path))
+    yield made
+    made.end()
+
+
+def test_the_version_of_a_session_file_is_shown(world):
+    world.start("2.1.332")
+    assert world.observe().state == "idle"
+    assert (world.row()["version"], world.row()["reason"], world.row()["account"]) == ("2.1.332", None, "a")
+    assert world.told == []
+
+
+def test_a_session_of_an_old_version_is_set_aside_until_it_is_another(world, caplog):
+    world.start("2.1.78")
+    assert world.observe().state == world.observe().state == "other"
+    row = world.row()
+    assert (row["version"], row["state"], row["account"]) == ("2.1.78", "other", None)
+    assert f"found Claude Code 2.1.78, expected {MINIMUM} or newer" in row["reason"]
+    assert world.table.all_idle(), "it keeps no other from a failback"
+    assert world.table.set_aside("main") == row["reason"]
+    world.start("2.1.332")
+    assert world.observe().state == "idle"
+    assert world.told == [("main", row["reason"]), ("main", None)]
+    assert [record.levelname for record in caplog.records if "set aside" in record.message] == ["WARNING"]
+    assert world.table.set_aside("main") is None
+
+
+def test_a_session_that_is_gone_is_set_aside_no_more(world):
+    world.start("2.1.78")
+    world.observe()
+    world.observe(here=False)
+    assert [why is None for _session, why in world.told] == [False, True]
+    assert world.table.set_aside("main") is None
+
+
+def test_a_version_that_only_the_transcript_names_is_kept_for_that_process(world):
+    world.start(None)
+    tracked = world.observe()
+    assert (tracked.version, tracked.set_aside) == (None, None), "what is not known is as before"
+    tracked.record_version([{"version": "2.1.78", "timestamp": clock.iso(clock.wall())}])
+    tracked.record_version([{"version": "2.1.332", "timestamp": clock.iso(clock.wall())}])
+    assert world.observe().version == "2.1.78", "a running program does not change"
+    world.start(None)
+    assert world.observe().version is None
+
+
+def test_the_events_of_a_session_that_is_set_aside():
+    begins, over = set_aside_event("main", "it is too old"), set_aside_event("main", None)
+    assert (begins["event"], begins["state"], begins["severity"]) == ("session_set_aside", "begins", "warning")
+    assert (begins["session"], begins["summary"]) == ("main", "session main is set aside: it is too old")
+    assert (over["event"], over["state"], over["severity"]) == ("session_set_aside", "over", "info")
