@@ -84,6 +84,11 @@ options:
     description: Version of the Claude Code CLI.
     type: str
     default: ''
+  old_claude:
+    description: Sentences about programs of the sessions that are an unsupported version of the Claude Code CLI.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -123,6 +128,7 @@ def describe_drift(
     missing_group: str = "",
     control_group: str = "",
     claude_version: str = "",
+    old_claude: Sequence[str] = (),
 ) -> dict[str, list[str]]:
     """Return the sentences of each kind of drift, without the kinds that have none.
 
@@ -138,6 +144,7 @@ def describe_drift(
         (missing_user, "user missing: %s" % missing_user),
         (missing_group, "group missing: %s" % missing_group),
         (_changed(results, "control_group"), "group missing: %s" % control_group),
+        *((sentence, sentence) for sentence in old_claude),
     ]
     services = [results[name] for name in ("tmux_service", "daemon_service") if _changed(results, name)]
     drift = {

@@ -99,6 +99,20 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         WRONG,
     ),
     "version_tag": ({"claude_failover_claude_install": "npm", "claude_failover_claude_version": "latest"}, WRONG),
+    "version_old": ({"claude_failover_claude_install": "npm", "claude_failover_claude_version": "2.1.80"}, WRONG),
+    "version_least": ({"claude_failover_claude_install": "npm", "claude_failover_claude_version": "2.1.81"}, WRONG),
+    "version_unused": ({"claude_failover_claude_version": "2.1.80"}, WRONG),
+    "old_claude": (
+        {
+            "__claude_failover_old_claude": {"stdout_lines": ["2.1.78 /home/x y/bin/claude", "1.0.9 /opt/claude"]},
+            "claude_failover_sessions": [
+                {"name": "a", "cwd": "/"},
+                {"name": "b", "cwd": "/", "command": ["/opt/$x%y/claude", "-c"]},
+                {"name": "c", "cwd": "/", "command": ["top"], "claude_args": False},
+            ],
+        },
+        {**UNITS, "errors": "__claude_failover_claude_errors", "programs": "__claude_failover_claude_programs"},
+    ),
     "keep": ({"claude_failover_keep_releases": 1}, WRONG),
     "no_user": (
         {"__claude_failover_probe": {"stdout_lines": ["group"]}, "claude_failover_create_user": False},
@@ -335,6 +349,7 @@ def test_the_directory_of_the_active_link_is_writable_for_any_spelling(found: di
         ("group_blank", "claude_failover_group is empty; expected the name of a group"),
         ("version_path", 'claude_failover_claude_version is "../../tmp/x"; expected the number of a release'),
         ("version_tag", 'claude_failover_claude_version is "latest"; expected the number of a release'),
+        ("version_old", "claude_failover_claude_version is 2.1.80; expected 2.1.81 or newer"),
         ("keep", "claude_failover_keep_releases is 1; expected at least 2"),
         ("no_user", "There is no user ubuntu on this host, and claude_failover_create_user is false"),
         ("no_group", "There is no group nogr on this host"),
@@ -344,9 +359,53 @@ def test_each_invalid_setting_is_reported_by_its_name(found: dict[str, Any], cas
     assert [told for told in found[case]["wrong"] if sentence in told]
 
 
-@pytest.mark.parametrize("case", ["defaults", "root", "user_to_make"])
+@pytest.mark.parametrize("case", ["defaults", "root", "user_to_make", "version_least", "version_unused"])
 def test_valid_settings_are_accepted(found: dict[str, Any], case: str) -> None:
     assert [told for told in found[case]["wrong"] if not told.startswith(("This is ", "This host "))] == []
+
+
+def test_a_claude_code_that_is_too_old_is_told_with_its_path(found: dict[str, Any]) -> None:
+    assert found["old_claude"]["errors"] == [
+        "/home/x y/bin/claude is Claude Code 2.1.78, expected 2.1.81 or newer",
+        "/opt/claude is Claude Code 1.0.9, expected 2.1.81 or newer",
+    ]
+    assert found["old_claude"]["programs"] == ["claude", "/opt/$x%y/claude"]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("2.1.80 (Claude Code)", True),
+        ("2.1.9 (Claude Code)", True),
+        ("2.1.81 (Claude Code)", False),
+        ("2.1.332 (Claude Code)", False),
+        ("no version", False),
+        ("", False),
+    ],
+)
+def test_the_tmux_unit_tells_a_claude_code_that_is_too_old(
+    found: dict[str, Any], tmp_path: Path, said: str, told: bool
+) -> None:
+    """Only the tmux unit runs it: MemoryDenyWriteExecute= of the other one ends 2.1.81."""
+    assert "--version" not in found["old_claude"]["daemon"]
+    lines = [line for line in found["old_claude"]["tmux"].splitlines() if "--version" in line]
+    assert len(lines) == 1 and lines[0].startswith("ExecStartPost=-/usr/bin/timeout 30 /bin/sh -c ")
+    assert lines[0].endswith(' sh 2.1.81 "claude" "/opt/$$x%%y/claude"')
+    program = tmp_path / "claude"
+    program.write_text(f"#!/bin/sh\n[ \"$*\" = --version ] && echo '{said}'\n")
+    program.chmod(0o755)
+    script = lines[0].partition("sh -c '")[2].rpartition("' sh ")[0].replace("$$", "$")
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "sh", "2.1.81", "claude", "/no/such/claude"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    number = said.partition(" ")[0]
+    assert done.stdout.startswith(f"<4>claude is Claude Code {number}, expected 2.1.81 or newer") is told
+    assert bool(done.stdout) is told
 
 
 def test_a_value_encrypted_in_place_is_decrypted(found: dict[str, Any]) -> None:
@@ -355,7 +414,10 @@ def test_a_value_encrypted_in_place_is_decrypted(found: dict[str, Any]) -> None:
 
 def test_quotes_backslashes_and_specifiers_are_escaped_in_both_units(found: dict[str, Any]) -> None:
     escaped = r'"/run/a \"b\" \\c %%d/tmux.sock"'
-    lines = [line for line in found["quotes"]["tmux"].splitlines() if line.startswith(("ExecStart=", "ExecStartPost="))]
+    programs = [
+        line for line in found["quotes"]["tmux"].splitlines() if line.startswith(("ExecStart=", "ExecStartPost="))
+    ]
+    lines = [line for line in programs if "/usr/bin/tmux" in line]
     assert len(lines) == 2
     assert all(line.endswith(escaped) for line in lines)
     assert r'Environment="PATH=/home/\"x\"\\%%/.local/bin:' in found["quotes"]["tmux"]

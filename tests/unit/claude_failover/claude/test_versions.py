@@ -5,12 +5,21 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 import pytest
+import yaml
 
 from claude_failover.claude import versions
 from claude_failover.common import clock
+
+ROOT = __file__[: __file__.rindex(os.sep + "tests" + os.sep)]
+
+
+def test_the_role_declares_the_same_minimum():
+    with open(os.path.join(ROOT, "roles", "claude_failover", "vars", "main.yml"), encoding="utf-8") as stream:
+        assert yaml.safe_load(stream)["__claude_failover_claude_minimum"] == versions.MINIMUM
 
 
 @pytest.mark.parametrize(

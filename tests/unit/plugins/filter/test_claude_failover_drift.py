@@ -45,6 +45,7 @@ def service(name: str, **status: str) -> dict[str, Any]:
             {"claude_version": "2.1.332"},
             {"host": ["/usr/local/bin/claude: not the Claude Code CLI 2.1.332"]},
         ),
+        ({}, {"old_claude": ["claude is 2.1.78"]}, {"host": ["claude is 2.1.78"]}),
         ({}, {"missing_user": "claude"}, {"host": ["user missing: claude"]}),
         ({}, {"missing_group": "agents"}, {"host": ["group missing: agents"]}),
         ({"control_group": CHANGED}, {"control_group": "operators"}, {"host": ["group missing: operators"]}),
