@@ -15,7 +15,7 @@ import time
 import uuid
 
 import pytest
-from conftest import MakeWorld, real
+from conftest import MakeWorld, needs, real
 from harness import cli
 from harness.daemon import Daemon
 from harness.session import Session
@@ -229,6 +229,7 @@ def test_a_dead_login_is_no_target(make_world: MakeWorld) -> None:
 
 def test_a_throttle_switches_nothing(make_world: MakeWorld) -> None:
     """A 429 without the headers of a usage limit is the server's, and Claude Code's to retry."""
+    needs("2.1.330", "it ends the turn")
     world = make_world(real(cli.NEW))
     daemon, sessions = begin(world, "main")
     world.set("A", "throttle")

@@ -17,7 +17,7 @@ import time
 from typing import Any
 
 import pytest
-from conftest import MakeWorld, real
+from conftest import MakeWorld, needs, real
 from harness import cli
 from harness.session import Session
 from harness.wait import until
@@ -209,6 +209,7 @@ def records(world: World, session: Session) -> list[Any]:
 @pytest.fixture
 def both(make_world: MakeWorld) -> tuple[dict[str, Any], dict[str, Any]]:
     """What was seen with the real CLI, and what with the fake Claude."""
+    needs("2.1.330", "the fake Claude imitates that version")
     real_world = make_world(real(cli.NEW))
     seen_real = scenario(real_world)
     real_world.namespace.clear()
