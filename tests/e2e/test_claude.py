@@ -89,7 +89,7 @@ def test_a_flip_moves_a_running_session(make_world: MakeWorld, gateway: bool) ->
 
 def test_a_flip_in_the_middle_of_a_turn(either: World) -> None:
     """A session that is busy in a tool goes on under the new account, with no word from anybody."""
-    needs("2.1.150", "its session file has no status")
+    needs("2.1.330", "its tool is not seen to end on a FIFO (2.1.197), or its session file has no status (2.1.112)")
     gate = either.path("tmp", "gate")
     os.mkfifo(gate, 0o666)
     os.chmod(gate, 0o666)
@@ -261,7 +261,7 @@ def test_a_dead_login_blanks_the_credentials(either: World) -> None:
 
 def test_a_refresh_holds_a_lock_in_the_home(either: World) -> None:
     """What the daemon waits for before a flip."""
-    needs("2.1.150", "a token that has expired is tried first")
+    needs("2.1.330", "no lock is seen in the home while the refresh waits")
     either.login("A", expires_in=-60)
     either.set("A", "ok", refresh="hold")
     session = Session(either, "one").start(ready=False)
@@ -279,7 +279,7 @@ def test_a_refresh_holds_a_lock_in_the_home(either: World) -> None:
 
 def test_sigterm_ends_a_session_cleanly_and_it_can_be_resumed(either: World) -> None:
     """SessionEnd fires, the status file goes, the command to resume is printed; the same id and file go on."""
-    needs("2.1.150", "the screen stays above what it prints")
+    needs("2.1.330", "the screen stays above what it prints")
     session = Session(either, "one").start()
     session.ask("remember BANANA")
     answered(either, session)
