@@ -85,12 +85,7 @@ def scenario(world: World) -> dict[str, Any]:
         "A", {"hooks": {"Stop": [{"hooks": [{"type": "command", "command": f"touch {world.path('tmp', 'own')}"}]}]}}
     )
     session.start("--permission-mode", "bypassPermissions")
-    # The logo and the lines below the box are drawn bit by bit at a start.
-    until(
-        lambda: all(part in session.screen() for part in ("▝▜", "SL", "← for agents")),
-        "the whole screen",
-        show=session.screen,
-    )
+    whole(session, "▝▜")
     seen["screen at the prompt"] = screen(session)
     session.ask("one")
     until(lambda: os.path.exists(world.path("tmp", "own")), "the account's own hook")
@@ -115,8 +110,10 @@ def scenario(world: World) -> dict[str, Any]:
     world.set("A", "limit", claim="five_hour", resets_at=int(time.time()) + 3600)
     session.prompt("five")
     session.wait_screen("Continuing automatically at")
+    whole(session)
     seen["screen that waits"] = screen(session)
     session.escape()
+    whole(session)
     seen["screen after Escape"] = screen(session)
     world.flip("B")
     seen["tag after the flip"] = session.ask("six")["tag"]
@@ -131,11 +128,21 @@ def scenario(world: World) -> dict[str, Any]:
     seen["status file stays"] = session.status_file() is not None
     seen["records"] = records(world, session)
     session.restart("--permission-mode", "bypassPermissions")
+    whole(session, "▝▜")
     seen["screen after the resume"] = [line for line in screen(session) if not line.startswith("✻")]
     seen["tag after the resume"] = session.ask("seven")["tag"]
     seen["hooks"] = hooks(world)
     seen["environment"] = sorted(ENVIRONMENT & set(world.hooks("Stop")[-1]["_env"]))
     return seen
+
+
+def whole(session: Session, *parts: str) -> None:
+    """Wait until the lines below the box are drawn, which are there bit by bit, at a start after the logo."""
+    until(
+        lambda: all(part in session.screen() for part in (*parts, "SL", "← for agents")),
+        "the whole screen",
+        show=session.screen,
+    )
 
 
 def status_line(path: str) -> dict[str, Any]:

@@ -120,7 +120,12 @@ class World:
                 os.symlink(self.shared(name), os.path.join(home, name))
             self.write_json(
                 os.path.join(home, ".claude.json"),
-                {"hasCompletedOnboarding": True, "projects": {self.folder: {"hasTrustDialogAccepted": True}}},
+                # A page of 2.1.80 and 2.1.81 asks for the effort, once.
+                {
+                    "hasCompletedOnboarding": True,
+                    "effortCalloutV2Dismissed": True,
+                    "projects": {self.folder: {"hasTrustDialogAccepted": True}},
+                },
             )
             self.write_json(os.path.join(home, "settings.json"), {"skipDangerousModePermissionPrompt": True})
             self.login(tag)
