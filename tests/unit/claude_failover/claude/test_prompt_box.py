@@ -217,3 +217,52 @@ def test_holds_part() -> None:
 @given(st.lists(st.text(st.sampled_from("❯>! \xa0─▔abc1.\x1b[27mEsc to ")), max_size=30))
 def test_no_screen_has_both_a_box_and_a_dialog(lines: list[str]) -> None:
     assert find_prompt_box(lines) is None or find_dialog(lines) is None
+
+
+NARROW_MENU = [
+    "❯ the job",
+    "  ⎿  You've hit your weekly limit ·",
+    "     resets Nov 29, 5:21am (UTC)",
+    "❯ /rate-limit-options",
+    "─" * 36,
+    "  What do you want to do?",
+    "",
+    "  ❯ 1.Stop and wait for limit to",
+    "      reset",
+    "    2. Switch to usage credits",
+    "    3. Upgrade your plan",
+    "",
+    "  Enter to confirm · Esc to cancel",
+]
+
+
+def test_the_limit_menu_of_a_narrow_pane() -> None:
+    """2.1.197 in 36 columns: the blank after the first number is missing."""
+    dialog = find_dialog(NARROW_MENU)
+    assert dialog is not None
+    assert (dialog.kind, dialog.options[0], len(dialog.options)) == (
+        "limit_menu",
+        "Stop and wait for limit to reset",
+        3,
+    )
+
+
+def test_the_limit_menu_of_a_pane_of_few_rows() -> None:
+    """2.1.332 leaves out the hint below the options; no other dialog is certain without it."""
+    dialog = find_dialog(NARROW_MENU[:-2])
+    assert dialog is not None
+    assert dialog.kind == "limit_menu"
+    other = [
+        row.replace("Stop and wait for limit to", "Yes, and").replace("reset", "do not ask") for row in NARROW_MENU
+    ]
+    assert find_dialog(other[:-2]) is None
+    answered = [*NARROW_MENU[:-2], "● It said: stop and wait for limit to reset", "─" * 36, "❯\xa0", "─" * 36]
+    assert find_dialog(answered) is None
+    assert find_dialog([row.replace("❯", " ") for row in NARROW_MENU[:-2]]) is None
+
+
+def test_a_number_with_a_fraction_is_no_option() -> None:
+    lines = ["─" * 36, " Do you want to proceed?", " 1.5 hours of work", " ❯ 1. Yes", "   2. No", " Esc to cancel"]
+    dialog = find_dialog(lines)
+    assert dialog is not None
+    assert (dialog.kind, dialog.options) == ("permission", ("Yes", "No"))

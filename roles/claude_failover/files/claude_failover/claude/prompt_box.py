@@ -33,9 +33,10 @@ _RULE = re.compile(r"─{20,}")
 _DIALOG_RULE = re.compile(r"[─▔]{20,}")
 _PROMPT = re.compile(r"([❯>!])[\xa0 ]")
 _SELECTED = re.compile(r"\s*❯\s+\S")
-_NUMBERED = re.compile(r"\s*(?:❯\s+)?\d+\.\s+\S")
-_NUMBERED_FIRST = re.compile(r"\s*(?:❯\s+)?1\.\s+\S")
-_OPTION_MARKS = re.compile(r"\A\s*(?:❯\s+)?(?:\d+\.\s+)?")
+# A pane of 36 columns can lack the blank after a number (2.1.197).
+_NUMBERED = re.compile(r"\s*(?:❯\s+)?\d+\.(?:\s+\S|[^\s\d])")
+_NUMBERED_FIRST = re.compile(r"\s*(?:❯\s+)?1\.(?:\s+\S|[^\s\d])")
+_OPTION_MARKS = re.compile(r"\A\s*(?:❯\s+)?(?:\d+\.(?:\s+|(?=[^\s\d])))?")
 _KEY_HINT = re.compile(r"\b(?:Esc|Enter|Return) to [a-z]+", re.IGNORECASE)
 _FOLDED = re.compile(r"\[Pasted text #\d+(?: \+(?P<lines>\d+) lines?)?\]")
 _SGR = re.compile("\x1b\\[([0-9;:]*)m")
@@ -126,14 +127,19 @@ def find_dialog(lines: Sequence[str]) -> Optional[Dialog]:
     if not texts or _box_rows(texts) is not None or screen_reader.find_prompt(texts) is not None:
         return None
     hint = next((i for i in range(len(texts) - 1, max(-1, len(texts) - 5), -1) if _KEY_HINT.search(texts[i])), None)
-    if hint is None:
-        return None
-    top = next((i for i in range(hint - 1, -1, -1) if _DIALOG_RULE.match(texts[i])), -1)
-    begin, end = screen_reader.dialog_rows(texts) or (top + 1, hint)
+    last = len(texts) if hint is None else hint
+    top = next((i for i in range(last - 1, -1, -1) if _DIALOG_RULE.match(texts[i])), -1)
+    begin, end = screen_reader.dialog_rows(texts) or (top + 1, last)
     body = [text for text in texts[begin:end] if text.strip()]
     first, options = _options(body)
     text = " ".join(row.strip(" ╌") for row in body[:first])
-    return Dialog(kind=_kind(text, options), title=text[:120], options=tuple(options))
+    kind = _kind(text, options)
+    # A pane of few rows shows no key hint (2.1.332); then only the menu is certain, by its options and its indent.
+    if hint is None and not (
+        kind == "limit_menu" and top >= 0 and _SELECTED.match(body[first]) and all(row.startswith("  ") for row in body)
+    ):
+        return None
+    return Dialog(kind=kind, title=text[:120], options=tuple(options))
 
 
 def holds(box: PromptBox, text: str) -> bool:

@@ -32,7 +32,7 @@ _CLAUDE_COMMAND = re.compile(
 )
 _BARE_CLAUDE_COMMAND = re.compile(_CLAUDE_COMMAND.pattern + r"(?:$|\s+-)")  # without a shell's prompt; not prose
 _RESUME_OPTION = re.compile(r"\s(?:--resume|-r|--continue|-c|--from-pr|--teleport)\b")
-_OPTION = re.compile(r"^\s*(?P<selected>❯\s*)?(?P<number>\d)\.\s+(?P<text>\S.*)$")
+_OPTION = re.compile(r"^\s*(?P<selected>❯\s*)?(?P<number>\d)\.(?:\s+|(?=[^\s\d]))(?P<text>\S.*)$")
 _MENU_END = re.compile(r"esc to cancel|enter to (?:confirm|select|continue)", re.IGNORECASE)
 
 
