@@ -57,11 +57,6 @@ def vim(world: World) -> None:
         world.settings(tag, {"editorMode": "vim"})
 
 
-def resize(world: World, columns: int) -> None:
-    """Give the session's window a width."""
-    world.tmux("resize-window", "-t", "=main:", "-x", str(columns), "-y", "40")
-
-
 @pytest.mark.parametrize("claim", ["five_hour", "seven_day"])
 def test_a_screen_readers_session_goes_on_hot(make_world: MakeWorld, claim: str) -> None:
     """There is no prompt box to see; the prompt is the line after the dollar sign."""
@@ -152,13 +147,13 @@ def queue_and_refuse(world: World, daemon: Daemon, main: Driven, origin: str, ta
     assert (by_itself, ours) in ((1, 0), (0, 1)), (origin, main.screen(), daemon.log()[-4000:])
 
 
-@pytest.mark.parametrize("columns", [36, 58, 80, 400])
-def test_a_pane_of_any_width(make_world: MakeWorld, columns: int) -> None:
-    """Banner, menu and prompt are wrapped, and the footer is cut."""
+@pytest.mark.parametrize(("columns", "rows"), [(36, 40), (58, 40), (80, 40), (400, 40), (120, 12)])
+def test_a_pane_of_any_size(make_world: MakeWorld, columns: int, rows: int) -> None:
+    """Banner, menu and prompt are wrapped, the footer is cut, and a low pane lacks the last line of the menu."""
     world = make_world(real(cli.NEW))
     daemon, sessions = begin(world, "main", resume_prompt=LONG_RESUME)
     main = sessions["main"]
-    resize(world, columns)
+    world.tmux("resize-window", "-t", "=main:", "-x", str(columns), "-y", str(rows))
     main.wait_ready()
     pid = main.pid()
     world.set("A", "limit", claim="seven_day", resets_at=weekly())
