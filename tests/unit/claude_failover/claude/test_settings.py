@@ -10,8 +10,9 @@ import os
 
 import pytest
 
-from claude_failover.claude.settings import MAX_BYTES, with_own_settings
+from claude_failover.claude.settings import MAX_BYTES, session_defaults, with_own_settings
 from claude_failover.common.errors import UsageError
+from claude_failover.config.model import SessionConfig
 
 
 @pytest.mark.parametrize("place", ["settings", "settings/main.json"])
@@ -51,3 +52,21 @@ def test_settings_that_cannot_be_read_are_wrong_use(tmp_path, content):
     (tmp_path / "given.json").write_text(content)
     with pytest.raises(UsageError, match=r"given\.json cannot be read"):
         with_own_settings(("claude", "--settings", "given.json"), str(tmp_path), {"hooks": {}}, str(tmp_path), "main")
+
+
+@pytest.mark.parametrize(
+    ("agent_view", "given", "expected"),
+    [
+        (False, None, True),
+        (False, "{}", True),
+        (False, '{"disableAgentView": false}', False),
+        (True, None, None),
+        (True, '{"disableAgentView": true}', True),
+    ],
+)
+def test_the_agents_view_is_off_unless_the_operator_says_otherwise(tmp_path, agent_view, given, expected):
+    spec = SessionConfig("main", "/", ("claude", *(("--settings", given) if given else ())), agent_view=agent_view)
+    with_own_settings(spec.command, spec.cwd, {"hooks": {}}, str(tmp_path), spec.name, session_defaults(spec))
+    written = json.loads((tmp_path / "main.json").read_text())
+    assert written.pop("disableAgentView", None) is expected
+    assert written == {"hooks": {}}

@@ -12,12 +12,14 @@ from __future__ import annotations
 import errno
 import os
 import shlex
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ..common import json_text
 from ..common.errors import PassingFault, UsageError, is_passing
 from ..common.text import text_or_none
-from ..config.model import Config
+from ..config.model import Config, SessionConfig
 from ..storage.files import make_folder, set_aside, write_atomic
 from ..storage.regular_file import NotARegularFileError, read_regular, require_replaceable
 
@@ -103,8 +105,22 @@ def split_settings(command: list[str]) -> tuple[list[str], str | None]:
     return rest, given
 
 
+def session_defaults(spec: SessionConfig) -> dict[str, Any]:
+    """Return the settings of a session that hold unless the operator's own ``--settings`` says otherwise.
+
+    Its agents view is off: a press of the left arrow in it moves the conversation to a background process, which no
+    hook and no pane of the session tells of. Versions that do not know the key take no notice of it (2.0.77, 2.1.197).
+    """
+    return {} if spec.agent_view else {"disableAgentView": True}
+
+
 def with_own_settings(
-    command: tuple[str, ...], cwd: str, base: dict[str, Any], folder: str, name: str
+    command: tuple[str, ...],
+    cwd: str,
+    base: dict[str, Any],
+    folder: str,
+    name: str,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[list[str], dict[str, str]]:
     """Return a session's command with merged settings, and the environment variables to add.
 
@@ -114,6 +130,7 @@ def with_own_settings(
         base: the daemon's own settings.
         folder: where the merged settings are written, one file per session.
         name: the session.
+        defaults: keys that hold where neither the operator's settings nor ``base`` has them.
 
     Raises UsageError for settings that cannot be read, OSError if the file cannot be written.
     """
@@ -128,6 +145,7 @@ def with_own_settings(
         status_line = status_line_command(operators)
         if status_line:
             environment["CLAUDE_FAILOVER_STATUS_LINE"] = status_line
+    settings = {**defaults, **settings}
     make_folder(folder)
     path = os.path.join(folder, file_name(name))
     try:

@@ -58,6 +58,7 @@ class SessionConfig:
     claude_args: bool = field(default=True, metadata=key(boolean))
     dedicated: bool = field(default=False, metadata=key(boolean))
     env: dict[str, str] = field(default_factory=dict, metadata=key(values.environment, given="claude_args"))
+    agent_view: bool = field(default=False, metadata=key(boolean))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..claude.settings import with_own_settings
+from ..claude.settings import session_defaults, with_own_settings
 from ..claude.transcript import paths_of
 from ..common.backoff import Backoff
 from ..common.errors import FailoverError
@@ -324,6 +324,7 @@ class SessionLifecycle:
             self._settings() if self._config.current.detection.hooks else {},
             os.path.join(self._config.current.state_dir, "settings"),
             spec.name,
+            session_defaults(spec),
         )
         known = self._registry.get(spec.name)
         conversation = known.uuid if known is not None else str(uuid.uuid4())

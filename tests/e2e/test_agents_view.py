@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agents view of the real Claude Code: ← in an empty prompt box moves the conversation to a background process.
+
+The daemon's sessions start with it off. Where it is on, a conversation that went on elsewhere is told, and a session
+goes on in the newest conversation that descends from its own.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import time
+
+import pytest
+from conftest import MakeWorld, real
+from harness import cli
+from harness.daemon import Daemon
+from harness.session import Session
+from harness.wait import until
+from harness.world import World
+
+VIEW = "describe a task for a new session"  # the placeholder of the view's own prompt box (2.1.197 to 2.1.332)
+BOTH = pytest.mark.parametrize("version", [cli.NEW, cli.OLD])
+
+
+def begin(world: World, **options: object) -> tuple[Daemon, Session]:
+    """Start the daemon with one session, and wait for its prompt box."""
+    daemon = Daemon(world, [{"name": "main", **options}]).start()
+    session = Session(world, "main", identity=daemon.row("main")["uuid"])
+    session.wait_ready()
+    return daemon, session
+
+
+def ask(session: Session, text: str) -> dict[str, object]:
+    """Type a prompt, and wait until it is answered, in whichever conversation; return the stub's record."""
+    session.text(text)
+    until(lambda: text in (session.box() or ""), f"{text!r} in the prompt box", show=session.screen)
+    session.keys("Enter")
+    return until(
+        lambda: [turn for turn in session.world.turns() if turn["prompt"] == text and turn["status"] == 200],
+        f"an answer to {text!r}",
+        show=session.screen,
+    )[0]
+
+
+def jobs(world: World) -> list[dict[str, object]]:
+    """Return the session files of the conversations in the background, but those of spare processes."""
+    found = []
+    for tag in world.accounts:
+        for path in glob.glob(os.path.join(world.account_home(tag), "sessions", "*.json")):
+            with open(path, encoding="utf-8") as stream:
+                text = stream.read()
+            data = json.loads(text) if text else {}
+            if data.get("kind") == "bg" and not data.get("spare") and not data.get("agent"):
+                found.append(data)
+    return found
+
+
+def background_processes(world: World) -> list[str]:
+    """Return the command lines of Claude Code's own daemon in the world."""
+    found = []
+    for pid in world.namespace.processes():
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as stream:
+                words = stream.read().decode().split("\0")
+        except OSError:
+            continue
+        if words[1:3] == ["daemon", "run"]:
+            found.append(" ".join(words))
+    return found
+
+
+def settled(session: Session) -> None:
+    """Wait until the turn is over and the screen stands still."""
+    until(lambda: session.status() == "idle", "an idle session", show=session.screen)
+    session.wait_ready()
+
+
+def press_left(session: Session) -> None:
+    """Press ← in the empty prompt box, and give what it opens the time to open."""
+    settled(session)
+    session.keys("Left")
+    time.sleep(2)
+
+
+@BOTH
+def test_the_left_arrow_leaves_the_conversation_where_it_is(make_world: MakeWorld, version: str) -> None:
+    """The daemon's session stays in its pane: no view, no process of Claude Code's own daemon, no new conversation."""
+    world = make_world(real(version))
+    daemon, main = begin(world)
+    ask(main, "first question")
+    press_left(main)
+    assert VIEW not in main.screen(), main.screen()
+    assert background_processes(world) == []
+    assert jobs(world) == []
+    assert ask(main, "second question")["session"] == main.id
+    assert daemon.row("main")["uuid"] == main.id
+
+
+@BOTH
+@pytest.mark.parametrize("by", ["key", "settings"])
+def test_the_operator_can_leave_the_view_on(make_world: MakeWorld, version: str, by: str) -> None:
+    """With ``agent_view: true``, or with a ``--settings`` that says so itself, the left arrow opens it."""
+    world = make_world(real(version))
+    own = [world.claude, "--settings", '{"disableAgentView": false}']
+    _daemon, main = begin(world, **({"agent_view": True} if by == "key" else {"command": own}))
+    ask(main, "first question")
+    press_left(main)
+    main.wait_screen(VIEW)
