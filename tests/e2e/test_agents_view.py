@@ -12,6 +12,8 @@ from __future__ import annotations
 import glob
 import json
 import os
+import signal
+import subprocess
 import time
 
 import pytest
@@ -110,3 +112,85 @@ def test_the_operator_can_leave_the_view_on(make_world: MakeWorld, version: str,
     ask(main, "first question")
     press_left(main)
     main.wait_screen(VIEW)
+
+
+def move_to_background(session: Session) -> str:
+    """Press ←, open the conversation again from the view, ask a question there; return its new id."""
+    press_left(session)
+    session.wait_screen(VIEW)
+    job = until(lambda: jobs(session.world), "the background job", show=session.screen)[0]
+    session.keys("Enter")
+    until(lambda: VIEW not in session.screen(), "the conversation in the pane again", show=session.screen)
+    session.wait_ready()
+    assert ask(session, "asked in the background")["session"] == job["sessionId"]
+    return str(job["sessionId"])
+
+
+def claude(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the CLI to its end."""
+    return world.namespace.run([world.claude, *arguments], world.env())
+
+
+@BOTH
+def test_a_session_goes_on_in_the_conversation_that_its_own_went_on_as(make_world: MakeWorld, version: str) -> None:
+    """When the pane's program ends, no old copy is resumed: first the job is told, then it is resumed itself."""
+    world = make_world(real(version))
+    daemon, main = begin(world, agent_view=True)
+    ask(main, "asked in the pane")
+    moved = move_to_background(main)
+    os.kill(main.pid(), signal.SIGTERM)
+    row = until(
+        lambda: (found := daemon.row("main"))["state"] == "down" and moved in str(found["reason"]) and found,
+        "the session down, with the reason",
+        show=daemon.log,
+    )
+    assert f"claude stop {moved[:8]}" in row["reason"]
+    assert len(world.transcripts(main.id)) == 1
+    assert claude(world, "stop", moved[:8]).returncode == 0
+    until(lambda: daemon.row("main")["state"] == "idle", "the session up again", show=daemon.log)
+    main.wait_ready()
+    assert daemon.row("main")["uuid"] == moved
+    assert ask(main, "asked after the restart")["session"] == moved
+
+    def typed() -> list[str]:
+        prompts = [record["message"]["content"] for record in world.records(moved) if record["type"] == "user"]
+        return [text for text in prompts if text in ASKED]
+
+    until(lambda: typed() == ASKED, f"a transcript with {ASKED}", show=lambda: str(typed()))
+    assert f"conversation {main.id} went on in the background (agents view) as {moved}" in daemon.log()
+
+
+ASKED = ["asked in the pane", "asked in the background", "asked after the restart"]
+
+
+def test_a_conversation_in_the_background_is_told(make_world: MakeWorld) -> None:
+    """Status, log and dispatcher say of a session whose conversation was moved that nothing of it is seen."""
+    world = make_world(real(cli.NEW))
+    daemon, main = begin(world, agent_view=True)
+    ask(main, "asked in the pane")
+    moved = move_to_background(main)
+    row = until(
+        lambda: (found := daemon.row("main"))["state"] == "waiting" and found, "the session waiting", show=daemon.log
+    )
+    assert f"its conversation went on in the background (agents view) as {moved}" in row["reason"]
+    assert f"session main: its conversation went on in the background (agents view) as {moved}" in daemon.log()
+    job = next(job for job in daemon.status()["background_jobs"] if job["uuid"] == moved)
+    assert (job["id"], job["session"], job["account"], job["watched"]) == (moved[:8], "main", "A", False)
+    queued = daemon.command("dispatch", "a task")
+    assert "main is waiting" in queued.stdout + queued.stderr
+
+
+@BOTH
+def test_a_job_of_the_users_own_is_named_as_not_watched(make_world: MakeWorld, version: str) -> None:
+    """``claude --bg`` begins a job that belongs to no session: the status names it, and no session changes."""
+    world = make_world(real(version))
+    daemon, main = begin(world)
+    ask(main, "asked in the pane")
+    done = claude(world, "--bg", "a job")
+    assert done.returncode == 0, done
+    job = until(lambda: daemon.status()["background_jobs"], "the job in the status", show=daemon.log)[0]
+    assert (job["session"], job["cwd"], job["watched"]) == (None, world.cwd, False)
+    assert (
+        f"Not watched: background job {job['id']} (pid {job['pid']}, in {world.cwd})" in daemon.command("status").stdout
+    )
+    assert daemon.row("main")["reason"] is None

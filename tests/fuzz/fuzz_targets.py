@@ -31,6 +31,8 @@ from claude_failover.accounts.exhaustion import Exhaustion
 from claude_failover.accounts.logins import Logins
 from claude_failover.accounts.usage import Usage
 from claude_failover.claude import settings, transcript
+from claude_failover.claude.background_jobs import BackgroundJob, background_jobs
+from claude_failover.claude.lineage import newest_descendant
 from claude_failover.claude.prompt_box import find_dialog, find_prompt_box, holds
 from claude_failover.claude.screen import parse_screen
 from claude_failover.claude.session_files import SessionFiles
@@ -362,6 +364,9 @@ def status_line(raw: bytes) -> None:
 # -- transcripts, panes, session files, tmux -----------------------------------------------------------------------
 
 
+_OTHER_JOB = BackgroundJob("87654321", "22222222-2222-4222-8222-222222222222", None, "/")
+
+
 def transcripts(raw: bytes) -> None:
     session = _Session()
     with open(session.transcript, "wb") as stream:
@@ -377,6 +382,8 @@ def transcripts(raw: bytes) -> None:
         record_time(record)
         if is_conversation_record(record) or is_reply(record):
             can_go_out(classify_record(record, now=NOW, tz=timezone.utc).to_json())
+    newest_descendant(session.projects, ONE, [BackgroundJob("12345678", ONE, None, "/"), _OTHER_JOB])
+    newest_descendant(session.projects, _OTHER_JOB.uuid, [BackgroundJob("12345678", ONE, None, "/")])
     last_turn_id(records)
     refused_request_time(records)
     can_go_out(classify_transcript(records, now=NOW, tz=timezone.utc).to_json())
@@ -420,6 +427,22 @@ def session_file(raw: bytes) -> None:
     found = SessionFiles([home]).of(me)
     if found is not None:
         can_go_out({**vars(found), "status_at": clock.optional_iso(found.status_at)})
+
+
+def background_job(raw: bytes) -> None:
+    """The first line is a job's state, the second the session file of its process."""
+    me = processes.read(os.getpid())
+    assert me is not None
+    home = empty_folder("home")
+    state, _, session = raw.partition(b"\n")
+    session = session.replace(b"987654321", str(me.pid).encode()).replace(b"123456789", str(me.start).encode())
+    for place, content in (("jobs/12345678/state.json", state), (f"sessions/{me.pid}.json", session)):
+        path = os.path.join(home, place)
+        os.makedirs(os.path.dirname(path))
+        with open(path, "wb") as stream:
+            stream.write(content)
+    for job in background_jobs([home]):
+        can_go_out(vars(job))
 
 
 def tmux(raw: bytes) -> None:
@@ -760,6 +783,7 @@ def targets() -> list[Target]:
         Target("transcript", transcripts, fixtures("transcripts/*.jsonl", "../reports/*.transcript.jsonl")),
         Target("pane", pane, fixtures("panes/*.txt", "../reports/*.pane.txt")),
         Target("session-file", session_file, [session_seed]),
+        Target("background-job", background_job, [b'{"sessionId": "' + ONE.encode() + b'"}\n' + session_seed]),
         Target("tmux", tmux, [b"%begin 1 2 1\nmain\n%end 1 2 1\n%exit\n%session-changed $1 main\n"]),
         Target("page", page, [json.dumps(_STATUS).encode()]),
         Target("usage", usage, [_stored({"a": limits, "b": {"five_hour": 5}})]),

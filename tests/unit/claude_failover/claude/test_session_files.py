@@ -70,6 +70,13 @@ def test_a_file_without_the_start_of_its_process_is_known_by_its_own(tmp_path):
         assert found(broken) is None
 
 
+@pytest.mark.parametrize(("parked", "expected"), [("512df970", "512df970"), ("", None), (5, None), (None, None)])
+def test_the_job_that_the_conversation_was_moved_to(tmp_path, parked, expected):
+    me = read(os.getpid())
+    write(tmp_path / "a", me, parkedJobId=parked)
+    assert SessionFiles([str(tmp_path / "a")]).of(me).parked_job == expected
+
+
 def test_after_a_flip_the_newest_of_two_homes_counts(tmp_path):
     me = read(os.getpid())
     write(tmp_path / "a", me)

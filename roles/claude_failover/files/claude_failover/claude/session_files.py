@@ -4,8 +4,9 @@
 """Read the state files of running Claude Code processes, ``<home>/sessions/<pid>.json``.
 
 Keys seen on 2.1.330: ``pid, sessionId, cwd, startedAt`` (ms), ``version``, ``procStart`` (clock ticks since boot, a
-string), ``status`` = idle | busy | waiting, ``statusUpdatedAt`` (ms). 2.1.78 to 2.1.112 write the first four only. A
-clean exit removes the file, SIGKILL leaves it: a file is valid only while the process that wrote it is running.
+string), ``status`` = idle | busy | waiting, ``statusUpdatedAt`` (ms), ``parkedJobId`` (the background job that the
+conversation was moved to; 2.1.260 and newer). 2.1.78 to 2.1.112 write the first four only. A clean exit removes the
+file, SIGKILL leaves it: a file is valid only while the process that wrote it is running.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class SessionFile:
     status: str | None
     status_at: datetime | None
     version: str | None = None
+    parked_job: str | None = None
 
 
 class SessionFiles:
@@ -74,6 +76,7 @@ def _read(path: str, process: Process) -> SessionFile | None:
             if moment
             else None,
             version=version_in(data.get("version")),
+            parked_job=text_or_none(data.get("parkedJobId")) or None,
         )
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None

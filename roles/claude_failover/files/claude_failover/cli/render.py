@@ -309,6 +309,11 @@ def _footer(document: Mapping[str, Any], now: datetime, colour: bool) -> str:
     for row in unsaved if isinstance(unsaved, list) else []:
         name, reason = one_line(_text(row.get("document"))), one_line(_text(row.get("reason")))
         lines.append(paint(f"Not stored yet, kept in memory: {name}: {reason}", "bad", colour))
+    for row in _mappings(document.get("background_jobs")):
+        job, session = one_line(_text(row.get("id"))), row.get("session")
+        of_session = f" of session {one_line(str(session))}" if session else ""
+        where = f"pid {one_line(_text(row.get('pid')))}, in {one_line(_text(row.get('cwd')))}"
+        lines.append(f"Not watched: background job {job}{of_session} ({where})")
     switching = document.get("switching")
     if switching:
         phase = "" if switching is True else f" ({one_line(str(switching))})"

@@ -156,6 +156,8 @@ class SessionResumer:
             return "none", "moved on"
         if not await self._wait_until_up(tracked):
             return "none", f"failed: the session is down: {tracked.reason}"
+        if tracked.parked_job is not None:
+            return "none", f"failed: {tracked.reason or 'its conversation went on in the background (agents view)'}"
         delivery = await self._deliver(tracked, RUNNING)
         if delivery.result == "delivered":
             return "hot", "continued"

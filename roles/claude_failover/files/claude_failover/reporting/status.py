@@ -16,11 +16,13 @@ from typing import Any
 from .. import VERSION
 from ..accounts.active_link import read_active
 from ..accounts.shared_links import links_state
+from ..claude.background_jobs import BackgroundJob
 from ..common import clock
 from ..common.health import SourceHealth
 from ..config.holder import ConfigHolder
 from ..config.model import Account, Config
 from ..failover.controller import FailoverController
+from ..sessions.moved_conversations import running_jobs, session_of
 from ..sessions.registry import SessionRegistry
 from ..sessions.table import SessionTable, TrackedSession
 from ..tasks.dispatcher import Dispatcher
@@ -73,6 +75,20 @@ def account_of(tracked: TrackedSession, config: Config, active: Account | None) 
     return next((account.name for account in config.accounts if account.home == tracked.config_dir), None)
 
 
+def job_row(job: BackgroundJob, config: Config) -> dict[str, Any]:
+    """Return one row of ``background_jobs``: a conversation in the background of Claude Code, which is not watched."""
+    return {
+        "id": job.id,
+        "uuid": job.uuid,
+        "session": session_of(job, config),
+        "account": next((account.name for account in config.accounts if account.home == job.home), None),
+        "cwd": job.cwd,
+        "pid": job.pid,
+        "state": job.status,
+        "watched": False,
+    }
+
+
 class StatusReport:
     """Builds the documents from the parts of the daemon."""
 
@@ -112,6 +128,7 @@ class StatusReport:
                 for account in config.accounts
             ],
             "sessions": self._rows(config, active),
+            "background_jobs": [job_row(job, config) for job in running_jobs(config)],
             "blind": self._health.rows(),
             "queue": self._dispatcher.counts(),
             "unsaved": [{"document": name, "reason": reason} for name, reason in self._unsaved.items()],

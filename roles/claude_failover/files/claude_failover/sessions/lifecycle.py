@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..claude.background_jobs import BackgroundJob
 from ..claude.settings import session_defaults, with_own_settings
 from ..claude.transcript import paths_of
 from ..common.backoff import Backoff
@@ -26,6 +27,7 @@ from ..common.processes import is_alive, read
 from ..config.holder import ConfigHolder
 from ..config.model import SessionConfig
 from ..tmux.client import Pane, Tmux, TmuxError, TmuxGone, TmuxNotFound
+from .moved_conversations import moved_reason, newest_conversation, running_jobs
 from .ownership import SESSION_VARIABLE
 from .registry import RegistryEntry, SessionRegistry, uuid_in_pane
 from .table import SessionTable, TrackedSession
@@ -75,6 +77,8 @@ class SessionLifecycle:
         self._next_option: dict[str, str] = {}  # by name: --resume or --session-id, as the last start demanded
         self._starting: dict[str, tuple[int, float]] = {}  # by name: the pane's pid, time.monotonic() at first sight
         self._restarting: set[str] = set()
+        self._moved: dict[str, str | None] = {}  # by name: the conversation in the background that was logged
+        self.background: list[BackgroundJob] = []  # Claude Code's running background jobs, at the last check
         self._check_requested = asyncio.Event()
         self._check_requested.set()  # `run` begins with a check
         self.checked_at = time.monotonic()
@@ -116,6 +120,7 @@ class SessionLifecycle:
         except TmuxError as error:
             log.error("cannot list the tmux sessions, retrying at the next check: %s", error)
         else:
+            self.background = running_jobs(self._config.current)
             for tracked in self._sessions:
                 if tracked.name not in self._restarting:
                     await self._try_maintain(tracked)
@@ -136,7 +141,9 @@ class SessionLifecycle:
                 restarts.due = None
             if tracked.reason is not None and not tracked.reason.startswith("renamed"):
                 tracked.reason = None
-            tracked.reason = tracked.reason or self._startup_problem(tracked, tracked.spec)
+            moved = moved_reason(tracked, self._config.current, self.background)
+            tracked.reason = tracked.reason or moved or self._startup_problem(tracked, tracked.spec)
+            self._tell_moved(tracked.name, moved)
             if self._registry.get(tracked.name) is None:
                 await self._read_conversation_from_pane(tracked)
             return
@@ -153,6 +160,12 @@ class SessionLifecycle:
             self._schedule_restart(tracked, "its tmux session was ended")
         if restarts.due is None or time.monotonic() >= restarts.due:
             await self.start(tracked, tracked.spec)
+
+    def _tell_moved(self, name: str, moved: str | None) -> None:
+        """Log once that a session has a conversation in the background."""
+        if moved is not None and self._moved.get(name) != moved:
+            log.warning("session %s: %s", name, moved)
+        self._moved[name] = moved
 
     def _startup_problem(self, tracked: TrackedSession, spec: SessionConfig | None) -> str | None:
         """Return a reason once a session has shown no sign of Claude Code for `READY_WAIT`, else None."""
@@ -256,11 +269,14 @@ class SessionLifecycle:
                 f"correct sessions[{spec.name}].cwd"
             )
         known = self._registry.get(spec.name)
+        newest = newest_conversation(spec.name, known, self._config.current) if known and spec.claude_args else None
         if known is not None and known.pid is not None and is_alive(known.pid, known.started):
             raise FailoverError(
                 f"process {known.pid} of conversation {known.uuid} still runs outside of this session, and a second "
                 "one would corrupt the conversation; the session is started again once that process has ended"
             )
+        if newest is not None:
+            self._registry.follow(spec.name, newest)
         command, environment, conversation = self._prepare_launch(spec)
         restarts = self._restart_state(spec.name)
         dead_pane = tracked.pane

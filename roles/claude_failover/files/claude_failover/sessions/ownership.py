@@ -47,6 +47,8 @@ def ownership_problem(tracked: TrackedSession, registry: RegistryProtocol, pane:
         return "runs a process unknown to the daemon"
     if not is_alive(claude.pid, claude.start):
         return "has no running Claude Code"
+    if tracked.parked_job is not None:
+        return "has its conversation in the background (agents view)"
     started_for = variable(claude.pid, SESSION_VARIABLE)
     if started_for is None:
         return "was started by hand under the name of a configured session"

@@ -95,6 +95,13 @@ class SessionRegistry:
         self._pending.attempt(DOCUMENT, self._save, "the registry of conversations")
         return True
 
+    def follow(self, name: str, entry: RegistryEntry) -> None:
+        """Record the conversation that the session's own went on as; its process must have ended."""
+        current = self._entries.get(name)
+        if current is not None and current.uuid != entry.uuid:
+            self._entries.pop(name)
+            self.propose(name, entry)
+
     def flush(self) -> None:
         """Store entries whose write failed before. Raises OSError."""
         self._pending.flush(DOCUMENT)

@@ -52,6 +52,7 @@ class TrackedSession:
         hook_seen: whether a hook of that process was received.
         resume_state: ``limited`` or ``resuming`` while a usage limit is handled, else None; never another value.
         resume_note: why a person has to resume it.
+        parked_job: the background job of Claude Code that its conversation was moved to (agents view).
     """
 
     name: str
@@ -67,6 +68,7 @@ class TrackedSession:
     hook_seen: bool = False
     resume_state: Literal["limited", "resuming"] | None = None
     resume_note: str | None = None
+    parked_job: str | None = None
 
     @property
     def up(self) -> bool:
@@ -91,7 +93,8 @@ class TrackedSession:
         """
         if not self.up:
             return "down"
-        return "other" if self.set_aside else self.resume_state or self.activity
+        activity = "waiting" if self.parked_job else self.activity
+        return "other" if self.set_aside else self.resume_state or activity
 
     def record_version(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Record the version of its process from records of its transcript, where its session file has none."""
@@ -204,7 +207,7 @@ class SessionTable:
         self, tracked: TrackedSession, panes: list[Pane], snapshot: Snapshot, files: SessionFiles
     ) -> None:
         previous = tracked.pane
-        tracked.claude, version = None, None
+        tracked.claude, tracked.parked_job, version = None, None, None
         claude_panes = []
         for pane in panes:
             for process in snapshot.tree(pane.pid):
@@ -221,7 +224,7 @@ class SessionTable:
             tracked.config_dir = None
         for pane, process, file in claude_panes:
             if pane.pane_id == tracked.pane.pane_id:
-                tracked.claude, version = process, file.version
+                tracked.claude, tracked.parked_job, version = process, file.parked_job, file.version
                 if file.status is not None:
                     tracked.record_activity(file.status, file.status_at)
         if tracked.claude is None and tracked.spec is not None and tracked.spec.claude_args:

@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sessions whose conversation went on in the background of Claude Code."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from claude_failover.claude.background_jobs import BackgroundJob
+from claude_failover.claude.lineage import Descent
+from claude_failover.common.errors import FailoverError
+from claude_failover.config.model import Account, Config, SessionConfig
+from claude_failover.sessions import moved_conversations
+from claude_failover.sessions.moved_conversations import moved_reason, newest_conversation, session_of
+from claude_failover.sessions.registry import RegistryEntry, SessionRegistry
+from claude_failover.sessions.table import TrackedSession
+from claude_failover.storage.store import Store
+from claude_failover.tmux.client import Pane
+
+OLD, NEW = (f"{number}0000000-0000-4000-8000-000000000000" for number in "12")
+CONFIG = Config(
+    path="/x/config.yml",
+    accounts=(Account("a", "/h/a b"),),
+    sessions=(SessionConfig("main", "/"), SessionConfig("a/b", "/")),
+    state_dir="/state",
+)
+JOB = BackgroundJob("20000000", NEW, "/", "/h/a b", "/state/settings/main.json", pid=7, status="idle")
+
+
+def tracked(name="main", parked=None):
+    pane = Pane(name, "$0", "@0", "%0", 5, False, None, None, "claude", "/", 0, 80, 24, False, True)
+    return TrackedSession(name, SessionConfig(name, "/"), pane=pane, activity="idle", parked_job=parked)
+
+
+def test_a_parked_session_waits_for_a_person_and_says_why():
+    session = tracked(parked=JOB.id)
+    assert session.state == "waiting"
+    reason = moved_reason(session, CONFIG, [JOB])
+    assert NEW in reason
+    assert "CLAUDE_CONFIG_DIR='/h/a b' claude stop 20000000" in reason
+    assert "claude stop 20000000" in moved_reason(session, CONFIG, [])  # its process is not to be seen yet
+
+
+def test_a_limited_session_stays_limited():
+    session = tracked(parked=JOB.id)
+    session.resume_state = "limited"
+    assert session.state == "limited"
+
+
+def test_a_job_that_began_in_a_session_is_named_there():
+    assert session_of(JOB, CONFIG) == "main"
+    assert "20000000" in moved_reason(tracked(), CONFIG, [JOB])
+    assert tracked().state == "idle"
+    assert moved_reason(tracked("a/b"), CONFIG, [JOB]) is None
+    own = BackgroundJob("20000000", NEW, "/", "/h/a b", "/state/settings/a%2Fb.json", pid=7)
+    assert session_of(own, CONFIG) == "a/b"
+    assert session_of(BackgroundJob("20000000", NEW, "/", "/h/a b", pid=7), CONFIG) is None
+
+
+def descends(monkeypatch, descent):
+    monkeypatch.setattr(moved_conversations, "newest_descendant", lambda _projects, _uuid, _jobs: descent)
+
+
+KNOWN = RegistryEntry(OLD, "hook", cwd="/", transcript="/t", pid=7, started=8)
+
+
+def test_the_session_follows_its_conversation(tmp_path, monkeypatch, caplog):
+    descends(monkeypatch, Descent(OLD))
+    assert newest_conversation("main", KNOWN, CONFIG) is KNOWN
+    descends(monkeypatch, Descent(NEW))
+    with caplog.at_level(logging.WARNING):
+        newest = newest_conversation("main", KNOWN, CONFIG)
+    assert (newest.uuid, newest.cwd, newest.transcript, newest.pid) == (NEW, "/", None, None)
+    assert f"conversation {OLD} went on in the background (agents view) as {NEW}" in caplog.text
+    registry = SessionRegistry(Store(str(tmp_path)))
+    registry.propose("main", RegistryEntry(OLD, "hook", cwd="/"))  # no process: nothing of a lower rank replaces it
+    registry.follow("main", newest)
+    assert SessionRegistry(Store(str(tmp_path))).get("main").uuid == NEW
+    registry.follow("main", newest)
+    assert registry.get("main").uuid == NEW
+
+
+@pytest.mark.parametrize(
+    ("descent", "words"),
+    [
+        (Descent(NEW, job=JOB), [OLD, NEW, "process 7", "claude stop 20000000"]),
+        (Descent(OLD, job=JOB), [OLD, "process 7"]),
+        (Descent(OLD, rivals=(JOB, JOB)), [OLD, NEW, "claude rm 20000000"]),
+    ],
+)
+def test_a_conversation_that_is_elsewhere_or_not_certain_is_not_resumed(monkeypatch, descent, words):
+    descends(monkeypatch, descent)
+    with pytest.raises(FailoverError) as error:
+        newest_conversation("main", KNOWN, CONFIG)
+    assert [word for word in words if word not in str(error.value)] == []
