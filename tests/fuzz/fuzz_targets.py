@@ -30,7 +30,7 @@ from claude_failover import hook
 from claude_failover.accounts.exhaustion import Exhaustion
 from claude_failover.accounts.logins import Logins
 from claude_failover.accounts.usage import Usage
-from claude_failover.claude import settings, transcript
+from claude_failover.claude import remote_control, settings, transcript
 from claude_failover.claude.background_jobs import BackgroundJob, background_jobs
 from claude_failover.claude.lineage import newest_descendant
 from claude_failover.claude.prompt_box import find_dialog, find_prompt_box, holds
@@ -384,6 +384,8 @@ def transcripts(raw: bytes) -> None:
             can_go_out(classify_record(record, now=NOW, tz=timezone.utc).to_json())
     newest_descendant(session.projects, ONE, [BackgroundJob("12345678", ONE, None, "/"), _OTHER_JOB])
     newest_descendant(session.projects, _OTHER_JOB.uuid, [BackgroundJob("12345678", ONE, None, "/")])
+    drop, on = remote_control.drop_of(records), remote_control.is_on(records)
+    assert drop is None or not on
     last_turn_id(records)
     refused_request_time(records)
     can_go_out(classify_transcript(records, now=NOW, tz=timezone.utc).to_json())

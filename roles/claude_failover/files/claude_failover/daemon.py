@@ -49,6 +49,7 @@ from .reporting.watchdog import Watchdog
 from .sessions.lifecycle import SessionLifecycle
 from .sessions.prompt_budget import PromptBudget
 from .sessions.registry import SessionRegistry
+from .sessions.remote_control import RemoteControl
 from .sessions.table import SessionTable, TrackedSession
 from .storage.clock_document import ClockDocument
 from .storage.locks import daemon_locks
@@ -173,6 +174,7 @@ class Daemon:
         self.sessions.on_set_aside = self.notifier.on_set_aside
         self._cleanup.push_async_callback(self.notifier.stop)
         budget = PromptBudget(store, lambda _session: self.failover.active_account(), on_spent=self.notifier.on_spent)
+        self.remote_control = RemoteControl(config, self.tmux, self.sessions, budget)
         self.resumer = SessionResumer(
             config, self.tmux, self.sessions, self.lifecycle, self.monitor.newest_turn, store, budget
         )
@@ -318,6 +320,7 @@ class Daemon:
             "control socket": self.control.run,
             "source checks": self.monitor.source_checks.run,
             "failover": self.failover.run,
+            "remote control": self.remote_control.run,
         }
         if watchdog_interval() is not None:
             watchdog = Watchdog(self.config, self.systemd, lambda: self.lifecycle.checked_at, self.status.summary)

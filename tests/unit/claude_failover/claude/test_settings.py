@@ -70,3 +70,10 @@ def test_the_agents_view_is_off_unless_the_operator_says_otherwise(tmp_path, age
     written = json.loads((tmp_path / "main.json").read_text())
     assert written.pop("disableAgentView", None) is expected
     assert written == {"hooks": {}}
+
+
+def test_remote_control_begins_at_the_start_where_it_is_configured(tmp_path):
+    spec = SessionConfig("main", "/", remote_control=True)
+    with_own_settings(spec.command, spec.cwd, {}, str(tmp_path), spec.name, session_defaults(spec))
+    assert json.loads((tmp_path / "main.json").read_text())["remoteControlAtStartup"] is True
+    assert "remoteControlAtStartup" not in session_defaults(SessionConfig("main", "/"))

@@ -645,6 +645,12 @@ def test_one_path_for_both_sockets() -> None:
     assert the_problem("control_socket: /run/x\ntmux: {socket: /run//x}\n").key == "control_socket"
 
 
+def test_remote_control_needs_settings_of_the_daemons() -> None:
+    (problem,) = problems_of(with_session(remote_control=True, claude_args=False, command=["claude"]))
+    assert problem.key == "sessions[0].remote_control"
+    assert parse(with_session(remote_control=True), "x").sessions[0].remote_control is True
+
+
 def test_a_name_that_sounds_like_a_home_is_no_place_in_it() -> None:
     assert parse("accounts: [{name: a, home: /h/a}]\nactive_link: /h/ab\n", "x").active_link == "/h/ab"
 

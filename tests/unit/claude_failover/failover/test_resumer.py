@@ -255,6 +255,15 @@ def test_a_session_that_stays_down_is_reported(monkeypatch):
     assert (row["method"], row["result"]) == ("none", "failed: the session is down: exited with status 3")
 
 
+def test_a_session_whose_conversation_is_in_the_background_is_left_to_a_person():
+    harness = Harness()
+    harness.main.parked_job = "20000000"
+    harness.main.reason = "its conversation went on in the background"
+    (row,) = harness.run()
+    assert (row["method"], row["result"]) == ("none", "failed: its conversation went on in the background")
+    assert (harness.sent, harness.restarted, harness.main.state) == ([], [], "limited")
+
+
 def test_a_session_that_is_gone_is_gone():
     assert outcomes(Harness().run("other")) == [("other", "none", "gone")]
 

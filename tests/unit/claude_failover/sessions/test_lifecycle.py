@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 
 import pytest
 
+from claude_failover.common.errors import FailoverError
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.reporting.status import session_row
 from claude_failover.sessions import lifecycle
-from claude_failover.sessions.registry import SessionRegistry
+from claude_failover.sessions.registry import RegistryEntry, SessionRegistry
 from claude_failover.sessions.table import SessionTable
 from claude_failover.storage.store import Store
 from claude_failover.tmux.client import Pane, TmuxNotFound
@@ -185,3 +187,23 @@ def test_the_loop_begins_with_a_check(tmp_path):
 
     asyncio.run(run())
     assert checks == [0]
+
+
+def test_a_conversation_that_is_elsewhere_is_not_started_beside(tmp_path, monkeypatch):
+    tmux = FakeTmux()
+    _config, registry, table, loop = make_lifecycle(tmp_path, tmux, SessionConfig("main", str(tmp_path)))
+    registry.propose("main", RegistryEntry(ONE, "assigned"))
+
+    def elsewhere(_name, known, _config):
+        raise FailoverError(f"conversation {known.uuid} is elsewhere")
+
+    monkeypatch.setattr(lifecycle, "newest_conversation", elsewhere)
+    asyncio.run(loop.check())
+    assert (tmux.started, table.get("main").reason) == ([], f"conversation {ONE} is elsewhere")
+    monkeypatch.setattr(lifecycle, "newest_conversation", lambda _name, known, _config: replace(known, uuid=TWO))
+    asyncio.run(loop.start(table.get("main"), table.get("main").spec))
+    assert tmux.started[0][2][:3] == ["claude", "--session-id", TWO]  # no transcript here
+    assert registry.get("main").uuid == TWO
+
+
+ONE, TWO = (f"{number}0000000-0000-4000-8000-000000000000" for number in "12")

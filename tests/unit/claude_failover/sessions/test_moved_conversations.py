@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import pytest
 
 from claude_failover.claude.background_jobs import BackgroundJob
 from claude_failover.claude.lineage import Descent
 from claude_failover.common.errors import FailoverError
+from claude_failover.common.processes import read
 from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.sessions import moved_conversations
 from claude_failover.sessions.moved_conversations import moved_reason, newest_conversation, session_of
+from claude_failover.sessions.ownership import ownership_problem
 from claude_failover.sessions.registry import RegistryEntry, SessionRegistry
 from claude_failover.sessions.table import TrackedSession
 from claude_failover.storage.store import Store
@@ -42,6 +45,14 @@ def test_a_parked_session_waits_for_a_person_and_says_why():
     assert NEW in reason
     assert "CLAUDE_CONFIG_DIR='/h/a b' claude stop 20000000" in reason
     assert "claude stop 20000000" in moved_reason(session, CONFIG, [])  # its process is not to be seen yet
+
+
+def test_a_parked_session_gets_no_task(tmp_path):
+    session = tracked(parked=JOB.id)
+    session.claude = read(os.getpid())
+    registry = SessionRegistry(Store(str(tmp_path)))
+    registry.propose("main", RegistryEntry(OLD, "hook", pid=session.claude.pid, started=session.claude.start))
+    assert ownership_problem(session, registry, session.pane) == "has its conversation in the background (agents view)"
 
 
 def test_a_limited_session_stays_limited():

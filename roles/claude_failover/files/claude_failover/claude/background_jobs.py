@@ -20,7 +20,7 @@ from typing import Any
 
 from ..common import json_text
 from ..common.processes import is_alive
-from ..common.text import whole_number
+from ..common.text import text_or_none, whole_number
 from ..storage.regular_file import read_regular
 
 MOST_FILES = 2000  # of one folder that are looked at
@@ -91,15 +91,15 @@ def _names(folder: str, pattern: re.Pattern[str]) -> list[str]:
 def _jobs(home: str) -> Iterator[BackgroundJob]:
     for name in _names(os.path.join(home, "jobs"), _JOB):
         data = _object(os.path.join(home, "jobs", name, "state.json"))
-        uuid, cwd, options = str(data.get("sessionId", "")).lower(), data.get("cwd"), data.get("respawnFlags")
+        uuid, options = str(data.get("sessionId", "")).lower(), data.get("respawnFlags")
         if UUID.fullmatch(uuid):
             settings = _after(options, "--settings") if isinstance(options, list) else None
-            yield BackgroundJob(name, uuid, cwd if isinstance(cwd, str) else None, home, settings)
+            yield BackgroundJob(name, uuid, text_or_none(data.get("cwd")), home, settings)
 
 
 def _after(words: list[Any], option: str) -> str | None:
     found = words[words.index(option) + 1 :][:1] if option in words else []
-    return found[0] if found and isinstance(found[0], str) else None
+    return text_or_none(found[0]) if found else None
 
 
 def _processes(home: str) -> dict[str, tuple[int, str | None]]:
@@ -107,12 +107,12 @@ def _processes(home: str) -> dict[str, tuple[int, str | None]]:
     found = {}
     for name in _names(os.path.join(home, "sessions"), _SESSION_FILE):
         data = _object(os.path.join(home, "sessions", name))
-        pid, status = whole_number(name.partition(".")[0]), data.get("status")
+        pid = whole_number(name.partition(".")[0])
         if data.get("kind") != "bg" or data.get("spare") or pid is None or data.get("pid") != pid:
             continue
         started = whole_number(str(data.get("procStart")), _MAX_TICKS)
         if started is not None and is_alive(pid, started):
-            found[str(data.get("sessionId", "")).lower()] = pid, status if isinstance(status, str) else None
+            found[str(data.get("sessionId", "")).lower()] = pid, text_or_none(data.get("status"))
     return found
 
 

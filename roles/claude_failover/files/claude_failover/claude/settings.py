@@ -109,9 +109,11 @@ def session_defaults(spec: SessionConfig) -> dict[str, Any]:
     """Return the settings of a session that hold unless the operator's own ``--settings`` says otherwise.
 
     Its agents view is off: a press of the left arrow in it moves the conversation to a background process, which no
-    hook and no pane of the session tells of. Versions that do not know the key take no notice of it (2.0.77, 2.1.197).
+    hook and no pane of the session tells of. Remote Control is begun at the start where that is configured. Versions
+    that do not know a key take no notice of it (2.0.77, 2.1.84).
     """
-    return {} if spec.agent_view else {"disableAgentView": True}
+    view = {} if spec.agent_view else {"disableAgentView": True}
+    return {**view, "remoteControlAtStartup": True} if spec.remote_control else view
 
 
 def with_own_settings(

@@ -59,6 +59,7 @@ class SessionConfig:
     dedicated: bool = field(default=False, metadata=key(boolean))
     env: dict[str, str] = field(default_factory=dict, metadata=key(values.environment, given="claude_args"))
     agent_view: bool = field(default=False, metadata=key(boolean))
+    remote_control: bool = field(default=False, metadata=key(boolean))
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,14 @@ def check_session_names(_config: Config, document: Mapping[Any, Any], problems: 
             )
 
 
+def check_remote_control(config: Config, _document: Mapping[Any, Any], problems: list[Problem]) -> None:
+    """Report Remote Control of a session whose settings the daemon does not choose."""
+    for index, session in enumerate(config.sessions):
+        if session.remote_control and not session.claude_args:
+            location = Location(f"sessions[{index}].remote_control", problems)
+            location.reject("true, beside claude_args: false", "false, or claude_args: true")
+
+
 def check_nesting(config: Config, _document: Mapping[Any, Any], problems: list[Problem]) -> None:
     """Report an active link, homes and targets that lie in one another."""
     active_link = config.active_link
@@ -129,6 +137,7 @@ RULES: tuple[Rule, ...] = (
     check_accounts,
     check_links,
     check_session_names,
+    check_remote_control,
     check_nesting,
     check_outside_link,
     check_sockets,

@@ -51,7 +51,7 @@ def session_row(
         "uuid": entry.uuid if entry else None,
         "uuid_source": entry.source if entry else None,
         "state": tracked.state,
-        "reason": tracked.set_aside or tracked.resume_note or tracked.reason,
+        "reason": tracked.set_aside or tracked.resume_note or tracked.reason or tracked.notice,
         "version": tracked.version,
         "dedicated": tracked.dedicated,
         # A dead pane has no folder.

@@ -50,8 +50,10 @@ class TrackedSession:
         version: of its Claude Code, None until it is known; ``version_process`` is the process's pid and start.
         config_dir: CLAUDE_CONFIG_DIR of that process.
         hook_seen: whether a hook of that process was received.
-        resume_state: ``limited`` or ``resuming`` while a usage limit is handled, else None; never another value.
+        resume_state: ``limited`` or ``resuming`` while a usage limit is handled, ``resuming`` also while Remote Control
+            is switched on again, else None; never another value.
         resume_note: why a person has to resume it.
+        notice: what else a person should know of it; a reason comes before it.
         parked_job: the background job of Claude Code that its conversation was moved to (agents view).
     """
 
@@ -68,6 +70,7 @@ class TrackedSession:
     hook_seen: bool = False
     resume_state: Literal["limited", "resuming"] | None = None
     resume_note: str | None = None
+    notice: str | None = None
     parked_job: str | None = None
 
     @property
