@@ -195,3 +195,12 @@ def test_a_refused_configuration_shows_its_key_and_no_secret(host: Host) -> None
         output = host.run(fails=True, reaches_host=False)
         assert leaks(output) == []
         assert "claude_failover_sessions" in output
+
+
+@pytest.mark.parametrize("options", [("--check",), ()])
+def test_a_session_with_a_login_of_its_own_is_refused_and_predicted(host: Host, options: tuple[str, ...]) -> None:
+    host.variables["claude_failover_sessions"][0]["env"]["CLAUDE_CODE_OAUTH_TOKEN"] = "planted-login"
+    output = host.run(*options, fails=True)
+    assert leaks(output) == []
+    assert "sessions[0].env.CLAUDE_CODE_OAUTH_TOKEN: found a variable that makes the login another" in output
+    assert not host.config.exists()

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from claude_failover.config import yaml_loader
 from claude_failover.config.loader import ConfigError, load, parse
+from claude_failover.config.login_origin import HEADERS, STORAGE, VARIABLES
 from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.config.validators import Problem
 from claude_failover.tmux.quoting import HOLDER
@@ -556,6 +557,54 @@ def test_environments_that_are_refused(env: Any, key: str) -> None:
 def test_a_program_of_the_operators_own_may_choose_its_home() -> None:
     config = parse(with_session(claude_args=False, env={"CLAUDE_CONFIG_DIR": "/x", "EMPTY": ""}), "x")
     assert config.sessions[0].env == {"CLAUDE_CONFIG_DIR": "/x", "EMPTY": ""}
+
+
+@pytest.mark.parametrize("name", sorted({*VARIABLES, STORAGE}))
+def test_a_variable_that_makes_the_login_another_is_refused(name: str) -> None:
+    """The session would keep that login at every switch."""
+    secret = "sk-ant-oat01-secret"
+    problem = the_problem_of_session(env={name: secret, "OTHER": "x"})
+    assert problem.key == f"sessions[0].env.{name}"
+    assert problem.found == "a variable that makes the login another than the active link's"
+    assert "left out" in problem.expected
+    assert secret not in str(problem)
+    assert parse(with_session(claude_args=False, env={name: secret}), "x").sessions[0].env == {name: secret}
+
+
+@pytest.mark.parametrize("name", sorted(VARIABLES))
+@pytest.mark.parametrize("value", ["", "0", "False", " no ", "off"])
+def test_a_variable_that_is_empty_or_off_is_taken(name: str, value: str) -> None:
+    """So the one of the tmux server's environment is taken from a session."""
+    assert parse(with_session(env={name: value}), "x").sessions[0].env == {name: value}
+
+
+@pytest.mark.parametrize(
+    ("headers", "refused"),
+    [
+        ("X-Team: a", False),
+        ("Authorization: Bearer x", True),
+        ("x-api-key: y", True),
+        ("", False),
+    ],
+)
+def test_a_header_of_the_login_is_refused(headers: str, refused: bool) -> None:
+    text = with_session(env={HEADERS: headers})
+    assert _is_taken(text) is not refused
+
+
+def _is_taken(text: str) -> bool:
+    try:
+        parse(text, "x")
+    except ConfigError:
+        return False
+    return True
+
+
+def the_problem_of_session(**keys: Any) -> Problem:
+    """Return the one problem of a configuration with one session."""
+    found = problems_of(with_session(**keys))
+    assert len(found) == 1, found
+    return found[0]
 
 
 def test_no_secret_is_shown() -> None:

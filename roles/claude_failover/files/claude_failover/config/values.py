@@ -17,6 +17,7 @@ from typing import Any
 
 from ..tmux.quoting import HOLDER, name_expected
 from . import validators
+from .login_origin import moves_login
 from .validators import AlreadyReported, Check, Location, ValidationError, describe
 
 _ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
@@ -26,6 +27,10 @@ _GROUP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?")
 # Claude Code 2.1.330: each chooses the conversation to open, which the daemon does.
 _FORBIDDEN = {"--resume": "-r", "--continue": "-c", "--session-id": ""}
 _FLAGS_WITHOUT_VALUE = "phv"
+_LOGIN_EXPECTED = (
+    "it left out or empty, for the session would keep that login at every switch; with claude_args: false it is let "
+    "pass, and the session's limits switch nothing"
+)
 
 
 def account_name(value: Any, location: Location) -> str:
@@ -147,7 +152,11 @@ def _forbidden(word: str) -> str | None:
 
 
 def environment(claude_args: bool) -> Check[dict[str, str]]:
-    """Return a check for a session's environment; with ``claude_args`` the daemon sets CLAUDE_CONFIG_DIR itself."""
+    """Return a check for a session's environment.
+
+    With ``claude_args`` the daemon sets CLAUDE_CONFIG_DIR itself, and no variable may make the login another than that
+    of the active link.
+    """
 
     def check(value: Any, location: Location) -> dict[str, str]:
         if not isinstance(value, dict):
@@ -169,6 +178,9 @@ def environment(claude_args: bool) -> Check[dict[str, str]]:
                 checked[name] = validators.hidden_text(content, at)
             except ValidationError as error:
                 at.reject(error.found, error.expected)
+            else:
+                if claude_args and moves_login(name, checked[name]):
+                    at.reject("a variable that makes the login another than the active link's", _LOGIN_EXPECTED)
         if len(location.problems) != before:
             raise AlreadyReported
         return checked
