@@ -100,6 +100,29 @@ def _last_request(records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
     return newest if answered is None else answered
 
 
+def is_answer(record: Mapping[str, Any]) -> bool:
+    """Return whether a record is the model's own, of the main conversation; errors are written by Claude Code."""
+    message = record.get("message")
+    return (
+        record.get("type") == "assistant"
+        and is_conversation_record(record)
+        and not record.get("isApiErrorMessage")
+        and isinstance(message, dict)
+        and message.get("model") != "<synthetic>"
+    )
+
+
+def answered_request_time(records: Iterable[Mapping[str, Any]]) -> datetime | None:
+    """Return the start time of the newest request among ``records`` that was answered, at least in part, or None."""
+    begun = found = None
+    for record in records:
+        if is_request(record):
+            begun = record_time(record)
+        elif begun is not None and is_answer(record):
+            found = begun
+    return found
+
+
 def is_prompt_of(found: str, text: str) -> bool:
     """Return whether ``found``, a prompt as Claude Code reports it, is ``text`` as it was sent.
 

@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The newest answered request of each session, as its transcript shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from ..claude.transcript import read_conversation
+from ..claude.turns import answered_request_time
+from ..common import clock
+from ..sessions.registry import SessionRegistry
+from ..sessions.table import SessionTable, TrackedSession
+
+
+class Answers:
+    """Tells when the newest answered request was begun, of a session's running process only.
+
+    Args:
+        sessions: the sessions.
+        registry: their conversations.
+        projects: returns the folder of the transcripts.
+    """
+
+    def __init__(self, sessions: SessionTable, registry: SessionRegistry, projects: Callable[[], str]) -> None:
+        self._sessions = sessions
+        self._registry = registry
+        self._projects = projects
+        self._begun: dict[str, datetime] = {}  # by conversation, of those whose transcripts have grown
+
+    def on_answer(self, uuid: str, begun: datetime | None) -> None:
+        """Note that a conversation's request was answered, at least in part; ``begun``: when it was begun."""
+        if begun is not None:
+            self._begun[uuid] = begun
+
+    def newest(self, name: str) -> datetime | None:
+        """Return when the session's newest answered request was begun, in steady time.
+
+        None if nothing is known, or if it was begun before the session's process was started, which can have had
+        another login.
+        """
+        entry, tracked = self._registry.get(name), self._sessions.get(name)
+        if entry is None or tracked is None:
+            return None
+        begun = self._begun.get(entry.uuid) or answered_request_time(read_conversation(self._projects(), entry.uuid))
+        started = _start_of(tracked)
+        return begun if begun is not None and started is not None and begun >= started else None
+
+
+def _start_of(tracked: TrackedSession) -> datetime | None:
+    return clock.of_ticks(tracked.claude.start) if tracked.claude is not None else None
