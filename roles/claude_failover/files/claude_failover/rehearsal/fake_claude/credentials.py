@@ -12,6 +12,7 @@ import json
 import os
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from ...storage.files import write_atomic
@@ -37,17 +38,31 @@ def made_up(tag: str, number: int = 1, *, expires_in: float = 8 * 3600) -> dict[
     }
 
 
-class Credentials:
-    """The credentials below ``config_dir`` (absolute, may lead through the active link)."""
+def given_token(env: Mapping[str, str]) -> str:
+    """Return the token that the environment gives, which wins over the home's (2.1.330 and 2.1.197); empty for none."""
+    for line in env.get("ANTHROPIC_CUSTOM_HEADERS", "").splitlines():
+        name, _colon, value = line.partition(":")
+        if name.strip().lower() == "authorization":
+            return value.replace("Bearer", "").strip()
+    return env.get("ANTHROPIC_AUTH_TOKEN") or env.get("CLAUDE_CODE_OAUTH_TOKEN") or ""
 
-    def __init__(self, config_dir: str) -> None:
+
+class Credentials:
+    """The credentials below ``config_dir`` (absolute, may lead through the active link), or the token of ``env``."""
+
+    def __init__(self, config_dir: str, env: Mapping[str, str] | None = None) -> None:
         self.config_dir = config_dir
         self.path = os.path.join(config_dir, ".credentials.json")
         self._seen: int | None = None
         self._oauth: dict[str, Any] = {}
+        self._given = given_token(env or {})
+        if self._given:
+            self._oauth = {"accessToken": self._given, "expiresAt": (time.time() + 1e6) * 1000}
 
     def look(self) -> None:
         """Read the file again if its mtime has changed; the real CLI checks nothing else."""
+        if self._given:
+            return
         try:
             seen: int | None = os.stat(self.path).st_mtime_ns
         except OSError:

@@ -103,7 +103,9 @@ async def print_answer(context: Context) -> int:
     """Answer one prompt (``-p``); returns exit status 1 at a usage limit or an error."""
     prompt = context.options.prompt or sys.stdin.read()
     api = FakeApi(
-        World(context.env.get(WORLD_VARIABLE)), Credentials(context.config_dir), context.delay("CLAUDE_FAKE_RETRY_UNIT")
+        World(context.env.get(WORLD_VARIABLE)),
+        Credentials(context.config_dir, context.env),
+        context.delay("CLAUDE_FAKE_RETRY_UNIT"),
     )
     answer = await api.ask(context.session_id, prompt, tool_result=False, messages=1, on_retry=lambda _text: None)
     text, failed = answer.text, answer.kind in ("limit", "error")

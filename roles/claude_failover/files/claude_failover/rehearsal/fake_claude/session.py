@@ -28,7 +28,7 @@ class FakeSession:
 
     def __init__(self, context: Context, changed: Callable[[], None]) -> None:
         self.context = context
-        credentials = Credentials(context.config_dir)
+        credentials = Credentials(context.config_dir, context.env)
         credentials.look()
         plan = "Claude Max" if credentials.state != "missing" else "API Usage Billing"
         self.api = FakeApi(World(context.env.get(WORLD_VARIABLE)), credentials, context.delay("CLAUDE_FAKE_RETRY_UNIT"))
