@@ -262,3 +262,15 @@ def test_no_document_gets_a_control_character_to_the_terminal(document: dict[str
 def test_links() -> None:
     page = render.links([{"status": "divergent", "path": "/h/a/projects", "target": "/s/p"}])
     assert page.splitlines() == ["STATUS     LINK           TARGET", "divergent  /h/a/projects  /s/p"]
+
+
+def test_an_account_that_does_not_follow_the_link_is_marked() -> None:
+    row = STATUS["sessions"][0]
+    for follows, account, shown in (
+        (False, "compte2", "compte2 !"),
+        (False, None, "- !"),
+        (True, "compte2", "compte2"),
+    ):
+        page = render.sessions([{**row, "account": account, "follows_link": follows}], NOW)
+        cells = re.split(r" {2,}", page.splitlines()[1])
+        assert cells[2] == shown

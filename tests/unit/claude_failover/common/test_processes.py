@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -58,6 +59,27 @@ def test_environment_variable(child):
     assert processes.variable(child.pid, "CLAUDE_CONFIG_DIR") == "/h/é x"
     assert processes.variable(child.pid, "CLAUDE") is None
     assert processes.variable(2**22 + 1, "CLAUDE_CONFIG_DIR") is None
+
+
+def test_the_names_of_variables(child):
+    assert processes.variables(child.pid, lambda name, value: True) == ["CLAUDE_CONFIG_DIR", "TOKEN"]
+    assert processes.variables(child.pid, lambda name, value: value == "secret") == ["TOKEN"]
+    assert processes.variables(2**22 + 1, lambda name, value: True) == []
+
+
+def test_the_command_line(child):
+    assert processes.arguments(child.pid) == [sys.executable, "-c", PARENT]
+    assert processes.arguments(2**22 + 1) == []
+
+
+def test_the_age_of_a_process():
+    before = time.monotonic()
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        time.sleep(0.2)
+        assert 0.15 <= processes.age(processes.read(process.pid)) <= time.monotonic() - before + 0.05
+    finally:
+        process.communicate(b"\n")
 
 
 def test_a_name_with_blanks_and_parentheses(tmp_path):

@@ -25,8 +25,8 @@ def signals(world):
     return AccountSignals(world.config_holder, switcher.availability, switcher.flip_log, now=lambda: world.now)
 
 
-def session(config_dir, set_aside=None):
-    return SimpleNamespace(name="main", config_dir=config_dir, set_aside=set_aside)
+def session(config_dir, set_aside=None, foreign_login=None):
+    return SimpleNamespace(name="main", config_dir=config_dir, set_aside=set_aside, foreign_login=foreign_login)
 
 
 def figures(percent=42):
@@ -91,6 +91,13 @@ def test_figures_by_a_link_to_no_account_are_ignored(world, signals):
     world.flip_by_hand("x")
     signals.on_usage(session(world.link), figures())
     assert (used(world, "a"), used(world, "b")) == ({}, {})
+
+
+def test_a_session_with_a_login_of_its_own_tells_nothing_of_an_account(world, signals):
+    other = session(world.link, foreign_login="ANTHROPIC_AUTH_TOKEN in its environment")
+    signals.on_usage(other, figures())
+    signals.on_login_dead(other, "Login expired")
+    assert (used(world, "a"), login(world, "a")) == ({}, "ok")
 
 
 def test_usage_that_cannot_be_stored_is_logged_with_its_account(world, signals, monkeypatch, caplog):

@@ -169,6 +169,12 @@ def status(document: Mapping[str, Any], now: datetime, *, columns: int | None = 
     return "\n\n".join(blocks + ([footer] if footer else [])) + "\n"
 
 
+def _account_cell(row: Mapping[str, Any]) -> Cell:
+    """Return the cell of a session's account; ``!`` marks one that does not follow the active link."""
+    account = _text(row.get("account"))
+    return Cell(f"{account} !", "warn") if row.get("follows_link") is False else Cell(account)
+
+
 def sessions(
     rows: Sequence[Mapping[str, Any]], now: datetime, *, columns: int | None = None, colour: bool = False
 ) -> str:
@@ -185,7 +191,7 @@ def sessions(
             [
                 Cell(_text(row.get("name")), "strong"),
                 Cell(state, _TONES.get(state, "")),
-                Cell(_text(row.get("account"))),
+                _account_cell(row),
                 Cell("dedicated" if row.get("dedicated") else "pool" if row.get("dedicated") is False else "-"),
                 Cell(age(row.get("last_event_at"), now)),
                 Cell(_text(row.get("pid"))),

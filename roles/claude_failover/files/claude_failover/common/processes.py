@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .text import decoded, whole_number
@@ -99,3 +100,34 @@ def variable(pid: int, name: str) -> str | None:
     except OSError:
         pass
     return None
+
+
+def variables(pid: int, wanted: Callable[[str, str], bool]) -> list[str]:
+    """Return the names of the environment variables of a process for which ``wanted(name, value)`` holds, sorted.
+
+    Names only: the values can be credentials, and are discarded.
+    """
+    found = set()
+    for item in _null_separated(pid, "environ"):
+        name, separator, value = item.partition("=")
+        if separator and wanted(name, value):
+            found.add(name)
+    return sorted(found)
+
+
+def arguments(pid: int) -> list[str]:
+    """Return the command line of a process; empty if it is not readable."""
+    return _null_separated(pid, "cmdline")
+
+
+def _null_separated(pid: int, name: str) -> list[str]:
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as stream:
+            return [os.fsdecode(item) for item in stream.read().split(b"\0")][:-1]
+    except OSError:
+        return []
+
+
+def age(process: Process) -> float:
+    """Return how long ago a process was started, in seconds, which no jump of the wall clock changes."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - process.start / os.sysconf("SC_CLK_TCK")

@@ -21,6 +21,7 @@ from ..claude.transcript import NotATranscriptError, last_records, locate, paths
 from ..claude.turns import (
     TurnEvent,
     conversation_of,
+    is_answer,
     is_reply,
     is_request,
     last_turn_id,
@@ -35,6 +36,7 @@ from ..limits.evidence import Evidence
 from ..sessions.registry import SessionRegistry
 from ..sessions.table import SessionTable, TrackedSession
 from ..tmux.client import Tmux
+from .answers import Answers
 from .classifier import Classifier
 from .evidence_filter import EvidenceFilter, belongs_to_turn
 from .pane_sweep import PaneSweep
@@ -100,6 +102,7 @@ class LimitMonitor:
         self._config = config
         self._classifier = Classifier(config)
         self._filter = EvidenceFilter(on_evidence)
+        self.answers = Answers(sessions, registry, lambda: self._projects)
         self.pane_sweep = PaneSweep(
             config, sessions, tmux, self._classifier, self._filter, self.newest_turn, health=self._health
         )
@@ -237,6 +240,7 @@ class LimitMonitor:
                     max(requested, default=None),
                     tracked.config_dir,
                     turn,
+                    foreign_login=tracked.foreign_login,
                 )
             )
 
@@ -275,6 +279,7 @@ class LimitMonitor:
                 last_turn_id(records),
                 ended=_is_error(own[-1]) or _ends_turn(own[-1]),
                 interrupted=_text_of(own[-1]).startswith(_INTERRUPTED),
+                foreign_login=tracked.foreign_login,
             )
         return None
 
@@ -304,6 +309,8 @@ class LimitMonitor:
 
     def _on_reply(self, tracked: TrackedSession, uuid: str, record: Mapping[str, Any], moment: datetime) -> None:
         verdict = self._classifier.classify_record(record)
+        if is_answer(record) and not verdict.limited:
+            self.answers.on_answer(uuid, self._requested_at.get(uuid))
         if verdict.limited:
             self._filter.report(
                 Evidence(
@@ -315,6 +322,7 @@ class LimitMonitor:
                     self._requested_at.get(uuid),
                     tracked.config_dir,
                     self._turn_ids.get(uuid),
+                    foreign_login=tracked.foreign_login,
                 )
             )
         elif not tracked.hook_seen and _ends_turn(record):

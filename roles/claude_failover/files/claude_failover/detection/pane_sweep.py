@@ -150,7 +150,10 @@ class PaneSweep:
             return
         known = None if verdict.rule.startswith("extra") else self._newest_turn(tracked)
         if known is None:
-            self._filter.report(Evidence(tracked.name, None, "pane", verdict, clock.now(), None, tracked.config_dir))
+            folder, foreign = tracked.config_dir, tracked.foreign_login
+            self._filter.report(
+                Evidence(tracked.name, None, "pane", verdict, clock.now(), None, folder, foreign_login=foreign)
+            )
         elif known.verdict.limited:
             self._filter.report(known)
 

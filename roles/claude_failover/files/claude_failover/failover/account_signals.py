@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from ..accounts.availability import AccountAvailability
+from ..common.file_identity import is_same_entry
 from ..config.holder import ConfigHolder
 from ..config.model import Account
 from ..switching.flip_log import FlipLog
-from .attribution import is_same_entry
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +23,15 @@ _STALE_REJECTION = timedelta(seconds=3)  # after a flip a rejected login can be 
 
 
 class ReportingSession(Protocol):
-    """The session that reports; ``config_dir`` is its process's CLAUDE_CONFIG_DIR, None when unknown.
+    """The session that reports; ``config_dir`` is its process's CLAUDE_CONFIG_DIR, None when unknown, and
+    ``foreign_login`` what makes its login another than that of this home.
 
     ``set_aside`` says why its reports say nothing of any account; None if they do.
     """
 
     name: str
     config_dir: str | None
+    foreign_login: str | None
 
     @property
     def set_aside(self) -> str | None:
@@ -37,15 +39,25 @@ class ReportingSession(Protocol):
 
 
 class AccountSignals:
-    """Records what sessions report of their accounts, limits aside."""
+    """Records what sessions report of their accounts, limits aside.
+
+    ``in_doubt`` returns whether the named session may use another account than the active one.
+    """
 
     def __init__(
-        self, config: ConfigHolder, availability: AccountAvailability, flip_log: FlipLog, *, now: Callable[[], datetime]
+        self,
+        config: ConfigHolder,
+        availability: AccountAvailability,
+        flip_log: FlipLog,
+        *,
+        now: Callable[[], datetime],
+        in_doubt: Callable[[str], bool] = lambda _session: False,
     ) -> None:
         self._config = config
         self._availability = availability
         self._flip_log = flip_log
         self._now = now
+        self._in_doubt = in_doubt
 
     def on_usage(self, session: ReportingSession, figures: Any) -> None:
         """Record the usage figures of a session's status line."""
@@ -85,7 +97,9 @@ class AccountSignals:
 
     def _account_of(self, session: ReportingSession) -> Account | None:
         folder = session.config_dir
-        if folder is None or session.set_aside is not None:
+        if folder is None or session.set_aside is not None or session.foreign_login is not None:
+            return None
+        if self._in_doubt(session.name):
             return None
         if is_same_entry(folder, self._config.current.active_link):
             return self._config.current.account(self._availability.active() or "")

@@ -21,7 +21,8 @@ class Evidence:
     request started (the record that it answers), None if unknown; ``config_dir``: the CLAUDE_CONFIG_DIR of the
     session's process, None if unknown; ``turn``: the turn's id, ``prompt_id`` in hooks and ``promptId`` in transcripts
     (2.1.330; None on older versions); ``ended``: whether the turn is known to have ended, ``interrupted``: whether by
-    Escape; these two are not stored.
+    Escape; these two are not stored; ``foreign_login``: what makes the process's login another than that of its home,
+    None if nothing is found.
     """
 
     session: str
@@ -34,6 +35,7 @@ class Evidence:
     turn: str | None = None
     ended: bool = False
     interrupted: bool = False
+    foreign_login: str | None = None
 
 
 def moved_on(newest: Evidence | None, seen: Evidence) -> bool:
@@ -56,6 +58,7 @@ def evidence_to_json(evidence: Evidence) -> dict[str, Any]:
         "request_at": clock.optional_iso(evidence.request_at),
         "config_dir": evidence.config_dir,
         "turn": evidence.turn,
+        **({"foreign_login": evidence.foreign_login} if evidence.foreign_login is not None else {}),
     }
 
 
@@ -79,6 +82,7 @@ def evidence_from_json(value: Any) -> Evidence:
             request_at=_optional_time(value["request_at"]),
             config_dir=_optional_text(value["config_dir"]),
             turn=_optional_text(value.get("turn")),
+            foreign_login=_optional_text(value.get("foreign_login")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no evidence: {error!r}") from None

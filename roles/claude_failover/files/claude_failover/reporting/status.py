@@ -18,6 +18,7 @@ from ..accounts.active_link import read_active
 from ..accounts.shared_links import links_state
 from ..claude.background_jobs import BackgroundJob
 from ..common import clock
+from ..common.file_identity import is_same_entry
 from ..common.health import SourceHealth
 from ..config.holder import ConfigHolder
 from ..config.model import Account, Config
@@ -51,8 +52,13 @@ def session_row(
         "uuid": entry.uuid if entry else None,
         "uuid_source": entry.source if entry else None,
         "state": tracked.state,
-        "reason": tracked.set_aside or tracked.resume_note or tracked.reason or tracked.notice,
+        "reason": tracked.set_aside
+        or tracked.resume_note
+        or tracked.reason
+        or off_link_reason(tracked, config)
+        or tracked.notice,
         "version": tracked.version,
+        "follows_link": follows_link(tracked, config),
         "dedicated": tracked.dedicated,
         # A dead pane has no folder.
         "cwd": tracked.spec.cwd if tracked.spec else ((pane.cwd or None) if pane else None),
@@ -66,11 +72,11 @@ def account_of(tracked: TrackedSession, config: Config, active: Account | None) 
     """Return the name of the account that the session's next request uses, or None if it is unknown.
 
     A process that was started with an account's home stays with it; one that was started with the active link follows
-    every flip. Of one that is set aside it is not known.
+    every flip, unless its login comes from elsewhere. Of one that is set aside it is not known.
     """
-    if tracked.config_dir is None or tracked.set_aside is not None:
+    if tracked.config_dir is None or tracked.set_aside is not None or tracked.foreign_login is not None:
         return None
-    if tracked.config_dir == config.active_link:
+    if is_same_entry(tracked.config_dir, config.active_link):
         return active.name if active else None
     return next((account.name for account in config.accounts if account.home == tracked.config_dir), None)
 
@@ -87,6 +93,25 @@ def job_row(job: BackgroundJob, config: Config) -> dict[str, Any]:
         "state": job.status,
         "watched": False,
     }
+
+
+def follows_link(tracked: TrackedSession, config: Config) -> bool | None:
+    """Return whether a flip moves the session's requests to the other account; None if that is unknown."""
+    if not tracked.up or tracked.config_dir is None:
+        return None
+    return tracked.foreign_login is None and is_same_entry(tracked.config_dir, config.active_link)
+
+
+def off_link_reason(tracked: TrackedSession, config: Config) -> str | None:
+    """Return why a flip does not move the session's requests, None if it does or nothing is known."""
+    if follows_link(tracked, config) is not False:
+        return None
+    if tracked.foreign_login is not None:
+        return (
+            f"its login does not follow the active link: {tracked.foreign_login}; its limits switch nothing and mark "
+            "no account"
+        )
+    return f"it was started with CLAUDE_CONFIG_DIR={tracked.config_dir}, and stays with that account at a switch"
 
 
 class StatusReport:

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ..claude import versions
+from ..claude.login_settings import LoginSettings
 from ..claude.session_files import SessionFiles
 from ..common import clock
 from ..common.processes import Process, Snapshot, variable
@@ -22,6 +23,7 @@ from ..common.text import text_or_none, whole_number
 from ..config.holder import ConfigHolder
 from ..config.model import SessionConfig
 from ..tmux.client import Pane
+from .process_login import ProcessLogin
 from .registry import UUID, RegistryEntry, SessionRegistry
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ class TrackedSession:
         claude: its Claude Code process.
         version: of its Claude Code, None until it is known; ``version_process`` is the process's pid and start.
         config_dir: CLAUDE_CONFIG_DIR of that process.
+        foreign_login: what makes the login of that process another than that of its home; None if nothing is found.
         hook_seen: whether a hook of that process was received.
         resume_state: ``limited`` or ``resuming`` while a usage limit is handled, ``resuming`` also while Remote Control
             is switched on again, else None; never another value.
@@ -67,6 +70,8 @@ class TrackedSession:
     version: str | None = None
     version_process: tuple[int, int] | None = None
     config_dir: str | None = None
+    foreign_login: str | None = None
+    login: ProcessLogin | None = None
     hook_seen: bool = False
     resume_state: Literal["limited", "resuming"] | None = None
     resume_note: str | None = None
@@ -122,6 +127,7 @@ class SessionTable:
         self._tracked: dict[str, TrackedSession] = {}
         self._told: dict[str, str] = {}  # by session: why it is set aside
         self.on_set_aside: Callable[[str, str | None], None] = lambda _session, _why: None
+        self._login_settings = LoginSettings()
         self._config = config
         self._apply_config()
         config.subscribe(self._apply_config)
@@ -224,10 +230,12 @@ class SessionTable:
             return
         if previous is None or previous.pid != tracked.pane.pid:
             tracked.activity, tracked.activity_at, tracked.hook_seen = "starting", None, False
-            tracked.config_dir = None
+            tracked.config_dir = tracked.foreign_login = tracked.login = None
+        project = tracked.spec.cwd if tracked.spec is not None else tracked.pane.cwd or None
         for pane, process, file in claude_panes:
             if pane.pane_id == tracked.pane.pane_id:
                 tracked.claude, tracked.parked_job, version = process, file.parked_job, file.version
+                project = file.cwd or project
                 if file.status is not None:
                     tracked.record_activity(file.status, file.status_at)
         if tracked.claude is None and tracked.spec is not None and tracked.spec.claude_args:
@@ -236,8 +244,7 @@ class SessionTable:
             identity = (tracked.claude.pid, tracked.claude.start)
             tracked.version = version or (tracked.version if tracked.version_process == identity else None)
             tracked.version_process = identity
-            # A dead process has no environment; its last known one still applies.
-            tracked.config_dir = variable(tracked.claude.pid, "CLAUDE_CONFIG_DIR") or tracked.config_dir
+        self._observe_login(tracked, project)
         # Two candidates are ambiguous, and neither is guessed.
         candidates = {file.uuid for _pane, _process, file in claude_panes if UUID.fullmatch(file.uuid)}
         if len(candidates) == 1:
@@ -245,6 +252,27 @@ class SessionTable:
             self._registry.propose(
                 tracked.name,
                 RegistryEntry(file.uuid, "process", cwd=file.cwd, pid=process.pid, started=process.start),
+            )
+
+    def _observe_login(self, tracked: TrackedSession, project: str | None) -> None:
+        """Update what is known of the login of a session's process; a login that is not the link's is logged once."""
+        process = tracked.claude
+        if process is None:
+            return
+        # A dead process has no environment; its last known one still applies.
+        folder = variable(process.pid, "CLAUDE_CONFIG_DIR")
+        tracked.config_dir = folder or tracked.config_dir
+        if folder is None:
+            return
+        if tracked.login is None or not tracked.login.is_of(process):
+            tracked.login = ProcessLogin(process, folder, project, self._config.current)
+        known, tracked.foreign_login = tracked.foreign_login, tracked.login.foreign(self._login_settings)
+        if tracked.foreign_login not in (None, known):
+            log.warning(
+                "session %s: its login does not follow the active link: %s. Its limits switch nothing and mark no "
+                "account; to change that, remove this and restart the session",
+                tracked.name,
+                tracked.foreign_login,
             )
 
     def conversation(self, name: str) -> str | None:
@@ -278,6 +306,8 @@ class SessionTable:
         if tracked is None or not isinstance(event, str):
             return None
         tracked.hook_seen = True
+        # The settings can have changed, and the process be another, since the last check of the sessions.
+        self._observe_login(tracked, tracked.spec.cwd if tracked.spec is not None else text_or_none(payload.get("cwd")))
         activity = _EVENT_ACTIVITY.get(event) or _NOTIFICATION_ACTIVITY.get(str(payload.get("notification_type")))
         # The end of a sub-agent is none of the session's turn (StopFailure of a compaction's, 2.1.197, 2.1.332).
         if activity is not None and not payload.get("agent_id"):
