@@ -209,11 +209,15 @@ class FakeResumer:
 
     def __init__(self):
         self.limited = []
+        self.set_aside = {}
         self.resumed = []
         self.gate = None
 
     def mark_limited(self, evidence):
         self.limited.append(evidence.session)
+
+    def mark_set_aside(self, session, why):
+        self.set_aside[session] = why
 
     async def resume(self, sessions):
         if self.gate is not None:

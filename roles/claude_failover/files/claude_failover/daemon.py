@@ -186,6 +186,8 @@ class Daemon:
             all_idle=self.sessions.all_idle,
             set_aside=self.sessions.set_aside,
             on_record=self._on_record,
+            answered=self.monitor.answers.newest,
+            on_set_aside=self.notifier.on_set_aside,
             budget=budget,
         )
         self._cleanup.push_async_callback(self.failover.stop)
@@ -246,8 +248,7 @@ class Daemon:
         await self.monitor.start()
 
     async def _start_failover(self) -> None:
-        for evidence in self.failover.resume_queue.limited().values():
-            self.resumer.mark_limited(evidence)
+        self.failover.resume_queue.show()
 
     # -- callbacks between the parts ---------------------------------------------------------------------
 

@@ -54,13 +54,18 @@ def test_the_account_that_the_request_was_begun_under(world, begun, account):
     assert found.account == account
 
 
-@pytest.mark.parametrize(("after", "account"), [(0.5, "a"), (4.5, "a"), (5.5, "b"), (None, "a")])
+@pytest.mark.parametrize(("after", "account"), [(0.5, "a"), (4.5, "a"), (5.5, None), (3600, None), (None, "a")])
 def test_a_known_limit_of_the_old_account_is_attributed_to_it(world, after, account):
-    """Claude Code reads the new credentials some time after the flip; until then the old account answers."""
+    """Claude Code reads the new credentials some time after the flip; until then the old account answers.
+
+    Later it may be either account's, and is neither's.
+    """
     world.exhaustion.record("a", "five_hour", T0 + minutes(90), now=T0)
-    world.now = T0 + seconds(20)
-    evidence = world.evidence(reset=minutes(90) - seconds(20), begun=None if after is None else seconds(20 - after))
-    assert attributed(world, evidence, FLIPPED).account == account
+    world.now = T0 + seconds(4000 if after == 3600 else 20)
+    passed = world.now - T0
+    evidence = world.evidence(reset=minutes(90) - passed, begun=None if after is None else passed - seconds(after))
+    found = attributed(world, evidence, FLIPPED)
+    assert (found.account, found.doubted) == (account, None if account else "b")
 
 
 def test_a_known_limit_of_both_accounts_is_the_active_ones(world):
@@ -121,6 +126,15 @@ def test_of_unknown_origin_it_never_switches(world, config_dir):
     assert found.why
 
 
+@pytest.mark.parametrize("folder", ["link", "a"])
+def test_a_login_of_its_own_never_switches_and_marks_no_account(world, folder):
+    config_dir = world.link if folder == "link" else world.home("a")
+    evidence = world.evidence(config_dir=config_dir, foreign_login="ANTHROPIC_AUTH_TOKEN in its environment")
+    found = attributed(world, evidence, FLIPPED)
+    assert (found.account, found.follows_link) == (None, False)
+    assert "ANTHROPIC_AUTH_TOKEN in its environment" in found.why
+
+
 def test_the_link_by_another_spelling_is_still_the_link(world, tmp_path_factory):
     other = tmp_path_factory.mktemp("x") / "home"
     os.symlink(world.folder, other)
@@ -163,7 +177,8 @@ def test_a_request_of_a_known_time_is_compared_with_the_last_origin_only(world):
     world.exhaustion.record("a", "five_hour", T0 + minutes(90), now=T0)
     world.now = T0 + seconds(20)
     evidence = world.evidence(reset=minutes(90) - seconds(20), begun=seconds(16))
-    assert attributed(world, evidence, flip_log).account == "b"
+    found = attributed(world, evidence, flip_log)
+    assert (found.account, found.doubted) == (None, "b")
 
 
 def test_entries_of_one_name_in_two_folders_differ():

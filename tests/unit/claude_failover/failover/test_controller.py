@@ -417,7 +417,7 @@ def test_an_account_with_a_dead_login_is_skipped(tmp_path):
     harness = Harness(world)
 
     class Session:
-        name, config_dir, set_aside = "other", world.home("b"), None
+        name, config_dir, set_aside, foreign_login = "other", world.home("b"), None, None
 
     asyncio.run(harness.settle())
     harness.failover.account_signals.on_login_dead(Session(), "Login expired")
@@ -577,7 +577,7 @@ def test_a_limit_during_a_switch_by_hand_makes_no_second_switch(tmp_path):
 
 class LinkedSession:
     name = "one"
-    set_aside = None
+    set_aside = foreign_login = None
 
     def __init__(self, world):
         self.config_dir = world.link

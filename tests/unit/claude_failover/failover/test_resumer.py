@@ -139,7 +139,7 @@ def test_a_delivered_prompt_resumes_the_session():
     harness = Harness("delivered")
     assert harness.main.state == "limited"
     (row,) = harness.run()
-    assert (row["method"], row["result"], row["uuid"]) == ("hot", "continued", ONE)
+    assert (row["method"], row["result"], row["uuid"]) == ("hot", "sent", ONE)
     assert harness.sent == ["continue"]
     assert harness.restarted == []
     assert harness.main.state == "idle"
@@ -157,10 +157,25 @@ def test_a_draft_a_dialog_and_a_running_turn_are_left_and_reported(result):
     assert (harness.main.state, harness.main.resume_note) == ("idle", None)
 
 
+def test_a_refusal_before_the_end_of_the_resumption_keeps_its_reason():
+    """A refusal takes less time than the delivery needs to see the turn begin."""
+    harness = Harness("delivered")
+
+    async def refused_at_once(*arguments, **options):
+        harness.resumer.on_turn(TurnEvent("main", ONE, "prompt", NOW))
+        harness.resumer.mark_limited(EVIDENCE)
+        harness.resumer.mark_set_aside("main", "it is in doubt")
+        return await harness.send(*arguments, **options)
+
+    harness.resumer._send = refused_at_once
+    harness.run()
+    assert (harness.main.state, harness.main.resume_note) == ("limited", "it is in doubt")
+
+
 @pytest.mark.parametrize("result", ["not_ready", "failed", "pane_gone"])
 def test_a_session_that_takes_no_prompt_is_restarted(result):
     harness = Harness(result, "delivered")
-    assert outcomes(harness.run()) == [("main", "restart", "continued")]
+    assert outcomes(harness.run()) == [("main", "restart", "sent")]
     assert harness.restarted == ["main"]
     assert harness.sent == ["continue"] * 2
 
@@ -193,7 +208,7 @@ def test_a_turn_that_only_the_transcript_shows_counts_as_begun(spec):
         return await harness.send(*arguments, **options)
 
     harness.resumer._send = unheard
-    assert outcomes(harness.run()) == [("main", "hot", "continued")]
+    assert outcomes(harness.run()) == [("main", "hot", "sent")]
     assert harness.restarted == []
 
 
@@ -210,7 +225,7 @@ def test_a_session_that_goes_on_during_the_delivery_is_left_alone():
     assert harness.restarted == []
     assert (harness.main.state, harness.main.resume_note) == ("idle", None)
     harness = Harness("not_ready", "moved_on")
-    assert outcomes(harness.run()) == [("main", "restart", "continued")]
+    assert outcomes(harness.run()) == [("main", "restart", "sent")]
 
 
 def test_the_delivery_asks_whether_the_session_has_gone_on():
@@ -230,7 +245,7 @@ def test_the_delivery_asks_whether_the_session_has_gone_on():
 def test_a_transcript_older_than_the_evidence_does_not_count():
     harness = Harness("delivered")
     harness.newest = dataclasses.replace(EVIDENCE, verdict=ANSWERED, at=NOW - timedelta(seconds=1))
-    assert outcomes(harness.run()) == [("main", "hot", "continued")]
+    assert outcomes(harness.run()) == [("main", "hot", "sent")]
 
 
 def test_a_conversation_that_was_cleared_is_not_continued():
@@ -243,7 +258,7 @@ def test_a_conversation_that_was_cleared_is_not_continued():
 def test_a_session_that_is_down_is_waited_for():
     harness = Harness("delivered")
     harness.main.pane.dead = True
-    assert outcomes(harness.run()) == [("main", "hot", "continued")]
+    assert outcomes(harness.run()) == [("main", "hot", "sent")]
 
 
 def test_a_session_that_stays_down_is_reported(monkeypatch):
@@ -271,7 +286,7 @@ def test_a_session_that_is_gone_is_gone():
 def test_a_bug_in_one_session_does_not_affect_the_others(caplog):
     harness = Harness(ZeroDivisionError("oops"), "delivered")
     harness.track("other", harness.main.spec, harness.main.pane)
-    assert outcomes(harness.run("main", "other")) == [("main", "none", "failed"), ("other", "hot", "continued")]
+    assert outcomes(harness.run("main", "other")) == [("main", "none", "failed"), ("other", "hot", "sent")]
     assert "oops" in caplog.text
 
 
@@ -355,7 +370,7 @@ def test_the_seconds_are_those_of_the_resumption(monkeypatch):
 
     harness.resumer._send = send
     assert harness.run() == [
-        {"name": "main", "uuid": ONE, "method": "hot", "result": "continued", "seconds": pytest.approx(1.235, abs=1e-9)}
+        {"name": "main", "uuid": ONE, "method": "hot", "result": "sent", "seconds": pytest.approx(1.235, abs=1e-9)}
     ]
 
 
@@ -385,7 +400,7 @@ def test_a_restarted_session_without_a_pane_is_a_failure():
 
 def test_an_error_of_tmux_is_followed_by_a_restart():
     harness = Harness(TmuxError("no server"), "delivered")
-    assert outcomes(harness.run()) == [("main", "restart", "continued")]
+    assert outcomes(harness.run()) == [("main", "restart", "sent")]
 
 
 def test_an_error_of_tmux_is_in_the_result():
@@ -424,7 +439,7 @@ def test_a_full_disk_does_not_keep_a_session_from_being_resumed(caplog):
 
     pending = PendingWrites()
     harness.keep = lambda name, _document, what: pending.attempt(name, save, what)
-    assert outcomes(harness.run()) == [("main", "hot", "continued")]
+    assert outcomes(harness.run()) == [("main", "hot", "sent")]
     assert caplog.text.count("the list of the sessions being resumed: cannot be stored") == 1
     assert "No space left" in caplog.text
 
@@ -468,7 +483,7 @@ def test_the_claude_cli_has_ended_before_the_restart(monkeypatch, program, statu
         child.stdout.readline()
         harness = RestartHarness(processes.read(child.pid))
         try:
-            assert outcomes(harness.run()) == [("main", "restart", "continued")]
+            assert outcomes(harness.run()) == [("main", "restart", "sent")]
             assert harness.still_ran is False
         finally:
             child.kill()
@@ -510,7 +525,7 @@ def test_a_claude_cli_that_does_not_end_is_not_started_again(monkeypatch):
 
 def test_another_process_with_the_same_pid_gets_no_signal(monkeypatch):
     system = FakeProcesses(monkeypatch, start=2000)
-    assert outcomes(RestartHarness(CLAUDE).run()) == [("main", "restart", "continued")]
+    assert outcomes(RestartHarness(CLAUDE).run()) == [("main", "restart", "sent")]
     assert system.signals == []
 
 
@@ -521,7 +536,7 @@ def test_a_process_that_has_taken_over_the_pid_gets_no_second_signal(monkeypatch
         system.start = 2000
 
     system.on_signal = taken_over
-    assert outcomes(RestartHarness(CLAUDE).run()) == [("main", "restart", "continued")]
+    assert outcomes(RestartHarness(CLAUDE).run()) == [("main", "restart", "sent")]
     assert system.signals == [signal.SIGTERM]
 
 
@@ -532,7 +547,7 @@ def test_a_claude_cli_that_ended_before_its_signal_is_started_again(monkeypatch)
         raise ProcessLookupError
 
     system.on_signal = gone
-    assert outcomes(RestartHarness(CLAUDE).run()) == [("main", "restart", "continued")]
+    assert outcomes(RestartHarness(CLAUDE).run()) == [("main", "restart", "sent")]
     assert system.signals == [signal.SIGTERM]
 
 

@@ -31,6 +31,9 @@ MODEL_LIMITS = frozenset({"opus", "sonnet", "model"})
 # Two reports of one reset differ by less: structured ones are exact, a screen shows minutes (Claude Code 2.1.330).
 SAME_RESET = timedelta(seconds=90)
 
+# The same of two that both have seconds, which only structured ones do: they are whole.
+SAME_EXACT = timedelta(seconds=0.5)
+
 # A request refused after its own reset: the clocks differ. The account is tried again after this long.
 CLOCK_SKEW = timedelta(seconds=60)
 
@@ -189,6 +192,23 @@ class Exhaustion:
                 return True
         return False
 
+    def same_window(
+        self, account: str, limit: str | None, resets_at: datetime | None, at: datetime
+    ) -> ExhaustedLimit | None:
+        """Return the limit of the account that is in force at ``at`` and has this reset, which messages named for both;
+        else None. The limit has the same name, or one of them has none."""
+        limit = limit or "unknown"
+        for entry in self._limits.get(account, {}).values():
+            if (
+                resets_at is not None
+                and entry.known
+                and entry.over_at > at
+                and (limit == entry.limit or "unknown" in (limit, entry.limit))
+                and abs(resets_at - entry.until) <= (SAME_EXACT if _has_seconds(resets_at, entry.until) else SAME_RESET)
+            ):
+                return entry
+        return None
+
     # -- bans --------------------------------------------------------------------------------------------------
 
     def ban(self, account: str, reason: str, until: datetime, *, now: datetime) -> None:
@@ -211,6 +231,10 @@ class Exhaustion:
         }
         bans = {name: {"reason": ban.reason, "until": clock.iso(ban.until)} for name, ban in self._bans.items()}
         return {"limits": limits, "bans": bans}
+
+
+def _has_seconds(*moments: datetime) -> bool:
+    return all(round(moment.timestamp()) % 60 for moment in moments)
 
 
 def _row(entry: ExhaustedLimit) -> dict[str, Any]:

@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ..accounts.exhaustion import Exhaustion
+from ..common.file_identity import is_same_entry
+from ..config.login_origin import listed
 from ..config.model import Account
 from ..limits.evidence import Evidence
 from ..switching.flip_log import Flip, account_at
+from .doubt import bearers, cleared
 
 # Claude Code reads changed credentials within about 2 s of a flip (2.1.330): a request begun until then can bear the
 # old account's token. Recorded limits tell the accounts apart for a little longer, but no more: windows of two
@@ -25,21 +28,13 @@ KNOWN_LIMIT_SPAN = timedelta(seconds=5)
 @dataclass(frozen=True)
 class Attribution:
     """The account whose limit was hit (None: unknown), and why; ``follows_link`` tells whether the session uses the
-    active link, so that a switch helps it."""
+    active link, so that a switch helps it. ``doubted`` is the account that would have to have refused the request,
+    where it rather was another one (see `doubt`); then the account is unknown."""
 
     account: str | None
     follows_link: bool
     why: str
-
-
-def is_same_entry(one: str, other: str) -> bool:
-    """Return whether two paths name the same entry of the same folder; a link as the entry is not followed."""
-    return _entry(one) == _entry(other)
-
-
-def _entry(path: str) -> str:
-    path = os.path.normpath(path)
-    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    doubted: str | None = None
 
 
 def attribute(
@@ -50,6 +45,7 @@ def attribute(
     accounts: Sequence[Account],
     exhaustion: Exhaustion,
     set_aside: str | None = None,
+    answered: Callable[[str], datetime | None] = lambda _session: None,
 ) -> Attribution:
     """Return the account whose limit the evidence shows.
 
@@ -61,10 +57,14 @@ def attribute(
         accounts: the configured accounts.
         exhaustion: their recorded limits.
         set_aside: why the session's limits say nothing of any account; None if they do.
+        answered: returns when the named session's newest answered request was begun, None when that is unknown.
     """
     if set_aside is not None:
         return Attribution(None, False, set_aside)
     folder = evidence.config_dir
+    if evidence.foreign_login is not None:
+        why = f"the session's login does not follow the active link: {evidence.foreign_login}"
+        return Attribution(None, False, why)
     if folder is None:
         return Attribution(None, False, "the account's home that the session's process uses is not known")
     if not is_same_entry(folder, active_link):
@@ -74,13 +74,23 @@ def attribute(
                 return Attribution(account.name, False, why)
         why = f"the session uses {folder}, which is neither the active link nor an account's home"
         return Attribution(None, False, why)
-    name, why = _answered_by(evidence, flips, active, exhaustion)
-    return Attribution(name, True, why)
+    borne = bearers(evidence, [account.name for account in accounts], exhaustion)
+    others = cleared(borne, answered(evidence.session)) if borne else set()
+    name, why = _answered_by(evidence, flips, active, exhaustion, others)
+    suspects = [account for account in borne if account not in others]
+    if name is None or name in borne or not suspects:
+        return Attribution(name, True, why)
+    why = (
+        f"it was refused under {name} with the limit and the reset of {listed(suspects)}, and has not been answered "
+        "since that account ran out: it may not follow the active link"
+    )
+    return Attribution(None, True, why, doubted=name)
 
 
 def _answered_by(
-    evidence: Evidence, flips: Sequence[Flip], active: str | None, exhaustion: Exhaustion
+    evidence: Evidence, flips: Sequence[Flip], active: str | None, exhaustion: Exhaustion, others: Set[str]
 ) -> tuple[str | None, str]:
+    """Return the account that refused a request by the link, which is none of ``others``, and why."""
     if not flips:
         return active, "the link was never flipped"
     last = flips[-1]
@@ -93,7 +103,7 @@ def _answered_by(
         return account, "the request was begun after the last flip"
     limit, resets_at = evidence.verdict.limit, evidence.verdict.resets_at
     earlier = {flip.origin for flip in (flips if begun is None else flips[-1:])} - {account, None}
-    for name in sorted(str(item) for item in earlier):
+    for name in sorted(str(item) for item in earlier - others):
         if exhaustion.matches(name, limit, resets_at) and not exhaustion.matches(str(account), limit, resets_at):
             return name, f"limit and reset are those recorded for {name}"
     if (

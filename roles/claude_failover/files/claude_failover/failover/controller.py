@@ -56,6 +56,8 @@ class FailoverController:
         all_idle: returns whether every session is idle.
         set_aside: returns why the limits of the named session say nothing of any account; None if they do.
         on_record: called with the record of each switch once it is in the log.
+        answered: returns when the named session's newest answered request was begun, None when that is unknown.
+        on_set_aside: called with a session that is set aside in doubt, and why (None: it is not any more).
         budget: told of each reset, at which a session's prompts are counted anew; None: unbounded.
         now: the current time.
         switcher: an existing switcher, for tests.
@@ -71,6 +73,8 @@ class FailoverController:
         all_idle: Callable[[], bool] = lambda: False,
         set_aside: Callable[[str], str | None] = lambda _session: None,
         on_record: Callable[[Record], None] = lambda _record: None,
+        answered: Callable[[str], datetime | None] = lambda _session: None,
+        on_set_aside: Callable[[str, str | None], None] = lambda _session, _why: None,
         budget: PromptBudget | None = None,
         now: Callable[[], datetime] = clock.now,
         switcher: Switcher | None = None,
@@ -83,9 +87,14 @@ class FailoverController:
         self._state = state = FailoverState(store)
         self._unsaved = store.unsaved
         flip_log = self.switcher.flip_log
-        self._records = OpenRecords(self.switcher.journal, on_record)
-        self.resume_queue = ResumeQueue(state, resumer, flip_log, self._records, wake=self._wake_up, now=now)
-        self.account_signals = AccountSignals(config, availability, flip_log, now=now)
+        self._answered = answered
+        self._records = OpenRecords(self.switcher.journal, on_record, answered)
+        self.resume_queue = ResumeQueue(
+            state, resumer, flip_log, self._records, wake=self._wake_up, now=now, on_set_aside=on_set_aside
+        )
+        self.account_signals = AccountSignals(
+            config, availability, flip_log, now=now, in_doubt=lambda session: session in state.doubts
+        )
         self._policy = SwitchPolicy(
             config,
             state,
@@ -165,9 +174,10 @@ class FailoverController:
             self._wake_up()
 
     def on_turn(self, event: TurnEvent) -> None:
-        """Handle a turn event: at the end of a turn a proactive switch is possible."""
+        """Handle a turn event: an answered turn ends a doubt, and makes a proactive switch possible."""
+        self.resume_queue.on_turn(event)
         if event.kind == "stop":
-            self._policy.turn_ended = True
+            self._policy.on_turn_answered(event.at)
             self._wake_up()
 
     # -- a switch by hand --------------------------------------------------------------------------------------
@@ -237,7 +247,8 @@ class FailoverController:
                 request = self._policy.decide(active)
                 if request is not None:
                     await self._switch(active, request)
-        self._records.close_due(self.resume_queue.is_busy, self.resume_queue.unfinished_rows())
+        queue = self.resume_queue
+        self._records.close_due(queue.is_busy, queue.unfinished_rows(), queue.limited())
 
     def _attribute_pending(self) -> None:
         """Attribute queued evidence to accounts. Raises OSError; the rest then stays queued."""
@@ -264,6 +275,7 @@ class FailoverController:
             self._config.current.accounts,
             self._availability.exhaustion,
             self._set_aside(evidence.session),
+            self._answered,
         )
         log.info(
             "session %s: %s limit reported by %s (%s), resets %s; account %s: %s",
@@ -290,7 +302,8 @@ class FailoverController:
             if self._budget is not None:
                 self._budget.on_refused(evidence.session, attribution.account, until, known)
         if attribution.follows_link:
-            self.resume_queue.add(evidence, attribution.account)
+            why = attribution.why if attribution.doubted is not None else None
+            self.resume_queue.add(evidence, attribution.account, attribution.doubted, why)
 
     async def _switch(self, active: str, request: SwitchRequest) -> None:
         """Request the automatic switch; one that was superseded is decided again in the next round. Raises OSError."""

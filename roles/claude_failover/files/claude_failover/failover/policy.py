@@ -24,6 +24,7 @@ from ..switching.flip_log import FlipLog
 from ..switching.open_records import OpenRecords
 from ..switching.record import Record, new_record
 from ..switching.switcher import SwitchRequest
+from .doubt import Doubt
 from .resume_queue import ResumeQueue
 from .state import FailoverState, LimitedSession, ResetWait
 
@@ -70,6 +71,7 @@ class SwitchPolicy:
         self._newest_turn = newest_turn
         self._all_idle = all_idle
         self._now = now
+        self._last_answer: datetime | None = None
         self._retry = Backoff(1, 60)
         self._retry_at = 0.0  # time.monotonic()
         self._accounts_checked_at = float("-inf")  # time.monotonic()
@@ -93,6 +95,10 @@ class SwitchPolicy:
         """Allow a switch in the next round, without the delay that follows a failure."""
         self._retry_at = 0.0
 
+    def on_turn_answered(self, at: datetime) -> None:
+        """Note that a turn was answered: a proactive switch is possible now, and a refused session may stand alone."""
+        self.turn_ended, self._last_answer = True, at
+
     def on_switch_finished(self, record: Record) -> None:
         """Start the cooldown after a switch, or the retry delay after a failed one."""
         outcome = record["outcome"]
@@ -109,7 +115,9 @@ class SwitchPolicy:
 
         Needs a running event loop.
         """
-        waiting = self._resume_queue.waiting()
+        limited = self._resume_queue.waiting()
+        aside = [item for item in limited if self._is_set_aside(item)]
+        waiting = [item for item in limited if item not in aside]
         last = self._flip_log.last
         by_hand = last is not None and last.reason in ("manual", "external")
         # After a flip by hand to an exhausted account, that account counts as usable until it refuses a request itself.
@@ -129,7 +137,7 @@ class SwitchPolicy:
         if blocked:
             return self._switch_for_limit(active, blocked)
         if not waiting and not self._resume_queue.resuming:
-            return self._switch_without_limit(active)
+            return self._switch_in_doubt(active, aside) or self._switch_without_limit(active)
         return None
 
     def _record_reset(self, active: str, ready: list[LimitedSession]) -> None:
@@ -244,6 +252,38 @@ class SwitchPolicy:
                 f"until {clock.wall_iso(until)}" if until else "for an account to be logged in or repaired",
             )
 
+    # -- sessions in doubt -------------------------------------------------------------------------------------
+
+    def _is_set_aside(self, item: LimitedSession) -> bool:
+        """Return whether a session was refused in doubt: it waits for the next flip, or for the reset it was told."""
+        if item.doubted is None:
+            return False
+        last, resets_at = self._flip_log.last, item.evidence.verdict.resets_at
+        if last is not None and last.at >= item.evidence.at:
+            return False
+        return resets_at is None or self._now() < clock.expected(resets_at, item.evidence.at) + RESET_MARGIN
+
+    def _switch_in_doubt(self, active: str, aside: list[LimitedSession]) -> SwitchRequest | None:
+        """Return one switch for two sessions or more that were refused in doubt, where none was answered since the
+        last flip: the active account may end in the same minute as the one before.
+
+        It marks no account, and is not repeated: a session that is refused with that reset under a third account uses
+        a login of its own.
+        """
+        last = self._flip_log.last
+        if last is None or (self._last_answer is not None and self._last_answer > last.at):
+            return None
+        doubts = self._state.doubts
+        first = [item for item in aside if item.doubted == active and _is_first(doubts.get(item.evidence.session))]
+        limit = first[0].evidence.verdict.limit if first else None
+        if len(first) < 2 or self._is_held_back() or self._availability.select(limit).target is None:
+            return None
+        trigger = self._select_trigger(first)
+        if trigger is None:
+            return None
+        note = f"{len(first)} sessions were refused in doubt under {active}, which is not marked"
+        return SwitchRequest("limit", trigger=trigger, note=note, expected=active)
+
     # -- reasons proactive and failback ------------------------------------------------------------------------
 
     def _switch_without_limit(self, active: str) -> SwitchRequest | None:
@@ -284,3 +324,7 @@ class SwitchPolicy:
                 note = f"{account.name} is preferred, can be used again, and every session is idle"
                 return SwitchRequest("failback", account.name, note=note, clean=True, below=below, expected=active)
         return None
+
+
+def _is_first(doubt: Doubt | None) -> bool:
+    return doubt is not None and len(doubt.accounts) == 1

@@ -12,11 +12,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from ..claude.turns import TurnEvent
 from ..common.backoff import Backoff
 from ..limits.evidence import Evidence
 from ..switching.flip_log import FlipLog
 from ..switching.open_records import OpenRecords
 from ..switching.record import session_row
+from .doubt import with_account
 from .state import FailoverState, LimitedSession
 
 log = logging.getLogger(__name__)
@@ -27,7 +29,7 @@ _RESUME_INTERVAL = 3.0  # seconds; Claude Code reads changed credentials within 
 # in all, and then left to the operator; one whose bound of prompts is reached at once.
 _ATTEMPTS = 8
 _FIRST_DELAY, _LONGEST_DELAY = 5.0, 120.0  # seconds
-_FINAL_RESULTS = ("continued", "moved on", "bound", "gone")
+_FINAL_RESULTS = ("continued", "sent", "moved on", "bound", "gone")
 
 
 class ResumerProtocol(Protocol):
@@ -35,6 +37,9 @@ class ResumerProtocol(Protocol):
 
     def mark_limited(self, evidence: Evidence) -> None:
         """Show the session of the evidence as limited."""
+
+    def mark_set_aside(self, session: str, why: str) -> None:
+        """Show a limited session as set aside."""
 
     async def resume(self, sessions: Sequence[str]) -> list[dict[str, Any]]:
         """Resume sessions; returns ``{name, uuid, method, result, seconds}`` for each."""
@@ -49,6 +54,7 @@ class ResumeQueue:
         flip_log: the link's flips.
         records: where the result of each session is recorded.
         wake: called from the event loop when a resumption has ended.
+        on_set_aside: called with a session that is set aside in doubt, and why (None: it is not any more).
         now: the current time.
     """
 
@@ -61,12 +67,14 @@ class ResumeQueue:
         *,
         wake: Callable[[], None],
         now: Callable[[], datetime],
+        on_set_aside: Callable[[str, str | None], None] = lambda _session, _why: None,
     ) -> None:
         self._state = state
         self._resumer = resumer
         self._flip_log = flip_log
         self._records = records
         self._wake = wake
+        self._on_set_aside = on_set_aside
         self._now = now
         self._tasks: dict[asyncio.Task[None], tuple[str, ...]] = {}  # the sessions that each task resumes
         # By session, of its last resumption: time.monotonic() of its end (infinite while it runs), and the evidence.
@@ -87,21 +95,59 @@ class ResumeQueue:
         resuming = self.resuming
         return [item for name, item in self._state.limited_sessions.items() if name not in resuming]
 
-    def add(self, evidence: Evidence, account: str | None) -> None:
-        """Add a limited session, which hit a limit of ``account`` (None: unknown)."""
+    def add(self, evidence: Evidence, account: str | None, doubted: str | None = None, why: str | None = None) -> None:
+        """Add a limited session, which hit a limit of ``account`` (None: unknown).
+
+        With ``doubted``, the account under which it was refused in doubt, it is set aside, and ``why`` is told.
+        """
         if self._is_duplicate(evidence):
             return
+        session = evidence.session
         with self._state.update():
-            self._state.limited_sessions[evidence.session] = LimitedSession(evidence, account)
-        self._backoff.pop(evidence.session, None)
-        self._retry_at.pop(evidence.session, None)
+            self._take(session)
+            self._state.limited_sessions[session] = LimitedSession(evidence, account, doubted, why)
+            doubt = with_account(self._state.doubts.get(session), evidence, doubted) if doubted is not None else None
+            if doubt is not None:
+                self._state.doubts[session] = doubt
+        self._backoff.pop(session, None)
+        self._retry_at.pop(session, None)
         self._resumer.mark_limited(evidence)
+        if doubted is not None:
+            note = set_aside_note(why)
+            log.error("session %s: set aside: %s", session, note)
+            self._resumer.mark_set_aside(session, note)
+            self._on_set_aside(session, note)
+
+    def show(self) -> None:
+        """Show every limited session as such, at the start of the daemon."""
+        for name, item in self._state.limited_sessions.items():
+            self._resumer.mark_limited(item.evidence)
+            if item.doubted is not None:
+                self._resumer.mark_set_aside(name, set_aside_note(item.why))
 
     def remove(self, session: str) -> None:
         """Remove a session that has gone on by itself."""
         if session in self._state.limited_sessions:
             with self._state.update():
-                del self._state.limited_sessions[session]
+                self._take(session)
+
+    def on_turn(self, event: TurnEvent) -> None:
+        """End the doubt about a session whose turn was answered."""
+        name = event.session
+        if event.kind != "stop" or name not in self._state.doubts:
+            return
+        with self._state.update():
+            del self._state.doubts[name]
+            item = self._state.limited_sessions.get(name)
+            if item is not None and item.doubted is not None and event.at > item.evidence.at:
+                self._take(name)
+
+    def _take(self, session: str) -> None:
+        """Take a session from the limited ones; one that was set aside is told not to be any more."""
+        item = self._state.limited_sessions.pop(session, None)
+        if item is not None and item.doubted is not None:
+            log.info("session %s: it is no longer set aside", session)
+            self._on_set_aside(session, None)
 
     def _is_duplicate(self, evidence: Evidence) -> bool:
         """Return whether this is further evidence of the refusal for which the session is being, or was just, resumed.
@@ -197,7 +243,7 @@ class ResumeQueue:
             log.error("session %s: not resumed (%s), and not tried again: it is left to you", session, result)
         self._backoff.pop(session, None)
         self._retry_at.pop(session, None)
-        self._state.limited_sessions.pop(session, None)
+        self._take(session)
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
         names = self._tasks.pop(task)
@@ -206,3 +252,11 @@ class ResumeQueue:
         if not task.cancelled() and task.exception() is not None:
             log.error("resuming %s failed: %r; it is tried again", ", ".join(names), task.exception())
         self._wake()
+
+
+def set_aside_note(why: str | None) -> str:
+    """Return what is told of a session that is set aside: why, and what to do."""
+    return (
+        f"{why}; so no account is marked and no switch is made for it. See its login (/status in the session); "
+        "it is prompted again after the next switch (claude-failover switch ACCOUNT), or at the reset"
+    )

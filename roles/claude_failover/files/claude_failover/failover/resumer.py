@@ -51,7 +51,7 @@ ATTEMPTS = 2
 
 # Results of a delivery after which the session is left to the operator.
 _LEFT_TO_OPERATOR = ("draft", "dialog", "bound", "busy")
-_DONE = ("continued", "moved on")
+_DONE = ("sent", "moved on")
 
 
 class SessionResumer:
@@ -98,6 +98,10 @@ class SessionResumer:
         if tracked is not None:
             tracked.resume_state = "limited"
 
+    def mark_set_aside(self, session: str, why: str) -> None:
+        """Show a limited session as set aside until its next turn begins, with the reason."""
+        self._mark_left(self._sessions.get(session), why)
+
     def on_turn(self, event: TurnEvent) -> None:
         """Clear the resume state of a session whose turn begins, and the count of prompts when it was answered."""
         if self._budget is not None:
@@ -111,8 +115,9 @@ class SessionResumer:
     async def resume(self, sessions: Sequence[str]) -> list[dict[str, Any]]:
         """Resume sessions.
 
-        Returns a row for each: ``name``, ``uuid``, ``method`` (hot, restart or none), ``result`` (continued, moved on,
-        draft, dialog, bound, gone or failed; details follow a colon) and ``seconds``.
+        Returns a row for each: ``name``, ``uuid``, ``method`` (hot, restart or none), ``result`` (sent, moved on,
+        draft, dialog, bound, gone or failed; details follow a colon) and ``seconds``. That a turn which was ``sent`` is
+        answered too is seen by `OpenRecords`.
         """
         if self._slots is None:
             self._slots = asyncio.Semaphore(CONCURRENCY)
@@ -138,7 +143,9 @@ class SessionResumer:
                     done = result in _DONE
                     if tracked.resume_state == "resuming":
                         tracked.resume_state = None if done else "limited"
-                    tracked.resume_note = None if done else result
+                        tracked.resume_note = None
+                    if not done and tracked.resume_note is None:
+                        tracked.resume_note = result
         seconds = round(time.monotonic() - begun, 3)
         log.log(
             logging.INFO if result in _DONE else logging.ERROR,
@@ -160,13 +167,13 @@ class SessionResumer:
             return "none", f"failed: {tracked.reason or 'its conversation went on in the background (agents view)'}"
         delivery = await self._deliver(tracked, RUNNING)
         if delivery.result == "delivered":
-            return "hot", "continued"
+            return "hot", "sent"
         if delivery.result == "moved_on":
             return "none", "moved on"
         if delivery.result in _LEFT_TO_OPERATOR:
             return "none", f"{delivery.result}: {delivery.detail}"
         if self._has_moved_on(tracked):
-            return "hot", "continued"
+            return "hot", "sent"
         spec = tracked.spec
         if spec is None or not spec.claude_args:
             # The daemon did not choose its command line, and cannot add --resume.
@@ -176,7 +183,7 @@ class SessionResumer:
         await self._lifecycle.restart(tracked, spec)
         delivery = await self._deliver(tracked, STARTED)
         if delivery.result in ("delivered", "moved_on"):
-            return "restart", "continued"
+            return "restart", "sent"
         kind = delivery.result if delivery.result in _LEFT_TO_OPERATOR else "failed"
         return "restart", f"{kind}: {delivery.detail}"
 

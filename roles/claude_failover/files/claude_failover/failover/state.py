@@ -13,17 +13,21 @@ from typing import Any
 
 from ..common import clock
 from ..limits.evidence import Evidence, evidence_from_json, evidence_to_json
-from ..storage.store import Store, as_list, as_optional_text
+from ..storage.store import Store, as_items, as_list, as_optional_text
+from .doubt import Doubt, doubt_from_json, doubt_to_json
 
 DOCUMENT = "failover"
 
 
 @dataclass(frozen=True)
 class LimitedSession:
-    """A limited session that has not been resumed. ``account`` is the account whose limit it hit, None when unknown."""
+    """A limited session that has not been resumed. ``account`` is the account whose limit it hit, None when unknown;
+    ``doubted`` the one under which it was refused in doubt, and ``why`` says so."""
 
     evidence: Evidence
     account: str | None
+    doubted: str | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,11 @@ class FailoverState:
         moments += [item.evidence.at for item in sessions if item is not None]
         if moments:
             clock.current().not_before(max(moments))
+        rows = store.read_part(DOCUMENT, "the table of doubts", as_items, document.get("doubts", {})) or []
+        doubts = [
+            (name, store.read_part(DOCUMENT, f"the doubt of {name!r}", doubt_from_json, row)) for name, row in rows
+        ]
+        self.doubts: dict[str, Doubt] = {name: doubt for name, doubt in doubts if doubt is not None}  # by session
         self.limited_sessions = {item.evidence.session: item for item in sessions if item is not None}
 
     @contextmanager
@@ -87,14 +96,24 @@ class FailoverState:
             },
             "inbox": [evidence_to_json(evidence) for evidence in self.unattributed],
             "held": [
-                {"evidence": evidence_to_json(item.evidence), "account": item.account}
+                {"evidence": evidence_to_json(item.evidence), "account": item.account, **_doubted(item)}
                 for item in self.limited_sessions.values()
             ],
+            "doubts": {name: doubt_to_json(doubt) for name, doubt in self.doubts.items()},
         }
 
 
 def _limited_session(row: Any) -> LimitedSession:
-    return LimitedSession(evidence_from_json(row["evidence"]), as_optional_text(row["account"]))
+    return LimitedSession(
+        evidence_from_json(row["evidence"]),
+        as_optional_text(row["account"]),
+        as_optional_text(row.get("doubted")),
+        as_optional_text(row.get("why")),
+    )
+
+
+def _doubted(item: LimitedSession) -> dict[str, str | None]:
+    return {} if item.doubted is None else {"doubted": item.doubted, "why": item.why}
 
 
 def _moment(value: Any) -> datetime | None:

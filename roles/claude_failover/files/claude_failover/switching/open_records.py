@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from ..common import clock
 from .journal import Journal
 from .record import Record, log_line, session_row
 
@@ -18,17 +20,33 @@ log = logging.getLogger(__name__)
 #: Seconds after a switch in which further sessions that hit the same limit are added to its record.
 STRAGGLERS = 2.0
 
+#: Seconds that a record is kept open for the answers to turns that have begun in its sessions.
+ANSWERS = 30.0
+
 #: Seconds after which a record is closed although sessions are still being resumed.
 RECORD_BOUND = 120.0
 
 
 class OpenRecords:
-    """The open records of the journal; ``on_closed`` is called once with each finished record."""
+    """The open records of the journal.
 
-    def __init__(self, journal: Journal, on_closed: Callable[[Record], None]) -> None:
+    Args:
+        journal: the journal.
+        on_closed: called once with each finished record.
+        answered: returns when the named session's newest answered request was begun, None when that is unknown.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        on_closed: Callable[[Record], None],
+        answered: Callable[[str], datetime | None] = lambda _session: None,
+    ) -> None:
         self._journal = journal
         self._on_closed = on_closed
+        self._answered = answered
         self._opened_at: dict[str, float] = {}  # by record id: time.monotonic()
+        self._sent_at: dict[str, float] = {}  # the same, of the last results of sessions
         self._told: set[str] = set()  # ids of records that were told before they could be stored
 
     def restore(self) -> None:
@@ -60,26 +78,43 @@ class OpenRecords:
             if result.get("result") == "moved on" and len(others) < len(record["sessions"]):
                 continue  # the result of the resumption says more than a later check
             record["sessions"] = [*others, session_row(result)]
+        self._sent_at[record["id"]] = time.monotonic()
         self._journal.update(record)
 
     def close_delays(self) -> list[float]:
         """Return the seconds until each record's `STRAGGLERS` time is over; negative when it is."""
         return [at + STRAGGLERS - time.monotonic() for at in self._opened_at.values()]
 
-    def close_due(self, resuming: bool, unfinished: Sequence[Mapping[str, Any]]) -> None:
+    def close_due(self, resuming: bool, unfinished: Sequence[Mapping[str, Any]], limited: Container[str] = ()) -> None:
         """Log the records whose sessions are all finished, or have taken too long.
 
         Args:
             resuming: whether sessions are being resumed, or are about to be.
             unfinished: a row for each session that is being resumed.
+            limited: the sessions that are limited: of those that were refused again no answer is awaited.
         """
         for record in self._journal.open_records():
             at = self._opened_at.setdefault(record["id"], time.monotonic())
             age = time.monotonic() - at
-            if age >= RECORD_BOUND or (age >= STRAGGLERS and not resuming):
+            awaited = (
+                self._record_answers(record, limited)
+                and time.monotonic() - self._sent_at.get(record["id"], at) < ANSWERS
+            )
+            if age >= RECORD_BOUND or (age >= STRAGGLERS and not resuming and not awaited):
                 known = {row["name"] for row in record["sessions"]}
                 record["sessions"] += [session_row(row) for row in unfinished if row["name"] not in known]
                 self.close(record)
+
+    def _record_answers(self, record: Record, limited: Container[str]) -> bool:
+        """Record which sessions were answered since the switch began; return whether answers are still awaited."""
+        sent = [row for row in record["sessions"] if row.get("result") == "sent"]
+        since = clock.from_wall(clock.parse_iso(record["time"])) if sent else None
+        answered = [row for row in sent if since is not None and _is_later(self._answered(row["name"]), since)]
+        for row in answered:
+            row["result"] = "continued"
+        if answered:
+            self._journal.update(record)
+        return any(row["result"] == "sent" and row["name"] not in limited for row in sent)
 
     def close(self, record: Record) -> None:
         """Log a record and tell it, once. One that cannot be stored is told too, stays open and is tried again."""
@@ -94,6 +129,7 @@ class OpenRecords:
         else:
             self._told.discard(name)
             self._opened_at.pop(name, None)
+            self._sent_at.pop(name, None)
         if not told:
             self._tell(record)
 
@@ -101,3 +137,7 @@ class OpenRecords:
         level = logging.INFO if record["outcome"] == "switched" else logging.WARNING
         log.log(level, "switch %s", log_line(record))
         self._on_closed(record)
+
+
+def _is_later(moment: datetime | None, since: datetime) -> bool:
+    return moment is not None and moment > since

@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Doubt: a refusal that bears the limit and the reset recorded for another account than the one it was made under.
+
+Either both accounts end in the same minute, or the session uses the other account whatever the link says. A turn of
+the session that was answered after the other account was exhausted shows that it does not use that account: then
+there is no doubt. Else no account is marked, and the session is set aside until the next flip or the reset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..accounts.exhaustion import MODEL_LIMITS, SAME_RESET, ExhaustedLimit, Exhaustion
+from ..common import clock
+from ..limits.evidence import Evidence
+from ..storage.store import as_list, as_optional_text
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """The accounts under which a session met one limit with one reset (wall time), in doubt each time."""
+
+    limit: str | None
+    resets_at: datetime
+    accounts: tuple[str, ...]
+
+    def is_of(self, evidence: Evidence) -> bool:
+        """Return whether a refusal bears this limit and this reset."""
+        verdict = evidence.verdict
+        return (
+            verdict.limit == self.limit
+            and verdict.resets_at is not None
+            and abs(verdict.resets_at - self.resets_at) <= SAME_RESET
+        )
+
+
+def bearers(evidence: Evidence, names: list[str], exhaustion: Exhaustion) -> dict[str, ExhaustedLimit]:
+    """Return the accounts for which the evidence's limit and reset are recorded and in force, with the records."""
+    verdict = evidence.verdict
+    found = {
+        name: exhaustion.same_window(name, verdict.limit, verdict.resets_at, evidence.at) for name in sorted(names)
+    }
+    return {name: entry for name, entry in found.items() if entry is not None}
+
+
+def cleared(borne: Mapping[str, ExhaustedLimit], answered: datetime | None) -> set[str]:
+    """Return the accounts that a session does not use, for it was answered while each was exhausted.
+
+    ``answered`` is the time at which the session's newest answered request was begun. A limit of one model says
+    nothing of an answer by another.
+    """
+    if answered is None:
+        return set()
+    return {name for name, entry in borne.items() if entry.limit not in MODEL_LIMITS and answered > entry.since}
+
+
+def with_account(known: Doubt | None, evidence: Evidence, account: str) -> Doubt | None:
+    """Return the doubt of a session after a refusal in doubt under ``account``; None for one that names no reset."""
+    verdict = evidence.verdict
+    if verdict.resets_at is None:
+        return None
+    if known is None or not known.is_of(evidence):
+        return Doubt(verdict.limit, verdict.resets_at, (account,))
+    others = tuple(name for name in known.accounts if name != account)
+    return Doubt(known.limit, known.resets_at, (*others, account))
+
+
+def doubt_to_json(doubt: Doubt) -> dict[str, Any]:
+    """Return the stored form of a doubt."""
+    return {"limit": doubt.limit, "resets_at": clock.iso(doubt.resets_at), "accounts": list(doubt.accounts)}
+
+
+def doubt_from_json(row: Any) -> Doubt:
+    """Return a doubt from its stored form. Raises ValueError, TypeError or KeyError if it is malformed."""
+    accounts = tuple(str(name) for name in as_list(row["accounts"]))
+    return Doubt(as_optional_text(row["limit"]), clock.parse_iso(row["resets_at"]), accounts)

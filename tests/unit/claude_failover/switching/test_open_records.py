@@ -1,0 +1,123 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record of a switch says that a session continued only once a turn of it was answered."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from switch_world import T0
+
+from claude_failover.storage.store import Store
+from claude_failover.switching import open_records
+from claude_failover.switching.journal import Journal
+from claude_failover.switching.open_records import ANSWERS, RECORD_BOUND, STRAGGLERS, OpenRecords
+from claude_failover.switching.record import new_record
+
+
+class Records:
+    """An open record of one switch with the sessions that were sent a prompt, and a made-up clock."""
+
+    def __init__(self, folder, monkeypatch, *sessions):
+        self.passed = 100.0
+        monkeypatch.setattr(open_records, "time", SimpleNamespace(monotonic=lambda: self.passed))
+        self.journal = Journal(Store(str(folder)))
+        self.answered = {}
+        self.closed = []
+        self.start()
+        self.record = new_record("limit", T0, origin="a", target="b", outcome="switched")
+        self.records.add(self.record)
+        self.send(*sessions)
+
+    def start(self):
+        self.records = OpenRecords(self.journal, self.closed.append, self.answered.get)
+        self.records.restore()
+
+    def send(self, *sessions, result="sent"):
+        rows = [{"name": name, "uuid": None, "method": "hot", "result": result, "seconds": 0.5} for name in sessions]
+        self.records.add_sessions(self.record["id"], rows)
+
+    def answer(self, session, seconds=1.0):
+        """Let a request of the session be answered that was begun so many seconds after the switch."""
+        self.answered[session] = T0 + timedelta(seconds=seconds)
+
+    def after(self, seconds, resuming=False, limited=()):
+        self.passed += seconds
+        self.records.close_due(resuming, [], limited)
+        return [(row["name"], row["result"]) for record in self.closed for row in record["sessions"]]
+
+
+@pytest.fixture
+def records(tmp_path, monkeypatch):
+    return Records(tmp_path, monkeypatch, "one")
+
+
+def test_a_session_that_was_answered_has_continued(records):
+    records.answer("one")
+    assert records.after(STRAGGLERS) == [("one", "continued")]
+
+
+def test_a_session_without_an_answer_was_sent_the_prompt(records):
+    assert records.after(STRAGGLERS) == []
+    assert records.after(ANSWERS - STRAGGLERS - 0.1) == []
+    assert records.after(0.2) == [("one", "sent")]
+    records.answer("one")
+    assert records.after(60) == [("one", "sent")], "a record that was told stays as it is"
+
+
+def test_the_answer_closes_the_record(records):
+    assert records.after(10) == []
+    records.answer("one")
+    assert records.after(0) == [("one", "continued")]
+
+
+@pytest.mark.parametrize("seconds", [-60, 0])
+def test_an_answer_from_before_the_switch_does_not_count(records, seconds):
+    records.answer("one", seconds)
+    assert records.after(ANSWERS) == [("one", "sent")]
+
+
+def test_each_session_has_its_own_result(tmp_path, monkeypatch):
+    records = Records(tmp_path, monkeypatch, "one", "two", "three")
+    records.send("three", result="draft: somebody types")
+    records.answer("two")
+    assert records.after(STRAGGLERS) == []
+    assert sorted(records.after(ANSWERS)) == [("one", "sent"), ("three", "draft: somebody types"), ("two", "continued")]
+
+
+def test_another_prompt_is_waited_for_anew(records):
+    assert records.after(ANSWERS - 1) == []
+    records.send("one")
+    assert records.after(ANSWERS - 1) == []
+    records.answer("one")
+    assert records.after(0) == [("one", "continued")]
+
+
+def test_no_record_is_open_for_longer_than_its_bound(records):
+    for _again in range(10):
+        records.send("one")
+        records.after(RECORD_BOUND / 10, resuming=True)
+    assert [row["result"] for record in records.closed for row in record["sessions"]] == ["sent"]
+
+
+def test_an_answer_is_recorded_over_a_restart_of_the_daemon(records):
+    records.after(10)
+    records.start()
+    records.answer("one")
+    assert records.after(STRAGGLERS) == [("one", "continued")]
+
+
+def test_what_was_seen_is_stored_at_once(records):
+    records.send("two")
+    records.answer("two")
+    records.after(1)
+    assert [row["result"] for row in records.journal.history(1)[0]["sessions"]] == ["sent", "continued"]
+
+
+def test_no_answer_is_awaited_of_a_session_that_was_refused_again(tmp_path, monkeypatch):
+    records = Records(tmp_path, monkeypatch, "one", "two")
+    records.answer("two")
+    assert records.after(STRAGGLERS, limited={"one"}) == [("one", "sent"), ("two", "continued")]
