@@ -73,6 +73,7 @@ faults: ## every durable step meets every fault, and the clock jumps; FAULTS=sho
 	@$(NOX) -s faults
 
 e2e: export CLAUDE ?=
+e2e: export CLAUDE_E2E_GUARD ?= both
 e2e: ## the real Claude Code CLI against a stub of its API, with no way out of the machine
 	@$(NOX) -s e2e
 

@@ -4,6 +4,11 @@
 """Fixtures of the end-to-end tests. See `harness` for what they need.
 
 With ``CI=true`` a missing prerequisite is a failure; elsewhere it is a skip that says what is missing.
+
+A test that takes `make_world` can run with Claude Code's guard of a conversation's owner off and on (``guard`` of
+`World`); one that is marked ``owner`` does so always. CLAUDE_E2E_GUARD: ``short`` (the default: the guard is on in
+these only), ``both`` (every test runs both ways), ``off`` or ``on``. What the guard asks is answered by a person, whom
+the harness plays.
 """
 
 from __future__ import annotations
@@ -24,22 +29,48 @@ from harness.namespace import Namespace, missing
 from harness.world import FAKE_CLAUDE, World
 
 MakeWorld = Callable[..., World]
+#: The first version that was seen to guard a conversation's owner (not in 2.1.300).
+GUARDED = "2.1.330"
+#: CLAUDE_E2E_GUARD: the guard's states, for a test that is marked ``owner`` and for the others.
+GUARDS = {
+    "short": ([False, True], [False]),
+    "both": ([False, True], [False, True]),
+    "off": ([False], [False]),
+    "on": ([True], [True]),
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the markers."""
     config.addinivalue_line("markers", "e2e: against the real Claude Code CLI, in a network namespace")
+    config.addinivalue_line("markers", "owner: the account changes under a conversation, so the owner's guard is tried")
+    config.addinivalue_line("markers", "unguarded(reason): makes no sense with the guard on")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Choose the states of the guard."""
+    if "guard" in metafunc.fixturenames:
+        chosen = GUARDS[os.environ.get("CLAUDE_E2E_GUARD") or "short"]
+        states = chosen[0] if metafunc.definition.get_closest_marker("owner") else chosen[1]
+        if metafunc.definition.get_closest_marker("unguarded"):
+            states = [False]
+        metafunc.parametrize("guard", states, ids=["guard" if state else "no-guard" for state in states], indirect=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark everything of this folder; a run of a named version leaves out what is about another program."""
+    """Mark everything of this folder; leave out what makes no sense.
+
+    A run of a named version leaves out what is about another program; there is no guard in the fake Claude and in
+    versions before 2.1.330.
+    """
     others = {FAKE_CLAUDE, cli.PINNED, cli.OLD} - {cli.NEW} if cli.NAMED else set()
     left_out = []
     for item in items:
         if "/tests/e2e/" in str(item.path):
             item.add_marker(pytest.mark.e2e)
             given: dict[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
-            if others.intersection(value for value in given.values() if isinstance(value, str)):
+            programs = [value for value in given.values() if isinstance(value, str)]
+            if others.intersection(programs) or (given.get("guard") and not guardable(programs)):
                 left_out.append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -50,6 +81,12 @@ def needs(minimum: str, why: str, version: str = cli.NEW) -> None:
     """Skip the rest of a test on a version that is older than ``minimum``, and say why."""
     if cli.numbers(version) < cli.numbers(minimum):
         pytest.skip(f"Claude Code {cli.version_number(version)} is older than {minimum}: {why}")
+
+
+def guardable(programs: list[str]) -> bool:
+    """Return whether the program that a test is about can guard a conversation's owner."""
+    versions = [name for name in programs if name in cli.VERSIONS] or [cli.NEW]
+    return FAKE_CLAUDE not in programs and all(cli.numbers(name) >= cli.numbers(GUARDED) for name in versions)
 
 
 def lacking(reason: str) -> None:
@@ -88,7 +125,23 @@ def real(version: str) -> str:
 
 
 @pytest.fixture
-def make_world(namespace: Namespace) -> Iterator[MakeWorld]:
+def guard(request: pytest.FixtureRequest) -> bool:
+    """The state of the guard of a conversation's owner; see `pytest_generate_tests`."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def make_world(worlds: MakeWorld, guard: bool) -> MakeWorld:
+    """Make worlds in the state of the guard that the test runs with."""
+
+    def make(program: str, **options: object) -> World:
+        return worlds(program, **{"guard": guard, **options})
+
+    return make
+
+
+@pytest.fixture
+def worlds(namespace: Namespace) -> Iterator[MakeWorld]:
     """Make worlds, each with stub and tmux running; all are cleared away at the end of the test."""
     made: list[World] = []
 

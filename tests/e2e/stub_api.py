@@ -29,6 +29,13 @@ DIRECTIVE = re.compile(r"\[\[(tool|slow) (.*?)\]\]")
 SESSION = re.compile(r"session_?(?:id)?[\"':\\ ]*_?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
 # The header names, and that the first three suffice, were seen on Claude Code 2.1.330.
 UNIFIED = "anthropic-ratelimit-unified-"
+# What the CLI calls beside the conversation when nothing keeps it from it (2.1.330, 2.1.332), and does without: 404.
+DISPENSABLE = re.compile(
+    r"/api/(?:frame/contract/latest|artifacts/mcp|directory/server-urls|claude_cli/bootstrap|claude_code_grove"
+    r"|claude_code_penguin_mode|organizations/[^/]+/model_selector/cc"
+    r"|oauth/organizations/[^/]+/referral/eligibility)"
+    r"|/v1/privacy-consents/checkup|/claude-code-releases/plugins/[^/]+/latest"
+)
 WINDOWS = {"five_hour": "5h", "seven_day": "7d"}
 
 
@@ -121,7 +128,11 @@ class Handler(BaseHTTPRequestHandler):
             elif path == "/v1/oauth/token":
                 self.refresh(body, record)
             elif path == "/api/oauth/profile":
-                self.reply(200, profile(tag), record)
+                self.reply(200, profile(tag, world.organization(tag)), record)
+            elif path.startswith("/api/eval/"):
+                self.reply(200, {"features": {name: {"defaultValue": True} for name in world.features()}}, record)
+            elif path == "/api/event_logging/v2/batch":
+                self.reply(200, {}, record)
             elif path in ("/api/hello", "/v1/oauth/hello"):
                 self.reply(200, {"message": "hello"}, record)
             elif path == "/v1/mcp_servers":
@@ -129,7 +140,8 @@ class Handler(BaseHTTPRequestHandler):
             elif self.command == "HEAD" or path == "/":
                 self.reply(200, {}, record)
             else:
-                self.reply(404, error("not_found_error", "the stub does not know this path"), record)
+                record["unknown"] = DISPENSABLE.fullmatch(path) is None
+                self.reply(404, error("not_found_error", "the stub has nothing at this path"), record)
         except (BrokenPipeError, ConnectionResetError):
             record["status"] = "client left"
         finally:
@@ -299,9 +311,10 @@ def error(kind: str, message: str) -> dict[str, Any]:
     return {"type": "error", "error": {"type": kind, "message": message}}
 
 
-def profile(tag: str) -> dict[str, Any]:
-    """Return the profile of an account; its identifiers are made of the tag."""
+def profile(tag: str, organization: str) -> dict[str, Any]:
+    """Return the profile of an account; its identifiers are made of the tag, its organization's of another tag."""
     number = ord(tag[0]) if tag != "?" else 0
+    company = ord(organization[0]) if organization != "?" else 0
     return {
         "account": {
             "uuid": f"00000000-0000-4000-8000-{number:012d}",
@@ -312,8 +325,8 @@ def profile(tag: str) -> dict[str, Any]:
             "has_claude_pro": False,
         },
         "organization": {
-            "uuid": f"00000000-0000-4000-9000-{number:012d}",
-            "name": f"Organization {tag}",
+            "uuid": f"00000000-0000-4000-9000-{company:012d}",
+            "name": f"Organization {organization}",
             "organization_type": "claude_max",
             "rate_limit_tier": "default_claude_max_5x",
             "billing_type": "stripe_subscription",

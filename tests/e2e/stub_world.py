@@ -5,13 +5,15 @@
 
 ``world.json``::
 
-    {"accounts": {"A": {"mode": "limit", "claim": "five_hour", "resets_at": 1795383393, "refresh": "ok"}}}
+    {"accounts": {"A": {"mode": "limit", "claim": "five_hour", "resets_at": 1795383393, "refresh": "ok"}},
+     "organizations": {"B": "A"}, "features": ["tengu_ticklish_moon"]}
 
 ``mode`` is ``ok``, ``limit`` (with ``claim`` and ``resets_at``, epoch seconds), ``throttle`` (429 without the
 unified headers), ``overloaded`` (529), ``unauthorized`` (401), ``warning`` (200 with a gauge: ``claim``,
 ``utilization``), ``tool`` (with ``command``), ``slow`` (with ``seconds``) or ``hold`` (the answer waits until
 the mode is another one). ``refresh`` is ``ok``, ``invalid_grant`` or ``hold``. A prompt can ask for one thing
-under ``ok``: ``[[tool COMMAND]]``, ``[[slow SECONDS]]``.
+under ``ok``: ``[[tool COMMAND]]``, ``[[slow SECONDS]]``. ``organizations``: by the tag of an account that of
+its organization, where it is not its own. ``features`` are the server-side flags that are on.
 
 The fake Claude reads the same file, so that one scenario runs on both.
 """
@@ -73,12 +75,23 @@ class World:
             self.renewals += 1
             return access_token(tag, self.renewals), refresh_token(tag, self.renewals)
 
+    def read(self) -> dict[str, Any]:
+        """Return ``world.json``."""
+        with open(self.path, encoding="utf-8") as stream:
+            found: dict[str, Any] = json.load(stream)
+        return found
+
     def account(self, tag: str) -> dict[str, Any]:
         """Return what the account gets now."""
-        with open(self.path, encoding="utf-8") as stream:
-            accounts = json.load(stream)["accounts"]
-        found = accounts.get(tag, {"mode": "ok"})
-        return dict(found)
+        return dict(self.read()["accounts"].get(tag, {"mode": "ok"}))
+
+    def organization(self, tag: str) -> str:
+        """Return the tag that an account's organization is made of."""
+        return str(self.read()["organizations"].get(tag, tag))
+
+    def features(self) -> list[str]:
+        """Return the names of the server-side flags that are on."""
+        return list(self.read()["features"])
 
     def wait_while(self, tag: str, key: str, value: str) -> str:
         """Wait as long as the account's ``key`` is ``value``; return the one it has then."""

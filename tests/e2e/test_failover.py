@@ -49,16 +49,20 @@ class Driven(Session):
         self.text(text)
         until(lambda: text[:60] in (self.box() or ""), f"{text!r} in the prompt box", show=self.screen)
         self.keys("Enter")
-        until(lambda: len(self.asked(text)) > before, f"the prompt {text!r} to be sent", show=self.screen)
+        until(
+            lambda: len(self.asked(text)) > before or self.answer_owner(),
+            f"the prompt {text!r} to be sent",
+            show=self.screen,
+        )
 
     def asked(self, text: str) -> list[dict[str, object]]:
         """Return the requests that were begun with this prompt."""
-        return [turn for turn in self.world.turns(self.id, began=True) if turn["prompt"] == text]
+        return [turn for turn in self.world.turns(self.ids, began=True) if turn["prompt"] == text]
 
     def answered(self, text: str, tag: str, timeout: float = 30) -> dict[str, object]:
         """Wait until a prompt is answered under an account; return the stub's record."""
         return until(
-            lambda: turns_of(self.world, self.id, text, tag),
+            lambda: turns_of(self.world, self.ids, text, tag) or self.answer_owner(),
             f"{text!r} answered under {tag}",
             timeout=timeout,
             show=self._seen,
@@ -69,7 +73,7 @@ class Driven(Session):
             return self.screen() + "\n" + log.read()[-6000:]
 
 
-def turns_of(world: World, session: str, text: str, tag: str, mode: str = "ok") -> list[dict[str, object]]:
+def turns_of(world: World, session: str | list[str], text: str, tag: str, mode: str = "ok") -> list[dict[str, object]]:
     """Return the finished requests of a session with this prompt."""
     return [
         turn
@@ -114,6 +118,7 @@ def no_token_told(world: World, daemon: Daemon) -> None:
     assert world.tokens_in([world.path("daemon.log"), *paths]) == []
 
 
+@pytest.mark.owner
 @pytest.mark.parametrize("version", cli.VERSIONS)
 def test_one_session_goes_on_hot(make_world: MakeWorld, version: str) -> None:
     """The refused session is answered under the next account, by the same process, in the same conversation."""
@@ -134,6 +139,7 @@ def test_one_session_goes_on_hot(make_world: MakeWorld, version: str) -> None:
     no_token_told(world, daemon)
 
 
+@pytest.mark.owner
 def test_ten_sessions_make_one_switch(make_world: MakeWorld) -> None:
     """Three hit the limit in the same second, one is busy in a tool, the others are idle: one switch, three prompts."""
     world = make_world(real(cli.NEW))
@@ -203,7 +209,7 @@ def test_all_exhausted_then_a_reset_also_after_a_restart_of_the_daemon(make_worl
     reset = int(time.time()) + 25
     world.set("B", "limit", resets_at=reset)
     main.prompt("the big job")
-    until(lambda: turns_of(world, main.id, RESUME, "B", "limit"), "the second account to refuse", show=daemon.log)
+    until(lambda: turns_of(world, main.ids, RESUME, "B", "limit"), "the second account to refuse", show=daemon.log)
     until(lambda: all(row["exhausted"] for row in daemon.status()["accounts"]), "both to be known", show=daemon.log)
     daemon.stop(signal.SIGKILL)
     daemon.start()
@@ -241,6 +247,7 @@ def test_a_throttle_switches_nothing(make_world: MakeWorld) -> None:
     assert os.readlink(world.link) == world.account_home("A")
 
 
+@pytest.mark.owner
 def test_a_session_started_by_hand_without_hooks_is_carried_over_too(make_world: MakeWorld) -> None:
     """Nothing but its transcript tells of it, and the process file of which conversation it is."""
     world = make_world(real(cli.NEW))
@@ -264,7 +271,9 @@ def test_kill_dash_nine_at_any_moment_of_a_failover_loses_nothing(make_world: Ma
         job = f"the job of {origin}"
         world.set(origin, "limit")
         main.prompt(job)
-        until(lambda job=job, origin=origin: turns_of(world, main.id, job, origin, "limit"), "the refusal", every=0.005)
+        until(
+            lambda job=job, origin=origin: turns_of(world, main.ids, job, origin, "limit"), "the refusal", every=0.005
+        )
         time.sleep(delay)  # not to wait for anything: the moment of the kill is what is varied
         daemon.stop(signal.SIGKILL)
         daemon.start()

@@ -17,15 +17,31 @@ from .wait import until
 from .world import World
 
 RULE = re.compile(r"^\s*─{20,}")
+#: The titles of the guard's question and of the one that follows it (2.1.330).
+OWNER_QUESTION = "This session belongs to another account"
+COPY_QUESTION = "Copy this session to "
 
 
 class Session:
-    """One session. ``name`` is the tmux session's, ``id`` the conversation's."""
+    """One session. ``name`` is the tmux session's, ``id`` the conversation's.
+
+    Where the world's guard is on, a person sits before it who copies the conversation when asked whose it is; ``id`` is
+    then the copy's, and ``ids`` all that there were. A test that has ``world.person`` False answers by itself, or not.
+    """
 
     def __init__(self, world: World, name: str, *, identity: str | None = None, cwd: str | None = None) -> None:
         self.world, self.name = world, name
-        self.id = identity or str(uuid.uuid4())
+        self.ids = [identity or str(uuid.uuid4())]
         self.cwd = cwd or world.cwd
+
+    @property
+    def id(self) -> str:
+        """The conversation that the session is in."""
+        return self.ids[-1]
+
+    def hooks(self, event: str) -> list[dict[str, Any]]:
+        """Return the payloads of an event, of this conversation and of those that it was copied from."""
+        return [payload for payload in self.world.hooks(event) if payload["session_id"] in self.ids]
 
     def start(
         self, *arguments: str, resume: bool = False, settings: bool = True, ready: bool = True, **env: str
@@ -85,7 +101,12 @@ class Session:
 
     def wait_ready(self, timeout: float = 30) -> None:
         """Wait for the prompt box, and until the screen has stood still for half a second (see the facts)."""
-        until(lambda: self.box() is not None, f"the prompt box of {self.name}", timeout=timeout, show=self.screen)
+        until(
+            lambda: self.box() is not None or self.answer_owner(),
+            f"the prompt box of {self.name}",
+            timeout=timeout,
+            show=self.screen,
+        )
         shown, since = "", 0.0
 
         def still() -> bool:
@@ -120,28 +141,60 @@ class Session:
 
     def prompt(self, text: str) -> None:
         """Type a prompt, see it in the box, press Enter once the program can take it for a key, see it go."""
-        before = len(self.world.hooks("UserPromptSubmit", self.id))
+        before = len(self.hooks("UserPromptSubmit"))
         self.text(text)
         until(lambda: text.split("\n")[0][:60] in (self.box() or ""), f"{text!r} in the prompt box", show=self.screen)
         # Text and Enter that arrive in one read are taken for a paste (facts): Enter goes when the box shows the text.
         self.keys("Enter")
         until(
-            lambda: len(self.world.hooks("UserPromptSubmit", self.id)) > before,
+            lambda: len(self.hooks("UserPromptSubmit")) > before,
             f"the prompt {text!r} to be taken",
             show=self.screen,
         )
 
     def ask(self, text: str, timeout: float = 30) -> dict[str, Any]:
         """Type a prompt and wait for its answer; return the stub's record of the request that was answered."""
-        before = len(self.world.hooks("Stop", self.id))
+        before = len(self.hooks("Stop"))
         self.prompt(text)
         until(
-            lambda: len(self.world.hooks("Stop", self.id)) > before,
+            lambda: len(self.hooks("Stop")) > before or self.answer_owner(),
             f"an answer to {text!r}",
             timeout=timeout,
             show=self.screen,
         )
-        return self.world.turns(self.id)[-1]
+        return self.world.turns(self.ids)[-1]
+
+    def cursor_at(self, option: str) -> bool:
+        """Return whether an open dialog's cursor is at an option that begins so."""
+        return any(line.lstrip().startswith(f"❯ {option}") for line in self.lines())
+
+    def choose(self, option: str, key: str) -> None:
+        """Move an open dialog's cursor to an option by a key, and press Enter once it is seen there.
+
+        A question of the guard's takes no key in its first second, and each key in it begins the second anew (2.1.332:
+        "Not answered yet · wait a second, then press again").
+        """
+        time.sleep(1.2)
+        until(lambda: self.cursor_at(option) or self.keys(key), f"{option!r} chosen", every=1.2, show=self.screen)
+        self.keys("Enter")
+
+    def answer_owner(self) -> None:
+        """Copy the conversation to the account that is logged in, if Claude Code asks whose it is and a person is by.
+
+        It asks again where another account is active by the end of it.
+        """
+        if not self.world.person or OWNER_QUESTION not in self.screen():
+            return
+        known = set(self.world.conversations())
+        self.choose("Copy to ", "Down")
+        until(lambda: COPY_QUESTION in self.screen(), "the second question", show=self.screen)
+        self.choose("Continue", "Up")
+        until(
+            lambda: OWNER_QUESTION in self.screen() or set(self.world.conversations()) - known,
+            "the copy, or the question again",
+            show=self.screen,
+        )
+        self.ids.extend(set(self.world.conversations()) - known)
 
     def wait_screen(self, text: str, timeout: float = 30) -> list[str]:
         """Wait until a text is on the screen; return the screen's lines."""

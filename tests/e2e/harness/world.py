@@ -8,6 +8,7 @@ Everything is made up, and below one short folder in /tmp: a unix socket's path 
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -24,12 +25,15 @@ from .wait import until
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, HERE)  # the stub runs as a script of this folder; the tests read its vocabulary
+from stub_api import profile  # noqa: E402  the path has to be set first
 from stub_world import access_token, refresh_token  # noqa: E402  the path has to be set first
 
 SHARED = ("session-env", "file-history", "projects")
 EVENTS = ("SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "Notification", "SessionEnd")
 PORT = 8787
 FAKE_CLAUDE = "fake-claude"
+#: The server's flag under which Claude Code minds whose conversation it is.
+OWNER_GUARD = "tengu_ticklish_moon"
 DAEMON_LIB = os.path.join(os.path.dirname(os.path.dirname(HERE)), "roles", "claude_failover", "files")
 
 
@@ -37,13 +41,26 @@ class World:
     """The world, from `__init__` to `close`."""
 
     def __init__(
-        self, namespace: Namespace, program: str, *, accounts: str = "ABC", gateway: bool = False, imitate: str = ""
+        self,
+        namespace: Namespace,
+        program: str,
+        *,
+        accounts: str = "ABC",
+        gateway: bool = False,
+        imitate: str = "",
+        guard: bool = False,
+        company: bool = False,
     ) -> None:
         """``program`` is the claude to run (or `FAKE_CLAUDE`, which can ``imitate`` an old version).
 
-        With ``gateway`` it gets ANTHROPIC_BASE_URL; without, it calls the names that it calls on any machine.
+        With ``gateway`` it gets ANTHROPIC_BASE_URL; without, it calls the names that it calls on any machine. With
+        ``guard`` Claude Code asks whose conversation it is after a flip (2.1.330 and newer): the stub serves the flag,
+        and the environment does not keep the CLI from asking for it. With ``company`` all accounts are of one
+        organization.
         """
         self.namespace, self.accounts, self.gateway, self.imitate = namespace, accounts, gateway, imitate
+        self.guard, self.company = guard, company
+        self.person = guard  # one who answers what the guard asks; see `Session`
         self.folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
         os.chmod(self.folder, 0o755)
         self.home, self.cwd = self.path("home"), self.path("work")
@@ -125,11 +142,28 @@ class World:
                     "hasCompletedOnboarding": True,
                     "effortCalloutV2Dismissed": True,
                     "projects": {self.folder: {"hasTrustDialogAccepted": True}},
+                    "oauthAccount": self.identity(tag),
                 },
             )
             self.write_json(os.path.join(home, "settings.json"), {"skipDangerousModePermissionPrompt": True})
             self.login(tag)
         os.symlink(self.account_home(self.accounts[0]), self.link)
+
+    def identity(self, tag: str) -> dict[str, Any]:
+        """Return the ``oauthAccount`` of an account, by the keys that Claude Code writes there (2.1.330)."""
+        found = profile(tag, self.accounts[0] if self.company else tag)
+        account, organization = found["account"], found["organization"]
+        return {
+            "accountUuid": account["uuid"],
+            "emailAddress": account["email"],
+            "displayName": account["display_name"],
+            "organizationUuid": organization["uuid"],
+            "organizationName": organization["name"],
+            "organizationType": organization["organization_type"],
+            "organizationRateLimitTier": organization["rate_limit_tier"],
+            "billingType": organization["billing_type"],
+            "hasExtraUsageEnabled": organization["has_extra_usage_enabled"],
+        }
 
     def login(self, tag: str, *, expires_in: float = 8 * 3600) -> None:
         """Give an account made-up credentials; their times differ from every other account's."""
@@ -212,10 +246,15 @@ class World:
 
     # -- the stub -------------------------------------------------------------------------------------------
 
+    def _world(self) -> dict[str, Any]:
+        organizations = dict.fromkeys(self.accounts, self.accounts[0]) if self.company else {}
+        features = [OWNER_GUARD] if self.guard else []
+        return {"accounts": self.behaviour, "organizations": organizations, "features": features}
+
     def _write_world(self) -> None:
         path = os.path.join(self.stub_folder, "world.json")
         with open(path + ".new", "w", encoding="utf-8") as stream:
-            json.dump({"accounts": self.behaviour}, stream)
+            json.dump(self._world(), stream)
         os.chmod(path + ".new", 0o644)
         os.rename(path + ".new", path)
 
@@ -251,14 +290,18 @@ class World:
             text = stream.read()
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
-    def turns(self, session: str | None = None, *, began: bool = False) -> list[dict[str, Any]]:
-        """Return the conversation requests, in the order of their ends, or those that have ``began``."""
+    def turns(self, session: str | list[str] | None = None, *, began: bool = False) -> list[dict[str, Any]]:
+        """Return the conversation requests, in the order of their ends, or those that have ``began``.
+
+        ``session`` is a conversation's id, or those of one and its copies.
+        """
+        wanted = [session] if isinstance(session, str) else session
         return [
             record
             for record in self.log()
             if record.get("kind") == "turn"
             and (record.get("phase") == "began") is began
-            and session in (None, record["session"])
+            and (wanted is None or record["session"] in wanted)
         ]
 
     # -- running things -------------------------------------------------------------------------------------
@@ -277,11 +320,13 @@ class World:
             "PWD": self.cwd,
             "TMPDIR": self.path("tmp"),
             "CLAUDE_CONFIG_DIR": self.link,
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "DISABLE_AUTOUPDATER": "1",
             "NODE_EXTRA_CA_CERTS": self.authority,
             "CLAUDE_FAKE_WORLD": os.path.join(self.stub_folder, "world.json"),
         }
+        if not self.guard:
+            # It keeps the CLI quiet, and from every flag of the server's.
+            found["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = "1"
         if self.gateway:
             found["ANTHROPIC_BASE_URL"] = f"http://127.0.0.1:{PORT}"
         if self.imitate:
@@ -357,6 +402,11 @@ class World:
             for folder in sorted(os.listdir(projects))
             if os.path.exists(os.path.join(projects, folder, f"{session}.jsonl"))
         ]
+
+    def conversations(self) -> list[str]:
+        """Return the ids of all conversations that have a transcript."""
+        found = glob.glob(os.path.join(self.shared("projects"), "*", "*.jsonl"))
+        return [os.path.basename(path)[: -len(".jsonl")] for path in found]
 
     def tokens_in(self, paths: Iterable[str]) -> list[str]:
         """Return which of the paths hold one of the made-up tokens: none may, but the credentials."""

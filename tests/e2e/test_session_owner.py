@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guard of a conversation's owner, with the real Claude Code CLI.
+
+From 2.1.330 on, and while the server's flag is on, Claude Code asks whose a conversation is that was begun under
+another account. A running session asks once it has looked at the account's file again, some seconds after the flip; one
+that is resumed under another account asks at once.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from conftest import GUARDED, MakeWorld, needs, real
+from harness import cli
+from harness.session import OWNER_QUESTION, Session
+from harness.wait import until
+from harness.world import World
+
+
+@pytest.fixture
+def guarded(worlds: MakeWorld) -> World:
+    """A world with the guard on, accounts of one organization, and no person."""
+    needs(GUARDED, "it minds no owner")
+    world = worlds(real(cli.NEW), guard=True, company=True)
+    world.person = False
+    return world
+
+
+def asked(world: World, name: str = "one") -> Session:
+    """Begin a conversation under A, and return it as it is resumed under B, with the question on the screen."""
+    session = Session(world, name).start()
+    session.ask("remember BANANA")
+    until(lambda: any(r["type"] == "assistant" for r in world.records(session.id)), "the answer in the transcript")
+    world.tmux("kill-session", "-t", f"={name}")
+    world.flip("B")
+    session.start(resume=True, ready=False)
+    session.wait_screen(OWNER_QUESTION)
+    return session
+
+
+def test_the_stub_answers_all_that_the_cli_asks_with_the_guard_on(guarded: World, worlds: MakeWorld) -> None:
+    """Flags are asked for, with the guard off they are not; and no request is to a path that the stub does not know."""
+    asked(guarded)
+    paths = {record["path"] for record in guarded.log() if "path" in record}
+    assert any(path.startswith("/api/eval/") for path in paths)
+    assert [record["path"] for record in guarded.log() if record.get("unknown")] == []
+    guarded.namespace.clear()
+    quiet = worlds(real(cli.NEW))
+    Session(quiet, "one").start().ask("first")
+    assert not any(record.get("path", "").startswith("/api/eval/") for record in quiet.log())
+    assert [record["path"] for record in quiet.log() if record.get("unknown")] == []
+
+
+def test_what_the_question_looks_like_and_that_escape_ends_the_session(guarded: World) -> None:
+    """No prompt box is there, the cursor is at the exit, and Esc is one."""
+    session = asked(guarded)
+    lines = [line.strip() for line in session.lines()]
+    title = lines.index(OWNER_QUESTION)
+    # Its address and organization, where the CLI has come to know the account.
+    assert lines[title + 1].startswith("Started as    ")
+    assert lines[title + 2 :] == [
+        "Logged in as  b@example.invalid (Organization A)",
+        "❯ Exit Claude Code",
+        "Change login",
+        "Copy to b@example.invalid (Organization A) and continue",
+        "Enter to confirm · Esc to exit",
+    ]
+    assert session.box() is None
+    time.sleep(1.2)
+    session.keys("Escape")
+    until(session.dead, "the end of the session", show=session.screen)
+
+
+def test_a_copy_is_a_conversation_of_its_own_that_knows_the_first(guarded: World) -> None:
+    """Another id in the same process, told by SessionStart (fork); every copied record names the one it came from."""
+    session = asked(guarded)
+    pid, first = session.pid(), session.id
+    before = guarded.records(first)
+    guarded.person = True
+    session.answer_owner()
+    session.wait_ready()
+    assert session.id != first and session.pid() == pid
+    starts = [(hook["session_id"], hook["source"]) for hook in session.hooks("SessionStart")]
+    assert starts == [(first, "startup"), (first, "resume"), (session.id, "fork")]
+    turn = session.ask("what was it?")
+    assert turn["tag"] == "B" and turn["messages"] >= 4
+    copied = [record for record in guarded.records(session.id) if "forkedFrom" in record]
+    spoken = [record["uuid"] for record in before if record["type"] in ("user", "assistant")]
+    assert {record["forkedFrom"]["sessionId"] for record in copied} == {first}
+    assert [r["forkedFrom"]["messageUuid"] for r in copied if r["type"] in ("user", "assistant")] == spoken
+    assert owners(guarded, session.id) == {guarded.identity("B")["accountUuid"]}
+    assert owners(guarded, first) == {guarded.identity("A")["accountUuid"]}
+
+
+def owners(world: World, conversation: str) -> set[str]:
+    """Return the accounts that a transcript names as its owners."""
+    return {record["accountUuid"] for record in world.records(conversation) if record["type"] == "session-owner"}
