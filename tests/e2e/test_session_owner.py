@@ -10,11 +10,16 @@ that is resumed under another account asks at once.
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import time
+from typing import Any
 
 import pytest
 from conftest import GUARDED, MakeWorld, needs, real
 from harness import cli
+from harness.daemon import Daemon
 from harness.session import OWNER_QUESTION, Session
 from harness.wait import until
 from harness.world import World
@@ -98,3 +103,60 @@ def test_a_copy_is_a_conversation_of_its_own_that_knows_the_first(guarded: World
 def owners(world: World, conversation: str) -> set[str]:
     """Return the accounts that a transcript names as its owners."""
     return {record["accountUuid"] for record in world.records(conversation) if record["type"] == "session-owner"}
+
+
+# -- with the daemon ------------------------------------------------------------------------------------------------
+
+
+def begin(world: World, **failover: object) -> tuple[Daemon, Session]:
+    """Start the daemon with the session main, which has a conversation, and a notify command that keeps the events."""
+    keep = world.path("bin", "keep")
+    with open(keep, "w", encoding="ascii") as stream:
+        stream.write(f"#!/bin/sh\nexec cat >>{world.path('tmp', 'events')}\n")
+    os.chmod(keep, 0o755)
+    daemon = Daemon(world, [{"name": "main"}], **failover)
+    daemon.config["notify"] = {"command": [keep]}
+    daemon.start()
+    main = Session(world, "main", identity=daemon.row("main")["uuid"])
+    main.wait_ready()
+    main.text("hello")
+    until(lambda: main.box() == "hello", "the prompt", show=main.screen)
+    main.keys("Enter")
+    until(lambda: any(r["type"] == "assistant" for r in world.records(main.id)), "the answer", show=main.screen)
+    return daemon, main
+
+
+def events(world: World, name: str) -> list[dict[str, Any]]:
+    """Return the events of a name that the notify command was given."""
+    try:
+        with open(world.path("tmp", "events"), encoding="utf-8") as stream:
+            return [event for event in map(json.loads, stream) if event.get("event") == name]
+    except FileNotFoundError:
+        return []
+
+
+def ended(main: Session) -> None:
+    """End Claude Code, which the daemon then starts again in its conversation."""
+    os.kill(main.pid(), signal.SIGTERM)
+    main.wait_screen(OWNER_QUESTION, timeout=60)
+
+
+def test_the_question_is_told_and_left_to_a_person(guarded: World) -> None:
+    """By default nothing is pressed, however long it takes; once a person has answered, the session is as before."""
+    daemon, main = begin(guarded)
+    assert daemon.command("switch", "B").returncode == 0
+    ended(main)
+    pid = main.pid()
+    row = until(lambda: r if (r := daemon.row("main"))["state"] == "waiting" else None, "the status", show=daemon.log)
+    assert "whose this conversation is" in row["reason"]
+    told = until(lambda: events(guarded, "session_owner"), "the event", show=daemon.log)
+    assert [(event["state"], event["session"], event["severity"]) for event in told] == [("begins", "main", "warning")]
+    time.sleep(6)  # some rounds of the daemon's
+    assert (main.pid(), main.dead()) == (pid, None)
+    assert main.cursor_at("Exit Claude Code")
+    assert "example.invalid" not in daemon.log() + json.dumps(told)
+    guarded.person = True
+    main.answer_owner()
+    until(lambda: daemon.row("main")["uuid"] == main.id, "the copy in the registry", show=daemon.log)
+    until(lambda: daemon.row("main")["state"] == "idle", "the session to be idle", show=daemon.log)
+    assert [event["state"] for event in events(guarded, "session_owner")] == ["begins", "over"]

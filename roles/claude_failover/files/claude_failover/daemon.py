@@ -166,6 +166,7 @@ class Daemon:
             on_turn=self._on_turn,
             on_usage=self._on_usage,
             on_login_dead=self._on_login_dead,
+            on_owner_question=self._on_owner_question,
             health=self.health,
             settings=lambda: self._settings,
         )
@@ -261,6 +262,10 @@ class Daemon:
     def _on_login_dead(self, tracked: TrackedSession, message: str) -> None:
         self.failover.account_signals.on_login_dead(tracked, message)
 
+    def _on_owner_question(self, session: str, why: str | None) -> None:
+        self.failover.on_owner_question(session, why)
+        self.notifier.on_owner_question(session, why)
+
     def _on_turn(self, event: TurnEvent) -> None:
         self.resumer.on_turn(event)
         self.failover.on_turn(event)
@@ -316,6 +321,7 @@ class Daemon:
         loops = {
             "lifecycle": self.lifecycle.run,
             "pane sweep": self.monitor.pane_sweep.run,
+            "owner watch": self.monitor.owner_watch.run,
             "dispatcher": self.dispatcher.run,
             "metrics": self.metrics.run,
             "control socket": self.control.run,

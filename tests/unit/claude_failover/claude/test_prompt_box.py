@@ -135,6 +135,48 @@ def test_a_permission_dialog_that_quotes_the_limit_menu() -> None:
     assert found.kind == "permission"
 
 
+OWNER = ("Exit Claude Code", "Change login", "Copy to b@example.invalid (Organization B) and continue")
+
+
+def test_the_question_whose_a_conversation_is() -> None:
+    lines = screen("v2.1.332_dialog_session_owner.txt")
+    assert find_prompt_box(lines) is None
+    found = find_dialog(lines)
+    assert found is not None
+    assert (found.kind, found.options, found.selected) == ("owner", OWNER, 0)
+    assert found.title.startswith("This session belongs to another account")
+
+
+@pytest.mark.parametrize("cursor", [1, 2])
+def test_the_cursor_of_the_owners_question_wherever_it_is(cursor: int) -> None:
+    """The options above the cursor are options, and no text."""
+    lines = screen("v2.1.332_dialog_session_owner.txt")
+    lines = [line.replace("❯ Exit", "  Exit").replace(f"  {OWNER[cursor]}", f"❯ {OWNER[cursor]}") for line in lines]
+    found = find_dialog(lines)
+    assert found is not None
+    assert (found.kind, found.options, found.selected) == ("owner", OWNER, cursor)
+
+
+def test_a_key_that_came_too_early_leaves_the_owners_question_one() -> None:
+    """Seen on 2.1.330: in the question's first second the last row says that the key was not taken."""
+    lines = screen("v2.1.332_dialog_session_owner.txt")
+    lines = [
+        "   Not answered yet · wait a second, then press again" if "Esc to exit" in line else line for line in lines
+    ]
+    found = find_dialog(lines)
+    assert found is not None and found.kind == "owner"
+    assert find_prompt_box(lines) is None
+
+
+def test_the_question_that_follows_a_copy() -> None:
+    lines = screen("v2.1.332_dialog_session_owner_copy.txt")
+    found = find_dialog(lines)
+    assert found is not None
+    assert (found.kind, found.options, found.selected) == ("owner_copy", ("Continue", "Go Back"), 1)
+    assert found.title.startswith("Copy this session to b@example.invalid (Organization B)? ")
+    assert find_prompt_box(lines) is None
+
+
 def test_an_option_that_a_narrow_pane_wraps() -> None:
     lines = [
         "▔" * 26,

@@ -121,3 +121,29 @@ def test_no_answer_is_awaited_of_a_session_that_was_refused_again(tmp_path, monk
     records = Records(tmp_path, monkeypatch, "one", "two")
     records.answer("two")
     assert records.after(STRAGGLERS, limited={"one"}) == [("one", "sent"), ("two", "continued")]
+
+
+class JournalInMemory:
+    """A journal with these open records."""
+
+    def __init__(self, *records):
+        self.records = list(records)
+        self.updated = []
+
+    def open_records(self):
+        return self.records
+
+    def update(self, record):
+        self.updated.append(record["id"])
+
+
+def test_a_result_is_replaced_where_the_session_is_in_the_record():
+    row = {"name": "main", "uuid": "u", "method": "hot", "result": "continued", "seconds": 0.5}
+    journal = JournalInMemory(
+        {"id": "1", "sessions": [dict(row), {**row, "name": "other"}]}, {"id": "2", "sessions": []}
+    )
+    OpenRecords(journal, lambda _record: None).replace_result("main", "dialog: why")
+    assert journal.records[0]["sessions"] == [{**row, "result": "dialog: why"}, {**row, "name": "other"}]
+    assert journal.updated == ["1"]
+    OpenRecords(journal, lambda _record: None).replace_result("nobody", "dialog: why")
+    assert journal.updated == ["1"]

@@ -14,7 +14,8 @@ Layouts seen on Claude Code 2.1.330 and 2.1.197 (``tests/fixtures/claude-code/pa
 * Ghost text (a suggestion that the next key replaces) is dim except for its first character, which is under the cursor
   and in reverse video. Typed text is neither.
 * A long or tall paste is folded: ``[Pasted text #1 +13 lines]`` (14 lines) or ``[Pasted text #2]`` (2000 characters).
-* A dialog replaces the box, below a row of ``─`` or ``▔``, and ends with a row such as "Esc to cancel".
+* A dialog replaces the box, below a row of ``─`` or ``▔``, and ends with a row such as "Esc to cancel"; 2.1.330 shows
+  "Not answered yet" there after a key that came too early.
 
 For the look without a box see `screen_reader`.
 """
@@ -37,7 +38,7 @@ _SELECTED = re.compile(r"\s*❯\s+\S")
 _NUMBERED = re.compile(r"\s*(?:❯\s+)?\d+\.(?:\s+\S|[^\s\d])")
 _NUMBERED_FIRST = re.compile(r"\s*(?:❯\s+)?1\.(?:\s+\S|[^\s\d])")
 _OPTION_MARKS = re.compile(r"\A\s*(?:❯\s+)?(?:\d+\.(?:\s+|(?=[^\s\d])))?")
-_KEY_HINT = re.compile(r"\b(?:Esc|Enter|Return) to [a-z]+", re.IGNORECASE)
+_KEY_HINT = re.compile(r"\b(?:Esc|Enter|Return) to [a-z]+|\bNot answered yet\b", re.IGNORECASE)
 _FOLDED = re.compile(r"\[Pasted text #\d+(?: \+(?P<lines>\d+) lines?)?\]")
 _SGR = re.compile("\x1b\\[([0-9;:]*)m")
 _OTHER_ESCAPE = re.compile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|[ -/]*[0-~])")
@@ -73,13 +74,15 @@ class PromptBox:
 class Dialog:
     """An open dialog.
 
-    ``kind``: limit_menu, permission, trust, login, bypass or other. ``title``: the text before the options, up to 120
-    characters. ``options``: the recognised options, without numbers.
+    ``kind``: limit_menu, permission, trust, login, bypass, owner (whose the conversation is), owner_copy (the question
+    that follows on a copy) or other. ``title``: the text before the options, up to 120 characters. ``options``: the
+    recognised options, without numbers. ``selected``: the index of the one that the cursor is at, None if unknown.
     """
 
     kind: str
     title: str
     options: tuple[str, ...]
+    selected: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,9 @@ def find_dialog(lines: Sequence[str]) -> Optional[Dialog]:
         kind == "limit_menu" and top >= 0 and _SELECTED.match(body[first]) and all(row.startswith("  ") for row in body)
     ):
         return None
-    return Dialog(kind=kind, title=text[:120], options=tuple(options))
+    at_cursor = [_plain_option(row) for row in body[first:] if _SELECTED.match(row)]
+    selected = next((i for i, option in enumerate(options) if at_cursor and option.startswith(at_cursor[0])), None)
+    return Dialog(kind=kind, title=text[:120], options=tuple(options), selected=selected)
 
 
 def holds(box: PromptBox, text: str) -> bool:
@@ -213,6 +218,9 @@ def _options(body: Sequence[str]) -> tuple[int, list[str]]:
     first = next((i for i in range(len(body) - 1, -1, -1) if _NUMBERED_FIRST.match(body[i])), None)
     if first is None:
         first = next((i for i, text in enumerate(body) if _SELECTED.match(text)), len(body))
+        # Options above the cursor begin in the same column.
+        while first < len(body) and first and _column(body[first - 1]) == _column(body[first]):
+            first -= 1
         return first, [_plain_option(text) for text in body[first:]]
     options: list[str] = []
     for text in body[first:]:
@@ -221,6 +229,11 @@ def _options(body: Sequence[str]) -> tuple[int, list[str]]:
         else:
             options[-1] += " " + text.strip()
     return first, options
+
+
+def _column(row: str) -> int:
+    """Return the column in which an option's text begins."""
+    return len(row) - len(row.lstrip(" \xa0❯"))
 
 
 def _plain_option(text: str) -> str:
@@ -235,8 +248,11 @@ def _kind(text: str, options: Sequence[str]) -> str:
     return "other"
 
 
-# (kind, searched part, pattern); the first match wins. Seen on 2.1.330 and 2.1.197, login on their start-up screens.
+# (kind, searched part, pattern); the first match wins. Seen on 2.1.330 and 2.1.197, login on their start-up screens,
+# the owner's on 2.1.330 and 2.1.332.
 _DIALOG_KINDS = (
+    ("owner", "text", r"^this session belongs to another account"),
+    ("owner_copy", "text", r"^copy this session to .*\?"),
     ("limit_menu", "options", r"wait for (?:the )?limit to reset"),
     ("trust", "options", r"trust this folder"),
     ("trust", "text", r"do you trust the files in this folder"),

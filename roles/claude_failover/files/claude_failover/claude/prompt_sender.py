@@ -357,5 +357,9 @@ def _describe(found: Dialog) -> str:
         "login": "the login screen is open",
         "bypass": "the bypass-permissions warning is open",
         "limit_menu": "the usage-limit menu is open",
+        "owner": "Claude Code asks whose this conversation is",
+        "owner_copy": "Claude Code asks whether to copy this conversation to another account",
     }
-    return f"{names.get(found.kind, 'a dialog is open')}: {found.title!r}; a person has to answer it"
+    # The owner's questions name accounts by their addresses, which go into no log.
+    title = "" if found.kind in ("owner", "owner_copy") else f": {found.title!r}"
+    return f"{names.get(found.kind, 'a dialog is open')}{title}; a person has to answer it"

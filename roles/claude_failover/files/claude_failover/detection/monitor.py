@@ -39,6 +39,7 @@ from ..tmux.client import Tmux
 from .answers import Answers
 from .classifier import Classifier
 from .evidence_filter import EvidenceFilter, belongs_to_turn
+from .owner_watch import OwnerWatch
 from .pane_sweep import PaneSweep
 from .source_checks import SourceChecks
 from .transcript_watcher import SOURCE, TranscriptWatcher
@@ -69,6 +70,7 @@ class LimitMonitor:
         on_turn: a turn of a session began or ended.
         on_usage: a session's status line reported ``rate_limits``, the used per cent by window.
         on_login_dead: the server rejected a session's login; with its message.
+        on_owner_question: see `OwnerWatch`.
         health: is told which sources work.
         settings: returns the daemon's Claude Code settings, with which sessions are started.
     """
@@ -84,6 +86,7 @@ class LimitMonitor:
         on_turn: Callable[[TurnEvent], None],
         on_usage: Callable[[TrackedSession, Mapping[str, Any]], None],
         on_login_dead: Callable[[TrackedSession, str], None],
+        on_owner_question: Callable[[str, str | None], None] = lambda _session, _why: None,
         health: SourceHealth | None = None,
         settings: Callable[[], dict[str, Any]] = dict,
     ) -> None:
@@ -106,6 +109,7 @@ class LimitMonitor:
         self.pane_sweep = PaneSweep(
             config, sessions, tmux, self._classifier, self._filter, self.newest_turn, health=self._health
         )
+        self.owner_watch = OwnerWatch(config, sessions, tmux, on_owner_question)
         self.source_checks = SourceChecks(
             config, self._health, settings=settings, without_hooks=self.sessions_without_hooks
         )

@@ -180,6 +180,11 @@ class FailoverController:
             self._policy.on_turn_answered(event.at)
             self._wake_up()
 
+    def on_owner_question(self, session: str, why: str | None) -> None:
+        """Record that the session's prompt is held back by Claude Code's question whose the conversation is."""
+        if why is not None:
+            self._records.replace_result(session, f"dialog: {why}")
+
     # -- a switch by hand --------------------------------------------------------------------------------------
 
     async def switch(

@@ -25,6 +25,12 @@ def set_aside_event(session: str, why: str | None) -> dict[str, Any]:
     return _event("session_set_aside", "warning", why is not None, summary, session=session)
 
 
+def owner_event(session: str, why: str | None) -> dict[str, Any]:
+    """Return the event that Claude Code asks whose a conversation is, or, without ``why``, that it no longer does."""
+    summary = f"session {session}: {why or 'Claude Code does not ask any more whose its conversation is'}"
+    return _event("session_owner", "warning", why is not None, summary, session=session)
+
+
 def source_event(item: Blindness, begins: bool) -> dict[str, Any]:
     """Return the event that a source does not work, or that it works again."""
     summary = f"the daemon is blind for {item.source}: {item.reason}"

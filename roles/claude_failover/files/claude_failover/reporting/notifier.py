@@ -17,7 +17,7 @@ from typing import Any
 
 from ..common import json_text
 from ..config.holder import ConfigHolder
-from .events import set_aside_event, spent_event
+from .events import owner_event, set_aside_event, spent_event
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,10 @@ class Notifier:
     def on_set_aside(self, session: str, why: str | None) -> None:
         """Tell that a session is left out of the failover, or, without ``why``, that it is not any more."""
         self.send(set_aside_event(session, why))
+
+    def on_owner_question(self, session: str, why: str | None) -> None:
+        """Tell that Claude Code asks whose a session's conversation is, or, without ``why``, that it no longer does."""
+        self.send(owner_event(session, why))
 
     async def stop(self) -> None:
         """Wait for the queued records, no longer than one run may take; then kill what still runs."""

@@ -53,6 +53,7 @@ def session_row(
         "uuid_source": entry.source if entry else None,
         "state": tracked.state,
         "reason": tracked.set_aside
+        or tracked.question
         or tracked.resume_note
         or tracked.reason
         or off_link_reason(tracked, config)

@@ -58,6 +58,7 @@ class TrackedSession:
         resume_note: why a person has to resume it.
         notice: what else a person should know of it; a reason comes before it.
         parked_job: the background job of Claude Code that its conversation was moved to (agents view).
+        question: why it waits for a person's answer to a question of Claude Code's own.
     """
 
     name: str
@@ -77,6 +78,7 @@ class TrackedSession:
     resume_note: str | None = None
     notice: str | None = None
     parked_job: str | None = None
+    question: str | None = None
 
     @property
     def up(self) -> bool:
@@ -101,8 +103,11 @@ class TrackedSession:
         """
         if not self.up:
             return "down"
-        activity = "waiting" if self.parked_job else self.activity
-        return "other" if self.set_aside else self.resume_state or activity
+        if self.set_aside:
+            return "other"
+        if self.question is not None:
+            return "waiting"
+        return self.resume_state or ("waiting" if self.parked_job else self.activity)
 
     def record_version(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Record the version of its process from records of its transcript, where its session file has none."""

@@ -81,6 +81,15 @@ class OpenRecords:
         self._sent_at[record["id"]] = time.monotonic()
         self._journal.update(record)
 
+    def replace_result(self, session: str, result: str) -> None:
+        """Replace the result of a session in the open records that it is in."""
+        for record in self._journal.open_records():
+            rows = [row for row in record["sessions"] if row["name"] == session]
+            for row in rows:
+                row["result"] = result
+            if rows:
+                self._journal.update(record)
+
     def close_delays(self) -> list[float]:
         """Return the seconds until each record's `STRAGGLERS` time is over; negative when it is."""
         return [at + STRAGGLERS - time.monotonic() for at in self._opened_at.values()]
