@@ -29,7 +29,7 @@ from harness.world import World
 def guarded(worlds: MakeWorld) -> World:
     """A world with the guard on, accounts of one organization, and no person."""
     needs(GUARDED, "it minds no owner")
-    world = worlds(real(cli.NEW), guard=True, company=True)
+    world = worlds(real(cli.NEW), guard=True)
     world.person = False
     return world
 
@@ -160,3 +160,33 @@ def test_the_question_is_told_and_left_to_a_person(guarded: World) -> None:
     until(lambda: daemon.row("main")["uuid"] == main.id, "the copy in the registry", show=daemon.log)
     until(lambda: daemon.row("main")["state"] == "idle", "the session to be idle", show=daemon.log)
     assert [event["state"] for event in events(guarded, "session_owner")] == ["begins", "over"]
+
+
+def test_accounts_of_different_organizations_do_not_mix_by_accident(worlds: MakeWorld) -> None:
+    """The limit of A leads past B to C, of A's organization; B is refused by hand too, unless that is allowed."""
+    world = worlds(real(cli.NEW))
+    foreign = {"organizationUuid": "00000000-0000-4000-9000-000000000099", "organizationName": "Private"}
+    state = {"hasCompletedOnboarding": True, "projects": {world.folder: {"hasTrustDialogAccepted": True}}}
+    path = os.path.join(world.account_home("B"), ".claude.json")
+    world.write_json(path, {**state, "oauthAccount": {**world.identity("B"), **foreign}})
+    daemon, main = begin(world)
+    identities = {row["name"]: row["identity"] for row in daemon.status()["accounts"]}
+    assert identities["A"] == {"address": "a@example.invalid", "organisation": "Organization A", "plan": "claude_max"}
+    assert identities["B"]["organisation"] == "Private"
+    for force in ((), ("--force",)):
+        refused = daemon.command("switch", "B", *force)
+        assert refused.returncode == 1 and "of another organization" in refused.stderr, refused.stderr
+    world.set("A", "limit")
+    main.text("the big job")
+    until(lambda: main.box() == "the big job", "the prompt", show=main.screen)
+    main.keys("Enter")
+    until(lambda: [turn for turn in world.turns(main.id) if turn["tag"] == "C"], "an answer of C", show=daemon.log)
+    record = until(lambda: [row for row in daemon.switches() if row["outcome"] == "switched"], "the record")[0]
+    assert record["to_account"] == "C"
+    with open(world.path("state", "identities.json"), encoding="utf-8") as stream:
+        assert set(json.load(stream)["data"]) == {"A", "B", "C"}
+    assert "example.invalid" not in daemon.log()
+    daemon.stop()
+    daemon.config["failover"]["across_organizations"] = True
+    daemon.start()
+    assert daemon.command("switch", "B").returncode == 0

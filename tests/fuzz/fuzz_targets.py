@@ -28,11 +28,13 @@ from ansible_collections.secuaas.claude.plugins.module_utils import control_clie
 
 from claude_failover import hook
 from claude_failover.accounts.exhaustion import Exhaustion
+from claude_failover.accounts.identities import Identities
 from claude_failover.accounts.logins import Logins
 from claude_failover.accounts.usage import Usage
 from claude_failover.claude import remote_control, settings, transcript
 from claude_failover.claude.background_jobs import BackgroundJob, background_jobs
 from claude_failover.claude.lineage import newest_descendant
+from claude_failover.claude.identity import Identity, read_identity
 from claude_failover.claude.prompt_box import find_dialog, find_prompt_box, holds
 from claude_failover.claude.screen import parse_screen
 from claude_failover.claude.session_files import SessionFiles
@@ -335,6 +337,17 @@ def hook_payload(raw: bytes) -> None:
         classify_hook(payload, now=NOW, tz=timezone.utc).to_json()
         again = SessionRegistry(Store(session.store.folder))
         assert again.get("main") == session.registry.get("main")
+
+
+def home_identity(raw: bytes) -> None:
+    """Who a home's ``.claude.json`` names."""
+    home = empty_folder("home")
+    with open(os.path.join(home, ".claude.json"), "wb") as stream:
+        stream.write(raw)
+    found = read_identity(home)
+    if found is not None:
+        can_go_out(found.to_status())
+        assert found.account_uuid
 
 
 def status_line(raw: bytes) -> None:
@@ -734,6 +747,12 @@ def targets() -> list[Target]:
         lambda loaded: loaded.record_rejection(Account("zz", "/nowhere")) and None,
         lambda loaded: loaded._rejected,
     )
+    identities = _document(
+        "identities",
+        Identities,
+        lambda loaded: loaded.record("zz", Identity("u")) and None,
+        lambda loaded: _accounts(loaded, lambda name: vars(loaded.get(name) or _NOTHING)),
+    )
     exhaustion = _document(
         "exhaustion",
         Exhaustion,
@@ -790,6 +809,8 @@ def targets() -> list[Target]:
         Target("page", page, [json.dumps(_STATUS).encode()]),
         Target("usage", usage, [_stored({"a": limits, "b": {"five_hour": 5}})]),
         Target("logins", logins, [_stored({"a": [1, 2, 3]})]),
+        Target("identities", identities, [_stored({"a": {"account_uuid": "u", "address": "a@b", "plan": None}})]),
+        Target("home-identity", home_identity, [b'{"oauthAccount": {"accountUuid": "U", "emailAddress": "a@b"}}']),
         Target("exhaustion", exhaustion, [_stored(exhausted)]),
         Target("failover-state", _document("failover", FailoverState, _update, _state), [_stored(failover)]),
         Target(

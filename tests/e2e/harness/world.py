@@ -49,14 +49,14 @@ class World:
         gateway: bool = False,
         imitate: str = "",
         guard: bool = False,
-        company: bool = False,
+        company: bool = True,
     ) -> None:
         """``program`` is the claude to run (or `FAKE_CLAUDE`, which can ``imitate`` an old version).
 
         With ``gateway`` it gets ANTHROPIC_BASE_URL; without, it calls the names that it calls on any machine. With
         ``guard`` Claude Code asks whose conversation it is after a flip (2.1.330 and newer): the stub serves the flag,
-        and the environment does not keep the CLI from asking for it. With ``company`` all accounts are of one
-        organization.
+        and the environment does not keep the CLI from asking for it. Without ``company`` each account is of an
+        organization of its own.
         """
         self.namespace, self.accounts, self.gateway, self.imitate = namespace, accounts, gateway, imitate
         self.guard, self.company = guard, company

@@ -189,6 +189,7 @@ class Daemon:
             on_record=self._on_record,
             answered=self.monitor.answers.newest,
             on_set_aside=self.notifier.on_set_aside,
+            on_identity_change=self.notifier.on_identity_change,
             budget=budget,
         )
         self._cleanup.push_async_callback(self.failover.stop)

@@ -263,3 +263,30 @@ def test_only_what_force_would_let_through_is_forceable(only):
     forceable = {item.account: item.forceable for item in choice.candidates}
     assert forceable == {"a": False, "b": False, "c": False, "d": True, "e": only is None}
     assert choice.candidates[0].to_json() == {"account": "a", "eligible": False, "why": "it is the active account"}
+
+
+def test_an_account_of_another_organization_is_refused_unless_that_is_allowed() -> None:
+    states = [
+        AccountState("a", organization="o1"),
+        AccountState("b", organization="o2"),
+        AccountState("c", organization="o1"),
+    ]
+    found = select_account(states, "a", across=False)
+    assert found.target == "c"
+    assert "of another organization than the active account" in found.reason_of("b")
+    assert select_account(states, "a").target == "b"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_not_even_force_leads_to_another_organization(force: bool) -> None:
+    states = [AccountState("a", organization="o1"), AccountState("b", organization="o2")]
+    found = select_account(states, "a", only="b", force=force, across=False)
+    assert found.target is None
+    assert not any(candidate.forceable for candidate in found.candidates)
+
+
+@pytest.mark.parametrize(("active", "other"), [(None, "o2"), ("o1", None), (None, None)])
+def test_an_organization_that_is_not_known_refuses_nothing(active: str | None, other: str | None) -> None:
+    states = [AccountState("a", organization=active), AccountState("b", organization=other)]
+    assert select_account(states, "a", across=False).target == "b"
+    assert select_account(states, None, across=False).target == "a"

@@ -615,6 +615,37 @@ def test_login_becomes_the_claude_cli_of_the_sessions(world: World) -> None:
     assert world.run("login", "b").stdout.startswith("other 0 ")
 
 
+LOG_IN = """#!/bin/sh
+cd "$CLAUDE_CONFIG_DIR"
+printf '{"claudeAiOauth": {"accessToken": "made-up", "refreshToken": "made-up"}}' >.credentials.json
+printf '{"oauthAccount": {"accountUuid": "%s", "emailAddress": "%s@example.invalid", "organizationName": "Acme"}}' \\
+    "$WHO" "$WHO" >.claude.json
+"""
+
+
+def test_login_records_who_the_account_is(world: World) -> None:
+    os.mkdir(world.path("home", ".claude-b"))
+    world.program("claude", LOG_IN)
+    done = world.run("login", "b", env={"WHO": "ann"})
+    assert done.returncode == 0
+    assert "there is no" in done.stderr and "records who it is at its first start" in done.stderr
+    os.mkdir(world.path("state"), 0o700)
+    done = world.run("login", "b", env={"WHO": "ann"})
+    assert "b: recorded as ann@example.invalid, Acme\n" in done.stderr
+    done = world.run("login", "b", env={"WHO": "bob"})
+    assert "b: recorded as bob@example.invalid, Acme; it was ann@example.invalid\n" in done.stderr
+    with open(world.path("state", "identities.json"), encoding="utf-8") as stream:
+        assert json.load(stream)["data"]["b"]["account_uuid"] == "bob"
+    world.program("claude", "#!/bin/sh\nrm $CLAUDE_CONFIG_DIR/.credentials.json\n")
+    assert "nothing is recorded" in world.run("login", "b").stderr
+
+
+def test_an_interrupt_during_login_is_the_claude_clis(world: World) -> None:
+    os.mkdir(world.path("home", ".claude-b"))
+    world.program("claude", "#!/bin/sh\ntrap 'exit 7' TERM\nkill -INT $PPID; kill -TERM $PPID; sleep 1\n")
+    assert world.run("login", "b").returncode == 7
+
+
 def test_login_of_an_unknown_account_lists_the_known_ones(world: World) -> None:
     done = world.run("login", "c")
     assert (done.returncode, done.stdout) == (2, "")

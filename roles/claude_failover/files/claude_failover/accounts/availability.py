@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from ..common import clock
@@ -13,25 +14,37 @@ from ..config.holder import ConfigHolder
 from ..config.model import Account
 from .active_link import read_active
 from .exhaustion import Exhaustion
+from .identities import Identities
 from .logins import Logins
-from .selection import AccountState, Selection, select_account
+from .selection import AccountState, Selection, is_foreign, organization_of, select_account
 from .shared_links import ensure_links
 from .usage import Usage
+
+log = logging.getLogger(__name__)
 
 #: An account counts as usable only this long after its reset: the server's clock and ours differ slightly.
 RESET_MARGIN = timedelta(seconds=1)
 
 
 class AccountAvailability:
-    """Read-only view of the accounts, over their recorded ``exhaustion``, ``logins`` and ``usage``."""
+    """Read-only view of the accounts, over their recorded ``exhaustion``, ``logins``, ``usage`` and ``identities``."""
 
     def __init__(
-        self, config: ConfigHolder, exhaustion: Exhaustion, logins: Logins, usage: Usage, *, now: Callable[[], datetime]
+        self,
+        config: ConfigHolder,
+        exhaustion: Exhaustion,
+        logins: Logins,
+        usage: Usage,
+        identities: Identities,
+        *,
+        now: Callable[[], datetime],
     ) -> None:
         self._config = config
         self.exhaustion = exhaustion
         self.logins = logins
         self.usage = usage
+        self.identities = identities
+        self._told: set[str] = set()  # accounts whose organization is not known
         self._now = now
 
     def active(self) -> str | None:
@@ -53,24 +66,43 @@ class AccountAvailability:
         below: float | None = None,
     ) -> Selection:
         """Return the account that a switch would select now; the arguments are those of `select_account`."""
+        states = self.states(limit)
+        across = self._config.current.failover.across_organizations
+        if not across:
+            self._tell_unknown(states)
         return select_account(
-            self.states(limit),
+            states,
             self.active(),
             self._config.current.failover.strategy,
             only=only,
             force=force,
             clean=clean,
             below=below,
+            across=across,
         )
+
+    def _tell_unknown(self, states: Sequence[AccountState]) -> None:
+        """Tell once of the accounts whose organization is not known."""
+        unknown = {state.name for state in states if state.organization is None and state.login == "ok"}
+        if unknown - self._told:
+            self._told |= unknown
+            log.warning(
+                "the organization of %s is not known, so no switch is refused for it: run `claude-failover login NAME`",
+                ", ".join(sorted(unknown)),
+            )
 
     def is_exhausted(self, account: str, limit: str | None) -> bool:
         """Return whether the account is out of usage for a session that hit ``limit``."""
         return self.exhaustion.status(account, limit, self._now() - RESET_MARGIN).exhausted
 
     def usable_from(self, limit: str | None) -> datetime | None:
-        """Return when the first account with a valid login and valid links becomes usable; None when waiting
-        alone makes none of them usable."""
-        names = [state.name for state in self.states(limit) if state.login == "ok" and state.links is None]
+        """Return when the first account with a valid login, valid links and the organization that is asked for becomes
+        usable; None when waiting alone makes none of them usable."""
+        states = self.states(limit)
+        across = self._config.current.failover.across_organizations
+        organization = None if across else organization_of(states, self.active())
+        usable = [state for state in states if state.login == "ok" and state.links is None]
+        names = [state.name for state in usable if not is_foreign(state, organization)]
         found = self.exhaustion.next_reset(names, limit, self._now() - RESET_MARGIN)
         return found[0] if found is not None else None
 
@@ -78,10 +110,12 @@ class AccountAvailability:
         now = self._now()
         status = self.exhaustion.status(account.name, limit, now - RESET_MARGIN)
         ban = self.exhaustion.ban_of(account.name, now)
+        identity = self.identities.get(account.name)
         return AccountState(
             name=account.name,
             login=self.logins.state(account),
             links=ensure_links(account, self._config.current, check_mode=True),
+            organization=identity.organization_uuid if identity is not None else None,
             exhausted=status.exhausted,
             exhausted_until=status.until,
             any_limit=bool(self.exhaustion.limits_in_force(account.name, now - RESET_MARGIN)),

@@ -29,6 +29,7 @@ class AccountState:
     """The state of one account, for the limit that triggers the switch.
 
     ``login`` is ``ok|missing|expired|unknown``; ``links`` what is wrong with its shared links, None when nothing is;
+    ``organization`` the id of its organization, None when it is not known;
     ``exhausted`` and ``exhausted_until`` are for that limit; ``any_limit`` whether any limit at all is in force;
     ``ban`` the reason of a ban; ``used`` the per cent used by window; ``resets_at`` the next reset of a window.
     """
@@ -36,6 +37,7 @@ class AccountState:
     name: str
     login: str = "ok"
     links: str | None = None
+    organization: str | None = None
     exhausted: bool = False
     exhausted_until: datetime | None = None
     any_limit: bool = False
@@ -100,6 +102,7 @@ def select_account(
     force: bool = False,
     clean: bool = False,
     below: float | None = None,
+    across: bool = True,
 ) -> Selection:
     """Select the account to switch to.
 
@@ -112,17 +115,20 @@ def select_account(
         force: also select an exhausted or banned account, never one with a dead login or wrong links.
         clean: select only an account without any limit in force.
         below: select only an account with less than this per cent used of every window.
+        across: whether the account may be of another organization than the active one; not overruled by force.
     """
+    organization = None if across else organization_of(states, active)
     eligible: list[AccountState] = []
     candidates = []
     for preference, state in enumerate(states, 1):
         if state.name == active:
             candidates.append(Candidate(state.name, False, "it is the active account"))
             continue
-        why = _disqualification(state, only=only, force=force, clean=clean, below=below)
+        foreign = is_foreign(state, organization)
+        why = _disqualification(state, only=only, foreign=foreign, force=force, clean=clean, below=below)
         if why is None:
             eligible.append(state)
-        overruled = _disqualification(state, only=only, force=True, clean=clean, below=below) is None
+        overruled = _disqualification(state, only=only, foreign=foreign, force=True, clean=clean, below=below) is None
         candidates.append(
             Candidate(
                 state.name,
@@ -142,8 +148,18 @@ def select_account(
     return Selection(eligible[0].name if eligible else None, tuple(candidates))
 
 
+def organization_of(states: Sequence[AccountState], name: str | None) -> str | None:
+    """Return the organization of the account of that name; None if it is not known."""
+    return next((state.organization for state in states if state.name == name), None)
+
+
+def is_foreign(state: AccountState, organization: str | None) -> bool:
+    """Return whether an account is known to be of another organization than the given one (None: not known)."""
+    return organization is not None and state.organization not in (None, organization)
+
+
 def _disqualification(
-    state: AccountState, *, only: str | None, force: bool, clean: bool, below: float | None
+    state: AccountState, *, only: str | None, foreign: bool, force: bool, clean: bool, below: float | None
 ) -> str | None:
     """Return why the account is not eligible, or None. Reasons that force does not overrule come first."""
     if only is not None and state.name != only:
@@ -152,6 +168,8 @@ def _disqualification(
         return LOGIN_PROBLEMS.get(state.login, LOGIN_PROBLEMS["unknown"]).format(name=state.name)
     if state.links is not None:
         return f"its shared links are not right: {state.links}"
+    if foreign:
+        return "of another organization than the active account, and failover.across_organizations is false"
     if force:
         return None
     if state.ban is not None:

@@ -278,9 +278,20 @@ def _accounts(rows: Sequence[Mapping[str, Any]], now: datetime, columns: int | N
                 Cell(exhausted or "-", "warn" if exhausted else "dim"),
                 Cell(_used(row.get("used_percent"))),
                 Cell(_text(row.get("home"))),
+                Cell(_who(row.get("identity"))),
             ]
         )
-    return table(("", "ACCOUNT", "LOGIN", "LINKS", "EXHAUSTED", "USED", "HOME"), cells, columns=columns, colour=colour)
+    titles = ["", "ACCOUNT", "LOGIN", "LINKS", "EXHAUSTED", "USED", "HOME", "WHO"]
+    if not any(row.get("identity") for row in rows):
+        cells, titles = [line[:-1] for line in cells], titles[:-1]
+    return table(titles, cells, columns=columns, colour=colour)
+
+
+def _who(identity: Any) -> str:
+    if not isinstance(identity, Mapping):
+        return "-"
+    parts = [_text(identity.get(key)) for key in ("address", "organisation", "plan") if identity.get(key)]
+    return ", ".join(parts) or "-"
 
 
 def _exhausted(value: Any, now: datetime) -> str:

@@ -66,6 +66,8 @@ class SessionConfig:
 class FailoverConfig:
     """When and where to switch. ``cooldown`` and ``unknown_reset_wait`` in seconds, the threshold in per cent."""
 
+    session_owner: str = field(default="ask", metadata=key(validators.Choice("ask", "copy")))
+    across_organizations: bool = field(default=False, metadata=key(boolean))
     cooldown: float = field(default=60, metadata=key(number(0, 7 * _DAY, "seconds")))
     strategy: str = field(default="priority", metadata=key(validators.Choice("priority", "headroom", "soonest_reset")))
     failback: bool = field(default=False, metadata=key(boolean))

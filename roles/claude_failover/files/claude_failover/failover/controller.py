@@ -58,6 +58,7 @@ class FailoverController:
         on_record: called with the record of each switch once it is in the log.
         answered: returns when the named session's newest answered request was begun, None when that is unknown.
         on_set_aside: called with a session that is set aside in doubt, and why (None: it is not any more).
+        on_identity_change: see `Identities`.
         budget: told of each reset, at which a session's prompts are counted anew; None: unbounded.
         now: the current time.
         switcher: an existing switcher, for tests.
@@ -75,6 +76,7 @@ class FailoverController:
         on_record: Callable[[Record], None] = lambda _record: None,
         answered: Callable[[str], datetime | None] = lambda _session: None,
         on_set_aside: Callable[[str, str | None], None] = lambda _session, _why: None,
+        on_identity_change: Callable[[str, str | None], None] = lambda _account, _why: None,
         budget: PromptBudget | None = None,
         now: Callable[[], datetime] = clock.now,
         switcher: Switcher | None = None,
@@ -84,6 +86,7 @@ class FailoverController:
         self._last = next((row for row in history if row["outcome"] == "switched"), None)
         self._config = config
         self._availability = availability = self.switcher.availability
+        availability.identities.on_change = on_identity_change
         self._state = state = FailoverState(store)
         self._unsaved = store.unsaved
         flip_log = self.switcher.flip_log
@@ -119,6 +122,7 @@ class FailoverController:
 
         To be called once the active link exists, before any session is started.
         """
+        self._availability.identities.observe(self._config.current.accounts)
         record = await self.switcher.recover()
         if record is not None:
             self._on_switch_finished(record)
@@ -133,6 +137,7 @@ class FailoverController:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _on_config_replaced(self) -> None:
+        self._availability.identities.observe(self._config.current.accounts)
         self._policy.force_account_check()
         self._wake_up()
 
@@ -228,8 +233,10 @@ class FailoverController:
 
     def account_status(self, account: Account) -> dict[str, Any]:
         """Return the failover's keys of one row of ``accounts`` in ``status --json``."""
+        identity = self._availability.identities.get(account.name)
         return {
             "login": self._availability.logins.state(account),
+            "identity": identity.to_status() if identity is not None else None,
             "exhausted": self._availability.exhaustion.status_rows(account.name, self._now()),
             "used_percent": self._availability.usage.percent(account.name, self._now()),
         }

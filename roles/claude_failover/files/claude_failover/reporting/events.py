@@ -31,6 +31,12 @@ def owner_event(session: str, why: str | None) -> dict[str, Any]:
     return _event("session_owner", "warning", why is not None, summary, session=session)
 
 
+def identity_event(account: str, why: str | None) -> dict[str, Any]:
+    """Return the event that an account's home names another login than recorded, or, without ``why``, no longer."""
+    summary = f"account {account}: {why or 'its home names the recorded login again'}"
+    return {**_event("identity_changed", "warning", why is not None, summary), "account": account}
+
+
 def source_event(item: Blindness, begins: bool) -> dict[str, Any]:
     """Return the event that a source does not work, or that it works again."""
     summary = f"the daemon is blind for {item.source}: {item.reason}"

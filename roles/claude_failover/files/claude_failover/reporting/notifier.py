@@ -17,7 +17,7 @@ from typing import Any
 
 from ..common import json_text
 from ..config.holder import ConfigHolder
-from .events import owner_event, set_aside_event, spent_event
+from .events import identity_event, owner_event, set_aside_event, spent_event
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,10 @@ class Notifier:
     def on_owner_question(self, session: str, why: str | None) -> None:
         """Tell that Claude Code asks whose a session's conversation is, or, without ``why``, that it no longer does."""
         self.send(owner_event(session, why))
+
+    def on_identity_change(self, account: str, why: str | None) -> None:
+        """Tell that an account's home names another login than recorded, or, without ``why``, no longer."""
+        self.send(identity_event(account, why))
 
     async def stop(self) -> None:
         """Wait for the queued records, no longer than one run may take; then kill what still runs."""

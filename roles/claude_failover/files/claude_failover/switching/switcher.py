@@ -14,6 +14,7 @@ from datetime import datetime
 from ..accounts.active_link import describe_active, read_active
 from ..accounts.availability import AccountAvailability
 from ..accounts.exhaustion import Exhaustion
+from ..accounts.identities import Identities
 from ..accounts.logins import Logins
 from ..accounts.selection import Selection
 from ..accounts.usage import Usage
@@ -83,7 +84,7 @@ class Switcher:
     ) -> None:
         self.flip_log = FlipLog(store)
         self.journal = Journal(store)
-        self.availability = AccountAvailability(config, exhaustion, logins, usage, now=now)
+        self.availability = AccountAvailability(config, exhaustion, logins, usage, Identities(store), now=now)
         self.link_monitor = ActiveLinkMonitor(config, self.flip_log, self.journal, now=now, reread_delay=reread_delay)
         self.procedure = SwitchProcedure(
             config, self.link_monitor, self.flip_log, self.journal, exhaustion, logins, now=now, lock_bound=lock_bound

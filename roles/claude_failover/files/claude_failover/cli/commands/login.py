@@ -13,7 +13,7 @@ from ...common.errors import Refused, UsageError
 from .. import common, other_user
 
 if TYPE_CHECKING:
-    from ...config.model import Config
+    from ...config.model import Account, Config
 
 
 def register(commands: Any) -> None:
@@ -32,7 +32,7 @@ def register(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replace this process by the Claude CLI. Raises Refused, UsageError."""
+    """Run the Claude CLI, then record who the account is. Raises Refused, UsageError."""
     config = common.load_config(arguments)
     account = config.account(arguments.account)
     if account is None:
@@ -56,10 +56,63 @@ def run(arguments: argparse.Namespace) -> int:
     environment["CLAUDE_CONFIG_DIR"] = account.home
     _enter_home(environment)
     common.print_message(f"starting {program} for {account.name} ({account.home}); log in, then leave with /exit")
+    code = _run_claude(program, environment)
+    common.print_message(_record_identity(config, account))
+    return code
+
+
+def _run_claude(program: str, environment: dict[str, str]) -> int:
+    """Run the Claude CLI on this terminal, which sends it the keys' signals; returns its exit code. Raises Refused."""
+    import signal
+    import subprocess
+
+    children: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+
+    def forward(number: int, _frame: object) -> None:
+        early.append(number)
+        for child in children:
+            child.send_signal(number)
+
+    # A handler is not inherited by a program, as an ignored signal would be.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, lambda _number, _frame: None)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, forward)
     try:
-        os.execvpe(program, [program], environment)
+        children.append(subprocess.Popen([program], env=environment))
     except OSError as error:
         raise Refused(f"{program} cannot be started: {error.strerror}") from None
+    for number in early:  # it came before there was a child
+        children[0].send_signal(number)
+    code = children[0].wait()
+    return code if code >= 0 else 128 - code
+
+
+def _record_identity(config: Config, account: Account) -> str:
+    """Record who the account is logged in as; returns what is told of it."""
+    from ...accounts.identities import DOCUMENT, Identities
+    from ...claude.credentials import login_state
+    from ...claude.identity import read_identity
+    from ...storage.store import Store
+
+    found = read_identity(account.home) if login_state(account.home) == "ok" else None
+    if found is None:
+        return f"{account.name}: not logged in, or who it is cannot be seen; nothing is recorded"
+    if not os.path.isdir(config.state_dir):
+        return f"{account.name}: there is no {config.state_dir} yet; the daemon records who it is at its first start"
+    try:
+        store = Store(config.state_dir)
+        before = Identities(store).record(account.name, found)
+        problem = store.unsaved.problems.get(DOCUMENT)
+    except OSError as error:
+        problem = str(error)
+    if problem is not None:
+        return f"{account.name}: who it is could not be recorded: {problem}"
+    who = f"{found.address or found.account_uuid}, {found.organization or 'organization not known'}"
+    if before is not None and before.account_uuid != found.account_uuid:
+        return f"{account.name}: recorded as {who}; it was {before.address or before.account_uuid}"
+    return f"{account.name}: recorded as {who}"
 
 
 def _program(config: Config) -> tuple[str, dict[str, str]]:

@@ -1,0 +1,132 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Remember who each account is, from its login on; every comparison of accounts goes by this record.
+
+The record is made by ``claude-failover login``, and of a home that was logged in before at the start of the daemon. It
+is never replaced by what a home's file says later: a running session can write another account's name there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+from collections.abc import Callable, Sequence
+
+from ..claude.credentials import login_state
+from ..claude.identity import Identity, identity_of, read_identity
+from ..config.model import Account
+from ..storage.store import Store
+
+log = logging.getLogger(__name__)
+
+DOCUMENT = "identities"
+
+
+class Identities:
+    """The durable table of identities by account name.
+
+    ``on_change`` is called with an account whose home names somebody that no account is recorded as, and why that
+    matters; with None when it does not any more.
+    """
+
+    def __init__(
+        self, store: Store, on_change: Callable[[str, str | None], None] = lambda _account, _why: None
+    ) -> None:
+        self._store = store
+        self.on_change = on_change
+        self._recorded: dict[str, Identity] = {}
+        self._stamp: tuple[int, int] | None = None
+        self._changed: set[str] = set()  # accounts that were told as changed
+        self._told: set[tuple[str, str]] = set()
+        self._read()
+
+    def get(self, name: str) -> Identity | None:
+        """Return who the account is, or None where that is not known."""
+        if DOCUMENT not in self._store.unsaved.problems and _stamp(self._store.path(DOCUMENT)) != self._stamp:
+            try:
+                self._read()  # ``claude-failover login`` has recorded one
+            except OSError as error:
+                log.error("who the accounts are cannot be read again, and stays as it was known: %s", error)
+        return self._recorded.get(name)
+
+    def record(self, name: str, identity: Identity) -> Identity | None:
+        """Record who an account is, at its login; returns the identity that was recorded before."""
+        before = self.get(name)
+        self._recorded[name] = identity
+        self._save(name)
+        return before
+
+    def observe(self, accounts: Sequence[Account]) -> None:
+        """Compare the homes that are logged in with the record, and record those that are not in it yet."""
+        named = {
+            account.name: found
+            for account in accounts
+            if login_state(account.home) == "ok" and (found := read_identity(account.home)) is not None
+        }
+        for name, found in named.items():
+            recorded = self.get(name)
+            others = [other for other in named if other != name and self._is(other, found, named)]
+            if recorded is None and others:
+                self._tell(
+                    name,
+                    f"its home names the same login as {', '.join(others)}, so who it is is not recorded; "
+                    f"run `claude-failover login {name}`",
+                )
+            elif recorded is None:
+                self.record(name, found)
+                log.info("account %s: who it is was recorded, from what its home says", name)
+            elif recorded.account_uuid == found.account_uuid:
+                self._set_changed(name, None)
+            elif others:
+                log.info("account %s: its home names the login of %s; the record is kept", name, ", ".join(others))
+            else:
+                self._set_changed(
+                    name,
+                    "its home names another login than the recorded one; the record is kept. If that is right, run "
+                    f"`claude-failover login {name}`",
+                )
+
+    def _is(self, name: str, found: Identity, named: dict[str, Identity]) -> bool:
+        """Return whether an account is, or without a record seems to be, the one found."""
+        known = self.get(name) or named[name]
+        return known.account_uuid == found.account_uuid
+
+    def _set_changed(self, name: str, why: str | None) -> None:
+        if (name in self._changed) == (why is not None):
+            return
+        (self._changed.add if why else self._changed.discard)(name)
+        if why:
+            log.warning("account %s: %s", name, why)
+        self.on_change(name, why)
+
+    def _tell(self, name: str, why: str) -> None:
+        if (name, why) not in self._told:
+            self._told.add((name, why))
+            log.warning("account %s: %s", name, why)
+
+    def _read(self) -> None:
+        self._stamp = _stamp(self._store.path(DOCUMENT))
+        rows = self._store.load(DOCUMENT, {})
+        found = {
+            name: self._store.read_part(DOCUMENT, f"the identity of {name!r}", identity_of, row)
+            for name, row in rows.items()
+        }
+        self._recorded = {name: identity for name, identity in found.items() if identity is not None}
+
+    def _save(self, name: str) -> None:
+        def document() -> dict[str, dict[str, str | None]]:
+            return {each: dataclasses.asdict(identity) for each, identity in self._recorded.items()}
+
+        self._store.keep(DOCUMENT, document, f"who the account {name} is")
+        self._stamp = _stamp(self._store.path(DOCUMENT))
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    """Return inode and mtime of a file, which change whenever it is replaced."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns

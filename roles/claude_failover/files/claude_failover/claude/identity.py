@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read who an account home is logged in as: ``oauthAccount`` of its ``.claude.json``, which holds no token.
+
+The file names another account than the login where a running session has written its own there after a flip: it writes
+what it had read in the home before (seen on 2.1.330 and 2.1.332 in 7 of 18 flips, not on 2.1.197).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..common import json_text
+from ..common.text import printable, shorten
+from ..storage.regular_file import read_regular
+
+_MOST = 300  # characters of one value
+
+#: The key of each field in ``oauthAccount`` (2.1.330).
+_KEYS = {
+    "account_uuid": "accountUuid",
+    "address": "emailAddress",
+    "organization": "organizationName",
+    "organization_uuid": "organizationUuid",
+    "plan": "organizationType",
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who is logged in: the account, its address, its organization and plan; None where it is unknown."""
+
+    account_uuid: str
+    address: str | None = None
+    organization: str | None = None
+    organization_uuid: str | None = None
+    plan: str | None = None
+
+    def to_status(self) -> dict[str, str | None]:
+        """Return ``accounts[].identity`` of the status, which is for the operator's own commands only."""
+        return {"address": self.address, "organisation": self.organization, "plan": self.plan}
+
+
+def read_identity(home: str) -> Identity | None:
+    """Return the identity that a home's file names; None without one, or where the file cannot be read."""
+    try:
+        data = json_text.parse(read_regular(os.path.join(home, ".claude.json")))
+    except (OSError, ValueError):
+        return None
+    found = data.get("oauthAccount") if isinstance(data, dict) else None
+    if not isinstance(found, dict):
+        return None
+    try:
+        return identity_of({name: found.get(key) for name, key in _KEYS.items()})
+    except ValueError:
+        return None
+
+
+def identity_of(values: Mapping[str, Any]) -> Identity:
+    """Return an identity from its fields, as they were stored. Raises ValueError without an account."""
+    account, organization = _text(values.get("account_uuid")), _text(values.get("organization_uuid"))
+    if account is None:
+        raise ValueError("found no account_uuid, expected the id of an account")
+    return Identity(
+        account_uuid=account.lower(),
+        address=_text(values.get("address")),
+        organization=_text(values.get("organization")),
+        organization_uuid=organization.lower() if organization is not None else None,
+        plan=_text(values.get("plan")),
+    )
+
+
+def _text(value: object) -> str | None:
+    return shorten(printable(value), _MOST) or None if isinstance(value, str) else None

@@ -1,0 +1,171 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Test the record of who each account is."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import stat
+
+import pytest
+
+from claude_failover.accounts.identities import Identities
+from claude_failover.claude.identity import Identity, read_identity
+from claude_failover.config.model import Account
+from claude_failover.storage.store import Store
+
+TOKENS = {"claudeAiOauth": {"accessToken": "made-up-access", "refreshToken": "made-up-refresh"}}
+
+
+class World:
+    """Homes of the accounts a, b and c below a folder, and a state folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.accounts = [Account(name, str(folder / name)) for name in "abc"]
+        for account in self.accounts:
+            os.mkdir(account.home)
+        self.changes = []
+
+    def login(self, name, who=None, **changed):
+        """Log an account in, as ``who`` says in its file."""
+        (self.folder / name / ".credentials.json").write_text(json.dumps(TOKENS))
+        found = {
+            "accountUuid": f"ACCOUNT-{who or name}",
+            "emailAddress": f"{who or name}@example.invalid",
+            "organizationUuid": "ORG-1",
+            "organizationName": "Acme",
+            "organizationType": "claude_team",
+            **changed,
+        }
+        (self.folder / name / ".claude.json").write_text(json.dumps({"oauthAccount": found, "numStartups": 3}))
+
+    def start(self):
+        """Return the table of a daemon that starts now."""
+        identities = Identities(Store(str(self.folder / "state")), lambda *change: self.changes.append(change))
+        identities.observe(self.accounts)
+        return identities
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def test_homes_that_are_logged_in_are_recorded_at_the_first_start(world, caplog):
+    caplog.set_level(logging.INFO)
+    world.login("a")
+    identities = world.start()
+    found = Identity("account-a", "a@example.invalid", "Acme", "org-1", "claude_team")
+    assert identities.get("a") == found
+    assert identities.get("b") is None
+    assert found.to_status() == {"address": "a@example.invalid", "organisation": "Acme", "plan": "claude_team"}
+    assert "account a: who it is was recorded" in caplog.text
+    path = world.folder / "state" / "identities.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    text = path.read_text() + caplog.text
+    assert "made-up" not in text and "example.invalid" not in caplog.text
+    assert Identities(Store(str(world.folder / "state"))).get("a") == found
+
+
+def test_a_home_without_a_login_names_nobody(world):
+    world.login("a")
+    os.unlink(world.folder / "a" / ".credentials.json")
+    assert world.start().get("a") is None
+
+
+def test_another_identity_is_told_once_and_never_taken(world, caplog):
+    world.login("a")
+    world.start()
+    world.login("a", who="stranger")
+    identities = world.start()
+    identities.observe(world.accounts)
+    assert identities.get("a").account_uuid == "account-a"
+    assert [(name, why is None) for name, why in world.changes] == [("a", False)]
+    assert "run `claude-failover login a`" in world.changes[0][1]
+    assert caplog.text.count("another login than the recorded one") == 1
+    assert "example.invalid" not in caplog.text + world.changes[0][1]
+    world.login("a")
+    identities.observe(world.accounts)
+    assert world.changes[1:] == [("a", None)]
+
+
+def test_another_accounts_name_that_a_running_session_wrote_is_no_change(world):
+    """2.1.330 and 2.1.332 write the old account's oauthAccount into the new home after a hot flip."""
+    world.login("a")
+    world.login("b")
+    world.start()
+    world.login("b", who="a")
+    identities = world.start()
+    assert world.changes == []
+    assert identities.get("b").account_uuid == "account-b"
+
+
+def test_two_homes_that_name_one_login_are_not_recorded(world, caplog):
+    world.login("a")
+    world.login("b", who="a")
+    world.login("c")
+    identities = world.start()
+    assert [identities.get(name) is None for name in "abc"] == [True, True, False]
+    assert "run `claude-failover login a`" in caplog.text
+    assert "run `claude-failover login b`" in caplog.text
+
+
+def test_a_login_of_another_process_is_seen(world):
+    identities = world.start()
+    Identities(Store(str(world.folder / "state"))).record("b", Identity("account-b", "b@example.invalid"))
+    assert identities.get("b") == Identity("account-b", "b@example.invalid")
+    world.login("a")
+    identities.observe(world.accounts)
+    assert Identities(Store(str(world.folder / "state"))).get("b") == Identity("account-b", "b@example.invalid")
+
+
+def test_what_the_disk_refuses_is_kept_and_stored_later(world, monkeypatch):
+    store = Store(str(world.folder / "state"))
+    identities = Identities(store)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "save", lambda *_args, **_more: (_ for _ in ()).throw(OSError(28, "full")))
+        identities.record("a", Identity("account-a"))
+        assert identities.get("a") == Identity("account-a")
+        assert "identities" in store.unsaved.problems
+    store.unsaved.retry()
+    assert Identities(Store(store.folder)).get("a") == Identity("account-a")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"oauthAccount": 5}',
+        '{"oauthAccount": {"accountUuid": ""}}',
+        '{"oauthAccount": {"accountUuid": ["x"], "emailAddress": "a@example.invalid"}}',
+    ],
+)
+def test_a_file_that_names_nobody(tmp_path, text):
+    (tmp_path / ".claude.json").write_text(text)
+    assert read_identity(str(tmp_path)) is None
+    assert read_identity(str(tmp_path / "nowhere")) is None
+
+
+def test_values_are_printable_and_bounded(tmp_path):
+    account = {"accountUuid": "U", "emailAddress": "a\x1b[2Jb", "organizationName": "x" * 5000, "organizationUuid": 7}
+    (tmp_path / ".claude.json").write_text(json.dumps({"oauthAccount": account}))
+    found = read_identity(str(tmp_path))
+    assert found is not None
+    assert "\x1b" not in (found.address or "")
+    assert len(found.organization or "") <= 300
+    assert found.organization_uuid is None
+
+
+@pytest.mark.parametrize("row", [None, 5, [], {}, {"account_uuid": 3}, {"account_uuid": ""}])
+def test_an_invalid_row_is_set_aside_and_the_others_count(world, row):
+    store = Store(str(world.folder / "state"))
+    store.save("identities", {"a": row, "b": {"account_uuid": "u"}})
+    identities = Identities(Store(store.folder))
+    assert (identities.get("a"), identities.get("b")) == (None, Identity("u"))
+    assert list((world.folder / "state").glob("identities.*set-aside*"))
