@@ -46,8 +46,8 @@ def limit_record(world: World, session: Session) -> dict[str, object]:
 def prompts(world: World, session: Session) -> list[str]:
     """Return the prompts that the transcript holds. It is written a little after the Stop hook.
 
-    One that the guard held back until a person had copied the conversation counts as queued (2.1.330); older versions do
-    not say how a prompt came (2.1.81).
+    One that the guard held back until a person had copied the conversation counts as queued (2.1.330); older versions
+    do not say how a prompt came (2.1.81).
     """
     sources = ("typed", "queued")
     return [

@@ -190,3 +190,48 @@ def test_accounts_of_different_organizations_do_not_mix_by_accident(worlds: Make
     daemon.config["failover"]["across_organizations"] = True
     daemon.start()
     assert daemon.command("switch", "B").returncode == 0
+
+
+def test_where_the_operator_has_said_copy_the_conversation_goes_on_as_a_copy(guarded: World) -> None:
+    """The daemon copies it, in the registry and the record the copy takes its place, and it knows the first one."""
+    daemon, main = begin(guarded, session_owner="copy")
+    first = main.id
+    daemon.send(signal.SIGSTOP)
+    guarded.set("A", "limit")
+    main.text("the big job")
+    until(lambda: main.box() == "the big job", "the prompt", show=main.screen)
+    main.keys("Enter")
+    until(lambda: [r for r in guarded.records(first) if r.get("isApiErrorMessage")], "the refusal", show=main.screen)
+    main.keys("C-o")  # the transcript view: there is no prompt box, so the session is started again
+    until(lambda: main.box() is None, "the transcript view", show=main.screen)
+    daemon.send(signal.SIGCONT)
+
+    def continued() -> list[dict[str, Any]]:
+        return [turn for turn in guarded.turns() if (turn["prompt"], turn["tag"]) == ("continue", "B")]
+
+    turn = until(continued, "continue answered under B", timeout=120, show=lambda: main.screen() + daemon.log())[0]
+    assert turn["session"] != first and turn["messages"] >= 4
+    until(lambda: daemon.row("main")["state"] == "idle", "the session to be idle", show=daemon.log)
+    row = daemon.row("main")
+    assert row["uuid"] == turn["session"]
+    record = until(daemon.switches, "the record of the switch", show=daemon.log)[0]
+    rows = [(row["uuid"], row["method"], row["result"]) for row in record["sessions"]]
+    assert rows == [(turn["session"], "restart", "continued")]
+    copied = [record for record in guarded.records(row["uuid"]) if "forkedFrom" in record]
+    assert copied and {record["forkedFrom"]["sessionId"] for record in copied} == {first}
+    assert owners(guarded, row["uuid"]) == {guarded.identity("B")["accountUuid"]}
+    assert "example.invalid" not in daemon.log()
+
+
+def test_a_copy_is_made_within_one_organization_only(worlds: MakeWorld) -> None:
+    """With ``copy`` and ``across_organizations`` the question of another organization is a person's all the same."""
+    needs(GUARDED, "it minds no owner")
+    world = worlds(real(cli.NEW), guard=True, company=False)
+    world.person = False
+    daemon, main = begin(world, session_owner="copy", across_organizations=True)
+    assert daemon.command("switch", "B").returncode == 0
+    ended(main)
+    row = until(lambda: r if (r := daemon.row("main"))["state"] == "waiting" else None, "the status", show=daemon.log)
+    assert "of another organization" in row["reason"]
+    time.sleep(4)
+    assert main.cursor_at("Exit Claude Code")

@@ -26,6 +26,7 @@ from claude_failover.storage.store import Store
 from claude_failover.tmux.client import Pane
 
 ONE = "11111111-1111-4111-8111-111111111111"
+TWO = "22222222-2222-4222-8222-222222222222"
 REFUSAL = "You've hit your 5-hour limit · resets 9:36pm (UTC)"
 
 
@@ -469,3 +470,13 @@ def test_a_turn_that_ended_unheard_leaves_its_session_idle(world, records, activ
 
     asyncio.run(scenario())
     assert world.main.state == activity
+
+
+def test_a_copy_of_the_conversation_is_told_with_the_one_that_it_was_made_of(tmp_path):
+    """2.1.330: the owner's question and /branch go on in the same process with another id."""
+    world = World(str(tmp_path))
+    world.hook(None, hook_event_name="SessionStart", session_id=TWO, source="fork")
+    world.hook(None, hook_event_name="SessionStart", session_id=TWO, source="fork")
+    world.hook(None, hook_event_name="SessionStart", session_id=ONE, source="clear")
+    assert [(turn.uuid, turn.copied_from) for turn in world.turns] == [(TWO, ONE), (TWO, None), (ONE, None)]
+    assert world.sessions.conversation("main") == ONE

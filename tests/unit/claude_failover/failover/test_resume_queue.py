@@ -248,3 +248,31 @@ def test_a_session_whose_bound_of_prompts_is_reached_is_left_at_once(world, harn
     queue.add(world.evidence("one"), "a")
     resume(queue)
     assert queue.limited() == {}
+
+
+def test_a_limited_session_is_followed_into_the_copy_of_its_conversation(world, harness, queue):
+    evidence = world.evidence("one")
+    queue.add(evidence, "a")
+    refuse(harness)
+    resume(queue)
+    queue.on_copied("one", evidence.uuid, "the-copy")
+    queue.on_copied("one", "another", "no-copy-of-it")
+    assert queue.limited()["one"] == dataclasses.replace(evidence, uuid="the-copy")
+    harness.restart()
+    assert harness.failover.resume_queue.limited()["one"].uuid == "the-copy"
+
+
+def test_a_session_that_is_copied_while_it_is_resumed_is_not_resumed_again(world, harness, queue):
+    evidence = world.evidence("one")
+    queue.add(evidence, "a")
+    resume_before = harness.resumer.resume
+
+    async def copied(sessions):
+        queue.on_copied("one", evidence.uuid, "the-copy")
+        return await resume_before(sessions)
+
+    harness.resumer.resume = copied
+    resume(queue)
+    assert queue.limited() == {}
+    queue.add(dataclasses.replace(evidence, uuid="the-copy", source="transcript"), "a")
+    assert queue.limited() == {}, "the copy's transcript holds the refusal as well"

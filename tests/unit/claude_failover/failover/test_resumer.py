@@ -591,3 +591,45 @@ def test_a_session_whose_bound_is_reached_is_neither_restarted_nor_resumed():
 def test_after_a_restart_of_the_daemon_the_status_still_tells_of_the_bound():
     harness = Harness(budget=Budget(main="3 prompts were sent", other="unknown by now"))
     assert (harness.main.state, harness.main.resume_note) == ("limited", "bound: 3 prompts were sent")
+
+
+@pytest.mark.parametrize(("of", "outcome"), [(ONE, "continued"), ("another", "moved on")])
+def test_a_conversation_that_was_copied_is_continued_in_the_copy(of, outcome):
+    harness = Harness("delivered")
+    harness.conversation = lambda _name: "copy"
+    harness.resumer.on_turn(TurnEvent("main", "copy", "start", NOW, copied_from=of))
+    assert [row["result"] for row in harness.run()] == [outcome]
+
+
+def owner_question(harness, *screens, answered=None):
+    """Let the screens follow each other, and the operator have said ``copy``."""
+    shown = list(screens)
+
+    async def screen(_pane, escapes):
+        assert escapes
+        if len(shown) == 1 and answered is not None:
+            harness.table["main"].question = answered
+        return shown.pop(0) if len(shown) > 1 else shown[0]
+
+    harness.panes.screen = screen
+    harness.resumer._config.current.failover = FailoverConfig(session_owner="copy")
+
+
+QUESTION = ["─" * 40, "  This session belongs to another account", "  ❯ Exit Claude Code", "  Esc to exit"]
+BOX = ["─" * 40, "❯ ", "─" * 40]
+
+
+def test_a_prompt_that_the_owners_question_stood_in_the_way_of_is_sent_in_the_copy(monkeypatch):
+    monkeypatch.setattr(resumer, "POLL", 0.0)
+    harness = Harness("dialog", "delivered")
+    owner_question(harness, QUESTION, QUESTION, BOX)
+    assert outcomes(harness.run()) == [("main", "hot", "continued")]
+    assert len(harness.sent) == 2
+
+
+def test_a_question_that_is_a_persons_is_the_result(monkeypatch):
+    monkeypatch.setattr(resumer, "POLL", 0.0)
+    harness = Harness("dialog")
+    owner_question(harness, QUESTION, QUESTION, answered="why")
+    assert harness.run()[0]["result"].startswith("dialog")
+    assert len(harness.sent) == 1

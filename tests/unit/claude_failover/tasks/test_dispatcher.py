@@ -438,3 +438,17 @@ def test_an_answer_that_only_the_transcript_shows_begins_the_count_anew(world, t
             world.observe()
             run(world.step(7))
     assert [each.state for each in world.dispatcher.tasks] == ["done"] * 6
+
+
+def test_a_task_goes_on_in_the_copy_of_its_conversation(world):
+    """The owner's question holds the prompt back, and the copy sends it under another id."""
+    run(world.dispatcher.dispatch("do it"))
+    claude = world.place("w1").claude
+    old, claude.uuid = claude.uuid, "44444444-4444-4444-8444-444444444444"
+    world.dispatcher.on_turn(TurnEvent("w1", claude.uuid, "start", world.now, copied_from="no conversation of it"))
+    claude.finish()
+    assert task(world).state == "accepted", "a turn of another conversation is none of the task's"
+    world.dispatcher.on_turn(TurnEvent("w1", claude.uuid, "start", world.now, copied_from=old))
+    world.dispatcher.on_turn(TurnEvent("w1", claude.uuid, "stop", world.now))
+    assert task(world).state == "done"
+    assert world.times_sent("do it") == 1

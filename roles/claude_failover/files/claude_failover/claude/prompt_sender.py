@@ -11,7 +11,7 @@ from typing import Callable, Optional, Protocol
 
 from ..tmux.client import Pane
 from ..tmux.quoting import typable
-from .prompt_box import Dialog, PromptBox, find_dialog, find_prompt_box, holds, holds_part
+from .prompt_box import OWNER_DIALOGS, Dialog, PromptBox, find_dialog, find_prompt_box, holds, holds_part
 from .running_turn import RunningTurn, find_running_turn
 
 
@@ -361,5 +361,5 @@ def _describe(found: Dialog) -> str:
         "owner_copy": "Claude Code asks whether to copy this conversation to another account",
     }
     # The owner's questions name accounts by their addresses, which go into no log.
-    title = "" if found.kind in ("owner", "owner_copy") else f": {found.title!r}"
+    title = "" if found.kind in OWNER_DIALOGS else f": {found.title!r}"
     return f"{names.get(found.kind, 'a dialog is open')}{title}; a person has to answer it"

@@ -184,9 +184,13 @@ class LimitMonitor:
             if tracked is not None and isinstance(usage, dict):
                 self._on_usage(tracked, usage)
             return
+        asking = self._sessions.find_by_environment(environment)
+        before = self._sessions.conversation(asking.name) if asking is not None else None
         tracked = self._sessions.handle_hook(payload, environment)
         if tracked is None:
             return
+        # A copy goes on in the same process with another id (2.1.330: /branch, the owner's question).
+        copied = payload.get("source") == "fork" and before != self._sessions.conversation(tracked.name)
         self._turns_without_hook.pop(tracked.name, None)
         kind = _TURN_KINDS.get(str(payload["hook_event_name"]))
         if kind is not None and not payload.get("agent_id"):  # a sub-agent's end is not the turn's
@@ -200,6 +204,7 @@ class LimitMonitor:
                     prompt=text_or_none(payload.get("prompt")),
                     turn=text_or_none(payload.get("prompt_id")),
                     error=text_or_none(payload.get("error")),
+                    copied_from=before if copied else None,
                 ),
             )
         if kind == "failure":

@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable
 from typing import Callable
 
-from ..claude.prompt_box import Dialog, find_dialog
+from ..claude.prompt_box import OWNER_DIALOGS, Dialog, find_dialog
 from ..config.holder import ConfigHolder
 from ..sessions.table import SessionTable, TrackedSession
 from ..tmux.client import Tmux, TmuxError, TmuxNotFound
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 #: In some row of either question, also in a narrow pane.
 ANCHORS = ("session belongs", "Copy this session")
-KINDS = ("owner", "owner_copy")
 WHY = (
     "Claude Code asks whose this conversation is, since it was begun under another account; a person has to answer it "
     "in the session, where Esc ends Claude Code"
@@ -55,6 +54,7 @@ class OwnerWatch:
         self._on_question = on_question
         self.answer = answer
         self._last_pass = 0  # epoch second at which the last successful pass began
+        self._open: set[str] = set()  # sessions whose last screen was a question
 
     async def run(self) -> None:
         """Search every ``detection.sweep_interval`` seconds until cancelled."""
@@ -75,10 +75,11 @@ class OwnerWatch:
         matches = set(await self._tmux.search(ANCHORS, since=since))
         for tracked in self._sessions:
             pane = tracked.pane
-            if pane is not None and tracked.up and (pane.pane_id in matches or tracked.question is not None):
+            if pane is not None and tracked.up and (pane.pane_id in matches or tracked.name in self._open):
                 await self._examine(tracked, pane.pane_id)
             elif tracked.question is not None:
                 self._tell(tracked, None)
+        self._open &= {tracked.name for tracked in self._sessions if tracked.up}
         self._last_pass = began
 
     async def _examine(self, tracked: TrackedSession, pane_id: str) -> None:
@@ -86,9 +87,11 @@ class OwnerWatch:
             dialog = find_dialog(await self._tmux.screen(pane_id, escapes=True))
         except TmuxNotFound:  # the pane was closed after it was listed
             dialog = None
-        if dialog is None or dialog.kind not in KINDS:
+        if dialog is None or dialog.kind not in OWNER_DIALOGS:
+            self._open.discard(tracked.name)
             self._tell(tracked, None)
             return
+        self._open.add(tracked.name)
         why = await self.answer(tracked, dialog) if self.answer is not None else WHY
         self._tell(tracked, why)
 

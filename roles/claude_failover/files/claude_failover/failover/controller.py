@@ -180,6 +180,8 @@ class FailoverController:
 
     def on_turn(self, event: TurnEvent) -> None:
         """Handle a turn event: an answered turn ends a doubt, and makes a proactive switch possible."""
+        if event.copied_from is not None:
+            self.resume_queue.on_copied(event.session, event.copied_from, event.uuid)
         self.resume_queue.on_turn(event)
         if event.kind == "stop":
             self._policy.on_turn_answered(event.at)

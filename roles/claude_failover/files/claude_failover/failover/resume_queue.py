@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -149,6 +150,17 @@ class ResumeQueue:
             log.info("session %s: it is no longer set aside", session)
             self._on_set_aside(session, None)
 
+    def on_copied(self, session: str, old: str, new: str | None) -> None:
+        """Follow a limited session into the copy of its conversation."""
+        ended, known = self._last.get(session, (0.0, None))
+        if known is not None and known.uuid == old:
+            self._last[session] = (ended, dataclasses.replace(known, uuid=new))
+        item = self._state.limited_sessions.get(session)
+        if item is not None and item.evidence.uuid == old:
+            with self._state.update():
+                evidence = dataclasses.replace(item.evidence, uuid=new)
+                self._state.limited_sessions[session] = dataclasses.replace(item, evidence=evidence)
+
     def _is_duplicate(self, evidence: Evidence) -> bool:
         """Return whether this is further evidence of the refusal for which the session is being, or was just, resumed.
 
@@ -225,7 +237,7 @@ class ResumeQueue:
         with self._state.update():
             for evidence in due:
                 item = self._state.limited_sessions.get(evidence.session)
-                if item is not None and item.evidence is evidence:
+                if item is not None and _same_refusal(item.evidence, evidence):
                     self._record_result(evidence.session, result_of.get(evidence.session, "gone"))
         for result in results:
             log.info("session %s: resume result: %s", result.get("name"), session_row(result))
@@ -260,3 +272,8 @@ def set_aside_note(why: str | None) -> str:
         f"{why}; so no account is marked and no switch is made for it. See its login (/status in the session); "
         "it is prompted again after the next switch (claude-failover switch ACCOUNT), or at the reset"
     )
+
+
+def _same_refusal(one: Evidence, other: Evidence) -> bool:
+    """Return whether both are one observation, in a conversation or in its copy."""
+    return one is other or (one.uuid != other.uuid and dataclasses.replace(one, uuid=other.uuid) == other)

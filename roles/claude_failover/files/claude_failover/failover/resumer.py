@@ -12,6 +12,7 @@ never answered.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import os
 import signal
@@ -20,6 +21,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from ..claude.prompt_box import OWNER_DIALOGS, find_dialog
 from ..claude.prompt_delivery import Delivery, Timing, deliver
 from ..claude.turns import TurnEvent
 from ..common import clock
@@ -41,6 +43,7 @@ CONCURRENCY = 4  # sessions that are resumed at the same time
 TERM_WAIT = 10.0  # seconds for the Claude CLI to end after SIGTERM, which takes 0.15 to 1.5 s (2.1.330)
 KILL_WAIT = 5.0  # the same after SIGKILL
 UP_WAIT = 30.0  # seconds for the lifecycle to start a session that is down
+COPY_WAIT = 20.0  # seconds for the conversation to be copied, which takes about 5 s (2.1.332)
 POLL = 0.05
 
 # The prompt box of a running session is in view at once or not at all; a started one takes 0.75 to 1.9 s to show it
@@ -106,6 +109,9 @@ class SessionResumer:
         """Clear the resume state of a session whose turn begins, and the count of prompts when it was answered."""
         if self._budget is not None:
             self._budget.on_turn(event)
+        known = self._evidence.get(event.session)
+        if known is not None and event.copied_from is not None and known.uuid == event.copied_from:
+            self._evidence[event.session] = dataclasses.replace(known, uuid=event.uuid)
         if event.kind == "prompt":
             self._last_prompt[event.session] = event.at
             tracked = self._sessions.get(event.session)
@@ -210,6 +216,30 @@ class SessionResumer:
         return True
 
     async def _deliver(self, tracked: TrackedSession, timing: Timing) -> Delivery:
+        """Deliver the resume prompt, once more where the owner's question stood in the way and was answered."""
+        delivery = await self._deliver_once(tracked, timing)
+        if delivery.result != "dialog" or not await self._wait_until_copied(tracked):
+            return delivery
+        if delivery.submitted:  # the copy sends the prompt that was held back
+            return dataclasses.replace(delivery, result="delivered", detail="sent in the copy of the conversation")
+        return await self._deliver_once(tracked, STARTED)
+
+    async def _wait_until_copied(self, tracked: TrackedSession) -> bool:
+        """Wait for `owner_copy` to answer the owner's question; return whether it is gone."""
+        end = time.monotonic() + COPY_WAIT
+        while tracked.pane is not None and self._config.current.failover.session_owner == "copy":
+            try:
+                dialog = find_dialog(await self._tmux.screen(tracked.pane.pane_id, escapes=True))
+            except TmuxError:
+                return False
+            if dialog is None:
+                return True
+            if dialog.kind not in OWNER_DIALOGS or tracked.question is not None or time.monotonic() >= end:
+                return False
+            await asyncio.sleep(POLL)
+        return False
+
+    async def _deliver_once(self, tracked: TrackedSession, timing: Timing) -> Delivery:
         pane = tracked.pane
         if pane is None:
             return Delivery("pane_gone", 0, 0.0, "the session has no pane")

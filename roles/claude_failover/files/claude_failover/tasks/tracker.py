@@ -93,6 +93,9 @@ class TaskTracker:
         """Process the begin or end of a turn. Does not raise when the disk refuses a write."""
         for task in self._tasks.in_state(QUEUED, SENT, ACCEPTED):
             assignment = task.assignment
+            if assignment is not None and event.copied_from == assignment.uuid and event.uuid is not None:
+                self._transitions.follow(task, event.uuid)
+                continue
             if assignment is None or event.at < assignment.at or not _concerns(event, assignment):
                 continue
             if event.kind == "prompt" and task.state in (QUEUED, SENT):

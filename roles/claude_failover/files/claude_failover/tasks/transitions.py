@@ -52,6 +52,14 @@ class TaskTransitions:
             )
         )
 
+    def follow(self, task: Task, uuid: str) -> None:
+        """Record that the task's conversation goes on as a copy with another id."""
+        if task.assignment is not None:
+            log.info("task %s: its conversation goes on as the copy %s", task.id, uuid)
+            self._tasks.record_transition(
+                dataclasses.replace(task, assignment=dataclasses.replace(task.assignment, uuid=uuid))
+            )
+
     def requeue(self, task: Task, why: str, counts: bool) -> None:
         """Return a task that was certainly not sent to its place in the queue, or fail it after `MAX_ATTEMPTS`.
 

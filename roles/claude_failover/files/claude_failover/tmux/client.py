@@ -23,7 +23,7 @@ from .quoting import HOLDER, QuotingError, literal_format, search_pattern, sessi
 
 __all__ = ["Pane", "Tmux", "TmuxError", "TmuxGone", "TmuxNotFound", "TmuxTimeout"]
 
-KEYS = frozenset({"Escape", "Enter", "C-u", "C-c", "C-e", "BSpace"})
+KEYS = frozenset({"Escape", "Enter", "Up", "Down", "C-u", "C-c", "C-e", "BSpace"})
 """The only keys that are sent by name."""
 
 _PANE_ID = re.compile(r"%[0-9]+\Z")

@@ -83,8 +83,8 @@ def _run_claude(program: str, environment: dict[str, str]) -> int:
         children.append(subprocess.Popen([program], env=environment))
     except OSError as error:
         raise Refused(f"{program} cannot be started: {error.strerror}") from None
-    for number in early:  # it came before there was a child
-        children[0].send_signal(number)
+    for missed in early:  # it came before there was a child
+        children[0].send_signal(missed)
     code = children[0].wait()
     return code if code >= 0 else 128 - code
 

@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Answer Claude Code's question whose a conversation is with a copy to the account that is logged in.
+
+Seen on 2.1.330 and 2.1.332: the cursor is at the exit at first. Neither question takes a key in its first second, and a
+key in it begins the second anew. The account that is offered is the one whose name the CLI has read last, which can be
+another than the active one. The copy is confirmed in a second question, whose cursor is at "Go Back". Esc is sent to
+neither, and Enter only where the cursor was seen at the entry with the address of the account.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable
+from typing import Callable, Optional, Protocol
+
+from .prompt_box import Dialog, find_dialog
+
+SETTLE = 1.3  # seconds without a key, after which a question takes one
+SEEN = 3.0  # seconds for the cursor to move, or the next question to come
+POLL = 0.1
+MOVES = 6  # keys that the cursor is moved with at most
+
+
+class KeyboardProtocol(Protocol):
+    """The methods of `tmux.client.Tmux` that an answer uses."""
+
+    async def screen(self, pane_id: str, escapes: bool = False) -> list[str]: ...
+    async def keys(self, pane_id: str, *names: str) -> None: ...
+
+
+class _NotAnswered(Exception):
+    """The question is left as it is."""
+
+
+async def copy_conversation(
+    tmux: KeyboardProtocol,
+    pane_id: str,
+    address: str,
+    allowed: Callable[[], bool],
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> Optional[str]:
+    """Copy the conversation to the account with that address; returns None when that was confirmed, else why not.
+
+    ``allowed`` is asked right before each Enter: whether that account is active and may be copied to still. Raises
+    TmuxError.
+    """
+    answer = _Answer(tmux, pane_id, allowed, sleep)
+    try:
+        dialog = await answer.look()
+        if dialog is not None and dialog.kind == "owner":
+            await answer.choose("owner", lambda option: _offers(option, address))
+            dialog = await answer.wait_for(lambda found: found is None or found.kind == "owner_copy")
+        if dialog is None or dialog.kind != "owner_copy":
+            return "the question of the copy did not come"
+        if not _names(dialog.title.partition("?")[0], "Copy this session to ", address):
+            return "the copy that it asks about is for another account than the active one"
+        await answer.choose("owner_copy", lambda option: option == "Continue")
+        dialog = await answer.wait_for(lambda found: found is None or found.kind != "owner_copy")
+    except _NotAnswered as error:
+        return str(error)
+    return None if dialog is None else "it asks again"
+
+
+class _Answer:
+    """The keys of one answer."""
+
+    def __init__(
+        self,
+        tmux: KeyboardProtocol,
+        pane_id: str,
+        allowed: Callable[[], bool],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._tmux, self._pane_id, self._allowed, self._sleep = tmux, pane_id, allowed, sleep
+
+    async def look(self) -> Optional[Dialog]:
+        """Return the dialog that is open, or None."""
+        return find_dialog(await self._tmux.screen(self._pane_id, escapes=True))
+
+    async def wait_for(self, seen: Callable[[Optional[Dialog]], bool]) -> Optional[Dialog]:
+        """Look until it is seen; returns what is there then. Raises _NotAnswered."""
+        for _look in range(int(SEEN / POLL)):
+            dialog = await self.look()
+            if seen(dialog):
+                return dialog
+            await self._sleep(POLL)
+        raise _NotAnswered("it did not go on after a key")
+
+    async def choose(self, kind: str, wanted: Callable[[str], bool]) -> None:
+        """Move the cursor to the wanted option and press Enter. Raises _NotAnswered."""
+        await self._sleep(SETTLE)
+        for _move in range(MOVES):
+            # Its first frame has no cursor.
+            dialog = await self.wait_for(lambda it: it is None or it.kind != kind or it.selected is not None)
+            if dialog is None or dialog.kind != kind or dialog.selected is None:
+                raise _NotAnswered("it is not open any more")
+            places = [index for index, option in enumerate(dialog.options) if wanted(option)]
+            if len(places) != 1:
+                raise _NotAnswered("it does not offer the active account")
+            if dialog.selected == places[0]:
+                if not self._allowed():
+                    raise _NotAnswered("another account is active by now")
+                await self._tmux.keys(self._pane_id, "Enter")
+                return
+            was = dialog.selected
+            await self._tmux.keys(self._pane_id, "Down" if was < places[0] else "Up")
+            await self._moved(kind, was)
+        raise _NotAnswered("its cursor does not move")
+
+    async def _moved(self, kind: str, was: int) -> None:
+        """Wait for the cursor to leave a place, no longer than a question needs to take a key again."""
+        for _look in range(int(SETTLE / POLL)):
+            dialog = await self.look()
+            if dialog is None or dialog.kind != kind or dialog.selected not in (None, was):
+                return
+            await self._sleep(POLL)
+
+
+def _offers(option: str, address: str) -> bool:
+    return option.endswith(" and continue") and _names(option[: -len(" and continue")], "Copy to ", address)
+
+
+def _names(text: str, start: str, address: str) -> bool:
+    """Return whether a text is ``start`` and the address, alone or with an organization in parentheses."""
+    return re.fullmatch(re.escape(start + address) + r"(?: \(.*\))?", text) is not None

@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decide whether Claude Code's question whose a conversation is may be answered with a copy, and have it answered.
+
+It may where the operator has said ``failover.session_owner: copy``, the session follows the active link, and the
+conversation's owner, as its transcript names it, is of the organization of the active account, as it was recorded at
+its login.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from ..accounts.availability import AccountAvailability
+from ..claude.identity import Identity
+from ..claude.owner_answer import copy_conversation
+from ..claude.prompt_box import Dialog
+from ..claude.transcript import read_conversation
+from ..common.backoff import Backoff
+from ..config.holder import ConfigHolder
+from ..detection.owner_watch import WHY
+from ..sessions.table import SessionTable, TrackedSession
+from ..tmux.client import Tmux, TmuxError
+
+log = logging.getLogger(__name__)
+
+_DELAYS = (2.0, 60.0)  # seconds between two copies of a session that failed
+
+
+class OwnerCopy:
+    """Copies conversations, several at once; `answer` is for `OwnerWatch`."""
+
+    def __init__(
+        self,
+        config: ConfigHolder,
+        tmux: Tmux,
+        sessions: SessionTable,
+        availability: AccountAvailability,
+        *,
+        copy: Callable[..., Awaitable[str | None]] = copy_conversation,
+    ) -> None:
+        self._config = config
+        self._tmux = tmux
+        self._sessions = sessions
+        self._availability = availability
+        self._copy = copy
+        self._running: dict[str, asyncio.Task[str | None]] = {}  # by session
+        self._failed: dict[str, tuple[float, str]] = {}  # by session: time.monotonic() of the next copy, and why
+        self._backoff: dict[str, Backoff] = {}  # by session
+
+    async def answer(self, tracked: TrackedSession, _dialog: Dialog) -> str | None:
+        """Return why a session's question is left to a person, or None while it is being answered."""
+        task = self._running.get(tracked.name)
+        if task is not None and not task.done():
+            return None
+        if task is not None:
+            self._note(tracked.name, self._running.pop(tracked.name).result())
+        again_at, failure = self._failed.get(tracked.name, (0.0, ""))
+        if time.monotonic() < again_at:
+            return f"{WHY}; the copy failed and is tried again: {failure}"
+        refusal, active = await self._refusal(tracked)
+        if refusal is not None or active is None or active.address is None or tracked.pane is None:
+            return f"{WHY}; it is not copied: {refusal or 'the address of the active account is not known'}"
+        task = asyncio.ensure_future(self._run(tracked, tracked.pane.pane_id, active, active.address))
+        self._running[tracked.name] = task
+        return None
+
+    def _note(self, session: str, failure: str | None) -> None:
+        """Note the end of a copy, and when the next may be tried after one that failed."""
+        if failure is None:
+            self._failed.pop(session, None)
+            self._backoff.pop(session, None)
+        else:
+            delay = self._backoff.setdefault(session, Backoff(*_DELAYS)).failed(0.0)
+            self._failed[session] = (time.monotonic() + delay, failure)
+
+    async def stop(self) -> None:
+        """Cancel the copies that are under way."""
+        for task in self._running.values():
+            task.cancel()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def _refusal(self, tracked: TrackedSession) -> tuple[str | None, Identity | None]:
+        """Return why a session's conversation may not be copied, and the active account's identity."""
+        config = self._config.current
+        if config.failover.session_owner != "copy":
+            return "failover.session_owner is ask", None
+        if tracked.config_dir != config.active_link:
+            return "the session does not follow the active link", None
+        name = self._availability.active()
+        active = self._availability.identities.get(name) if name is not None else None
+        if active is None or active.organization_uuid is None:
+            return "the organization of the active account is not known", None
+        uuid = self._sessions.conversation(tracked.name)
+        if uuid is None:
+            return "its conversation is not known", None
+        loop = asyncio.get_running_loop()
+        records = await loop.run_in_executor(None, read_conversation, config.projects, uuid)
+        owners = [record for record in records if record.get("type") == "session-owner"]
+        if not owners:
+            return "its transcript does not name its owner", None
+        if owners[-1].get("restricted"):
+            return "its organization keeps conversations for a limited time", None
+        organization = owners[-1].get("organizationUuid")
+        if not isinstance(organization, str) or organization.lower() != active.organization_uuid:
+            return "it is of another organization than the active account", None
+        return None, active
+
+    async def _run(self, tracked: TrackedSession, pane_id: str, active: Identity, address: str) -> str | None:
+        def allowed() -> bool:
+            name = self._availability.active()
+            known = self._availability.identities.get(name) if name is not None else None
+            return known == active and self._config.current.failover.session_owner == "copy"
+
+        log.info("session %s: its conversation is copied to the active account", tracked.name)
+        try:
+            failure = await self._copy(self._tmux, pane_id, address, allowed)
+        except TmuxError as error:
+            failure = str(error)
+        if failure is not None:
+            log.warning("session %s: its conversation was not copied: %s", tracked.name, failure)
+        return failure
