@@ -52,10 +52,12 @@ def dispatch(daemon: Daemon, text: str) -> dict[str, Any]:
     return found
 
 
-def over(daemon: Daemon, identity: str, timeout: float = 40) -> dict[str, Any]:
-    """Wait for the end of a task and return its row."""
+def over(daemon: Daemon, identity: str, timeout: float = 40, session: Session | None = None) -> dict[str, Any]:
+    """Wait for the end of a task, in a ``session`` before which a person sits, and return its row."""
 
     def ended() -> dict[str, Any] | None:
+        if session is not None:
+            session.answer_owner()
         rows = json.loads(daemon.command("queue", "--json").stdout)
         row: dict[str, Any] = next(each for each in rows if each["id"] == identity)
         return row if row["state"] in ("done", "failed") else None
@@ -97,11 +99,12 @@ def test_tasks_arrive_whole_and_only_in_the_pool(make_world: MakeWorld, version:
     assert refused.returncode == 1 and "is dedicated" in refused.stderr
 
 
+@pytest.mark.owner
 def test_a_task_goes_on_through_a_failover_and_a_killed_daemon(make_world: MakeWorld) -> None:
     world = make_world(real(cli.NEW))
     daemon, sessions = begin(world)
     world.set("A", "limit")
-    row = over(daemon, dispatch(daemon, "work hard")["id"], timeout=60)
+    row = over(daemon, dispatch(daemon, "work hard")["id"], timeout=60, session=sessions["worker"])
     assert row["state"] == "done", row
     assert prompts_written(world, sessions["worker"], 2) == ["workhard", "continue"]
     world.set("B", "tool", command="sleep 3")
@@ -110,16 +113,20 @@ def test_a_task_goes_on_through_a_failover_and_a_killed_daemon(make_world: MakeW
     daemon.stop(signal.SIGKILL)
     world.set("B", "ok")
     daemon.start()
-    row = over(daemon, task["id"], timeout=60)
+    row = over(daemon, task["id"], timeout=60, session=sessions["worker"])
     assert row["state"] == "done", (row, sessions["worker"].screen())
     assert prompts_written(world, sessions["worker"], 3) == ["workhard", "continue", "useatool"]
     # A turn that ends while no daemon runs: after the flip nothing but the transcript may say so.
     task = dispatch(daemon, "be quick")
     daemon.stop(signal.SIGKILL)
-    sessions["worker"].wait_screen("last=[be quick]")
+    until(
+        lambda: "last=[be quick]" in sessions["worker"].screen() or sessions["worker"].answer_owner(),
+        "the answer",
+        show=sessions["worker"].screen,
+    )
     time.sleep(1)  # for the end of the turn, which no daemon sees
     daemon.start()
-    row = over(daemon, task["id"], timeout=30)
+    row = over(daemon, task["id"], timeout=30, session=sessions["worker"])
     assert row["state"] == "done", (row, sessions["worker"].screen())
 
 
