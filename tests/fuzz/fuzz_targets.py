@@ -33,8 +33,8 @@ from claude_failover.accounts.logins import Logins
 from claude_failover.accounts.usage import Usage
 from claude_failover.claude import remote_control, settings, transcript
 from claude_failover.claude.background_jobs import BackgroundJob, background_jobs
-from claude_failover.claude.lineage import newest_descendant
 from claude_failover.claude.identity import Identity, read_identity
+from claude_failover.claude.lineage import newest_descendant
 from claude_failover.claude.prompt_box import find_dialog, find_prompt_box, holds
 from claude_failover.claude.screen import parse_screen
 from claude_failover.claude.session_files import SessionFiles

@@ -593,7 +593,7 @@ def test_after_a_restart_of_the_daemon_the_status_still_tells_of_the_bound():
     assert (harness.main.state, harness.main.resume_note) == ("limited", "bound: 3 prompts were sent")
 
 
-@pytest.mark.parametrize(("of", "outcome"), [(ONE, "continued"), ("another", "moved on")])
+@pytest.mark.parametrize(("of", "outcome"), [(ONE, "sent"), ("another", "moved on")])
 def test_a_conversation_that_was_copied_is_continued_in_the_copy(of, outcome):
     harness = Harness("delivered")
     harness.conversation = lambda _name: "copy"
@@ -623,7 +623,7 @@ def test_a_prompt_that_the_owners_question_stood_in_the_way_of_is_sent_in_the_co
     monkeypatch.setattr(resumer, "POLL", 0.0)
     harness = Harness("dialog", "delivered")
     owner_question(harness, QUESTION, QUESTION, BOX)
-    assert outcomes(harness.run()) == [("main", "hot", "continued")]
+    assert outcomes(harness.run()) == [("main", "hot", "sent")]
     assert len(harness.sent) == 2
 
 
