@@ -61,6 +61,9 @@ def test_a_jump_while_no_daemon_ran_is_logged_at_the_start(tmp_path, caplog):
         {"skews": [{"start": "2026-01-01T00:00:00Z", "end": None, "seconds": "many"}]},
         {"skews": None},
         {"boot_id": 1, "anchor": True},
+        {"seen": "4052-11-22T20:00:00Z"},
+        {"anchor": 9e9},
+        {"anchor": -9e9, "seen": "1720-01-01T00:00:00Z"},
     ],
 )
 def test_an_invalid_document_is_set_aside_and_the_wall_clock_counts(tmp_path, change):
@@ -70,7 +73,17 @@ def test_an_invalid_document_is_set_aside_and_the_wall_clock_counts(tmp_path, ch
     wall.pass_time(10, -3600)
     wall.start(tmp_path)
     assert clock.now() == clock.wall()
-    assert [name for name in os.listdir(store.folder) if "set-aside" in name]
+    assert len([name for name in os.listdir(store.folder) if "set-aside" in name]) == 1
+    wall.start(tmp_path)
+    assert len([name for name in os.listdir(store.folder) if "set-aside" in name]) == 1, "what was stored is loaded"
+
+
+@pytest.mark.parametrize("year", [2300, 9800])
+def test_a_moment_of_an_earlier_run_in_another_century_is_none(tmp_path, year):
+    wall = Wall()
+    wall.start(tmp_path)
+    assert clock.current().not_before(clock.parse_iso(f"{year}-01-01T00:00:00Z")) == 0.0
+    assert clock.now() == clock.wall()
 
 
 def test_a_full_disk_is_logged_and_stops_nothing(tmp_path, caplog, monkeypatch):

@@ -12,12 +12,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import MAXYEAR, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 from .processes import boot_id
 
 #: A change of the wall clock against the time since the boot from which on it is a jump; less is followed.
 JUMP = timedelta(seconds=1)
+
+#: A stored moment that is further from the wall clock is no moment of this host.
+MOST_APART = timedelta(days=36525)
 
 _AHEAD = timedelta(seconds=1)  # that another program's clock reading may be ahead of ours
 _KEPT = 50  # skews
@@ -153,11 +156,16 @@ class SteadyClock:
         return ClockState(self._boot_id(), self._anchor, self.now(), tuple(self._skews))
 
     def restore(self, state: ClockState) -> float:
-        """Go on from a stored state; returns the seconds by which the wall clock was set since, as far as known."""
+        """Go on from a stored state; returns the seconds by which the wall clock was set since, as far as known.
+
+        Raises ValueError for a state that is more than `MOST_APART` from the wall clock.
+        """
         same_boot = bool(state.boot_id) and state.boot_id == self._boot_id()
         wall, elapsed = self._look()
         moment = _ORIGIN + state.anchor + elapsed if same_boot else wall
         moment = max(moment, state.seen)
+        if abs(moment - wall) > MOST_APART:
+            raise ValueError(f"found {moment:%Y-%m-%d}, expected a day within a century of the wall clock's")
         self._anchor, self._last = moment - elapsed - _ORIGIN, moment
         self._skews = list(state.skews) or [Skew(_ORIGIN, None, timedelta(0))]
         jump = self._skew - (moment - wall)
@@ -168,9 +176,12 @@ class SteadyClock:
         return jump.total_seconds() if same_boot else min(0.0, (wall - moment).total_seconds())
 
     def not_before(self, moment: datetime) -> float:
-        """Go on at least from this moment of an earlier run; returns the seconds by which it was ahead, else 0."""
+        """Go on at least from this moment of an earlier run; returns the seconds by which it was ahead, else 0.
+
+        One that is more than `MOST_APART` ahead of the wall clock is none.
+        """
         now = self.now()
-        if now >= moment or moment.year >= MAXYEAR - 100:
+        if now >= moment or moment - self.wall() > MOST_APART:
             return 0.0
         ahead = moment - now
         self._anchor += ahead

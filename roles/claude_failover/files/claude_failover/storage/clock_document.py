@@ -24,11 +24,9 @@ class ClockDocument:
     def __init__(self, store: Store) -> None:
         self._store = store
         document = store.load(DOCUMENT, {})
-        state = store.read_part(DOCUMENT, "the state of the clock", _state, document) if document else None
-        if state is not None:
-            jump = clock.current().restore(state)
-            if jump:
-                _log_jump(jump, " while no daemon ran")
+        jump = store.read_part(DOCUMENT, "the state of the clock", _restore, document) if document else None
+        if jump:
+            _log_jump(jump, " while no daemon ran")
         clock.current().on_jump = self._on_jump
         self._save()
 
@@ -67,6 +65,11 @@ def _seconds(value: Any) -> timedelta:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e10:
         raise ValueError(f"found {value!r}, expected seconds")
     return timedelta(seconds=value)
+
+
+def _restore(document: Any) -> float:
+    """Go on from the stored state; return the seconds by which the wall clock was set."""
+    return clock.current().restore(_state(document))
 
 
 def _state(document: Any) -> ClockState:
