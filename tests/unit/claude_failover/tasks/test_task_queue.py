@@ -122,6 +122,29 @@ def test_a_torn_or_foreign_document_is_set_aside_and_the_others_stay(tmp_path, c
     assert (folder / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("number", [2, 10**12, 2**63 - 1, -1])
+def test_a_document_of_another_task_is_set_aside(tmp_path, number):
+    """What is stored of it would go to another document, and this one come back after the next start."""
+    queue = TaskQueue(TaskDocuments(str(tmp_path)))
+    task = add(queue)
+    path = tmp_path / "tasks" / f"{task.number:012d}-{task.id}.json"
+    path.write_text(json.dumps({"version": 1, "data": {**json.loads(path.read_text())["data"], "number": number}}))
+    again = TaskQueue(TaskDocuments(str(tmp_path)))
+    assert list(again) == []
+    assert [name.endswith(".set-aside") for name in os.listdir(tmp_path / "tasks")] == [True]
+    kept = add(again)
+    assert [task.id for task in TaskQueue(TaskDocuments(str(tmp_path)))] == [kept.id]
+
+
+def test_the_number_after_the_widest_name_is_found_again(tmp_path):
+    documents = TaskDocuments(str(tmp_path))
+    last = Task("0123abcd", 10**12 - 1, "last", T0)
+    documents.save("999999999999-0123abcd", last.to_json())
+    queue = TaskQueue(documents)
+    add(queue, "next")
+    assert [task.prompt for task in TaskQueue(TaskDocuments(str(tmp_path)))] == ["last", "next"]
+
+
 def test_an_older_release_can_read_a_task_that_has_a_request_id(tmp_path):
     """It refuses any key of a task that it does not know, and would set the task aside after a rollback."""
     keys = {"id", "number", "prompt", "created_at", "wanted", "cwd", "state", "session", "handed", "attempts", "detail"}

@@ -26,7 +26,7 @@ FINISHED_MAX = 200  # finished tasks that are kept
 UNFINISHED_MAX = 1000  # unfinished tasks that the queue holds
 # The release before these keys takes a task with an unknown one for foreign: a rollback would set it aside.
 _BESIDE = ("request_id",)
-_DOCUMENT = re.compile(r"([0-9]{12}-[0-9a-f]{8})\.json")
+_DOCUMENT = re.compile(r"([0-9]{12,}-[0-9a-f]{8})\.json")
 
 
 class TaskDocumentsProtocol(Protocol):
@@ -79,12 +79,14 @@ class TaskQueue:
         self._documents = documents
         self._tasks: dict[str, Task] = {}
         self._pending = PendingWrites() if unsaved is None else unsaved
-        for name in sorted(documents.names()):
+        for name in sorted(documents.names(), key=lambda name: (len(name), name)):
             data = documents.load(name)
             if not data:
                 continue
             try:
                 task = Task.from_json(data)
+                if _name(task) != name:
+                    raise ValueError(f"found number and id of {_name(task)}")
             except ValueError as error:
                 documents.set_aside(name, f"is no task of this daemon ({error})")
                 continue
