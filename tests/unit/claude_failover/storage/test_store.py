@@ -398,3 +398,18 @@ def test_a_document_that_may_not_be_read_is_told_with_what_mends_it_and_stays(tm
     with pytest.raises(PermissionError, match=r"mode 0000; expected a file of the user .* Give it back"):
         store.load("flips", {})
     assert os.listdir(tmp_path) == ["flips.json"]
+
+
+@pytest.mark.parametrize("number", [(1 << 64) - 1, 1 << 53, -1, True, "1"])
+def test_a_number_that_no_writes_have_counted_makes_no_document_that_cannot_be_read(tmp_path, number):
+    (tmp_path / "prompts.json").write_text(json.dumps({"version": 1, "number": number, "data": {"main": 1}}))
+
+    def start():
+        store = Store(str(tmp_path))
+        store.reserve("prompts")
+        return store, store.load("prompts", {})
+
+    store, found = start()
+    assert found == {"main": 1}
+    store.save("prompts", {"main": 2})
+    assert start()[1] == {"main": 2}

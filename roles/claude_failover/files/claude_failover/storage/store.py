@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 VERSION = 1
+_MOST_WRITES = 1 << 53  # of one document; a larger number was not counted
 
 
 class Store:
@@ -215,9 +216,9 @@ def _read(path: str) -> bytes | None:
 
 
 def _number(document: dict[str, Any]) -> int:
-    """Return the number of the write that stored a document; 0 if it has none, as of an older release."""
+    """Return the number of the write that stored a document; 0 if it has none, as of an older release, or no such."""
     found = document.get("number")
-    return found if isinstance(found, int) and not isinstance(found, bool) else 0
+    return found if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < _MOST_WRITES else 0
 
 
 def _unreadable(path: str) -> str:
