@@ -208,6 +208,14 @@ def test_no_name_of_the_status_hides_or_reorders_what_is_seen(character: str) ->
     assert len(shown.splitlines()) == len(render.status(named(STATUS, "ab"), NOW).splitlines())
 
 
+@pytest.mark.parametrize("value", [None, 1, 1.5, True, "x", [], [None], ["x"], [{}], {}, {"x": None}])
+@pytest.mark.parametrize("key", [*STATUS, "unsaved", "background_jobs", "identity"])
+def test_a_part_of_another_type_breaks_no_page(key: str, value: object) -> None:
+    assert render.status({**STATUS, key: value}, NOW)
+    rows = [{**row, key: value} for row in STATUS["sessions"] + STATUS["accounts"]]
+    assert render.status({**STATUS, "accounts": rows, "sessions": rows}, NOW)
+
+
 def test_a_source_that_is_blind_is_told_above_everything() -> None:
     row = {"source": "transcripts", "since": "2026-11-22T20:50:00.000Z", "reason": "cannot watch\x1b[2J /s/p"}
     lines = render.status({**STATUS, "blind": [row]}, NOW).splitlines()

@@ -322,8 +322,7 @@ def _footer(document: Mapping[str, Any], now: datetime, colour: bool) -> str:
     if suspended:
         reason = "" if suspended is True else f": {one_line(str(suspended))}"
         lines.append(paint(f"Switching is suspended{reason}", "bad", colour))
-    unsaved = document.get("unsaved")
-    for row in unsaved if isinstance(unsaved, list) else []:
+    for row in _mappings(document.get("unsaved")):
         name, reason = one_line(_text(row.get("document"))), one_line(_text(row.get("reason")))
         lines.append(paint(f"Not stored yet, kept in memory: {name}: {reason}", "bad", colour))
     for row in _mappings(document.get("background_jobs")):
