@@ -94,6 +94,7 @@ def test_a_local_command_after_a_limit_keeps_no_session_from_going_on(
     weekly(world, "A")
     main.prompt("the big job")
     until(lambda: daemon.row("main")["state"] == "limited", "the session to be limited", show=daemon.log)
+    until(lambda: "Esc to cancel" in main.screen(), "the menu", show=main.screen)
     for _time in range(2):
         if main.box() is None or "Esc to cancel" in main.screen():
             main.escape()

@@ -61,7 +61,7 @@ def start(world: World, place: object, **variables: str) -> tuple[Daemon, Driven
     main = Driven(world, "main")
     main.wait_ready()
     until(lambda: daemon.row("main")["uuid"], "the conversation to be known", show=daemon.log)
-    main.id = str(daemon.row("main")["uuid"])
+    main.ids = [str(daemon.row("main")["uuid"])]
     return daemon, main
 
 
@@ -157,7 +157,7 @@ def test_beside_it_a_session_that_follows_the_link_goes_on(make_world: MakeWorld
     sessions = {name: Driven(world, name) for name in ("main", "own")}
     for name, session in sessions.items():
         session.wait_ready()
-        session.id = str(until(lambda name=name: daemon.row(name)["uuid"], "the conversation", show=daemon.log))
+        session.ids = [str(until(lambda name=name: daemon.row(name)["uuid"], "the conversation", show=daemon.log))]
     world.set("A", "limit")
     sessions["main"].prompt("the big job")
     sessions["main"].answered(RESUME, "B")
