@@ -191,6 +191,16 @@ def test_a_busy_session_with_hooks_is_believed_nothing_else():
     assert world.captures == ["%7"]
 
 
+def test_a_retry_under_a_login_of_another_says_so():
+    """Else a token in the environment, as for unattended jobs, would walk the pool: each retry marks an account."""
+    world = World()
+    world.lines = RETRYING
+    world.main.hook_seen, world.main.activity = True, "busy"
+    world.main.foreign_login = "CLAUDE_CODE_OAUTH_TOKEN in its environment"
+    (evidence,) = world.examine()
+    assert evidence.foreign_login == world.main.foreign_login
+
+
 def test_an_idle_session_with_hooks_is_not_asked_for_a_retry():
     world = World()
     world.lines = RETRYING

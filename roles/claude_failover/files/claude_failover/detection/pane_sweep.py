@@ -141,6 +141,7 @@ class PaneSweep:
                 turn.request_at if turn else None,
                 tracked.config_dir,
                 turn.turn if turn else None,
+                foreign_login=tracked.foreign_login,
             )
         )
 
