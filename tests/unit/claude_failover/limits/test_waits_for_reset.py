@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
+from claude_failover.limits import classify_pane
 from claude_failover.limits.retry import waits_for_reset
 
+NOW = datetime(2026, 11, 26, 20, 0, tzinfo=timezone.utc)
 FIXTURES = Path(__file__).parents[4] / "tests" / "fixtures"
 BOX = ["─" * 80, "❯\xa0", "─" * 80, "  ⏵⏵ auto mode on (shift+tab to cycle) · esc to interrupt"]
 READER = ["auto mode on (shift+tab to cycle)  ·  esc to interrupt", "effort: medium · /effort", "$"]
@@ -66,3 +69,29 @@ def test_no_turn_waits_behind_a_menu() -> None:
 def test_no_capture_without_the_variable_waits(path: Path) -> None:
     with open(path, encoding="utf-8") as stream:
         assert not waits_for_reset(stream.read().split("\n"))
+
+
+LINE = RETRY[2:]
+AT_REST = ["auto mode on (shift+tab to cycle)", "effort: medium · /effort"]
+
+
+@pytest.mark.parametrize("prompt", ["$", "$\xa0 a draft"])
+@pytest.mark.parametrize("rows", [["claude: the log ends with", LINE], ["tool: Bash (cat log)", LINE]])
+def test_no_text_of_a_reply_is_a_retry_for_screen_readers(rows: list[str], prompt: str) -> None:
+    """At rest nothing but the footer tells a row of the model's, or of a tool's, from the CLI's own."""
+    screen = ["[Screen Reader Mode: on via flag]", "you: what does the log say?", *rows, *AT_REST, prompt]
+    assert not classify_pane(screen, now=NOW, tz=timezone.utc).limited
+    assert waits_for_reset(screen) == (prompt != "$"), "a prompt box with a draft gets no Escape"
+
+
+def test_a_retry_for_screen_readers_is_a_limit() -> None:
+    verdict = classify_pane(["you: go", LINE, *READER], now=NOW, tz=timezone.utc)
+    assert (verdict.limited, verdict.rule, verdict.limit) == (True, "retrying-limit", "seven_day")
+
+
+@pytest.mark.parametrize("above", [[], ["$ tail log"]])
+def test_no_line_of_another_program_is_a_retry(above: list[str]) -> None:
+    """A pager, an editor or a shell in place of Claude Code has no prompt box below."""
+    screen = [*above, RETRY]
+    assert not classify_pane(screen, now=NOW, tz=timezone.utc).limited
+    assert not waits_for_reset(screen)

@@ -19,7 +19,7 @@ from typing import Optional
 from .conversation import ScreenBlock
 from .screen import ParsedScreen, parse_screen
 
-_INTERRUPTS = "esc to interr"
+INTERRUPTS = "esc to interr"  # in the footer
 _QUEUED, _QUEUED_GHOST = re.compile(r"Queued(?:$|\s+·)"), "Press up to edit queued"
 _BELOW_SPINNER = ("result", "tasks", "prompt", "loose")
 _MARKS = "✻✽✶✳✢*·∗"  # not `⏺`, with which replies begin, too
@@ -37,7 +37,7 @@ def find_running_turn(lines: Iterable[str]) -> Optional[RunningTurn]:
     """Return the turn that runs, or is about to, above the prompt box; None without one, and while a menu is open."""
     screen = parse_screen(lines)
     spinner = spinner_of(screen.blocks)
-    if screen.menu is not None or not (spinner or _INTERRUPTS in screen.footer_text() or _has_queued(screen)):
+    if screen.menu is not None or not (spinner or INTERRUPTS in screen.footer_text() or _has_queued(screen)):
         return None
     prompts = (block for block in reversed(screen.blocks) if block.kind == "prompt")
     return RunningTurn(spinner, next((" ".join(block.paragraphs) for block in prompts), ""))

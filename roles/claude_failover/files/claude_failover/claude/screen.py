@@ -50,7 +50,8 @@ class ParsedScreen:
 
     ``draft``: the text in the prompt box, None without a prompt box; ``footer``: the lines below the box; ``header``:
     whether the CLI's start-up header is visible; ``version``: the version that it names; ``launch``: ``new`` or
-    ``resumed`` if the command that started the CLI is visible above the header.
+    ``resumed`` if the command that started the CLI is visible above the header; ``read_aloud``: it is the look for
+    screen readers, in which the model can write what looks like any row of the CLI's own.
     """
 
     blocks: tuple[ScreenBlock, ...]
@@ -60,6 +61,7 @@ class ParsedScreen:
     header: bool
     version: tuple[int, int, int] | None
     launch: str | None = None
+    read_aloud: bool = False
 
     def footer_text(self) -> str:
         """Return the footer as one line (a narrow pane wraps it)."""
@@ -81,7 +83,10 @@ def parse_screen(lines: Iterable[str]) -> ParsedScreen:
         draft, footer, end = _find_box(rows)
     conversation, above = _split_at_header(rows[:end])
     blocks = parse_conversation(conversation)
-    return ParsedScreen(tuple(blocks), draft, footer, menu, above is not None, version, _launch_kind(above or []))
+    launch = _launch_kind(above or [])
+    return ParsedScreen(
+        tuple(blocks), draft, footer, menu, above is not None, version, launch, read_aloud=marked is not None
+    )
 
 
 def _launch_kind(above: list[str]) -> str | None:

@@ -92,7 +92,7 @@ def classify_pane(
     footer = normalise(screen.footer_text())
     if wordings.RESET_FOOTER.pattern.search(footer[:80]):
         return not_limited("limit-has-reset", footer, "the CLI reports that the limit has reset")
-    retry = None if screen.menu is not None else classify_retry(screen.blocks, now=now, tz=tz)
+    retry = classify_retry(screen, now=now, tz=tz)
     if retry is not None:
         return retry
     if _RUNNING.search(footer):

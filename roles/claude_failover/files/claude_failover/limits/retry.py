@@ -14,9 +14,8 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
-from ..claude.conversation import ScreenBlock
-from ..claude.running_turn import spinner_of
-from ..claude.screen import parse_screen
+from ..claude.running_turn import INTERRUPTS, spinner_of
+from ..claude.screen import ParsedScreen, parse_screen
 from . import wordings
 from .matching import limit_called, normalise
 from .resets import Reset, find_reset
@@ -26,10 +25,10 @@ from .verdict import Verdict, snippet_of
 RETRY_RULE = wordings.RETRYING_LIMIT.name
 
 
-def classify_retry(blocks: Sequence[ScreenBlock], *, now: datetime, tz: tzinfo) -> Verdict | None:
+def classify_retry(screen: ParsedScreen, *, now: datetime, tz: tzinfo) -> Verdict | None:
     """Return the verdict for a screen whose newest line is a retry after a usage limit; None for any other."""
-    found = _retry_line(blocks)
-    if found is None:
+    found = _retry_line(screen)
+    if found is None or (screen.read_aloud and not _runs(screen)):
         return None
     until = found.group("reset") or found.group("until")
     reset = find_reset(f"resets {until}", now=now, tz=tz) if until else Reset(None, "no reset time given")
@@ -44,9 +43,17 @@ def classify_retry(blocks: Sequence[ScreenBlock], *, now: datetime, tz: tzinfo) 
 def waits_for_reset(lines: Sequence[str]) -> bool:
     """Return whether the turn that runs on a screen only waits for the reset of a limit, so that Escape ends it."""
     screen = parse_screen(lines)
-    return screen.menu is None and _retry_line(screen.blocks) is not None
+    # A draft hides the hint of a turn that runs; it takes no Escape.
+    return _retry_line(screen) is not None and (not screen.read_aloud or _runs(screen) or bool(screen.draft))
 
 
-def _retry_line(blocks: Sequence[ScreenBlock]) -> re.Match[str] | None:
-    """Return the line of a retry after a usage limit if it is the spinner at the end of a conversation."""
-    return wordings.RETRYING_LIMIT.pattern.match(normalise(spinner_of(blocks)).lstrip("✻✽✶✳✢*·∗ "))
+def _retry_line(screen: ParsedScreen) -> re.Match[str] | None:
+    """Return the line of a retry after a usage limit if it is the spinner of a turn above a prompt box."""
+    if screen.menu is not None or screen.draft is None:
+        return None
+    return wordings.RETRYING_LIMIT.pattern.match(normalise(spinner_of(screen.blocks)).lstrip("✻✽✶✳✢*·∗ "))
+
+
+def _runs(screen: ParsedScreen) -> bool:
+    """Return whether the footer says that a turn runs, which a reply of the model's cannot say."""
+    return INTERRUPTS in screen.footer_text()
