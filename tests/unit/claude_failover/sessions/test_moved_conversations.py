@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import logging
 import os
 
@@ -107,3 +109,18 @@ def test_a_conversation_that_is_elsewhere_or_not_certain_is_not_resumed(monkeypa
     with pytest.raises(FailoverError) as error:
         newest_conversation("main", KNOWN, CONFIG)
     assert [word for word in words if word not in str(error.value)] == []
+
+
+@pytest.mark.parametrize("descent", [Descent(NEW), Descent(OLD)])
+@pytest.mark.parametrize("kind", ["interactive", "bg"])
+def test_a_conversation_that_any_process_has_is_not_resumed_beside_it(tmp_path, monkeypatch, descent, kind):
+    """A person has resumed it elsewhere; or it is a background job whose state cannot be read at this moment."""
+    descends(monkeypatch, descent)
+    config = dataclasses.replace(CONFIG, accounts=(Account("a", str(tmp_path)),))
+    own = {"pid": os.getpid(), "procStart": str(read(os.getpid()).start), "kind": kind, "sessionId": descent.uuid}
+    (tmp_path / "sessions").mkdir()
+    (tmp_path / "sessions" / f"{os.getpid()}.json").write_text(json.dumps(own))
+    with pytest.raises(FailoverError, match=f"process {os.getpid()} has conversation {descent.uuid} outside"):
+        newest_conversation("main", KNOWN, config)
+    (tmp_path / "sessions" / f"{os.getpid()}.json").write_text(json.dumps({**own, "procStart": "1"}))
+    assert newest_conversation("main", KNOWN, config).uuid == descent.uuid

@@ -16,7 +16,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..common import json_text
 from ..common.processes import is_alive
@@ -59,13 +59,19 @@ def background_jobs(homes: Iterable[str]) -> list[BackgroundJob]:
     found = {job.uuid: job for home in _distinct(places, "jobs") for job in _jobs(home)}
     if not found:
         return []
-    processes: dict[str, tuple[int, str | None]] = {}
-    for home in _distinct(places, "sessions"):
-        processes.update(_processes(home))
+    processes = {process.uuid: process for process in _processes(places) if process.background}
     return [
-        dataclasses.replace(job, pid=processes[uuid][0], status=processes[uuid][1]) if uuid in processes else job
+        dataclasses.replace(job, pid=processes[uuid].pid, status=processes[uuid].status) if uuid in processes else job
         for uuid, job in found.items()
     ]
+
+
+def holder_of(homes: Iterable[str], uuid: str) -> int | None:
+    """Return the pid of a running process of Claude Code that has the conversation, by the session files; or None.
+
+    It need not be a background job, nor one whose state can be read.
+    """
+    return next((process.pid for process in _processes(list(homes)) if process.uuid == uuid), None)
 
 
 def _distinct(homes: list[str], name: str) -> list[str]:
@@ -102,18 +108,27 @@ def _after(words: list[Any], option: str) -> str | None:
     return text_or_none(found[0]) if found else None
 
 
-def _processes(home: str) -> dict[str, tuple[int, str | None]]:
-    """Return pid and status of the home's running background processes, by the UUID of their conversation."""
-    found = {}
-    for name in _names(os.path.join(home, "sessions"), _SESSION_FILE):
-        data = _object(os.path.join(home, "sessions", name))
-        pid = whole_number(name.partition(".")[0])
-        if data.get("kind") != "bg" or data.get("spare") or pid is None or data.get("pid") != pid:
-            continue
-        started = whole_number(str(data.get("procStart")), _MAX_TICKS)
-        if started is not None and is_alive(pid, started):
-            found[str(data.get("sessionId", "")).lower()] = pid, text_or_none(data.get("status"))
-    return found
+class _HoldingProcess(NamedTuple):
+    """A running process of Claude Code, and the conversation that it has."""
+
+    uuid: str
+    pid: int
+    status: str | None
+    background: bool
+
+
+def _processes(homes: list[str]) -> Iterator[_HoldingProcess]:
+    """Yield the running processes that have a conversation, from the session files of all homes."""
+    for home in _distinct(homes, "sessions"):
+        for name in _names(os.path.join(home, "sessions"), _SESSION_FILE):
+            data = _object(os.path.join(home, "sessions", name))
+            pid = whole_number(name.partition(".")[0])
+            if data.get("spare") or pid is None or data.get("pid") != pid:
+                continue
+            started = whole_number(str(data.get("procStart")), _MAX_TICKS)
+            if started is not None and is_alive(pid, started):
+                uuid, status = str(data.get("sessionId", "")).lower(), text_or_none(data.get("status"))
+                yield _HoldingProcess(uuid, pid, status, data.get("kind") == "bg")
 
 
 def _object(path: str) -> dict[str, Any]:

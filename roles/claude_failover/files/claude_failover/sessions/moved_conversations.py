@@ -15,7 +15,7 @@ import os
 import shlex
 from collections.abc import Sequence
 
-from ..claude.background_jobs import BackgroundJob, background_jobs
+from ..claude.background_jobs import BackgroundJob, background_jobs, holder_of
 from ..claude.lineage import newest_descendant
 from ..claude.settings import file_name
 from ..common.errors import FailoverError
@@ -60,7 +60,7 @@ def moved_reason(tracked: TrackedSession, config: Config, jobs: Sequence[Backgro
 def newest_conversation(name: str, known: RegistryEntry, config: Config) -> RegistryEntry:
     """Return the entry to start a session with: ``known``, or that of the conversation that goes on from it.
 
-    Raises FailoverError while a background process holds the conversation, and where several go on from it.
+    Raises FailoverError while another process has the conversation, and where several go on from it.
     """
     descent = newest_descendant(config.projects, known.uuid, background_jobs(config.homes))
     if descent.job is not None:
@@ -74,6 +74,12 @@ def newest_conversation(name: str, known: RegistryEntry, config: Config) -> Regi
         raise FailoverError(
             f"conversation {descent.uuid} went on in the background in more than one: {names}; which one is meant "
             f"cannot be known: remove the others from the list of jobs, as with {_stop(descent.rivals[0], 'rm')}"
+        )
+    holder = holder_of(config.homes, descent.uuid)
+    if holder not in (None, known.pid):
+        raise FailoverError(
+            f"process {holder} has conversation {descent.uuid} outside of this session, and a second one would corrupt "
+            "the conversation; the session is started again once that process has ended"
         )
     if descent.uuid == known.uuid:
         return known
