@@ -11,7 +11,8 @@ import shutil
 
 import pytest
 
-from claude_failover.claude.background_jobs import background_jobs
+from claude_failover.claude import background_jobs as jobs_module
+from claude_failover.claude.background_jobs import background_jobs, running_jobs
 from claude_failover.claude.lineage import continued_in, newest_descendant
 from claude_failover.common.processes import read
 
@@ -171,3 +172,14 @@ def test_the_process_is_found_in_another_home_than_the_job(files):
     files.job(NEW)
     files.job(NEW, home="b", status="idle")
     assert [(job.home, job.running) for job in files.jobs()] == [(files.homes[0], True)]
+
+
+def test_without_a_running_process_no_job_is_read(files, monkeypatch):
+    """They are looked for at each check and for each status, and a home keeps them for weeks."""
+    read_files, read_object = [], jobs_module._object
+    monkeypatch.setattr(jobs_module, "_object", lambda path: read_files.append(path) or read_object(path))
+    files.job(OTHER)
+    files.job(NEW)
+    assert (running_jobs(files.homes), read_files) == ([], [])
+    files.job(NEW, status="busy")
+    assert [(job.uuid, job.pid, job.status) for job in running_jobs(files.homes)] == [(NEW, os.getpid(), "busy")]

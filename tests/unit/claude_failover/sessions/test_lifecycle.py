@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from dataclasses import replace
 
 import pytest
@@ -204,6 +205,24 @@ def test_a_conversation_that_is_elsewhere_is_not_started_beside(tmp_path, monkey
     asyncio.run(loop.start(table.get("main"), table.get("main").spec))
     assert tmux.started[0][2][:3] == ["claude", "--session-id", TWO]  # no transcript here
     assert registry.get("main").uuid == TWO
+
+
+def test_the_search_for_the_newest_conversation_holds_up_nothing_else(tmp_path, monkeypatch):
+    """It reads the transcripts of all background jobs: with hundreds that takes longer than the watchdog waits."""
+    _config, registry, table, loop = make_lifecycle(tmp_path, FakeTmux(), SessionConfig("main", str(tmp_path)))
+    registry.propose("main", RegistryEntry(ONE, "assigned"))
+    released = threading.Event()
+
+    def searched(_name, known, _config):
+        assert released.wait(10), "the event loop stood still"
+        return known
+
+    async def run():
+        asyncio.get_running_loop().call_later(0.01, released.set)
+        await loop.start(table.get("main"), table.get("main").spec)
+
+    monkeypatch.setattr(lifecycle, "newest_conversation", searched)
+    asyncio.run(run())
 
 
 ONE, TWO = (f"{number}0000000-0000-4000-8000-000000000000" for number in "12")

@@ -66,6 +66,14 @@ def background_jobs(homes: Iterable[str]) -> list[BackgroundJob]:
     ]
 
 
+def running_jobs(homes: Iterable[str]) -> list[BackgroundJob]:
+    """Return the jobs whose process runs; of a home that lists many others none is read while none runs."""
+    places = list(homes)
+    if not any(process.background for process in _processes(places)):
+        return []
+    return [job for job in background_jobs(places) if job.running]
+
+
 def holder_of(homes: Iterable[str], uuid: str) -> int | None:
     """Return the pid of a running process of Claude Code that has the conversation, by the session files; or None.
 

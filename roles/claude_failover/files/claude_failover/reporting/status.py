@@ -16,14 +16,14 @@ from typing import Any
 from .. import VERSION
 from ..accounts.active_link import read_active
 from ..accounts.shared_links import links_state
-from ..claude.background_jobs import BackgroundJob
+from ..claude.background_jobs import BackgroundJob, running_jobs
 from ..common import clock
 from ..common.file_identity import is_same_entry
 from ..common.health import SourceHealth
 from ..config.holder import ConfigHolder
 from ..config.model import Account, Config
 from ..failover.controller import FailoverController
-from ..sessions.moved_conversations import running_jobs, session_of
+from ..sessions.moved_conversations import session_of
 from ..sessions.registry import SessionRegistry
 from ..sessions.table import SessionTable, TrackedSession
 from ..tasks.dispatcher import Dispatcher
@@ -154,7 +154,7 @@ class StatusReport:
                 for account in config.accounts
             ],
             "sessions": self._rows(config, active),
-            "background_jobs": [job_row(job, config) for job in running_jobs(config)],
+            "background_jobs": [job_row(job, config) for job in running_jobs(config.homes)],
             "blind": self._health.rows(),
             "queue": self._dispatcher.counts(),
             "unsaved": [{"document": name, "reason": reason} for name, reason in self._unsaved.items()],

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..claude.background_jobs import BackgroundJob
+from ..claude.background_jobs import BackgroundJob, running_jobs
 from ..claude.settings import session_defaults, with_own_settings
 from ..claude.transcript import paths_of
 from ..common.backoff import Backoff
@@ -27,7 +27,7 @@ from ..common.processes import is_alive, read
 from ..config.holder import ConfigHolder
 from ..config.model import SessionConfig
 from ..tmux.client import Pane, Tmux, TmuxError, TmuxGone, TmuxNotFound
-from .moved_conversations import moved_reason, newest_conversation, running_jobs
+from .moved_conversations import moved_reason, newest_conversation
 from .ownership import SESSION_VARIABLE
 from .registry import RegistryEntry, SessionRegistry, uuid_in_pane
 from .table import SessionTable, TrackedSession
@@ -120,7 +120,7 @@ class SessionLifecycle:
         except TmuxError as error:
             log.error("cannot list the tmux sessions, retrying at the next check: %s", error)
         else:
-            self.background = running_jobs(self._config.current)
+            self.background = running_jobs(self._config.current.homes)
             for tracked in self._sessions:
                 if tracked.name not in self._restarting:
                     await self._try_maintain(tracked)
@@ -269,7 +269,10 @@ class SessionLifecycle:
                 f"correct sessions[{spec.name}].cwd"
             )
         known = self._registry.get(spec.name)
-        newest = newest_conversation(spec.name, known, self._config.current) if known and spec.claude_args else None
+        newest = None
+        if known is not None and spec.claude_args:
+            # In a thread: without a `continued-in` the transcripts of all background jobs are read.
+            newest = await asyncio.to_thread(newest_conversation, spec.name, known, self._config.current)
         if known is not None and known.pid is not None and is_alive(known.pid, known.started):
             raise FailoverError(
                 f"process {known.pid} of conversation {known.uuid} still runs outside of this session, and a second "

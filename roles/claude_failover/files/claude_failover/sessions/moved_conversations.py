@@ -26,11 +26,6 @@ from .table import TrackedSession
 log = logging.getLogger(__name__)
 
 
-def running_jobs(config: Config) -> list[BackgroundJob]:
-    """Return the background jobs of all accounts whose process runs."""
-    return [job for job in background_jobs(config.homes) if job.running]
-
-
 def session_of(job: BackgroundJob, config: Config) -> str | None:
     """Return the name of the daemon's session that the job began in, by the settings that it was given; or None."""
     folder = os.path.join(config.state_dir, "settings")
