@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from types import SimpleNamespace
 
 import pytest
@@ -99,9 +100,10 @@ def test_what_is_not_known_to_be_of_one_organization_is_left_to_a_person(monkeyp
     assert world.copies == []
 
 
-def test_a_session_with_a_home_of_its_own_is_left_to_a_person(monkeypatch):
+@pytest.mark.parametrize("own", [{"config_dir": "/a"}, {"foreign_login": "CLAUDE_CODE_OAUTH_TOKEN in its environment"}])
+def test_a_session_with_a_login_of_its_own_is_left_to_a_person(monkeypatch, own):
     world = World(monkeypatch)
-    world.main.config_dir = "/a"
+    world.main = dataclasses.replace(world.main, **own)
     assert "does not follow the active link" in world.answers()[0]
     assert world.copies == []
 

@@ -89,7 +89,7 @@ class OwnerCopy:
         config = self._config.current
         if config.failover.session_owner != "copy":
             return "failover.session_owner is ask", None
-        if tracked.config_dir != config.active_link:
+        if tracked.config_dir != config.active_link or tracked.foreign_login is not None:
             return "the session does not follow the active link", None
         name = self._availability.active()
         active = self._availability.identities.get(name) if name is not None else None
