@@ -85,6 +85,7 @@ class Claude:
         self.escapes_for_turn = 1  # in vim's INSERT mode it takes two
         self.put_back = ""  # the prompt that Claude Code puts back into the box as the turn ends
         self.gone_on = False
+        self.asked = 0
         self.on_paste: Callable[[], None] = lambda: None
 
     # -- TerminalProtocol
@@ -172,6 +173,7 @@ class Claude:
         return self.turn_at is not None and self.time >= self.turn_at
 
     async def has_gone_on(self) -> bool:
+        self.asked += 1
         return self.gone_on
 
     def deliver(
@@ -487,6 +489,14 @@ def test_a_session_that_has_gone_on_gets_no_text() -> None:
     found = claude.deliver(waits=waits)
     assert (found.result, found.submitted) == ("moved_on", False)
     assert claude.events == []
+
+
+def test_a_running_turn_is_not_asked_after_at_every_look() -> None:
+    """A transcript is read each time, in the daemon's only thread: up to 4 MiB, 80 ms."""
+    claude = Claude()
+    claude.spinner = "· Spinning…"
+    assert claude.deliver(attempts=1, waits=waits).result == "busy"
+    assert 5 <= claude.asked <= 12, claude.asked  # in 5 s, with a look every 50 ms
 
 
 def test_text_is_taken_back_when_the_session_goes_on_before_enter() -> None:

@@ -22,7 +22,8 @@ class Timing:
     Timeouts: ``ready`` for the prompt box to appear, ``seen`` for the text to appear in it, ``leave`` for the text to
     leave the box after Enter, ``turn`` for a turn to start after that, ``interrupt`` for a turn to end after Escape.
     Delays: ``settle`` between seeing the text and Enter (150 to 300 ms worked in 60 of 60 deliveries), ``after_escape``
-    between Escape and the next key, ``poll`` between two captures, ``backoff`` before the second attempt (doubled for
+    between Escape and the next key, ``poll`` between two captures, ``ask`` between two questions whether the session
+    has gone on while a turn runs (a transcript is read for each), ``backoff`` before the second attempt (doubled for
     each further one) and its maximum.
     """
 
@@ -34,6 +35,7 @@ class Timing:
     interrupt: float = 1.0
     after_escape: float = 0.4
     poll: float = 0.05
+    ask: float = 0.5
     backoff: tuple[float, float] = (0.5, 8.0)
 
 
@@ -109,6 +111,7 @@ class PromptSender:
         self.gone_on: Callable[[], Awaitable[bool]] = never
         self.waits: Optional[Callable[[Sequence[str]], bool]] = None
         self.submitted = False
+        self._ask_again_at = float("-inf")  # when `gone_on` is asked again while a turn runs
         self._notes: list[str] = []
 
     async def attempt(self) -> str:
@@ -195,9 +198,17 @@ class PromptSender:
 
     async def _gives_way(self, area: _InputArea) -> bool:
         """Return whether Escape may end the turn on the screen. Raises Abort if the session has gone on."""
-        if await self.gone_on():
+        waits = self.waits is not None and self.waits(area.lines)
+        if await self._has_gone_on(soon=not waits):
             raise Abort("moved_on", "the session has gone on by itself")
-        return self.waits is not None and self.waits(area.lines)
+        return waits
+
+    async def _has_gone_on(self, soon: bool) -> bool:
+        """Return whether the session has gone on by itself; with ``soon`` it may be noticed up to ``ask`` later."""
+        if soon and self._now() < self._ask_again_at:
+            return False
+        self._ask_again_at = self._now() + self._timing.ask
+        return await self.gone_on()
 
     async def _interrupt(self, box: PromptBox, turn: RunningTurn) -> None:
         """Press Escape, and wait until the turn has ended. Raises Abort where a draft would take the key."""
@@ -300,8 +311,8 @@ class PromptSender:
         deadline = self._now() + self._timing.seen
         while True:
             area = await self._capture()
-            gone_on = await self.gone_on()
             running = area.box is not None and area.turn is not None
+            gone_on = await self._has_gone_on(soon=running)
             if not gone_on and not running:
                 return area
             if gone_on or self._now() >= deadline:
