@@ -132,11 +132,14 @@ def find_dialog(lines: Sequence[str]) -> Optional[Dialog]:
     hint = next((i for i in range(len(texts) - 1, max(-1, len(texts) - 5), -1) if _KEY_HINT.search(texts[i])), None)
     last = len(texts) if hint is None else hint
     top = next((i for i in range(last - 1, -1, -1) if _DIALOG_RULE.match(texts[i])), -1)
-    begin, end = screen_reader.dialog_rows(texts) or (top + 1, last)
+    read_aloud = screen_reader.dialog_rows(texts)
+    begin, end = read_aloud or (top + 1, last)
     body = [text for text in texts[begin:end] if text.strip()]
     first, options = _options(body)
     text = " ".join(row.strip(" ╌") for row in body[:first])
     kind = _kind(text, options)
+    if kind in OWNER_DIALOGS and read_aloud is None and any(map(_NUMBERED.match, body[first:])):
+        kind = "other"  # the CLI does not number these; the model's own question can have their words
     # A pane of few rows shows no key hint (2.1.332); then only the menu is certain, by its options and its indent.
     if hint is None and not (
         kind == "limit_menu" and top >= 0 and _SELECTED.match(body[first]) and all(row.startswith("  ") for row in body)
@@ -256,7 +259,7 @@ OWNER_DIALOGS = ("owner", "owner_copy")
 _DIALOG_KINDS = (
     ("owner", "text", r"^this session belongs to another account"),
     ("owner_copy", "text", r"^copy this session to .*\?"),
-    ("limit_menu", "options", r"wait for (?:the )?limit to reset"),
+    ("limit_menu", "options", r"(?:^|\| )(?:stop and )?wait for (?:the )?limit to reset"),
     ("trust", "options", r"trust this folder"),
     ("trust", "text", r"do you trust the files in this folder"),
     ("bypass", "text", r"running in bypass permissions mode"),
