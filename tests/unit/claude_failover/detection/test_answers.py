@@ -12,6 +12,7 @@ import pytest
 
 from claude_failover.claude.turns import answered_request_time, is_answer
 from claude_failover.common import clock
+from claude_failover.detection import answers as answers_module
 from claude_failover.detection.answers import Answers
 from claude_failover.sessions.registry import RegistryEntry
 
@@ -107,6 +108,18 @@ def test_an_answer_is_read_from_the_transcript(sessions, answers):
     assert answers.newest("main") is None
     sessions.write(prompt(-9), answer(-8))
     assert begun(answers.newest("main")) == -9
+
+
+def test_a_transcript_is_read_once_until_it_grows(sessions, answers, monkeypatch):
+    """Every round of the failover asks, for each session that an answer is awaited of."""
+    sessions.write(prompt(-9), answer(-8))
+    reads = []
+    read = answers_module.read_conversation
+    monkeypatch.setattr(answers_module, "read_conversation", lambda *about: reads.append(about) or read(*about))
+    assert [begun(answers.newest("main")) for _round in range(3)] == [-9, -9, -9]
+    assert len(reads) == 1
+    sessions.write(prompt(-9), answer(-8), prompt(-5), answer(-4))
+    assert begun(answers.newest("main")) == -5
 
 
 def test_what_was_noted_comes_first(sessions, answers):

@@ -195,6 +195,18 @@ def read_conversation(projects: str, uuid: str) -> list[dict[str, Any]]:
     return []
 
 
+def sizes_of(projects: str, uuid: str) -> list[tuple[int, int]]:
+    """Return inode and size of a conversation's transcripts, which change whenever a record is written."""
+    found = []
+    for path in paths_of(projects, uuid):
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        found.append((status.st_ino, status.st_size))
+    return found
+
+
 def parse(line: bytes) -> Iterator[dict[str, Any]]:
     """Yield the record of a line, if it is a JSON object."""
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from ..claude.transcript import read_conversation
+from ..claude.transcript import read_conversation, sizes_of
 from ..claude.turns import answered_request_time
 from ..common import clock
 from ..sessions.registry import SessionRegistry
@@ -29,6 +29,8 @@ class Answers:
         self._registry = registry
         self._projects = projects
         self._begun: dict[str, datetime] = {}  # by conversation, of those whose transcripts have grown
+        # By session, of its transcript as it was read: conversation and state, and what was found there.
+        self._read: dict[str, tuple[tuple[str, list[tuple[int, int]]], datetime | None]] = {}
 
     def on_answer(self, uuid: str, begun: datetime | None) -> None:
         """Note that a conversation's request was answered, at least in part; ``begun``: when it was begun."""
@@ -44,9 +46,17 @@ class Answers:
         entry, tracked = self._registry.get(name), self._sessions.get(name)
         if entry is None or tracked is None:
             return None
-        begun = self._begun.get(entry.uuid) or answered_request_time(read_conversation(self._projects(), entry.uuid))
+        begun = self._begun.get(entry.uuid) or self._in_transcript(name, entry.uuid)
         started = _start_of(tracked)
         return begun if begun is not None and started is not None and begun >= started else None
+
+    def _in_transcript(self, name: str, uuid: str) -> datetime | None:
+        """Return when the newest answered request in the transcript was begun; it is read when it has changed."""
+        state = uuid, sizes_of(self._projects(), uuid)
+        known = self._read.get(name)
+        if known is None or known[0] != state:
+            known = self._read[name] = state, answered_request_time(read_conversation(self._projects(), uuid))
+        return known[1]
 
 
 def _start_of(tracked: TrackedSession) -> datetime | None:

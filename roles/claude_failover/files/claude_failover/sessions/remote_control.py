@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from typing import Any
 
 from ..claude.prompt_delivery import deliver
 from ..claude.remote_control import COMMAND, drop_of, is_on, was_agreed_to
-from ..claude.transcript import paths_of, read_conversation
+from ..claude.transcript import read_conversation, sizes_of
 from ..config.holder import ConfigHolder
 from ..tmux.client import Tmux, TmuxError
 from .prompt_budget import PromptBudget
@@ -88,7 +87,7 @@ class RemoteControl:
         if uuid is None:
             return None
         projects = self._config.current.projects
-        state = uuid, _sizes(projects, uuid)
+        state = uuid, sizes_of(projects, uuid)
         if self._read.get(name) != state:
             records = await asyncio.to_thread(read_conversation, projects, uuid)
             self._read[name], self._drops[name] = state, drop_of(records)
@@ -119,15 +118,3 @@ class RemoteControl:
         if tracked.notice != notice:
             log.warning("session %s: %s", tracked.name, notice)
         tracked.notice = notice
-
-
-def _sizes(projects: str, uuid: str) -> list[tuple[int, int]]:
-    """Return inode and size of the conversation's transcripts."""
-    found = []
-    for path in paths_of(projects, uuid):
-        try:
-            status = os.stat(path)
-        except OSError:
-            continue
-        found.append((status.st_ino, status.st_size))
-    return found
