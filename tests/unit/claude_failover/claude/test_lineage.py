@@ -12,6 +12,7 @@ import shutil
 import pytest
 
 from claude_failover.claude import background_jobs as jobs_module
+from claude_failover.claude import lineage
 from claude_failover.claude.background_jobs import background_jobs, running_jobs
 from claude_failover.claude.lineage import continued_in, newest_descendant
 from claude_failover.common.processes import read
@@ -183,3 +184,15 @@ def test_without_a_running_process_no_job_is_read(files, monkeypatch):
     assert (running_jobs(files.homes), read_files) == ([], [])
     files.job(NEW, status="busy")
     assert [(job.uuid, job.pid, job.status) for job in running_jobs(files.homes)] == [(NEW, os.getpid(), "busy")]
+
+
+def test_the_transcript_of_another_conversation_is_not_parsed(files, monkeypatch):
+    """There can be hundreds of jobs, and each start of a session looks at all of them."""
+    parsed, read_conversation = [], lineage.read_conversation
+    monkeypatch.setattr(
+        lineage, "read_conversation", lambda projects, uuid: parsed.append(uuid) or read_conversation(projects, uuid)
+    )
+    files.transcript(OLD, "m1", "m2")
+    files.job(OTHER)
+    files.transcript(OTHER, "x1", "x2", "x3")
+    assert (files.newest().uuid, parsed) == (OLD, [OLD])

@@ -91,11 +91,11 @@ def _last_message(records: Sequence[Mapping[str, Any]]) -> str | None:
 
 def _goes_on_from(projects: str, uuid: str, message: str) -> bool:
     """Return whether a conversation has this message of another one, and a later one of its own."""
-    if _last_message(read_conversation(projects, uuid)) in (message, None):
-        return False
-    # Quotes in a tool's output are escaped, so only a record's own key fits.
+    # Quotes in a tool's output are escaped, so only a record's own key fits. This search costs a twentieth of parsing.
     needle = b'"uuid":"' + message.encode() + b'"'
-    return any(_contains(projects, path, needle) for path in paths_of(projects, uuid))
+    if not any(_contains(projects, path, needle) for path in paths_of(projects, uuid)):
+        return False
+    return _last_message(read_conversation(projects, uuid)) not in (message, None)
 
 
 def _contains(projects: str, path: str, needle: bytes) -> bool:
