@@ -184,6 +184,16 @@ def test_the_clis_own_retry_is_evidence_whatever_else_is_known(hooks, known):
     assert len(world.examine()) == 1, "it is the same refusal"
 
 
+@pytest.mark.parametrize("lines", [RETRYING, LIMITED])
+def test_what_a_pane_shows_bears_the_login_of_its_session(lines):
+    """Else a session whose login does not follow the active link would mark one account after the other."""
+    world = World()
+    world.lines = lines
+    world.main.foreign_login = "CLAUDE_CODE_OAUTH_TOKEN in its environment"
+    (evidence,) = world.examine()
+    assert (evidence.config_dir, evidence.foreign_login) == ("/link", "CLAUDE_CODE_OAUTH_TOKEN in its environment")
+
+
 def test_a_busy_session_with_hooks_is_believed_nothing_else():
     world = World()
     world.main.hook_seen, world.main.activity = True, "busy"

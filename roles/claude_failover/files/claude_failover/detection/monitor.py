@@ -240,16 +240,8 @@ class LimitMonitor:
             uuid = self._sessions.conversation(tracked.name)
             requested = [moment for moment in (self._requested_at.get(uuid or ""), began) if moment is not None]
             self._filter.report(
-                Evidence(
-                    tracked.name,
-                    uuid,
-                    "hook",
-                    verdict,
-                    clock.now(),
-                    max(requested, default=None),
-                    tracked.config_dir,
-                    turn,
-                    foreign_login=tracked.foreign_login,
+                tracked.evidence(
+                    "hook", verdict, clock.now(), uuid=uuid, request_at=max(requested, default=None), turn=turn
                 )
             )
 
@@ -277,18 +269,15 @@ class LimitMonitor:
                 at = clock.now()  # a time in the future is unknown; a limit is told all the same
             if at is None:
                 return None
-            return Evidence(
-                tracked.name,
-                entry.uuid,
+            return tracked.evidence(
                 "transcript",
                 verdict,
                 at,
-                refused_request_time(records),
-                tracked.config_dir,
-                last_turn_id(records),
+                uuid=entry.uuid,
+                request_at=refused_request_time(records),
+                turn=last_turn_id(records),
                 ended=_is_error(own[-1]) or _ends_turn(own[-1]),
                 interrupted=_text_of(own[-1]).startswith(_INTERRUPTED),
-                foreign_login=tracked.foreign_login,
             )
         return None
 
@@ -322,16 +311,13 @@ class LimitMonitor:
             self.answers.on_answer(uuid, self._requested_at.get(uuid))
         if verdict.limited:
             self._filter.report(
-                Evidence(
-                    tracked.name,
-                    uuid,
+                tracked.evidence(
                     "transcript",
                     verdict,
                     moment,
-                    self._requested_at.get(uuid),
-                    tracked.config_dir,
-                    self._turn_ids.get(uuid),
-                    foreign_login=tracked.foreign_login,
+                    uuid=uuid,
+                    request_at=self._requested_at.get(uuid),
+                    turn=self._turn_ids.get(uuid),
                 )
             )
         elif not tracked.hook_seen and _ends_turn(record):

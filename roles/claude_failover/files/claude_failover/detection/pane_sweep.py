@@ -132,16 +132,13 @@ class PaneSweep:
             return  # the transcript is not read for every second of the wait
         turn = self._newest_turn(tracked)
         self._filter.report(
-            Evidence(
-                tracked.name,
-                turn.uuid if turn else None,
+            tracked.evidence(
                 "pane",
                 verdict,
                 clock.now(),
-                turn.request_at if turn else None,
-                tracked.config_dir,
-                turn.turn if turn else None,
-                foreign_login=tracked.foreign_login,
+                uuid=turn.uuid if turn else None,
+                request_at=turn.request_at if turn else None,
+                turn=turn.turn if turn else None,
             )
         )
 
@@ -151,10 +148,7 @@ class PaneSweep:
             return
         known = None if verdict.rule.startswith("extra") else self._newest_turn(tracked)
         if known is None:
-            folder, foreign = tracked.config_dir, tracked.foreign_login
-            self._filter.report(
-                Evidence(tracked.name, None, "pane", verdict, clock.now(), None, folder, foreign_login=foreign)
-            )
+            self._filter.report(tracked.evidence("pane", verdict, clock.now()))
         elif known.verdict.limited:
             self._filter.report(known)
 

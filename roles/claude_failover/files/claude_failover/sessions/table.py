@@ -22,6 +22,8 @@ from ..common.processes import Process, Snapshot, variable
 from ..common.text import text_or_none, whole_number
 from ..config.holder import ConfigHolder
 from ..config.model import SessionConfig
+from ..limits.evidence import Evidence
+from ..limits.verdict import Verdict
 from ..tmux.client import Pane
 from .process_login import ProcessLogin
 from .registry import UUID, RegistryEntry, SessionRegistry
@@ -119,6 +121,33 @@ class TrackedSession:
         moment = moment or clock.now()
         if self.activity_at is None or moment >= self.activity_at:
             self.activity, self.activity_at = activity, moment
+
+    def evidence(
+        self,
+        source: str,
+        verdict: Verdict,
+        at: datetime,
+        *,
+        uuid: str | None = None,
+        request_at: datetime | None = None,
+        turn: str | None = None,
+        ended: bool = False,
+        interrupted: bool = False,
+    ) -> Evidence:
+        """Return evidence of this session's, with the login of its process; the arguments are those of `Evidence`."""
+        return Evidence(
+            session=self.name,
+            uuid=uuid,
+            source=source,
+            verdict=verdict,
+            at=at,
+            request_at=request_at,
+            config_dir=self.config_dir,
+            turn=turn,
+            ended=ended,
+            interrupted=interrupted,
+            foreign_login=self.foreign_login,
+        )
 
 
 class SessionTable:
