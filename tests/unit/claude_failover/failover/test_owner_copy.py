@@ -100,10 +100,10 @@ def test_what_is_not_known_to_be_of_one_organization_is_left_to_a_person(monkeyp
     assert world.copies == []
 
 
-@pytest.mark.parametrize("own", [{"config_dir": "/a"}, {"foreign_login": "CLAUDE_CODE_OAUTH_TOKEN in its environment"}])
-def test_a_session_with_a_login_of_its_own_is_left_to_a_person(monkeypatch, own):
+@pytest.mark.parametrize("change", [{"config_dir": "/a"}, {"foreign_login": "ANTHROPIC_API_KEY in its environment"}])
+def test_a_session_that_does_not_follow_the_link_is_left_to_a_person(monkeypatch, change):
     world = World(monkeypatch)
-    world.main = dataclasses.replace(world.main, **own)
+    world.main = dataclasses.replace(world.main, **change)
     assert "does not follow the active link" in world.answers()[0]
     assert world.copies == []
 

@@ -96,6 +96,14 @@ def test_a_login_in_the_environment_is_told_by_its_name(watched, caplog):
     assert TOKEN not in caplog.text + str(row)
 
 
+def test_a_session_whose_claude_code_is_too_old_does_not_follow(watched):
+    watched.run(CLAUDE_CONFIG_DIR=watched.world.link)
+    watched.table.get("main").version = "2.1.78"
+    follows, account, reason = of(watched.look())
+    assert (follows, account) == (False, None)
+    assert "expected 2.1.81 or newer" in reason
+
+
 def test_another_process_is_looked_at_anew(watched):
     assert of(watched.run(CLAUDE_CONFIG_DIR=watched.world.link, ANTHROPIC_AUTH_TOKEN=TOKEN))[0] is False
     assert of(watched.run(CLAUDE_CONFIG_DIR=watched.world.link)) == (True, "a", None)

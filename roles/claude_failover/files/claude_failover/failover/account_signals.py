@@ -8,34 +8,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from ..accounts.availability import AccountAvailability
-from ..common.file_identity import is_same_entry
 from ..config.holder import ConfigHolder
 from ..config.model import Account
+from ..sessions.session_account import account_of
+from ..sessions.table import TrackedSession
 from ..switching.flip_log import FlipLog
 
 log = logging.getLogger(__name__)
 
 _STALE_USAGE = timedelta(minutes=10)  # after a flip a status line can show the old account's figures this long
 _STALE_REJECTION = timedelta(seconds=3)  # after a flip a rejected login can be the old account's this long
-
-
-class ReportingSession(Protocol):
-    """The session that reports; ``config_dir`` is its process's CLAUDE_CONFIG_DIR, None when unknown, and
-    ``foreign_login`` what makes its login another than that of this home.
-
-    ``set_aside`` says why its reports say nothing of any account; None if they do.
-    """
-
-    name: str
-    config_dir: str | None
-    foreign_login: str | None
-
-    @property
-    def set_aside(self) -> str | None:
-        """See above."""
 
 
 class AccountSignals:
@@ -59,7 +44,7 @@ class AccountSignals:
         self._now = now
         self._in_doubt = in_doubt
 
-    def on_usage(self, session: ReportingSession, figures: Any) -> None:
+    def on_usage(self, session: TrackedSession, figures: Any) -> None:
         """Record the usage figures of a session's status line."""
         account = self._account_of(session)
         if account is None:
@@ -75,7 +60,7 @@ class AccountSignals:
             return  # the session has had no answer under the new account yet
         self._availability.usage.record(account.name, figures)
 
-    def on_login_dead(self, session: ReportingSession, message: str) -> None:
+    def on_login_dead(self, session: TrackedSession, message: str) -> None:
         """Record that the server rejected a session's login: its account is no target until the credentials change."""
         account = self._account_of(session)
         if account is None:
@@ -95,12 +80,8 @@ class AccountSignals:
             account.name,
         )
 
-    def _account_of(self, session: ReportingSession) -> Account | None:
-        folder = session.config_dir
-        if folder is None or session.set_aside is not None or session.foreign_login is not None:
-            return None
+    def _account_of(self, session: TrackedSession) -> Account | None:
         if self._in_doubt(session.name):
             return None
-        if is_same_entry(folder, self._config.current.active_link):
-            return self._config.current.account(self._availability.active() or "")
-        return next((account for account in self._config.current.accounts if is_same_entry(account.home, folder)), None)
+        config = self._config.current
+        return account_of(session, config, config.account(self._availability.active() or ""))

@@ -23,6 +23,7 @@ from ..claude.transcript import read_conversation
 from ..common.backoff import Backoff
 from ..config.holder import ConfigHolder
 from ..detection.owner_watch import WHY
+from ..sessions.session_account import follows_link
 from ..sessions.table import SessionTable, TrackedSession
 from ..tmux.client import Tmux, TmuxError
 
@@ -89,7 +90,7 @@ class OwnerCopy:
         config = self._config.current
         if config.failover.session_owner != "copy":
             return "failover.session_owner is ask", None
-        if tracked.config_dir != config.active_link or tracked.foreign_login is not None:
+        if not follows_link(tracked, config):
             return "the session does not follow the active link", None
         name = self._availability.active()
         active = self._availability.identities.get(name) if name is not None else None

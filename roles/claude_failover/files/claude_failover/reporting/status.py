@@ -18,13 +18,13 @@ from ..accounts.active_link import read_active
 from ..accounts.shared_links import links_state
 from ..claude.background_jobs import BackgroundJob, running_jobs
 from ..common import clock
-from ..common.file_identity import is_same_entry
 from ..common.health import SourceHealth
 from ..config.holder import ConfigHolder
 from ..config.model import Account, Config
 from ..failover.controller import FailoverController
 from ..sessions.moved_conversations import session_of
 from ..sessions.registry import SessionRegistry
+from ..sessions.session_account import account_of, follows_link
 from ..sessions.table import SessionTable, TrackedSession
 from ..tasks.dispatcher import Dispatcher
 from ..tmux.client import Tmux
@@ -47,6 +47,7 @@ def session_row(
     """Return one row of ``sessions``."""
     entry = registry.get(tracked.name)
     pane = tracked.pane
+    account = account_of(tracked, config, active)
     return {
         "name": tracked.name,
         "uuid": entry.uuid if entry else None,
@@ -63,23 +64,10 @@ def session_row(
         "dedicated": tracked.dedicated,
         # A dead pane has no folder.
         "cwd": tracked.spec.cwd if tracked.spec else ((pane.cwd or None) if pane else None),
-        "account": account_of(tracked, config, active),
+        "account": account.name if account else None,
         "pid": pane.pid if pane and tracked.up else None,
         "last_event_at": clock.optional_wall_iso(tracked.activity_at),
     }
-
-
-def account_of(tracked: TrackedSession, config: Config, active: Account | None) -> str | None:
-    """Return the name of the account that the session's next request uses, or None if it is unknown.
-
-    A process that was started with an account's home stays with it; one that was started with the active link follows
-    every flip, unless its login comes from elsewhere. Of one that is set aside it is not known.
-    """
-    if tracked.config_dir is None or tracked.set_aside is not None or tracked.foreign_login is not None:
-        return None
-    if is_same_entry(tracked.config_dir, config.active_link):
-        return active.name if active else None
-    return next((account.name for account in config.accounts if account.home == tracked.config_dir), None)
 
 
 def job_row(job: BackgroundJob, config: Config) -> dict[str, Any]:
@@ -94,13 +82,6 @@ def job_row(job: BackgroundJob, config: Config) -> dict[str, Any]:
         "state": job.status,
         "watched": False,
     }
-
-
-def follows_link(tracked: TrackedSession, config: Config) -> bool | None:
-    """Return whether a flip moves the session's requests to the other account; None if that is unknown."""
-    if not tracked.up or tracked.config_dir is None:
-        return None
-    return tracked.foreign_login is None and is_same_entry(tracked.config_dir, config.active_link)
 
 
 def off_link_reason(tracked: TrackedSession, config: Config) -> str | None:
