@@ -16,7 +16,7 @@ from .active_link import read_active
 from .exhaustion import Exhaustion
 from .identities import Identities
 from .logins import Logins
-from .selection import AccountState, Selection, is_foreign, organization_of, select_account
+from .selection import AccountState, Selection, is_of_other_organization, organization_of, select_account
 from .shared_links import ensure_links
 from .usage import Usage
 
@@ -102,7 +102,7 @@ class AccountAvailability:
         across = self._config.current.failover.across_organizations
         organization = None if across else organization_of(states, self.active())
         usable = [state for state in states if state.login == "ok" and state.links is None]
-        names = [state.name for state in usable if not is_foreign(state, organization)]
+        names = [state.name for state in usable if not is_of_other_organization(state, organization)]
         found = self.exhaustion.next_reset(names, limit, self._now() - RESET_MARGIN)
         return found[0] if found is not None else None
 

@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from ..claude.credentials import login_state
-from ..claude.identity import Identity, identity_of, read_identity
+from ..claude.identity import Identity, identity_from_json, read_identity
 from ..config.model import Account
 from ..storage.store import Store
 
@@ -110,7 +110,7 @@ class Identities:
         self._stamp = _stamp(self._store.path(DOCUMENT))
         rows = self._store.load(DOCUMENT, {})
         found = {
-            name: self._store.read_part(DOCUMENT, f"the identity of {name!r}", identity_of, row)
+            name: self._store.read_part(DOCUMENT, f"the identity of {name!r}", identity_from_json, row)
             for name, row in rows.items()
         }
         self._recorded = {name: identity for name, identity in found.items() if identity is not None}

@@ -124,11 +124,13 @@ def select_account(
         if state.name == active:
             candidates.append(Candidate(state.name, False, "it is the active account"))
             continue
-        foreign = is_foreign(state, organization)
-        why = _disqualification(state, only=only, foreign=foreign, force=force, clean=clean, below=below)
+        other = is_of_other_organization(state, organization)
+        why = _disqualification(state, only=only, other_organization=other, force=force, clean=clean, below=below)
         if why is None:
             eligible.append(state)
-        overruled = _disqualification(state, only=only, foreign=foreign, force=True, clean=clean, below=below) is None
+        overruled = (
+            _disqualification(state, only=only, other_organization=other, force=True, clean=clean, below=below) is None
+        )
         candidates.append(
             Candidate(
                 state.name,
@@ -153,13 +155,13 @@ def organization_of(states: Sequence[AccountState], name: str | None) -> str | N
     return next((state.organization for state in states if state.name == name), None)
 
 
-def is_foreign(state: AccountState, organization: str | None) -> bool:
+def is_of_other_organization(state: AccountState, organization: str | None) -> bool:
     """Return whether an account is known to be of another organization than the given one (None: not known)."""
     return organization is not None and state.organization not in (None, organization)
 
 
 def _disqualification(
-    state: AccountState, *, only: str | None, foreign: bool, force: bool, clean: bool, below: float | None
+    state: AccountState, *, only: str | None, other_organization: bool, force: bool, clean: bool, below: float | None
 ) -> str | None:
     """Return why the account is not eligible, or None. Reasons that force does not overrule come first."""
     if only is not None and state.name != only:
@@ -168,7 +170,7 @@ def _disqualification(
         return LOGIN_PROBLEMS.get(state.login, LOGIN_PROBLEMS["unknown"]).format(name=state.name)
     if state.links is not None:
         return f"its shared links are not right: {state.links}"
-    if foreign:
+    if other_organization:
         return "of another organization than the active account, and failover.across_organizations is false"
     if force:
         return None

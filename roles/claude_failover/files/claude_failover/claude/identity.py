@@ -9,14 +9,12 @@ what it had read in the home before (seen on 2.1.330 and 2.1.332 in 7 of 18 flip
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..common import json_text
 from ..common.text import printable, shorten
-from ..storage.regular_file import read_regular
+from .home_file import read_home_file
 
 _MOST = 300  # characters of one value
 
@@ -47,21 +45,17 @@ class Identity:
 
 def read_identity(home: str) -> Identity | None:
     """Return the identity that a home's file names; None without one, or where the file cannot be read."""
-    try:
-        data = json_text.parse(read_regular(os.path.join(home, ".claude.json")))
-    except (OSError, ValueError):
-        return None
-    found = data.get("oauthAccount") if isinstance(data, dict) else None
+    found = read_home_file(home).get("oauthAccount")
     if not isinstance(found, dict):
         return None
     try:
-        return identity_of({name: found.get(key) for name, key in _KEYS.items()})
+        return identity_from_json({name: found.get(key) for name, key in _KEYS.items()})
     except ValueError:
         return None
 
 
-def identity_of(values: Mapping[str, Any]) -> Identity:
-    """Return an identity from its fields, as they were stored. Raises ValueError without an account."""
+def identity_from_json(values: Mapping[str, Any]) -> Identity:
+    """Return an identity from its stored form. Raises ValueError without an account."""
     account, organization = _text(values.get("account_uuid")), _text(values.get("organization_uuid"))
     if account is None:
         raise ValueError("found no account_uuid, expected the id of an account")

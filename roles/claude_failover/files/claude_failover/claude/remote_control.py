@@ -14,16 +14,13 @@ home. Neither starts a turn, and no hook runs.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..common import json_text
-from ..storage.regular_file import read_regular
+from .home_file import read_home_file
 
 COMMAND = "/remote-control"
 _DROPPED, _REASON = "Remote Control disconnected", "account or organization changed"
-_MAX_BYTES = 16 << 20  # of .claude.json
 
 
 def drop_of(records: Iterable[Mapping[str, Any]]) -> str | None:
@@ -55,8 +52,4 @@ def is_on(records: Iterable[Mapping[str, Any]]) -> bool:
 
 def was_agreed_to(home: str) -> bool:
     """Return whether the question of a first use was answered under the account with this home."""
-    try:
-        data = json_text.parse(read_regular(os.path.join(home, ".claude.json"), _MAX_BYTES))
-    except (OSError, ValueError):
-        return False
-    return isinstance(data, dict) and data.get("remoteDialogSeen") is True
+    return read_home_file(home).get("remoteDialogSeen") is True

@@ -1,0 +1,21 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read ``.claude.json`` of an account home, in which Claude Code keeps what is no setting; it holds no token."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..common import json_text
+from ..storage.regular_file import read_regular
+
+
+def read_home_file(home: str) -> dict[str, Any]:
+    """Return the object in the file; an empty one where there is none, or none that can be read."""
+    try:
+        data = json_text.parse(read_regular(os.path.join(home, ".claude.json")))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
