@@ -22,13 +22,13 @@ from ..common import json_text
 from ..common.processes import is_alive
 from ..common.text import text_or_none, whole_number
 from ..storage.regular_file import read_regular
+from .session_files import MAX_TICKS
+from .transcript import UUID
 
 MOST_FILES = 2000  # of one folder that are looked at
 _MAX_BYTES = 1 << 20  # of a job's state; the text of its last answer is in it
-_MAX_TICKS = 1 << 63
 _JOB = re.compile(r"[0-9a-z]{4,32}")
 _SESSION_FILE = re.compile(r"\d+\.json")
-UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _processes(homes: list[str]) -> Iterator[_HoldingProcess]:
             pid = whole_number(name.partition(".")[0])
             if data.get("spare") or pid is None or data.get("pid") != pid:
                 continue
-            started = whole_number(str(data.get("procStart")), _MAX_TICKS)
+            started = whole_number(str(data.get("procStart")), MAX_TICKS)
             if started is not None and is_alive(pid, started):
                 uuid, status = str(data.get("sessionId", "")).lower(), text_or_none(data.get("status"))
                 yield _HoldingProcess(uuid, pid, status, data.get("kind") == "bg")

@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .background_jobs import UUID, BackgroundJob
-from .transcript import CHUNK, NotATranscriptError, locate, open_below, paths_of, read_conversation
+from .background_jobs import BackgroundJob
+from .transcript import CHUNK, UUID, NotATranscriptError, locate, open_below, paths_of, read_conversation
 
 _MOST_MOVES = 100  # of one conversation that are followed
 

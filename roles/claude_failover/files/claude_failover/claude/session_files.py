@@ -23,7 +23,7 @@ from ..common.text import text_or_none, whole_number
 from ..storage.regular_file import read_regular
 from .versions import version_in
 
-_MAX_TICKS = 1 << 63
+MAX_TICKS = 1 << 63  # since the boot, of the start of a process
 _TICK = timedelta(seconds=1)  # by which a process's start and another clock reading may differ
 _UNKNOWN = datetime.fromtimestamp(0, timezone.utc)
 
@@ -85,6 +85,6 @@ def _read(path: str, process: Process) -> SessionFile | None:
 def _is_of(data: dict[str, Any], process: Process) -> bool:
     """Return whether this process wrote the file, and not an earlier one that had its pid."""
     if data.get("procStart") is not None:
-        return whole_number(str(data["procStart"]), _MAX_TICKS) == process.start
+        return whole_number(str(data["procStart"]), MAX_TICKS) == process.start
     written = clock.from_wall(datetime.fromtimestamp(data["startedAt"] / 1000, timezone.utc))
     return written is not None and written >= clock.of_ticks(process.start) - _TICK

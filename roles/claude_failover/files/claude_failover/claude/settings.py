@@ -158,6 +158,11 @@ def with_own_settings(
     return [rest[0], "--settings", path, *rest[1:]], environment
 
 
+def settings_folder(state_dir: str) -> str:
+    """Return the folder with the settings file of each session."""
+    return os.path.join(state_dir, "settings")
+
+
 def file_name(name: str) -> str:
     """Return the name of a session's settings file; slashes in ``name`` are escaped."""
     return name.replace("%", "%25").replace("/", "%2F") + ".json"

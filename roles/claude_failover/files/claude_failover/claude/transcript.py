@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,9 @@ from ..common.text import decoded
 from ..storage.regular_file import NotARegularFileError, open_regular
 
 log = logging.getLogger(__name__)
+
+#: Of a conversation; its transcript has it as a name.
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 MOST_FOLDERS = 20_000  # of `projects` that are searched for a transcript
 CHUNK = 1 << 20  # bytes per read

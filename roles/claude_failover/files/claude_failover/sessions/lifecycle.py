@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..claude.background_jobs import BackgroundJob, running_jobs
-from ..claude.settings import session_defaults, with_own_settings
+from ..claude.settings import session_defaults, settings_folder, with_own_settings
 from ..claude.transcript import paths_of
 from ..common.backoff import Backoff
 from ..common.errors import FailoverError
@@ -341,7 +341,7 @@ class SessionLifecycle:
             spec.command,
             spec.cwd,
             self._settings() if self._config.current.detection.hooks else {},
-            os.path.join(self._config.current.state_dir, "settings"),
+            settings_folder(self._config.current.state_dir),
             spec.name,
             session_defaults(spec),
         )

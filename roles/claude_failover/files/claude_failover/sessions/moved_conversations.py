@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from ..claude.background_jobs import BackgroundJob, background_jobs, holder_of
 from ..claude.lineage import newest_descendant
-from ..claude.settings import file_name
+from ..claude.settings import file_name, settings_folder
 from ..common.errors import FailoverError
 from ..config.model import Config
 from .registry import RegistryEntry
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 def session_of(job: BackgroundJob, config: Config) -> str | None:
     """Return the name of the daemon's session that the job began in, by the settings that it was given; or None."""
-    folder = os.path.join(config.state_dir, "settings")
+    folder = settings_folder(config.state_dir)
     for spec in config.sessions:
         if job.settings == os.path.join(folder, file_name(spec.name)):
             return spec.name

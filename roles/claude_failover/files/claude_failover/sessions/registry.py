@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ..claude.transcript import UUID
 from ..common import clock
 from ..common.processes import is_alive
 from ..storage.store import Store, as_optional_text
@@ -23,7 +24,6 @@ from ..storage.store import Store, as_optional_text
 log = logging.getLogger(__name__)
 
 DOCUMENT = "registry"
-UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 # A hook runs inside the session and sees /clear and /resume, so it ranks above the UUID of the start; then comes the
 # session file of the process, last a line on the screen.

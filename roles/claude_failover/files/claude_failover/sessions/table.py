@@ -17,6 +17,7 @@ from typing import Any, Literal
 from ..claude import versions
 from ..claude.login_settings import LoginSettings
 from ..claude.session_files import SessionFiles
+from ..claude.transcript import UUID
 from ..common import clock
 from ..common.processes import Process, Snapshot, variable
 from ..common.text import text_or_none, whole_number
@@ -26,7 +27,7 @@ from ..limits.evidence import Evidence
 from ..limits.verdict import Verdict
 from ..tmux.client import Pane
 from .process_login import ProcessLogin
-from .registry import UUID, RegistryEntry, SessionRegistry
+from .registry import RegistryEntry, SessionRegistry
 
 log = logging.getLogger(__name__)
 
