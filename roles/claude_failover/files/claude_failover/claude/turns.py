@@ -15,6 +15,7 @@ from ..common import clock
 from .local_commands import compaction_error, without_local_commands
 
 _MARKS = re.compile(r"</?pasted_content\b[^>]*>")
+_INTERRUPTED = "[Request interrupted"
 _DISTINCTIVE = 40  # characters of a text from which on finding it inside a prompt is no coincidence
 _TRUNCATED_MIN = 1000  # characters without white space that a prompt truncated by the hook keeps at least
 
@@ -51,6 +52,21 @@ def record_time(record: Mapping[str, Any]) -> datetime | None:
 def is_conversation_record(record: Mapping[str, Any]) -> bool:
     """Return whether a record is a message of the main conversation, not of a sub-agent and not a meta record."""
     return record.get("type") in ("user", "assistant") and not record.get("isSidechain") and not record.get("isMeta")
+
+
+def text_of(record: Mapping[str, Any]) -> str:
+    """Return the text of a record's message, its blocks joined by line breaks; "" without any."""
+    message = record.get("message")
+    content = message.get("content") if isinstance(message, Mapping) else None
+    if isinstance(content, str):
+        return content
+    texts = [item.get("text") for item in content if isinstance(item, Mapping)] if isinstance(content, list) else []
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def is_interruption(record: Mapping[str, Any]) -> bool:
+    """Return whether a user's record is the one that Claude Code writes when Escape ends a turn."""
+    return record.get("type") == "user" and text_of(record).startswith(_INTERRUPTED)
 
 
 def is_request(record: Mapping[str, Any]) -> bool:
@@ -100,6 +116,16 @@ def _last_request(records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
             if not record.get("isMeta"):
                 answered = None
     return newest if answered is None else answered
+
+
+def ends_turn(record: Mapping[str, Any]) -> bool:
+    """Return whether a record of Claude answers a turn; an error of the API does not, whatever its stop reason."""
+    message = record.get("message")
+    return (
+        not record.get("isApiErrorMessage")
+        and isinstance(message, Mapping)
+        and message.get("stop_reason") in ("end_turn", "stop_sequence")
+    )
 
 
 def is_answer(record: Mapping[str, Any]) -> bool:

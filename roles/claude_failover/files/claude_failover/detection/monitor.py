@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Callable
@@ -21,12 +21,15 @@ from ..claude.transcript import NotATranscriptError, last_records, locate, paths
 from ..claude.turns import (
     TurnEvent,
     conversation_of,
+    ends_turn,
     is_answer,
+    is_interruption,
     is_reply,
     is_request,
     last_turn_id,
     record_time,
     refused_request_time,
+    text_of,
 )
 from ..common import clock
 from ..common.health import Blindness, SourceHealth
@@ -54,8 +57,6 @@ _TURN_KINDS = {
     "StopFailure": "failure",
     "UserPromptSubmit": "prompt",
 }
-
-_INTERRUPTED = "[Request interrupted"  # begins the user record of an interruption
 
 _SOURCES_OF_HOOKS = ("control_socket", "tmux")  # without one of them a hook is lost
 
@@ -276,8 +277,8 @@ class LimitMonitor:
                 uuid=entry.uuid,
                 request_at=refused_request_time(records),
                 turn=last_turn_id(records),
-                ended=_is_error(own[-1]) or _ends_turn(own[-1]),
-                interrupted=_text_of(own[-1]).startswith(_INTERRUPTED),
+                ended=_is_error(own[-1]) or ends_turn(own[-1]),
+                interrupted=is_interruption(own[-1]),
             )
         return None
 
@@ -320,7 +321,7 @@ class LimitMonitor:
                     turn=self._turn_ids.get(uuid),
                 )
             )
-        elif not tracked.hook_seen and _ends_turn(record):
+        elif not tracked.hook_seen and ends_turn(record):
             self._turns_without_hook[tracked.name] = self._turns_without_hook.get(tracked.name, 0) + 1
             self._on_turn_event(tracked, TurnEvent(tracked.name, uuid, "stop", moment, turn=self._turn_ids.get(uuid)))
 
@@ -333,44 +334,20 @@ class LimitMonitor:
         self._on_turn(event)
 
 
-def _contents(record: Mapping[str, Any]) -> Sequence[Any]:
-    message = record.get("message")
-    content = message.get("content") if isinstance(message, dict) else None
-    return (
-        content
-        if isinstance(content, list)
-        else [{"type": "text", "text": content}]
-        if isinstance(content, str)
-        else []
-    )
-
-
 def _is_prompt(record: Mapping[str, Any]) -> bool:
     """Return True if a user's record begins a turn: not the result of a tool, and not one that the CLI adds."""
-    return not record.get("isMeta") and not any(
-        isinstance(item, dict) and item.get("type") == "tool_result" for item in _contents(record)
-    )
-
-
-def _text_of(record: Mapping[str, Any]) -> str:
-    texts = [item.get("text") for item in _contents(record) if isinstance(item, dict)]
-    return "\n".join(text for text in texts if isinstance(text, str))
+    message = record.get("message")
+    content = message.get("content") if isinstance(message, dict) else None
+    blocks = content if isinstance(content, list) else []
+    results = [block for block in blocks if isinstance(block, dict) and block.get("type") == "tool_result"]
+    return not record.get("isMeta") and not results
 
 
 def _prompt_of(record: Mapping[str, Any]) -> str | None:
     """Return the text of a user's record; None for that of an interruption, and without one."""
-    text = _text_of(record)
-    return text if text and not text.startswith(_INTERRUPTED) else None
+    return None if is_interruption(record) else text_of(record) or None
 
 
 def _is_error(record: Mapping[str, Any]) -> bool:
     """Return True for an error of the API, in answer to a prompt or to `/compact`."""
     return bool(record.get("isApiErrorMessage")) or compaction_error(record) is not None
-
-
-def _ends_turn(record: Mapping[str, Any]) -> bool:
-    """Return True if a record of Claude answers a turn; an error of the API does not, whatever its stop reason."""
-    if record.get("isApiErrorMessage"):
-        return False
-    message = record.get("message")
-    return isinstance(message, dict) and message.get("stop_reason") in ("end_turn", "stop_sequence")

@@ -14,9 +14,15 @@ from datetime import datetime
 from typing import Any
 
 from ..claude.local_commands import compaction_error
-from ..claude.turns import conversation_of, is_conversation_record, is_prompt_of, record_time
-
-_INTERRUPTED = "[Request interrupted by user"
+from ..claude.turns import (
+    conversation_of,
+    ends_turn,
+    is_conversation_record,
+    is_interruption,
+    is_prompt_of,
+    record_time,
+    text_of,
+)
 
 
 def find_prompt(records: Sequence[Mapping[str, Any]], text: str, since: datetime) -> int | None:
@@ -25,7 +31,7 @@ def find_prompt(records: Sequence[Mapping[str, Any]], text: str, since: datetime
         if record.get("type") != "user" or not is_conversation_record(record):
             continue
         at = record_time(record)
-        if at is not None and at >= since and is_prompt_of(_text(record), text):
+        if at is not None and at >= since and is_prompt_of(text_of(record), text):
             return index
     return None
 
@@ -42,32 +48,18 @@ def outcome(records: Sequence[Mapping[str, Any]], text: str, since: datetime) ->
         at = record_time(record)
         if begin is None and (at is None or at < since):
             continue
-        content = _text(record)
+        content = text_of(record)
         refused = compaction_error(record)
         if refused is not None:
             error = refused[:200]
         elif record.get("type") == "user":
-            if content.startswith(_INTERRUPTED):
+            if is_interruption(record):
                 return "interrupted", content[:200]
             error = ""  # the turn continues: a tool result, or the prompt after a failover
         elif record.get("isApiErrorMessage"):
             error = content[:200] or "an error without a message"
-        elif _ends(record):
+        elif ends_turn(record):
             return "answered", ""
         else:
             error = ""
     return ("error", error) if error else ("open", "")
-
-
-def _ends(record: Mapping[str, Any]) -> bool:
-    message = record.get("message")
-    return isinstance(message, dict) and message.get("stop_reason") in ("end_turn", "stop_sequence")
-
-
-def _text(record: Mapping[str, Any]) -> str:
-    message = record.get("message")
-    content = message.get("content") if isinstance(message, dict) else None
-    if isinstance(content, str):
-        return content
-    parts = [item.get("text") for item in content if isinstance(item, dict)] if isinstance(content, list) else []
-    return "\n".join(part for part in parts if isinstance(part, str))
