@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Test the answer to the question whose a conversation is, on a screen that behaves as the real one."""
+"""Test the answer to the owner dialog, on a screen that behaves as the real one."""
 
 from __future__ import annotations
 

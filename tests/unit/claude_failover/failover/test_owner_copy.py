@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Test when the question whose a conversation is may be answered with a copy."""
+"""Test when the owner dialog may be answered with a copy."""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answer Claude Code's question whose a conversation is with a copy to the account that is logged in.
+"""Answer Claude Code's owner dialog with a copy of the conversation to the account that is logged in.
 
-Seen on 2.1.330 and 2.1.332: the cursor is at the exit at first. Neither question takes a key in its first second, and a
-key in it begins the second anew. The account that is offered is the one whose name the CLI has read last, which can be
-another than the active one. The copy is confirmed in a second question, whose cursor is at "Go Back". Esc is sent to
-neither, and Enter only where the cursor was seen at the entry with the address of the account.
+Seen on 2.1.330 and 2.1.332: the dialog has two questions, and the cursor is at the exit at first. Neither takes a key
+in its first second, and a key in it begins the second anew. The account that is offered is the one whose name the CLI
+has read last, which can be another than the active one. The copy is confirmed in the second question, whose cursor is
+at "Go Back". Esc is sent to neither, and Enter only where the cursor was seen at the entry with the address of the
+account.
 """
 
 from __future__ import annotations

@@ -251,7 +251,7 @@ def _kind(text: str, options: Sequence[str]) -> str:
     return "other"
 
 
-#: The kinds of the two questions whose a conversation is.
+#: The kinds of the owner dialog's two questions.
 OWNER_DIALOGS = ("owner", "owner_copy")
 
 # (kind, searched part, pattern); the first match wins. Seen on 2.1.330 and 2.1.197, login on their start-up screens,

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find sessions in which Claude Code asks whose their conversation is.
+"""Find sessions in which Claude Code's owner dialog is open: it asks whose their conversation is.
 
 Under a flag of the server's, Claude Code (2.1.330 and newer) asks this of a conversation that was begun under another
 account: at a resume at once, in a running session of a prompt that is sent some seconds after the flip. The prompt is

@@ -188,7 +188,7 @@ class FailoverController:
             self._wake_up()
 
     def on_owner_question(self, session: str, why: str | None) -> None:
-        """Record that the session's prompt is held back by Claude Code's question whose the conversation is."""
+        """Record that the session's prompt is held back by Claude Code's owner dialog."""
         if why is not None:
             self._records.replace_result(session, f"dialog: {why}")
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decide whether Claude Code's question whose a conversation is may be answered with a copy, and have it answered.
+"""Decide whether Claude Code's owner dialog may be answered with a copy of the conversation, and have it answered.
 
 It may where the operator has said ``failover.session_owner: copy``, the session follows the active link, and the
 conversation's owner, as its transcript names it, is of the organization of the active account, as it was recorded at

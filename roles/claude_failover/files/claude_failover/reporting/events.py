@@ -26,7 +26,7 @@ def set_aside_event(session: str, why: str | None) -> dict[str, Any]:
 
 
 def owner_event(session: str, why: str | None) -> dict[str, Any]:
-    """Return the event that Claude Code asks whose a conversation is, or, without ``why``, that it no longer does."""
+    """Return the event that the owner dialog is open in a session, or, without ``why``, that it no longer is."""
     summary = f"session {session}: {why or 'Claude Code does not ask any more whose its conversation is'}"
     return _event("session_owner", "warning", why is not None, summary, session=session)
 
