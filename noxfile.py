@@ -540,6 +540,7 @@ def e2e(session: nox.Session) -> None:
                 stage,
                 f"Claude Code {version}, pytest on Python {session.python}",
                 "tests/e2e",
+                limit=3600,
                 env={**env, "CLAUDE_E2E_VERSION": version},
                 part=version,
             )
