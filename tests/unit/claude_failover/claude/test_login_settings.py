@@ -10,7 +10,7 @@ import pytest
 
 from claude_failover.claude import login_settings
 from claude_failover.claude.login_settings import LoginSettings, given_settings, managed_settings
-from claude_failover.config.login_origin import listed, moving_settings
+from claude_failover.config.login_origin import foreign_login_settings, listed
 
 TOKEN = "sk-ant-oat01-must-not-be-seen-anywhere"
 
@@ -38,7 +38,7 @@ TOKEN = "sk-ant-oat01-must-not-be-seen-anywhere"
     ],
 )
 def test_the_settings_that_make_the_login_another(settings, found):
-    assert moving_settings(settings) == found
+    assert foreign_login_settings(settings) == found
 
 
 def test_a_file_is_read_again_when_it_changes(tmp_path):

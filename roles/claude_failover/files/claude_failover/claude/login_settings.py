@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..common import json_text
-from ..config.login_origin import moving_settings
+from ..config.login_origin import foreign_login_settings
 from ..storage.regular_file import read_regular
 from .settings import MAX_BYTES, split_settings
 
@@ -82,13 +82,13 @@ def given_settings(arguments: list[str], cwd: str) -> tuple[str | None, list[str
     if not given.lstrip().startswith("{"):
         return os.path.join(cwd, given), []
     try:
-        return None, moving_settings(json_text.parse(given))
+        return None, foreign_login_settings(json_text.parse(given))
     except ValueError:
         return None, []
 
 
 def _read_keys(path: str) -> list[str]:
     try:
-        return moving_settings(json_text.parse(read_regular(path, MAX_BYTES)))
+        return foreign_login_settings(json_text.parse(read_regular(path, MAX_BYTES)))
     except (OSError, ValueError):
         return []

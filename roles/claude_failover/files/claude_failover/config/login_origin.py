@@ -72,7 +72,7 @@ def is_off(value: str) -> bool:
     return value.strip().lower() in OFF
 
 
-def moves_login(name: str, value: str) -> bool:
+def is_foreign_login(name: str, value: str) -> bool:
     """Return whether a variable makes the login another than that of the session's home."""
     if name == STORAGE:
         return True
@@ -81,19 +81,19 @@ def moves_login(name: str, value: str) -> bool:
     return name in VARIABLES and not is_off(value)
 
 
-def moving_variables(environment: Mapping[str, Any]) -> list[str]:
+def foreign_login_variables(environment: Mapping[str, Any]) -> list[str]:
     """Return the names of the variables that make the login another, sorted."""
     return sorted(
-        name for name, value in environment.items() if isinstance(name, str) and moves_login(name, str(value))
+        name for name, value in environment.items() if isinstance(name, str) and is_foreign_login(name, str(value))
     )
 
 
-def moving_settings(settings: Any) -> list[str]:
+def foreign_login_settings(settings: Any) -> list[str]:
     """Return the keys of Claude Code's settings that make the login another: ``env.NAME`` and `SETTINGS`."""
     if not isinstance(settings, dict):
         return []
     environment = settings.get("env")
-    found = [f"env.{name}" for name in moving_variables(environment)] if isinstance(environment, dict) else []
+    found = [f"env.{name}" for name in foreign_login_variables(environment)] if isinstance(environment, dict) else []
     return found + [name for name in SETTINGS if settings.get(name)]
 
 

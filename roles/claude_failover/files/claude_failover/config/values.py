@@ -17,7 +17,7 @@ from typing import Any
 
 from ..tmux.quoting import HOLDER, name_expected
 from . import validators
-from .login_origin import moves_login
+from .login_origin import is_foreign_login
 from .validators import AlreadyReported, Check, Location, ValidationError, describe
 
 _ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
@@ -179,7 +179,7 @@ def environment(claude_args: bool) -> Check[dict[str, str]]:
             except ValidationError as error:
                 at.reject(error.found, error.expected)
             else:
-                if claude_args and moves_login(name, checked[name]):
+                if claude_args and is_foreign_login(name, checked[name]):
                     at.reject("a variable that makes the login another than the active link's", _LOGIN_EXPECTED)
         if len(location.problems) != before:
             raise AlreadyReported
