@@ -184,6 +184,17 @@ def test_what_stands_in_the_way_is_told_and_only_an_untyped_command_is_tried_aga
     assert (world.session.notice is None) is again
 
 
+def test_a_bug_in_one_session_ends_neither_the_looks_nor_the_daemon(world, monkeypatch, caplog):
+    world.write(DROP)
+    world.look()
+    with monkeypatch.context() as broken:
+        broken.setattr(remote_control, "was_agreed_to", lambda _home: 1 / 0)
+        world.look(TURN_OFF)
+    assert "ZeroDivisionError" in caplog.text
+    world.look()
+    assert len(world.sent) == 1
+
+
 @pytest.mark.parametrize("activity", ["busy", "waiting", "starting"])
 def test_only_an_idle_session_is_typed_into(world, activity):
     world.write(DROP)

@@ -57,6 +57,10 @@ class RemoteControl:
                     await self._check(tracked)
                 except TmuxError as error:
                     log.error("session %s: Remote Control: %s", tracked.name, error)
+                except OSError:
+                    raise
+                except Exception:  # a bug must not end the daemon
+                    log.exception("session %s: Remote Control: a bug; the other sessions are looked at", tracked.name)
 
     async def _check(self, tracked: TrackedSession) -> None:
         drop = await self._drop(tracked.name)
