@@ -533,13 +533,15 @@ def e2e(session: nox.Session) -> None:
         # With CI=true the tests fail, and are not skipped, where something of the machine is missing.
         env = {"CI": "true", "CLAUDE_E2E_GUARD": os.environ.get("CLAUDE_E2E_GUARD") or "short"}
         versions = os.environ.get("CLAUDE", "").split()
+        waiting = (f"--numprocesses={1 + (os.cpu_count() or 1)}", "--dist=worksteal")  # the CLI mostly waits
         if not versions:
-            pytest(stage, f"pytest on Python {session.python}", "tests/e2e", limit=3600, env=env)
+            pytest(stage, f"pytest on Python {session.python}", "tests/e2e", *waiting, limit=3600, env=env)
         for version in versions:
             pytest(
                 stage,
                 f"Claude Code {version}, pytest on Python {session.python}",
                 "tests/e2e",
+                *waiting,
                 limit=3600,
                 env={**env, "CLAUDE_E2E_VERSION": version},
                 part=version,

@@ -9,6 +9,8 @@ tag of npm's such as ``latest``). Unless one is named, tests that take `VERSIONS
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import glob
 import os
@@ -16,6 +18,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 
 from .namespace import SYSTEM_PATH
 
@@ -101,10 +104,11 @@ def program(version: str) -> str:
     """
     version = version_number(version)
     folder = os.path.join(CACHE, version)
-    path = program_in(folder)
-    if path is None:
-        fetch(version, folder)
+    with fetching():
         path = program_in(folder)
+        if path is None:
+            fetch(version, folder)
+            path = program_in(folder)
     if path is None:
         raise RuntimeError(
             f"npm installed Claude Code {version} in {folder}, but no program for this machine is in it: "
@@ -125,9 +129,17 @@ def npm() -> str:
     return found
 
 
+@contextlib.contextmanager
+def fetching() -> Iterator[None]:
+    """Keep other processes of this run from fetching meanwhile."""
+    os.makedirs(CACHE, exist_ok=True)
+    with open(os.path.join(CACHE, ".lock"), "w", encoding="ascii") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
 def fetch(version: str, folder: str) -> None:
     """Install one version with npm; a part of one never takes the place of a whole one."""
-    os.makedirs(CACHE, exist_ok=True)
     temporary = tempfile.mkdtemp(prefix=f".{version}-", dir=CACHE)
     try:
         done = subprocess.run(
