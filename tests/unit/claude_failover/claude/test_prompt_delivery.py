@@ -86,6 +86,7 @@ class Claude:
         self.put_back = ""  # the prompt that Claude Code puts back into the box as the turn ends
         self.gone_on = False
         self.asked = 0
+        self.on_ask: Callable[[], None] = lambda: None
         self.on_paste: Callable[[], None] = lambda: None
 
     # -- TerminalProtocol
@@ -174,6 +175,7 @@ class Claude:
 
     async def has_gone_on(self) -> bool:
         self.asked += 1
+        self.on_ask()
         return self.gone_on
 
     def deliver(
@@ -497,6 +499,17 @@ def test_a_running_turn_is_not_asked_after_at_every_look() -> None:
     claude.spinner = "· Spinning…"
     assert claude.deliver(attempts=1, waits=waits).result == "busy"
     assert 5 <= claude.asked <= 12, claude.asked  # in 5 s, with a look every 50 ms
+
+
+def test_a_word_that_somebody_adds_while_the_transcript_is_read_is_not_sent() -> None:
+    claude = Claude()
+
+    def typed() -> None:
+        claude.draft += " and delete all"
+
+    claude.on_ask = typed
+    assert claude.deliver(attempts=1).result == "failed"
+    assert claude.names() == ["paste"]
 
 
 def test_text_is_taken_back_when_the_session_goes_on_before_enter() -> None:

@@ -309,13 +309,15 @@ class PromptSender:
     async def _idle_area(self) -> _InputArea:
         """Return the screen once no turn runs on it; take our text back if one goes on. Raises Abort."""
         deadline = self._now() + self._timing.seen
+        running = False
         while True:
+            ran = running
+            gone_on = await self._has_gone_on(soon=ran)  # before the look: it takes longer
             area = await self._capture()
             running = area.box is not None and area.turn is not None
-            gone_on = await self._has_gone_on(soon=running)
-            if not gone_on and not running:
+            if not gone_on and not running and not ran:
                 return area
-            if gone_on or self._now() >= deadline:
+            if gone_on or (running and self._now() >= deadline):
                 await self._take_back(area.box)
                 if gone_on:
                     raise Abort("moved_on", "the session has gone on by itself")
