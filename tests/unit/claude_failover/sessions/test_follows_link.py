@@ -13,6 +13,7 @@ import sys
 import pytest
 from switch_world import World
 
+from claude_failover.common.processes import read
 from claude_failover.config.model import SessionConfig
 from claude_failover.reporting.status import session_row
 from claude_failover.sessions.registry import SessionRegistry
@@ -107,6 +108,22 @@ def test_a_session_whose_claude_code_is_too_old_does_not_follow(watched):
 def test_another_process_is_looked_at_anew(watched):
     assert of(watched.run(CLAUDE_CONFIG_DIR=watched.world.link, ANTHROPIC_AUTH_TOKEN=TOKEN))[0] is False
     assert of(watched.run(CLAUDE_CONFIG_DIR=watched.world.link)) == (True, "a", None)
+
+
+@pytest.mark.parametrize("before", [{}, {"ANTHROPIC_AUTH_TOKEN": TOKEN}])
+def test_nothing_is_kept_of_an_earlier_process_in_the_same_shell(watched, before):
+    """The next one can have any login: neither is its limit the active account's, nor is it set aside for the first."""
+    watched.run(CLAUDE_CONFIG_DIR=watched.world.link, **before)
+    tracked = watched.table.get("main")
+    second = subprocess.Popen(SLEEP, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"PATH": "/bin"})
+    try:
+        second.stdout.readline()
+        tracked.claude = read(second.pid)
+        environment = {"TMUX": watched.world.config.tmux.socket + ",1,0", "TMUX_PANE": "%0"}
+        watched.table.handle_hook({"hook_event_name": "UserPromptSubmit"}, environment)
+        assert (tracked.config_dir, tracked.foreign_login) == (None, None)
+    finally:
+        second.communicate()
 
 
 def test_a_home_of_its_own_is_told(watched):

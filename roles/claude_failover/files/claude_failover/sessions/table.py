@@ -294,6 +294,8 @@ class SessionTable:
         process = tracked.claude
         if process is None:
             return
+        if tracked.login is not None and not tracked.login.is_of(process):  # another one in the same shell
+            tracked.config_dir = tracked.foreign_login = tracked.login = None
         # A dead process has no environment; its last known one still applies.
         folder = variable(process.pid, "CLAUDE_CONFIG_DIR")
         tracked.config_dir = folder or tracked.config_dir
