@@ -184,11 +184,12 @@ def test_the_clis_own_retry_is_evidence_whatever_else_is_known(hooks, known):
     assert len(world.examine()) == 1, "it is the same refusal"
 
 
-@pytest.mark.parametrize("lines", [RETRYING, LIMITED])
-def test_what_a_pane_shows_bears_the_login_of_its_session(lines):
+@pytest.mark.parametrize(("lines", "hooks"), [(RETRYING, True), (RETRYING, False), (LIMITED, False)])
+def test_what_a_pane_shows_bears_the_login_of_its_session(lines, hooks):
     """Else a session whose login does not follow the active link would mark one account after the other."""
     world = World()
     world.lines = lines
+    world.main.hook_seen, world.main.activity = hooks, "busy"
     world.main.foreign_login = "CLAUDE_CODE_OAUTH_TOKEN in its environment"
     (evidence,) = world.examine()
     assert (evidence.config_dir, evidence.foreign_login) == ("/link", "CLAUDE_CODE_OAUTH_TOKEN in its environment")
@@ -199,16 +200,6 @@ def test_a_busy_session_with_hooks_is_believed_nothing_else():
     world.main.hook_seen, world.main.activity = True, "busy"
     assert world.examine() == []
     assert world.captures == ["%7"]
-
-
-def test_a_retry_under_a_login_of_another_says_so():
-    """Else a token in the environment, as for unattended jobs, would walk the pool: each retry marks an account."""
-    world = World()
-    world.lines = RETRYING
-    world.main.hook_seen, world.main.activity = True, "busy"
-    world.main.foreign_login = "CLAUDE_CODE_OAUTH_TOKEN in its environment"
-    (evidence,) = world.examine()
-    assert evidence.foreign_login == world.main.foreign_login
 
 
 def test_an_idle_session_with_hooks_is_not_asked_for_a_retry():
