@@ -72,8 +72,8 @@ def identity(tag: str) -> dict[str, str]:
     return {
         "accountUuid": f"00000000-0000-4000-8000-{number:012d}",
         "emailAddress": f"{tag.lower()}@example.invalid",
-        "organizationUuid": f"00000000-0000-4000-9000-{number:012d}",
-        "organizationName": f"Organization {tag}",
+        "organizationUuid": "00000000-0000-4000-9000-000000000001",  # between organizations no switch is made
+        "organizationName": "One organization",
     }
 
 
