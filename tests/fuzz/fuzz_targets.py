@@ -449,7 +449,7 @@ def background_job(raw: bytes) -> None:
     me = processes.read(os.getpid())
     assert me is not None
     home = empty_folder("home")
-    state, _, session = raw.partition(b"\n")
+    state, _newline, session = raw.partition(b"\n")
     session = session.replace(b"987654321", str(me.pid).encode()).replace(b"123456789", str(me.start).encode())
     for place, content in (("jobs/12345678/state.json", state), (f"sessions/{me.pid}.json", session)):
         path = os.path.join(home, place)

@@ -14,7 +14,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Callable
 
@@ -51,7 +51,7 @@ from .sessions.lifecycle import SessionLifecycle
 from .sessions.prompt_budget import PromptBudget
 from .sessions.registry import SessionRegistry
 from .sessions.remote_control import RemoteControl
-from .sessions.table import SessionTable
+from .sessions.table import SessionTable, TrackedSession
 from .storage.clock_document import ClockDocument
 from .storage.locks import daemon_locks
 from .storage.state_folder import clear_temporary_files, make_state_folder
@@ -165,8 +165,8 @@ class Daemon:
             self.tmux,
             on_evidence=self._on_evidence,
             on_turn=self._on_turn,
-            on_usage=lambda tracked, figures: self.failover.account_signals.on_usage(tracked, figures),
-            on_login_dead=lambda tracked, message: self.failover.account_signals.on_login_dead(tracked, message),
+            on_usage=self._on_usage,
+            on_login_dead=self._on_login_dead,
             on_owner_question=self._on_owner_question,
             health=self.health,
             settings=lambda: self._settings,
@@ -260,6 +260,12 @@ class Daemon:
 
     def _on_evidence(self, evidence: Evidence) -> None:
         self.failover.record_evidence(evidence)
+
+    def _on_usage(self, tracked: TrackedSession, figures: Mapping[str, Any]) -> None:
+        self.failover.account_signals.on_usage(tracked, figures)
+
+    def _on_login_dead(self, tracked: TrackedSession, message: str) -> None:
+        self.failover.account_signals.on_login_dead(tracked, message)
 
     def _on_owner_question(self, session: str, why: str | None) -> None:
         self.failover.on_owner_question(session, why)

@@ -126,8 +126,12 @@ def test_a_login_of_another_process_is_seen(world):
 def test_what_the_disk_refuses_is_kept_and_stored_later(world, monkeypatch):
     store = Store(str(world.folder / "state"))
     identities = Identities(store)
+
+    def full(*_arguments, **_more):
+        raise OSError(28, "full")
+
     with monkeypatch.context() as patched:
-        patched.setattr(store, "save", lambda *_args, **_more: (_ for _ in ()).throw(OSError(28, "full")))
+        patched.setattr(store, "save", full)
         identities.record("a", Identity("account-a"))
         assert identities.get("a") == Identity("account-a")
         assert "identities" in store.unsaved.problems

@@ -13,7 +13,7 @@ from claude_failover.claude.owner_answer import SETTLE, copy_conversation
 
 OURS = "b@example.invalid"
 BOX = ["─" * 40, "❯ ", "─" * 40]
-OWNER = ["Exit Claude Code", "Change login", f"Copy to {OURS} (Acme) and continue"]
+OWNER = ("Exit Claude Code", "Change login", f"Copy to {OURS} (Acme) and continue")
 
 
 class Screen:

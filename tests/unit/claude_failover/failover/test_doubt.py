@@ -20,7 +20,7 @@ from claude_failover.failover.state import FailoverState
 from claude_failover.switching import open_records
 from claude_failover.switching.flip_log import Flip
 
-FLIPPED = [Flip(T0, "a", "b", "limit")]
+FLIPPED = (Flip(T0, "a", "b", "limit"),)
 
 
 def seconds(number):
