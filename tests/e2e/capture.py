@@ -176,7 +176,7 @@ def busy(situation: Situation) -> None:
     situation.session.start("--permission-mode", "bypassPermissions")
     situation.session.prompt(f"[[tool cat {gate}]]")
     until(lambda: situation.world.turns(situation.session.id), "the tool to be asked for")
-    time.sleep(3)
+    time.sleep(3)  # nothing tells that the tool waits for its pipe
 
 
 SITUATIONS: dict[str, Callable[[Situation], None]] = {

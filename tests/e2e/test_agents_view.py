@@ -85,7 +85,7 @@ def press_left(session: Session) -> None:
     """Press ← in the empty prompt box, and give what it opens the time to open."""
     settled(session)
     session.keys("Left")
-    time.sleep(2)
+    time.sleep(2)  # where the view is off, nothing opens
 
 
 @BOTH

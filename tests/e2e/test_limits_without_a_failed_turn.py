@@ -99,13 +99,13 @@ def test_a_local_command_after_a_limit_keeps_no_session_from_going_on(
         if main.box() is None or "Esc to cancel" in main.screen():
             main.escape()
     command(main, typed)
-    time.sleep(2)
+    time.sleep(2)  # some of the commands open a page
     for _time in range(3):
         if main.box() is None:
             main.keys("Escape")
             time.sleep(0.7)
     until(lambda: main.box() is not None, "the prompt box", show=main.screen)
-    time.sleep(2)
+    time.sleep(2)  # in which it may not be taken for gone on
     assert daemon.row("main")["state"] == "limited"
     world.login("B")
     world.set("B", "ok")
@@ -130,7 +130,7 @@ def test_a_command_after_a_flip_by_hand_does_not_blame_the_new_account(make_worl
     until(lambda: "Esc to cancel" in main.screen(), "the wait or the menu", show=main.screen)
     main.escape()
     world.flip("B")
-    time.sleep(4)
+    time.sleep(4)  # by then the session reads the new credentials
     command(main, "/usage-credits")
     until(lambda: "local-command-stdout" in str(world.records(main.id)), "the command's output", show=main.screen)
     daemon.stop(signal.SIGKILL)
@@ -157,7 +157,7 @@ def test_the_menu_fills_a_pane_of_few_rows(make_world: MakeWorld, version: str) 
     until(lambda: "the big job" in hand.screen(), "the prompt", show=hand.screen)
     hand.keys("Enter")
     hand.wait_screen("wait for limit to reset")
-    time.sleep(1)
+    time.sleep(1)  # the menu is drawn bit by bit
     # 2.1.332 draws one option only, and keeps the banner in view.
     assert version != cli.OLD or "You've hit your" not in hand.screen("-S", "-500")
     daemon.send(signal.SIGCONT)

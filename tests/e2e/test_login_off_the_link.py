@@ -139,7 +139,7 @@ def test_a_session_that_keeps_a_login_for_an_unknown_reason_is_set_aside(make_wo
     world.set("A", "limit")
     main.prompt("the big job")
     until(lambda: "set aside" in daemon.log(), "it to be set aside", timeout=60, show=daemon.log)
-    time.sleep(QUIET)
+    time.sleep(QUIET)  # in which no account may be marked
     status, row = daemon.status(), daemon.row("main")
     assert [bool(account["exhausted"]) for account in status["accounts"]] == [True, False, False], daemon.log()[-6000:]
     assert (row["state"], status["active_account"]) == ("limited", "B")
@@ -163,7 +163,7 @@ def test_beside_it_a_session_that_follows_the_link_goes_on(make_world: MakeWorld
     sessions["main"].answered(RESUME, "B")
     sessions["own"].prompt("a job of its own")
     until(lambda: turns_of(world, sessions["own"].id, "a job of its own", "A", "limit"), "the refusal", show=daemon.log)
-    time.sleep(10)
+    time.sleep(10)  # in which no second switch may come
     record = one_switch(daemon)
     assert [(row["name"], row["result"]) for row in record["sessions"]] == [("main", "continued")]
     assert [bool(account["exhausted"]) for account in daemon.status()["accounts"]] == [True, False, False]

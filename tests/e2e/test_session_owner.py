@@ -74,7 +74,7 @@ def test_what_the_question_looks_like_and_that_escape_ends_the_session(guarded: 
         "Enter to confirm · Esc to exit",
     ]
     assert session.box() is None
-    time.sleep(1.2)
+    time.sleep(1.2)  # it takes no key in its first second
     session.keys("Escape")
     until(session.dead, "the end of the session", show=session.screen)
 
@@ -233,5 +233,5 @@ def test_a_copy_is_made_within_one_organization_only(worlds: MakeWorld) -> None:
     ended(main)
     row = until(lambda: r if (r := daemon.row("main"))["state"] == "waiting" else None, "the status", show=daemon.log)
     assert "of another organization" in row["reason"]
-    time.sleep(4)
+    time.sleep(4)  # in which no key may come
     assert main.cursor_at("Exit Claude Code")

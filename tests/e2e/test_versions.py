@@ -99,7 +99,7 @@ def test_a_session_that_does_not_follow_a_flip_is_set_aside(make_world: MakeWorl
     until(lambda: old.box() is not None, "the menu to close", show=old.screen)
     old.prompt("once more")
     until(lambda: turns_of(world, old.id, "once more", "A", "limit"), "the old account's refusal", show=old.screen)
-    time.sleep(5)
+    time.sleep(5)  # in which no account may be marked
     exhausted = {account["name"]: bool(account["exhausted"]) for account in daemon.status()["accounts"]}
     assert exhausted == {"A": True, "B": False, "C": False}, daemon.log()[-3000:]
     assert len(daemon.switches()) == 1

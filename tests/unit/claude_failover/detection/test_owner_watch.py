@@ -10,13 +10,14 @@ import logging
 import os
 
 import pytest
+from panes import pane
 
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config
 from claude_failover.detection import owner_watch
 from claude_failover.detection.owner_watch import ANCHORS, OwnerWatch
 from claude_failover.sessions.table import TrackedSession
-from claude_failover.tmux.client import Pane, TmuxNotFound
+from claude_failover.tmux.client import TmuxNotFound
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 PANES = os.path.join(TESTS, "fixtures", "claude-code", "panes")
@@ -30,26 +31,6 @@ def screen(name):
 
 OWNER = screen("v2.1.332_dialog_session_owner.txt")
 COPY = screen("v2.1.332_dialog_session_owner_copy.txt")
-
-
-def pane(pane_id, dead=False):
-    return Pane(
-        session="main",
-        session_id="$0",
-        window_id="@0",
-        pane_id=pane_id,
-        pid=1,
-        dead=dead,
-        exit_status=None,
-        exit_signal=None,
-        command="claude",
-        cwd="/",
-        activity=0,
-        width=80,
-        height=24,
-        in_mode=False,
-        active=True,
-    )
 
 
 class World:

@@ -11,6 +11,7 @@ import re
 from datetime import datetime, timezone
 
 import pytest
+from panes import pane
 
 from claude_failover.common.health import SourceHealth
 from claude_failover.config.holder import ConfigHolder
@@ -22,30 +23,10 @@ from claude_failover.detection.pane_sweep import ANCHORS, PaneSweep
 from claude_failover.limits import Verdict
 from claude_failover.limits.evidence import Evidence
 from claude_failover.sessions.table import TrackedSession
-from claude_failover.tmux.client import Pane, TmuxError, TmuxNotFound
+from claude_failover.tmux.client import TmuxError, TmuxNotFound
 
 LIMITED = ["❯ please work", "  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)", "", "─" * 80, "❯ ", "─" * 80]
 QUIET = ["❯ please work", "", "● done", "", "─" * 80, "❯ ", "─" * 80]
-
-
-def pane(pane_id):
-    return Pane(
-        session="main",
-        session_id="$0",
-        window_id="@0",
-        pane_id=pane_id,
-        pid=1,
-        dead=False,
-        exit_status=None,
-        exit_signal=None,
-        command="claude",
-        cwd="/",
-        activity=0,
-        width=80,
-        height=24,
-        in_mode=False,
-        active=True,
-    )
 
 
 class World:
