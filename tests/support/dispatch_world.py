@@ -24,7 +24,7 @@ from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.sessions import ownership
 from claude_failover.sessions.registry import RegistryEntry
-from claude_failover.sessions.table import TrackedSession
+from claude_failover.sessions.tracked_session import TrackedSession
 from claude_failover.tasks.dispatcher import Dispatcher
 from claude_failover.tasks.queue import TaskQueue
 from claude_failover.tmux.client import Pane, TmuxGone, TmuxNotFound

@@ -51,7 +51,8 @@ from .sessions.lifecycle import SessionLifecycle
 from .sessions.prompt_budget import PromptBudget
 from .sessions.registry import SessionRegistry
 from .sessions.remote_control import RemoteControl
-from .sessions.table import SessionTable, TrackedSession
+from .sessions.table import SessionTable
+from .sessions.tracked_session import TrackedSession
 from .storage.clock_document import ClockDocument
 from .storage.locks import daemon_locks
 from .storage.state_folder import clear_temporary_files, make_state_folder

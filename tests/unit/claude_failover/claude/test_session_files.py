@@ -13,7 +13,7 @@ import pytest
 from claude_failover.claude.session_files import SessionFiles
 from claude_failover.common import clock
 from claude_failover.common.processes import read
-from claude_failover.sessions.table import TrackedSession
+from claude_failover.sessions.tracked_session import TrackedSession
 
 ONE = "11111111-1111-4111-8111-111111111111"
 

@@ -16,7 +16,7 @@ from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config
 from claude_failover.detection import owner_watch
 from claude_failover.detection.owner_watch import ANCHORS, OwnerWatch
-from claude_failover.sessions.table import TrackedSession
+from claude_failover.sessions.tracked_session import TrackedSession
 from claude_failover.tmux.client import TmuxNotFound
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))

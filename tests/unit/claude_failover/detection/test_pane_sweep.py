@@ -22,7 +22,7 @@ from claude_failover.detection.evidence_filter import EvidenceFilter
 from claude_failover.detection.pane_sweep import ANCHORS, PaneSweep
 from claude_failover.limits import Verdict
 from claude_failover.limits.evidence import Evidence
-from claude_failover.sessions.table import TrackedSession
+from claude_failover.sessions.tracked_session import TrackedSession
 from claude_failover.tmux.client import TmuxError, TmuxNotFound
 
 LIMITED = ["❯ please work", "  ⎿  You've hit your 5-hour limit · resets 9:36pm (UTC)", "", "─" * 80, "❯ ", "─" * 80]

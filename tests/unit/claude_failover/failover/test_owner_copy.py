@@ -17,7 +17,7 @@ from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, FailoverConfig
 from claude_failover.failover import owner_copy
 from claude_failover.failover.owner_copy import OwnerCopy
-from claude_failover.sessions.table import TrackedSession
+from claude_failover.sessions.tracked_session import TrackedSession
 
 QUESTION = Dialog("owner", "", ())
 OWN = {"type": "session-owner", "accountUuid": "u-a", "organizationUuid": "ORG-1"}

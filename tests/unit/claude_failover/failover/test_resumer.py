@@ -27,7 +27,7 @@ from claude_failover.failover.resumptions_under_way import DOCUMENT
 from claude_failover.limits import Verdict
 from claude_failover.limits.evidence import Evidence
 from claude_failover.limits.retry import waits_for_reset
-from claude_failover.sessions.table import TrackedSession
+from claude_failover.sessions.tracked_session import TrackedSession
 from claude_failover.storage.pending_writes import PendingWrites
 from claude_failover.tmux.client import TmuxError
 

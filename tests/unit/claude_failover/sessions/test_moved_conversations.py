@@ -21,7 +21,7 @@ from claude_failover.sessions import moved_conversations
 from claude_failover.sessions.moved_conversations import moved_reason, newest_conversation, session_of
 from claude_failover.sessions.ownership import ownership_problem
 from claude_failover.sessions.registry import RegistryEntry, SessionRegistry
-from claude_failover.sessions.table import TrackedSession
+from claude_failover.sessions.tracked_session import TrackedSession
 from claude_failover.storage.store import Store
 from claude_failover.tmux.client import Pane
 

@@ -17,7 +17,7 @@ from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.sessions import remote_control
 from claude_failover.sessions.remote_control import TURN_OFF, RemoteControl
-from claude_failover.sessions.table import TrackedSession
+from claude_failover.sessions.tracked_session import TrackedSession
 from claude_failover.tmux.client import Pane
 
 UUID = "10000000-0000-4000-8000-000000000000"

@@ -12,7 +12,8 @@ from ..claude.transcript import read_conversation, sizes_of
 from ..claude.turns import answered_request_time
 from ..common import clock
 from ..sessions.registry import SessionRegistry
-from ..sessions.table import SessionTable, TrackedSession
+from ..sessions.table import SessionTable
+from ..sessions.tracked_session import TrackedSession
 
 
 class Answers:

@@ -37,7 +37,8 @@ from ..common.text import text_or_none
 from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence
 from ..sessions.registry import SessionRegistry
-from ..sessions.table import SessionTable, TrackedSession
+from ..sessions.table import SessionTable
+from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import Tmux
 from .answers import Answers
 from .classifier import Classifier

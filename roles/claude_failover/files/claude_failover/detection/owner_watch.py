@@ -18,7 +18,8 @@ from typing import Callable
 
 from ..claude.prompt_box import OWNER_DIALOGS, Dialog, find_dialog
 from ..config.holder import ConfigHolder
-from ..sessions.table import SessionTable, TrackedSession
+from ..sessions.table import SessionTable
+from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import Tmux, TmuxError, TmuxNotFound
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,8 @@ from ..config.holder import ConfigHolder
 from ..limits import Verdict
 from ..limits.evidence import Evidence
 from ..limits.retry import RETRY_RULE
-from ..sessions.table import SessionTable, TrackedSession
+from ..sessions.table import SessionTable
+from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import Tmux, TmuxError, TmuxGone, TmuxNotFound
 from .classifier import Classifier
 from .evidence_filter import EvidenceFilter

@@ -14,7 +14,7 @@ from ..accounts.availability import AccountAvailability
 from ..config.holder import ConfigHolder
 from ..config.model import Account
 from ..sessions.session_account import account_of
-from ..sessions.table import TrackedSession
+from ..sessions.tracked_session import TrackedSession
 from ..switching.flip_log import FlipLog
 
 log = logging.getLogger(__name__)

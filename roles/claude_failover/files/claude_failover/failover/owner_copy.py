@@ -24,7 +24,8 @@ from ..common.backoff import Backoff
 from ..config.holder import ConfigHolder
 from ..detection.owner_watch import WHY
 from ..sessions.session_account import follows_link
-from ..sessions.table import SessionTable, TrackedSession
+from ..sessions.table import SessionTable
+from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import Tmux, TmuxError
 
 log = logging.getLogger(__name__)

@@ -32,7 +32,8 @@ from ..limits.evidence import Evidence, moved_on
 from ..limits.retry import waits_for_reset
 from ..sessions.lifecycle import SessionLifecycle
 from ..sessions.prompt_budget import PromptBudget
-from ..sessions.table import SessionTable, TrackedSession
+from ..sessions.table import SessionTable
+from ..sessions.tracked_session import TrackedSession
 from ..storage.store import Store
 from ..tmux.client import Tmux, TmuxError
 from .resumptions_under_way import ResumptionsUnderWay

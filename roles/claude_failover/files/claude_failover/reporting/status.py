@@ -25,7 +25,8 @@ from ..failover.controller import FailoverController
 from ..sessions.moved_conversations import session_of
 from ..sessions.registry import SessionRegistry
 from ..sessions.session_account import account_of, follows_link
-from ..sessions.table import SessionTable, TrackedSession
+from ..sessions.table import SessionTable
+from ..sessions.tracked_session import TrackedSession
 from ..tasks.dispatcher import Dispatcher
 from ..tmux.client import Tmux
 

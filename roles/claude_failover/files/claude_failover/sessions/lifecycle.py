@@ -30,7 +30,8 @@ from ..tmux.client import Pane, Tmux, TmuxError, TmuxGone, TmuxNotFound
 from .moved_conversations import moved_reason, newest_conversation
 from .ownership import SESSION_VARIABLE
 from .registry import RegistryEntry, SessionRegistry, uuid_in_pane
-from .table import SessionTable, TrackedSession
+from .table import SessionTable
+from .tracked_session import TrackedSession
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from ..claude.settings import file_name, settings_folder
 from ..common.errors import FailoverError
 from ..config.model import Config
 from .registry import RegistryEntry
-from .table import TrackedSession
+from .tracked_session import TrackedSession
 
 log = logging.getLogger(__name__)
 

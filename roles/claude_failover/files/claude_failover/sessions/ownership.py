@@ -14,7 +14,7 @@ from typing import Protocol
 from ..common.processes import Process, is_alive, read, variable
 from ..tmux.client import Pane
 from .registry import RegistryEntry
-from .table import TrackedSession
+from .tracked_session import TrackedSession
 
 #: Holds the session's name in the environment of every session that the daemon starts.
 SESSION_VARIABLE = "CLAUDE_FAILOVER_SESSION"

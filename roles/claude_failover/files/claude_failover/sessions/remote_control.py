@@ -20,7 +20,8 @@ from ..claude.transcript import read_conversation, sizes_of
 from ..config.holder import ConfigHolder
 from ..tmux.client import Tmux, TmuxError
 from .prompt_budget import PromptBudget
-from .table import SessionTable, TrackedSession
+from .table import SessionTable
+from .tracked_session import TrackedSession
 
 log = logging.getLogger(__name__)
 

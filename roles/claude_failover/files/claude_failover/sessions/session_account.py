@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..common.file_identity import is_same_entry
 from ..config.model import Account, Config
-from .table import TrackedSession
+from .tracked_session import TrackedSession
 
 
 def account_of(tracked: TrackedSession, config: Config, active: Account | None) -> Account | None:

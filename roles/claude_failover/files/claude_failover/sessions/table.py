@@ -9,25 +9,19 @@ Combines the panes of tmux, the processes of /proc and Claude Code's session fil
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-from ..claude import versions
 from ..claude.login_settings import LoginSettings
 from ..claude.session_files import SessionFiles
 from ..claude.transcript import UUID
-from ..common import clock
-from ..common.processes import Process, Snapshot, variable
+from ..common.processes import Snapshot, variable
 from ..common.text import text_or_none, whole_number
 from ..config.holder import ConfigHolder
-from ..config.model import SessionConfig
-from ..limits.evidence import Evidence
-from ..limits.verdict import Verdict
 from ..tmux.client import Pane
 from .process_login import ProcessLogin
 from .registry import RegistryEntry, SessionRegistry
+from .tracked_session import TrackedSession
 
 log = logging.getLogger(__name__)
 
@@ -40,115 +34,6 @@ _EVENT_ACTIVITY = {
     "PermissionRequest": "waiting",
 }
 _NOTIFICATION_ACTIVITY = {"idle_prompt": "idle", "permission_prompt": "waiting"}
-
-
-@dataclass
-class TrackedSession:
-    """The observed state of one session.
-
-    Attributes:
-        spec: its configuration; None for a session started by hand.
-        pane: the pane that holds Claude Code; None while tmux has none.
-        activity: ``starting``, ``idle``, ``busy`` or ``waiting``, as last reported at ``activity_at``.
-        reason: why it is down or unusual.
-        claude: its Claude Code process.
-        version: of its Claude Code, None until it is known; ``version_process`` is the process's pid and start.
-        config_dir: CLAUDE_CONFIG_DIR of that process.
-        foreign_login: what makes the login of that process another than that of its home; None if nothing is found.
-        hook_seen: whether a hook of that process was received.
-        resume_state: ``limited`` or ``resuming`` while a usage limit is handled, ``resuming`` also while Remote Control
-            is switched on again, else None; never another value.
-        resume_note: why a person has to resume it.
-        notice: what else a person should know of it; a reason comes before it.
-        parked_job: the background job of Claude Code that its conversation was moved to (agents view).
-        question: why it waits for a person's answer to a question of Claude Code's own.
-    """
-
-    name: str
-    spec: SessionConfig | None = None
-    pane: Pane | None = None
-    activity: str = "starting"
-    activity_at: datetime | None = None
-    reason: str | None = None
-    claude: Process | None = None
-    version: str | None = None
-    version_process: tuple[int, int] | None = None
-    config_dir: str | None = None
-    foreign_login: str | None = None
-    login: ProcessLogin | None = None
-    hook_seen: bool = False
-    resume_state: Literal["limited", "resuming"] | None = None
-    resume_note: str | None = None
-    notice: str | None = None
-    parked_job: str | None = None
-    question: str | None = None
-
-    @property
-    def up(self) -> bool:
-        """True while its program runs."""
-        return self.pane is not None and not self.pane.dead
-
-    @property
-    def dedicated(self) -> bool:
-        """True if it never gets a task, as is every session started by hand."""
-        return self.spec is None or self.spec.dedicated
-
-    @property
-    def set_aside(self) -> str | None:
-        """The reason for which the failover leaves it out, as its limits say nothing of the active account, or None."""
-        return versions.problem(self.version) if self.up else None
-
-    @property
-    def state(self) -> str:
-        """``starting``, ``idle``, ``busy``, ``waiting``, ``limited``, ``resuming``, ``other`` or ``down``.
-
-        It is ``other`` while it is set aside.
-        """
-        if not self.up:
-            return "down"
-        if self.set_aside:
-            return "other"
-        if self.question is not None:
-            return "waiting"
-        return self.resume_state or ("waiting" if self.parked_job else self.activity)
-
-    def record_version(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Record the version of its process from records of its transcript, where its session file has none."""
-        if self.version is None and self.claude is not None:
-            self.version = versions.version_of(records, clock.of_ticks(self.claude.start))
-
-    def record_activity(self, activity: str, moment: datetime | None = None) -> None:
-        """Record the activity unless a newer one is known."""
-        moment = moment or clock.now()
-        if self.activity_at is None or moment >= self.activity_at:
-            self.activity, self.activity_at = activity, moment
-
-    def evidence(
-        self,
-        source: str,
-        verdict: Verdict,
-        at: datetime,
-        *,
-        uuid: str | None = None,
-        request_at: datetime | None = None,
-        turn: str | None = None,
-        ended: bool = False,
-        interrupted: bool = False,
-    ) -> Evidence:
-        """Return evidence of this session's, with the login of its process; the arguments are those of `Evidence`."""
-        return Evidence(
-            session=self.name,
-            uuid=uuid,
-            source=source,
-            verdict=verdict,
-            at=at,
-            request_at=request_at,
-            config_dir=self.config_dir,
-            turn=turn,
-            ended=ended,
-            interrupted=interrupted,
-            foreign_login=self.foreign_login,
-        )
 
 
 class SessionTable:

@@ -33,7 +33,7 @@ from ..config.holder import ConfigHolder
 from ..sessions import ownership
 from ..sessions.ownership import RegistryProtocol
 from ..sessions.prompt_budget import PromptBudget
-from ..sessions.table import TrackedSession
+from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import Pane, TmuxError
 from .delivery import TaskDelivery
 from .guarded_terminal import CommandTerminalProtocol

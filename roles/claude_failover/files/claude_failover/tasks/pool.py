@@ -12,7 +12,7 @@ from typing import Callable, Protocol
 from ..common.backoff import Backoff
 from ..config.holder import ConfigHolder
 from ..sessions.ownership import RegistryProtocol
-from ..sessions.table import TrackedSession
+from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import Pane
 from .routing import PooledSession, TaskRequirements, check_requirements, refusal
 from .task import Assignment

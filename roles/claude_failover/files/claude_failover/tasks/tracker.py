@@ -22,7 +22,7 @@ from ..common import clock
 from ..common.text import whole_number
 from ..config.holder import ConfigHolder
 from ..limits import classify_transcript
-from ..sessions.table import TrackedSession
+from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import TmuxNotFound
 from . import turn_outcome
 from .guarded_terminal import CommandTerminalProtocol
