@@ -212,7 +212,7 @@ def operators_settings(raw: bytes) -> None:
 # -- control socket and hooks --------------------------------------------------------------------------------------
 
 
-def _stub_daemon() -> Any:
+def _stub_parts() -> Any:
     async def echo(**options: Any) -> Any:
         return options
 
@@ -224,11 +224,10 @@ def _stub_daemon() -> Any:
         monitor=SimpleNamespace(handle_hook=lambda payload, environment: can_go_out([payload, environment])),
         failover=SimpleNamespace(switch=echo, history=lambda **options: [options]),
         dispatcher=SimpleNamespace(dispatch=dispatch, queue=list, cancel=str),
-        reload=lambda: SimpleNamespace(path="/etc/x.yml"),
     )
 
 
-_OPERATIONS = operations(_stub_daemon())
+_OPERATIONS = operations(_stub_parts(), lambda: SimpleNamespace(path="/etc/x.yml"))
 _LOOP = asyncio.new_event_loop()
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from claude_failover import daemon as module
 from claude_failover.common.errors import FailoverError, Refused
+from claude_failover.composition import parts
 from claude_failover.config.model import Account, Config, DetectionConfig, TmuxConfig, required_shared
 from claude_failover.control.server import ControlServer
 from claude_failover.daemon import Daemon
@@ -154,7 +155,7 @@ def test_a_part_that_cannot_be_created_ends_those_before_it(ended, config, monke
     def refuse(_config):
         raise Refused("no notifier")
 
-    monkeypatch.setattr(module, "Notifier", refuse)
+    monkeypatch.setattr(parts, "Notifier", refuse)
     with pytest.raises(Refused, match="no notifier"):
         run_daemon(config)
     assert ended == ["monitor", "tmux", *LOCKS]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The daemon: its parts, the order of their start, and their end in reverse order.
+"""The daemon: the order of its start, its reload, and the end of its parts in reverse order.
 
 Each step of the start is logged. A step that fails ends the start before any later one: no tmux session is listed,
 created or ended before all shared links are valid.
@@ -14,20 +14,20 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
-from typing import Any, Callable
+from typing import Callable
 
 from .accounts.active_link import check_active_kept, ensure_active
 from .accounts.shared_links import validate_links
 from .accounts.spare_inode import keep_spare
 from .claude.settings import base_settings
-from .claude.turns import TurnEvent
 from .common import clock
 from .common.background_loops import BackgroundLoops
 from .common.errors import FailoverError, failure_of
 from .common.health import SourceHealth
 from .common.repeated_faults import RepeatedFaults
+from .composition.parts import Parts
 from .config.access import check_reloadable, check_tmux_program, check_writable
 from .config.holder import ConfigHolder
 from .config.loader import load
@@ -35,32 +35,11 @@ from .config.model import Config
 from .control.kept_server import KeptControlServer
 from .control.operations import operations
 from .control.server import ControlServer
-from .detection.monitor import LimitMonitor
-from .failover.controller import FailoverController
-from .failover.owner_copy import OwnerCopy
-from .failover.resumer import SessionResumer
-from .limits.evidence import Evidence
 from .reporting import log_format
-from .reporting.metrics import Metrics
-from .reporting.notifier import Notifier
-from .reporting.source_events import SourceEvents
-from .reporting.status import StatusReport
 from .reporting.systemd import SystemdNotifier, watchdog_interval
 from .reporting.watchdog import Watchdog
-from .sessions.lifecycle import SessionLifecycle
-from .sessions.prompt_budget import PromptBudget
-from .sessions.registry import SessionRegistry
-from .sessions.remote_control import RemoteControl
-from .sessions.table import SessionTable
-from .sessions.tracked_session import TrackedSession
-from .storage.clock_document import ClockDocument
 from .storage.locks import daemon_locks
 from .storage.state_folder import clear_temporary_files, make_state_folder
-from .storage.store import Store
-from .switching.record import Record
-from .tasks.dispatcher import Dispatcher
-from .tasks.queue import TaskDocuments, TaskQueue
-from .tmux.client import Tmux
 
 log = logging.getLogger(__name__)
 
@@ -81,19 +60,8 @@ class Daemon:
         self._reload_pending = False  # a SIGHUP arrived during the start
         self._faults = RepeatedFaults()
         self._loops = BackgroundLoops(self._faults)
-        self._settings: dict[str, Any] = {}
-        self.sessions: SessionTable
-        self.tmux: Tmux
+        self.parts: Parts
         self.control: KeptControlServer
-        self.source_events: SourceEvents
-        self.lifecycle: SessionLifecycle
-        self.monitor: LimitMonitor
-        self.resumer: SessionResumer
-        self.failover: FailoverController
-        self.dispatcher: Dispatcher
-        self.status: StatusReport
-        self.metrics: Metrics
-        self.notifier: Notifier
 
     # -- start ---------------------------------------------------------------------------------------------
 
@@ -148,99 +116,31 @@ class Daemon:
         keep_spare(path)
 
     async def _build_parts(self) -> None:
-        """Create the parts; those to be stopped are registered in the order of their creation."""
-        config = self.config
-        store = Store(config.current.state_dir)
-        self._cleanup.callback(store.unsaved.close)
-        ClockDocument(store)
-        registry = SessionRegistry(store)
-        self._settings = base_settings(config.current)
-        self.sessions = SessionTable(config, registry)
-        self.tmux = Tmux(config.current.tmux.binary, config.current.tmux.socket, health=self.health)
-        self._cleanup.push_async_callback(self.tmux.stop)
-        self.lifecycle = SessionLifecycle(config, self.tmux, self.sessions, registry, lambda: self._settings)
-        self.monitor = LimitMonitor(
-            config,
-            self.sessions,
-            registry,
-            self.tmux,
-            on_evidence=self._on_evidence,
-            on_turn=self._on_turn,
-            on_usage=self._on_usage,
-            on_login_dead=self._on_login_dead,
-            on_owner_question=self._on_owner_question,
-            health=self.health,
-            settings=lambda: self._settings,
+        self.parts = Parts(
+            self.config, self.health, self._cleanup, started_at=self._started_at, is_ready=lambda: self._ready
         )
-        self._cleanup.push_async_callback(self.monitor.stop)
-        self.notifier = Notifier(config)
-        self.sessions.on_set_aside = self.notifier.on_set_aside
-        self._cleanup.push_async_callback(self.notifier.stop)
-        budget = PromptBudget(store, lambda _session: self.failover.active_account(), on_spent=self.notifier.on_spent)
-        self.remote_control = RemoteControl(config, self.tmux, self.sessions, budget)
-        self.resumer = SessionResumer(
-            config, self.tmux, self.sessions, self.lifecycle, self.monitor.newest_turn, store, budget
-        )
-        self.failover = FailoverController(
-            config,
-            store,
-            self.resumer,
-            newest_turn=self.monitor.newest_turn_of,
-            all_idle=self.sessions.all_idle,
-            set_aside=self.sessions.set_aside,
-            on_record=self._on_record,
-            answered=self.monitor.answers.newest,
-            on_set_aside=self.notifier.on_set_aside,
-            on_identity_change=self.notifier.on_identity_change,
-            budget=budget,
-        )
-        self._cleanup.push_async_callback(self.failover.stop)
-        owner_copy = OwnerCopy(config, self.tmux, self.sessions, self.failover.switcher.availability)
-        self._cleanup.push_async_callback(owner_copy.stop)
-        self.monitor.owner_watch.answer = owner_copy.answer
-        self.dispatcher = Dispatcher(
-            config,
-            TaskQueue(TaskDocuments(config.current.state_dir), store.unsaved),
-            self.sessions,
-            registry,
-            self.tmux,
-            budget=budget,
-        )
-        self._cleanup.push_async_callback(self.dispatcher.stop)
-        self.status = StatusReport(
-            config,
-            self._started_at,
-            self.tmux,
-            self.sessions,
-            registry,
-            self.failover,
-            self.dispatcher,
-            self.health,
-            store.unsaved.problems,
-        )
-        self.metrics = Metrics(config, self.failover.logged(), self.status.document)
-        self.health.subscribe(lambda _item, _begins: self._write_metrics())
-        self.source_events = SourceEvents(self.health, self.notifier.send)
 
     async def _recover_switch(self) -> None:
-        await self.failover.recover()
+        await self.parts.failover.recover()
 
     async def _start_control_server(self) -> None:
         config = self.config.current
         path, group = config.control_socket, config.control_group
         self.control = KeptControlServer(
-            lambda: ControlServer(path, operations(self), group=group, owner_uid=os.geteuid()), path, self.health
+            lambda: ControlServer(path, operations(self.parts, self.reload), group=group, owner_uid=os.geteuid()),
+            path,
+            self.health,
         )
         self._cleanup.push_async_callback(self.control.stop)
         await self.control.start()
 
     async def _connect_to_tmux(self) -> None:
-        await self.tmux.start()
-        waits = [asyncio.create_task(event.wait()) for event in (self.tmux.connected_event, self._stop_requested)]
+        await self.parts.tmux.start()
+        waits = [asyncio.create_task(event.wait()) for event in (self.parts.tmux.connected_event, self._stop_requested)]
         await asyncio.wait(waits, timeout=TMUX_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
-        if not self.tmux.connected_event.is_set() and not self._stop_requested.is_set():
+        if not self.parts.tmux.connected_event.is_set() and not self._stop_requested.is_set():
             log.error(
                 "start: no tmux server answers on %s, waiting for it; start claude-failover-tmux.service, or "
                 "by hand, as the sessions' user and never as root: tmux -S %s -D",
@@ -249,42 +149,13 @@ class Daemon:
             )
 
     async def _ensure_sessions(self) -> None:
-        await self.lifecycle.ensure_all_sessions()
+        await self.parts.lifecycle.ensure_all_sessions()
 
     async def _start_monitor(self) -> None:
-        await self.monitor.start()
+        await self.parts.monitor.start()
 
     async def _start_failover(self) -> None:
-        self.failover.resume_queue.show()
-
-    # -- callbacks between the parts ---------------------------------------------------------------------
-
-    def _on_evidence(self, evidence: Evidence) -> None:
-        self.failover.record_evidence(evidence)
-
-    def _on_usage(self, tracked: TrackedSession, figures: Mapping[str, Any]) -> None:
-        self.failover.account_signals.on_usage(tracked, figures)
-
-    def _on_login_dead(self, tracked: TrackedSession, message: str) -> None:
-        self.failover.account_signals.on_login_dead(tracked, message)
-
-    def _on_owner_question(self, session: str, why: str | None) -> None:
-        self.failover.on_owner_question(session, why)
-        self.notifier.on_owner_question(session, why)
-
-    def _on_turn(self, event: TurnEvent) -> None:
-        self.resumer.on_turn(event)
-        self.failover.on_turn(event)
-        self.dispatcher.on_turn(event)
-
-    def _on_record(self, record: Record) -> None:
-        self.metrics.add(record)
-        self._write_metrics()
-        self.notifier.send(record)
-
-    def _write_metrics(self) -> None:
-        if self._ready:  # during the start there is no complete status
-            self.metrics.write()
+        self.parts.failover.resume_queue.show()
 
     # -- main loop -----------------------------------------------------------------------------------------
 
@@ -324,27 +195,19 @@ class Daemon:
 
     def _start_tasks(self) -> None:
         self._cleanup.push_async_callback(self._loops.cancel)
-        loops = {
-            "lifecycle": self.lifecycle.run,
-            "pane sweep": self.monitor.pane_sweep.run,
-            "owner watch": self.monitor.owner_watch.run,
-            "dispatcher": self.dispatcher.run,
-            "metrics": self.metrics.run,
-            "control socket": self.control.run,
-            "source checks": self.monitor.source_checks.run,
-            "failover": self.failover.run,
-            "remote control": self.remote_control.run,
-        }
+        loops = {**self.parts.loops(), "control socket": self.control.run}
         if watchdog_interval() is not None:
-            watchdog = Watchdog(self.config, self.systemd, lambda: self.lifecycle.checked_at, self.status.summary)
+            watchdog = Watchdog(
+                self.config, self.systemd, lambda: self.parts.lifecycle.checked_at, self.parts.status.summary
+            )
             loops["watchdog"] = watchdog.run
         self._loops.start(loops)
 
     def _report_ready(self) -> None:
-        self.systemd.send(READY=1, STATUS=self.status.summary())
-        log.info("ready: %s", self.status.summary())
+        self.systemd.send(READY=1, STATUS=self.parts.status.summary())
+        log.info("ready: %s", self.parts.status.summary())
         self._ready = True
-        self.source_events.start()
+        self.parts.source_events.start()
         if self._reload_pending:
             self._on_sighup()
 
@@ -360,7 +223,7 @@ class Daemon:
         except (FailoverError, OSError) as error:
             log.error("reload refused, the old configuration stays in force: %s", error)
         finally:  # else the unit would stay in the state reloading
-            self.systemd.send(READY=1, STATUS=self.status.summary())
+            self.systemd.send(READY=1, STATUS=self.parts.status.summary())
 
     def reload(self) -> Config:
         """Load the configuration file again and put it in force; return the new configuration.
@@ -375,9 +238,9 @@ class Daemon:
         check_writable(new)
         validate_links(new)
         # Nothing below may fail.
-        self._settings = settings
+        self.parts.settings = settings
         self.config.replace(new)
-        log.info("configuration %s reloaded: %s", new.path, self.status.summary())
+        log.info("configuration %s reloaded: %s", new.path, self.parts.status.summary())
         return new
 
 

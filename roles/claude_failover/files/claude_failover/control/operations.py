@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Callable, Protocol
 
 from ..config.model import Config
 from ..detection.monitor import LimitMonitor
@@ -17,46 +17,46 @@ from .requests import Operation
 _NULL = type(None)
 
 
-class DaemonProtocol(Protocol):
-    """The members of the daemon that the operations use."""
+class PartsProtocol(Protocol):
+    """The parts of the daemon that the operations use."""
 
     status: StatusReport
     monitor: LimitMonitor
     failover: FailoverController
     dispatcher: Dispatcher
 
-    def reload(self) -> Config:
-        """Load the configuration again and put it in force; return it."""
 
+def operations(parts: PartsProtocol, reload_config: Callable[[], Config]) -> dict[str, Operation]:
+    """Return the operations of a daemon, by name.
 
-def operations(daemon: DaemonProtocol) -> dict[str, Operation]:
-    """Return the operations of a daemon, by name."""
+    ``reload_config`` loads the configuration again, puts it in force, and returns it.
+    """
 
     async def status(_options: dict[str, Any]) -> dict[str, Any]:
-        return daemon.status.document()
+        return parts.status.document()
 
     async def sessions(_options: dict[str, Any]) -> list[dict[str, Any]]:
-        return daemon.status.session_rows()
+        return parts.status.session_rows()
 
     async def reload(_options: dict[str, Any]) -> dict[str, Any]:
-        return {"reloaded": daemon.reload().path}
+        return {"reloaded": reload_config().path}
 
     async def hook(options: dict[str, Any]) -> None:
-        daemon.monitor.handle_hook(options["payload"], options["env"])
+        parts.monitor.handle_hook(options["payload"], options["env"])
 
     async def switch(options: dict[str, Any]) -> dict[str, Any]:
-        return await daemon.failover.switch(**options)
+        return await parts.failover.switch(**options)
 
     async def history(options: dict[str, Any]) -> list[dict[str, Any]]:
-        return daemon.failover.history(**options)
+        return parts.failover.history(**options)
 
     async def dispatch(options: dict[str, Any]) -> dict[str, Any]:
-        return await daemon.dispatcher.dispatch(**options)
+        return await parts.dispatcher.dispatch(**options)
 
     async def queue(options: dict[str, Any]) -> Any:
         if options.get("cancel") is not None:
-            return daemon.dispatcher.cancel(options["cancel"])
-        return daemon.dispatcher.queue()
+            return parts.dispatcher.cancel(options["cancel"])
+        return parts.dispatcher.queue()
 
     return {
         "status": Operation(status, keys={}),

@@ -1,0 +1,169 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The parts of the daemon, and what each of them tells the others."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from contextlib import AsyncExitStack
+from datetime import datetime
+from typing import Any, Callable
+
+from ..claude.settings import base_settings
+from ..claude.turns import TurnEvent
+from ..common.health import SourceHealth
+from ..config.holder import ConfigHolder
+from ..detection.monitor import LimitMonitor
+from ..failover.controller import FailoverController
+from ..failover.owner_copy import OwnerCopy
+from ..failover.resumer import SessionResumer
+from ..limits.evidence import Evidence
+from ..reporting.metrics import Metrics
+from ..reporting.notifier import Notifier
+from ..reporting.source_events import SourceEvents
+from ..reporting.status import StatusReport
+from ..sessions.lifecycle import SessionLifecycle
+from ..sessions.prompt_budget import PromptBudget
+from ..sessions.registry import SessionRegistry
+from ..sessions.remote_control import RemoteControl
+from ..sessions.table import SessionTable
+from ..sessions.tracked_session import TrackedSession
+from ..storage.clock_document import ClockDocument
+from ..storage.store import Store
+from ..switching.record import Record
+from ..tasks.dispatcher import Dispatcher
+from ..tasks.queue import TaskDocuments, TaskQueue
+from ..tmux.client import Tmux
+
+
+class Parts:
+    """The parts of one daemon. Those to be stopped are registered in ``cleanup`` in the order of their creation.
+
+    Attributes:
+        settings: the daemon's Claude Code settings, with which sessions are started.
+    """
+
+    def __init__(
+        self,
+        config: ConfigHolder,
+        health: SourceHealth,
+        cleanup: AsyncExitStack,
+        *,
+        started_at: datetime,
+        is_ready: Callable[[], bool],
+    ) -> None:
+        self._is_ready = is_ready
+        store = Store(config.current.state_dir)
+        cleanup.callback(store.unsaved.close)
+        ClockDocument(store)
+        registry = SessionRegistry(store)
+        self.settings = base_settings(config.current)
+        self.sessions = SessionTable(config, registry)
+        self.tmux = Tmux(config.current.tmux.binary, config.current.tmux.socket, health=health)
+        cleanup.push_async_callback(self.tmux.stop)
+        self.lifecycle = SessionLifecycle(config, self.tmux, self.sessions, registry, lambda: self.settings)
+        self.monitor = LimitMonitor(
+            config,
+            self.sessions,
+            registry,
+            self.tmux,
+            on_evidence=self._on_evidence,
+            on_turn=self._on_turn,
+            on_usage=self._on_usage,
+            on_login_dead=self._on_login_dead,
+            on_owner_question=self._on_owner_question,
+            health=health,
+            settings=lambda: self.settings,
+        )
+        cleanup.push_async_callback(self.monitor.stop)
+        self.notifier = Notifier(config)
+        self.sessions.on_set_aside = self.notifier.on_set_aside
+        cleanup.push_async_callback(self.notifier.stop)
+        budget = PromptBudget(store, lambda _session: self.failover.active_account(), on_spent=self.notifier.on_spent)
+        self.remote_control = RemoteControl(config, self.tmux, self.sessions, budget)
+        self.resumer = SessionResumer(
+            config, self.tmux, self.sessions, self.lifecycle, self.monitor.newest_turn, store, budget
+        )
+        self.failover = FailoverController(
+            config,
+            store,
+            self.resumer,
+            newest_turn=self.monitor.newest_turn_of,
+            all_idle=self.sessions.all_idle,
+            set_aside=self.sessions.set_aside,
+            on_record=self._on_record,
+            answered=self.monitor.answers.newest,
+            on_set_aside=self.notifier.on_set_aside,
+            on_identity_change=self.notifier.on_identity_change,
+            budget=budget,
+        )
+        cleanup.push_async_callback(self.failover.stop)
+        owner_copy = OwnerCopy(config, self.tmux, self.sessions, self.failover.switcher.availability)
+        cleanup.push_async_callback(owner_copy.stop)
+        self.monitor.owner_watch.answer = owner_copy.answer
+        self.dispatcher = Dispatcher(
+            config,
+            TaskQueue(TaskDocuments(config.current.state_dir), store.unsaved),
+            self.sessions,
+            registry,
+            self.tmux,
+            budget=budget,
+        )
+        cleanup.push_async_callback(self.dispatcher.stop)
+        self.status = StatusReport(
+            config,
+            started_at,
+            self.tmux,
+            self.sessions,
+            registry,
+            self.failover,
+            self.dispatcher,
+            health,
+            store.unsaved.problems,
+        )
+        self.metrics = Metrics(config, self.failover.logged(), self.status.document)
+        health.subscribe(lambda _item, _begins: self._write_metrics())
+        self.source_events = SourceEvents(health, self.notifier.send)
+
+    def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """Return the endless loops of the parts, by name."""
+        return {
+            "lifecycle": self.lifecycle.run,
+            "pane sweep": self.monitor.pane_sweep.run,
+            "owner watch": self.monitor.owner_watch.run,
+            "dispatcher": self.dispatcher.run,
+            "metrics": self.metrics.run,
+            "source checks": self.monitor.source_checks.run,
+            "failover": self.failover.run,
+            "remote control": self.remote_control.run,
+        }
+
+    # -- callbacks between the parts -----------------------------------------------------------------------
+
+    def _on_evidence(self, evidence: Evidence) -> None:
+        self.failover.record_evidence(evidence)
+
+    def _on_usage(self, tracked: TrackedSession, figures: Mapping[str, Any]) -> None:
+        self.failover.account_signals.on_usage(tracked, figures)
+
+    def _on_login_dead(self, tracked: TrackedSession, message: str) -> None:
+        self.failover.account_signals.on_login_dead(tracked, message)
+
+    def _on_owner_question(self, session: str, why: str | None) -> None:
+        self.failover.on_owner_question(session, why)
+        self.notifier.on_owner_question(session, why)
+
+    def _on_turn(self, event: TurnEvent) -> None:
+        self.resumer.on_turn(event)
+        self.failover.on_turn(event)
+        self.dispatcher.on_turn(event)
+
+    def _on_record(self, record: Record) -> None:
+        self.metrics.add(record)
+        self._write_metrics()
+        self.notifier.send(record)
+
+    def _write_metrics(self) -> None:
+        if self._is_ready():  # during the start there is no complete status
+            self.metrics.write()
