@@ -404,7 +404,7 @@ def transcripts(raw: bytes) -> None:
     session.monitor._on_records(ONE, records)
     main = session.sessions.get("main")
     assert main is not None
-    newest = session.monitor.newest_turn(main)
+    newest = session.monitor.newest_turns.of(main)
     if newest is not None:
         stored = evidence_to_json(newest)
         can_go_out(stored)

@@ -212,7 +212,7 @@ def test_a_hook_takes_the_evidence_of_its_turn_from_the_transcript(world):
 def test_a_local_command_below_a_refusal_changes_neither_its_turn_nor_its_time(world):
     """By the time of the command the refusal would be the account's that the link leads to by then."""
     world.write(prompt("t1", -60), refusal(-59), *local_command("usage-credits"))
-    newest = world.monitor.newest_turn(world.main)
+    newest = world.monitor.newest_turns.of(world.main)
     assert (newest.turn, newest.ended) == ("t1", True)
     assert clock.now() - newest.request_at > timedelta(seconds=50)
 
@@ -266,7 +266,7 @@ def test_a_transcript_that_lags_behind_is_not_the_turns(world):
 )
 def test_the_newest_turn_is_read_from_the_end_of_the_transcript(world, records, limited):
     world.write(*records)
-    newest = world.monitor.newest_turn(world.main)
+    newest = world.monitor.newest_turns.of(world.main)
     assert (newest.verdict.limited if newest else None) is limited
 
 
@@ -439,7 +439,7 @@ def test_the_text_of_a_prompt_is_told_but_not_that_of_an_interruption(world):
 def test_a_limit_from_the_future_is_told_as_of_now(world):
     """The clock was set back while no daemon ran."""
     world.write(prompt("t1", 3600), refusal(3601))
-    found = world.monitor.newest_turn(world.main)
+    found = world.monitor.newest_turns.of(world.main)
     assert found.verdict.limited
     assert found.request_at is None
     assert found.at <= clock.now()
@@ -447,7 +447,7 @@ def test_a_limit_from_the_future_is_told_as_of_now(world):
 
 def test_an_answer_from_the_future_is_unknown(world):
     world.write(prompt("t1", 3600), answer("done", 3601))
-    assert world.monitor.newest_turn(world.main) is None
+    assert world.monitor.newest_turns.of(world.main) is None
 
 
 @pytest.mark.parametrize(

@@ -83,13 +83,13 @@ class Parts:
         budget = PromptBudget(store, lambda _session: self.failover.active_account(), on_spent=self.notifier.on_spent)
         self.remote_control = RemoteControl(config, self.tmux, self.sessions, budget)
         self.resumer = SessionResumer(
-            config, self.tmux, self.sessions, self.lifecycle, self.monitor.newest_turn, store, budget
+            config, self.tmux, self.sessions, self.lifecycle, self.monitor.newest_turns.of, store, budget
         )
         self.failover = FailoverController(
             config,
             store,
             self.resumer,
-            newest_turn=self.monitor.newest_turn_of,
+            newest_turn=self.monitor.newest_turns.of_session,
             all_idle=self.sessions.all_idle,
             set_aside=self.sessions.set_aside,
             on_record=self._on_record,

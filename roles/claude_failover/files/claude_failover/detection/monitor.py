@@ -16,11 +16,9 @@ from datetime import datetime
 from typing import Any, Callable
 
 from ..accounts.exhaustion import reset_of
-from ..claude.local_commands import compaction_error, without_local_commands
-from ..claude.transcript import NotATranscriptError, last_records, locate, paths_of
+from ..claude.local_commands import without_local_commands
 from ..claude.turns import (
     TurnEvent,
-    conversation_of,
     ends_turn,
     is_answer,
     is_interruption,
@@ -28,7 +26,6 @@ from ..claude.turns import (
     is_request,
     last_turn_id,
     record_time,
-    refused_request_time,
     text_of,
 )
 from ..common import clock
@@ -43,6 +40,7 @@ from ..tmux.client import Tmux
 from .answers import Answers
 from .classifier import Classifier
 from .evidence_filter import EvidenceFilter, belongs_to_turn
+from .newest_turns import NewestTurns
 from .owner_watch import OwnerWatch
 from .pane_sweep import PaneSweep
 from .source_checks import SourceChecks
@@ -94,7 +92,6 @@ class LimitMonitor:
     ) -> None:
         self._health = health or SourceHealth()
         self._sessions = sessions
-        self._registry = registry
         self._on_turn = on_turn
         self._on_usage = on_usage
         self._on_login_dead = on_login_dead
@@ -107,9 +104,10 @@ class LimitMonitor:
         self._config = config
         self._classifier = Classifier(config)
         self._filter = EvidenceFilter(on_evidence)
+        self.newest_turns = NewestTurns(sessions, registry, self._classifier, lambda: self._projects)
         self.answers = Answers(sessions, registry, lambda: self._projects)
         self.pane_sweep = PaneSweep(
-            config, sessions, tmux, self._classifier, self._filter, self.newest_turn, health=self._health
+            config, sessions, tmux, self._classifier, self._filter, self.newest_turns.of, health=self._health
         )
         self.owner_watch = OwnerWatch(config, sessions, tmux, on_owner_question)
         self.source_checks = SourceChecks(
@@ -164,7 +162,7 @@ class LimitMonitor:
         Code can leave the ``busy`` of its session file in the other home as it is (2.1.330).
         """
         for tracked in self._sessions if self._started else ():
-            missed = self.newest_turn(tracked) if tracked.up else None
+            missed = self.newest_turns.of(tracked) if tracked.up else None
             if missed is None:
                 continue
             if missed.ended:
@@ -232,7 +230,7 @@ class LimitMonitor:
             self._on_login_dead(tracked, message)
             return
         verdict = self._classifier.classify_hook(payload)
-        newest = self.newest_turn(tracked)
+        newest = self.newest_turns.of(tracked)
         turn = text_or_none(payload.get("prompt_id"))
         began = self._turn_began.get(tracked.name)
         # The transcript can lag behind, and end with the refusal of an earlier turn.
@@ -248,48 +246,6 @@ class LimitMonitor:
             )
 
     # -- transcripts ---------------------------------------------------------------------------------------
-
-    def newest_turn(self, tracked: TrackedSession) -> Evidence | None:
-        """Return the result of a session's newest turn, read from the end of its transcript.
-
-        The verdict is limited if the turn was refused, and not limited if it was answered or is not answered yet.
-        None if no transcript can be read, or its end has no time.
-        """
-        entry = self._registry.get(tracked.name)
-        if entry is None:
-            return None
-        for path in self._transcript_paths(entry.uuid, entry.transcript):
-            try:
-                records = last_records(self._projects, *locate(self._projects, path))
-            except (OSError, NotATranscriptError):
-                continue
-            tracked.record_version(records)
-            own = conversation_of(records)
-            verdict = self._classifier.classify_transcript(records)
-            at = record_time(own[-1]) if own else None
-            if at is None and own and verdict.limited and own[-1].get("timestamp"):
-                at = clock.now()  # a time in the future is unknown; a limit is told all the same
-            if at is None:
-                return None
-            return tracked.evidence(
-                "transcript",
-                verdict,
-                at,
-                uuid=entry.uuid,
-                request_at=refused_request_time(records),
-                turn=last_turn_id(records),
-                ended=_is_error(own[-1]) or ends_turn(own[-1]),
-                interrupted=is_interruption(own[-1]),
-            )
-        return None
-
-    def newest_turn_of(self, name: str) -> Evidence | None:
-        """Return the result of the newest turn of the session of that name, as `newest_turn` does."""
-        tracked = self._sessions.get(name)
-        return self.newest_turn(tracked) if tracked is not None else None
-
-    def _transcript_paths(self, uuid: str, reported: str | None) -> list[str]:
-        return ([reported] if reported else []) + paths_of(self._projects, uuid)
 
     def _on_records(self, uuid: str, records: list[dict[str, Any]]) -> None:
         tracked = self._sessions.find_by_conversation(uuid)
@@ -347,8 +303,3 @@ def _is_prompt(record: Mapping[str, Any]) -> bool:
 def _prompt_of(record: Mapping[str, Any]) -> str | None:
     """Return the text of a user's record; None for that of an interruption, and without one."""
     return None if is_interruption(record) else text_of(record) or None
-
-
-def _is_error(record: Mapping[str, Any]) -> bool:
-    """Return True for an error of the API, in answer to a prompt or to `/compact`."""
-    return bool(record.get("isApiErrorMessage")) or compaction_error(record) is not None

@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The result of the newest turn of each session, read from the end of its transcript."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable
+
+from ..claude.local_commands import compaction_error
+from ..claude.transcript import NotATranscriptError, last_records, locate, paths_of
+from ..claude.turns import (
+    conversation_of,
+    ends_turn,
+    is_interruption,
+    last_turn_id,
+    record_time,
+    refused_request_time,
+)
+from ..common import clock
+from ..limits.evidence import Evidence
+from ..sessions.registry import SessionRegistry
+from ..sessions.table import SessionTable
+from ..sessions.tracked_session import TrackedSession
+from .classifier import Classifier
+
+
+class NewestTurns:
+    """Reads the newest turn of a session, as often as it is asked.
+
+    Args:
+        sessions: the sessions.
+        registry: their conversations.
+        classifier: judges the records.
+        projects: returns the folder of the transcripts.
+    """
+
+    def __init__(
+        self, sessions: SessionTable, registry: SessionRegistry, classifier: Classifier, projects: Callable[[], str]
+    ) -> None:
+        self._sessions = sessions
+        self._registry = registry
+        self._classifier = classifier
+        self._projects = projects
+
+    def of(self, tracked: TrackedSession) -> Evidence | None:
+        """Return the result of a session's newest turn, read from the end of its transcript.
+
+        The verdict is limited if the turn was refused, and not limited if it was answered or is not answered yet.
+        None if no transcript can be read, or its end has no time.
+        """
+        entry = self._registry.get(tracked.name)
+        if entry is None:
+            return None
+        projects = self._projects()
+        for path in ([entry.transcript] if entry.transcript else []) + paths_of(projects, entry.uuid):
+            try:
+                records = last_records(projects, *locate(projects, path))
+            except (OSError, NotATranscriptError):
+                continue
+            tracked.record_version(records)
+            own = conversation_of(records)
+            verdict = self._classifier.classify_transcript(records)
+            at = record_time(own[-1]) if own else None
+            if at is None and own and verdict.limited and own[-1].get("timestamp"):
+                at = clock.now()  # a time in the future is unknown; a limit is told all the same
+            if at is None:
+                return None
+            return tracked.evidence(
+                "transcript",
+                verdict,
+                at,
+                uuid=entry.uuid,
+                request_at=refused_request_time(records),
+                turn=last_turn_id(records),
+                ended=_is_error(own[-1]) or ends_turn(own[-1]),
+                interrupted=is_interruption(own[-1]),
+            )
+        return None
+
+    def of_session(self, name: str) -> Evidence | None:
+        """Return the result of the newest turn of the session of that name, as `of` does."""
+        tracked = self._sessions.get(name)
+        return self.of(tracked) if tracked is not None else None
+
+
+def _is_error(record: Mapping[str, Any]) -> bool:
+    """Return True for an error of the API, in answer to a prompt or to `/compact`."""
+    return bool(record.get("isApiErrorMessage")) or compaction_error(record) is not None
