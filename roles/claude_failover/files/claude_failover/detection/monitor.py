@@ -37,7 +37,7 @@ from ..sessions.registry import SessionRegistry
 from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import Tmux
-from .answers import Answers
+from .answered_requests import Answers
 from .classifier import Classifier
 from .evidence_filter import EvidenceFilter, belongs_to_turn
 from .newest_turns import NewestTurns

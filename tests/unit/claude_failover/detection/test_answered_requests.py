@@ -13,7 +13,7 @@ import pytest
 from claude_failover.claude.turns import answered_request_time, is_answer
 from claude_failover.common import clock
 from claude_failover.detection import answers as answers_module
-from claude_failover.detection.answers import Answers
+from claude_failover.detection.answered_requests import Answers
 from claude_failover.sessions.registry import RegistryEntry
 
 UUID = "11111111-1111-4111-8111-111111111111"
