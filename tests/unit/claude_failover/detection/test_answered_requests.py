@@ -13,7 +13,7 @@ import pytest
 from claude_failover.claude.turns import answered_request_time, is_answer
 from claude_failover.common import clock
 from claude_failover.detection import answers as answers_module
-from claude_failover.detection.answered_requests import Answers
+from claude_failover.detection.answered_requests import AnsweredRequests
 from claude_failover.sessions.registry import RegistryEntry
 
 UUID = "11111111-1111-4111-8111-111111111111"
@@ -101,7 +101,7 @@ def sessions(tmp_path):
 
 @pytest.fixture
 def answers(sessions):
-    return Answers(sessions, Registry(), lambda: sessions.projects)
+    return AnsweredRequests(sessions, Registry(), lambda: sessions.projects)
 
 
 def test_an_answer_is_read_from_the_transcript(sessions, answers):

@@ -93,7 +93,7 @@ class Parts:
             all_idle=self.sessions.all_idle,
             set_aside=self.sessions.set_aside,
             on_record=self._on_record,
-            answered=self.monitor.answers.newest,
+            answered=self.monitor.answered_requests.newest,
             on_set_aside=self.notifier.on_set_aside,
             on_identity_change=self.notifier.on_identity_change,
             budget=budget,

@@ -16,7 +16,7 @@ from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
 
 
-class Answers:
+class AnsweredRequests:
     """Tells when the newest answered request was begun, of a session's running process only.
 
     Args:

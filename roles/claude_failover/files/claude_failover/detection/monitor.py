@@ -37,7 +37,7 @@ from ..sessions.registry import SessionRegistry
 from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import Tmux
-from .answered_requests import Answers
+from .answered_requests import AnsweredRequests
 from .classifier import Classifier
 from .evidence_filter import EvidenceFilter, belongs_to_turn
 from .newest_turns import NewestTurns
@@ -105,7 +105,7 @@ class LimitMonitor:
         self._classifier = Classifier(config)
         self._filter = EvidenceFilter(on_evidence)
         self.newest_turns = NewestTurns(sessions, registry, self._classifier, lambda: self._projects)
-        self.answers = Answers(sessions, registry, lambda: self._projects)
+        self.answered_requests = AnsweredRequests(sessions, registry, lambda: self._projects)
         self.pane_sweep = PaneSweep(
             config, sessions, tmux, self._classifier, self._filter, self.newest_turns.of, health=self._health
         )
@@ -266,7 +266,7 @@ class LimitMonitor:
     def _on_reply(self, tracked: TrackedSession, uuid: str, record: Mapping[str, Any], moment: datetime) -> None:
         verdict = self._classifier.classify_record(record)
         if is_answer(record) and not verdict.limited:
-            self.answers.on_answer(uuid, self._requested_at.get(uuid))
+            self.answered_requests.on_answer(uuid, self._requested_at.get(uuid))
         if verdict.limited:
             self._filter.report(
                 tracked.evidence(
