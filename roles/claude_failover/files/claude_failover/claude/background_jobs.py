@@ -4,8 +4,8 @@
 """Conversations that Claude Code keeps in the background: its agents view, ``claude --bg``, ``/background``.
 
 Each is a job with a short id, in the home that was active when it began (2.1.197 to 2.1.332): ``jobs/<id>/state.json``
-has its ``sessionId``, its ``cwd`` and its options (``respawnFlags``), and outlives the process; ``sessions/<pid>.json``
-of its process has ``kind`` = bg and ``jobId``. A spare process, which waits for the next job, has no ``state.json``.
+has its ``sessionId``, its ``cwd`` and its options (``respawnFlags``), and outlives the process; the
+session file of its process has ``kind`` = bg. A spare process, which waits for the next job, has no ``state.json``.
 Beside the session files lie keys (``<pid>.….key``), and ``daemon/`` holds others: neither is opened.
 """
 
@@ -16,13 +16,12 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..common import json_text
-from ..common.processes import is_alive
+from ..common import json_text, processes
 from ..common.text import text_or_none, whole_number
 from ..storage.regular_file import read_regular
-from .session_files import MAX_TICKS
+from .session_files import SessionFile, read_session_file
 from .transcript import UUID
 
 MOST_FILES = 2000  # of one folder that are looked at
@@ -59,9 +58,9 @@ def background_jobs(homes: Iterable[str]) -> list[BackgroundJob]:
     found = {job.uuid: job for home in _distinct(places, "jobs") for job in _jobs(home)}
     if not found:
         return []
-    processes = {process.uuid: process for process in _processes(places) if process.background}
+    files = {file.uuid: file for file in _processes(places) if file.background}
     return [
-        dataclasses.replace(job, pid=processes[uuid].pid, status=processes[uuid].status) if uuid in processes else job
+        dataclasses.replace(job, pid=files[uuid].pid, status=files[uuid].status) if uuid in files else job
         for uuid, job in found.items()
     ]
 
@@ -69,7 +68,7 @@ def background_jobs(homes: Iterable[str]) -> list[BackgroundJob]:
 def running_jobs(homes: Iterable[str]) -> list[BackgroundJob]:
     """Return the jobs whose process runs; of a home that lists many others none is read while none runs."""
     places = list(homes)
-    if not any(process.background for process in _processes(places)):
+    if not any(file.background for file in _processes(places)):
         return []
     return [job for job in background_jobs(places) if job.running]
 
@@ -79,7 +78,7 @@ def holder_of(homes: Iterable[str], uuid: str) -> int | None:
 
     It need not be a background job, nor one whose state can be read.
     """
-    return next((process.pid for process in _processes(list(homes)) if process.uuid == uuid), None)
+    return next((file.pid for file in _processes(list(homes)) if file.uuid == uuid), None)
 
 
 def _distinct(homes: list[str], name: str) -> list[str]:
@@ -116,27 +115,16 @@ def _after(words: list[Any], option: str) -> str | None:
     return text_or_none(found[0]) if found else None
 
 
-class _HoldingProcess(NamedTuple):
-    """A running process of Claude Code, and the conversation that it has."""
-
-    uuid: str
-    pid: int
-    status: str | None
-    background: bool
-
-
-def _processes(homes: list[str]) -> Iterator[_HoldingProcess]:
-    """Yield the running processes that have a conversation, from the session files of all homes."""
+def _processes(homes: list[str]) -> Iterator[SessionFile]:
+    """Yield the session files, of all homes, of the running processes that have a conversation."""
     for home in _distinct(homes, "sessions"):
         for name in _names(os.path.join(home, "sessions"), _SESSION_FILE):
-            data = _object(os.path.join(home, "sessions", name))
             pid = whole_number(name.partition(".")[0])
-            if data.get("spare") or pid is None or data.get("pid") != pid:
-                continue
-            started = whole_number(str(data.get("procStart")), MAX_TICKS)
-            if started is not None and is_alive(pid, started):
-                uuid, status = str(data.get("sessionId", "")).lower(), text_or_none(data.get("status"))
-                yield _HoldingProcess(uuid, pid, status, data.get("kind") == "bg")
+            process = processes.read(pid) if pid is not None else None
+            if process is not None and process.alive:
+                file = read_session_file(os.path.join(home, "sessions", name), process)
+                if file is not None and not file.spare:
+                    yield file
 
 
 def _object(path: str) -> dict[str, Any]:

@@ -5,7 +5,8 @@
 
 Keys seen on 2.1.330: ``pid, sessionId, cwd, startedAt`` (ms), ``version``, ``procStart`` (clock ticks since boot, a
 string), ``status`` = idle | busy | waiting, ``statusUpdatedAt`` (ms), ``parkedJobId`` (the background job that the
-conversation was moved to; 2.1.260 and newer). 2.1.78 to 2.1.112 write the first four only. A clean exit removes the
+conversation was moved to; 2.1.260 and newer), ``kind`` = bg (of a background job) and ``spare`` (it waits for the next
+job). 2.1.78 to 2.1.112 write the first four only. A clean exit removes the
 file, SIGKILL leaves it: a file is valid only while the process that wrote it is running.
 """
 
@@ -23,7 +24,7 @@ from ..common.text import text_or_none, whole_number
 from ..storage.regular_file import read_regular
 from .versions import version_in
 
-MAX_TICKS = 1 << 63  # since the boot, of the start of a process
+_MAX_TICKS = 1 << 63  # since the boot, of the start of a process
 _TICK = timedelta(seconds=1)  # by which a process's start and another clock reading may differ
 _UNKNOWN = datetime.fromtimestamp(0, timezone.utc)
 
@@ -42,6 +43,8 @@ class SessionFile:
     status_at: datetime | None
     version: str | None = None
     parked_job: str | None = None
+    background: bool = False
+    spare: bool = False
 
 
 class SessionFiles:
@@ -55,12 +58,13 @@ class SessionFiles:
 
         After a flip a running session writes to the other home; the newest of several files counts.
         """
-        found = [_read(os.path.join(folder, f"{process.pid}.json"), process) for folder in self._folders]
+        found = [read_session_file(os.path.join(folder, f"{process.pid}.json"), process) for folder in self._folders]
         files = [file for file in found if file is not None]
         return max(files, key=lambda file: file.status_at or _UNKNOWN, default=None)
 
 
-def _read(path: str, process: Process) -> SessionFile | None:
+def read_session_file(path: str, process: Process) -> SessionFile | None:
+    """Return the content of a session file; None if this process did not write it, or it cannot be read."""
     try:
         data = json_text.parse(read_regular(path, 1 << 16))
         if data["pid"] != process.pid or not _is_of(data, process):
@@ -77,6 +81,8 @@ def _read(path: str, process: Process) -> SessionFile | None:
             else None,
             version=version_in(data.get("version")),
             parked_job=text_or_none(data.get("parkedJobId")) or None,
+            background=data.get("kind") == "bg",
+            spare=bool(data.get("spare")),
         )
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
@@ -85,6 +91,6 @@ def _read(path: str, process: Process) -> SessionFile | None:
 def _is_of(data: dict[str, Any], process: Process) -> bool:
     """Return whether this process wrote the file, and not an earlier one that had its pid."""
     if data.get("procStart") is not None:
-        return whole_number(str(data["procStart"]), MAX_TICKS) == process.start
+        return whole_number(str(data["procStart"]), _MAX_TICKS) == process.start
     written = clock.from_wall(datetime.fromtimestamp(data["startedAt"] / 1000, timezone.utc))
     return written is not None and written >= clock.of_ticks(process.start) - _TICK
