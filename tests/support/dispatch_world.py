@@ -222,12 +222,9 @@ class Terminal:
             place.claude.key(name, "daemon")
         self.world.disturb()
 
-    async def type_text(self, pane_id, text, *, before=None):
+    async def paste(self, pane_id, text, *, before=None):
         self._ask(pane_id, before).claude.key(text, "daemon")
         self.world.disturb()
-
-    async def paste(self, pane_id, text, *, before=None):
-        await self.type_text(pane_id, text, before=before)
 
     async def leave_mode(self, pane_id, *, before=None):
         self._ask(pane_id, before)

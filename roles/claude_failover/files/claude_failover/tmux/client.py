@@ -337,13 +337,6 @@ class Tmux:
             raise TmuxError(f"keys {unknown or names!r} are not sent: expected some of {', '.join(sorted(KEYS))}")
         await self._control.run(["send-keys", "-t", _checked_pane_id(pane_id), "--", *names], before=before)
 
-    async def type_text(self, pane_id: str, text: str, *, before: Optional[Callable[[], None]] = None) -> None:
-        """Type one line of text, without Enter. Raises TmuxError for text with a control character."""
-        if typable(text) != text or "\n" in text or "\t" in text:
-            raise TmuxError("text with control characters cannot be typed; paste it, or remove them")
-        if text:
-            await self._control.run(["send-keys", "-l", "-t", _checked_pane_id(pane_id), "--", text], before=before)
-
     async def paste(self, pane_id: str, text: str, *, before: Optional[Callable[[], None]] = None) -> None:
         """Paste text of any length, without Enter, bracketed if the program has requested it.
 
@@ -351,18 +344,21 @@ class Tmux:
         never through a file.
         """
         # paste-buffer sends CR for each LF anyway; a CR does not end the line of commands.
-        content = typable(text).replace("\n", "\r")
+        content, target = typable(text).replace("\n", "\r"), _checked_pane_id(pane_id)
         if not content:
             return
         buffer = f"claude-failover-{secrets.token_hex(8)}"
         try:
             await self._control.run(
                 ["set-buffer", "-b", buffer, "--", content],
-                ["paste-buffer", "-p", "-d", "-b", buffer, "-t", _checked_pane_id(pane_id)],
+                ["paste-buffer", "-p", "-d", "-b", buffer, "-t", target],
                 before=before,
             )
         except TmuxGone:
             raise
         except TmuxError:
-            await self._control.run(["delete-buffer", "-b", buffer])
+            try:
+                await self._control.run(["delete-buffer", "-b", buffer])
+            except TmuxError:  # none was made; the first error decides
+                pass
             raise
