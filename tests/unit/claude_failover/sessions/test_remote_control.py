@@ -137,6 +137,19 @@ def test_the_command_is_typed_once_when_it_is_off(world, caplog):
     assert len(world.sent) == 1
 
 
+def test_a_resumption_that_begins_meanwhile_is_not_ended(world, monkeypatch):
+    async def deliver(*arguments, **options):
+        world.session.resume_state = "resuming"
+        return await world.deliver(*arguments, **options)
+
+    monkeypatch.setattr(remote_control, "deliver", deliver)
+    world.write(ON, DROP)
+    world.look()
+    world.look(TURN_OFF)
+    assert len(world.sent) == 1
+    assert world.session.state == "resuming"
+
+
 def test_each_flip_counts_anew(world):
     world.write(ON, DROP)
     world.results *= 2

@@ -105,12 +105,11 @@ class RemoteControl:
             return is_on(await asyncio.to_thread(read_conversation, projects, uuid))
 
         permit = self._budget.permit(tracked.name, COMMAND)
-        tracked.resume_state = "resuming"  # nobody else types meanwhile
+        tracked.remote_control_returns = True
         try:
             delivery = await deliver(self._tmux, pane_id, COMMAND, began=began, permit=permit, attempts=2)
         finally:
-            if tracked.resume_state == "resuming":
-                tracked.resume_state = None
+            tracked.remote_control_returns = False
         if delivery.result == "delivered":
             tracked.notice = None
             log.info("session %s: Remote Control is on again, after %.1f s", tracked.name, delivery.seconds)

@@ -34,11 +34,11 @@ class TrackedSession:
         config_dir: CLAUDE_CONFIG_DIR of that process.
         foreign_login: what makes the login of that process another than that of its home; None if nothing is found.
         hook_seen: whether a hook of that process was received.
-        resume_state: ``limited`` or ``resuming`` while a usage limit is handled, ``resuming`` also while Remote Control
-            is switched on again, else None; never another value.
+        resume_state: ``limited`` or ``resuming`` while a usage limit is handled, else None; never another value.
         resume_note: why a person has to resume it.
         notice: what else a person should know of it; a reason comes before it.
         parked_job: the background job of Claude Code that its conversation was moved to (agents view).
+        remote_control_returns: True while the command of Remote Control is typed; nobody else types meanwhile.
         question: why it waits for a person's answer to a question of Claude Code's own.
     """
 
@@ -59,6 +59,7 @@ class TrackedSession:
     resume_note: str | None = None
     notice: str | None = None
     parked_job: str | None = None
+    remote_control_returns: bool = False
     question: str | None = None
 
     @property
@@ -88,7 +89,11 @@ class TrackedSession:
             return "other"
         if self.question is not None:
             return "waiting"
-        return self.resume_state or ("waiting" if self.parked_job else self.activity)
+        if self.resume_state is not None:
+            return self.resume_state
+        if self.remote_control_returns:
+            return "resuming"
+        return "waiting" if self.parked_job else self.activity
 
     def record_version(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Record the version of its process from records of its transcript, where its session file has none."""
