@@ -12,7 +12,7 @@ import pytest
 
 from claude_failover.claude.turns import answered_request_time, is_answer
 from claude_failover.common import clock
-from claude_failover.detection import answers as answers_module
+from claude_failover.detection import answered_requests as answered_requests_module
 from claude_failover.detection.answered_requests import AnsweredRequests
 from claude_failover.sessions.registry import RegistryEntry
 
@@ -114,8 +114,10 @@ def test_a_transcript_is_read_once_until_it_grows(sessions, answers, monkeypatch
     """Every round of the failover asks, for each session that an answer is awaited of."""
     sessions.write(prompt(-9), answer(-8))
     reads = []
-    read = answers_module.read_conversation
-    monkeypatch.setattr(answers_module, "read_conversation", lambda *about: reads.append(about) or read(*about))
+    read = answered_requests_module.read_conversation
+    monkeypatch.setattr(
+        answered_requests_module, "read_conversation", lambda *about: reads.append(about) or read(*about)
+    )
     assert [begun(answers.newest("main")) for _round in range(3)] == [-9, -9, -9]
     assert len(reads) == 1
     sessions.write(prompt(-9), answer(-8), prompt(-5), answer(-4))
