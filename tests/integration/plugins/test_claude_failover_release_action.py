@@ -17,6 +17,7 @@ import yaml
 from ansible_collections.secuaas.claude.plugins.action import claude_failover_release as action
 from ansible_collections.secuaas.claude.plugins.module_utils import _release_bundle as bundles
 from ansible_collections.secuaas.claude.plugins.module_utils import _release_store as store
+from playbook_run import on_a_controller, run_playbook
 
 COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(action.__file__))))
 PARTS = ("roles/claude_failover/files", "plugins/module_utils")
@@ -144,34 +145,10 @@ def play(base: str, python_path: str, *options: str) -> subprocess.CompletedProc
     ]
     with open(f"{base}/play.yml", "w", encoding="utf-8") as file:
         yaml.safe_dump([{"hosts": "all", "gather_facts": False, "vars": {"who": "somebody"}, "tasks": tasks}], file)
-    home = f"{base}/home"
-    os.makedirs(home, exist_ok=True)
-    environment = {
-        "PATH": os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"],
-        "HOME": home,
-        "LC_ALL": "C.UTF-8",
-        "ANSIBLE_COLLECTIONS_PATH": python_path,
-        "ANSIBLE_PIPELINING": "true",
-        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
-    }
-    command = [
-        sys.executable,
-        "-m",
-        "ansible",
-        "playbook",
-        "-i",
-        "here,",
-        "-c",
-        "local",
-        *options,
-        "-e",
-        f"ansible_python_interpreter={sys.executable}",
-        f"{base}/play.yml",
-    ]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=base)
+    return run_playbook(f"{base}/play.yml", python_path, *options)
 
 
-@pytest.mark.skipif(sys.version_info < (3, 10), reason="SKIPPED, NOT TESTED: a controller needs Python 3.10 or newer")
+@on_a_controller
 def test_a_play_installs_in_one_round_trip_and_does_not_show_the_bundle(base: str, python_path: str) -> None:
     first = play(base, python_path, "-vvv")
     assert first.returncode == 0, first.stdout + first.stderr
@@ -189,26 +166,14 @@ def test_a_play_installs_in_one_round_trip_and_does_not_show_the_bundle(base: st
     assert "changed=0" in second.stdout
 
 
-@pytest.mark.skipif(sys.version_info < (3, 10), reason="SKIPPED, NOT TESTED: a controller needs Python 3.10 or newer")
+@on_a_controller
 def test_a_template_that_cannot_be_rendered_is_an_error_of_the_controller(base: str, python_path: str) -> None:
     play(base, python_path, "--syntax-check")
     with open(f"{base}/play.yml", encoding="utf-8") as file:
         text = json.dumps(yaml.safe_load(file)).replace("plain.txt.j2", "missing.j2")
     with open(f"{base}/play.yml", "w", encoding="utf-8") as file:
         file.write(text)
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", "here,", "-c", "local", f"{base}/play.yml"],
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": f"{base}/home",
-            "LC_ALL": "C.UTF-8",
-            "ANSIBLE_COLLECTIONS_PATH": python_path,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=base,
-    )
+    done = run_playbook(f"{base}/play.yml", python_path)
     assert done.returncode == 2
     assert "missing.j2" in done.stdout + done.stderr
     assert not os.path.exists(f"{base}/opt")

@@ -11,7 +11,6 @@ import os
 import pwd
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,12 +19,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import required_links
+from playbook_run import on_a_controller, run_playbook
 
 from claude_failover.config.loader import parse
 
-pytestmark = pytest.mark.skipif(
-    sys.version_info < (3, 10), reason="SKIPPED, NOT TESTED: a controller needs Python 3.10 or newer"
-)
+pytestmark = on_a_controller
 
 ROLE = os.path.join(
     os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))),
@@ -250,34 +248,7 @@ def evaluate(
         yaml.safe_dump(plays, file)
     with open(f"{folder}/password", "w", encoding="utf-8") as file:
         file.write(PASSWORD)
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "ansible",
-            "playbook",
-            "-i",
-            "here,",
-            "-c",
-            "local",
-            "-e",
-            f"ansible_python_interpreter={sys.executable}",
-            "--vault-password-file",
-            f"{folder}/password",
-            f"{folder}/plays.yml",
-        ],
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": folder,
-            "LC_ALL": "C.UTF-8",
-            "ANSIBLE_PIPELINING": "true",
-            "ANSIBLE_COLLECTIONS_PATH": collections,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-    )
+    done = run_playbook(f"{folder}/plays.yml", collections, "--vault-password-file", f"{folder}/password")
     assert done.returncode == 0, done.stdout + done.stderr
     found = {}
     for name in cases:

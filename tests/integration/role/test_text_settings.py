@@ -11,18 +11,15 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from playbook_run import on_a_controller, run_playbook
 
 pytestmark = [
-    pytest.mark.skipif(
-        sys.version_info < (3, 10), reason="SKIPPED, NOT TESTED: a controller needs Python 3.10 or newer"
-    ),
+    on_a_controller,
     pytest.mark.skipif(
         not os.path.exists("/etc/debian_version"), reason="SKIPPED, NOT TESTED: the role takes Debian and Ubuntu only"
     ),
@@ -76,26 +73,16 @@ def run(folder: Path, python_path: str, inventory: str, *options: str) -> Run:
         ],
     }
     (folder / "play.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.ini", "-c", "local", "--check", "--diff"]
-    environment = {
-        "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
-        "HOME": str(folder),
-        "LC_ALL": "C.UTF-8",
-        "ANSIBLE_PIPELINING": "true",
-        "ANSIBLE_REMOTE_TMP": f"{folder}/remote",
-        "ANSIBLE_COLLECTIONS_PATH": python_path,
-        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
-        "ANSIBLE_DISPLAY_FAILED_STDERR": "false",
-    }
-    interpreter = ("-e", f"ansible_python_interpreter={sys.executable}")
-    done = subprocess.run(
-        [*command, *interpreter, *options, "play.yml"],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_playbook(
+        str(folder / "play.yml"),
+        python_path,
+        "--check",
+        "--diff",
+        *options,
+        inventory="hosts.ini",
         timeout=120,
+        ANSIBLE_REMOTE_TMP=f"{folder}/remote",
+        ANSIBLE_DISPLAY_FAILED_STDERR="false",
     )
     settings = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
     return Run(done.returncode, done.stdout + done.stderr, settings)
