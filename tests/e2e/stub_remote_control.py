@@ -32,8 +32,9 @@ class RemoteControlHandler(stub_api.Handler):
         if path.startswith("/api/eval/"):
             self.reply(200, {"features": {"tengu_ccr_bridge": {"defaultValue": True}}}, record)
         elif path in ("/api/oauth/validate", "/api/oauth/org"):
-            owner = identity(tag)
-            self.reply(200, {"account_uuid": owner["accountUuid"], **organization(owner)}, record)
+            found = stub_api.profile(tag, world.organization(tag))
+            owner = {"account_uuid": found["account"]["uuid"], "organization_uuid": found["organization"]["uuid"]}
+            self.reply(200, owner, record)
         elif path == SESSIONS and self.command == "POST":
             self.reply(200, {"session": {"id": f"cse_{world.count():023d}", "status": "active"}}, record)
         elif path.startswith(SESSIONS + "/"):
@@ -64,22 +65,6 @@ class RemoteControlHandler(stub_api.Handler):
                 self.close_connection = True
         else:
             self.reply(200, {"ok": True, "worker_epoch": 1, "lease_extended": True, "data": []}, record)
-
-
-def identity(tag: str) -> dict[str, str]:
-    """Return who an account is, by the keys of ``oauthAccount`` in a home's ``.claude.json``."""
-    number = ord(tag[0]) if tag not in ("?", "-") else 0
-    return {
-        "accountUuid": f"00000000-0000-4000-8000-{number:012d}",
-        "emailAddress": f"{tag.lower()}@example.invalid",
-        "organizationUuid": "00000000-0000-4000-9000-000000000001",  # between organizations no switch is made
-        "organizationName": "One organization",
-    }
-
-
-def organization(owner: dict[str, str]) -> dict[str, str]:
-    """Return the organization of an identity as the API names it."""
-    return {"organization_uuid": owner["organizationUuid"]}
 
 
 def token(session: str) -> str:
