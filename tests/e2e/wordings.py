@@ -4,7 +4,8 @@
 """List what in a program's own strings looks like a usage limit, and `classify` does not know.
 
 Usage: ``python tests/e2e/wordings.py [--all] VERSION ...``. A text that somebody has judged stands in
-``wordings_judged.txt`` beside this file: its beginning, a tab, and why it is no limit of the account; it is left out.
+``wordings_judged.txt`` beside this file: its beginning (or all of it and ``$``), a tab, and why it is no limit of the
+account; it is left out.
 ``--all`` prints the known ones as well, with the rule that knows them. Exits with 1 if nobody has judged a text.
 """
 
@@ -126,7 +127,7 @@ def main() -> int:
                 continue
             line = " ".join(PLACEHOLDER.sub("${}", text).split())
             rules = sorted({verdict.rule for verdict in verdicts(text)} - {"unknown-wording", "no-limit"})
-            if rules or any(line.startswith(beginning) for beginning in known):
+            if rules or any(f"{line}$".startswith(beginning) for beginning in known):
                 if options.all:
                     print(f"{version}\tknown\t{', '.join(rules) or 'judged'}\t{line}")
                 continue
