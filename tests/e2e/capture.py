@@ -26,9 +26,9 @@ from typing import Callable
 
 from harness import cli, normal
 from harness.namespace import Namespace, missing
-from harness.session import Session
+from harness.session import OWNER_QUESTION, Session
 from harness.wait import until
-from harness.world import World
+from harness.world import GUARDED, World
 
 FOLDER = os.path.join(cli.ROOT, "tests", "fixtures", "claude-code", "situations")
 HALF_AN_HOUR = 1800
@@ -179,6 +179,18 @@ def busy(situation: Situation) -> None:
     time.sleep(3)  # nothing tells that the tool waits for its pipe
 
 
+def owner(situation: Situation) -> None:
+    """The question whose a conversation is, that was begun under another account."""
+    world, session = situation.world, situation.session
+    session.start()
+    session.ask("hello")
+    until(lambda: any(r["type"] == "assistant" for r in world.records(session.id)), "the answer in the transcript")
+    world.tmux("kill-session", "-t", f"={session.name}")
+    world.flip("B")
+    session.start(resume=True, ready=False)
+    session.wait_screen(OWNER_QUESTION)
+
+
 SITUATIONS: dict[str, Callable[[Situation], None]] = {
     "idle": idle,
     "five_hour": five_hour,
@@ -196,12 +208,16 @@ SITUATIONS: dict[str, Callable[[Situation], None]] = {
     "permission": permission,
     "trust": trust,
     "busy": busy,
+    "owner": owner,
 }
+#: Situations that need the guard of a conversation's owner, which older versions do not have.
+WITH_GUARD = ("owner",)
 
 
 def capture(namespace: Namespace, version: str, name: str) -> dict[str, str]:
     """Reach a situation in a world of its own; return the captures by their kind."""
-    world = World(namespace, cli.program(version), accounts="AB")
+    world = World(namespace, cli.program(version), accounts="AB", guard=name in WITH_GUARD)
+    world.person = False
     try:
         world.start_stub()
         world.start_tmux()
@@ -263,6 +279,9 @@ def main() -> int:
     try:
         for version in map(cli.version_number, options.versions):
             for name in options.only.split(","):
+                if name in WITH_GUARD and cli.numbers(version) < cli.numbers(GUARDED):
+                    print(f"{version} {name}: not in versions before {GUARDED}", flush=True)
+                    continue
                 try:
                     write(version, name, capture(namespace, version, name))
                     print(f"{version} {name}: captured", flush=True)

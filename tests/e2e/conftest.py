@@ -26,11 +26,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from harness import cli
 from harness.namespace import Namespace, missing
-from harness.world import FAKE_CLAUDE, World
+from harness.world import FAKE_CLAUDE, GUARDED, World
 
 MakeWorld = Callable[..., World]
-#: The first version that was seen to guard a conversation's owner (not in 2.1.300).
-GUARDED = "2.1.330"
 #: CLAUDE_E2E_GUARD: the guard's states, for a test that is marked ``owner`` and for the others.
 GUARDS = {
     "short": ([False, True], [False]),

@@ -17,12 +17,12 @@ import time
 from typing import Any
 
 import pytest
-from conftest import GUARDED, MakeWorld, needs, real
+from conftest import MakeWorld, needs, real
 from harness import cli
 from harness.daemon import Daemon
 from harness.session import OWNER_QUESTION, Session
 from harness.wait import until
-from harness.world import World
+from harness.world import GUARDED, World
 
 
 @pytest.fixture

@@ -34,6 +34,8 @@ PORT = 8787
 FAKE_CLAUDE = "fake-claude"
 #: The server's flag under which Claude Code minds whose conversation it is.
 OWNER_GUARD = "tengu_ticklish_moon"
+#: The first version that was seen to mind it (not 2.1.300).
+GUARDED = "2.1.330"
 DAEMON_LIB = os.path.join(os.path.dirname(os.path.dirname(HERE)), "roles", "claude_failover", "files")
 
 

@@ -14,6 +14,7 @@ import pytest
 from limit_looks import FIXTURES
 
 from claude_failover.claude import versions
+from claude_failover.claude.prompt_box import find_dialog
 from claude_failover.limits import classify_hook, classify_pane, classify_transcript
 
 FOLDER = os.path.join(FIXTURES, "claude-code", "situations")
@@ -40,7 +41,16 @@ EXPECTED = {
     "permission": (None, None, None),
     "trust": (None, None, None),
     "busy": (None, None, None),
+    "owner": (None, None, None),
 }
+#: The kind of the dialog that the screen shows, if any; and where a version has no menu for a limit, or alone has one.
+DIALOGS = {
+    **dict.fromkeys(("five_hour_no_wait", "weekly", "opus", "sonnet", "fable"), "limit_menu"),
+    **{name: name for name in ("permission", "trust", "owner")},
+}
+DIALOGS_ALONE = {("five_hour", "2.1.197"): "limit_menu", ("fable", "2.1.197"): None}
+#: The first version with the situation, where it is not in all.
+SINCE = {"owner": "2.1.330"}
 #: No menu for this limit there, so that its screen is a banner above an idle prompt box, too.
 SCREENS_ALONE = {("fable", "2.1.197"): None}
 CAPTURES = sorted({match.groups()[:2] for match in map(NAME.fullmatch, os.listdir(FOLDER)) if match})
@@ -51,11 +61,16 @@ def read(situation, version, kind):
         return stream.read()
 
 
+def number(version):
+    return tuple(map(int, version.split(".")))
+
+
 def test_every_file_is_of_a_situation_and_every_version_has_all_of_them():
     assert [name for name in os.listdir(FOLDER) if not NAME.fullmatch(name)] == []
     seen = {version for _situation, version in CAPTURES}
     assert len(seen) >= 2
-    assert {(situation, version) for situation in EXPECTED for version in seen} == set(CAPTURES)
+    expected = {(situation, version) for situation in EXPECTED for version in seen}
+    assert {(s, v) for s, v in expected if number(v) >= number(SINCE.get(s, v))} == set(CAPTURES)
 
 
 @pytest.mark.parametrize(("situation", "version"), CAPTURES)
@@ -88,3 +103,11 @@ def test_the_records_name_their_version(situation, version):
     records = [json.loads(line) for line in read(situation, version, "transcript.jsonl").splitlines()]
     if any("version" in record for record in records):
         assert {versions.version_in(record["version"]) for record in records if "version" in record} == {version}
+
+
+@pytest.mark.parametrize(("situation", "version"), CAPTURES)
+def test_the_dialog_on_a_screen(situation, version):
+    lines = read(situation, version, "pane.txt").replace("\\u2019", "\u2019").split("\n")
+    found = find_dialog(lines)
+    expected = DIALOGS_ALONE.get((situation, version), DIALOGS.get(situation))
+    assert (found.kind if found else None) == expected
