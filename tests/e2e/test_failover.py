@@ -18,104 +18,10 @@ import pytest
 from conftest import MakeWorld, needs, real
 from harness import cli
 from harness.daemon import Daemon
-from harness.session import Session
+from harness.driven import RESUME, Driven, begin, no_token_told, one_switch, turns_of, went_on_hot, whole
 from harness.wait import until
-from harness.world import World
 
 from claude_failover.switching.steps import STEPS
-
-RESUME = "continue"
-
-
-def begin(
-    world: World, *names: str, dedicated: tuple[str, ...] = (), **failover: object
-) -> tuple[Daemon, dict[str, Session]]:
-    """Start the daemon with sessions of these names, and wait until each shows its prompt box."""
-    daemon = Daemon(world, [{"name": name, "dedicated": name in dedicated} for name in names], **failover).start()
-    sessions = {}
-    for name in names:
-        row = daemon.row(name)
-        sessions[name] = Driven(world, name, identity=row["uuid"])
-        sessions[name].wait_ready()
-    return daemon, sessions
-
-
-class Driven(Session):
-    """A session of the daemon's: its hooks go to the daemon, so its turns are seen at the stub."""
-
-    def prompt(self, text: str) -> None:
-        """Type a prompt, see it in the box, press Enter, and see it go out."""
-        before = len(self.asked(text))
-        self.text(text)
-        until(lambda: text[:60] in (self.box() or ""), f"{text!r} in the prompt box", show=self.screen)
-        self.keys("Enter")
-        until(
-            lambda: len(self.asked(text)) > before or self.answer_owner(),
-            f"the prompt {text!r} to be sent",
-            show=self.screen,
-        )
-
-    def asked(self, text: str) -> list[dict[str, object]]:
-        """Return the requests that were begun with this prompt."""
-        return [turn for turn in self.world.turns(self.ids, began=True) if turn["prompt"] == text]
-
-    def answered(self, text: str, tag: str, timeout: float = 30) -> dict[str, object]:
-        """Wait until a prompt is answered under an account; return the stub's record."""
-        return until(
-            lambda: turns_of(self.world, self.ids, text, tag) or self.answer_owner(),
-            f"{text!r} answered under {tag}",
-            timeout=timeout,
-            show=self._seen,
-        )[0]
-
-    def _seen(self) -> str:
-        with open(self.world.path("daemon.log"), encoding="utf-8") as log:
-            return self.screen() + "\n" + log.read()[-6000:]
-
-
-def turns_of(world: World, session: str | list[str], text: str, tag: str, mode: str = "ok") -> list[dict[str, object]]:
-    """Return the finished requests of a session with this prompt."""
-    return [
-        turn
-        for turn in world.turns(session)
-        if turn["prompt"] == text and turn["tag"] == tag and (turn["status"] == 200) == (mode == "ok")
-    ]
-
-
-def one_switch(daemon: Daemon) -> dict[str, object]:
-    """Wait for the record of the one switch that there was."""
-    records = until(daemon.switches, "the record of the switch", show=daemon.log)
-    assert [record["outcome"] for record in records] == ["switched"], records
-    return records[0]
-
-
-def whole(world: World, session: Session, *texts: str) -> None:
-    """Check that the transcript holds every prompt, each once and in this order, and an answer to the last."""
-
-    def conversation() -> bool:
-        records = world.records(session.id)
-        typed = [
-            r["message"]["content"]
-            for r in records
-            if r.get("type") == "user"
-            and not r.get("isMeta")
-            and isinstance(r["message"]["content"], str)
-            and not r["message"]["content"].startswith("<")
-        ]
-        answers = [r for r in records if r.get("type") == "assistant" and not r.get("isApiErrorMessage")]
-        return (
-            typed == list(texts)
-            and bool(answers)
-            and records.index(answers[-1]) > max(index for index, r in enumerate(records) if r.get("type") == "user")
-        )
-
-    until(conversation, f"a whole transcript with {texts}", show=lambda: str(world.records(session.id))[-3000:])
-
-
-def no_token_told(world: World, daemon: Daemon) -> None:
-    """Check that no made-up token stands in what the daemon wrote."""
-    paths = [os.path.join(folder, name) for folder, _folders, names in os.walk(world.path("state")) for name in names]
-    assert world.tokens_in([world.path("daemon.log"), *paths]) == []
 
 
 @pytest.mark.owner
@@ -123,17 +29,12 @@ def no_token_told(world: World, daemon: Daemon) -> None:
 def test_one_session_goes_on_hot(make_world: MakeWorld, version: str) -> None:
     """The refused session is answered under the next account, by the same process, in the same conversation."""
     world = make_world(real(version))
-    daemon, sessions = begin(world, "main")
-    main = sessions["main"]
-    main.prompt("hello")
-    main.answered("hello", "A")
+    daemon, main = begin(world)
     pid = main.pid()
-    world.set("A", "limit")
-    main.prompt("the big job")
+    main.refused()
     main.answered(RESUME, "B")
-    record = one_switch(daemon)
+    record = went_on_hot(daemon)
     assert (record["limit"], record["from_account"], record["to_account"]) == ("five_hour", "A", "B")
-    assert [(row["method"], row["result"]) for row in record["sessions"]] == [("hot", "continued")]
     assert main.pid() == pid
     whole(world, main, "hello", "the big job", RESUME)
     no_token_told(world, daemon)
@@ -144,7 +45,10 @@ def test_ten_sessions_make_one_switch(make_world: MakeWorld) -> None:
     """Three hit the limit in the same second, one is busy in a tool, the others are idle: one switch, three prompts."""
     world = make_world(real(cli.NEW))
     names = [f"s{number}" for number in range(10)]
-    daemon, sessions = begin(world, *names, dedicated=("s0", "s4"))
+    daemon = Daemon(world, [{"name": name, "dedicated": name in ("s0", "s4")} for name in names]).start()
+    sessions = {name: Driven(world, name, identity=daemon.row(name)["uuid"]) for name in names}
+    for session in sessions.values():
+        session.wait_ready()
     world.set("A", "tool", command="sleep 12")
     sessions["s9"].prompt("a long tool")
     until(lambda: daemon.row("s9")["state"] in ("busy", "waiting"), "the busy session", show=sessions["s9"].screen)
@@ -167,24 +71,20 @@ def test_ten_sessions_make_one_switch(make_world: MakeWorld) -> None:
 def test_a_weekly_limits_menu_is_closed(make_world: MakeWorld) -> None:
     """The menu is open when the daemon comes; it is closed with Escape and never answered."""
     world = make_world(real(cli.NEW))
-    daemon, sessions = begin(world, "main")
-    world.set("A", "limit", claim="seven_day", resets_at=int(time.time()) + 3 * 86400)
-    sessions["main"].prompt("the big job")
-    sessions["main"].answered(RESUME, "B")
+    daemon, main = begin(world, greet=False)
+    main.refused("seven_day")
+    main.answered(RESUME, "B")
     record = one_switch(daemon)
     assert record["limit"] == "seven_day"
     assert record["sessions"][0]["method"] == "hot"
-    assert "What do you want to do?" not in sessions["main"].screen()
+    assert "What do you want to do?" not in main.screen()
 
 
 @pytest.mark.owner
 def test_a_session_that_takes_no_prompt_is_started_again(make_world: MakeWorld) -> None:
     """Its transcript view is open, and there is no prompt box: it is ended, and its conversation resumed."""
     world = make_world(real(cli.NEW))
-    daemon, sessions = begin(world, "main")
-    main = sessions["main"]
-    main.prompt("hello")
-    main.answered("hello", "A")
+    daemon, main = begin(world)
     pid = main.pid()
     world.set("A", "limit")
     daemon.send(signal.SIGSTOP)
@@ -209,8 +109,7 @@ def test_a_session_that_takes_no_prompt_is_started_again(make_world: MakeWorld) 
 def test_all_exhausted_then_a_reset_also_after_a_restart_of_the_daemon(make_world: MakeWorld) -> None:
     """Nothing is killed while no account can be used; at the reset the waiting session goes on by itself."""
     world = make_world(real(cli.NEW), accounts="AB")
-    daemon, sessions = begin(world, "main")
-    main = sessions["main"]
+    daemon, main = begin(world, greet=False)
     pid = main.pid()
     world.set("A", "limit", resets_at=int(time.time()) + 3600)
     reset = int(time.time()) + 25
@@ -237,10 +136,9 @@ def test_a_dead_login_is_no_target(make_world: MakeWorld) -> None:
     world = make_world(real(cli.NEW))
     blank = {"claudeAiOauth": {"accessToken": "", "refreshToken": "", "expiresAt": 0}}
     world.write_json(os.path.join(world.account_home("B"), ".credentials.json"), blank, mode=0o600)
-    daemon, sessions = begin(world, "main")
-    world.set("A", "limit")
-    sessions["main"].prompt("the big job")
-    sessions["main"].answered(RESUME, "C")
+    daemon, main = begin(world, greet=False)
+    main.refused()
+    main.answered(RESUME, "C")
     assert one_switch(daemon)["to_account"] == "C"
 
 
@@ -248,12 +146,12 @@ def test_a_throttle_switches_nothing(make_world: MakeWorld) -> None:
     """A 429 without the headers of a usage limit is the server's, and Claude Code's to retry."""
     needs("2.1.330", "it ends the turn")
     world = make_world(real(cli.NEW))
-    daemon, sessions = begin(world, "main")
+    daemon, main = begin(world, greet=False)
     world.set("A", "throttle")
-    sessions["main"].prompt("hello")
-    until(lambda: len(sessions["main"].asked("hello")) >= 3, "some retries", show=sessions["main"].screen)
+    main.prompt("hello")
+    until(lambda: len(main.asked("hello")) >= 3, "some retries", show=main.screen)
     world.set("A", "ok")
-    sessions["main"].answered("hello", "A", timeout=90)
+    main.answered("hello", "A", timeout=90)
     assert daemon.switches() == []
     assert os.readlink(world.link) == world.account_home("A")
 
@@ -276,8 +174,7 @@ def test_a_session_started_by_hand_without_hooks_is_carried_over_too(make_world:
 def test_kill_dash_nine_at_any_moment_of_a_failover_loses_nothing(make_world: MakeWorld) -> None:
     """The daemon is killed again and again while a limit is being dealt with; the session goes on all the same."""
     world = make_world(real(cli.NEW), accounts="ABCDEF")
-    daemon, sessions = begin(world, "main")
-    main = sessions["main"]
+    daemon, main = begin(world, greet=False)
     for delay, origin, target in zip((0.0, 0.02, 0.05, 0.1, 0.3), "ABCDE", "BCDEF"):
         job = f"the job of {origin}"
         world.set(origin, "limit")
@@ -302,8 +199,7 @@ def test_kill_dash_nine_at_each_step_of_the_journal(make_world: MakeWorld) -> No
     """A daemon that dies at any step leaves one that starts after it to finish or to undo: one switch, every time."""
     accounts = string.ascii_uppercase[: len(CRASHES) + 1]
     world = make_world(real(cli.NEW), accounts=accounts)
-    daemon, sessions = begin(world, "main")
-    main = sessions["main"]
+    daemon, main = begin(world, greet=False)
     for number, (crash, origin, target) in enumerate(zip(CRASHES, accounts, accounts[1:])):
         daemon.stop()
         daemon.start(crash)

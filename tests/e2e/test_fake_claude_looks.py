@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from conftest import MakeWorld, needs, real
 from harness import cli
+from harness.driven import READER, Look, vim
 from harness.session import Session
 from harness.wait import until
 from harness.world import FAKE_CLAUDE, World
 from test_fake_claude_conformance import show
-from test_ways_of_looking import READER, Look, vim, weekly
 
 AGENTS = re.compile(r" · (?:←.*|…)$|(?<=interrupt)(?: ?…)$")
 WIDTHS = (36, 40, 44, 48, 58, 60, 80, 120)
@@ -86,7 +86,7 @@ def looks(world: World) -> dict[str, Any]:
     seen["reader, waits"] = spoken(reader)
     reader.keys("Escape")
     until(lambda: "Esc to cancel" not in reader.screen(), "Escape to take effect", show=reader.screen)
-    world.set("A", "limit", claim="seven_day", resets_at=weekly() // 86400 * 86400)
+    world.set("A", "limit", claim="seven_day", resets_at=(int(time.time()) // 86400 + 3) * 86400)
     reader.prompt("the next")
     reader.wait_screen("Enter to confirm")
     seen["reader, menu"] = spoken(reader)

@@ -14,10 +14,10 @@ import pytest
 from conftest import MakeWorld, needs, real
 from harness import cli
 from harness.daemon import Daemon
+from harness.driven import RESUME, Driven, begin, one_switch, went_on_hot
 from harness.session import Session
 from harness.wait import until
 from harness.world import FAKE_CLAUDE, World
-from test_failover import RESUME, Driven, begin, one_switch
 
 BOTH = pytest.mark.parametrize("version", cli.VERSIONS)
 
@@ -46,17 +46,15 @@ def resets(daemon: Daemon, tag: str) -> list[str]:
 def test_a_refused_compaction_switches(make_world: MakeWorld, version: str) -> None:
     """No StopFailure of the session and no error record: the output of the command tells it."""
     world = make_world(real(version))
-    daemon, sessions = begin(world, "main")
-    main = sessions["main"]
+    daemon, main = begin(world, greet=False)
     for text in ("hello", "and again"):
         main.prompt(text)
         main.answered(text, "A")
     weekly(world, "A")
     command(main, "/compact")
     main.answered(RESUME, "B")
-    record = one_switch(daemon)
+    record = went_on_hot(daemon)
     assert (record["limit"], record["from_account"], record["to_account"]) == ("seven_day", "A", "B")
-    assert [(row["method"], row["result"]) for row in record["sessions"]] == [("hot", "continued")]
     assert resets(daemon, "B") == []
 
 
@@ -65,10 +63,7 @@ def test_a_paused_goal_goes_on_under_the_next_account(make_world: MakeWorld, ver
     """`Goal paused` stands below the banner, and the waiting footer or the menu is open."""
     needs(cli.OLD, "/goal was not tried", version)
     world = make_world(real(version))
-    daemon, sessions = begin(world, "main")
-    main = sessions["main"]
-    main.prompt("hello")
-    main.answered("hello", "A")
+    daemon, main = begin(world)
     weekly(world, "A")
     command(main, "/goal finish the parser")
     main.answered(RESUME, "B", timeout=60)
@@ -84,10 +79,7 @@ def test_a_local_command_after_a_limit_keeps_no_session_from_going_on(
 ) -> None:
     """All accounts are out; the operator looks around; at a flip by hand the session is continued all the same."""
     world = make_world(real(version), accounts="AB")
-    daemon, sessions = begin(world, "main")
-    main = sessions["main"]
-    main.prompt("hello")
-    main.answered("hello", "A")
+    daemon, main = begin(world)
     world.set("B", "unauthorized")
     blank = {"claudeAiOauth": {"accessToken": "", "refreshToken": "", "expiresAt": 0}}
     world.write_json(os.path.join(world.account_home("B"), ".credentials.json"), blank, mode=0o600)
@@ -119,10 +111,7 @@ def test_a_local_command_after_a_limit_keeps_no_session_from_going_on(
 def test_a_command_after_a_flip_by_hand_does_not_blame_the_new_account(make_world: MakeWorld) -> None:
     """A daemon that starts later reads the refusal below which a command was typed after the flip."""
     world = make_world(real(cli.NEW))
-    daemon, sessions = begin(world, "main")
-    main = sessions["main"]
-    main.prompt("hello")
-    main.answered("hello", "A")
+    daemon, main = begin(world)
     daemon.send(signal.SIGSTOP)
     weekly(world, "A")
     main.prompt("the big job")

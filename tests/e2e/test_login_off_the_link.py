@@ -17,11 +17,11 @@ import pytest
 from conftest import MakeWorld, real
 from harness import cli
 from harness.daemon import Daemon
+from harness.driven import RESUME, Driven, begin, one_switch, turns_of
 from harness.session import Session
 from harness.wait import until
 from harness.world import PORT, World
 from stub_world import access_token
-from test_failover import RESUME, Driven, begin, one_switch, turns_of
 
 TOKEN = "CLAUDE_CODE_OAUTH_TOKEN"
 QUIET = 25.0  # seconds in which one such session went through three accounts before
@@ -91,8 +91,7 @@ def test_a_token_in_the_environment_moves_nothing(make_world: MakeWorld, version
     row = until(lambda: told(daemon), "it to be told", show=daemon.log)
     assert TOKEN in row["reason"]
     assert row["account"] is None
-    world.set("A", "limit")
-    main.prompt("the big job")
+    main.refused()
     until(lambda: turns_of(world, main.id, "the big job", "A", "limit"), "the refusal", show=main.screen)
     nothing_moves(world, daemon)
     assert turns_of(world, main.id, RESUME, "A", "limit") == [], "no prompt was sent in vain"
@@ -110,8 +109,7 @@ def test_another_server_or_token_of_the_projects_settings_moves_nothing(
     daemon, main = start(world, in_project_settings, **{name: value})
     row = until(lambda: told(daemon), "it to be told", show=daemon.log)
     assert f"env.{name} in {world.cwd}/.claude/settings.local.json" in row["reason"]
-    world.set("A", "limit")
-    main.prompt("the big job")
+    main.refused()
     refused = until(lambda: turns_of(world, main.id, "the big job", "A", "limit"), "the refusal", show=main.screen)
     assert refused[0]["port"] == (PORT if name == "ANTHROPIC_BASE_URL" else 443)
     nothing_moves(world, daemon, 10)
@@ -124,8 +122,7 @@ def test_a_helper_for_keys_moves_nothing(make_world: MakeWorld) -> None:
     daemon, main = start(world, in_tmux)
     row = until(lambda: told(daemon), "it to be told", show=daemon.log)
     assert "apiKeyHelper in" in row["reason"]
-    world.set("A", "limit")
-    main.prompt("the big job")
+    main.refused()
     until(lambda: turns_of(world, main.id, "the big job", "A", "limit"), "the refusal", show=main.screen)
     nothing_moves(world, daemon, 10)
 
@@ -136,8 +133,7 @@ def test_a_session_that_keeps_a_login_for_an_unknown_reason_is_set_aside(make_wo
     world = make_world(real(version))
     daemon, main = start(world, in_tmux, ANTHROPIC_CUSTOM_HEADERS=f"Authorization: Bearer {access_token('A')}")
     assert daemon.row("main")["follows_link"] is True
-    world.set("A", "limit")
-    main.prompt("the big job")
+    main.refused()
     until(lambda: "set aside" in daemon.log(), "it to be set aside", timeout=60, show=daemon.log)
     time.sleep(QUIET)  # in which no account may be marked
     status, row = daemon.status(), daemon.row("main")
@@ -174,15 +170,15 @@ def test_beside_it_a_session_that_follows_the_link_goes_on(make_world: MakeWorld
 def test_two_accounts_that_end_in_the_same_minute(make_world: MakeWorld) -> None:
     """The session was answered under the second one, so that its refusal there is taken for what it is."""
     world = make_world(real(cli.NEW))
-    daemon, sessions = begin(world, "main")
+    daemon, main = begin(world, greet=False)
     reset = int(time.time()) + 3 * 3600
     world.set("A", "limit", resets_at=reset)
-    sessions["main"].prompt("the big job")
-    sessions["main"].answered(RESUME, "B")
+    main.prompt("the big job")
+    main.answered(RESUME, "B")
     until(lambda: daemon.row("main")["state"] == "idle", "the session to be idle", show=daemon.log)
     world.set("B", "limit", resets_at=reset)
-    sessions["main"].prompt("another job")
-    sessions["main"].answered(RESUME, "C")
+    main.prompt("another job")
+    main.answered(RESUME, "C")
     until(lambda: len(daemon.switches()) == 2, "two records", show=daemon.log)
     results = [[row["result"] for row in record["sessions"]] for record in daemon.switches()]
     assert results == [["continued"], ["continued"]]

@@ -10,29 +10,17 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 
 import pytest
 from conftest import MakeWorld, needs, real
 from harness import cli
 from harness.daemon import Daemon
+from harness.driven import READER, RESUME, DrivenReader, begin, one_switch, turns_of, vim
 from harness.wait import until
-from harness.world import World
-from test_failover import RESUME, Driven, one_switch, turns_of
-from test_ways_of_looking import READER, DrivenReader, vim, weekly
 
 WAITS = "etrying in "  # with a capital on 2.1.197
-
-
-def begin(world: World, session: type[Driven] = Driven, *options: str) -> tuple[Daemon, Driven]:
-    """Start the daemon with one session that has the variable."""
-    daemon = Daemon(world, [{"name": "main", "command": [world.claude, *options]}])
-    daemon.config["sessions"][0]["env"]["CLAUDE_CODE_RETRY_WATCHDOG"] = "1"  # type: ignore[index]
-    daemon.start()
-    main = session(world, "main", identity=daemon.row("main")["uuid"])
-    main.wait_ready()
-    main.prompt("hello")
-    main.answered("hello", "A")
-    return daemon, main
+begin_watched = partial(begin, env={"CLAUDE_CODE_RETRY_WATCHDOG": "1"})
 
 
 def only_a_was_exhausted(daemon: Daemon) -> None:
@@ -46,10 +34,9 @@ def only_a_was_exhausted(daemon: Daemon) -> None:
 def test_the_prompt_that_waits_goes_on_under_the_next_account(make_world: MakeWorld, version: str, claim: str) -> None:
     """Nothing had come of it, so Claude Code puts it back into the box: it is sent again, and nothing else."""
     world = make_world(real(version))
-    daemon, main = begin(world)
+    daemon, main = begin_watched(world)
     pid = main.pid()
-    world.set("A", "limit", claim=claim, resets_at=weekly() if claim == "seven_day" else int(time.time()) + 7200)
-    main.prompt("the big job")
+    main.refused(claim)
     main.answered("the big job", "B", timeout=60)
     assert main.asked(RESUME) == []
     assert main.pid() == pid
@@ -60,7 +47,7 @@ def test_the_prompt_that_waits_goes_on_under_the_next_account(make_world: MakeWo
 def test_a_turn_that_waits_after_a_tool_is_continued(make_world: MakeWorld) -> None:
     """What it did so far stays in the conversation: `continue` suffices."""
     world = make_world(real(cli.NEW))
-    daemon, main = begin(world, Driven, "--permission-mode", "bypassPermissions")
+    daemon, main = begin_watched(world, "--permission-mode", "bypassPermissions")
     world.set("A", "tool", command="sleep 2; touch done")
     main.prompt("the big job")
     world.set("A", "limit", resets_at=int(time.time()) + 7200)
@@ -71,7 +58,7 @@ def test_a_turn_that_waits_after_a_tool_is_continued(make_world: MakeWorld) -> N
 def test_a_queued_prompt_goes_on_by_itself(make_world: MakeWorld) -> None:
     """Escape ends the turn that waits, and Claude Code sends what was queued behind it."""
     world = make_world(real(cli.NEW))
-    daemon, main = begin(world)
+    daemon, main = begin_watched(world)
     world.set("A", "hold")
     main.prompt("the big job")
     main.text("and then this")
@@ -88,7 +75,7 @@ def test_a_queued_prompt_goes_on_by_itself(make_world: MakeWorld) -> None:
 def test_a_draft_keeps_the_turn_from_being_ended(make_world: MakeWorld) -> None:
     """Escape would act on the draft: it is told, and the session is tried again."""
     world = make_world(real(cli.NEW))
-    daemon, main = begin(world)
+    daemon, main = begin_watched(world)
     world.set("A", "hold")
     main.prompt("the big job")
     main.text("half a thought")
@@ -105,9 +92,8 @@ def test_in_vims_insert_mode_escape_is_pressed_twice(make_world: MakeWorld) -> N
     """The first one only leads to NORMAL mode."""
     world = make_world(real(cli.NEW))
     vim(world)
-    daemon, main = begin(world)
-    world.set("A", "limit", resets_at=int(time.time()) + 7200)
-    main.prompt("the big job")
+    daemon, main = begin_watched(world)
+    main.refused()
     main.answered("the big job", "B", timeout=60)
     only_a_was_exhausted(daemon)
 
@@ -116,9 +102,8 @@ def test_the_line_is_read_in_a_screen_readers_look(make_world: MakeWorld) -> Non
     """It stands above the permission mode, without a mark."""
     needs(READER, "its look for screen readers has no prompt to see")
     world = make_world(real(cli.NEW))
-    daemon, main = begin(world, DrivenReader, "--ax-screen-reader")
-    world.set("A", "limit", resets_at=int(time.time()) + 7200)
-    main.prompt("the big job")
+    daemon, main = begin_watched(world, "--ax-screen-reader", session=DrivenReader)
+    main.refused()
     main.answered("the big job", "B", timeout=60)
     only_a_was_exhausted(daemon)
 
@@ -126,7 +111,7 @@ def test_the_line_is_read_in_a_screen_readers_look(make_world: MakeWorld) -> Non
 def test_an_overload_is_left_alone(make_world: MakeWorld) -> None:
     """`529 Overloaded · retrying in 4s` names no limit: no switch, no key."""
     world = make_world(real(cli.NEW))
-    daemon, main = begin(world)
+    daemon, main = begin_watched(world)
     world.set("A", "overloaded")
     main.prompt("the big job")
     main.wait_screen(WAITS)

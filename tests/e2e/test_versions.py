@@ -15,10 +15,10 @@ import pytest
 from conftest import MakeWorld, real
 from harness import cli
 from harness.daemon import Daemon
+from harness.driven import RESUME, Driven, begin, one_switch, turns_of, whole
 from harness.session import Session
 from harness.wait import until
 from harness.world import World
-from test_failover import RESUME, Driven, begin, one_switch, turns_of, whole
 
 from claude_failover.claude.settings import own_settings
 from claude_failover.claude.versions import MINIMUM
@@ -110,14 +110,10 @@ def test_the_oldest_supported_version_goes_on_hot(make_world: MakeWorld) -> None
     if cli.NAMED:
         pytest.skip(f"the whole suite runs on Claude Code {cli.NAMED}; {MINIMUM} has a run of its own")
     world = make_world(real(MINIMUM))
-    daemon, sessions = begin(world, "main")
-    main = sessions["main"]
-    main.prompt("hello")
-    main.answered("hello", "A")
+    daemon, main = begin(world)
     pid = main.pid()
     until(lambda: daemon.row("main")["version"] == MINIMUM, "the version", show=daemon.log)
-    world.set("A", "limit")
-    main.prompt("the big job")
+    main.refused()
     main.answered(RESUME, "B")
     record = one_switch(daemon)
     assert [(row["method"], row["result"]) for row in record["sessions"]] == [("hot", "continued")]  # type: ignore[attr-defined]  # JSON

@@ -15,46 +15,11 @@ import pytest
 from conftest import MakeWorld, needs, real
 from harness import cli
 from harness.daemon import Daemon
-from harness.session import Session
+from harness.driven import READER, RESUME, Driven, DrivenReader, begin, turns_of, vim, went_on_hot, whole
 from harness.wait import until
 from harness.world import World
-from test_failover import RESUME, Driven, begin, one_switch, turns_of, whole
 
-READER = "2.1.260"  # the first version whose look for screen readers was seen to have a prompt
 LONG_RESUME = "go on with the work where you were interrupted, and finish it"
-
-
-def weekly() -> int:
-    """Return a weekly limit's reset: the CLI opens its menu."""
-    return int(time.time()) + 3 * 86400
-
-
-class Look(Session):
-    """The look for screen readers: the prompt is the last line, after ``$``."""
-
-    def box(self) -> str | None:
-        """Return the text after the last line's ``$``, or None where the last line has none."""
-        lines = [line.replace("\xa0", " ") for line in self.lines()]
-        return lines[-1][1:].strip() if lines and lines[-1].startswith("$") else None
-
-
-class DrivenReader(Look, Driven):
-    """A session of the daemon's with ``--ax-screen-reader``."""
-
-
-def reader(world: World, **failover: object) -> tuple[Daemon, DrivenReader]:
-    """Start the daemon with one session that uses the screen reader's look."""
-    options = ["--ax-screen-reader"]
-    daemon = Daemon(world, [{"name": "main", "command": [world.claude, *options]}], **failover).start()
-    main = DrivenReader(world, "main", identity=daemon.row("main")["uuid"])
-    main.wait_ready()
-    return daemon, main
-
-
-def vim(world: World) -> None:
-    """Switch vim mode on, in every account."""
-    for tag in world.accounts:
-        world.settings(tag, {"editorMode": "vim"})
 
 
 @pytest.mark.parametrize("claim", ["five_hour", "seven_day"])
@@ -62,14 +27,11 @@ def test_a_screen_readers_session_goes_on_hot(make_world: MakeWorld, claim: str)
     """There is no prompt box to see; the prompt is the line after the dollar sign."""
     needs(READER, "its look for screen readers has no prompt to see")
     world = make_world(real(cli.NEW))
-    daemon, main = reader(world)
-    main.prompt("hello")
-    main.answered("hello", "A")
+    daemon, main = begin(world, "--ax-screen-reader", session=DrivenReader)
     pid = main.pid()
-    world.set("A", "limit", claim=claim, resets_at=weekly() if claim == "seven_day" else int(time.time()) + 7200)
-    main.prompt("the big job")
+    main.refused(claim)
     main.answered(RESUME, "B")
-    assert [(row["method"], row["result"]) for row in one_switch(daemon)["sessions"]] == [("hot", "continued")]
+    went_on_hot(daemon)
     assert main.pid() == pid
     whole(world, main, "hello", "the big job", RESUME)
 
@@ -78,7 +40,7 @@ def test_a_screen_readers_draft_is_left_in_place(make_world: MakeWorld) -> None:
     """A person is typing when the limit comes: the text stays, and is not sent."""
     needs(READER, "its look for screen readers has no prompt to see")
     world = make_world(real(cli.NEW))
-    daemon, main = reader(world)
+    daemon, main = begin(world, "--ax-screen-reader", session=DrivenReader, greet=False)
     world.set("A", "hold")
     main.prompt("the big job")
     main.text("half a thought")
@@ -96,10 +58,7 @@ def test_vims_normal_mode_takes_the_prompt(make_world: MakeWorld, version: str) 
     """Typed text would run as commands there: the prompt is pasted, seen in the box, and sent; nothing is restarted."""
     world = make_world(real(version))
     vim(world)
-    daemon, sessions = begin(world, "main")
-    main = sessions["main"]
-    main.prompt("hello")
-    main.answered("hello", "A")
+    daemon, main = begin(world)
     pid = main.pid()
     world.set("A", "hold")
     main.prompt("the big job")
@@ -109,7 +68,7 @@ def test_vims_normal_mode_takes_the_prompt(make_world: MakeWorld, version: str) 
     world.set("A", "limit", resets_at=int(time.time()) + 7200)
     main.answered(RESUME, "B", timeout=60)
     assert main.pid() == pid
-    assert [(row["method"], row["result"]) for row in one_switch(daemon)["sessions"]] == [("hot", "continued")]
+    went_on_hot(daemon)
     whole(world, main, "hello", "the big job", RESUME)
 
 
@@ -117,8 +76,7 @@ def test_vims_normal_mode_takes_the_prompt(make_world: MakeWorld, version: str) 
 def test_a_queued_prompt_is_the_one_that_goes_on(make_world: MakeWorld, version: str) -> None:
     """Typed while the turn ran, it is sent by the CLI itself after the refusal: ours is not sent as well."""
     world = make_world(real(version), accounts="ABCDEF")
-    daemon, sessions = begin(world, "main")
-    main = sessions["main"]
+    daemon, main = begin(world, greet=False)
     for origin, target in zip("ABCDE", "BCDEF"):
         queue_and_refuse(world, daemon, main, origin, target)
 
@@ -152,13 +110,11 @@ def queue_and_refuse(world: World, daemon: Daemon, main: Driven, origin: str, ta
 def test_a_pane_of_any_size(make_world: MakeWorld, columns: int, rows: int) -> None:
     """Banner, menu and prompt are wrapped, the footer is cut, and a low pane lacks the last line of the menu."""
     world = make_world(real(cli.NEW))
-    daemon, sessions = begin(world, "main", resume_prompt=LONG_RESUME)
-    main = sessions["main"]
+    daemon, main = begin(world, greet=False, resume_prompt=LONG_RESUME)
     world.tmux("resize-window", "-t", "=main:", "-x", str(columns), "-y", str(rows))
     main.wait_ready()
     pid = main.pid()
-    world.set("A", "limit", claim="seven_day", resets_at=weekly())
-    main.prompt("the job")
+    main.refused("seven_day", "the job")
     main.answered(LONG_RESUME, "B")
     until(lambda: daemon.row("main")["state"] == "idle", "idle", show=main.screen)
     world.set("B", "limit", resets_at=int(time.time()) + 7200)

@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of a failover that the tests share: begin with the daemon, refuse a turn, see it go on elsewhere."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from .daemon import Daemon
+from .session import Session
+from .wait import until
+from .world import World
+
+RESUME = "continue"
+JOB = "the big job"
+READER = "2.1.260"  # the first version whose look for screen readers was seen to have a prompt
+HOURS = {"five_hour": 2, "seven_day": 3 * 24}
+
+
+class Driven(Session):
+    """A session of the daemon's: its hooks go to the daemon, so its turns are seen at the stub."""
+
+    def prompt(self, text: str) -> None:
+        """Type a prompt, see it in the box, press Enter, and see it go out."""
+        before = len(self.asked(text))
+        self.text(text)
+        until(lambda: text[:60] in (self.box() or ""), f"{text!r} in the prompt box", show=self.screen)
+        self.keys("Enter")
+        until(
+            lambda: len(self.asked(text)) > before or self.answer_owner(),
+            f"the prompt {text!r} to be sent",
+            show=self.screen,
+        )
+
+    def asked(self, text: str) -> list[dict[str, object]]:
+        """Return the requests that were begun with this prompt."""
+        return [turn for turn in self.world.turns(self.ids, began=True) if turn["prompt"] == text]
+
+    def answered(self, text: str, tag: str, timeout: float = 30) -> dict[str, object]:
+        """Wait until a prompt is answered under an account; return the stub's record."""
+        return until(
+            lambda: turns_of(self.world, self.ids, text, tag) or self.answer_owner(),
+            f"{text!r} answered under {tag}",
+            timeout=timeout,
+            show=self._seen,
+        )[0]
+
+    def refused(self, claim: str = "five_hour", text: str = JOB) -> None:
+        """Let A refuse everything from now on, and type a prompt."""
+        self.world.set("A", "limit", claim=claim, resets_at=int(time.time()) + HOURS[claim] * 3600)
+        self.prompt(text)
+
+    def _seen(self) -> str:
+        with open(self.world.path("daemon.log"), encoding="utf-8") as log:
+            return self.screen() + "\n" + log.read()[-6000:]
+
+
+def begin(
+    world: World,
+    *options: str,
+    session: type[Driven] = Driven,
+    env: dict[str, str] | None = None,
+    greet: bool = True,
+    **failover: object,
+) -> tuple[Daemon, Driven]:
+    """Start the daemon with the one session main, in which a first turn was answered under A if it is to ``greet``.
+
+    ``options`` are for claude, ``env`` is added to the session's environment.
+    """
+    daemon = Daemon(world, [{"name": "main", "command": [world.claude, *options]}], **failover)
+    daemon.config["sessions"][0]["env"].update(env or {})  # type: ignore[index]
+    daemon.start()
+    main = session(world, "main", identity=daemon.row("main")["uuid"])
+    main.wait_ready()
+    if greet:
+        main.prompt("hello")
+        main.answered("hello", "A")
+    return daemon, main
+
+
+def turns_of(world: World, session: str | list[str], text: str, tag: str, mode: str = "ok") -> list[dict[str, object]]:
+    """Return the finished requests of a session with this prompt."""
+    return [
+        turn
+        for turn in world.turns(session)
+        if turn["prompt"] == text and turn["tag"] == tag and (turn["status"] == 200) == (mode == "ok")
+    ]
+
+
+def one_switch(daemon: Daemon) -> dict[str, object]:
+    """Wait for the record of the one switch that there was."""
+    records = until(daemon.switches, "the record of the switch", show=daemon.log)
+    assert [record["outcome"] for record in records] == ["switched"], records
+    return records[0]
+
+
+def went_on_hot(daemon: Daemon) -> dict[str, object]:
+    """Wait for the record of the one switch, and check that it moved the one session with no restart."""
+    record = one_switch(daemon)
+    assert [(row["method"], row["result"]) for row in record["sessions"]] == [("hot", "continued")], record  # type: ignore[attr-defined]
+    return record
+
+
+def whole(world: World, session: Session, *texts: str) -> None:
+    """Check that the transcript holds every prompt, each once and in this order, and an answer to the last."""
+
+    def conversation() -> bool:
+        records = world.records(session.id)
+        typed = [
+            r["message"]["content"]
+            for r in records
+            if r.get("type") == "user"
+            and not r.get("isMeta")
+            and isinstance(r["message"]["content"], str)
+            and not r["message"]["content"].startswith("<")
+        ]
+        answers = [r for r in records if r.get("type") == "assistant" and not r.get("isApiErrorMessage")]
+        return (
+            typed == list(texts)
+            and bool(answers)
+            and records.index(answers[-1]) > max(index for index, r in enumerate(records) if r.get("type") == "user")
+        )
+
+    until(conversation, f"a whole transcript with {texts}", show=lambda: str(world.records(session.id))[-3000:])
+
+
+def no_token_told(world: World, daemon: Daemon) -> None:
+    """Check that no made-up token stands in what the daemon wrote."""
+    paths = [os.path.join(folder, name) for folder, _folders, names in os.walk(world.path("state")) for name in names]
+    assert world.tokens_in([world.path("daemon.log"), *paths]) == []
+
+
+class Look(Session):
+    """The look for screen readers: the prompt is the last line, after ``$``."""
+
+    def box(self) -> str | None:
+        """Return the text after the last line's ``$``, or None where the last line has none."""
+        lines = [line.replace("\xa0", " ") for line in self.lines()]
+        return lines[-1][1:].strip() if lines and lines[-1].startswith("$") else None
+
+
+class DrivenReader(Look, Driven):
+    """A session of the daemon's with ``--ax-screen-reader``."""
+
+
+def vim(world: World) -> None:
+    """Switch vim mode on, in every account."""
+    for tag in world.accounts:
+        world.settings(tag, {"editorMode": "vim"})
