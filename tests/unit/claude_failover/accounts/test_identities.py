@@ -43,10 +43,10 @@ class World:
         }
         (self.folder / name / ".claude.json").write_text(json.dumps({"oauthAccount": found, "numStartups": 3}))
 
-    def start(self):
+    def start(self, flipped=False):
         """Return the table of a daemon that starts now."""
         identities = Identities(Store(str(self.folder / "state")), lambda *change: self.changes.append(change))
-        identities.observe(self.accounts)
+        identities.observe(self.accounts, flipped)
         return identities
 
 
@@ -82,14 +82,14 @@ def test_another_identity_is_told_once_and_never_taken(world, caplog):
     world.start()
     world.login("a", who="stranger")
     identities = world.start()
-    identities.observe(world.accounts)
+    identities.observe(world.accounts, False)
     assert identities.get("a").account_uuid == "account-a"
     assert [(name, why is None) for name, why in world.changes] == [("a", False)]
     assert "run `claude-failover login a`" in world.changes[0][1]
     assert caplog.text.count("another login than the recorded one") == 1
     assert "example.invalid" not in caplog.text + world.changes[0][1]
     world.login("a")
-    identities.observe(world.accounts)
+    identities.observe(world.accounts, False)
     assert world.changes[1:] == [("a", None)]
 
 
@@ -114,12 +114,32 @@ def test_two_homes_that_name_one_login_are_not_recorded(world, caplog):
     assert "run `claude-failover login b`" in caplog.text
 
 
+def test_after_a_flip_no_home_is_believed_who_it_is(world, caplog):
+    """Both names can be in the wrong home by then."""
+    world.login("a", who="b")
+    world.login("b", who="a")
+    identities = world.start(flipped=True)
+    identities.observe(world.accounts, True)
+    assert [identities.get(name) for name in "ab"] == [None, None]
+    assert caplog.text.count("run `claude-failover login a`") == 1
+    assert not (world.folder / "state" / "identities.json").exists()
+
+
+def test_after_a_flip_what_was_recorded_before_stays(world):
+    world.login("a")
+    world.start()
+    world.login("b")
+    identities = world.start(flipped=True)
+    assert identities.get("a").account_uuid == "account-a"
+    assert identities.get("b") is None
+
+
 def test_a_login_of_another_process_is_seen(world):
     identities = world.start()
     Identities(Store(str(world.folder / "state"))).record("b", Identity("account-b", "b@example.invalid"))
     assert identities.get("b") == Identity("account-b", "b@example.invalid")
     world.login("a")
-    identities.observe(world.accounts)
+    identities.observe(world.accounts, False)
     assert Identities(Store(str(world.folder / "state"))).get("b") == Identity("account-b", "b@example.invalid")
 
 

@@ -1044,3 +1044,27 @@ def test_the_budget_is_told_of_every_reset(world):
     harness = Harness(world, budget=budget)
     run(harness, world.evidence("one", reset=minutes(90)))
     assert told[0] == ("one", "a", world.now + minutes(90), True)
+
+
+# -- who the accounts are ------------------------------------------------------------------------------------------
+
+
+def name_in_home(world, account, who):
+    path = os.path.join(world.home(account), ".claude.json")
+    with open(path, "w", encoding="utf-8") as stream:
+        json.dump({"oauthAccount": {"accountUuid": who}}, stream)
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_after_a_flip_no_home_says_who_its_account_is(world, harness, by_hand):
+    """Claude Code can have written the old account's name into the new home (2.1.330)."""
+    for account, who in (("a", "of-b"), ("b", "of-a")):
+        name_in_home(world, account, who)
+    asyncio.run(harness.settle())
+    if by_hand:
+        world.flip_by_hand("b")  # while no daemon runs
+    else:
+        asyncio.run(harness.failover.switch("b"))
+    harness.restart()
+    asyncio.run(harness.failover.recover())
+    assert [harness.failover.account_status(account)["identity"] for account in world.config.accounts] == [None, None]

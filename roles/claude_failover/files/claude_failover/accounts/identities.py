@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Remember who each account is, from its login on; every comparison of accounts goes by this record.
 
-The record is made by ``claude-failover login``, and of a home that was logged in before at the start of the daemon. It
-is never replaced by what a home's file says later: a running session can write another account's name there.
+The record is made by ``claude-failover login``, and of a home that was logged in before at the start of the daemon, as
+long as the active link was never flipped. What a home's file says later counts for nothing: a running session can write
+another account's name there.
 """
 
 from __future__ import annotations
@@ -58,8 +59,11 @@ class Identities:
         self._save(name)
         return before
 
-    def observe(self, accounts: Sequence[Account]) -> None:
-        """Compare the homes that are logged in with the record, and record those that are not in it yet."""
+    def observe(self, accounts: Sequence[Account], flipped: bool) -> None:
+        """Compare the homes that are logged in with the record, and record those that are not in it yet.
+
+        ``flipped``: the active link was flipped before, so that none is recorded.
+        """
         named = {
             account.name: found
             for account in accounts
@@ -73,6 +77,12 @@ class Identities:
                     name,
                     f"its home names the same login as {', '.join(others)}, so who it is is not recorded; "
                     f"run `claude-failover login {name}`",
+                )
+            elif recorded is None and flipped:
+                self._tell(
+                    name,
+                    "who it is is not recorded, and the name in its home can be another account's since the active "
+                    f"link was flipped; run `claude-failover login {name}`",
                 )
             elif recorded is None:
                 self.record(name, found)
