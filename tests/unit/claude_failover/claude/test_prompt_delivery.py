@@ -88,6 +88,9 @@ class Claude:
         self.asked = 0
         self.on_ask: Callable[[], None] = lambda: None
         self.on_paste: Callable[[], None] = lambda: None
+        self.stalled_until = 0.0  # until then it reads no input
+        self.stagger = 0.0  # time that it takes from one input to the next after that
+        self.unread: list[tuple[float, Callable[[], None]]] = []
 
     # -- TerminalProtocol
 
@@ -100,6 +103,7 @@ class Claude:
         assert escapes, "without escapes ghost text cannot be told from a draft"
         if self.time < self.ready_at:
             return ["starting"]
+        self._read_input()
         if self.dialog is not None:
             return ["● some text", *self.dialog]
         text = self.draft
@@ -114,23 +118,38 @@ class Claude:
         self._check()
         for name in names:
             self.events.append((self.time, name))
-            if name == "Escape" and self.spinner is not None:
-                self.escapes_for_turn -= 1
-                if not self.escapes_for_turn:
-                    self.spinner, self.draft = None, self.put_back
-            elif name == "Escape" and self.dialog is not None and self.escape_works:
-                self.dialog = None
-            elif self.dialog is not None:
-                assert name == "Escape", f"{name} went into a dialog"
-            elif name == "C-u":
-                self.draft = self.draft.rpartition("\n")[0]
-            elif name == "Enter":
-                if self.swallow_enters:
-                    self.swallow_enters -= 1
-                elif self.draft:
-                    self.sent.append(self.draft)
-                    self.draft = ""
-                    self.turn_at = self.time + self.turn_delay
+            self._input(lambda name=name: self._key(name))  # type: ignore[misc]
+
+    def _input(self, act: Callable[[], None]) -> None:
+        """Take input in its order, late where the program is stalled."""
+        due = max(self.time, self.stalled_until)
+        if self.unread:
+            due = max(due, self.unread[-1][0] + self.stagger)
+        self.unread.append((due, act))
+        self._read_input()
+
+    def _read_input(self) -> None:
+        while self.unread and self.unread[0][0] <= self.time:
+            self.unread.pop(0)[1]()
+
+    def _key(self, name: str) -> None:
+        if name == "Escape" and self.spinner is not None:
+            self.escapes_for_turn -= 1
+            if not self.escapes_for_turn:
+                self.spinner, self.draft = None, self.put_back
+        elif name == "Escape" and self.dialog is not None and self.escape_works:
+            self.dialog = None
+        elif self.dialog is not None:
+            assert name == "Escape", f"{name} went into a dialog"
+        elif name == "C-u":
+            self.draft = self.draft.rpartition("\n")[0]
+        elif name == "Enter":
+            if self.swallow_enters:
+                self.swallow_enters -= 1
+            elif self.draft:
+                self.sent.append(self.draft)
+                self.draft = ""
+                self.turn_at = self.time + self.turn_delay
 
     async def paste(self, pane_id: str, text: str) -> None:
         self._arrive("paste", text)
@@ -150,6 +169,9 @@ class Claude:
         if self.damage_texts:
             self.damage_texts -= 1
             text = text[1:]
+        self._input(lambda: self._show(text))
+
+    def _show(self, text: str) -> None:
         if text.count("\n") > 10:
             text = f"[Pasted text #1 +{text.count(chr(10))} lines]"
         elif len(text) > 800:
@@ -337,6 +359,29 @@ def test_lost_text_is_typed_again_with_growing_pauses() -> None:
     pauses = [later - earlier for earlier, later in zip(typed, typed[1:])]
     assert [round(b - a, 1) for a, b in zip(pauses, pauses[1:])] == [0.5, 1.0]
     assert claude.sent == ["continue"]
+
+
+@pytest.mark.parametrize("text", ["continue", "first\nsecond", "word " * 300])
+@pytest.mark.parametrize("stagger", [0.0, 0.3, 2.0])
+@pytest.mark.parametrize("stalled", [2.0, 3.2, 5.0, 8.0, 12.0, 20.0, 30.0])
+def test_a_text_that_is_seen_late_is_never_sent_twice(stalled: float, stagger: float, text: str) -> None:
+    """A busy host: Claude Code takes what was pasted into it seconds later, all at once or one after the other."""
+    claude = Claude()
+    claude.stalled_until, claude.stagger = stalled, stagger
+    found = claude.deliver(text)
+    claude.time += 60
+    asyncio.run(claude.screen("%1", escapes=True))
+    sent = [" ".join(item.split()) for item in claude.sent]
+    assert found.result == "delivered"
+    assert sent in ([" ".join(text.split())], ["[Pasted text #1]"])
+    assert claude.draft == ""
+
+
+def test_a_text_that_is_seen_late_is_pasted_once() -> None:
+    claude = Claude()
+    claude.stalled_until = 5.0
+    claude.deliver()
+    assert claude.names() == ["paste", "Enter"]
 
 
 def test_a_damaged_text_is_removed_before_the_next_attempt() -> None:
@@ -547,6 +592,19 @@ def test_escape_ends_a_turn_that_waits_for_the_reset(escapes: int) -> None:
     assert claude.names() == [*["Escape"] * escapes, "paste", "Enter"]
     assert claude.events[escapes][0] - claude.events[escapes - 1][0] >= 0.4
     assert claude.sent == ["continue"]
+
+
+def test_a_turn_that_goes_on_while_the_transcript_is_read_is_not_ended() -> None:
+    """The account has reset: the next look shows that the turn works."""
+    claude = Claude()
+    claude.spinner = RETRY
+
+    def answered() -> None:
+        claude.spinner = "✻ Baking… (3s · esc to interrupt)"
+
+    claude.on_ask = answered
+    assert claude.deliver(waits=waits, attempts=2).result == "busy"
+    assert claude.names() == []
 
 
 def test_the_prompt_that_claude_code_puts_back_is_sent_again() -> None:

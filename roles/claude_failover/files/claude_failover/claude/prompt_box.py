@@ -166,6 +166,18 @@ def holds(box: PromptBox, text: str) -> bool:
     return shown == whole or (box.rows >= 5 and len(shown) >= 80 and whole.endswith(shown))
 
 
+def copies(box: PromptBox, text: str) -> int:
+    """Return how many times the draft holds ``text``, one after the other; 0 if it is cut or holds anything else."""
+    if box.ghost or box.shell:
+        return 0
+    folded = len(_FOLDED.findall(box.draft))
+    if folded:
+        return folded if not _FOLDED.sub("", box.draft).strip() else 0
+    shown, whole = _without_whitespace(box.draft), _without_whitespace(text)
+    number = len(shown) // len(whole)
+    return number if shown == whole * number else 0
+
+
 def holds_part(box: PromptBox, text: str) -> bool:
     """Return whether the draft can be a partial arrival of ``text``: some of its characters, in order."""
     if box.ghost or not box.draft.strip():

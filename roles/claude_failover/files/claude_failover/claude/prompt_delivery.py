@@ -29,13 +29,13 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from ..tmux.errors import TmuxNotFound
+from .delivery_timing import Timing
 from .prompt_sender import (
     Abort,
     EnterPermitProtocol,
     PromptSender,
     Retry,
     TerminalProtocol,
-    Timing,
     as_shown,
     never,
 )

@@ -11,32 +11,9 @@ from typing import Callable, Optional, Protocol
 
 from ..tmux.client import Pane
 from ..tmux.quoting import typable
-from .prompt_box import OWNER_DIALOGS, Dialog, PromptBox, find_dialog, find_prompt_box, holds, holds_part
+from .delivery_timing import Timing
+from .prompt_box import OWNER_DIALOGS, Dialog, PromptBox, copies, find_dialog, find_prompt_box, holds, holds_part
 from .running_turn import RunningTurn, find_running_turn
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Timeouts and delays, in seconds.
-
-    Timeouts: ``ready`` for the prompt box to appear, ``seen`` for the text to appear in it, ``leave`` for the text to
-    leave the box after Enter, ``turn`` for a turn to start after that, ``interrupt`` for a turn to end after Escape.
-    Delays: ``settle`` between seeing the text and Enter (150 to 300 ms worked in 60 of 60 deliveries), ``after_escape``
-    between Escape and the next key, ``poll`` between two captures, ``ask`` between two questions whether the session
-    has gone on while a turn runs (a transcript is read for each), ``backoff`` before the second attempt (doubled for
-    each further one) and its maximum.
-    """
-
-    ready: float = 5.0
-    seen: float = 3.0
-    settle: float = 0.2
-    leave: float = 3.0
-    turn: float = 15.0
-    interrupt: float = 1.0
-    after_escape: float = 0.4
-    poll: float = 0.05
-    ask: float = 0.5
-    backoff: tuple[float, float] = (0.5, 8.0)
 
 
 class TerminalProtocol(Protocol):
@@ -105,6 +82,7 @@ class PromptSender:
         self._tmux, self._pane_id, self._text, self._began = tmux, pane_id, text, began
         self._timing, self._now, self._sleep = timing, now, sleep
         self._entered = False  # the box can hold our text
+        self._pastes = 0  # that can be in the box, or be read into it still
         self._interrupted: Optional[str] = None  # the prompt of the turn that was ended; Claude Code can put it back
         self.adopt = False
         self.permit: Optional[EnterPermitProtocol] = None
@@ -121,8 +99,12 @@ class PromptSender:
             raise Abort("bound", why)
         await self._open_pane()
         box = await self._ready_box()
-        if not self._is_restored(box) and not holds(box, self._text):
-            await self._clear_box(box)
+        if self._pastes and not box.draft.strip():
+            box = self._checked_box(await self._box_with_text())  # a busy host takes it late
+        if not self._is_restored(box) and not self._shows_text(box):
+            if box.draft.strip():
+                await self._clear_box(box)
+                self._pastes = 0
             await self._enter_text()
             await self._wait_text_shown()
         await self._sleep(self._timing.settle)
@@ -182,12 +164,16 @@ class PromptSender:
             turn = area.turn if area.box is not None and area.dialog is None else None
             if area.box is not None and area.dialog is None and turn is None:
                 return self._checked_box(area.box)
-            if turn is not None and area.box is not None and await self._gives_way(area):
-                if interrupts:
-                    interrupts -= 1
-                    await self._interrupt(self._checked_box(area.box), turn)
-                    continue
-                raise Retry("busy", "Escape did not end the turn that waits for the reset")
+            if turn is not None and await self._gives_way(area):
+                # Asking whether the session has gone on takes long: the turn can be another by now.
+                area = await self._capture()
+                turn = area.turn
+                if area.box is not None and area.dialog is None and turn is not None and self._waits(area):
+                    if interrupts:
+                        interrupts -= 1
+                        await self._interrupt(self._checked_box(area.box), turn)
+                        continue
+                    raise Retry("busy", "Escape did not end the turn that waits for the reset")
             if self._now() >= deadline:
                 if area.dialog is not None:
                     raise Retry("dialog", "Escape did not close the usage-limit menu")
@@ -198,10 +184,13 @@ class PromptSender:
 
     async def _gives_way(self, area: _InputArea) -> bool:
         """Return whether Escape may end the turn on the screen. Raises Abort if the session has gone on."""
-        waits = self.waits is not None and self.waits(area.lines)
+        waits = self._waits(area)
         if await self._has_gone_on(soon=not waits):
             raise Abort("moved_on", "the session has gone on by itself")
         return waits
+
+    def _waits(self, area: _InputArea) -> bool:
+        return self.waits is not None and self.waits(area.lines)
 
     async def _has_gone_on(self, soon: bool) -> bool:
         """Return whether the session has gone on by itself; with ``soon`` it may be noticed up to ``ask`` later."""
@@ -237,7 +226,8 @@ class PromptSender:
         """Return the box if it is empty or holds only text of this delivery. Raises Abort."""
         if self._is_restored(box):
             return box
-        if self._entered and (holds(box, self._text) or holds_part(box, self._text)):
+        texts = self._text * max(1, self._pastes)
+        if self._entered and (holds(box, self._text) or copies(box, self._text) or holds_part(box, texts)):
             return box
         if self.adopt and not box.shell and holds(box, self._text):
             self._entered = True
@@ -264,17 +254,38 @@ class PromptSender:
     async def _enter_text(self) -> None:
         """Paste the text: typed, it would be commands in vim's NORMAL mode, and keys where it is ``?``."""
         self._entered = True
+        self._pastes += 1
         await self._tmux.paste(self._pane_id, self._text)
 
+    def _shows_text(self, box: PromptBox) -> bool:
+        """Return whether the box holds our text, once: a text taller than the box could be there twice."""
+        return holds(box, self._text) if self._pastes < 2 else copies(box, self._text) == 1
+
     async def _wait_text_shown(self) -> None:
+        if not self._shows_text(await self._box_with_text()):
+            raise Retry("failed", "the text was not seen in the prompt box")
+        self._pastes = 1
+
+    async def _box_with_text(self) -> PromptBox:
+        """Return the box once it holds our text, or after a while without it.
+
+        Where it was pasted more than once, a busy host can take the others later: the box must then stay as it is.
+        """
         deadline = self._now() + self._timing.seen
+        shown = ""
         while True:
             area = await self._capture()
-            if area.dialog is None and area.box is not None and holds(area.box, self._text):
-                return
-            if self._now() >= deadline:
-                raise Retry("failed", "the text was not seen in the prompt box")
-            await self._sleep(self._timing.poll)
+            box = area.box if area.dialog is None else None
+            if box is not None and self._pastes < 2 and self._shows_text(box):
+                return box
+            if box is not None and box.draft != shown:
+                shown, deadline = box.draft, self._now() + self._timing.seen
+            left = deadline - self._now()
+            if left <= 0:
+                if box is None:
+                    raise Retry("failed", "the text was not seen in the prompt box")
+                return box
+            await self._sleep(min(left, self._timing.poll))
 
     async def _submit(self) -> None:
         """Send Enter, a second time if the text stays in the box."""
@@ -283,6 +294,8 @@ class PromptSender:
             text = self._interrupted if area.box is not None and self._is_restored(area.box) else self._text
             if area.dialog is not None or area.box is None or text is None or not holds(area.box, text):
                 raise Retry("failed", "the prompt box changed before Enter")
+            if text is self._text and not self._shows_text(area.box):
+                raise Retry("failed", "the prompt box can hold the text twice")
             why = self.permit.take(text) if self.permit is not None else None
             if why is not None:
                 await self._take_back(area.box)
