@@ -223,9 +223,7 @@ class FakeResumer:
         if self.gate is not None:
             await self.gate.wait()
         self.resumed += sessions
-        return [
-            {"name": name, "uuid": None, "method": "hot", "result": "continued", "seconds": 0.5} for name in sessions
-        ]
+        return [{"name": name, "uuid": None, "method": "hot", "result": "sent", "seconds": 0.5} for name in sessions]
 
 
 class Harness:

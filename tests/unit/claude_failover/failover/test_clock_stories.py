@@ -89,7 +89,7 @@ class Story(Harness):
         self.log.append(self.world.active)
         self.request()
         self.at("after the resumption")
-        return [{"name": "main", "result": "continued"}]
+        return [{"name": "main", "result": "sent"}]
 
     async def go_on(self, seconds):
         """Let time pass; the daemon looks every second."""

@@ -32,6 +32,7 @@ def seconds(number):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(open_records, "STRAGGLERS", 0.0)
+    monkeypatch.setattr(open_records, "ANSWERS", 0.0)
     monkeypatch.setattr(resume_queue, "_RESUME_INTERVAL", 0.0)
     monkeypatch.setattr(policy, "_ACCOUNT_CHECK_INTERVAL", 0.0)
 
@@ -87,7 +88,7 @@ def test_a_limit_leads_to_a_switch_and_a_resumption(world, harness):
     assert world.active == "b"
     assert harness.resumer.resumed == ["main"]
     assert world.log()[0]["sessions"] == [
-        {"name": "main", "uuid": None, "method": "hot", "result": "continued", "seconds": 0.5}
+        {"name": "main", "uuid": None, "method": "hot", "result": "sent", "seconds": 0.5}
     ]
     assert harness.failover.resume_queue.limited() == {}
 
@@ -194,7 +195,7 @@ def test_the_loop_does_not_spin_during_a_long_resumption(world, harness):
         return pause
 
     assert asyncio.run(scenario()) == controller.TICK
-    assert [row["sessions"][0]["result"] for row in world.log()] == ["continued"]
+    assert [row["sessions"][0]["result"] for row in world.log()] == ["sent"]
 
 
 def test_evidence_of_no_limit_is_ignored(world, harness):
@@ -897,7 +898,7 @@ def test_a_failed_resumption_is_tried_again_and_finally_left_to_the_operator(wor
     assert len(switches(world)) == 1
 
 
-@pytest.mark.parametrize("result", ["gone", "moved on", "continued"])
+@pytest.mark.parametrize("result", ["gone", "moved on", "sent"])
 def test_a_final_result_removes_the_session(world, harness, result):
     resume_with(harness, result)
     run(harness, world.evidence("one"))

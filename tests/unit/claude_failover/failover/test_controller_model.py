@@ -33,7 +33,12 @@ pytestmark = pytest.mark.slow
 ACCOUNTS = "abc"
 SESSIONS = {"plain-1": "five_hour", "plain-2": "five_hour", "thinker": "opus"}
 STEP_NAMES = [step.name for step in STEPS]
-PAUSES = ((open_records, "STRAGGLERS"), (resume_queue, "_RESUME_INTERVAL"), (policy, "_ACCOUNT_CHECK_INTERVAL"))
+PAUSES = (
+    (open_records, "STRAGGLERS"),
+    (open_records, "ANSWERS"),
+    (resume_queue, "_RESUME_INTERVAL"),
+    (policy, "_ACCOUNT_CHECK_INTERVAL"),
+)
 
 
 class Crash(BaseException):

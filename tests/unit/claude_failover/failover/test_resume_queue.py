@@ -187,7 +187,7 @@ def test_a_result_is_logged_with_its_session(world, harness, queue, caplog):
     resume(queue)
     (text,) = caplog.messages
     assert "session one" in text
-    assert "continued" in text
+    assert "sent" in text
 
 
 def test_a_refusal_during_the_resumption_outlives_its_result(world, harness, queue):

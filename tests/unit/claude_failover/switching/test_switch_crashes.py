@@ -30,6 +30,7 @@ from claude_failover.switching import open_records
 from switch_world import Harness, World
 
 open_records.STRAGGLERS = 0.0
+open_records.ANSWERS = 0.0
 os.fsync = os.fstat  # a process dies, the machine does not
 
 def die(*_arguments):
@@ -97,6 +98,7 @@ BEFORE = {
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(open_records, "STRAGGLERS", 0.0)
+    monkeypatch.setattr(open_records, "ANSWERS", 0.0)
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ _RESUME_INTERVAL = 3.0  # seconds; Claude Code reads changed credentials within 
 # in all, and then left to the operator; one whose bound of prompts is reached at once.
 _ATTEMPTS = 8
 _FIRST_DELAY, _LONGEST_DELAY = 5.0, 120.0  # seconds
-_FINAL_RESULTS = ("continued", "sent", "moved on", "bound", "gone")
+_FINAL_RESULTS = ("sent", "moved on", "bound", "gone")
 
 
 class ResumerProtocol(Protocol):
