@@ -20,6 +20,7 @@ from claude_failover.common.health import SourceHealth
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, DetectionConfig, SessionConfig
 from claude_failover.detection.monitor import LimitMonitor
+from claude_failover.limits.evidence import evidence_from_json, evidence_to_json
 from claude_failover.sessions.registry import RegistryEntry, SessionRegistry
 from claude_failover.sessions.table import SessionTable
 from claude_failover.storage.store import Store
@@ -356,6 +357,16 @@ def test_a_limit_hit_while_no_daemon_ran_is_reported_unless_it_has_reset(world, 
     world.write(prompt("t1", seconds), refusal(seconds))
     world.follow(lambda: None, lambda: True)
     assert len(world.evidence) == count
+
+
+@pytest.mark.parametrize(("process_age", "earlier"), [(0, True), (3600, False)])
+def test_a_refusal_that_is_older_than_the_process_is_told_as_such(world, process_age, earlier):
+    ticks = process_age * os.sysconf("SC_CLK_TCK")
+    world.main.claude = dataclasses.replace(world.main.claude, start=world.main.claude.start - ticks)
+    world.write(prompt("t1", -900), refusal(-900))
+    world.follow(lambda: None, lambda: world.evidence)
+    assert [evidence.earlier_process for evidence in world.evidence] == [earlier]
+    assert evidence_from_json(evidence_to_json(world.evidence[0])).earlier_process is earlier
 
 
 def test_a_reload_switches_the_transcripts_off_and_on_and_moves_them(world):

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import dataclasses
 import os
 from datetime import timedelta
 
@@ -96,6 +97,33 @@ def test_a_request_begun_at_the_flip_is_attributed_to_no_account(world):
     assert (found.account, found.follows_link) == (None, True)
     world.exhaustion.record("a", "five_hour", T0 + minutes(1), now=T0)
     assert attributed(world, world.evidence(begun=seconds(1.5)), [Flip(T0, "a", "b", "limit")]).account == "b"
+
+
+def older(world, **kind):
+    """Return a refusal that is older than the session's process."""
+    return dataclasses.replace(world.evidence(**kind), earlier_process=True)
+
+
+@pytest.mark.parametrize("flips", [(), FLIPPED])
+def test_a_refusal_that_is_older_than_the_process_marks_no_account(world, flips):
+    """The process before it can have had another login; the session goes on, and is asked again."""
+    world.now = T0 + seconds(60)
+    found = attributed(world, older(world), flips)
+    assert (found.account, found.follows_link, found.doubted) == (None, True, None)
+    assert "older than the session's process" in found.why
+
+
+def test_one_from_before_a_flip_is_the_account_of_that_time(world):
+    world.now = T0 - seconds(60)
+    assert attributed(world, older(world), FLIPPED).account == "a"
+
+
+@pytest.mark.parametrize("reset", [None, 90])
+def test_one_whose_limit_is_recorded_for_the_account_is_its(world, reset):
+    """It marks nothing anew, and the session waits with the others, over a reboot too."""
+    world.exhaustion.record("a", "five_hour", T0 + minutes(90), now=T0, known=reset is not None)
+    evidence = older(world, reset=None if reset is None else minutes(reset))
+    assert attributed(world, evidence).account == "a"
 
 
 def test_evidence_without_the_requests_time_is_attributed_by_its_own_time(world):

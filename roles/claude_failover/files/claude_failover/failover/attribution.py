@@ -77,6 +77,12 @@ def attribute(
     borne = bearers(evidence, [account.name for account in accounts], exhaustion)
     others = cleared(borne, answered(evidence.session)) if borne else set()
     name, why = _answered_by(evidence, flips, active, exhaustion, others)
+    if name is not None and evidence.earlier_process and not _is_known(evidence, name, flips, exhaustion):
+        why = (
+            "it is older than the session's process, and the login of the process before it is not known; no account "
+            "is marked for it"
+        )
+        return Attribution(None, True, why)
     suspects = [account for account in borne if account not in others]
     if name is None or name in borne or not suspects:
         return Attribution(name, True, why)
@@ -85,6 +91,16 @@ def attribute(
         "since that account ran out: it may not follow the active link"
     )
     return Attribution(None, True, why, doubted=name)
+
+
+def _is_known(evidence: Evidence, name: str, flips: Sequence[Flip], exhaustion: Exhaustion) -> bool:
+    """Return whether a refusal of an earlier process is the named account's all the same: it is recorded for it, or the
+    link was flipped since."""
+    verdict = evidence.verdict
+    if flips and evidence.at < flips[-1].at:
+        return True
+    recorded = exhaustion.matches(name, verdict.limit, verdict.resets_at)
+    return recorded and exhaustion.status(name, verdict.limit, evidence.at).exhausted
 
 
 def _answered_by(

@@ -36,6 +36,7 @@ class Evidence:
     ended: bool = False
     interrupted: bool = False
     foreign_login: str | None = None
+    earlier_process: bool = False
 
 
 def moved_on(newest: Evidence | None, seen: Evidence) -> bool:
@@ -59,6 +60,7 @@ def evidence_to_json(evidence: Evidence) -> dict[str, Any]:
         "config_dir": evidence.config_dir,
         "turn": evidence.turn,
         **({"foreign_login": evidence.foreign_login} if evidence.foreign_login is not None else {}),
+        **({"earlier_process": True} if evidence.earlier_process else {}),
     }
 
 
@@ -83,6 +85,7 @@ def evidence_from_json(value: Any) -> Evidence:
             config_dir=_optional_text(value["config_dir"]),
             turn=_optional_text(value.get("turn")),
             foreign_login=_optional_text(value.get("foreign_login")),
+            earlier_process=bool(value.get("earlier_process", False)),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no evidence: {error!r}") from None

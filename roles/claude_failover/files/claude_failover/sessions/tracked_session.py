@@ -131,4 +131,5 @@ class TrackedSession:
             ended=ended,
             interrupted=interrupted,
             foreign_login=self.foreign_login,
+            earlier_process=self.claude is not None and at < clock.of_ticks(self.claude.start),
         )
