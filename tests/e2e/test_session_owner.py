@@ -100,6 +100,27 @@ def test_a_copy_is_a_conversation_of_its_own_that_knows_the_first(guarded: World
     assert owners(guarded, first) == {guarded.identity("A")["accountUuid"]}
 
 
+def test_the_question_is_about_the_conversation_that_somebody_opens(guarded: World) -> None:
+    """/resume in a session of B's own opens one of A's: session file and hook name it while the question is open."""
+    old = Session(guarded, "old").start()
+    old.ask("remember BANANA")
+    until(lambda: any(r["type"] == "assistant" for r in guarded.records(old.id)), "the answer in the transcript")
+    guarded.tmux("kill-session", "-t", "=old")
+    guarded.flip("B")
+    session = Session(guarded, "one").start()
+    session.ask("hello")
+    session.text("/resume")
+    until(lambda: session.box() == "/resume", "the command", show=session.screen)
+    session.keys("Enter")
+    session.wait_screen("remember BANANA")
+    session.keys("Enter")
+    session.wait_screen(OWNER_QUESTION)
+    found = until(lambda: f if (f := session.status_file()) and f["sessionId"] == old.id else None, "the session file")
+    assert found["status"] == "waiting"
+    until(lambda: [h for h in guarded.hooks("SessionStart") if h["source"] == "resume"], "the hook")
+    assert guarded.hooks("SessionStart")[-1]["session_id"] == old.id
+
+
 def owners(world: World, conversation: str) -> set[str]:
     """Return the accounts that a transcript names as its owners."""
     return {record["accountUuid"] for record in world.records(conversation) if record["type"] == "session-owner"}

@@ -111,7 +111,7 @@ def test_the_second_question_has_to_name_the_account_too():
 def test_enter_is_not_pressed_when_another_account_is_active_by_then():
     screen = Screen()
     screen.allowed = False
-    assert screen.answer() == "another account is active by now"
+    assert screen.answer() == "another account is active, or another conversation open, by now"
     assert "Enter" not in [key for _question, key in screen.pressed]
 
 

@@ -46,8 +46,8 @@ async def copy_conversation(
 ) -> Optional[str]:
     """Copy the conversation to the account with that address; returns None when that was confirmed, else why not.
 
-    ``allowed`` is asked right before each Enter: whether that account is active and may be copied to still. Raises
-    TmuxError.
+    ``allowed`` is asked right before each Enter: whether that account is active and may be copied to still, and the
+    question is about the same conversation. Raises TmuxError.
     """
     answer = _Answer(tmux, pane_id, allowed, sleep)
     try:
@@ -104,7 +104,7 @@ class _Answer:
                 raise _NotAnswered("it does not offer the active account")
             if dialog.selected == places[0]:
                 if not self._allowed():
-                    raise _NotAnswered("another account is active by now")
+                    raise _NotAnswered("another account is active, or another conversation open, by now")
                 await self._tmux.keys(self._pane_id, "Enter")
                 return
             was = dialog.selected

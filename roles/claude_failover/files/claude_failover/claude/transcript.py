@@ -104,13 +104,15 @@ def open_below(projects: str, folder: str, name: str) -> int:
 class TranscriptTail:
     """Reader of a growing transcript.
 
-    Yields the record of each complete line once, from the byte offset ``start`` on. A truncated or replaced file is
-    read again from its beginning. Between two calls of `read` nothing of the file is kept in memory.
+    Yields the record of each complete line once, from the byte offset ``start`` on; of those lines only that hold the
+    bytes ``wanted``. A truncated or replaced file is read again from its beginning. Between two calls of `read` nothing
+    of the file is kept in memory.
     """
 
-    def __init__(self, projects: str, folder: str, name: str, start: int) -> None:
+    def __init__(self, projects: str, folder: str, name: str, start: int, wanted: bytes = b"") -> None:
         """Record the file's identity. Raises NotATranscriptError, OSError."""
         self._location = (projects, folder, name)
+        self._wanted = wanted
         self.behind = False  # the last `read` stopped at its limit, before the end
         self._partial = b""
         self._offset = start
@@ -164,7 +166,8 @@ class TranscriptTail:
             if self._skipping or len(whole) > LINE_LIMIT:
                 self._skipping = False
                 continue
-            yield from parse(whole)
+            if self._wanted in whole:
+                yield from parse(whole)
         self._partial += rest
         if self._skipping or len(self._partial) > LINE_LIMIT:
             self._partial, self._skipping = b"", True

@@ -99,7 +99,7 @@ class Parts:
             budget=budget,
         )
         cleanup.push_async_callback(self.failover.stop)
-        owner_copy = OwnerCopy(config, self.tmux, self.sessions, self.failover.switcher.availability)
+        owner_copy = OwnerCopy(config, self.tmux, registry, self.failover.switcher.availability)
         cleanup.push_async_callback(owner_copy.stop)
         self.monitor.owner_watch.answer = owner_copy.answer
         self.dispatcher = Dispatcher(

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Decide whether Claude Code's owner dialog may be answered with a copy of the conversation, and have it answered.
 
-It may where the operator has said ``failover.session_owner: copy``, the session follows the active link, and the
-conversation's owner, as its transcript names it, is of the organization of the active account, as it was recorded at
-its login.
+It may where the operator has said ``failover.session_owner: copy``, the session follows the active link, it is known
+which conversation the question is about, and the conversation's owner, as its transcript names it, is of the
+organization of the active account, as it was recorded at its login.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from ..accounts.availability import AccountAvailability
+from ..claude.conversation_owner import owner_of
 from ..claude.identity import Identity
 from ..claude.owner_answer import copy_conversation
 from ..claude.prompt_box import Dialog
-from ..claude.transcript import read_conversation
+from ..claude.session_files import SessionFiles
+from ..claude.transcript import NotATranscriptError, sizes_of
 from ..common.backoff import Backoff
 from ..config.holder import ConfigHolder
 from ..detection.owner_watch import WHY
+from ..sessions.registry import SessionRegistry
 from ..sessions.session_account import follows_link
-from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import Tmux, TmuxError
 
@@ -40,19 +43,21 @@ class OwnerCopy:
         self,
         config: ConfigHolder,
         tmux: Tmux,
-        sessions: SessionTable,
+        registry: SessionRegistry,
         availability: AccountAvailability,
         *,
         copy: Callable[..., Awaitable[str | None]] = copy_conversation,
     ) -> None:
         self._config = config
         self._tmux = tmux
-        self._sessions = sessions
+        self._registry = registry
         self._availability = availability
         self._copy = copy
         self._running: dict[str, asyncio.Task[str | None]] = {}  # by session
         self._failed: dict[str, tuple[float, str]] = {}  # by session: time.monotonic() of the next copy, and why
         self._backoff: dict[str, Backoff] = {}  # by session
+        # By session: conversation and state of the transcript as it was read, and the record of the owner found there.
+        self._owners: dict[str, tuple[tuple[str, list[tuple[int, int]]], dict[str, Any] | None]] = {}
 
     async def answer(self, tracked: TrackedSession, _dialog: Dialog) -> str | None:
         """Return why a session's question is left to a person, or None while it is being answered."""
@@ -64,10 +69,11 @@ class OwnerCopy:
         again_at, failure = self._failed.get(tracked.name, (0.0, ""))
         if time.monotonic() < again_at:
             return f"{WHY}; the copy failed and is tried again: {failure}"
-        refusal, active = await self._refusal(tracked)
+        uuid = self._asked_about(tracked)
+        refusal, active = await self._refusal(tracked, uuid)
         if refusal is not None or active is None or active.address is None or tracked.pane is None:
             return f"{WHY}; it is not copied: {refusal or 'the address of the active account is not known'}"
-        task = asyncio.ensure_future(self._run(tracked, tracked.pane.pane_id, active, active.address))
+        task = asyncio.ensure_future(self._run(tracked, tracked.pane.pane_id, uuid, active, active.address))
         self._running[tracked.name] = task
         return None
 
@@ -86,7 +92,21 @@ class OwnerCopy:
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
 
-    async def _refusal(self, tracked: TrackedSession) -> tuple[str | None, Identity | None]:
+    def _asked_about(self, tracked: TrackedSession) -> str | None:
+        """Return the conversation that a session's question is about; None unless the registry has it for certain.
+
+        It is another one as soon as somebody opens it by ``/resume``, which the session file says at once, and a hook
+        right after (2.1.332). After a flip the file can stay as it was in the other home; then the hooks say it.
+        """
+        entry = self._registry.get(tracked.name)
+        if entry is None or tracked.claude is None:
+            return None
+        file = SessionFiles(self._config.current.homes).of(tracked.claude)
+        if file is not None and file.status == "waiting":  # it tells of this question
+            return entry.uuid if file.uuid == entry.uuid else None
+        return entry.uuid if entry.source == "hook" and tracked.hook_seen else None
+
+    async def _refusal(self, tracked: TrackedSession, uuid: str | None) -> tuple[str | None, Identity | None]:
         """Return why a session's conversation may not be copied, and the active account's identity."""
         config = self._config.current
         if config.failover.session_owner != "copy":
@@ -97,26 +117,38 @@ class OwnerCopy:
         active = self._availability.identities.get(name) if name is not None else None
         if active is None or active.organization_uuid is None:
             return "the organization of the active account is not known", None
-        uuid = self._sessions.conversation(tracked.name)
         if uuid is None:
-            return "its conversation is not known", None
-        loop = asyncio.get_running_loop()
-        records = await loop.run_in_executor(None, read_conversation, config.projects, uuid)
-        owners = [record for record in records if record.get("type") == "session-owner"]
-        if not owners:
+            return "which conversation it is about is not known", None
+        try:
+            owner = await asyncio.get_running_loop().run_in_executor(None, self._owner, tracked.name, uuid)
+        except (OSError, NotATranscriptError) as error:
+            return f"its transcript cannot be read: {error}", None
+        if owner is None:
             return "its transcript does not name its owner", None
-        if owners[-1].get("restricted"):
+        if owner.get("restricted"):
             return "its organization keeps conversations for a limited time", None
-        organization = owners[-1].get("organizationUuid")
+        organization = owner.get("organizationUuid")
         if not isinstance(organization, str) or organization.lower() != active.organization_uuid:
             return "it is of another organization than the active account", None
         return None, active
 
-    async def _run(self, tracked: TrackedSession, pane_id: str, active: Identity, address: str) -> str | None:
+    def _owner(self, session: str, uuid: str) -> dict[str, Any] | None:
+        """Return the record of a conversation's owner; its transcript is read when it has changed."""
+        projects = self._config.current.projects
+        state = uuid, sizes_of(projects, uuid)
+        known = self._owners.get(session)
+        if known is None or known[0] != state:
+            known = self._owners[session] = state, owner_of(projects, uuid)
+        return known[1]
+
+    async def _run(
+        self, tracked: TrackedSession, pane_id: str, uuid: str | None, active: Identity, address: str
+    ) -> str | None:
         def allowed() -> bool:
             name = self._availability.active()
             known = self._availability.identities.get(name) if name is not None else None
-            return known == active and self._config.current.failover.session_owner == "copy"
+            asked = self._config.current.failover.session_owner == "copy" and self._asked_about(tracked)
+            return known == active and uuid is not None and asked == uuid
 
         log.info("session %s: its conversation is copied to the active account", tracked.name)
         try:
