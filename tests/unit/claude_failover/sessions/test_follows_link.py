@@ -5,19 +5,24 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
 import sys
+import time
+from datetime import timedelta
 
 import pytest
 from switch_world import World
 
+from claude_failover.common import clock
 from claude_failover.common.processes import read
 from claude_failover.config.model import SessionConfig
 from claude_failover.reporting.status import session_row
 from claude_failover.sessions.registry import SessionRegistry
 from claude_failover.sessions.table import SessionTable
+from claude_failover.switching.flip_log import Flip, FlipLog
 from claude_failover.tmux.client import Pane
 
 TOKEN = "sk-ant-oat01-must-not-be-seen-anywhere"
@@ -152,3 +157,18 @@ def test_a_hook_looks_at_once(watched, caplog):
     environment = {"TMUX": watched.world.config.tmux.socket + ",1,0", "TMUX_PANE": "%0"}
     tracked = watched.table.handle_hook({"hook_event_name": "UserPromptSubmit"}, environment)
     assert "apiKeyHelper" in tracked.foreign_login
+
+
+def test_after_a_restart_a_session_follows_the_link_that_is_older_than_the_last_flip(watched):
+    """Its home at its start has no such setting; that of the account after the flip has."""
+    with open(os.path.join(watched.world.home("b"), "settings.json"), "w", encoding="utf-8") as stream:
+        json.dump({"env": {"ANTHROPIC_AUTH_TOKEN": TOKEN}}, stream)
+    watched.world.configure(sessions=(SessionConfig("main", "/"),))
+    flip_log = FlipLog(watched.world.store)
+    flip_log.add(Flip(clock.now() + timedelta(seconds=60), "a", "b", "limit"))
+    watched.table.accounts_between = flip_log.accounts_between
+    watched.run(PATH="/bin", CLAUDE_CONFIG_DIR=watched.world.link)
+    time.sleep(0.05)
+    watched.world.flip_by_hand("b")
+    watched.table.get("main").login = None  # as after a restart
+    assert watched.look()["follows_link"] is True

@@ -8,16 +8,18 @@ import os
 import subprocess
 import sys
 import time
+from datetime import timedelta
 
 import pytest
 from switch_world import World
 
 from claude_failover.claude import login_settings
 from claude_failover.claude.login_settings import LoginSettings
-from claude_failover.common import processes
+from claude_failover.common import clock, processes
 from claude_failover.common.processes import Process
 from claude_failover.config.login_origin import VARIABLES
 from claude_failover.sessions.process_login import ProcessLogin
+from claude_failover.switching.flip_log import Flip, FlipLog
 
 TOKEN = "sk-ant-oat01-must-not-be-seen-anywhere"
 SLEEP = [sys.executable, "-S", "-c", "import sys; print(flush=True); sys.stdin.read()"]
@@ -132,6 +134,40 @@ def test_of_a_process_that_is_older_than_the_last_flip_every_home_counts(world, 
     time.sleep(0.05)
     world.flip_by_hand("a")
     assert "ANTHROPIC_AUTH_TOKEN" in login_of(world, process)
+
+
+@pytest.mark.parametrize(("origin", "foreign"), [("a", False), ("b", True)])
+def test_the_log_of_flips_tells_which_home_an_older_process_was_started_with(world, started, origin, foreign):
+    """A restart of the daemon: the flip is younger than the process, and one account's settings name another login."""
+    write(world.home("b"), "settings.json", {"env": {"ANTHROPIC_AUTH_TOKEN": TOKEN}})
+    process = started(PATH="/bin")
+    time.sleep(0.05)
+    world.flip_by_hand("a")
+    flip_log = FlipLog(world.store)
+    flip_log.add(Flip(clock.now() + timedelta(seconds=60), origin, "c", "limit"))
+    login = ProcessLogin(process, world.link, None, world.config, flip_log.accounts_between)
+    assert (login.foreign(LoginSettings()) is not None) == foreign
+
+
+@pytest.mark.parametrize(
+    ("flips", "accounts"),
+    [
+        ([], None),
+        ([(60, "a", "b")], {"a"}),
+        ([(-60, "a", "b")], {"b"}),
+        ([(5, "a", "b")], {"a", "b"}),
+        ([(-60, "c", "a"), (5, "a", "b"), (60, "b", "c")], {"a", "b"}),
+        ([(60, None, "b")], None),
+        ([(5, "a", None)], None),
+        ([(60 + number, "a", "b") for number in range(100)], None),
+        ([(-60, "b", "c")] + [(60 + number, "c", "b") for number in range(99)], {"c"}),
+    ],
+)
+def test_the_accounts_that_the_link_led_to_in_a_span(world, flips, accounts):
+    flip_log, now = FlipLog(world.store), clock.now()
+    for seconds, origin, target in flips:
+        flip_log.add(Flip(now + timedelta(seconds=seconds), origin, target, "limit"))
+    assert flip_log.accounts_between(now, now + timedelta(seconds=10)) == accounts
 
 
 def test_what_was_found_in_settings_holds_until_the_process_ends(world, started):

@@ -98,6 +98,7 @@ class Parts:
             on_identity_change=self.notifier.on_identity_change,
             budget=budget,
         )
+        self.sessions.accounts_between = self.failover.switcher.flip_log.accounts_between
         cleanup.push_async_callback(self.failover.stop)
         owner_copy = OwnerCopy(config, self.tmux, registry, self.failover.switcher.availability)
         cleanup.push_async_callback(owner_copy.stop)

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Optional
 
 from ..claude.login_settings import (
     LoginSettings,
@@ -19,10 +22,16 @@ from ..claude.login_settings import (
     managed_settings,
     project_settings,
 )
+from ..common import clock
 from ..common.file_identity import is_same_entry
 from ..common.processes import Process, age, arguments, variable, variables
 from ..config.login_origin import STORAGE, VARIABLES, is_off, listed
 from ..config.model import Config
+
+#: Returns the accounts that the link led to between two moments, None where that is not known.
+AccountsBetween = Callable[[datetime, datetime], Optional[set[str]]]
+
+_READ_SETTINGS = timedelta(seconds=10)  # within which a started process has read its settings, on a busy host too
 
 
 class ProcessLogin:
@@ -33,13 +42,21 @@ class ProcessLogin:
         config_dir: its CLAUDE_CONFIG_DIR.
         project: the folder that it was started in.
         config: the configuration.
+        accounts_between: see `AccountsBetween`.
     """
 
-    def __init__(self, process: Process, config_dir: str, project: str | None, config: Config) -> None:
+    def __init__(
+        self,
+        process: Process,
+        config_dir: str,
+        project: str | None,
+        config: Config,
+        accounts_between: AccountsBetween = lambda _begin, _end: None,
+    ) -> None:
         self.process = process
         self._config = config
         self._project = project
-        self._homes = _homes_at_start(process, config_dir, config)
+        self._homes = _homes_at_start(process, config_dir, config, accounts_between)
         self._settings: dict[str, None] = {}  # in the order of being found
 
     def is_of(self, process: Process) -> bool:
@@ -73,8 +90,8 @@ class ProcessLogin:
         return files.found_in(paths) + [f"{key} in its --settings" for key in keys]
 
 
-def _homes_at_start(process: Process, config_dir: str, config: Config) -> list[str]:
-    """Return the home that a process was started with; all that it may be where the link was flipped since."""
+def _homes_at_start(process: Process, config_dir: str, config: Config, accounts_between: AccountsBetween) -> list[str]:
+    """Return the home that a process was started with; all that it may be where that is not known."""
     if not is_same_entry(config_dir, config.active_link):
         return [config_dir]
     try:
@@ -83,5 +100,9 @@ def _homes_at_start(process: Process, config_dir: str, config: Config) -> list[s
     except OSError:
         return config.homes
     # A wall clock that was set since makes the link's times uncertain: then one in the future, or any home.
-    younger = max(found.st_mtime, found.st_ctime) < time.time() - age(process)
-    return [home] if younger else config.homes
+    if max(found.st_mtime, found.st_ctime) < time.time() - age(process):
+        return [home]
+    started = clock.of_ticks(process.start)
+    names = accounts_between(started, started + _READ_SETTINGS) or set()
+    homes = [account.home for account in config.accounts if account.name in names]
+    return homes if homes and len(homes) == len(names) else config.homes

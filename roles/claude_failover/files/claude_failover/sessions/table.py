@@ -19,7 +19,7 @@ from ..common.processes import Snapshot, variable
 from ..common.text import text_or_none, whole_number
 from ..config.holder import ConfigHolder
 from ..tmux.client import Pane
-from .process_login import ProcessLogin
+from .process_login import AccountsBetween, ProcessLogin
 from .registry import RegistryEntry, SessionRegistry
 from .tracked_session import TrackedSession
 
@@ -39,7 +39,8 @@ _NOTIFICATION_ACTIVITY = {"idle_prompt": "idle", "permission_prompt": "waiting"}
 class SessionTable:
     """All sessions by name: in the order of the configuration, then those started by hand.
 
-    ``on_set_aside`` is told why a session is set aside, and with None that it is not any more.
+    ``on_set_aside`` is told why a session is set aside, and with None that it is not any more; ``accounts_between``
+    returns which accounts the active link led to.
     """
 
     def __init__(self, config: ConfigHolder, registry: SessionRegistry) -> None:
@@ -47,6 +48,7 @@ class SessionTable:
         self._tracked: dict[str, TrackedSession] = {}
         self._told: dict[str, str] = {}  # by session: why it is set aside
         self.on_set_aside: Callable[[str, str | None], None] = lambda _session, _why: None
+        self.accounts_between: AccountsBetween = lambda _begin, _end: None
         self._login_settings = LoginSettings()
         self._config = config
         self._apply_config()
@@ -187,7 +189,7 @@ class SessionTable:
         if folder is None:
             return
         if tracked.login is None or not tracked.login.is_of(process):
-            tracked.login = ProcessLogin(process, folder, project, self._config.current)
+            tracked.login = ProcessLogin(process, folder, project, self._config.current, self.accounts_between)
         known, tracked.foreign_login = tracked.foreign_login, tracked.login.foreign(self._login_settings)
         if tracked.foreign_login not in (None, known):
             log.warning(

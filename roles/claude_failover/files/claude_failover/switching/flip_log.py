@@ -61,6 +61,15 @@ class FlipLog:
         """Return the flips, oldest first."""
         return tuple(self._flips)
 
+    def accounts_between(self, begin: datetime, end: datetime) -> set[str] | None:
+        """Return the accounts that the link led to from ``begin`` to ``end``; None where that is not known for sure."""
+        if not self._flips or (len(self._flips) >= _KEPT and begin < self._flips[0].at):
+            return None
+        found = {account_at(begin, self._flips, None)}
+        found |= {flip.target for flip in self._flips if begin <= flip.at <= end}
+        names = {name for name in found if name is not None}
+        return names if names == found else None
+
     @property
     def last(self) -> Flip | None:
         """The newest flip."""
