@@ -272,6 +272,18 @@ def test_at_its_reset_a_session_in_doubt_goes_on(story):
     assert story.switches == [("a", "b")]
 
 
+def test_a_doubt_ends_with_its_reset_though_no_answer_is_ever_seen(story, caplog):
+    """Without hooks and a transcript, or of a session that is gone."""
+    caplog.set_level("INFO", logger="claude_failover.failover.resume_queue")
+    story.refuse("one")
+    story.refuse("one")
+    story.settle(after=minutes(80))
+    assert list(FailoverState(story.world.store).doubts) == ["one"]
+    story.settle(after=minutes(11))
+    assert FailoverState(story.world.store).doubts == {}
+    assert "session one: the doubt about its login has ended with the reset" in caplog.text
+
+
 def test_a_person_who_makes_it_go_on_ends_the_doubt(story):
     story.refuse("one")
     story.refuse("one")

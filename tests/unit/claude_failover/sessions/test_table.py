@@ -15,6 +15,7 @@ from claude_failover.claude.versions import MINIMUM
 from claude_failover.common import clock, processes
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config
+from claude_failover.failover.idle_sessions import IdleSessions
 from claude_failover.reporting.events import set_aside_event
 from claude_failover.reporting.status import session_row
 from claude_failover.sessions.registry import SessionRegistry
@@ -94,7 +95,7 @@ def test_a_session_of_an_old_version_is_set_aside_until_it_is_another(world, cap
     row = world.row()
     assert (row["version"], row["state"], row["account"]) == ("2.1.78", "other", None)
     assert f"found Claude Code 2.1.78, expected {MINIMUM} or newer" in row["reason"]
-    assert world.table.all_idle(), "it keeps no other from a failback"
+    assert IdleSessions(world.table).all_idle(), "it keeps no other from a failback"
     assert world.table.set_aside("main") == row["reason"]
     world.start("2.1.332")
     assert world.observe().state == "idle"

@@ -16,6 +16,7 @@ from ..common.health import SourceHealth
 from ..config.holder import ConfigHolder
 from ..detection.monitor import LimitMonitor
 from ..failover.controller import FailoverController
+from ..failover.idle_sessions import IdleSessions
 from ..failover.owner_copy import OwnerCopy
 from ..failover.resumer import SessionResumer
 from ..limits.evidence import Evidence
@@ -90,7 +91,7 @@ class Parts:
             store,
             self.resumer,
             newest_turn=self.monitor.newest_turns.of_session,
-            all_idle=self.sessions.all_idle,
+            all_idle=IdleSessions(self.sessions).all_idle,
             set_aside=self.sessions.set_aside,
             on_record=self._on_record,
             answered=self.monitor.answered_requests.newest,

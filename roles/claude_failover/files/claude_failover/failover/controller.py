@@ -257,6 +257,7 @@ class FailoverController:
             self._on_switch_finished(external)
         self._unsaved.retry()
         self._attribute_pending()
+        self.resume_queue.end_doubts()
         for name in self.resume_queue.limited():
             if self._set_aside(name) is not None:
                 self.resume_queue.remove(name)

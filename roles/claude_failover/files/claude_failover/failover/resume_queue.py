@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from ..accounts.availability import RESET_MARGIN
 from ..claude.turns import TurnEvent
+from ..common import clock
 from ..common.backoff import Backoff
 from ..limits.evidence import Evidence
 from ..switching.flip_log import FlipLog
@@ -142,6 +144,18 @@ class ResumeQueue:
             item = self._state.limited_sessions.get(name)
             if item is not None and item.doubted is not None and event.at > item.evidence.at:
                 self._take(name)
+
+    def end_doubts(self) -> None:
+        """End the doubts whose reset is over: they say nothing of a later refusal, and no answer need ever be seen."""
+        now = self._now()
+        over = [
+            name for name, doubt in self._state.doubts.items() if now >= clock.expected(doubt.resets_at) + RESET_MARGIN
+        ]
+        if over:
+            with self._state.update():
+                for name in over:
+                    log.info("session %s: the doubt about its login has ended with the reset", name)
+                    del self._state.doubts[name]
 
     def _take(self, session: str) -> None:
         """Take a session from the limited ones; one that was set aside is told not to be any more."""

@@ -61,10 +61,6 @@ class SessionTable:
         """Return the session of that name, or None."""
         return self._tracked.get(name)
 
-    def all_idle(self) -> bool:
-        """Return True if no session has anything under way, those aside that are set aside."""
-        return all(tracked.state in ("idle", "down", "other") for tracked in self)
-
     def set_aside(self, name: str) -> str | None:
         """Return why the failover leaves out the session of that name; None if it does not."""
         tracked = self._tracked.get(name)
