@@ -174,3 +174,22 @@ def test_a_refused_compaction_on_the_screen():
         verdict = pane(*lines)
         assert (verdict.limit, verdict.resets_at) == ("seven_day", at(24, 17))
     assert not pane("● Bash(cat log)", f"  ⎿  Error during compaction: {BANNER[1][5:]}", "", *box(80)).limited
+
+
+DROPPED = [
+    "● Remote Control disconnected — signed-in claude.ai account or organization changed on this machine — run",
+    "  /remote-control to start a session for the current account, or /login to switch back, then /remote-control",
+    "",
+]
+
+
+@pytest.mark.parametrize("looks", [box(80), menu(80), waiting(80)], ids=["box", "menu", "footer"])
+def test_the_end_of_remote_control_below_a_banner_changes_nothing(looks):
+    assert pane(*BANNER, *looks).limited
+    found = pane(*BANNER, *DROPPED, *looks)
+    assert found == pane(*BANNER, *looks)
+
+
+@pytest.mark.parametrize("reply", ["● Remote Control disconnected, so I went on without it.", "● Done."])
+def test_a_reply_below_a_banner_is_news(reply):
+    assert pane(*BANNER, reply, "", *box(80)).rule == "older-banner"

@@ -55,7 +55,9 @@ def limit_called(name: str) -> str:
 
 
 def may_follow_banner(text: str) -> bool:
-    """Return whether a normalised text is a notice or an offer that the CLI prints below a banner."""
+    """Return whether a normalised text is a notice, an offer or an aside that the CLI prints below a banner."""
+    if len(text) < 400 and first_match(wordings.ASIDES, text) is not None:
+        return True
     return (
         len(text) < 200
         and first_match(wordings.NON_BLOCKING, text) is None

@@ -320,6 +320,17 @@ OFFERS = (
     ),
 )
 
+#: What the CLI says of something else, below a banner too.
+ASIDES = (
+    _row(
+        "remote-control-dropped",
+        r"remote control disconnected \W signed-in claude\.ai account or organization changed\b",
+        None,
+        "2.1.260 to 2.1.332",
+        "found in the CLI's code: after a flip; it goes on for up to 250 characters",
+    ),
+)
+
 #: The CLI's footer while it waits for the reset, and after it. Elsewhere the same words can be prose.
 WAITING_FOOTER = _row(
     "waiting-footer",
