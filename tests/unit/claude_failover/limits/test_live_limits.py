@@ -193,3 +193,34 @@ def test_the_end_of_remote_control_below_a_banner_changes_nothing(looks):
 @pytest.mark.parametrize("reply", ["● Remote Control disconnected, so I went on without it.", "● Done."])
 def test_a_reply_below_a_banner_is_news(reply):
     assert pane(*BANNER, reply, "", *box(80)).rule == "older-banner"
+
+
+#: 2.1.332, 40 columns, from 8 rows down to 4: the key hint is left out first, then the option, then all but the title.
+DIALOG = ["▔" * 40, "  What do you want to do?"]
+LOW = {
+    8: [*DIALOG, "", "  ❯ 1. Stop and wait for limit to", "       reset"],
+    6: [*DIALOG, "", "  ❯ 1. Stop and wait for limit to      ↓"],
+    5: [*DIALOG, "                                       ↓"],
+    4: [DIALOG[0], "  What do you want to do?              ↓"],
+}
+
+
+@pytest.mark.parametrize("rows", LOW)
+def test_a_menu_in_a_pane_of_few_rows_counts_without_its_key_hint(rows):
+    found = pane("  ⎿  You've hit your weekly limit ·", "     resets Nov 24, 5pm (UTC)", "", *LOW[rows])
+    assert (found.limit, found.resets_at) == ("seven_day", at(24, 17))
+
+
+@pytest.mark.parametrize("rows", [8, 6])
+def test_its_option_alone_says_that_there_is_a_limit(rows):
+    assert pane("✻ Worked for 0s", "", *LOW[rows]).rule == "limit-menu"
+
+
+@pytest.mark.parametrize("rows", [5, 4])
+def test_its_title_alone_does_not(rows):
+    assert not pane("✻ Worked for 0s", "", *LOW[rows]).limited
+
+
+@pytest.mark.parametrize("title", ["  Do you want to proceed?              ↓", "  Resume session"])
+def test_another_dialog_in_such_a_pane_is_no_limit(title):
+    assert not pane("  ⎿  You've hit your weekly limit · resets Nov 24, 5pm (UTC)", "", "▔" * 40, title).limited

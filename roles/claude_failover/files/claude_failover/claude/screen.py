@@ -119,13 +119,13 @@ def _find_menu(rows: list[str]) -> tuple[Menu | None, int]:
     """Return the menu at the bottom of the screen and its first row; without a menu, None and the number of rows."""
     selected = [i for i, row in enumerate(rows) if (m := _OPTION.match(row)) and m.group("selected")]
     if not selected:
-        return None, len(rows)
+        return _find_title(rows)
     last = selected[-1]
     below = " ".join(row.strip() for row in rows[last:])
     answered = any(row[:1] in ("●", "⏺", "❯") and not _OPTION.match(row) for row in rows[last + 1 :])
     top = next((i for i in range(last, max(-1, last - 40), -1) if RULE.match(rows[i])), None)
-    # In a pane of few rows 2.1.332 leaves out what is below the selected option; `▔` is above dialogs only.
-    cut = top is not None and rows[top].lstrip().startswith("▔") and last == len(rows) - 1
+    # In a pane of few rows 2.1.260 to 2.1.332 leave out what is below the selected option; `▔` is above dialogs only.
+    cut = top is not None and _is_dialog_rule(rows[top]) and all(indent_of(row) >= 2 for row in rows[last + 1 :] if row)
     if answered or not (cut or _MENU_END.search(below)):
         return None, len(rows)
     start = last if top is None else top + 1
@@ -136,12 +136,28 @@ def _find_menu(rows: list[str]) -> tuple[Menu | None, int]:
         if _MENU_END.search(row):
             break
         if option:
-            options.append(option.group("text"))
+            options.append(_without_arrow(option.group("text")))
         elif row.strip() and options:
             options[-1] += " " + row.strip()
         elif row.strip():
             texts.append(row.strip())
     return Menu(" ".join(texts), tuple(options)), (last if top is None else top)
+
+
+def _find_title(rows: list[str]) -> tuple[Menu | None, int]:
+    """Return the menu of which only the title is left at the bottom of a pane of very few rows (2.1.332), as above."""
+    top = next((i for i in range(len(rows) - 1, -1, -1) if _is_dialog_rule(rows[i])), len(rows))
+    texts = [text for row in rows[top + 1 :] if (text := _without_arrow(row).strip())]
+    return (Menu(texts[0], ()), top) if len(texts) == 1 else (None, len(rows))
+
+
+def _is_dialog_rule(row: str) -> bool:
+    return row.lstrip().startswith("▔") and bool(RULE.match(row))
+
+
+def _without_arrow(row: str) -> str:
+    """Return a row without the arrow at its end which says that there is more below."""
+    return row.rstrip(" ↓")
 
 
 def _find_box(rows: list[str]) -> tuple[str | None, tuple[str, ...], int]:

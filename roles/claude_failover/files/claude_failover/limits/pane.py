@@ -51,7 +51,7 @@ from .verdict import Verdict, not_limited
 #: The first version that opens a menu or waits for the reset (documentation; seen on 2.1.330).
 WAITING_SINCE = (2, 1, 234)
 _DONE_AT = re.compile(r" · done \d{1,2}:\d{2}")  # `✻ Baked for 0s · done 8:06 PM`: 2.1.330, not yet 2.1.197
-_LIMIT_MENU = re.compile(r"\bwait for (?:the )?limit to reset\b", re.IGNORECASE)
+_LIMIT_MENU = re.compile(r"\bwait for (?:the )?limit to(?: reset\b|$)", re.IGNORECASE)  # cut off: 2.1.332
 #: Title and options of the limit menu without a reset to wait for (reported on 2.1.2xx): `1. Stop / 2. Add funds to …`.
 _STOP_MENU = (
     re.compile(r"^what do you want to do\?$", re.IGNORECASE),
@@ -172,7 +172,9 @@ def _is_limit_menu(screen: ParsedScreen) -> bool:
     if any(_LIMIT_MENU.search(option) for option in options):
         return True
     title, *required = _STOP_MENU
-    return bool(title.match(screen.menu.title)) and all(any(map(option.match, options)) for option in required)
+    if not title.match(screen.menu.title):
+        return False
+    return not options or all(any(map(option.match, options)) for option in required)
 
 
 def _may_be_old(screen: ParsedScreen, event: ScreenBlock) -> bool:
@@ -230,6 +232,8 @@ def _classify_live(
         return _no_limit(screen, event)
     if screen.menu is None:
         return limited_by(wordings.WAITING_FOOTER, normalise(screen.footer_text()), now=now, tz=tz)
+    if not screen.menu.options:
+        return _no_limit(screen, event)  # the title alone names no limit
     notices = (normalise(block.text) for block in reversed(turn))
     notice = next((text for text in notices if may_follow_banner(text) and first_match(wordings.BLOCKING, text)), None)
     options = normalise(" · ".join((screen.menu.title, *screen.menu.options)))
