@@ -25,7 +25,7 @@ from typing import Any
 
 from stub_world import World
 
-DIRECTIVE = re.compile(r"\[\[(tool|slow) (.*?)\]\]")
+DIRECTIVE = re.compile(r"\[\[(tool|slow|agent) (.*?)\]\]")
 SESSION = re.compile(r"session_?(?:id)?[\"':\\ ]*_?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
 # The header names, and that the first three suffice, were seen on Claude Code 2.1.330.
 UNIFIED = "anthropic-ratelimit-unified-"
@@ -204,6 +204,8 @@ class Handler(BaseHTTPRequestHandler):
             session=found.group(1) if found else None,
         )
         world.log({**record, "phase": "began"})
+        if not result:
+            world.wait_while(tag, "hold", prompt)
         behaviour = world.wait_while(tag, "mode", "hold")
         account = world.account(tag)
         mode = record["mode"] = str(behaviour) if tag != "?" else "unauthorized"
@@ -244,15 +246,17 @@ class Handler(BaseHTTPRequestHandler):
         prompt: str,
         result: bool,
     ) -> None:
-        """Answer as the model would: a text, or a use of the Bash tool."""
+        """Answer as the model would: a text, or a use of a tool."""
         directive = DIRECTIVE.search(prompt) if kind == "turn" and not result else None
-        command = None
+        use = None
         if directive and directive.group(1) == "tool":
-            command = directive.group(2)
+            use = bash(directive.group(2))
+        elif directive and directive.group(1) == "agent":
+            use = agent(directive.group(2), body)
         elif directive:
             time.sleep(float(directive.group(2)))
         elif account.get("mode") == "tool" and kind == "turn" and not result:
-            command = account["command"]
+            use = bash(account["command"])
         elif account.get("mode") == "slow" and kind == "turn":
             time.sleep(float(account.get("seconds", 2)))
         number = self.server.world.count()
@@ -286,7 +290,7 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        for name, event in stream(identity, model, text, command, number):
+        for name, event in stream(identity, model, text, use, number):
             self.wfile.write(f"event: {name}\ndata: {json.dumps(event)}\n\n".encode())
             self.wfile.flush()
         self.close_connection = True
@@ -335,8 +339,24 @@ def profile(tag: str, organization: str) -> dict[str, Any]:
     }
 
 
-def stream(identity: str, model: str, text: str, command: str | None, number: int) -> list[tuple[str, dict[str, Any]]]:
-    """Return the server-sent events of one answer: the text, and a use of Bash when ``command`` is given."""
+Use = tuple[str, "dict[str, Any]"]
+
+
+def bash(command: str) -> Use:
+    """Return the use of Bash that runs a command."""
+    return "Bash", {"command": command, "description": "A step that the test asked for"}
+
+
+def agent(prompt: str, body: dict[str, Any]) -> Use:
+    """Return the use of the tool, by the name that a request offers, that starts a sub-agent in the background."""
+    offered = {tool.get("name") for tool in body.get("tools") or []}
+    name = "Agent" if "Agent" in offered else "Task"
+    errand = {"description": "An errand", "prompt": prompt, "subagent_type": "general-purpose"}
+    return name, {**errand, "run_in_background": True}
+
+
+def stream(identity: str, model: str, text: str, use: Use | None, number: int) -> list[tuple[str, dict[str, Any]]]:
+    """Return the server-sent events of one answer: the text, and the use of a tool if one is given."""
     events: list[tuple[str, dict[str, Any]]] = [
         (
             "message_start",
@@ -361,12 +381,11 @@ def stream(identity: str, model: str, text: str, command: str | None, number: in
         )
     ]
     events += block(0, {"type": "text", "text": ""}, {"type": "text_delta", "text": text})
-    if command is not None:
-        value = json.dumps({"command": command, "description": "A step that the test asked for"})
+    if use is not None:
         events += block(
             1,
-            {"type": "tool_use", "id": f"toolu_stub{number:05d}", "name": "Bash", "input": {}},
-            {"type": "input_json_delta", "partial_json": value},
+            {"type": "tool_use", "id": f"toolu_stub{number:05d}", "name": use[0], "input": {}},
+            {"type": "input_json_delta", "partial_json": json.dumps(use[1])},
         )
     events.append(
         (
@@ -374,7 +393,7 @@ def stream(identity: str, model: str, text: str, command: str | None, number: in
             {
                 "type": "message_delta",
                 "usage": {"output_tokens": 20},
-                "delta": {"stop_reason": "tool_use" if command is not None else "end_turn", "stop_sequence": None},
+                "delta": {"stop_reason": "end_turn" if use is None else "tool_use", "stop_sequence": None},
             },
         )
     )

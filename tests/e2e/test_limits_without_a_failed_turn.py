@@ -14,7 +14,7 @@ import pytest
 from conftest import MakeWorld, needs, real
 from harness import cli
 from harness.daemon import Daemon
-from harness.driven import RESUME, Driven, begin, one_switch, went_on_hot
+from harness.driven import HOURS, RESUME, Driven, begin, one_switch, went_on_hot
 from harness.session import Session
 from harness.wait import until
 from harness.world import FAKE_CLAUDE, World
@@ -59,17 +59,47 @@ def test_a_refused_compaction_switches(make_world: MakeWorld, version: str) -> N
 
 
 @BOTH
-def test_a_paused_goal_goes_on_under_the_next_account(make_world: MakeWorld, version: str) -> None:
-    """`Goal paused` stands below the banner, and the waiting footer or the menu is open."""
+@pytest.mark.parametrize("claim", HOURS)
+def test_a_goal_goes_on_under_the_next_account(make_world: MakeWorld, version: str, claim: str) -> None:
+    """`Goal paused` stands below the banner (2.1.330, not 2.1.260), and the waiting footer or the menu is open.
+
+    The daemon comes when all of it is on the screen.
+    """
     needs(cli.OLD, "/goal was not tried", version)
     world = make_world(real(version))
     daemon, main = begin(world)
-    weekly(world, "A")
+    world.set("A", "limit", claim=claim, resets_at=int(time.time()) + HOURS[claim] * 3600)
+    daemon.send(signal.SIGSTOP)
     command(main, "/goal finish the parser")
+    main.wait_screen("Goal paused · usage limit" if cli.numbers(version) >= (2, 1, 330) else "You've hit your")
+    main.wait_screen("Esc to cancel")
+    daemon.send(signal.SIGCONT)
     main.answered(RESUME, "B", timeout=60)
-    record = one_switch(daemon)
-    assert (record["limit"], record["from_account"], record["to_account"]) == ("seven_day", "A", "B")
+    record = went_on_hot(daemon)
+    assert (record["limit"], record["from_account"], record["to_account"]) == (claim, "A", "B")
     assert resets(daemon, "B") == []
+
+
+@BOTH
+@pytest.mark.parametrize("claim", HOURS)
+def test_a_limit_met_by_a_background_task_switches(make_world: MakeWorld, version: str, claim: str) -> None:
+    """The turn that started it is over; what is refused next is the turn that Claude Code itself begins at its end."""
+    world = make_world(real(version))
+    daemon, main = begin(world, "--permission-mode", "bypassPermissions", greet=False)
+    pid = main.pid()
+    world.set("A", "ok", hold="the errand")
+    main.prompt("begin [[agent the errand]]")
+    until(lambda: main.asked("the errand"), "the background task to ask the model", show=main.screen)
+    until(lambda: [t for t in world.turns(main.ids) if t["tool_result"]], "the end of the turn", show=main.screen)
+    until(lambda: main.box() == "" and "esc to interrupt" not in main.screen(), "idle", show=main.screen)
+    assert daemon.switches() == []
+    world.set("A", "limit", claim=claim, resets_at=int(time.time()) + HOURS[claim] * 3600)
+    main.answered(RESUME, "B", timeout=60)
+    record = went_on_hot(daemon)
+    assert (record["limit"], record["from_account"], record["to_account"]) == (claim, "A", "B")
+    assert "task-notification" in str(world.records(main.id))
+    assert resets(daemon, "B") == []
+    assert main.pid() == pid
 
 
 @BOTH
