@@ -33,7 +33,8 @@ def footers(session: Session, seen: dict[str, Any], phase: str) -> None:
     for columns in WIDTHS:
         session.world.tmux("resize-window", "-t", f"={session.name}:", "-x", str(columns), "-y", "40")
         until(lambda columns=columns: any(line == "─" * columns for line in session.lines()), "the new width")
-        time.sleep(0.3)  # the rows below are drawn after the box
+        until(lambda: not session.lines()[-1].startswith("❯"), "the rows below the prompt", show=session.screen)
+        time.sleep(0.3)  # they are drawn after the box
         # The hint about agents comes and goes on the real one, and so does what is left of it.
         seen[f"footer, {phase}, {columns}"] = AGENTS.sub("", session.lines()[-1])
 
