@@ -280,7 +280,7 @@ class PromptSender:
                 return box
             if box is not None and box.draft != shown:
                 shown, deadline = box.draft, self._now() + self._timing.seen
-            left = deadline - self._now()
+            left = round(deadline - self._now(), 3)  # a rest that a clock cannot show would never pass
             if left <= 0:
                 if box is None:
                     raise Retry("failed", "the text was not seen in the prompt box")
