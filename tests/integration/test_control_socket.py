@@ -650,7 +650,9 @@ def test_unfinished_lines_of_many_clients_are_bounded_in_all(folder: str, python
         assert request("echo", {"text": "y" * 1000}, socket_path=path) == {"text": "y" * 1000}
         assert memory(server, "VmHWM") - before < 40
     with open(path + ".log", encoding="utf-8") as log:
-        assert "unfinished requests" in log.read()
+        told = log.read()
+    # Lines that are too long by themselves never add up where they are read one after the other.
+    assert "unfinished requests" in told or (size > MAX_LINE and "malformed requests" in told)
 
 
 def test_a_small_request_is_complete_while_others_take_all_the_memory(running: Running) -> None:
