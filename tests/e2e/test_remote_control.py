@@ -83,8 +83,8 @@ def begin(world: World, remote_control: bool = True) -> tuple[Daemon, Session]:
 def ended(session: Session) -> bool:
     """Ask a question under the new account B, and wait until Claude Code ends Remote Control; False if it cannot know.
 
-    A save of ``.claude.json`` that was begun before the flip can land in the new home: then A's identity stands there,
-    and for Claude Code nothing has changed (2.1.332, about one flip in 25 on a busy machine).
+    After two of 30 flips on a busy machine A's identity stood in B's home (2.1.332; probably a save of ``.claude.json``
+    that the flip came into): for Claude Code nothing has changed then.
     """
     ask(session, "a question", "B")
 
