@@ -32,10 +32,10 @@ sys.path.insert(0, os.path.join(TESTS, "e2e"))
 
 from harness import cli  # noqa: E402  the path has to be set first
 from harness.daemon import Daemon  # noqa: E402  the path has to be set first
+from harness.driven import RESUME, Driven, begin, turns_of  # noqa: E402  the path has to be set first
 from harness.namespace import Namespace  # noqa: E402  the path has to be set first
 from harness.wait import until  # noqa: E402  the path has to be set first
 from harness.world import World  # noqa: E402  the path has to be set first
-from test_failover import RESUME, Driven, begin, turns_of  # noqa: E402  the path has to be set first
 
 from claude_failover.common import clock  # noqa: E402  the path has to be set first
 
@@ -131,9 +131,9 @@ def main() -> None:
     try:
         world.start_stub()
         world.start_tmux()
-        daemon, sessions = begin(world, "main", cooldown=0)
+        daemon, main_session = begin(world, cooldown=0)
         enter_keys = EnterKeys(world)
-        failovers = measure(world, daemon, sessions["main"], accounts, enter_keys)
+        failovers = measure(world, daemon, main_session, accounts, enter_keys)
         enter_keys.close()
         records = daemon.switches()
         methods = sorted({row["method"] for record in records for row in record["sessions"]})
