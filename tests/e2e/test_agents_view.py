@@ -17,7 +17,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import MakeWorld, real
+from conftest import MakeWorld, needs, real
 from harness import cli
 from harness.daemon import Daemon
 from harness.session import Session
@@ -26,6 +26,7 @@ from harness.world import World
 
 VIEW = "describe a task for a new session"  # the placeholder of the view's own prompt box (2.1.197 to 2.1.332)
 BOTH = pytest.mark.parametrize("version", [cli.NEW, cli.OLD])
+AGENTS = "2.1.150"  # the first version that was seen to have the view and jobs in the background
 
 
 def begin(world: World, **options: object) -> tuple[Daemon, Session]:
@@ -91,6 +92,7 @@ def press_left(session: Session) -> None:
 @BOTH
 def test_the_left_arrow_leaves_the_conversation_where_it_is(make_world: MakeWorld, version: str) -> None:
     """The daemon's session stays in its pane: no view, no process of Claude Code's own daemon, no new conversation."""
+    needs(AGENTS, "it has no agents view", version)
     world = make_world(real(version))
     daemon, main = begin(world)
     ask(main, "first question")
@@ -106,6 +108,7 @@ def test_the_left_arrow_leaves_the_conversation_where_it_is(make_world: MakeWorl
 @pytest.mark.parametrize("by", ["key", "settings"])
 def test_the_operator_can_leave_the_view_on(make_world: MakeWorld, version: str, by: str) -> None:
     """With ``agent_view: true``, or with a ``--settings`` that says so itself, the left arrow opens it."""
+    needs(AGENTS, "it has no agents view", version)
     world = make_world(real(version))
     own = [world.claude, "--settings", '{"disableAgentView": false}']
     _daemon, main = begin(world, **({"agent_view": True} if by == "key" else {"command": own}))
@@ -134,6 +137,7 @@ def claude(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
 @BOTH
 def test_a_session_goes_on_in_the_conversation_that_its_own_went_on_as(make_world: MakeWorld, version: str) -> None:
     """When the pane's program ends, no old copy is resumed: first the job is told, then it is resumed itself."""
+    needs(AGENTS, "it has no agents view", version)
     world = make_world(real(version))
     daemon, main = begin(world, agent_view=True)
     ask(main, "asked in the pane")
@@ -166,6 +170,7 @@ ASKED = ["asked in the pane", "asked in the background", "asked after the restar
 
 def test_a_conversation_in_the_background_is_told(make_world: MakeWorld) -> None:
     """Status, log and dispatcher say of a session whose conversation was moved that nothing of it is seen."""
+    needs(AGENTS, "it has no agents view")
     world = make_world(real(cli.NEW))
     daemon, main = begin(world, agent_view=True)
     ask(main, "asked in the pane")
@@ -200,6 +205,7 @@ def job_row(daemon: Daemon, uuid: str) -> tuple[object, ...]:
 @BOTH
 def test_a_job_of_the_users_own_is_named_as_not_watched(make_world: MakeWorld, version: str) -> None:
     """``claude --bg`` begins a job that belongs to no session: the status names it, and no session changes."""
+    needs(AGENTS, "it has no --bg", version)
     world = make_world(real(version))
     daemon, main = begin(world)
     ask(main, "asked in the pane")

@@ -58,7 +58,11 @@ def test_ten_sessions_make_one_switch(make_world: MakeWorld) -> None:
     world.set("A", "limit")
     for name in names[:3]:
         sessions[name].answered(RESUME, "B")
-    until(lambda: sum(len(record["sessions"]) for record in daemon.switches()) == 3, "three sessions in the record")
+    until(
+        lambda: sum(len(record["sessions"]) for record in daemon.switches()) == 3,
+        "three sessions in the record",
+        show=daemon.log,
+    )
     record = one_switch(daemon)
     assert {row["name"] for row in record["sessions"]} == set(names[:3])
     assert {row["method"] for row in record["sessions"]} == {"hot"}
@@ -82,7 +86,11 @@ def test_a_weekly_limits_menu_is_closed(make_world: MakeWorld) -> None:
 
 @pytest.mark.owner
 def test_a_session_that_takes_no_prompt_is_started_again(make_world: MakeWorld) -> None:
-    """Its transcript view is open, and there is no prompt box: it is ended, and its conversation resumed."""
+    """Its transcript view is open, and there is no prompt box: it is ended, and its conversation resumed.
+
+    Before 2.1.150 Escape leaves the transcript view, and the next try closes the menu behind it: nothing is ended.
+    """
+    leaves = cli.numbers(cli.NEW) < (2, 1, 150)
     world = make_world(real(cli.NEW))
     daemon, main = begin(world)
     pid = main.pid()
@@ -94,7 +102,7 @@ def test_a_session_that_takes_no_prompt_is_started_again(make_world: MakeWorld) 
     until(lambda: main.box() is None, "the transcript view", show=main.screen)
     daemon.send(signal.SIGCONT)
     main.answered(RESUME, "B", timeout=120)
-    assert main.pid() != pid
+    assert (main.pid() == pid) == leaves
     whole(world, main, "hello", "the big job", RESUME)
     record = one_switch(daemon)
     assert [row["name"] for row in record["sessions"]] == ["main"]
@@ -102,6 +110,9 @@ def test_a_session_that_takes_no_prompt_is_started_again(make_world: MakeWorld) 
     if world.guard and row["result"] != "continued":
         # A person had to answer whose the conversation is; then it went on in the copy.
         assert "whose this conversation is" in row["result"] and len(main.ids) > 1
+    elif leaves:
+        first = ("none", "dialog: Escape did not close the usage-limit menu")
+        assert (row["method"], row["result"]) in (first, ("hot", "continued"))
     else:
         assert (row["method"], row["result"]) == ("restart", "continued")
 

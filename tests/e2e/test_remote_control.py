@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from conftest import MakeWorld, real
+from conftest import MakeWorld, needs, real
 from harness import cli
 from harness.daemon import Daemon
 from harness.session import Session
@@ -110,6 +110,7 @@ def over_a_flip(
     start: Callable[[World], tuple[Daemon, Session]] = begin,
 ) -> tuple[Daemon, Session]:
     """Begin Remote Control under A and flip to B; in a new world where a save of Claude Code's crossed the flip."""
+    needs(cli.OLD, f"its footer does not say {ON}")
     for _attempt in range(4):
         world = with_remote_control(make_world(real(cli.NEW)), agreed)
         daemon, main = start(world)

@@ -20,6 +20,7 @@ from harness.driven import READER, RESUME, DrivenReader, begin, one_switch, turn
 from harness.wait import until
 
 WAITS = "etrying in "  # with a capital on 2.1.197
+WATCHDOG = "2.1.150"  # the first version that was seen to have it
 begin_watched = partial(begin, env={"CLAUDE_CODE_RETRY_WATCHDOG": "1"})
 
 
@@ -33,6 +34,7 @@ def only_a_was_exhausted(daemon: Daemon) -> None:
 @pytest.mark.parametrize("version", cli.VERSIONS)
 def test_the_prompt_that_waits_goes_on_under_the_next_account(make_world: MakeWorld, version: str, claim: str) -> None:
     """Nothing had come of it, so Claude Code puts it back into the box: it is sent again, and nothing else."""
+    needs(WATCHDOG, "it has no CLAUDE_CODE_RETRY_WATCHDOG", version)
     world = make_world(real(version))
     daemon, main = begin_watched(world)
     pid = main.pid()
@@ -46,6 +48,7 @@ def test_the_prompt_that_waits_goes_on_under_the_next_account(make_world: MakeWo
 
 def test_a_turn_that_waits_after_a_tool_is_continued(make_world: MakeWorld) -> None:
     """What it did so far stays in the conversation: `continue` suffices."""
+    needs(WATCHDOG, "it has no CLAUDE_CODE_RETRY_WATCHDOG")
     world = make_world(real(cli.NEW))
     daemon, main = begin_watched(world, "--permission-mode", "bypassPermissions")
     world.set("A", "tool", command="sleep 2; touch done")
@@ -57,6 +60,7 @@ def test_a_turn_that_waits_after_a_tool_is_continued(make_world: MakeWorld) -> N
 
 def test_a_queued_prompt_goes_on_by_itself(make_world: MakeWorld) -> None:
     """Escape ends the turn that waits, and Claude Code sends what was queued behind it."""
+    needs(WATCHDOG, "it has no CLAUDE_CODE_RETRY_WATCHDOG")
     world = make_world(real(cli.NEW))
     daemon, main = begin_watched(world)
     world.set("A", "hold")
@@ -74,6 +78,7 @@ def test_a_queued_prompt_goes_on_by_itself(make_world: MakeWorld) -> None:
 
 def test_a_draft_keeps_the_turn_from_being_ended(make_world: MakeWorld) -> None:
     """Escape would act on the draft: it is told, and the session is tried again."""
+    needs(WATCHDOG, "it has no CLAUDE_CODE_RETRY_WATCHDOG")
     world = make_world(real(cli.NEW))
     daemon, main = begin_watched(world)
     world.set("A", "hold")
@@ -90,6 +95,7 @@ def test_a_draft_keeps_the_turn_from_being_ended(make_world: MakeWorld) -> None:
 
 def test_in_vims_insert_mode_escape_is_pressed_twice(make_world: MakeWorld) -> None:
     """The first one only leads to NORMAL mode."""
+    needs(WATCHDOG, "it has no CLAUDE_CODE_RETRY_WATCHDOG")
     world = make_world(real(cli.NEW))
     vim(world)
     daemon, main = begin_watched(world)

@@ -57,7 +57,7 @@ def test_a_screen_readers_draft_is_left_in_place(make_world: MakeWorld) -> None:
 def test_vims_normal_mode_takes_the_prompt(make_world: MakeWorld, version: str) -> None:
     """Typed text would run as commands there: the prompt is pasted, seen in the box, and sent; nothing is restarted."""
     world = make_world(real(version))
-    vim(world)
+    vim(world, version)
     daemon, main = begin(world)
     pid = main.pid()
     world.set("A", "hold")

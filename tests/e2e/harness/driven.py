@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 
+from . import cli
 from .daemon import Daemon
 from .session import Session
 from .wait import until
@@ -151,7 +152,8 @@ class DrivenReader(Look, Driven):
     """A session of the daemon's with ``--ax-screen-reader``."""
 
 
-def vim(world: World) -> None:
-    """Switch vim mode on, in every account."""
+def vim(world: World, version: str = cli.NEW) -> None:
+    """Switch vim mode on, in every account: in its settings, before 2.1.150 in its state file."""
     for tag in world.accounts:
-        world.settings(tag, {"editorMode": "vim"})
+        name = "settings.json" if cli.numbers(version) >= (2, 1, 150) else ".claude.json"
+        world.settings(tag, {"editorMode": "vim"}, name)

@@ -193,9 +193,9 @@ class World:
         os.chown(temporary, self.namespace.uid, self.namespace.gid)
         os.rename(temporary, path)
 
-    def settings(self, tag: str, changes: dict[str, Any]) -> None:
-        """Add keys to an account's settings.json."""
-        path = os.path.join(self.account_home(tag), "settings.json")
+    def settings(self, tag: str, changes: dict[str, Any], name: str = "settings.json") -> None:
+        """Add keys to a file of an account's home."""
+        path = os.path.join(self.account_home(tag), name)
         with open(path, encoding="utf-8") as stream:
             data = json.load(stream)
         self.write_json(path, {**data, **changes})
