@@ -289,6 +289,28 @@ def test_the_limit_menu_of_a_narrow_pane() -> None:
     )
 
 
+def test_a_cursor_on_the_last_row_of_an_option() -> None:
+    """2.1.81 in 36 columns."""
+    rows = [
+        "────────────────────────────────────",
+        "  What do you want to do?",
+        "",
+        "   1. Stop and wait for limit to",
+        "  ❯   reset",
+        "    2. Switch to extra usage",
+        "    3. Upgrade your plan",
+        "",
+        "  Enter to confirm · Esc to cancel",
+    ]
+    dialog = find_dialog(rows)
+    assert dialog is not None
+    assert (dialog.kind, dialog.options[0], len(dialog.options)) == (
+        "limit_menu",
+        "Stop and wait for limit to reset",
+        3,
+    )
+
+
 def test_the_limit_menu_of_a_pane_of_few_rows() -> None:
     """2.1.332 leaves out the hint below the options; no other dialog is certain without it."""
     dialog = find_dialog(NARROW_MENU[:-2])

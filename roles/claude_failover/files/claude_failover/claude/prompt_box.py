@@ -242,7 +242,7 @@ def _options(body: Sequence[str]) -> tuple[int, list[str]]:
         if _NUMBERED.match(text):
             options.append(_plain_option(text))
         else:
-            options[-1] += " " + text.strip()
+            options[-1] += " " + _plain_option(text)  # 2.1.81 draws the cursor on an option's last row
     return first, options
 
 
