@@ -4,9 +4,9 @@
 """Conversations that Claude Code keeps in the background: its agents view, ``claude --bg``, ``/background``.
 
 Each is a job with a short id, in the home that was active when it began (2.1.197 to 2.1.332): ``jobs/<id>/state.json``
-has its ``sessionId``, its ``cwd`` and its options (``respawnFlags``), and outlives the process; the
-session file of its process has ``kind`` = bg. A spare process, which waits for the next job, has no ``state.json``.
-Beside the session files lie keys (``<pid>.….key``), and ``daemon/`` holds others: neither is opened.
+has its ``sessionId``, its ``cwd`` and its options (``respawnFlags``), and outlives the process; the session file of its
+process has ``kind`` = bg. A spare process, which waits for the next job, has no ``state.json``. Beside
+the session files lie keys (``<pid>.….key``), and ``daemon/`` holds others: neither is opened.
 """
 
 from __future__ import annotations

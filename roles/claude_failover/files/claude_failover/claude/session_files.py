@@ -6,8 +6,8 @@
 Keys seen on 2.1.330: ``pid, sessionId, cwd, startedAt`` (ms), ``version``, ``procStart`` (clock ticks since boot, a
 string), ``status`` = idle | busy | waiting, ``statusUpdatedAt`` (ms), ``parkedJobId`` (the background job that the
 conversation was moved to; 2.1.260 and newer), ``kind`` = bg (of a background job) and ``spare`` (it waits for the next
-job). 2.1.78 to 2.1.112 write the first four only. A clean exit removes the
-file, SIGKILL leaves it: a file is valid only while the process that wrote it is running.
+job). 2.1.78 to 2.1.112 write the first four only. A clean exit removes the file, SIGKILL leaves it: a file is valid
+only while the process that wrote it is running.
 """
 
 from __future__ import annotations
