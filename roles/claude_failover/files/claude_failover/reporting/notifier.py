@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
 import time
 from typing import Any
 
-from ..common import json_text
+from ..common import child_process, json_text
 from ..config.holder import ConfigHolder
 from .events import identity_event, owner_event, set_aside_event, spent_event
 
@@ -88,12 +86,14 @@ class Notifier:
 
     async def _run(self, command: tuple[str, ...], record: dict[str, Any]) -> None:
         try:
-            child = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-                start_new_session=True,  # its children are killed with it
+            child = await child_process.started(
+                asyncio.create_subprocess_exec(
+                    *command,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.DEVNULL,
+                    start_new_session=True,  # its children are killed with it
+                )
             )
         except OSError as error:
             log.error("notify: cannot run %s: %s", command[0], error)
@@ -105,15 +105,6 @@ class Notifier:
         except asyncio.TimeoutError:
             log.error("notify: %s took more than %g s and was killed", command[0], self._timeout)
         finally:
-            if child.returncode is None:
-                _kill_group(child.pid)
-                await child.wait()
+            await child_process.end(child)
         if child.returncode and child.returncode > 0:
             log.error("notify: %s exited with status %d", command[0], child.returncode)
-
-
-def _kill_group(pid: int) -> None:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass

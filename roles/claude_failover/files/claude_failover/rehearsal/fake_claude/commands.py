@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 from collections.abc import Mapping
 from typing import Any
 
+from ...common import child_process
 from .settings import HookCommand
 
 
@@ -26,24 +26,21 @@ async def run(command: str, raw: bytes, env: Mapping[str, str], cwd: str, timeou
 
     Returns its exit status (-9 if killed) and its output.
     """
-    process = await asyncio.create_subprocess_shell(
-        command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env=dict(env),
-        cwd=cwd,
-        start_new_session=True,
+    process = await child_process.started(
+        asyncio.create_subprocess_shell(
+            command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=dict(env),
+            cwd=cwd,
+            start_new_session=True,
+        )
     )
     try:
         output, _errors = await asyncio.wait_for(process.communicate(raw), timeout)
     except asyncio.TimeoutError:
         return -signal.SIGKILL, ""
     finally:
-        if process.returncode is None:
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            await process.wait()
+        await child_process.end(process)
     return process.returncode or 0, output.decode(errors="replace")

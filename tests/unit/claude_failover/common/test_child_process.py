@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Test that a child that is given up while it is being made is ended, and hangs nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+
+import pytest
+
+from claude_failover.common import child_process
+
+
+async def run(command: str) -> int:
+    pipe = asyncio.subprocess.PIPE
+    creation = asyncio.create_subprocess_shell(command, stdin=pipe, stdout=pipe, start_new_session=True)
+    child = await child_process.started(creation)
+    try:
+        await child.communicate(b"text")
+    finally:
+        await child_process.end(child)
+    return child.returncode or 0
+
+
+def children() -> list[str]:
+    found = subprocess.run(
+        ["ps", "-o", "pid=,stat=,args=", "--ppid", str(os.getpid())], capture_output=True, check=True
+    )
+    return [line for line in found.stdout.decode().splitlines() if "sleep 71" in line]
+
+
+@pytest.mark.parametrize("steps", range(12))
+def test_a_cancellation_in_the_middle_of_a_start_hangs_nobody_and_leaves_nothing(steps: int) -> None:
+    async def give_up() -> bool:
+        task = asyncio.ensure_future(run("sleep 71; true"))
+        for _step in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        _done, pending = await asyncio.wait([task], timeout=20)
+        return not pending and task.cancelled()
+
+    assert asyncio.run(give_up())
+    assert children() == []
+
+
+def test_a_child_that_ends_is_left_alone() -> None:
+    assert asyncio.run(run("cat >/dev/null; exit 3")) == 3
+
+
+def test_a_program_that_is_not_there_is_the_error_of_asyncio() -> None:
+    async def start() -> None:
+        await child_process.started(asyncio.create_subprocess_exec("/nowhere/program"))
+
+    with pytest.raises(FileNotFoundError):
+        asyncio.run(start())
