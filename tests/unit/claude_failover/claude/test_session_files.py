@@ -163,3 +163,11 @@ def test_texts_are_texts_that_can_be_written_again(tmp_path):
     write(tmp_path, me, sessionId="\ud800", cwd=["/"])
     file = SessionFiles([str(tmp_path)]).of(me)
     assert (file.uuid, file.cwd) == ("\ufffd", None)
+
+
+def test_a_status_without_a_time_is_of_the_files(tmp_path):
+    """Else it would be the newest at each look."""
+    me = read(os.getpid())
+    write(tmp_path, me, statusUpdatedAt=None)
+    os.utime(tmp_path / "sessions" / f"{me.pid}.json", (1795387626.5, 1795387626.5))
+    assert SessionFiles([str(tmp_path)]).of(me).status_at.isoformat() == "2026-11-22T22:47:06.500000+00:00"

@@ -128,3 +128,14 @@ def test_the_events_of_a_session_that_is_set_aside():
     assert (begins["event"], begins["state"], begins["severity"]) == ("session_set_aside", "begins", "warning")
     assert (begins["session"], begins["summary"]) == ("main", "session main is set aside: it is too old")
     assert (over["event"], over["state"], over["severity"]) == ("session_set_aside", "over", "info")
+
+
+def test_a_plain_shell_is_other_and_keeps_nothing_waiting(world):
+    """Also once the Claude Code in it has ended."""
+    world.start("2.1.332")
+    assert world.observe().state == "idle"
+    os.unlink(os.path.join(world.home, "sessions", f"{world.process.pid}.json"))
+    assert world.observe().state == "other"
+    assert world.row()["reason"] == "no Claude Code runs in it"
+    assert world.table.all_idle()
+    assert world.told == [], "it is not set aside"

@@ -33,14 +33,15 @@ _UNKNOWN = datetime.fromtimestamp(0, timezone.utc)
 class SessionFile:
     """The state of one process; ``status`` and ``version`` are None if they are unknown.
 
-    ``status_at`` is steady time, None without one; a time in the future is unknown, and counts as older than any.
+    ``status_at`` is steady time, that of the file where it names none; a time in the future is unknown, and counts as
+    older than any.
     """
 
     pid: int
     uuid: str
     cwd: str | None
     status: str | None
-    status_at: datetime | None
+    status_at: datetime
     version: str | None = None
     parked_job: str | None = None
     background: bool = False
@@ -60,7 +61,7 @@ class SessionFiles:
         """
         found = [read_session_file(os.path.join(folder, f"{process.pid}.json"), process) for folder in self._folders]
         files = [file for file in found if file is not None]
-        return max(files, key=lambda file: file.status_at or _UNKNOWN, default=None)
+        return max(files, key=lambda file: file.status_at, default=None)
 
 
 def read_session_file(path: str, process: Process) -> SessionFile | None:
@@ -70,15 +71,13 @@ def read_session_file(path: str, process: Process) -> SessionFile | None:
         if data["pid"] != process.pid or not _is_of(data, process):
             return None
         status = data.get("status")
-        moment = data.get("statusUpdatedAt", data.get("updatedAt"))
+        moment = data.get("statusUpdatedAt", data.get("updatedAt")) or os.stat(path).st_mtime * 1000
         return SessionFile(
             pid=process.pid,
             uuid=str(data["sessionId"]).lower(),
             cwd=text_or_none(data.get("cwd")),
             status=status if status in ("idle", "busy", "waiting") else None,
-            status_at=(clock.from_wall(datetime.fromtimestamp(moment / 1000, timezone.utc)) or _UNKNOWN)
-            if moment
-            else None,
+            status_at=clock.from_wall(datetime.fromtimestamp(moment / 1000, timezone.utc)) or _UNKNOWN,
             version=version_in(data.get("version")),
             parked_job=text_or_none(data.get("parkedJobId")) or None,
             background=data.get("kind") == "bg",

@@ -74,6 +74,7 @@ class Parts:
             on_usage=self._on_usage,
             on_login_dead=self._on_login_dead,
             on_owner_question=self._on_owner_question,
+            last_flip=lambda: self.failover.last_flip,
             health=health,
             settings=lambda: self.settings,
         )
@@ -134,6 +135,7 @@ class Parts:
             "lifecycle": self.lifecycle.run,
             "pane sweep": self.monitor.pane_sweep.run,
             "owner watch": self.monitor.owner_watch.run,
+            "activity check": self.monitor.activity_check.run,
             "dispatcher": self.dispatcher.run,
             "metrics": self.metrics.run,
             "source checks": self.monitor.source_checks.run,

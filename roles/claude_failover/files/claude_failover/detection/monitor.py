@@ -37,6 +37,7 @@ from ..sessions.registry import SessionRegistry
 from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import Tmux
+from .activity_check import ActivityCheck
 from .answered_requests import AnsweredRequests
 from .classifier import Classifier
 from .evidence_filter import EvidenceFilter, belongs_to_turn
@@ -71,6 +72,7 @@ class LimitMonitor:
         on_usage: a session's status line reported ``rate_limits``, the used per cent by window.
         on_login_dead: the server rejected a session's login; with its message.
         on_owner_question: see `OwnerWatch`.
+        last_flip: see `ActivityCheck`.
         health: is told which sources work.
         settings: returns the daemon's Claude Code settings, with which sessions are started.
     """
@@ -87,6 +89,7 @@ class LimitMonitor:
         on_usage: Callable[[TrackedSession, Mapping[str, Any]], None],
         on_login_dead: Callable[[TrackedSession, str], None],
         on_owner_question: Callable[[str, str | None], None] = lambda _session, _why: None,
+        last_flip: Callable[[], datetime | None] = lambda: None,
         health: SourceHealth | None = None,
         settings: Callable[[], dict[str, Any]] = dict,
     ) -> None:
@@ -110,6 +113,7 @@ class LimitMonitor:
             config, sessions, tmux, self._classifier, self._filter, self.newest_turns.of, health=self._health
         )
         self.owner_watch = OwnerWatch(config, sessions, tmux, on_owner_question)
+        self.activity_check = ActivityCheck(sessions, tmux, lambda: self._projects, self.newest_turns.of, last_flip)
         self.source_checks = SourceChecks(
             config, self._health, settings=settings, without_hooks=self.sessions_without_hooks
         )
@@ -158,14 +162,13 @@ class LimitMonitor:
     def report_missed(self) -> None:
         """Report the limits that sessions stand at by their newest turns, but for those that have reset since.
 
-        A session whose newest turn has ended since its last report is idle: the hook was lost, and after a flip Claude
-        Code can leave the ``busy`` of its session file in the other home as it is (2.1.330).
+        A session whose newest turn has ended since its last report is idle: the hook was lost.
         """
         for tracked in self._sessions if self._started else ():
             missed = self.newest_turns.of(tracked) if tracked.up else None
             if missed is None:
                 continue
-            if missed.ended:
+            if missed.ended or missed.interrupted:
                 tracked.record_activity("idle", missed.at)
             if not missed.verdict.limited:
                 continue

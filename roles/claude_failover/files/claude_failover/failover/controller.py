@@ -234,6 +234,12 @@ class FailoverController:
             "last_switch": self._last,
         }
 
+    @property
+    def last_flip(self) -> datetime | None:
+        """The time of the last flip of the active link; None for none."""
+        last = self.switcher.flip_log.last
+        return last.at if last is not None else None
+
     def active_account(self) -> str | None:
         """Return the name of the account that the active link leads to, or None."""
         return self._availability.active()

@@ -56,8 +56,10 @@ def session_row(
         "state": tracked.state,
         "reason": tracked.set_aside
         or tracked.question
+        or tracked.start_question
         or tracked.resume_note
         or tracked.reason
+        or tracked.other
         or off_link_reason(tracked, config)
         or tracked.notice,
         "version": tracked.version,

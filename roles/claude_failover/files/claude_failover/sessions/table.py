@@ -134,7 +134,7 @@ class SessionTable:
         self, tracked: TrackedSession, panes: list[Pane], snapshot: Snapshot, files: SessionFiles
     ) -> None:
         previous = tracked.pane
-        tracked.claude, tracked.parked_job, version = None, None, None
+        tracked.claude, tracked.parked_job, tracked.file_at, version = None, None, None, None
         claude_panes = []
         for pane in panes:
             for process in snapshot.tree(pane.pid):
@@ -155,6 +155,7 @@ class SessionTable:
                 tracked.claude, tracked.parked_job, version = process, file.parked_job, file.version
                 project = file.cwd or project
                 if file.status is not None:
+                    tracked.file_at = file.status_at
                     tracked.record_activity(file.status, file.status_at)
         if tracked.claude is None and tracked.spec is not None and tracked.spec.claude_args:
             tracked.claude = next(snapshot.tree(tracked.pane.pid), None)
@@ -162,6 +163,8 @@ class SessionTable:
             identity = (tracked.claude.pid, tracked.claude.start)
             tracked.version = version or (tracked.version if tracked.version_process == identity else None)
             tracked.version_process = identity
+        else:
+            tracked.activity, tracked.activity_at = "starting", None
         self._observe_login(tracked, project)
         # Two candidates are ambiguous, and neither is guessed.
         candidates = {file.uuid for _pane, _process, file in claude_panes if UUID.fullmatch(file.uuid)}

@@ -28,6 +28,7 @@ class TrackedSession:
         spec: its configuration; None for a session started by hand.
         pane: the pane that holds Claude Code; None while tmux has none.
         activity: ``starting``, ``idle``, ``busy`` or ``waiting``, as last reported at ``activity_at``.
+        file_at: the time of the status in its session file; None without one.
         reason: why it is down or unusual.
         claude: its Claude Code process.
         version: of its Claude Code, None until it is known; ``version_process`` is the process's pid and start.
@@ -40,6 +41,7 @@ class TrackedSession:
         parked_job: the background job of Claude Code that its conversation was moved to (agents view).
         remote_control_returns: True while the command of Remote Control is typed; nobody else types meanwhile.
         question: why it waits for a person's answer to a question of Claude Code's own.
+        start_question: the same, of a question that Claude Code stands at before its first prompt box.
     """
 
     name: str
@@ -47,6 +49,7 @@ class TrackedSession:
     pane: Pane | None = None
     activity: str = "starting"
     activity_at: datetime | None = None
+    file_at: datetime | None = None
     reason: str | None = None
     claude: Process | None = None
     version: str | None = None
@@ -61,6 +64,7 @@ class TrackedSession:
     parked_job: str | None = None
     remote_control_returns: bool = False
     question: str | None = None
+    start_question: str | None = None
 
     @property
     def up(self) -> bool:
@@ -78,17 +82,25 @@ class TrackedSession:
         return versions.problem(self.version) if self.up else None
 
     @property
+    def other(self) -> str | None:
+        """The reason for which its state is ``other``, or None."""
+        started = self.spec is not None and self.spec.claude_args
+        if self.up and self.claude is None and self.activity == "starting" and not started:
+            return "no Claude Code runs in it"
+        return self.set_aside
+
+    @property
     def state(self) -> str:
         """``starting``, ``idle``, ``busy``, ``waiting``, ``limited``, ``resuming``, ``other`` or ``down``.
 
-        It is ``other`` while it is set aside.
+        It is ``other`` while it is set aside, and while no Claude Code runs in it.
         """
         if not self.up:
             return "down"
-        if self.set_aside:
-            return "other"
-        if self.question is not None:
+        if self.set_aside is None and (self.question is not None or self.start_question is not None):
             return "waiting"
+        if self.other is not None:
+            return "other"
         if self.resume_state is not None:
             return self.resume_state
         if self.remote_control_returns:
