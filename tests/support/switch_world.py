@@ -245,7 +245,7 @@ class Harness:
             self.world.store,
             self.resumer,
             newest_turn=self.newest.get,
-            all_idle=lambda: self.idle,
+            not_idle=lambda: [] if self.idle else ["main (busy)"],
             now=lambda: self.world.now,
             switcher=self.world.switcher,
             **self.options,

@@ -19,13 +19,13 @@ class World:
 
     def __init__(self, **states):
         self.time = 0.0
-        pane = SimpleNamespace(dead=False)
-        self.tracked = [TrackedSession(name, pane=pane, activity=state) for name, state in states.items()]
+        pane, spec = SimpleNamespace(dead=False), SimpleNamespace(claude_args=True)
+        self.tracked = [TrackedSession(name, spec, pane=pane, activity=state) for name, state in states.items()]
         self.idle = IdleSessions(self.tracked, lambda: self.time)
 
     def after(self, seconds):
         self.time += seconds
-        return self.idle.all_idle()
+        return not self.idle.not_idle()
 
 
 @pytest.mark.parametrize(

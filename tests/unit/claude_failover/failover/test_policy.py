@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from switch_world import NOW, T0, Harness, World, minutes
 
+from claude_failover.common import clock
 from claude_failover.failover import policy, resume_queue
 from claude_failover.failover.state import ResetWait
 from claude_failover.limits import Verdict
@@ -291,6 +292,49 @@ def test_no_failback_without_a_switch_before(tmp_path):
     settle(harness)
     settle(harness, after=minutes(5))
     assert world.active == "b"
+
+
+def waits_for(harness):
+    return harness.failover.failback_status()["waits_for"]
+
+
+def test_what_a_failback_waits_for(tmp_path):
+    harness = after_a_switch(tmp_path)
+    assert waits_for(harness) is None, "it is made now"
+    harness.idle = False
+    assert waits_for(harness) == "these sessions to be idle: main (busy)"
+    limit(harness.world, a="five_hour")
+    assert waits_for(harness) == "a: exhausted until 2026-11-23T06:00:00.000Z"
+
+
+def test_a_failback_names_only_some_of_many_busy_sessions(tmp_path):
+    harness = after_a_switch(tmp_path)
+    harness.failover._policy._failback._not_idle = lambda: [f"s{number} (busy)" for number in range(1, 9)]
+    assert waits_for(harness).endswith("s4 (busy), s5 (busy) and 3 more")
+
+
+def test_a_failback_waits_for_limited_sessions_and_the_cooldown(tmp_path):
+    harness = after_a_switch(tmp_path)
+    harness.failover._state.cooldown_until = harness.world.now + seconds(30)
+    assert waits_for(harness) == f"the end of the cooldown, {clock.wall_iso(harness.world.now + seconds(30))}"
+    harness.failover.resume_queue.add(harness.world.evidence("main"), "b")
+    assert waits_for(harness) == "the sessions that a limit has stopped: main"
+
+
+def test_after_a_choice_by_hand_a_failback_waits_for_a_limit(tmp_path):
+    harness = after_a_switch(tmp_path)
+    asyncio.run(harness.failover.switch("c"))
+    assert waits_for(harness) == "a limit of c: it was chosen by hand, which holds until a limit ends it"
+
+
+def test_nothing_waits_where_there_is_no_way_back(tmp_path):
+    harness = after_a_switch(tmp_path)
+    settle(harness)
+    harness.idle = False
+    assert (harness.world.active, waits_for(harness)) == ("a", None)
+    without = Harness(World(tmp_path / "off", "ab"))
+    asyncio.run(without.failover.switch("b"))
+    assert waits_for(without) is None
 
 
 # -- the wait for a reset ------------------------------------------------------------------------------------------

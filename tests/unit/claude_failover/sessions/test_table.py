@@ -95,7 +95,7 @@ def test_a_session_of_an_old_version_is_set_aside_until_it_is_another(world, cap
     row = world.row()
     assert (row["version"], row["state"], row["account"]) == ("2.1.78", "other", None)
     assert f"found Claude Code 2.1.78, expected {MINIMUM} or newer" in row["reason"]
-    assert IdleSessions(world.table).all_idle(), "it keeps no other from a failback"
+    assert IdleSessions(world.table).not_idle() == [], "it keeps no other from a failback"
     assert world.table.set_aside("main") == row["reason"]
     world.start("2.1.332")
     assert world.observe().state == "idle"
@@ -137,5 +137,5 @@ def test_a_plain_shell_is_other_and_keeps_nothing_waiting(world):
     os.unlink(os.path.join(world.home, "sessions", f"{world.process.pid}.json"))
     assert world.observe().state == "other"
     assert world.row()["reason"] == "no Claude Code runs in it"
-    assert world.table.all_idle()
+    assert IdleSessions(world.table).not_idle() == []
     assert world.told == [], "it is not set aside"

@@ -336,6 +336,9 @@ def _footer(document: Mapping[str, Any], now: datetime, colour: bool) -> str:
         lines.append(paint(f"A switch is in progress{phase}", "warn", colour))
     if document.get("cooldown_until"):
         lines.append(f"No automatic switch before {moment(document['cooldown_until'], now)}")
+    failback = document.get("failback")
+    if isinstance(failback, Mapping) and failback.get("waits_for"):
+        lines.append(f"The way back to a preferred account waits for {one_line(str(failback['waits_for']))}")
     queue = document.get("queue")
     if isinstance(queue, Mapping) and any(queue.values()):
         lines.append("Queue: " + ", ".join(one_line(f"{n} {state}") for state, n in queue.items() if n))

@@ -92,7 +92,7 @@ class Parts:
             store,
             self.resumer,
             newest_turn=self.monitor.newest_turns.of_session,
-            all_idle=IdleSessions(self.sessions).all_idle,
+            not_idle=IdleSessions(self.sessions).not_idle,
             set_aside=self.sessions.set_aside,
             on_record=self._on_record,
             answered=self.monitor.answered_requests.newest,

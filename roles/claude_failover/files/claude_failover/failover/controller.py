@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,7 +53,7 @@ class FailoverController:
         store: the durable documents.
         resumer: see `ResumerProtocol`.
         newest_turn: returns the newest turn in the transcript of the named session; None when it cannot be read.
-        all_idle: returns whether every session is idle.
+        not_idle: returns the sessions that have something under way, each with its state.
         set_aside: returns why the limits of the named session say nothing of any account; None if they do.
         on_record: called with the record of each switch once it is in the log.
         answered: returns when the named session's newest answered request was begun, None when that is unknown.
@@ -71,7 +71,7 @@ class FailoverController:
         resumer: ResumerProtocol,
         *,
         newest_turn: Callable[[str], Evidence | None] = lambda _session: None,
-        all_idle: Callable[[], bool] = lambda: False,
+        not_idle: Callable[[], Sequence[str]] = lambda: ("sessions that are not known",),
         set_aside: Callable[[str], str | None] = lambda _session: None,
         on_record: Callable[[Record], None] = lambda _record: None,
         answered: Callable[[str], datetime | None] = lambda _session: None,
@@ -106,7 +106,7 @@ class FailoverController:
             self.resume_queue,
             self._records,
             newest_turn=newest_turn,
-            all_idle=all_idle,
+            not_idle=not_idle,
             now=now,
         )
         self._budget = budget
@@ -233,6 +233,11 @@ class FailoverController:
             "suspended": self.switcher.link_monitor.suspended,
             "last_switch": self._last,
         }
+
+    def failback_status(self) -> dict[str, Any]:
+        """Return ``failback`` of ``status --json``: ``waits_for``, in words."""
+        active = self.active_account()
+        return {"waits_for": None if active is None else self._policy.failback_waits_for(active)}
 
     @property
     def last_flip(self) -> datetime | None:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell whether every session is idle, so that a failback disturbs none.
+"""Tell which sessions are not idle, so that a failback disturbs none.
 
 A session whose conversation went on in the background (agents view) has nothing under way in its pane, and what it does
 there is not watched, so that its end would never be seen: it is waited for no longer than `PARKED`.
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 from ..sessions.table import SessionTable
+from ..sessions.tracked_session import TrackedSession
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ PARKED = 3600.0  # seconds
 
 
 class IdleSessions:
-    """The idleness of all sessions; ``monotonic`` returns seconds."""
+    """The sessions that a failback waits for; ``monotonic`` returns seconds."""
 
     def __init__(self, sessions: SessionTable, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._sessions = sessions
@@ -29,18 +30,22 @@ class IdleSessions:
         self._parked: dict[str, tuple[str, float]] = {}  # by session: the background job, and when it was first seen
         self._told: set[tuple[str, str]] = set()
 
-    def all_idle(self) -> bool:
-        """Return True if no session has anything under way, those aside that are set aside or not waited for."""
+    def not_idle(self) -> list[str]:
+        """Return the sessions that have something under way, each with its state.
+
+        Those aside that are set aside or not waited for.
+        """
         self._parked = {
             tracked.name: self._parked_since(tracked.name, tracked.parked_job)
             for tracked in self._sessions
             if tracked.parked_job is not None
         }
-        return all(
-            tracked.state in ("idle", "down", "other")
-            or (tracked.state == "waiting" and tracked.question is None and self._is_given_up(tracked.name))
-            for tracked in self._sessions
-        )
+        return [f"{tracked.name} ({tracked.state})" for tracked in self._sessions if self._is_waited_for(tracked)]
+
+    def _is_waited_for(self, tracked: TrackedSession) -> bool:
+        if tracked.state == "waiting" and tracked.question is None:
+            return not self._is_given_up(tracked.name)
+        return tracked.state not in ("idle", "down", "other")
 
     def _parked_since(self, name: str, job: str) -> tuple[str, float]:
         known = self._parked.get(name)

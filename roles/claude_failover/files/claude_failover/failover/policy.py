@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from ..accounts.availability import RESET_MARGIN, AccountAvailability
@@ -25,6 +25,7 @@ from ..switching.open_records import OpenRecords
 from ..switching.record import Record, new_record
 from ..switching.switcher import SwitchRequest
 from .doubt import Doubt
+from .failback import Failback
 from .resume_queue import ResumeQueue
 from .state import FailoverState, LimitedSession, ResetWait
 
@@ -44,7 +45,7 @@ class SwitchPolicy:
         resume_queue: the limited sessions.
         records: where a reset without a flip is recorded.
         newest_turn: returns the newest turn in the transcript of the named session; None when it cannot be read.
-        all_idle: returns whether every session is idle.
+        not_idle: returns the sessions that have something under way, each with its state.
         now: the current time.
     """
 
@@ -58,7 +59,7 @@ class SwitchPolicy:
         records: OpenRecords,
         *,
         newest_turn: Callable[[str], Evidence | None],
-        all_idle: Callable[[], bool],
+        not_idle: Callable[[], Sequence[str]],
         now: Callable[[], datetime],
     ) -> None:
         self._config = config
@@ -69,7 +70,8 @@ class SwitchPolicy:
         self._resume_queue = resume_queue
         self._records = records
         self._newest_turn = newest_turn
-        self._all_idle = all_idle
+        self._not_idle = not_idle
+        self._failback = Failback(config, availability, flip_log, not_idle)
         self._now = now
         self._last_answer: datetime | None = None
         self._retry = Backoff(1, 60)
@@ -292,13 +294,23 @@ class SwitchPolicy:
             return None
         turn_ended, self.turn_ended = self.turn_ended, False
         request = None
-        if turn_ended or self._all_idle():
+        if turn_ended or not self._not_idle():
             request = self._proactive_switch(active)
         failback = self._config.current.failover.failback
-        if request is None and failback and self._is_account_check_due() and self._all_idle():
+        if request is None and failback and self._is_account_check_due() and not self._not_idle():
             self._accounts_checked_at = time.monotonic()
-            request = self._failback_switch(active)
+            request = self._failback.request(active)
         return request
+
+    def failback_waits_for(self, active: str) -> str | None:
+        """Return what the way back to a preferred account waits for, None for nothing."""
+        limited = sorted(self._resume_queue.limited())
+        if limited:
+            return self._failback.waits_for(active, f"the sessions that a limit has stopped: {', '.join(limited)}")
+        until = self._state.cooldown_until
+        cooldown = f"the end of the cooldown, {clock.wall_iso(until)}" if until and self._now() < until else None
+        retry = "the next try, after a switch that failed" if time.monotonic() < self._retry_at else None
+        return self._failback.waits_for(active, cooldown or retry)
 
     def _proactive_switch(self, active: str) -> SwitchRequest | None:
         """Return a switch when the active account has reached ``proactive_threshold`` and another one has not."""
@@ -310,20 +322,6 @@ class SwitchPolicy:
             return None
         note = f"{active} has used {most:g} % of a window"
         return SwitchRequest("proactive", note=note, clean=True, below=below, expected=active)
-
-    def _failback_switch(self, active: str) -> SwitchRequest | None:
-        """Return a switch to the first usable account that is preferred to the active one."""
-        last = self._flip_log.last
-        if last is None or last.reason in ("manual", "external"):
-            return None  # the operator's choice holds until a limit ends it
-        below = self._config.current.failover.proactive_threshold
-        for account in self._config.current.accounts:
-            if account.name == active:
-                return None
-            if self._availability.select(None, only=account.name, clean=True, below=below).target is not None:
-                note = f"{account.name} is preferred, can be used again, and every session is idle"
-                return SwitchRequest("failback", account.name, note=note, clean=True, below=below, expected=active)
-        return None
 
 
 def _is_first(doubt: Doubt | None) -> bool:

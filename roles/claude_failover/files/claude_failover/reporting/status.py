@@ -143,6 +143,7 @@ class StatusReport:
             "queue": self._dispatcher.counts(),
             "unsaved": [{"document": name, "reason": reason} for name, reason in self._unsaved.items()],
             **self._failover.status(),
+            "failback": self._failover.failback_status(),
         }
 
     def session_rows(self) -> list[dict[str, Any]]:

@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way back to a preferred account, once it can be used again and every session is idle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..accounts.availability import AccountAvailability
+from ..config.holder import ConfigHolder
+from ..switching.flip_log import FlipLog
+from ..switching.switcher import SwitchRequest
+
+_SHOWN = 5  # sessions by name
+
+
+class Failback:
+    """Decides where to go back to, and tells what that waits for.
+
+    Args:
+        config: the configuration.
+        availability: the accounts' availability.
+        flip_log: the link's flips.
+        not_idle: returns the sessions that have something under way, each with its state.
+    """
+
+    def __init__(
+        self,
+        config: ConfigHolder,
+        availability: AccountAvailability,
+        flip_log: FlipLog,
+        not_idle: Callable[[], Sequence[str]],
+    ) -> None:
+        self._config = config
+        self._availability = availability
+        self._flip_log = flip_log
+        self._not_idle = not_idle
+
+    def request(self, active: str) -> SwitchRequest | None:
+        """Return a switch to the first usable account that is preferred to the active one; all sessions are idle."""
+        if self._held_by() is not None:
+            return None
+        target, _reasons = self._target(active)
+        if target is None:
+            return None
+        note = f"{target} is preferred, can be used again, and every session is idle"
+        below = self._config.current.failover.proactive_threshold
+        return SwitchRequest("failback", target, note=note, clean=True, below=below, expected=active)
+
+    def waits_for(self, active: str, held_back: str | None) -> str | None:
+        """Return what the way back waits for; None without an account to go back to, and where it is made at once.
+
+        ``held_back``: why no automatic switch is made now.
+        """
+        config = self._config.current
+        if not config.failover.failback or active == config.accounts[0].name:
+            return None
+        target, reasons = self._target(active)
+        if self._held_by() is not None or target is None:
+            return self._held_by() or "; ".join(reasons)
+        busy = self._not_idle()
+        more = f" and {len(busy) - _SHOWN} more" if len(busy) > _SHOWN else ""
+        idle = f"these sessions to be idle: {', '.join(busy[:_SHOWN])}{more}" if busy else None
+        return held_back or idle
+
+    def _held_by(self) -> str | None:
+        """Return the flip that no way back is made after, None without one."""
+        last = self._flip_log.last
+        if last is None:
+            return "an automatic switch: the active account was the choice of a person"
+        if last.reason in ("manual", "external"):
+            return f"a limit of {last.target}: it was chosen by hand, which holds until a limit ends it"
+        return None
+
+    def _target(self, active: str) -> tuple[str | None, list[str]]:
+        """Return the first usable account that is preferred to the active one, and why those before it are not."""
+        below = self._config.current.failover.proactive_threshold
+        reasons: list[str] = []
+        for account in self._config.current.accounts:
+            if account.name == active:
+                break
+            selection = self._availability.select(None, only=account.name, clean=True, below=below)
+            if selection.target is not None:
+                return selection.target, reasons
+            reasons.append(f"{account.name}: {selection.reason_of(account.name)}")
+        return None, reasons
