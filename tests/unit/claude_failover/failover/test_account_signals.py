@@ -75,6 +75,37 @@ def test_the_old_accounts_figures_are_dropped_for_ten_minutes_after_a_flip(world
     assert bool(used(world, "b")) is recorded
 
 
+def both(five_hour, seven_day, reset=90):
+    rows = {"five_hour": (five_hour, 60), "seven_day": (seven_day, reset)}
+    return {
+        name: {"used_percentage": percent, "resets_at": (T0 + minutes(end)).timestamp()}
+        for name, (percent, end) in rows.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "new", [both(95, 40, reset=91), both(3, 40), both(95, 8), {"seven_day": both(3, 8)["seven_day"]}]
+)
+def test_two_accounts_whose_windows_end_in_one_second_are_told_apart(world, signals, new):
+    """By all windows, and by their percentages."""
+    signals.on_usage(session(world.link), both(95, 40))
+    flip(world)
+    signals.on_usage(session(world.link), new)
+    assert used(world, "b") == {name: row["used_percentage"] for name, row in new.items()}
+
+
+def test_what_a_session_showed_before_the_flip_is_the_old_accounts_however_old(world, signals):
+    signals.on_usage(session(world.link), both(50, 30))
+    other = session(world.link)
+    other.name = "other"
+    signals.on_usage(other, both(95, 40))
+    flip(world)
+    signals.on_usage(session(world.link), both(50, 30))
+    assert used(world, "b") == {}
+    signals.on_usage(other, both(97, 41))
+    assert used(world, "b") == {}, "an answer that was under way at the flip"
+
+
 def test_figures_of_the_new_account_count_at_once_after_a_flip(world, signals):
     flip(world)
     signals.on_usage(session(world.link), figures())

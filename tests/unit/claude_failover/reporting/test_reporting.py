@@ -313,7 +313,7 @@ def test_a_reset_that_makes_no_sense_is_not_known(tmp_path, reset):
     assert usage.next_reset("a", T0) is None
 
 
-def test_the_figures_of_another_account_are_recognised_by_their_reset(tmp_path):
+def test_the_figures_of_another_account_are_recognised_by_their_resets(tmp_path):
     usage = Usage(Store(str(tmp_path)))
     usage.record("a", {"five_hour": window(92, 30)})
     assert usage.matches("a", {"five_hour": window(93, 30)})

@@ -20,6 +20,7 @@ from ..storage.store import Store
 
 DOCUMENT = "usage"
 MAX_WINDOWS = 16  # of an account; the rest is ignored
+_ONE_ANSWER = 5.0  # per cent of a window that one answer can use
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 
 
@@ -80,11 +81,16 @@ class Usage:
         return min((moment for moment in moments if moment > now), default=None)
 
     def matches(self, account: str, figures: Any) -> bool:
-        """Return whether the figures are the account's: a window with the same reset, to the second."""
-        known = self._windows.get(account, {})
-        return any(
-            window in known and row.resets_at is not None and row.resets_at == known[window].resets_at
-            for window, row in read_windows(figures).items()
+        """Return whether the figures are the account's: every window has its reset, to the second, and its per cent.
+
+        An answer that was under way at the last figures can have used a little more.
+        """
+        known, windows = self._windows.get(account, {}), read_windows(figures)
+        return any(row.resets_at is not None for row in windows.values()) and all(
+            window in known
+            and row.resets_at == known[window].resets_at
+            and 0 <= row.percent - known[window].percent <= _ONE_ANSWER
+            for window, row in windows.items()
         )
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..accounts.availability import AccountAvailability
+from ..accounts.usage import read_windows
 from ..config.holder import ConfigHolder
 from ..config.model import Account
 from ..sessions.session_account import account_of
@@ -43,21 +44,26 @@ class AccountSignals:
         self._flip_log = flip_log
         self._now = now
         self._in_doubt = in_doubt
+        self._shown: dict[str, tuple[str, object]] = {}  # by session: the account and the figures that it showed last
 
     def on_usage(self, session: TrackedSession, figures: Any) -> None:
         """Record the usage figures of a session's status line."""
         account = self._account_of(session)
         if account is None:
             return
-        last = self._flip_log.last
+        last, windows = self._flip_log.last, read_windows(figures)
         if (
             last is not None
             and last.origin is not None
             and last.target == account.name
             and self._now() - last.at < _STALE_USAGE
-            and self._availability.usage.matches(last.origin, figures)
+            and (
+                self._shown.get(session.name) == (last.origin, windows)
+                or self._availability.usage.matches(last.origin, figures)
+            )
         ):
             return  # the session has had no answer under the new account yet
+        self._shown[session.name] = account.name, windows
         self._availability.usage.record(account.name, figures)
 
     def on_login_dead(self, session: TrackedSession, message: str) -> None:
