@@ -29,6 +29,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_failover.common.errors import FailoverError, NotRunning, Refused, UsageError
+from claude_failover.control import access
 from claude_failover.control import server as server_module
 from claude_failover.control.access import is_member
 from claude_failover.control.connection import MAX_LINE, ClientConnection, UnfinishedRequests
@@ -493,6 +494,16 @@ def test_membership_by_the_first_group_by_further_ones_and_by_none() -> None:
     assert is_member(4_000_000_000, NOBODY.pw_gid, name)
     assert not is_member(4_000_000_000, 65533, name)
     assert not is_member(user.pw_uid, user.pw_gid, "no-such-group")
+
+
+@pytest.mark.parametrize(("group", "helps"), [(None, "have control_group set"), ("staff", "become a member of staff")])
+def test_a_refusal_says_what_would_help(monkeypatch: pytest.MonkeyPatch, group: str | None, helps: str) -> None:
+    monkeypatch.setattr(access, "credentials_of", lambda _peer: (1, 4_000_000_000, 65533))
+    with socket.socket() as peer:
+        why = asyncio.run(access.access_problem(peer, os.geteuid(), group))
+    assert why is not None
+    assert f"sudo -u {pwd.getpwuid(os.geteuid()).pw_name} claude-failover" in why
+    assert helps in why
 
 
 # ---- the socket itself -------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -30,7 +31,7 @@ from claude_failover.cli import commands, common, main, other_user
 from claude_failover.cli.commands import attach
 from claude_failover.common.errors import Refused
 from claude_failover.config import defaults
-from claude_failover.tmux.quoting import HOLDER
+from claude_failover.tmux.quoting import HOLDER, command_line, literal_format
 
 DEADLINE = 30.0
 COMMANDS = [
@@ -733,6 +734,28 @@ def test_attach_takes_exactly_the_session_that_is_named(world: World, tmux: Call
     shown = in_terminal(command, environment, b"THE-ONE", detach)
     assert b"detached (from session main)" in shown
     assert shown.endswith(b"status 0")
+
+
+@pytest.mark.parametrize("name", ["a;", ";", "50%", "a%b", "a b", "é漢", "*", "~", "a#b", "a$1", "{x}", "it's"])
+def test_attach_finds_every_name_that_is_accepted(world: World, tmux: Callable[..., str], name: str) -> None:
+    commands = os.path.join(os.path.dirname(world.tmux), "commands")
+    line = command_line(["new-session", "-d", "-s", literal_format(name), "echo THE-ONE; sleep 1000"])
+    Path(commands).write_text(line, encoding="utf-8")
+    tmux("source-file", commands)
+    environment = {**world.environment, "CLAUDE_FAILOVER_CONFIG": world.config}
+
+    def detach(_pid: int) -> None:
+        tmux("detach-client", "-a")
+        tmux("detach-client")
+
+    command = [sys.executable, "-m", "claude_failover", "attach", "--", name]
+    assert in_terminal(command, environment, b"THE-ONE", detach).endswith(b"status 0")
+
+
+def test_attach_names_sessions_as_people_count(world: World, tmux: Callable[..., str]) -> None:
+    for number in (10, 9):
+        tmux("new-session", "-d", "-s", f"main-{number}", "sleep 1000")
+    assert world.run("attach", "x").stderr.endswith("there are: main-2, main-9, main-10\n")
 
 
 def test_attach_starts_no_server(world: World) -> None:

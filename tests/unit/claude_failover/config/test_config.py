@@ -485,6 +485,12 @@ def test_session_names_that_are_refused(name: Any) -> None:
     assert [problem.key for problem in problems_of(with_session(name=name))] == ["sessions[0].name"]
 
 
+@pytest.mark.parametrize("name", ["#{x}", "a#{pid}b", "a#(id)", "#[fg=red]", "a#S", "##{x}"])
+def test_a_session_name_that_tmux_would_expand_is_refused(name: str) -> None:
+    (problem,) = problems_of(with_session(name=name))
+    assert (problem.key, problem.expected) == ("sessions[0].name", "a name without what tmux expands where it shows it")
+
+
 def test_what_tmux_would_make_of_a_name_is_told() -> None:
     assert "'a_b'" in problems_of(with_session(name="a.b"))[0].expected
     assert repr("a\\$b") in problems_of(with_session(name="a$b"))[0].expected

@@ -843,7 +843,7 @@ def test_evidence_is_logged_with_all_that_decides(world, harness, caplog):
     caplog.set_level("INFO", logger="claude_failover.failover.controller")
     run(harness, world.evidence("main", limit="opus"))
     (text,) = [text for text in caplog.messages if text.startswith("session main")]
-    facts = ("opus limit", "hook", "usage-limit-reached", "2026-11-22T21:30:00.000Z", "account a", "never flipped")
+    facts = ("Opus limit", "hook", "usage-limit-reached", "2026-11-22T21:30:00.000Z", "account a", "never flipped")
     assert [fact for fact in facts if fact not in text] == []
 
 

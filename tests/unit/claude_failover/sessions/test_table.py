@@ -104,6 +104,14 @@ def test_a_session_of_an_old_version_is_set_aside_until_it_is_another(world, cap
     assert world.table.set_aside("main") is None
 
 
+@pytest.mark.parametrize(("activity", "state"), [("idle", "limited"), ("busy", "busy")])
+def test_a_session_at_a_limit_of_its_own_is_limited_until_it_works(world, activity, state):
+    world.start("2.1.332")
+    world.observe().record_activity(activity)
+    row = session_row(world.table.get("main"), world.config, world.registry, None, "it has hit a limit")
+    assert (row["state"], row["reason"]) == (state, "it has hit a limit")
+
+
 def test_a_session_that_is_gone_is_set_aside_no_more(world):
     world.start("2.1.78")
     world.observe()

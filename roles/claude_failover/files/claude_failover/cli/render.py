@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from ..common.clock import parse_iso
+from ..common.limit_words import limit_word
 from ..common.text import one_line
 
 _COLOURS = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "strong": "1"}
@@ -43,15 +44,6 @@ _TASK_TONES = {
     "queued": "warn",
     "failed": "bad",
     "cancelled": "dim",
-}
-_LIMITS = {
-    "five_hour": "5-hour",
-    "seven_day": "weekly",
-    "opus": "Opus",
-    "sonnet": "Sonnet",
-    "model": "model",
-    "spend": "spend",
-    "unknown": "unknown",
 }
 _NARROWEST = 8
 
@@ -295,11 +287,9 @@ def _who(identity: Any) -> str:
 
 
 def _exhausted(value: Any, now: datetime) -> str:
-    parts = []
-    for entry in _mappings(value):
-        limit = _text(entry.get("limit"))
-        parts.append(f"{_LIMITS.get(limit, limit)} until {moment(entry.get('until'), now)}")
-    return ", ".join(parts)
+    return ", ".join(
+        f"{limit_word(entry.get('limit'))} until {moment(entry.get('until'), now)}" for entry in _mappings(value)
+    )
 
 
 def _used(value: Any) -> str:
@@ -308,7 +298,7 @@ def _used(value: Any) -> str:
     parts = []
     for window, used in value.items():
         shown = f"{used:.0f}" if isinstance(used, (int, float)) else _text(used)
-        parts.append(f"{_LIMITS.get(window, window)} {shown} %")
+        parts.append(f"{limit_word(window)} {shown} %")
     return ", ".join(parts)
 
 
@@ -353,10 +343,15 @@ def _switch(record: Mapping[str, Any], now: datetime) -> str:
     accounts = f"{_text(record.get('from_account'))} -> {_text(record.get('to_account'))}"
     outcome = _text(record.get("outcome"))
     limit = record.get("limit")
-    reason = _text(record.get("reason")) + (f", {_LIMITS.get(str(limit), str(limit))}" if limit else "")
+    reason = reason_word(record.get("reason")) + (f", {limit_word(limit)}" if limit else "")
     session = record.get("trigger_session")
     reason += f", seen in {session}" if session else ""
     return one_line(f"{moment(record.get('time'), now)}: {outcome} {accounts} ({reason})")
+
+
+def reason_word(reason: Any) -> str:
+    """Return the words for the reason of a switch."""
+    return {"manual": "by hand", "external": "flipped by hand"}.get(str(reason), _text(reason))
 
 
 def _mappings(value: Any) -> list[Mapping[str, Any]]:

@@ -66,6 +66,13 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
 
 
+def natural_key(text: str) -> list[tuple[int, str]]:
+    """Return a key that sorts as people count: ``s2`` before ``s10``, without regard to case."""
+    pieces = re.findall("[0-9]+|[^0-9]+", text.casefold())
+    numbers = (piece.lstrip("0") if piece.isascii() and piece.isdigit() else None for piece in pieces)
+    return [(len(found) + 1, found) if found is not None else (0, piece) for piece, found in zip(pieces, numbers)]
+
+
 def whole_number(text: str, most: int = 10**15) -> int | None:
     """Return the number that ``text`` writes in ASCII digits, at most ``most``; None if it is no such number.
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from re import Pattern
 from typing import Any
 
-from ..tmux.quoting import HOLDER, name_expected
+from ..tmux.quoting import EXPANDED, HOLDER, name_expected
 from . import validators
 from .login_origin import is_foreign_login
 from .validators import AlreadyReported, Check, Location, ValidationError, describe
@@ -75,6 +75,11 @@ def session_name(value: Any, location: Location) -> str:
     expected = name_expected(value)
     if expected is not None:
         raise ValidationError(describe(value), expected)
+    expanded = EXPANDED.search(value)
+    if expanded is not None:
+        raise ValidationError(
+            f"{describe(value)} with {expanded.group()}", "a name without what tmux expands where it shows it"
+        )
     if value[0] in "=@$%-":
         raise ValidationError(
             f"{describe(value)}, which begins with {value[0]}", "a name that does not begin with = @ $ % or -"

@@ -21,6 +21,7 @@ from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.errors import UsageError
 from ..common.event_wait import wait_for_event
+from ..common.limit_words import limit_word
 from ..config.holder import ConfigHolder
 from ..config.model import Account
 from ..limits.evidence import Evidence
@@ -31,6 +32,7 @@ from ..switching.record import Record
 from ..switching.switcher import Switcher, SwitchRequest, SwitchSuperseded, raise_if_refused
 from .account_signals import AccountSignals
 from .attribution import attribute
+from .own_limits import OwnLimits
 from .policy import SwitchPolicy
 from .resume_queue import ResumeQueue, ResumerProtocol
 from .state import FailoverState
@@ -109,6 +111,7 @@ class FailoverController:
             not_idle=not_idle,
             now=now,
         )
+        self.own_limits = OwnLimits()
         self._budget = budget
         self._set_aside = set_aside
         self._now = now
@@ -188,6 +191,7 @@ class FailoverController:
         if event.copied_from is not None:
             self.resume_queue.on_copied(event.session, event.copied_from, event.uuid)
         self.resume_queue.on_turn(event)
+        self.own_limits.on_turn(event)
         if event.kind == "stop":
             self._policy.on_turn_answered(event.at)
             self._wake_up()
@@ -238,6 +242,10 @@ class FailoverController:
         """Return ``failback`` of ``status --json``: ``waits_for``, in words."""
         active = self.active_account()
         return {"waits_for": None if active is None else self._policy.failback_waits_for(active)}
+
+    def own_limit(self, session: str) -> str | None:
+        """Return what to tell of the limit of a session that no switch moves, or None."""
+        return self.own_limits.reason(session, self._now())
 
     @property
     def last_flip(self) -> datetime | None:
@@ -311,23 +319,23 @@ class FailoverController:
         log.info(
             "session %s: %s limit reported by %s (%s), resets %s; account %s: %s",
             evidence.session,
-            verdict.limit,
+            limit_word(verdict.limit),
             evidence.source,
             verdict.rule,
             clock.optional_iso(verdict.resets_at),
             attribution.account or "unknown",
             attribution.why,
         )
+        until, known = reset_of(
+            verdict, evidence.at, evidence.request_at, self._config.current.failover.unknown_reset_wait
+        )
         if attribution.account is not None:
-            until, known = reset_of(
-                verdict, evidence.at, evidence.request_at, self._config.current.failover.unknown_reset_wait
-            )
             limit, exhaustion = verdict.limit or "unknown", self._availability.exhaustion
             if until > now and exhaustion.record(attribution.account, limit, until, now=now, known=known):
                 log.warning(
                     "account %s is out of usage (%s) until %s",
                     attribution.account,
-                    limit,
+                    limit_word(limit),
                     clock.wall_iso(until),
                 )
             if self._budget is not None:
@@ -335,6 +343,8 @@ class FailoverController:
         if attribution.follows_link:
             why = attribution.why if attribution.doubted is not None else None
             self.resume_queue.add(evidence, attribution.account, attribution.doubted, why)
+        else:
+            self.own_limits.record(evidence.session, verdict.limit, until, attribution.account)
 
     async def _switch(self, active: str, request: SwitchRequest) -> None:
         """Request the automatic switch; one that was superseded is decided again in the next round. Raises OSError."""

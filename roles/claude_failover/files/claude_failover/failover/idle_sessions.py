@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from ..common.text import natural_key
 from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
 
@@ -40,7 +41,9 @@ class IdleSessions:
             for tracked in self._sessions
             if tracked.parked_job is not None
         }
-        return [f"{tracked.name} ({tracked.state})" for tracked in self._sessions if self._is_waited_for(tracked)]
+        found = [tracked for tracked in self._sessions if self._is_waited_for(tracked)]
+        found.sort(key=lambda tracked: natural_key(tracked.name))
+        return [f"{tracked.name} ({tracked.state})" for tracked in found]
 
     def _is_waited_for(self, tracked: TrackedSession) -> bool:
         if tracked.state == "waiting" and tracked.question is None:

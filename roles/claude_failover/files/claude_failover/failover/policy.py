@@ -18,6 +18,7 @@ from ..accounts.availability import RESET_MARGIN, AccountAvailability
 from ..accounts.exhaustion import MODEL_LIMITS, SAME_RESET
 from ..common import clock
 from ..common.backoff import Backoff
+from ..common.text import natural_key
 from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence, moved_on
 from ..switching.flip_log import FlipLog
@@ -304,7 +305,7 @@ class SwitchPolicy:
 
     def failback_waits_for(self, active: str) -> str | None:
         """Return what the way back to a preferred account waits for, None for nothing."""
-        limited = sorted(self._resume_queue.limited())
+        limited = sorted(self._resume_queue.limited(), key=natural_key)
         if limited:
             return self._failback.waits_for(active, f"the sessions that a limit has stopped: {', '.join(limited)}")
         until = self._state.cooldown_until

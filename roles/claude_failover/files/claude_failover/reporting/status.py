@@ -19,6 +19,7 @@ from ..accounts.shared_links import links_state
 from ..claude.background_jobs import BackgroundJob, running_jobs
 from ..common import clock
 from ..common.health import SourceHealth
+from ..common.text import natural_key
 from ..config.holder import ConfigHolder
 from ..config.model import Account, Config
 from ..failover.controller import FailoverController
@@ -43,9 +44,13 @@ def account_row(account: Account, config: Config, active: Account | None, known:
 
 
 def session_row(
-    tracked: TrackedSession, config: Config, registry: SessionRegistry, active: Account | None
+    tracked: TrackedSession,
+    config: Config,
+    registry: SessionRegistry,
+    active: Account | None,
+    own_limit: str | None = None,
 ) -> dict[str, Any]:
-    """Return one row of ``sessions``."""
+    """Return one row of ``sessions``; ``own_limit``: the limit that it stands at, where no switch moves it."""
     entry = registry.get(tracked.name)
     pane = tracked.pane
     account = account_of(tracked, config, active)
@@ -53,13 +58,14 @@ def session_row(
         "name": tracked.name,
         "uuid": entry.uuid if entry else None,
         "uuid_source": entry.source if entry else None,
-        "state": tracked.state,
+        "state": "limited" if own_limit and tracked.state == "idle" else tracked.state,
         "reason": tracked.set_aside
         or tracked.question
         or tracked.start_question
         or tracked.resume_note
         or tracked.reason
         or tracked.other
+        or own_limit
         or off_link_reason(tracked, config)
         or tracked.notice,
         "version": tracked.version,
@@ -151,12 +157,18 @@ class StatusReport:
         return self._rows(self._config.current, self._active())
 
     def _rows(self, config: Config, active: Account | None) -> list[dict[str, Any]]:
-        return [session_row(tracked, config, self._registry, active) for tracked in self._sessions]
+        own_limit = self._failover.own_limit
+        return [
+            session_row(tracked, config, self._registry, active, own_limit(tracked.name)) for tracked in self._listed()
+        ]
+
+    def _listed(self) -> list[TrackedSession]:
+        return sorted(self._sessions, key=lambda tracked: natural_key(tracked.name))
 
     def summary(self) -> str:
         """Return one line: the active account, the number of sessions, and those that are down."""
         active = self._active()
-        down = [tracked.name for tracked in self._sessions if tracked.spec and not tracked.up]
+        down = [tracked.name for tracked in self._listed() if tracked.spec and not tracked.up]
         text = f"active account {active.name if active else 'none'}, {len(list(self._sessions))} sessions"
         if not self._tmux.connected:
             text += ", no tmux server"

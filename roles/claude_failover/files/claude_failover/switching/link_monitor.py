@@ -104,7 +104,8 @@ class ActiveLinkMonitor:
         """
         origin = self._flip_log.linked_account
         at, identity = self.last_change()
-        detail = f"flipped by hand, to {name}" if name else f"changed by hand, to no account: {self.suspended}"
+        where = f"from {origin} to {name}" if origin else f"to {name}"
+        detail = f"flipped by hand {where}" if name else f"changed by hand, to no account: {self.suspended}"
         record = new_record(
             "external",
             at,

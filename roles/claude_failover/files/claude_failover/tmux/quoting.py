@@ -35,6 +35,9 @@ _REWRITTEN = frozenset({"Cc", "Cs", "Zl", "Zp", "Cn"})
 # A run of "#" is halved in a format, unless "[" follows: that begins a style, which is left as it is.
 _HASHES = re.compile(r"#+(?![#\[])")
 
+#: The beginning of what tmux expands in a format: a variable, a program, a style, an alias of one letter.
+EXPANDED = re.compile(r"#[{(\[DFHIPSTWh]")
+
 _NOT_PLAIN = re.compile("[^A-Za-z0-9 ]")
 
 HOLDER = "_claude_failover"  # the hidden session that keeps the tmux server alive

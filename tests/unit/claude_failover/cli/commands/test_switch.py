@@ -109,7 +109,7 @@ def test_json_is_what_the_daemon_said(call):
 def test_the_history_is_a_table(call):
     code, out, _err, asked = call([RECORD], "history")
     assert (code, asked) == (0, ("history", {"limit": 20}))
-    for text in ("limit", "a -> b", "switched", "five_hour", "main", "0.5 s", "b: can be used"):
+    for text in ("limit", "a -> b", "switched", "5-hour", "main", "0.5 s", "b: can be used"):
         assert text in out
 
 

@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 from ...common.errors import Refused
+from ...common.text import natural_key
 from ...config import defaults
 from ...tmux.quoting import HOLDER
 from .. import common, other_user
@@ -53,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     verb = "switch-client" if inside else "attach-session"
     if not inside:
         environment.pop("TMUX", None)
-    os.execve(program, [program, "-N", "-S", path, verb, "-t", f"={name}"], environment)
+    # With a colon: without one, tmux 3.3a takes a name with % for a pane's, and a ; at its end for that of a command.
+    os.execve(program, [program, "-N", "-S", path, verb, "-t", f"={name}:"], environment)
 
 
 def _check_owner(path: str, arguments: argparse.Namespace) -> None:
@@ -91,4 +93,5 @@ def _check_exists(program: str, path: str, name: str) -> None:
         raise Refused(f"no tmux server answers at {path}; start it with: {_START_COMMAND}")
     names = [each for each in os.fsdecode(listed.stdout).splitlines() if each != HOLDER]
     if name not in names:
-        raise Refused(f"found no session {name!r}; there are: {', '.join(names) or 'none'}")
+        known = ", ".join(sorted(names, key=natural_key))
+        raise Refused(f"found no session {name!r}; there are: {known or 'none'}")

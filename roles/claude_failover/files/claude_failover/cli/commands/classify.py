@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...common import clock, json_text
 from ...common.errors import UsageError
+from ...common.limit_words import limit_word
 from ...common.text import decoded
 from .. import common
 
@@ -100,7 +101,7 @@ def classify(source: str, raw: bytes, *, now: datetime, tz: tzinfo) -> Verdict:
 def explain(verdict: Verdict) -> str:
     """Describe a verdict, one fact per line."""
     resets = clock.iso(verdict.resets_at) if verdict.resets_at else "unknown"
-    head = f"usage limit: {verdict.limit}, resets {resets}" if verdict.limited else "no usage limit"
+    head = f"usage limit: {limit_word(verdict.limit)}, resets {resets}" if verdict.limited else "no usage limit"
     return "\n".join([head, f"rule: {verdict.rule}", f"detail: {verdict.detail}", f"snippet: {verdict.snippet}"])
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from ...common import clock
+from ...common.limit_words import limit_word
 from ...common.text import one_line
 from .. import common
 from ..render import Cell, moment, table
@@ -68,7 +69,7 @@ def page(rows: Sequence[Mapping[str, Any]], now: datetime, *, columns: int | Non
                 Cell(_text(row.get("reason"))),
                 Cell(f"{_text(row.get('from_account'))} -> {_text(row.get('to_account'))}", "strong"),
                 Cell(outcome, _TONES.get(outcome, "")),
-                Cell(_text(row.get("limit"))),
+                Cell(limit_word(row.get("limit"))),
                 Cell(_text(row.get("trigger_session"))),
                 Cell(str(len(sessions)) if isinstance(sessions, list) else "-"),
                 Cell(f"{row['seconds']:.1f} s" if isinstance(row.get("seconds"), (int, float)) else "-"),
