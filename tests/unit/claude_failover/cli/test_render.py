@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from claude_failover.cli import render
-from claude_failover.cli.render import Cell
+from claude_failover.cli import layout, render, times
+from claude_failover.cli.layout import Cell
 
 NOW = datetime(2026, 11, 22, 20, 54, 0, tzinfo=timezone.utc)
 
@@ -127,15 +127,15 @@ Last switch: 20:53Z (30 s ago): switched compte1 -> compte2 (limit, 5-hour, seen
 
 
 def test_columns_line_up_by_what_the_terminal_shows() -> None:
-    lines = render.table(("A", "B"), [[Cell("漢字"), Cell("x")], [Cell("e\u0301e"), Cell("x")]]).splitlines()
-    starts = {render.width(line[: line.rindex(line[-1])]) for line in lines}
+    lines = layout.table(("A", "B"), [[Cell("漢字"), Cell("x")], [Cell("e\u0301e"), Cell("x")]]).splitlines()
+    starts = {layout.width(line[: line.rindex(line[-1])]) for line in lines}
     assert starts == {6}
 
 
 def test_a_narrow_terminal_gets_narrow_columns() -> None:
     for columns in (40, 80, 120):
-        page = render.table(("NAME", "FOLDER", "X"), [[Cell("n" * 30), Cell("漢" * 60), Cell("y")]], columns=columns)
-        assert max(map(render.width, page.splitlines())) <= columns
+        page = layout.table(("NAME", "FOLDER", "X"), [[Cell("n" * 30), Cell("漢" * 60), Cell("y")]], columns=columns)
+        assert max(map(layout.width, page.splitlines())) <= columns
         assert "…" in page
 
 
@@ -163,7 +163,7 @@ def test_colour_changes_nothing_but_colour() -> None:
     ],
 )
 def test_lengths_of_time_in_words(seconds: float, words: str) -> None:
-    assert render.duration(seconds) == words
+    assert times.duration(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_lengths_of_time_in_words(seconds: float, words: str) -> None:
     ],
 )
 def test_times_are_absolute_and_relative(value: Any, words: str) -> None:
-    assert render.moment(value, NOW) == words
+    assert times.moment(value, NOW) == words
 
 
 def test_sessions_that_there_are_none_of() -> None:

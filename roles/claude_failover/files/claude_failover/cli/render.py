@@ -8,16 +8,15 @@ Any input text may be foreign (a session's name, a reason), so all of it is made
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any
 
-from ..common.clock import parse_iso
 from ..common.limit_words import limit_word
 from ..common.text import one_line
+from .layout import Cell, fits, paint, paragraphs, table, wrap
+from .times import age, moment
 
-_COLOURS = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "strong": "1"}
 _TONES = {
     "ok": "good",
     "idle": "good",
@@ -45,120 +44,41 @@ _TASK_TONES = {
     "failed": "bad",
     "cancelled": "dim",
 }
-_NARROWEST = 8
 
 
-class Cell(NamedTuple):
-    """A table cell: its text and its tone, ``good``, ``bad``, ``warn``, ``dim``, ``strong`` or empty."""
-
-    text: str
-    tone: str = ""
-
-
-def width(text: str) -> int:
-    """Return the width of ``text`` in terminal columns: two for wide characters, none for combining ones."""
-    if text.isascii():
-        return len(text)
-    total = 0
-    for character in text:
-        if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
-            continue
-        total += 2 if unicodedata.east_asian_width(character) in "WF" else 1
-    return total
-
-
-def fit(text: str, columns: int) -> str:
-    """Return ``text`` cut to at most ``columns`` columns, with ``…`` at the cut."""
-    if width(text) <= columns:
-        return text
-    kept = ""
-    for character in text:
-        if width(kept + character) > columns - 1:
-            break
-        kept += character
-    return kept + "…"
-
-
-def paint(text: str, tone: str, colour: bool) -> str:
-    """Return ``text`` in the colour of ``tone`` if ``colour`` is true."""
-    return f"\x1b[{_COLOURS[tone]}m{text}\x1b[0m" if colour and tone and text else text
-
-
-def table(
-    head: Sequence[str], rows: Sequence[Sequence[Cell]], *, columns: int | None = None, colour: bool = False
+def status(
+    document: Mapping[str, Any],
+    now: datetime,
+    *,
+    columns: int | None = None,
+    colour: bool = False,
+    height: int | None = None,
 ) -> str:
-    """Return an aligned table, narrowed to ``columns`` where possible."""
-    texts = [[one_line(cell.text) for cell in row] for row in rows]
-    widths = [max(map(width, column)) for column in zip(head, *texts)]
-    if columns is not None:
-        while sum(widths) + 2 * (len(widths) - 1) > columns and max(widths) > _NARROWEST:
-            widths[widths.index(max(widths))] -= 1
-    lines = [_line(list(head), widths, ["dim"] * len(head), colour)]
-    for row, row_texts in zip(rows, texts):
-        lines.append(_line(row_texts, widths, [cell.tone for cell in row], colour))
-    return "\n".join(lines)
+    """Return the page of ``claude-failover status`` for the document of ``status --json``.
 
+    Of a page that has more lines than ``height``, sessions are left out, those first that need nobody.
+    """
+    blind = [Cell(_blind(row, now), "bad") for row in _mappings(document.get("blind"))]
+    above = [
+        _heading(document, now, columns, colour),
+        paragraphs(blind, columns, colour),
+        _accounts(_mappings(document.get("accounts")), now, columns, colour),
+    ]
+    below = paragraphs(_footer(document, now), columns, colour)
+    rows = _mappings(document.get("sessions"))
 
-def _line(texts: list[str], widths: list[int], tones: list[str], colour: bool) -> str:
-    parts = []
-    for text, columns, tone in zip(texts, widths, tones):
-        fitted = fit(text, columns)
-        parts.append(paint(fitted, tone, colour) + " " * (columns - width(fitted)))
-    return "  ".join(parts).rstrip()
+    def page(shown: int) -> str:
+        listed = sessions(rows, now, columns=columns, colour=colour, shown=shown)
+        return "\n\n".join(block for block in (*above, listed, below) if block) + "\n"
 
-
-def duration(seconds: float) -> str:
-    """Format seconds in the one or two largest units: ``42 min``, ``3 h 5 min``, ``2 d``."""
-    left = int(abs(seconds))
-    if left < 60:
-        return f"{left} s"
-    parts = []
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count} {unit}")
-        if len(parts) == 2 or (parts and unit == "h" and parts[0].endswith("d")):
-            break
-    return " ".join(parts)
-
-
-def moment(value: Any, now: datetime) -> str:
-    """Format an ISO time, absolute and relative: ``21:36Z (in 42 min)``, with the date if it is another day."""
-    when = _time(value)
-    if when is None:
-        return one_line(_text(value))
-    offset = when - now
-    length = duration(offset.total_seconds())
-    relative = f"in {length}" if offset > timedelta(0) else f"{length} ago"
-    if abs(offset) < timedelta(seconds=1):
-        relative = "now"
-    date = "" if when.date() == now.date() else when.strftime("%Y-%m-%d ")
-    return f"{date}{when.strftime('%H:%M')}Z ({relative})"
-
-
-def age(value: Any, now: datetime) -> str:
-    """Format the time elapsed since an ISO time; ``-`` if there is none."""
-    when = _time(value)
-    return "-" if when is None else f"{duration((now - when).total_seconds())} ago"
-
-
-def _time(value: Any) -> datetime | None:
-    try:
-        return parse_iso(value) if isinstance(value, str) else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def status(document: Mapping[str, Any], now: datetime, *, columns: int | None = None, colour: bool = False) -> str:
-    """Return the page of ``claude-failover status`` for the document of ``status --json``."""
-    blocks = [_heading(document, now, colour)]
-    blind = _blind(_mappings(document.get("blind")), now, colour)
-    blocks += [blind] if blind else []
-    blocks.append(_accounts(_mappings(document.get("accounts")), now, columns, colour))
-    sessions_found = _mappings(document.get("sessions"))
-    blocks.append(sessions(sessions_found, now, columns=columns, colour=colour))
-    footer = _footer(document, now, colour)
-    return "\n\n".join(blocks + ([footer] if footer else [])) + "\n"
+    whole = page(len(rows))
+    if height is None or whole.count("\n") <= height:
+        return whole
+    most, over = 0, len(rows)
+    while over - most > 1:
+        middle = (most + over) // 2
+        most, over = (middle, over) if page(middle).count("\n") <= height else (most, middle)
+    return "".join(page(most).splitlines(keepends=True)[:height])
 
 
 def _account_cell(row: Mapping[str, Any]) -> Cell:
@@ -168,14 +88,20 @@ def _account_cell(row: Mapping[str, Any]) -> Cell:
 
 
 def sessions(
-    rows: Sequence[Mapping[str, Any]], now: datetime, *, columns: int | None = None, colour: bool = False
+    rows: Sequence[Mapping[str, Any]],
+    now: datetime,
+    *,
+    columns: int | None = None,
+    colour: bool = False,
+    shown: int | None = None,
 ) -> str:
-    """Return the table of sessions, with their reasons below it."""
+    """Return the table of sessions, with their reasons below it; ``shown``: how many of them, with no reasons of the
+    others."""
     if not rows:
         return "No sessions."
+    listed = rows if shown is None or shown >= len(rows) else _most_needed(rows, shown)
     cells = []
-    reasons = []
-    for row in rows:
+    for row in listed:
         state = _text(row.get("state"))
         conversation = _text(row.get("uuid"))
         source = row.get("uuid_source")
@@ -191,12 +117,28 @@ def sessions(
                 Cell(_text(row.get("cwd"))),
             ]
         )
-        if row.get("reason"):
-            name = paint(one_line(_text(row.get("name"))), "strong", colour)
-            reasons.append(f"  {name}: {one_line(str(row['reason']))}")
     head = ("SESSION", "STATE", "ACCOUNT", "KIND", "LAST EVENT", "PID", "CONVERSATION", "FOLDER")
-    page = table(head, cells, columns=columns, colour=colour)
+    page = table(head, cells, columns=columns, colour=colour, whole=("STATE", "ACCOUNT"))
+    if not fits(page, columns):
+        lines = [Cell(one_line(f"{name.text}: {state.text}, {account.text}")) for name, state, account, *_more in cells]
+        page = paragraphs(lines, columns, colour)
+    if len(listed) < len(rows):
+        page += f"\n... {len(rows) - len(listed)} more: claude-failover sessions"
+    reasons = [line for row in listed if row.get("reason") for line in _reason(row, columns, colour)]
     return page + ("\n\n" + "\n".join(reasons) if reasons else "")
+
+
+def _most_needed(rows: Sequence[Mapping[str, Any]], number: int) -> list[Mapping[str, Any]]:
+    """Return some of the sessions in their order: those first that have a reason, and that are not idle."""
+    ranked = sorted(range(len(rows)), key=lambda i: (not rows[i].get("reason"), rows[i].get("state") == "idle"))
+    return [rows[i] for i in sorted(ranked[:number])]
+
+
+def _reason(row: Mapping[str, Any], columns: int | None, colour: bool) -> list[str]:
+    name = one_line(_text(row.get("name")))
+    first, *more = wrap(f"  {name}: {one_line(str(row['reason']))}", columns, "    ")
+    painted = f"  {paint(name, 'strong', colour)}{first[2 + len(name) :]}" if first.startswith(f"  {name}:") else first
+    return [painted, *more]
 
 
 def task(row: Mapping[str, Any]) -> str:
@@ -239,35 +181,33 @@ def links(reports: Sequence[Mapping[str, Any]], *, columns: int | None = None, c
     return table(("STATUS", "LINK", "TARGET"), rows, columns=columns, colour=colour)
 
 
-def _heading(document: Mapping[str, Any], now: datetime, colour: bool) -> str:
+def _blind(row: Mapping[str, Any], now: datetime) -> str:
+    since, reason = moment(row.get("since"), now), _text(row.get("reason"))
+    return one_line(f"BLIND: {_text(row.get('source'))} since {since}: {reason}")
+
+
+def _heading(document: Mapping[str, Any], now: datetime, columns: int | None, colour: bool) -> str:
     active = document.get("active_account")
     shown = paint(one_line(str(active)), "strong", colour) if active else paint("none", "bad", colour)
     since = moment(document.get("started_at"), now)
     version, pid = one_line(_text(document.get("version"))), one_line(_text(document.get("pid")))
-    return f"Active account: {shown}\nDaemon {version}, pid {pid}, started {since}"
-
-
-def _blind(rows: Sequence[Mapping[str, Any]], now: datetime, colour: bool) -> str:
-    """Return one line for each source that does not work."""
-    return "\n".join(
-        paint(f"BLIND: {one_line(_text(row.get('source')))}", "bad", colour)
-        + f" since {moment(row.get('since'), now)}: {one_line(_text(row.get('reason')))}"
-        for row in rows
-    )
+    daemon = paragraphs([Cell(f"Daemon {version}, pid {pid}, started {since}")], columns, colour)
+    return f"Active account: {shown}\n{daemon}"
 
 
 def _accounts(rows: Sequence[Mapping[str, Any]], now: datetime, columns: int | None, colour: bool) -> str:
+    """Return the table of accounts; where it is too wide, each limit has a line of its own below its account."""
     cells = []
     for row in rows:
         links_state, login = _text(row.get("links")), _text(row.get("login"))
-        exhausted = _exhausted(row.get("exhausted"), now)
+        limits = ", ".join(_limits(row, now))
         cells.append(
             [
                 Cell("*" if row.get("active") else "", "good"),
                 Cell(_text(row.get("name")), "strong" if row.get("active") else ""),
                 Cell(login, _TONES.get(login, "")),
                 Cell(links_state, _TONES.get(links_state, "")),
-                Cell(exhausted or "-", "warn" if exhausted else "dim"),
+                Cell(limits or "-", "warn" if limits else "dim"),
                 Cell(_used(row.get("used_percent"))),
                 Cell(_text(row.get("home"))),
                 Cell(_who(row.get("identity"))),
@@ -276,7 +216,20 @@ def _accounts(rows: Sequence[Mapping[str, Any]], now: datetime, columns: int | N
     titles = ["", "ACCOUNT", "LOGIN", "LINKS", "EXHAUSTED", "USED", "HOME", "WHO"]
     if not any(row.get("identity") for row in rows):
         cells, titles = [line[:-1] for line in cells], titles[:-1]
-    return table(titles, cells, columns=columns, colour=colour)
+    page = table(titles, cells, columns=columns, colour=colour, whole=titles[:6])
+    if fits(page, columns):
+        return page
+    narrow = [*titles[:4], *titles[5:]], [[*line[:4], *line[5:]] for line in cells]
+    for whole in (("", "ACCOUNT", "USED"), ("", "ACCOUNT")):
+        page = table(*narrow, columns=columns, colour=colour, whole=whole)
+        if fits(page, columns):
+            break
+    head, *lines = page.split("\n")
+    found = [head]
+    for line, row in zip(lines, rows):
+        limits_below = [Cell(f"   {text}", "warn") for text in _limits(row, now)]
+        found += [line, *([paragraphs(limits_below, columns, colour)] if limits_below else [])]
+    return "\n".join(found)
 
 
 def _who(identity: Any) -> str:
@@ -286,10 +239,12 @@ def _who(identity: Any) -> str:
     return ", ".join(parts) or "-"
 
 
-def _exhausted(value: Any, now: datetime) -> str:
-    return ", ".join(
-        f"{limit_word(entry.get('limit'))} until {moment(entry.get('until'), now)}" for entry in _mappings(value)
-    )
+def _limits(row: Mapping[str, Any], now: datetime) -> list[str]:
+    """Return the limits of an account, each with its reset."""
+    return [
+        one_line(f"{limit_word(entry.get('limit'))} until {moment(entry.get('until'), now)}")
+        for entry in _mappings(row.get("exhausted"))
+    ]
 
 
 def _used(value: Any) -> str:
@@ -302,40 +257,40 @@ def _used(value: Any) -> str:
     return ", ".join(parts)
 
 
-def _footer(document: Mapping[str, Any], now: datetime, colour: bool) -> str:
+def _footer(document: Mapping[str, Any], now: datetime) -> list[Cell]:
     lines = []
     for row in _mappings(document.get("accounts")):
         if row.get("login") in ("missing", "expired"):
             name = one_line(_text(row.get("name")))
-            lines.append(paint(f"{name} is not logged in: claude-failover login {name}", "warn", colour))
+            lines.append(Cell(f"{name} is not logged in: claude-failover login {name}", "warn"))
     suspended = document.get("suspended")
     if suspended:
         reason = "" if suspended is True else f": {one_line(str(suspended))}"
-        lines.append(paint(f"Switching is suspended{reason}", "bad", colour))
+        lines.append(Cell(f"Switching is suspended{reason}", "bad"))
     for row in _mappings(document.get("unsaved")):
         name, reason = one_line(_text(row.get("document"))), one_line(_text(row.get("reason")))
-        lines.append(paint(f"Not stored yet, kept in memory: {name}: {reason}", "bad", colour))
+        lines.append(Cell(f"Not stored yet, kept in memory: {name}: {reason}", "bad"))
     for row in _mappings(document.get("background_jobs")):
         job, session = one_line(_text(row.get("id"))), row.get("session")
         of_session = f" of session {one_line(str(session))}" if session else ""
         where = f"pid {one_line(_text(row.get('pid')))}, in {one_line(_text(row.get('cwd')))}"
-        lines.append(f"Not watched: background job {job}{of_session} ({where})")
+        lines.append(Cell(f"Not watched: background job {job}{of_session} ({where})"))
     switching = document.get("switching")
     if switching:
         phase = "" if switching is True else f" ({one_line(str(switching))})"
-        lines.append(paint(f"A switch is in progress{phase}", "warn", colour))
+        lines.append(Cell(f"A switch is in progress{phase}", "warn"))
     if document.get("cooldown_until"):
-        lines.append(f"No automatic switch before {moment(document['cooldown_until'], now)}")
+        lines.append(Cell(f"No automatic switch before {moment(document['cooldown_until'], now)}"))
     failback = document.get("failback")
     if isinstance(failback, Mapping) and failback.get("waits_for"):
-        lines.append(f"The way back to a preferred account waits for {one_line(str(failback['waits_for']))}")
+        lines.append(Cell(f"The way back to a preferred account waits for {one_line(str(failback['waits_for']))}"))
     queue = document.get("queue")
     if isinstance(queue, Mapping) and any(queue.values()):
-        lines.append("Queue: " + ", ".join(one_line(f"{n} {state}") for state, n in queue.items() if n))
+        lines.append(Cell("Queue: " + ", ".join(one_line(f"{n} {state}") for state, n in queue.items() if n)))
     last = document.get("last_switch")
     if isinstance(last, Mapping):
-        lines.append(f"Last switch: {_switch(last, now)}")
-    return "\n".join(lines)
+        lines.append(Cell(f"Last switch: {_switch(last, now)}"))
+    return lines
 
 
 def _switch(record: Mapping[str, Any], now: datetime) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -41,7 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
         document = common.request(arguments, "status")
         if arguments.json:
             return common.format_json(document, indent=None if arguments.watch else 2)
-        return render.status(document, clock.wall(), **common.terminal_format())
+        terminal = common.terminal_format()
+        height = (
+            os.get_terminal_size(sys.stdout.fileno()).lines - 1 if arguments.watch and terminal["columns"] else None
+        )
+        return render.status(document, clock.wall(), **terminal, height=height)
 
     if not arguments.watch:
         common.print_text(draw())

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...common.text import one_line
 from .. import common
-from ..render import Cell, table
+from ..layout import Cell, table
 
 TIMEOUT = 90.0  # seconds; a switch may wait for a login refresh
 
