@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from claude_failover.config import model
-from claude_failover.config.loader import parse
+from claude_failover.config.loader import ConfigError, parse
+from claude_failover.config.role_variables import MARK, variable_of
 from claude_failover.config.section import default_of, key_of, keys
 from claude_failover.config.section import key as metadata
 from claude_failover.config.validators import Choice, boolean
@@ -249,3 +250,21 @@ def test_a_wrong_type_of_an_option_is_a_difference() -> None:
     assert differences({"type": "list", "elements": "str"}, field) == []
     assert differences({"type": "list", "elements": "dict"}, field) != []
     assert differences({"type": "str"}, field) != []
+
+
+def test_an_error_of_a_rendered_configuration_names_the_roles_variable() -> None:
+    for name, path in EXPOSED.items():
+        assert (variable_of(path), variable_of(f"{path}[0]")) == (PREFIX + name, f"{PREFIX}{name}[0]")
+    assert [variable_of(path) for path in sorted(FIXED)] == sorted(FIXED)
+    template = (SPECS.parents[1] / "templates" / "config.yml.j2").read_text(encoding="utf-8")
+    rendered = f"# {MARK}\n" + "accounts: [{name: a, home: /h/a}]\nfailover: {cooldown: soon}\ntmux: {socket: x}\n"
+    assert f"# {MARK}\n" in template
+    for text, shown in [
+        (rendered, "x:3: claude_failover_failover.cooldown: found 'soon'"),
+        (rendered, "x:4: claude_failover_tmux_socket: found 'x'"),
+        (rendered.partition("\n")[2], "x:2: failover.cooldown: found 'soon'"),
+    ]:
+        for form in (text, text.encode()):
+            with pytest.raises(ConfigError) as caught:
+                parse(form, "x")
+            assert shown in str(caught.value)

@@ -12,6 +12,7 @@ from ..common.errors import FailoverError, PassingFault, is_passing
 from ..storage.regular_file import NotARegularFileError, read_regular
 from . import rules, section, yaml_loader
 from .model import Config
+from .role_variables import is_rendered, variable_of
 from .validators import Location, Problem
 
 
@@ -57,6 +58,8 @@ def parse(text: str | bytes, path: str) -> Config:
             problem if problem.line is not None else problem._replace(line=document.line_of(problem.key))
             for problem in problems
         ]
+        if is_rendered(text):
+            located = [problem._replace(key=variable_of(problem.key)) for problem in located]
         raise ConfigError(path, sorted(located, key=lambda problem: problem.line or 0))
     return config
 
