@@ -74,6 +74,8 @@ def host(**facts: Any) -> dict[str, Any]:
 # By name: variables in addition to the role's own, and the expressions to evaluate.
 CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "defaults": ({"claude_failover_user": "claude", "claude_failover_claude_install": "npm"}, {**LINKS, **WRONG}),
+    "own_sessions": ({"__claude_failover_probe": {"stdout_lines": [*HOST_FACTS, "own-sessions"]}}, LINKS),
+    "own_list": ({"claude_failover_shared_links": ["projects", "session-env"]}, LINKS),
     "slash": ({"claude_failover_shared_root": "/srv/"}, LINKS),
     "slashes": ({"claude_failover_shared_root": "//srv/./x//"}, LINKS),
     "backslash": ({"claude_failover_shared_root": "/srv\\x1"}, LINKS),
@@ -286,8 +288,18 @@ def test_the_module_and_the_daemon_derive_the_same_links(found: dict[str, Any], 
     assert {normalized(link.target) for link in made} <= writable
 
 
+@pytest.mark.parametrize(
+    ("case", "names"),
+    [("own_sessions", ["session-env", "file-history", "projects"]), ("own_list", ["projects", "session-env"])],
+)
+def test_sessions_are_shared_only_by_default_and_where_no_home_has_them(
+    found: dict[str, Any], case: str, names: list[str]
+) -> None:
+    assert [link.name for link in parse(found[case]["config"], "x").shared_links] == names
+
+
 def test_the_default_links_are_stable(found: dict[str, Any]) -> None:
-    names = ("session-env", "file-history", "projects")
+    names = ("session-env", "file-history", "projects", "sessions")
     expected = parse(found["defaults"]["config"], "x")
     assert [link.target for link in expected.shared_links] == [f"/home/claude/.claude-{name}-shared" for name in names]
     assert write_paths(found["defaults"]["daemon"]) == [
@@ -534,6 +546,17 @@ def probe(*arguments: str) -> list[str]:
     done = subprocess.run(["sh", "-c", program, "sh", *arguments], capture_output=True, text=True, check=True)
     assert done.stderr == ""
     return done.stdout.splitlines()
+
+
+def test_a_home_with_a_sessions_folder_of_its_own_is_a_host_fact(tmp_path: Path) -> None:
+    homes = [tmp_path / name for name in ("none", "a b", "link")]
+    for home in homes:
+        home.mkdir()
+    (homes[2] / "sessions").symlink_to(tmp_path)
+    words = ("", "", "/no/such", "/no/such", "no-such-package-cf", *map(str, homes))
+    assert "own-sessions" not in probe(*words)
+    (homes[1] / "sessions").mkdir()
+    assert probe(*words).count("own-sessions") == 1
 
 
 def test_the_host_facts_take_one_round_trip() -> None:
