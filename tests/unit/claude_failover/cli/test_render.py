@@ -183,6 +183,25 @@ def test_times_are_absolute_and_relative(value: Any, words: str) -> None:
     assert times.moment(value, NOW) == words
 
 
+@pytest.mark.parametrize(
+    ("pace", "line"),
+    [
+        ({"per_hour": 12.4, "runs_out_at": "2026-11-22T22:54:00.000Z"}, "12 % an hour, used up at 22:54Z (in 2 h)"),
+        ({"per_hour": 0.0, "runs_out_at": None}, "0 % an hour, not used up before it resets"),
+        ({"per_hour": None, "runs_out_at": None}, None),
+    ],
+)
+def test_the_pace_of_the_active_account(pace: Any, line: str | None) -> None:
+    found = re.search("^Pace: (.*)$", render.status({**STATUS, "pace": pace}, NOW), re.MULTILINE)
+    assert (found.group(1) if found else None) == line
+
+
+def test_what_a_failback_waits_for_is_told() -> None:
+    page = render.status({**STATUS, "failback": {"waits_for": "these sessions to be idle: s2 (busy)"}}, NOW)
+    assert "\nThe way back to a preferred account waits for these sessions to be idle: s2 (busy)\n" in page
+    assert "way back" not in render.status({**STATUS, "failback": {"waits_for": None}}, NOW)
+
+
 def test_sessions_that_there_are_none_of() -> None:
     assert render.sessions([], NOW) == "No sessions."
 

@@ -106,6 +106,14 @@ def test_what_a_session_showed_before_the_flip_is_the_old_accounts_however_old(w
     assert used(world, "b") == {}, "an answer that was under way at the flip"
 
 
+def test_the_pace_is_that_of_the_figures(world, signals):
+    signals.on_usage(session(world.link), figures(40))
+    world.now = T0 + minutes(30)
+    signals.on_usage(session(world.link), figures(50))
+    assert signals.pace.of("a", world.now)["per_hour"] == 20.0
+    assert signals.pace.of("b", world.now)["per_hour"] is None
+
+
 def test_figures_of_the_new_account_count_at_once_after_a_flip(world, signals):
     flip(world)
     signals.on_usage(session(world.link), figures())

@@ -281,6 +281,11 @@ def _footer(document: Mapping[str, Any], now: datetime) -> list[Cell]:
         lines.append(Cell(f"A switch is in progress{phase}", "warn"))
     if document.get("cooldown_until"):
         lines.append(Cell(f"No automatic switch before {moment(document['cooldown_until'], now)}"))
+    pace = document.get("pace")
+    if isinstance(pace, Mapping) and isinstance(pace.get("per_hour"), (int, float)):
+        end = pace.get("runs_out_at")
+        out = f"used up at {moment(end, now)}" if end else "not used up before it resets"
+        lines.append(Cell(f"Pace: {pace['per_hour']:.0f} % an hour, {out}", "warn" if end else ""))
     failback = document.get("failback")
     if isinstance(failback, Mapping) and failback.get("waits_for"):
         lines.append(Cell(f"The way back to a preferred account waits for {one_line(str(failback['waits_for']))}"))

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..accounts.availability import AccountAvailability
+from ..accounts.pace import Pace
 from ..accounts.usage import read_windows
 from ..config.holder import ConfigHolder
 from ..config.model import Account
@@ -44,6 +45,7 @@ class AccountSignals:
         self._flip_log = flip_log
         self._now = now
         self._in_doubt = in_doubt
+        self.pace = Pace()
         self._shown: dict[str, tuple[str, object]] = {}  # by session: the account and the figures that it showed last
 
     def on_usage(self, session: TrackedSession, figures: Any) -> None:
@@ -64,6 +66,7 @@ class AccountSignals:
         ):
             return  # the session has had no answer under the new account yet
         self._shown[session.name] = account.name, windows
+        self.pace.record(account.name, windows, self._now())
         self._availability.usage.record(account.name, figures)
 
     def on_login_dead(self, session: TrackedSession, message: str) -> None:

@@ -243,6 +243,10 @@ class FailoverController:
         active = self.active_account()
         return {"waits_for": None if active is None else self._policy.failback_waits_for(active)}
 
+    def pace_status(self) -> dict[str, Any]:
+        """Return ``pace`` of ``status --json``, that of the active account."""
+        return self.account_signals.pace.of(self.active_account(), self._now())
+
     def own_limit(self, session: str) -> str | None:
         """Return what to tell of the limit of a session that no switch moves, or None."""
         return self.own_limits.reason(session, self._now())

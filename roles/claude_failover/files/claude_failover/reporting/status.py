@@ -150,6 +150,7 @@ class StatusReport:
             "unsaved": [{"document": name, "reason": reason} for name, reason in self._unsaved.items()],
             **self._failover.status(),
             "failback": self._failover.failback_status(),
+            "pace": self._failover.pace_status(),
         }
 
     def session_rows(self) -> list[dict[str, Any]]:
