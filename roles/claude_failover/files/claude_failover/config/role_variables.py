@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from ..common.text import decoded
+
 #: In a comment of such a configuration (the role's template config.yml.j2).
 MARK = "Rendered from the variables of the role secuaas.claude.claude_failover."
 _HEAD = 4096  # bytes in which the mark is looked for
@@ -20,7 +22,7 @@ _FIXED = ("state_dir", "control_socket", "tmux.binary")  # no variable sets them
 def is_rendered(text: str | bytes) -> bool:
     """Return whether the role has rendered this configuration."""
     head = text[:_HEAD]
-    return f"# {MARK}" in (head.decode("utf-8", "replace") if isinstance(head, bytes) else head)
+    return f"# {MARK}" in (decoded(head) if isinstance(head, bytes) else head)
 
 
 def variable_of(key: str) -> str:
