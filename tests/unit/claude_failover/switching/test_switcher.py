@@ -356,6 +356,7 @@ def test_a_flip_by_hand_is_recorded_once(world):
     world.flip_by_hand("b")
     record = observe(world)
     assert (record["reason"], record["from_account"], record["to_account"]) == ("external", "a", "b")
+    assert record["detail"] == "flipped by hand from a to b"
     assert observe(world) is None
     assert len(world.switcher.history(9)) == 1
 

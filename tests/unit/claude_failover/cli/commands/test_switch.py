@@ -68,6 +68,12 @@ def test_the_options_are_the_requests_keys(call, words, options):
     assert out == "switched from a to b: b: can be used\n"
 
 
+def test_a_switch_by_hand_reads_forwards():
+    record = {**RECORD, "reason": "manual", "detail": "by hand: a is needed; b: can be used"}
+    assert switch.explain(record) == "switched from a to b by hand: a is needed; b: can be used"
+    assert switch.explain({**record, "outcome": "stayed"}) == "stayed with b: by hand: a is needed; b: can be used"
+
+
 def test_a_refusal_is_exit_1_with_the_reason(call):
     code, out, err, _asked = call(FailoverError("refused: b: its login is dead"), "switch", "b")
     assert (code, out) == (1, "")

@@ -61,7 +61,9 @@ def explain(record: Mapping[str, Any]) -> str:
         head = f"{'would stay' if dry else 'stayed'} with {target}"
     else:
         head = f"would be {outcome}" if dry else str(outcome)
-    lines = [f"{one_line(head)}: {one_line(str(record.get('detail') or ''))}"]
+    detail = one_line(str(record.get("detail") or ""))
+    by_hand = outcome == "switched" and not dry and detail.startswith("by hand")
+    lines = [f"{one_line(head)}{' ' if by_hand else ': '}{detail}"]
     rows = record.get("candidates")
     if isinstance(rows, list) and rows:
         cells = [
