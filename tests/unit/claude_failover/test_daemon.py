@@ -136,7 +136,7 @@ def test_the_parts_end_in_reverse_order_of_their_start(ended, config):
 @pytest.mark.parametrize(
     ("step", "expected"),
     [
-        ("_check_tmux_program", []),
+        ("_check_host", []),
         ("_validate_shared_links", LOCKS),
         ("_recover_switch", PARTS),
         ("_start_control_server", PARTS),

@@ -30,7 +30,7 @@ from claude_failover.tmux.client import Tmux, TmuxGone
 PASSING = ("ENOENT", "EROFS", "ENOSPC", "EDQUOT", "EIO", "EMFILE", "ENFILE", "ENOMEM", "ESTALE", "EBUSY", "EAGAIN")
 WRONG = ("EACCES", "EPERM", "ELOOP", "ENOTDIR", "EISDIR", "EEXIST", "ENAMETOOLONG")
 STEPS = (
-    "_check_tmux_program",
+    "_check_host",
     "_acquire_locks",
     "_validate_shared_links",
     "_ensure_active_link",

@@ -28,13 +28,14 @@ from .common.errors import FailoverError, failure_of
 from .common.health import SourceHealth
 from .common.repeated_faults import RepeatedFaults
 from .composition.parts import Parts
-from .config.access import check_reloadable, check_tmux_program, check_writable
+from .config.access import check_reloadable, check_writable
 from .config.holder import ConfigHolder
 from .config.loader import load
 from .config.model import Config
 from .control.kept_server import KeptControlServer
 from .control.operations import operations
 from .control.server import ControlServer
+from .host import conditions
 from .reporting import log_format
 from .reporting.systemd import SystemdNotifier, watchdog_interval
 from .reporting.watchdog import Watchdog
@@ -71,7 +72,7 @@ class Daemon:
         Raises FailoverError: PassingFault for a fault of the system that can be over at the next start.
         """
         steps: list[tuple[str, Callable[[], Awaitable[None]]]] = [
-            ("tmux program", self._check_tmux_program),
+            ("host", self._check_host),
             ("locks", self._acquire_locks),
             ("shared links", self._validate_shared_links),
             ("active link", self._ensure_active_link),
@@ -95,8 +96,8 @@ class Daemon:
                 raise failure_of(error, f"start: {name}: {error}") from error
             log.info("start: %s: done in %.0f ms", name, (time.monotonic() - began) * 1000)
 
-    async def _check_tmux_program(self) -> None:
-        check_tmux_program(self.config.current)
+    async def _check_host(self) -> None:
+        conditions.require(self.config.current)
 
     async def _acquire_locks(self) -> None:
         folder = self.config.current.state_dir

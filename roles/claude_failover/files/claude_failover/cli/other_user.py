@@ -17,33 +17,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..common.errors import Refused
+from ..common.users import home_folder, session_path, user_name
 from ..config import defaults
 from . import common
 
 ROOT = 0
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _RUNUSER = ("/usr/sbin/runuser",)  # --pty: util-linux 2.34 or newer
-
-
-def user_name(uid: int) -> str:
-    """Return the name of a user, or ``#uid`` if there is none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"#{uid}"
-
-
-def home_folder() -> str:
-    """Return this user's home folder, ``/`` for a user without a name."""
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_dir
-    except KeyError:
-        return "/"
-
-
-def session_path(home: str) -> str:
-    """Return the PATH of the sessions of the user with that home folder, as the role's unit sets it."""
-    return f"{home}/.local/bin:{_SYSTEM_PATH}"
 
 
 def session_environment() -> dict[str, str]:

@@ -1,26 +1,16 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check what a daemon needs of a configuration: the tmux program, keys that stay, folders that it may write to."""
+"""Check that a running daemon can take a configuration: keys that stay, folders that it may write to."""
 
 from __future__ import annotations
 
 import os
-import shutil
 
 from ..common.errors import Refused
 from .model import Config
 
 RESTART_KEYS = ("active_link", "state_dir", "control_socket", "control_group", "tmux")  # a reload cannot change them
-
-
-def check_tmux_program(config: Config) -> None:
-    """Check that the tmux program of a configuration can be started. Raises Refused."""
-    if shutil.which(config.tmux.binary) is None:
-        raise Refused(
-            f"tmux.binary: found no executable program {config.tmux.binary!r} (PATH is {os.environ.get('PATH', '')}). "
-            "Install it (apt-get install tmux), or correct the path"
-        )
 
 
 def check_reloadable(old: Config, new: Config) -> None:

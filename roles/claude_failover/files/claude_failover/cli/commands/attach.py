@@ -11,6 +11,7 @@ from typing import Any
 
 from ...common.errors import Refused
 from ...common.text import natural_key
+from ...common.users import user_name
 from ...config import defaults
 from ...tmux.quoting import HOLDER
 from .. import common, other_user
@@ -67,7 +68,7 @@ def _check_owner(path: str, arguments: argparse.Namespace) -> None:
     other_user.refuse_root([path], arguments, "attach", arguments.name)
     if owner is not None and owner != os.geteuid():
         advice = other_user.run_instead(owner, arguments, "attach", arguments.name)
-        raise Refused(f"the tmux server at {path} belongs to {other_user.user_name(owner)}: {advice}")
+        raise Refused(f"the tmux server at {path} belongs to {user_name(owner)}: {advice}")
 
 
 def _check_exists(program: str, path: str, name: str) -> None:

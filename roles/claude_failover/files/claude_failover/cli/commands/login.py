@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ...common.errors import Refused, UsageError
+from ...common.users import home_folder, user_name
 from .. import common, other_user
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     other_user.refuse_root([account.home], arguments, "login", account.name)
     if owner is not None and owner != os.geteuid():
         raise Refused(
-            f"{account.home} belongs to {other_user.user_name(owner)}, who could not use files written by another "
+            f"{account.home} belongs to {user_name(owner)}, who could not use files written by another "
             f"user: {other_user.run_instead(owner, arguments, 'login', account.name)}"
         )
     program, environment = _program(config)
@@ -145,7 +146,7 @@ def _enter_home(environment: dict[str, str]) -> None:
     except OSError:
         home = ""
     if not home:
-        home = other_user.home_folder()
+        home = home_folder()
         environment["HOME"] = home
     try:
         os.chdir(home)
