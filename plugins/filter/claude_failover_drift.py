@@ -145,12 +145,13 @@ def describe_drift(
         (missing_group, "group missing: %s" % missing_group),
         (_changed(results, "control_group"), "group missing: %s" % control_group),
         *((sentence, sentence) for sentence in old_claude),
+        *((sentence, sentence) for sentence in _unmet(release)),
     ]
     services = [results[name] for name in ("tmux_service", "daemon_service") if _changed(results, name)]
     drift = {
         "host": [sentence for found, sentence in host if found],
         "links": _links(results.get("links", {})),
-        "configuration": _failure(release),
+        "configuration": [] if "conditions" in release else _failure(release),
         "units": [],
         "code": _code(release),
         "service": [_service(service) for service in services] + _stale(release),
@@ -168,6 +169,12 @@ def _changed(results: Mapping[str, Result], name: str) -> bool:
 def _failure(result: Result) -> list[str]:
     """Return the message of a module that failed; ``failed`` is false where ``failed_when`` has overruled it."""
     return [result["msg"]] if "msg" in result else []
+
+
+def _unmet(release: Result) -> list[str]:
+    """Return the conditions of a start that the host does not meet; divergent links are drift of their own kind."""
+    errors = [row for row in release.get("conditions", ()) if row["level"] == "error" and row["name"] != "shared_links"]
+    return ["%s; expected %s" % (row["found"], row["expected"]) for row in errors]
 
 
 def _file_changes(release: Result, removal: Result) -> list[tuple[str, str]]:

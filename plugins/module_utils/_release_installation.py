@@ -9,7 +9,7 @@ import base64
 import binascii
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.secuaas.claude.plugins.module_utils import (
@@ -26,6 +26,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._path_owner import 
     is_left_to_a_group,
     path_owner,
 )
+from ansible_collections.secuaas.claude.plugins.module_utils._release_host import HostError, look_at_host
 from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import Layout, ReleaseError
 
 _FOLDER_MODE = "0755"
@@ -39,8 +40,10 @@ class InstallationPlan(NamedTuple):
     result: dict[str, Any]
     to_stage: bool
     """True if the release's folder has to be created."""
+    configs: list[bytes]
+    """Configurations for the new release to look at the host with."""
     to_validate: list[bytes]
-    """Configurations for the new release to validate."""
+    """Those of them for the new release to validate."""
     to_write: list[tuple[_host_files.FileSpec, _host_files.Difference]]
     to_prune: list[str]
 
@@ -61,15 +64,13 @@ def install_release(params: Mapping[str, Any], *, check_mode: bool, warn: Callab
     name = _release_bundle.release_name(sources)
     specs = _file_specs(params, members, layout)
     plan = _plan_installation(params, layout, name, sources, specs, check_mode, warn)
-    if check_mode:
-        _predict_validation(layout, sources, plan)
-        return plan.result
-    if not plan.result["changed"]:
+    if check_mode or not plan.result["changed"]:
+        _predict_validation(params, layout, sources, plan, check_mode)
         return plan.result
     with _release_store.lock(layout):
         # Another installation may have ended while this one waited for the lock.
         plan = _plan_installation(params, layout, name, sources, specs, check_mode, warn)
-        _carry_out(layout, sources, plan)
+        _carry_out(params, layout, sources, plan)
     return plan.result
 
 
@@ -169,11 +170,8 @@ def _plan_installation(
     to_write = [(spec, difference) for spec, difference in differences if difference.status != _host_files.OK]
     created = [spec.path for spec, difference in to_write if difference.status == _host_files.CREATED]
     updated = [spec.path for spec, difference in to_write if difference.status != _host_files.CREATED]
-    to_validate = {
-        spec.path: spec.content or b""
-        for spec, difference in differences
-        if switched or difference.status in (_host_files.CREATED, _host_files.CONTENT)
-    }
+    configs = {entry["path"] for entry in params["files"] if entry["config"]}
+    with_config = [(spec, difference) for spec, difference in differences if spec.path in configs]
     read_at_start = [entry["path"] for entry in params["files"] if entry["restart"]]
     service = _release_processes.service_of(params.get("user"), params.get("unit"))
     stale = _release_processes.is_stale(layout, read_at_start, service=service)
@@ -193,24 +191,34 @@ def _plan_installation(
         "updated": updated,
         "removed": prunable,
         "config_checked": False,
+        "conditions": [],
         "diff": [
             *([_release_diff(layout, previous, folder, sources)] if switched else []),
             *(_file_diff(spec, difference) for spec, difference in to_write),
         ],
     }
-    configs = [entry["path"] for entry in params["files"] if entry["config"]]
     return InstallationPlan(
         result,
         found.folder is None,
-        [to_validate[path] for path in configs if path in to_validate],
+        [spec.content or b"" for spec, _difference in with_config],
+        [
+            spec.content or b""
+            for spec, difference in with_config
+            if switched or difference.status in (_host_files.CREATED, _host_files.CONTENT)
+        ],
         to_write,
         prunable + leftovers,
     )
 
 
-def _predict_validation(layout: Layout, sources: Mapping[str, bytes], plan: InstallationPlan) -> None:
-    """Validate the configuration with the new release from a temporary folder. Raises ReleaseError."""
-    if not plan.to_validate:
+def _predict_validation(
+    params: Mapping[str, Any], layout: Layout, sources: Mapping[str, bytes], plan: InstallationPlan, check_mode: bool
+) -> None:
+    """Validate the configuration with the new release from a temporary folder, and look at the host with it.
+
+    Raises ReleaseError.
+    """
+    if not plan.configs:
         return
     # Not the module's own temporary folder, which would stay on the host.
     with tempfile.TemporaryDirectory(prefix="claude-failover-check-") as scratch:
@@ -218,16 +226,36 @@ def _predict_validation(layout: Layout, sources: Mapping[str, bytes], plan: Inst
         if plan.to_stage:
             library = os.path.join(scratch, plan.result["release"], "lib")
             _release_store.write_sources(library, sources)
+            _release_store.make_readable(scratch)  # for the daemon's user, who looks at the host with it
         for text in plan.to_validate:
             problem = _release_python.config_problem(layout.python, library, text)
             if problem is not None:
                 if not _release_python.can_import(layout.python, "yaml"):
                     return  # an earlier task of the same play installs python3-yaml
                 raise _refused_config(problem)
-        plan.result["config_checked"] = True
+            plan.result["config_checked"] = True
+        # An earlier task of the same play installs tmux.
+        _look_at_host(params, layout, library, plan, ["tmux_program"] if check_mode else [])
 
 
-def _carry_out(layout: Layout, sources: Mapping[str, bytes], plan: InstallationPlan) -> None:
+def _look_at_host(
+    params: Mapping[str, Any], layout: Layout, library: str, plan: InstallationPlan, installed: Sequence[str] = ()
+) -> None:
+    """Let the release in ``library`` look whether the daemon could start; ``installed`` are conditions to leave out.
+
+    Raises HostError, ReleaseError.
+    """
+    if params.get("user") is None:
+        return
+    made = {*plan.result["created"], *plan.result["updated"]}
+    for text in plan.configs:
+        found = look_at_host(layout.python, library, text, params["user"])
+        plan.result["conditions"] += [row for row in found if row["path"] not in made and row["name"] not in installed]
+    if any(finding["level"] == "error" for finding in plan.result["conditions"]):
+        raise HostError(plan.result)
+
+
+def _carry_out(params: Mapping[str, Any], layout: Layout, sources: Mapping[str, bytes], plan: InstallationPlan) -> None:
     """Stage and publish the release, write the files, switch and prune. Raises ReleaseError, HostFileError, OSError."""
     folder = plan.result["release"]
     staged = None
@@ -240,6 +268,7 @@ def _carry_out(layout: Layout, sources: Mapping[str, bytes], plan: InstallationP
             if problem is not None:
                 raise _refused_config(problem)
             plan.result["config_checked"] = True
+        _look_at_host(params, layout, library, plan)
         if staged:
             _release_store.publish(layout, staged, folder)
             staged = None

@@ -12,6 +12,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._release_layout imp
 
 _COMPILE_TIMEOUT = 300.0
 _CHECK_TIMEOUT = 60.0
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
 
 def compile_library(python: str, library: str, final: str) -> None:
@@ -31,7 +32,7 @@ def compile_library(python: str, library: str, final: str) -> None:
         final,
         library,
     ]
-    code, _out, err = _run_program(command, b"", _COMPILE_TIMEOUT)
+    code, _out, err = run_program(command, b"", _COMPILE_TIMEOUT)
     if code != 0:
         raise ReleaseError("%s cannot byte-compile the release: %s" % (python, err))
 
@@ -41,24 +42,30 @@ def config_problem(python: str, library: str, text: bytes) -> str | None:
 
     Raises ReleaseError where the release cannot be run.
     """
-    code, out, err = _run_program([python, "-I", "-B", library, "check-config", "-"], text, _CHECK_TIMEOUT)
+    code, out, err = run_program([python, "-I", "-B", library, "check-config", "-"], text, _CHECK_TIMEOUT)
     return None if code == 0 else (err or out or "exit code %d" % code)
 
 
 def can_import(python: str, module: str) -> bool:
     """Return True if the Python of the releases finds ``module``. Raises ReleaseError."""
-    return _run_program([python, "-I", "-c", "import " + module], b"", _CHECK_TIMEOUT)[0] == 0
+    return run_program([python, "-I", "-c", "import " + module], b"", _CHECK_TIMEOUT)[0] == 0
 
 
-def _run_program(command: Sequence[str], text: bytes, timeout: float) -> tuple[int, str, str]:
-    """Run a program with a fixed environment; return exit code, standard output and standard error.
+def run_program(command: Sequence[str], text: bytes, timeout: float) -> tuple[int, str, str]:
+    """Run a program with a fixed environment and no terminal; return exit code, standard output and standard error.
 
-    ``text`` is its standard input, ``timeout`` is in seconds. Raises ReleaseError.
+    ``text`` is its standard input, ``timeout`` is in seconds. Its PATH is that of a unit. Raises ReleaseError.
     """
-    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
     try:
         done = subprocess.run(
-            list(command), input=text, capture_output=True, env=environment, cwd="/", timeout=timeout, check=False
+            list(command),
+            input=text,
+            capture_output=True,
+            env=_ENVIRONMENT,
+            cwd="/",
+            timeout=timeout,
+            check=False,
+            start_new_session=True,
         )
     except OSError as error:
         raise ReleaseError("%s cannot be started: %s" % (command[0], error)) from error

@@ -20,7 +20,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import RELEASES, Layout, ReleaseError
@@ -181,6 +181,11 @@ def write_sources(folder: str, sources: Mapping[str, bytes]) -> None:
             file.write(data)
 
 
+def make_readable(folder: str) -> None:
+    """Let everybody read a folder and what is in it, whatever the umask was. Raises OSError."""
+    _set_modes([(folder, True), *_walk(folder)])
+
+
 def stage(layout: Layout, name: str, sources: Mapping[str, bytes]) -> str:
     """Create a complete release in a temporary folder beside the others; return that folder, for :func:`publish`.
 
@@ -311,10 +316,15 @@ def _permission_problem(path: str) -> str:
 def _finish(top: str) -> None:
     """Set the modes of everything below ``top``, whatever the umask, and flush it to the disk."""
     paths = [(top, True), (os.path.join(top, MANIFEST), False), *_walk(os.path.join(top, "lib"))]
-    for path, is_folder in paths:
-        os.chmod(path, 0o755 if is_folder else 0o644)
+    _set_modes(paths)
     for path, _is_folder in reversed(paths):
         _fsync_path(path)
+
+
+def _set_modes(paths: Iterable[tuple[str, bool]]) -> None:
+    """Let everybody read the paths, of which the second value says that it is a folder."""
+    for path, is_folder in paths:
+        os.chmod(path, 0o755 if is_folder else 0o644)
 
 
 def _fsync_path(path: str) -> None:

@@ -20,15 +20,16 @@ description:
     then replaces the link C(current) in one step. A running process keeps the release that it was started from.
   - A release folder that was tampered with is drift. It is reported and replaced by an intact folder beside it, but
     never repaired in place.
-  - The new release validates the configuration before anything is changed.
+  - The new release validates the configuration, and looks whether its daemon could start on the host, before anything
+    is changed.
 extends_documentation_fragment:
   - secuaas.claude.attributes
 attributes:
   check_mode:
     support: full
     details:
-      - The new release validates the configuration in check mode too, from a temporary folder. Where the host lacks
-        what the daemon needs, as before the first deployment, there is no validation; see RV(config_checked).
+      - The new release validates the configuration and looks at the host in check mode too, from a temporary folder.
+        Where the host lacks what the daemon needs, as before the first deployment, it does not; see RV(config_checked).
   diff_mode:
     support: full
   idempotent:
@@ -116,6 +117,8 @@ options:
     description:
       - The user, by name or number, as whom the daemon runs. With it a process of another user is no daemon for
         RV(stale).
+      - With it and a configuration, the release looks in the name of this user whether the daemon could start; see
+        RV(conditions).
       - A user that does not exist runs no daemon.
     type: str
   unit:
@@ -220,6 +223,22 @@ removed:
   type: list
   elements: str
   sample: [0.3.9-0c11f0b24e7d]
+conditions:
+  description:
+    - What is not right on the host for a start of the daemon, with what mends it. The module fails where the
+      C(level) of one is V(error), and changes nothing.
+    - What the same call makes or gives to the O(user) is left out.
+  returned: when O(state=present)
+  type: list
+  elements: dict
+  sample:
+    - name: metrics
+      level: warning
+      found: the folder of metrics.textfile, /var/lib/node_exporter, cannot be used (No such file or directory)
+      expected: a folder that claude may write to
+      mend: sudo install -d -o claude /var/lib/node_exporter
+      path: /var/lib/node_exporter
+      text: the folder of metrics.textfile, /var/lib/node_exporter, cannot be used (No such file or directory); …
 config_checked:
   description: Whether the new release has validated the configuration. It does so if either of the two is new.
   returned: when O(state=present)
@@ -232,6 +251,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.secuaas.claude.plugins.module_utils._host_files import HostFileError
 from ansible_collections.secuaas.claude.plugins.module_utils._release_bundle import BundleError
+from ansible_collections.secuaas.claude.plugins.module_utils._release_host import HostError
 from ansible_collections.secuaas.claude.plugins.module_utils._release_installation import (
     install_release,
     remove_installation,
@@ -281,6 +301,9 @@ def main() -> None:
             result = install_release(module.params, check_mode=module.check_mode, warn=module.warn)
         else:
             result = remove_installation(module.params, check_mode=module.check_mode, warn=module.warn)
+    except HostError as error:
+        foreseen = error.result if module.check_mode else {"conditions": error.result["conditions"]}
+        module.fail_json(msg=str(error), **foreseen)
     except (ValueError, BundleError, ReleaseError, HostFileError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:

@@ -66,6 +66,13 @@ def registered(**result: Any) -> dict[str, Any]:
     }
 
 
+CONDITIONS = [
+    {"name": "active_link", "level": "error", "text": "a folder"},
+    {"name": "claude", "level": "warning", "text": "no claude"},
+    {"name": "metrics", "level": "warning", "text": "no folder"},
+]
+
+
 def host(**facts: Any) -> dict[str, Any]:
     """Return the facts of a host that the role accepts, updated by `facts`."""
     return {"os_family": "Debian", "python": {"version": {"major": 3, "minor": 9}}, **facts}
@@ -197,6 +204,15 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"__claude_failover_removal": {"removed": []}},
         {"drift": "__claude_failover_drift_absent"},
     ),
+    "host_warnings": (registered(conditions=CONDITIONS), {"told": "__claude_failover_host_warnings"}),
+    "host_warnings_installed": (
+        {
+            **registered(conditions=CONDITIONS),
+            "claude_failover_claude_install": "npm",
+            "__claude_failover_compare_only": True,
+        },
+        {"told": "__claude_failover_host_warnings"},
+    ),
     "tmux_waits": (
         registered(updated=["/etc/claude-failover/config.yml", "/etc/systemd/system/claude-failover-tmux.service"]),
         {"waits": "__claude_failover_pending_tmux_files"},
@@ -265,6 +281,11 @@ def found(python_path: str) -> Iterator[dict[str, Any]]:
     vault = {"vault": ({}, {"config": template("config.yml.j2")})}
     yield evaluate(folder, python_path, {**CASES, **vault})
     shutil.rmtree(folder)
+
+
+def test_what_does_not_stop_the_daemon_is_told_unless_the_role_is_to_install_it(found: dict[str, Any]) -> None:
+    assert found["host_warnings"]["told"] == ["no claude", "no folder"]
+    assert found["host_warnings_installed"]["told"] == ["no folder"]
 
 
 def write_paths(unit: str) -> list[str]:

@@ -22,6 +22,12 @@ UNCHANGED = {"changed": False}
 SKIPPED = {"changed": False, "skipped": True}
 RESTART = "claude-failover.service: runs older code or configuration than is installed; restart it"
 
+UNMET = [
+    {"name": "active_link", "level": "error", "found": "/h is a folder", "expected": "a link"},
+    {"name": "shared_links", "level": "error", "found": "divergent", "expected": "a link"},
+    {"name": "metrics", "level": "warning", "found": "missing", "expected": "a folder"},
+]
+
 
 def drift(results: Any, **options: Any) -> Any:
     return describe(results, **{"unit_paths": [UNIT], "code_paths": [LAUNCHER, "/opt/claude-failover"], **options})
@@ -56,6 +62,11 @@ def service(name: str, **status: str) -> dict[str, Any]:
         ),
         ({"links": {"failed": True, "msg": "no such owner"}}, {}, {"links": ["no such owner"]}),
         ({"release": {"failed": True, "msg": "refused"}}, {}, {"configuration": ["refused"]}),
+        (
+            {"release": {"failed": True, "msg": "unmet", "conditions": UNMET, "updated": [CONFIG]}},
+            {},
+            {"host": ["/h is a folder; expected a link"], "configuration": [f"{CONFIG}: changed"]},
+        ),
         ({"release": {"created": [CONFIG]}}, {}, {"configuration": [f"{CONFIG}: missing"]}),
         ({"release": {"updated": [CONFIG]}}, {}, {"configuration": [f"{CONFIG}: changed"]}),
         ({"removal": {"removed": [CONFIG]}}, {}, {"configuration": [f"{CONFIG}: left over"]}),
