@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..common import json_text
@@ -118,23 +119,59 @@ def load_config(arguments: argparse.Namespace) -> Config:
 def load_readable_config(arguments: argparse.Namespace) -> Config | None:
     """Load the configuration; None if this user may not read it, or if the default file is unusable.
 
-    Commands that only talk to the daemon then use its default paths: a running daemon can be queried although its
-    file has become invalid. Raises ConfigError for an unusable file that was named explicitly.
+    The command then uses the daemon's default paths. Raises ConfigError for an unusable file that was named explicitly.
     """
     path = config_path(arguments)
     try:
         return load_config(arguments)
-    except UsageError:
-        raise
     except FailoverError as error:
         if _is_unreadable(path):
             return None
         if path != defaults.CONFIG:
             raise
         if os.path.lexists(path):
-            first = str(error).partition("\n")[0]
-            print_message(f"the configuration is unusable, using the default paths ({first})")
+            _tell_unusable(error, "using the default paths")
         return None
+
+
+def control_socket(arguments: argparse.Namespace) -> tuple[str, bool]:
+    """Return the path of the daemon's socket, and whether it is that of the configuration.
+
+    A file that became invalid does not keep anybody from a running daemon: its ``control_socket`` is used all the same,
+    and the default one where the default file does not name it. Raises FailoverError for another file that is missing, or
+    does not name it: the default socket may be that of another daemon.
+    """
+    path = config_path(arguments)
+    try:
+        return load_config(arguments).control_socket, True
+    except FailoverError as error:
+        if _is_unreadable(path):
+            return defaults.CONTROL_SOCKET, False
+        found = _salvaged_socket(path)
+        if found is None and path != defaults.CONFIG:
+            raise
+        if os.path.lexists(path):
+            _tell_unusable(error, f"asking the daemon at {found or defaults.CONTROL_SOCKET}")
+        return found or defaults.CONTROL_SOCKET, found is not None
+
+
+def _salvaged_socket(path: str) -> str | None:
+    from ..config.salvage import control_socket_of
+
+    try:
+        return control_socket_of(path)
+    except OSError:
+        return None
+
+
+@cache  # once in a process: --watch asks again and again
+def _print_once(message: str) -> None:
+    print_message(message)
+
+
+def _tell_unusable(error: FailoverError, instead: str) -> None:
+    first = str(error).partition("\n")[0]
+    _print_once(f"the configuration is unusable, {instead}; see claude-failover check-config ({first})")
 
 
 def _is_unreadable(path: str) -> bool:
@@ -162,13 +199,12 @@ def request(
     from . import other_user
 
     other_user.refuse_root([], arguments, arguments.command)
-    config = load_readable_config(arguments)
-    path = config.control_socket if config else defaults.CONTROL_SOCKET
+    path, configured = control_socket(arguments)
     try:
         result = control_client.request(op, options, socket_path=path, timeout=timeout)
     except control_client.NotRunning as error:
         hint = "start it with: systemctl start claude-failover (or, in the foreground: claude-failover run)"
-        unread = "" if config else f"; {config_path(arguments)} could not be read, so the default path was used"
+        unread = "" if configured else f"; {config_path(arguments)} could not be read, so the default path was used"
         raise NotRunning(f"{error}{unread}; {hint}") from None
     except control_client.NoAnswer as error:
         raise NoAnswer(str(error)) from None
