@@ -199,3 +199,38 @@ def test_root_is_refused_where_several_users_decide(host: UserHost) -> None:
     assert (done.returncode, shared in done.stderr) == (1, True), done
     with contextlib.suppress(FileNotFoundError):
         assert os.listdir(shared) == []
+
+
+def test_doctor_by_root_and_by_the_user_find_the_same(host: UserHost) -> None:
+    """A login that only the user could read, through a link, is looked at in the user's name."""
+    secret = host.make("secret", mode=0o700)
+    with open(f"{secret}/credentials", "w", encoding="utf-8") as stream:
+        stream.write('{"claudeAiOauth": {"accessToken": "made-up"}}')
+    for home in host.homes:
+        os.mkdir(home)
+        os.chown(home, host.user.pw_uid, host.user.pw_gid)
+    os.symlink(f"{secret}/credentials", f"{host.homes[0]}/.credentials.json")
+    found = {}
+    for user in (None, host.user):
+        done = host.run("doctor", "--json", user=user)
+        assert done.returncode == 1, done
+        found[user is None] = [(row["name"], row["found"]) for row in json.loads(done.stdout)["checks"]]
+        assert ("login", f"the account a has a login that this user cannot read ({host.homes[0]})") in found[
+            user is None
+        ]
+    assert found[True] == found[False]
+
+
+def test_doctor_is_refused_to_somebody_else(host: UserHost) -> None:
+    done = host.run("doctor", user=host.other)
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert f"runuser --pty -u {host.user.pw_name} -- /usr/local/bin/claude-failover" in done.stderr
+
+
+def test_doctor_is_refused_to_root_with_a_configuration_of_the_users(host: UserHost) -> None:
+    os.rename(host.config, host.path("home", "config.yml"))
+    host.config = host.path("home", "config.yml")
+    os.chown(host.config, host.user.pw_uid, host.user.pw_gid)
+    done = host.run("doctor")
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert f"runuser --pty -u {host.user.pw_name} -- /usr/local/bin/claude-failover" in done.stderr

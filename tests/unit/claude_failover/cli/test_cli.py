@@ -40,6 +40,7 @@ COMMANDS = [
     "reload",
     "version",
     "validate",
+    "doctor",
     "login",
     "status",
     "sessions",

@@ -138,8 +138,8 @@ def control_socket(arguments: argparse.Namespace) -> tuple[str, bool]:
     """Return the path of the daemon's socket, and whether it is that of the configuration.
 
     A file that became invalid does not keep anybody from a running daemon: its ``control_socket`` is used all the same,
-    and the default one where the default file does not name it. Raises FailoverError for another file that is missing, or
-    does not name it: the default socket may be that of another daemon.
+    and the default one where the default file does not name it. Raises FailoverError for another file that is missing,
+    or does not name it: the default socket may be that of another daemon.
     """
     path = config_path(arguments)
     try:

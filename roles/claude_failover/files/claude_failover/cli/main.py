@@ -26,6 +26,7 @@ first steps:
   claude-failover check-config       check the configuration
   claude-failover login ACCOUNT      log in to an account; once for each
   claude-failover status             show the current state
+  claude-failover doctor             look at everything that has to be right
 
 {common.EXIT_CODES}
 
