@@ -3,10 +3,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Behind `make provision` and `make drift`: a virtual environment with ansible-core and this collection in it, one
+# Behind `make provision`, `make drift` and `make doctor`: a virtual environment with ansible-core and this collection in it, one
 # playbook, and, where this machine itself was provisioned, its status and the next step.
 #
-#   INVENTORY=FILE CHECK=1 provision.sh site|drift [argument of ansible-playbook…]
+#   INVENTORY=FILE CHECK=1 provision.sh site|drift|doctor [argument of ansible-playbook…]
 set -eu
 
 playbook=$1

@@ -54,14 +54,17 @@ def look_as_user(config: Config, arguments: argparse.Namespace, wanted: Sequence
 
 
 def document(rows: Sequence[Finding]) -> dict[str, Any]:
-    """Return the findings as JSON; ``ok`` is false where there is an error."""
+    """Return the findings as JSON, each on one line that is printable; ``ok`` is false where there is an error."""
     from ..host.finding import errors, warnings
 
     return {
         "ok": not errors(rows),
         "errors": len(errors(rows)),
         "warnings": len(warnings(rows)),
-        "checks": [row.to_json() for row in rows],
+        "checks": [
+            {key: one_line(value) if isinstance(value, str) else value for key, value in row.to_json().items()}
+            for row in rows
+        ],
     }
 
 

@@ -57,15 +57,18 @@ def check_notify_command(config: Config) -> Iterator[Finding]:
 def check_session_programs(config: Config) -> Iterator[Finding]:
     """Look for the programs of the sessions: Claude Code, where none is configured."""
     found = 0
+    usual = session_path(home_folder())
     for command, path in sorted(session_programs(config)):
         if shutil.which(command, path=path) is not None:
             found += 1
             continue
         claude = os.path.basename(command) == "claude"
+        # A value of a session's env is shown nowhere.
+        shown = f" ({path})" if path == usual else ""
         yield Finding(
             "claude" if claude else "session_command",
             WARNING,
-            f"found no executable program {command!r} in the sessions' PATH ({path})",
+            f"found no executable program {command!r} in the sessions' PATH{shown}",
             "the program of the sessions; they are down until it is there, and nobody can log in",
             _INSTALL_CLAUDE if claude else f"install {command}, or correct the command of the session",
         )
