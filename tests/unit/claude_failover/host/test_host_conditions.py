@@ -15,7 +15,7 @@ import yaml
 from claude_failover.cli import main as cli
 from claude_failover.common.errors import PassingFault, Refused
 from claude_failover.config.loader import load
-from claude_failover.host import conditions, programs
+from claude_failover.host import access, conditions, programs
 from claude_failover.host.finding import ERROR, LEVELS, OK, WARNING, Finding, from_json
 
 
@@ -135,6 +135,11 @@ def test_a_folder_of_the_active_link_that_is_missing(place):
     assert str(place.folder / "gone") in row.mend
 
 
+def test_a_folder_of_the_active_link_that_is_made_with_the_homes_is_no_error(place):
+    (place.folder / "home").rmdir()
+    assert place.wrong() == []
+
+
 def test_a_divergent_link_and_a_folder_in_its_place(place):
     place.homes[0].mkdir()
     place.homes[1].mkdir()
@@ -230,6 +235,18 @@ def test_a_claude_that_says_no_version_is_a_warning(place, script):
     found = place.wrong()
     assert [(row.name, row.level) for row in found] in ([("claude_version", WARNING)], [])
     assert "\x1b" not in str(found)
+
+
+def test_a_read_only_file_system_is_a_fault_that_passes(place, monkeypatch):
+    monkeypatch.setattr(access, "is_allowed", lambda _path, _rights: False)
+    monkeypatch.setattr(access, "is_read_only", lambda _path: True)
+    place.write()
+    (place.folder / "state").mkdir()
+    found = conditions.errors(conditions.look(load(place.path)))
+    assert {row.name for row in found} == {"active_link", "state_dir"}
+    assert all(row.passing and "read-only" in row.found and row.mend for row in found)
+    with pytest.raises(PassingFault):
+        conditions.require(load(place.path))
 
 
 # -- who looks -------------------------------------------------------------------------------------------------------

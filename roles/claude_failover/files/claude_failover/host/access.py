@@ -30,6 +30,11 @@ def folder_problem(name: str, path: str, what: str, level: str = ERROR) -> Findi
         mend = f"{shlex.join(['mv', '-n', path, f'{path}.aside'])}, or choose another path"
         return Finding(name, level, f"{what}, {path}, is no folder", expected, mend)
     if not is_allowed(path, _FULL):
+        if is_read_only(path):
+            mend = (
+                f"mount -o remount,rw; under systemd: sudo systemctl restart claude-failover, once {path} is writable"
+            )
+            return Finding(name, level, f"{what}, {path}, is on a read-only file system", expected, mend, passing=True)
         found = f"{what}, {path}, belongs to {user_name(status.st_uid)}, and {_me()} may not write to it"
         return Finding(name, level, found, expected, give_line(path, status.st_uid), path)
     return None
@@ -47,10 +52,10 @@ def owner_problem(name: str, path: str) -> Finding | None:
     if status.st_uid == os.geteuid() or stat.S_ISLNK(status.st_mode):
         return None
     wanted = _FULL if stat.S_ISDIR(status.st_mode) else os.R_OK | os.W_OK
-    level = WARNING if is_allowed(path, wanted) else ERROR
+    allowed = is_allowed(path, wanted) or is_read_only(path)  # then its mode says nothing
     return Finding(
         name,
-        level,
+        WARNING if allowed else ERROR,
         f"{path} belongs to {user_name(status.st_uid)}",
         f"{_me()}, who runs the daemon and the sessions, to own it",
         give_line(path, status.st_uid),
@@ -66,6 +71,14 @@ def give_line(path: str, former: int) -> str:
 def is_allowed(path: str, rights: int) -> bool:
     """Return whether this user has rights on a path."""
     return os.access(path, rights, effective_ids=True)
+
+
+def is_read_only(path: str) -> bool:
+    """Return whether a path is on a file system that nothing can be written to for now."""
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 def _me() -> str:

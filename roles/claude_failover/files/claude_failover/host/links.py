@@ -31,7 +31,7 @@ def check_active_link(config: Config) -> Iterator[Finding]:
     """Look at the active link, at the folder that a flip writes to, and at the lock beside it."""
     path = config.active_link
     folder = folder_problem("active_link", os.path.dirname(path), "the folder of active_link")
-    if folder is not None:
+    if folder is not None and folder.path not in _foreseen(config):
         yield folder
     link = read_active(path, config.accounts)
     if link.kind == "account" and link.account is not None:
@@ -44,6 +44,15 @@ def check_active_link(config: Config) -> Iterator[Finding]:
     problem = owner_problem("active_link", lock)
     if problem is not None:
         yield problem
+
+
+def _foreseen(config: Config) -> set[str]:
+    """Return the folders that are missing and are made together with the homes, by the role before any start."""
+    try:
+        reports = validate_all(config.homes, config.shared_links, check_mode=True)
+    except SharedSymlinkError as error:
+        reports = error.reports
+    return {path for report in reports for path in report.created}
 
 
 def _active_link_problem(path: str, link: ActiveLink, config: Config) -> Finding:
