@@ -112,9 +112,13 @@ class World:
     def credentials(self, name):
         return os.path.join(self.home(name), ".credentials.json")
 
-    def log_in(self, name, token=TOKEN):
+    def log_in(self, name, token=TOKEN, ends_at=None):
+        """Log an account in, until the wall time ``ends_at`` (None: the file does not tell)."""
+        oauth = {"accessToken": token, "refreshToken": token, "expiresAt": 1}
+        if ends_at is not None:
+            oauth["refreshTokenExpiresAt"] = int(ends_at.timestamp() * 1000)
         with open(self.credentials(name), "w") as stream:
-            json.dump({"claudeAiOauth": {"accessToken": token, "refreshToken": token, "expiresAt": 1}}, stream)
+            json.dump({"claudeAiOauth": oauth}, stream)
 
     def flip_by_hand(self, name):
         """Flip the link by hand."""

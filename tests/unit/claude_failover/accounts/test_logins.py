@@ -3,12 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import asyncio
 import os
+from datetime import timedelta
 
 import pytest
-from switch_world import World
+from switch_world import Harness, World
 
 from claude_failover.accounts.logins import DOCUMENT, Logins
+from claude_failover.common import clock
+from claude_failover.common.errors import Refused
+
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -80,3 +86,25 @@ def test_an_invalid_login_is_ignored_and_named(world, account, caplog):
     logins = Logins(world.store)
     assert "logins: the login of 'a' is invalid" in caplog.text
     assert logins.state(account) == "ok"
+
+
+def test_a_login_past_its_day_is_no_target_of_a_switch_until_it_is_made_anew(world):
+    world.log_in("b", ends_at=clock.wall() - DAY)
+    harness = Harness(world)
+    for options in ({}, {"account": "b"}, {"account": "b", "force": True}):
+        with pytest.raises(Refused, match=r"its login is dead .* run `claude-failover login b`"):
+            asyncio.run(harness.failover.switch(**options))
+    assert world.active == "a"
+    assert world.switcher.availability.usable_from(None) is None
+    world.log_in("b", "another-token", ends_at=clock.wall() + 27 * DAY)
+    assert asyncio.run(harness.failover.switch())["to_account"] == "b"
+
+
+def test_the_status_tells_until_when_a_login_holds(world, account):
+    status = Harness(world).failover.account_status
+    assert (status(account)["login"], status(account)["login_expires_at"]) == ("ok", None)
+    end = clock.wall().replace(microsecond=0) + 5 * DAY
+    world.log_in("a", ends_at=end)
+    assert (status(account)["login"], status(account)["login_expires_at"]) == ("ok", clock.iso(end))
+    world.log_in("a", ends_at=end - 6 * DAY)
+    assert (status(account)["login"], status(account)["login_expires_at"]) == ("expired", clock.iso(end - 6 * DAY))

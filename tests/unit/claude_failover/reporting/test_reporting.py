@@ -34,11 +34,20 @@ STATUS = {
             "name": 'a"\\\n',
             "active": True,
             "login": "ok",
+            "login_expires_at": "2026-11-26T20:00:00.000Z",
             "links": "ok",
             "exhausted": [{"limit": "five_hour", "until": "2026-11-22T21:36:00.000Z"}],
             "used_percent": {"five_hour": 92},
         },
-        {"name": "b", "active": False, "login": "expired", "links": "divergent", "exhausted": [], "used_percent": {}},
+        {
+            "name": "b",
+            "active": False,
+            "login": "expired",
+            "login_expires_at": None,
+            "links": "divergent",
+            "exhausted": [],
+            "used_percent": {},
+        },
     ],
     "sessions": [{"state": "idle"}, {"state": "idle"}, {"state": "limited"}],
     "queue": {"queued": 3},
@@ -62,6 +71,7 @@ def test_the_metrics_are_in_the_text_format():
         'claude_failover_info{version="0.4.0"} 1',
         'claude_failover_account_active{account="a\\"\\\\\\n"} 1',
         'claude_failover_account_login_ok{account="b"} 0',
+        'claude_failover_account_login_expires_seconds{account="a\\"\\\\\\n"} 1795723200',
         'claude_failover_account_links_ok{account="b"} 0',
         'claude_failover_account_exhausted_until_seconds{account="a\\"\\\\\\n",limit="five_hour"} 1795383360',
         'claude_failover_sessions{state="idle"} 2',
@@ -76,6 +86,7 @@ def test_the_metrics_are_in_the_text_format():
         'claude_failover_switches_total{reason="manual",outcome="failed"} 0',
     ):
         assert line in lines, line
+    assert text.count("account_login_expires_seconds{") == 1, "only where it is known"
     named = {line.split()[2] for line in lines if line.startswith("# TYPE")}
     assert {line.split("{")[0].split()[0] for line in lines if not line.startswith("#")} == named
     assert text.endswith("\n")

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Remember credentials that the server has rejected, until they change.
 
-Blanked tokens show in the credentials file (`claude.credentials.login_state`); an ``authentication_failed`` does not,
-so it is recorded here.
+Blanked tokens and a past day show in the credentials file (`claude.credentials`); an ``authentication_failed`` does
+not, so it is recorded here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 
-from ..claude.credentials import login_state
+from ..claude.credentials import HomeLogin, read_login
 from ..config.model import Account
 from ..storage.store import Store, as_list
 
@@ -48,19 +48,23 @@ class Logins:
             self._save(account)
 
     def state(self, account: Account) -> str:
-        """Return ``ok``, ``missing``, ``expired`` (blanked, or rejected by the server) or ``unknown``."""
-        state = login_state(account.home)
+        """Return ``ok``, ``missing``, ``expired`` (blanked, past its day, or rejected by the server) or ``unknown``."""
+        return self.look(account).state
+
+    def look(self, account: Account) -> HomeLogin:
+        """Return the account's login, whose state is `state`."""
+        login = read_login(account.home)
         stamp = self._rejected.get(account.name)
         if stamp is None:
-            return state
+            return login
         if stamp == _stamp(account.home):
-            return "expired" if state == "ok" else state
+            return login._replace(state="expired") if login.state == "ok" else login
         log.info(
             "account %s: its credentials have changed since the server rejected them, and are used again", account.name
         )
         del self._rejected[account.name]
         self._save(account)
-        return state
+        return login
 
     def _save(self, account: Account) -> None:
         self._store.keep(DOCUMENT, lambda: self._rejected, f"the rejected login of {account.name}")

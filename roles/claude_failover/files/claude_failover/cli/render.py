@@ -15,6 +15,7 @@ from typing import Any
 from ..common.limit_words import limit_word
 from ..common.text import one_line
 from .layout import Cell, fits, paint, paragraphs, table, wrap
+from .login_lines import login_line
 from .times import age, moment
 
 _TONES = {
@@ -59,10 +60,12 @@ def status(
     Of a page that has more lines than ``height``, sessions are left out, those first that need nobody.
     """
     blind = [Cell(_blind(row, now), "bad") for row in _mappings(document.get("blind"))]
+    accounts = _mappings(document.get("accounts"))
     above = [
         _heading(document, now, columns, colour),
         paragraphs(blind, columns, colour),
-        _accounts(_mappings(document.get("accounts")), now, columns, colour),
+        _accounts(accounts, now, columns, colour),
+        _logins(accounts, now, columns, colour),
     ]
     below = paragraphs(_footer(document, now), columns, colour)
     rows = _mappings(document.get("sessions"))
@@ -210,12 +213,9 @@ def _accounts(rows: Sequence[Mapping[str, Any]], now: datetime, columns: int | N
                 Cell(limits or "-", "warn" if limits else "dim"),
                 Cell(_used(row.get("used_percent"))),
                 Cell(_text(row.get("home"))),
-                Cell(_who(row.get("identity"))),
             ]
         )
-    titles = ["", "ACCOUNT", "LOGIN", "LINKS", "EXHAUSTED", "USED", "HOME", "WHO"]
-    if not any(row.get("identity") for row in rows):
-        cells, titles = [line[:-1] for line in cells], titles[:-1]
+    titles = ["", "ACCOUNT", "LOGIN", "LINKS", "EXHAUSTED", "USED", "HOME"]
     page = table(titles, cells, columns=columns, colour=colour, whole=titles[:6])
     if fits(page, columns):
         return page
@@ -232,11 +232,10 @@ def _accounts(rows: Sequence[Mapping[str, Any]], now: datetime, columns: int | N
     return "\n".join(found)
 
 
-def _who(identity: Any) -> str:
-    if not isinstance(identity, Mapping):
-        return "-"
-    parts = [_text(identity.get(key)) for key in ("address", "organisation", "plan") if identity.get(key)]
-    return ", ".join(parts) or "-"
+def _logins(rows: Sequence[Mapping[str, Any]], now: datetime, columns: int | None, colour: bool) -> str:
+    """Return who each account is logged in as, and until when; a daemon of a release before tells nothing of it."""
+    told = [Cell(f"  {login_line(row, now)}") for row in rows if "login_expires_at" in row]
+    return paragraphs(told, columns, colour)
 
 
 def _limits(row: Mapping[str, Any], now: datetime) -> list[str]:

@@ -264,8 +264,10 @@ class FailoverController:
     def account_status(self, account: Account) -> dict[str, Any]:
         """Return the failover's keys of one row of ``accounts`` in ``status --json``."""
         identity = self._availability.identities.get(account.name)
+        login = self._availability.logins.look(account)
         return {
-            "login": self._availability.logins.state(account),
+            "login": login.state,
+            "login_expires_at": clock.optional_iso(login.ends_at),
             "identity": identity.to_status() if identity is not None else None,
             "exhausted": self._availability.exhaustion.status_rows(account.name, self._now()),
             "used_percent": self._availability.usage.percent(account.name, self._now()),

@@ -55,6 +55,15 @@ def render(status: Mapping[str, Any], totals: Totals) -> str:
         [({"account": row["name"]}, int(row["login"] == "ok")) for row in accounts],
     )
     text.gauge(
+        "account_login_expires_seconds",
+        "When the account's login ends, which refreshing does not move; absent where that is not known.",
+        [
+            ({"account": row["name"]}, _epoch(row["login_expires_at"]))
+            for row in accounts
+            if row.get("login_expires_at") is not None
+        ],
+    )
+    text.gauge(
         "account_links_ok",
         "Whether the account's shared links are right.",
         [({"account": row["name"]}, int(row["links"] == "ok")) for row in accounts],
