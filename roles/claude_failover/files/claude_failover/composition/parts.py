@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Any, Callable
 
+from ..accounts.login_watch import LoginWatch
 from ..claude.settings import base_settings
 from ..claude.turns import TurnEvent
 from ..common.health import SourceHealth
@@ -102,7 +103,11 @@ class Parts:
         )
         self.sessions.accounts_between = self.failover.switcher.flip_log.accounts_between
         cleanup.push_async_callback(self.failover.stop)
-        owner_copy = OwnerCopy(config, self.tmux, registry, self.failover.switcher.availability)
+        availability = self.failover.switcher.availability
+        self.login_watch = LoginWatch(
+            config, store, availability.logins, availability.identities, self.notifier.on_login_warning
+        )
+        owner_copy = OwnerCopy(config, self.tmux, registry, availability)
         cleanup.push_async_callback(owner_copy.stop)
         self.monitor.owner_watch.answer = owner_copy.answer
         self.dispatcher = Dispatcher(
@@ -141,6 +146,7 @@ class Parts:
             "source checks": self.monitor.source_checks.run,
             "failover": self.failover.run,
             "remote control": self.remote_control.run,
+            "logins": self.login_watch.run,
         }
 
     # -- callbacks between the parts -----------------------------------------------------------------------

@@ -9,6 +9,7 @@ import secrets
 import socket
 from typing import Any
 
+from ..accounts.login_watch import LoginWarning
 from ..common import clock
 from ..common.health import Blindness
 
@@ -35,6 +36,15 @@ def identity_event(account: str, why: str | None) -> dict[str, Any]:
     """Return the event that an account's home names another login than recorded, or, without ``why``, no longer."""
     summary = f"account {account}: {why or 'its home names the recorded login again'}"
     return {**_event("identity_changed", "warning", why is not None, summary), "account": account}
+
+
+def login_event(warning: LoginWarning) -> dict[str, Any]:
+    """Return the event that an account's login ends soon or has ended, or that a new one was made."""
+    details = {"login_expires_at": clock.optional_iso(warning.ends_at), "days": warning.days}
+    severity = "error" if warning.days in (0, 1) else "warning"
+    summary = f"account {warning.account}: {warning.why or 'its login was made anew'}"
+    event = _event("login_ends", severity, warning.why is not None, summary, details=details)
+    return {**event, "account": warning.account}
 
 
 def source_event(item: Blindness, begins: bool) -> dict[str, Any]:

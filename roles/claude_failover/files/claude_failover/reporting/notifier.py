@@ -13,9 +13,10 @@ import logging
 import time
 from typing import Any
 
+from ..accounts.login_watch import LoginWarning
 from ..common import child_process, json_text
 from ..config.holder import ConfigHolder
-from .events import identity_event, owner_event, set_aside_event, spent_event
+from .events import identity_event, login_event, owner_event, set_aside_event, spent_event
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,10 @@ class Notifier:
     def on_identity_change(self, account: str, why: str | None) -> None:
         """Tell that an account's home names another login than recorded, or, without ``why``, no longer."""
         self.send(identity_event(account, why))
+
+    def on_login_warning(self, warning: LoginWarning) -> None:
+        """Tell that an account's login ends soon or has ended, or that a new one was made."""
+        self.send(login_event(warning))
 
     async def stop(self) -> None:
         """Wait for the queued records, no longer than one run may take; then kill what still runs."""

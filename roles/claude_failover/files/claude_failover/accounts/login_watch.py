@@ -1,0 +1,161 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Watch the logins of all accounts: tell when one is about to end, and compare who an account is with the record.
+
+Claude Code warns on the screen of a session, so only of the active account's login.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..claude.credentials import HomeLogin
+from ..common import clock
+from ..config.holder import ConfigHolder
+from ..config.model import Account
+from ..storage.store import Store, as_items
+from .identities import Identities
+from .logins import Logins
+
+log = logging.getLogger(__name__)
+
+DOCUMENT = "login-warnings"
+CHECK_INTERVAL = 10.0  # seconds
+WARNED_DAYS = (7, 3, 1)  # before the end
+_FILES = (".credentials.json", ".claude.json")
+
+
+@dataclass(frozen=True)
+class LoginWarning:
+    """An account's login ends within ``days`` (0: it is over), or, without ``why``, no longer does."""
+
+    account: str
+    days: int | None = None
+    ends_at: datetime | None = None
+    why: str | None = None
+
+
+def days_left(login: HomeLogin, now: datetime) -> int | None:
+    """Return the smallest of `WARNED_DAYS` within which a login ends, 0 for a dead one; None for none of these."""
+    if login.state == "expired":
+        return 0
+    if login.state != "ok" or login.ends_at is None:
+        return None
+    return min((days for days in WARNED_DAYS if login.ends_at - now <= timedelta(days=days)), default=None)
+
+
+def warning_text(account: str, login: HomeLogin, days: int) -> str:
+    """Return what is told of a login with so many `days_left`, and what mends it."""
+    command = f"run `claude-failover login {account}`"
+    if login.state == "ok" and login.ends_at is not None:
+        within = f"within {days} day{'' if days == 1 else 's'}"
+        return f"its login ends {within}, on {clock.iso(login.ends_at)}, and refreshing does not move that: {command}"
+    end = f"ended on {clock.iso(login.ends_at)}" if login.ends_at is not None else "is dead, emptied or refused"
+    return f"its login {end}, and the account is no target of a switch: {command}"
+
+
+class LoginWatch:
+    """Checks every account's files. ``on_warning`` is called once for each of `WARNED_DAYS`, at the end of a login, and
+    when a new login is made; what was told is on the disk, so that a restart tells nothing twice.
+    """
+
+    def __init__(
+        self,
+        config: ConfigHolder,
+        store: Store,
+        logins: Logins,
+        identities: Identities,
+        on_warning: Callable[[LoginWarning], None],
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._logins = logins
+        self._identities = identities
+        self._on_warning = on_warning
+        self._known: dict[str, HomeLogin] = {}  # by account, as logged
+        self._stamps: list[tuple[int, int, int] | None] = []
+        self._told: dict[str, int] = {}  # by account: the days that were told
+        for name, row in store.read_part(DOCUMENT, "the table of warnings", as_items, store.load(DOCUMENT, {})) or []:
+            days = store.read_part(DOCUMENT, f"the warning of {name!r}", _told_days, row)
+            if days is not None:
+                self._told[name] = days
+
+    async def run(self) -> None:
+        """Check every `CHECK_INTERVAL` seconds until cancelled."""
+        while True:
+            try:
+                self.check()
+            except Exception:  # a bug in what only warns must not end the daemon
+                log.exception("logins: a bug; they are looked at again in %g s", CHECK_INTERVAL)
+            await asyncio.sleep(CHECK_INTERVAL)
+
+    def check(self) -> None:
+        """Look at every account once."""
+        accounts = self._config.current.accounts
+        stamps = [_stamp(os.path.join(account.home, name)) for account in accounts for name in _FILES]
+        if stamps != self._stamps:
+            self._stamps = stamps
+            self._identities.observe(accounts)
+        for account in accounts:
+            self._check(account, self._logins.look(account))
+        for name in set(self._told) - {account.name for account in accounts}:
+            self._set_told(name, None)
+
+    def _check(self, account: Account, login: HomeLogin) -> None:
+        if self._known.get(account.name) != login:
+            self._known[account.name] = login
+            _log_change(account.name, login)
+        days, told = days_left(login, clock.wall()), self._told.get(account.name)
+        if days is not None:
+            if told is None or days < told:
+                why = warning_text(account.name, login, days)
+                log.log(logging.WARNING if days > 1 else logging.ERROR, "account %s: %s", account.name, why)
+                self._on_warning(LoginWarning(account.name, days, login.ends_at, why))
+            self._set_told(account.name, days)
+        elif told is not None and login.state == "ok":
+            log.info("account %s: its login was made anew", account.name)
+            self._on_warning(LoginWarning(account.name, ends_at=login.ends_at))
+            self._set_told(account.name, None)
+
+    def _set_told(self, name: str, days: int | None) -> None:
+        if self._told.get(name) == days:
+            return
+        if days is None:
+            del self._told[name]
+        else:
+            self._told[name] = days
+        self._store.keep(DOCUMENT, lambda: self._told, f"the warnings of the login of {name}")
+
+
+def _log_change(name: str, login: HomeLogin) -> None:
+    if login.state != "ok":
+        log.info("account %s: login=%s", name, login.state)
+    elif login.ends_at is not None:
+        log.info("account %s: login=ok until=%s", name, clock.iso(login.ends_at))
+    else:
+        log.info(
+            "account %s: login=ok until=unknown: Claude Code before 2.1.260 writes no date, so nothing is told before "
+            "the login ends",
+            name,
+        )
+
+
+def _told_days(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"found {type(value).__name__}, expected a number of days")
+    return value
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    """Return inode, size and mtime of a file, which change with its content."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
