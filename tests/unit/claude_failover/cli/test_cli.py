@@ -541,6 +541,22 @@ def test_ctrl_c(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert capsys.readouterr().err == ""
 
 
+def log_in(world: World, name: str, who: str, until: int | None = None) -> None:
+    """Log an account in as ``who``, until that time in seconds."""
+    home = world.path("home", f".claude-{name}")
+    os.makedirs(home, exist_ok=True)
+    oauth: dict[str, Any] = {"accessToken": "made-up", "refreshToken": "made-up"}
+    if until is not None:
+        oauth["refreshTokenExpiresAt"] = until * 1000
+    account = {"accountUuid": who, "emailAddress": f"{who}@example.invalid", "organizationName": "Acme"}
+    for file, document in (
+        (".credentials.json", {"claudeAiOauth": oauth}),
+        (".claude.json", {"oauthAccount": account}),
+    ):
+        with open(os.path.join(home, file), "w", encoding="utf-8") as stream:
+            json.dump(document, stream)
+
+
 # ---- validate ----------------------------------------------------------------------------------------------
 
 
@@ -584,6 +600,48 @@ def test_validate_tells_a_divergence_and_makes_the_others(world: World) -> None:
     assert "/elsewhere" in done.stderr
     assert os.readlink(world.path("home", ".claude-a", "projects")) == "/elsewhere"
     assert os.path.islink(world.path("home", ".claude-b", "projects"))
+
+
+def test_validate_tells_who_is_logged_in_and_refuses_one_login_in_two_homes(world: World) -> None:
+    for name, who in (("a", "ann"), ("b", "bob")):
+        log_in(world, name, who, until=4102444800)
+    done = world.run("validate")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "a: ann@example.invalid, Acme; logged in until 2100-01-01 00:00Z (in " in done.stdout
+    log_in(world, "b", "ann")
+    done = world.run("validate")
+    assert done.returncode == 1
+    assert "b: ann@example.invalid, Acme; logged in, until when is not known" in done.stdout
+    assert "a, b: found one login in 2 homes; expected one of its own in each" in done.stderr
+    assert "`claude-failover login b` or `claude-failover login a`" in done.stderr
+    document = json.loads(world.run("validate", "--json").stdout)
+    assert (document["ok"], len(document["failures"])) == (False, 1)
+    assert document["logins"][0] == {
+        "name": "a",
+        "login": "ok",
+        "login_expires_at": "2100-01-01T00:00:00.000Z",
+        "identity": {"address": "ann@example.invalid", "organisation": "Acme", "plan": None},
+    }
+
+
+@needs_root
+def test_root_reads_the_logins_as_the_user_whose_they_are(world: World) -> None:
+    log_in(world, "a", "ann")
+    log_in(world, "b", "ann")
+    world.run("validate")
+    for path in ["", *entries(world.path("home"))]:
+        os.chown(world.path("home", path), 65534, 65534, follow_symlinks=False)
+    os.chmod(world.folder, 0o755)
+    done = world.run("validate", "--strict")
+    assert "a, b: found one login in 2 homes" in done.stderr
+    secret = world.path("secret")
+    with open(secret, "w", encoding="utf-8") as stream:
+        json.dump({"oauthAccount": {"accountUuid": "U", "emailAddress": "root@example.invalid"}}, stream)
+    os.chmod(secret, 0o600)
+    os.unlink(world.path("home", ".claude-a", ".claude.json"))
+    os.symlink(secret, world.path("home", ".claude-a", ".claude.json"))
+    done = world.run("validate", "--strict")
+    assert "a: who it is is not known; logged in" in done.stdout and "root@" not in done.stdout
 
 
 @needs_root

@@ -38,6 +38,14 @@ class Identity:
     organization_uuid: str | None = None
     plan: str | None = None
 
+    def is_login_of(self, other: Identity) -> bool:
+        """Return whether both are one login: one account, in one organization as far as that is known.
+
+        One account can be of several organizations, each with limits of its own.
+        """
+        organizations = {self.organization_uuid, other.organization_uuid} - {None}
+        return self.account_uuid == other.account_uuid and len(organizations) < 2
+
     def to_status(self) -> dict[str, str | None]:
         """Return ``accounts[].identity`` of the status, which is for the operator's own commands only."""
         return {"address": self.address, "organisation": self.organization, "plan": self.plan}

@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Look at the logins of all account homes without a daemon, and find two homes with one login; nothing is written.
+
+Who an account is comes from the record of its login; from what its home says only where there is no record, for a
+running session can write another account's name there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from ..claude.credentials import HomeLogin, read_login
+from ..claude.identity import Identity, identity_from_json, read_identity
+from ..common import clock, json_text
+from ..config.model import Config
+from ..storage.regular_file import read_regular
+from .identities import DOCUMENT
+
+
+class AccountLogin(NamedTuple):
+    """The login of one account; ``identity`` is None where who it is is not known."""
+
+    name: str
+    login: HomeLogin
+    identity: Identity | None
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the keys of ``accounts`` in ``status --json`` that tell of the login."""
+        return {
+            "name": self.name,
+            "login": self.login.state,
+            "login_expires_at": clock.optional_iso(self.login.ends_at),
+            "identity": self.identity.to_status() if self.identity is not None else None,
+        }
+
+
+def account_logins(config: Config) -> list[AccountLogin]:
+    """Return the login of every account. Never raises."""
+    recorded = recorded_identities(config.state_dir)
+    logins = [(account, read_login(account.home)) for account in config.accounts]
+    return [
+        AccountLogin(
+            account.name,
+            login,
+            recorded.get(account.name) or (read_identity(account.home) if login.state == "ok" else None),
+        )
+        for account, login in logins
+    ]
+
+
+def recorded_identities(state_dir: str) -> dict[str, Identity]:
+    """Return who the accounts are, as recorded; what cannot be read or is invalid is left out."""
+    try:
+        document = json_text.parse(read_regular(os.path.join(state_dir, DOCUMENT + ".json")))
+    except (OSError, ValueError):
+        return {}
+    rows = document.get("data") if isinstance(document, dict) else None
+    found = {}
+    for name, row in rows.items() if isinstance(rows, dict) else ():
+        try:
+            found[name] = identity_from_json(row)
+        except (ValueError, AttributeError):
+            continue
+    return found
+
+
+def shared_logins(logins: Iterable[AccountLogin]) -> list[tuple[str, ...]]:
+    """Return the names of the accounts that are logged in with one login, for each such login (pure)."""
+    groups: list[tuple[Identity, list[str]]] = []
+    for item in logins:
+        if item.identity is None or item.login.state != "ok":
+            continue
+        names = next((names for identity, names in groups if identity.is_login_of(item.identity)), None)
+        if names is None:
+            groups.append((item.identity, [item.name]))
+        else:
+            names.append(item.name)
+    return [tuple(names) for _identity, names in groups if len(names) > 1]
+
+
+def shared_login_text(names: Iterable[str]) -> str:
+    """Return what is wrong with accounts of one login, and what mends it (pure); it shows no address."""
+    first, *others = names
+    commands = " or ".join(f"`claude-failover login {name}`" for name in (*others, first))
+    return (
+        f"{', '.join([first, *others])}: found one login in {1 + len(others)} homes; expected one of its own in each: "
+        f"they share every limit, so no switch between them helps. Log one in again ({commands}), with a private "
+        "window of the browser, which else signs in the account that it knows"
+    )
