@@ -21,6 +21,7 @@ from claude_failover.accounts.home_logins import (
 from claude_failover.accounts.identities import Identities
 from claude_failover.claude.credentials import HomeLogin
 from claude_failover.claude.identity import Identity
+from claude_failover.switching.flip_log import Flip
 
 OK = HomeLogin("ok")
 
@@ -47,6 +48,25 @@ def test_the_record_counts_and_without_one_what_the_home_says(tmp_path):
     os.unlink(world.credentials("b"))
     assert names(world) == ["bob", None, None]
     assert shared_logins(account_logins(world.config)) == []
+
+
+def test_a_file_that_homes_share_says_of_none_who_it_is(tmp_path):
+    world = World(tmp_path, "abc")
+    for name in "ac":
+        name_in_home(world, name, name)
+    os.symlink(os.path.join(world.home("a"), ".claude.json"), os.path.join(world.home("b"), ".claude.json"))
+    assert names(world) == [None, None, "c"]
+
+
+def test_after_a_flip_only_the_record_says_who_an_account_is(tmp_path):
+    world = World(tmp_path, "ab")
+    for name in "ab":
+        name_in_home(world, name, "ann")
+    assert names(world) == ["ann", "ann"]
+    world.switcher.flip_log.record_initial("a")
+    assert names(world) == ["ann", "ann"]
+    world.switcher.flip_log.add(Flip(world.now, "a", "b", "limit"))
+    assert names(world) == [None, None]
 
 
 def test_nothing_is_written(tmp_path):

@@ -28,9 +28,10 @@ from terminals import read_to_end
 
 from claude_failover import VERSION
 from claude_failover.cli import commands, common, main, other_user
-from claude_failover.cli.commands import attach
+from claude_failover.cli.commands import attach, login
 from claude_failover.common.errors import Refused
 from claude_failover.config import defaults
+from claude_failover.config.loader import load
 from claude_failover.tmux.quoting import HOLDER, command_line, literal_format
 
 DEADLINE = 30.0
@@ -658,10 +659,17 @@ def test_root_creates_nothing_in_anothers_folder(world: World) -> None:
 SHOW = '#!/bin/sh\necho "$# $CLAUDE_CONFIG_DIR $HOME $(pwd)"\nexit 5\n'
 
 
+def provide_claude(world: World, text: str) -> None:
+    """Let the sessions, and so the login, find this program, and no other of this machine."""
+    world.program("claude", text)
+    path = f"{world.path('bin')}:/usr/local/bin:/usr/bin:/bin"
+    world.write(sessions=[{"name": "x", "cwd": "/", "env": {"PATH": path}}])
+
+
 def test_login_becomes_the_claude_cli_of_the_sessions(world: World) -> None:
     home = world.path("home", ".claude-b")
     os.mkdir(home)
-    world.program("claude", SHOW)
+    provide_claude(world, SHOW)
     done = world.run("login", "b")
     assert (done.returncode, done.stdout) == (5, f"0 {home} {world.path('home')} {world.path('home')}\n")
     os.mkdir(world.path("opt"))
@@ -677,7 +685,8 @@ def test_login_becomes_the_claude_cli_of_the_sessions(world: World) -> None:
 
 LOG_IN = """#!/bin/sh
 cd "$CLAUDE_CONFIG_DIR"
-printf '{"claudeAiOauth": {"accessToken": "made-up", "refreshToken": "made-up"}}' >.credentials.json
+printf '{"claudeAiOauth": {"accessToken": "made-up", "refreshToken": "made-up", "refreshTokenExpiresAt": %s}}' \\
+    "${END:-null}" >.credentials.json
 printf '{"oauthAccount": {"accountUuid": "%s", "emailAddress": "%s@example.invalid", "organizationName": "Acme"}}' \\
     "$WHO" "$WHO" >.claude.json
 """
@@ -685,24 +694,135 @@ printf '{"oauthAccount": {"accountUuid": "%s", "emailAddress": "%s@example.inval
 
 def test_login_records_who_the_account_is(world: World) -> None:
     os.mkdir(world.path("home", ".claude-b"))
-    world.program("claude", LOG_IN)
+    provide_claude(world, LOG_IN)
     done = world.run("login", "b", env={"WHO": "ann"})
     assert done.returncode == 0
     assert "there is no" in done.stderr and "records who it is at its first start" in done.stderr
     os.mkdir(world.path("state"), 0o700)
     done = world.run("login", "b", env={"WHO": "ann"})
-    assert "b: recorded as ann@example.invalid, Acme\n" in done.stderr
-    done = world.run("login", "b", env={"WHO": "bob"})
-    assert "b: recorded as bob@example.invalid, Acme; it was ann@example.invalid\n" in done.stderr
+    assert (
+        "claude-failover: b: ann@example.invalid, Acme; logged in, until when is not known (Claude Code " in done.stderr
+    )
+    assert done.stderr.endswith("\nclaude-failover: b: recorded\n")
+    done = world.run("login", "b", env={"WHO": "bob", "END": "4102444800000"})
+    line = "b: bob@example.invalid, Acme; logged in until 2100-01-01 00:00Z (in "
+    assert f"claude-failover: {line}" in done.stderr
+    assert done.stderr.endswith("claude-failover: b: recorded; it was ann@example.invalid\n")
     with open(world.path("state", "identities.json"), encoding="utf-8") as stream:
         assert json.load(stream)["data"]["b"]["account_uuid"] == "bob"
-    world.program("claude", "#!/bin/sh\nrm $CLAUDE_CONFIG_DIR/.credentials.json\n")
-    assert "nothing is recorded" in world.run("login", "b").stderr
+    provide_claude(world, "#!/bin/sh\nrm $CLAUDE_CONFIG_DIR/.credentials.json\n")
+    done = world.run("login", "b")
+    assert (done.returncode, "nothing is recorded" in done.stderr) == (1, True)
+    assert done.stderr.endswith("b is not logged in; run `claude-failover login b` again\n")
+
+
+def test_a_login_that_another_account_has_is_an_error(world: World) -> None:
+    os.mkdir(world.path("state"), 0o700)
+    log_in(world, "a", "ann")
+    os.mkdir(world.path("home", ".claude-b"))
+    provide_claude(world, LOG_IN)
+    done = world.run("login", "b", env={"WHO": "ann"})
+    assert done.returncode == 1
+    assert "b, a: found one login in 2 homes; expected one of its own in each" in done.stderr
+    assert world.run("login", "b", env={"WHO": "bob"}).returncode == 0
+    provide_claude(world, LOG_IN + "exit 3\n")
+    done = world.run("login", "b", env={"WHO": "ann"})
+    assert (done.returncode, "found one login in 2 homes" in done.stderr) == (3, True)
+
+
+def share_home_files(world: World) -> str:
+    """Let both homes have one ``.claude.json``, and a be active; returns the file's path."""
+    shared = world.path("home", ".claude-shared.json")
+    log_in(world, "a", "ann")
+    os.mkdir(world.path("home", ".claude-b"))
+    os.rename(world.path("home", ".claude-a", ".claude.json"), shared)
+    for name in "ab":
+        os.symlink(shared, world.path("home", f".claude-{name}", ".claude.json"))
+    os.symlink(world.path("home", ".claude-a"), world.path("home", ".claude"))
+    with open(shared, encoding="utf-8") as stream:
+        document = json.load(stream)
+    with open(shared, "w", encoding="utf-8") as stream:
+        json.dump({"projects": {"/srv": {"lone": "\ud83d", "number": 1.5}}, **document}, stream)
+    os.chmod(shared, 0o640)
+    return shared
+
+
+LOG_IN_SHARED = """#!/usr/bin/env python3
+import json, os
+home = os.environ["CLAUDE_CONFIG_DIR"]
+with open(home + "/.credentials.json", "w") as stream:
+    json.dump({"claudeAiOauth": {"accessToken": "made-up", "refreshToken": "made-up"}}, stream)
+with open(home + "/.claude.json") as stream:
+    document = json.load(stream)
+document["oauthAccount"] = {"accountUuid": "bob", "emailAddress": "bob@example.invalid"}
+document["numStartups"] = 2
+with open(home + "/.claude.json", "w") as stream:
+    json.dump(document, stream)
+"""
+
+
+def test_the_active_accounts_name_is_put_back_where_the_login_of_another_replaced_it(world: World) -> None:
+    shared = share_home_files(world)
+    os.mkdir(world.path("state"), 0o700)
+    provide_claude(world, LOG_IN_SHARED)
+    done = world.run("login", "b")
+    assert done.returncode == 0, done.stderr
+    assert "a: its home names it again, where this login had put its own name\n" in done.stderr
+    with open(shared, encoding="utf-8") as stream:
+        document = json.load(stream)
+    assert document == {
+        "projects": {"/srv": {"lone": "\ud83d", "number": 1.5}},
+        "oauthAccount": {"accountUuid": "ann", "emailAddress": "ann@example.invalid", "organizationName": "Acme"},
+        "numStartups": 2,
+    }
+    assert os.stat(shared).st_mode & 0o777 == 0o640
+    assert os.path.islink(world.path("home", ".claude-a", ".claude.json"))
+    assert not os.path.exists(world.path("home", ".claude-a", ".claude.json.lock"))
+    with open(world.path("state", "identities.json"), encoding="utf-8") as stream:
+        assert json.load(stream)["data"]["b"]["account_uuid"] == "bob"
+
+
+def test_a_name_that_cannot_be_put_back_is_told(world: World) -> None:
+    shared = share_home_files(world)
+    lock = world.path("home", ".claude-a", ".claude.json.lock")
+    os.mkdir(lock)
+    provide_claude(world, LOG_IN_SHARED)
+    done = world.run("login", "b")
+    assert done.returncode == 0
+    assert "a: its home names b now, which its sessions send with their requests, and that could not" in done.stderr
+    assert f" be undone: {lock} is held by another process; start `claude-failover login a` and" in done.stderr
+    assert os.path.isdir(lock)
+    with open(shared, encoding="utf-8") as stream:
+        assert json.load(stream)["oauthAccount"]["accountUuid"] == "bob"
+
+
+def test_the_login_of_the_active_account_keeps_its_new_name(world: World) -> None:
+    share_home_files(world)
+    provide_claude(world, LOG_IN_SHARED)
+    done = world.run("login", "a")
+    assert done.returncode == 0
+    assert "again" not in done.stderr
+    with open(world.path("home", ".claude-shared.json"), encoding="utf-8") as stream:
+        assert json.load(stream)["oauthAccount"]["accountUuid"] == "bob"
+
+
+def test_login_finds_the_program_in_the_path_of_the_sessions(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    local = tmp_path / ".local" / "bin"
+    local.mkdir(parents=True)
+    shutil.copy(world.program("claude", SHOW), local / "claude")
+    monkeypatch.setattr(other_user, "home_folder", lambda: str(tmp_path))
+    monkeypatch.setenv("PATH", "/nonexistent")
+    program, environment = login._program(load(world.config))
+    assert program == str(local / "claude")
+    assert environment["PATH"].split(":")[0] == str(local)
+    assert environment["PATH"].endswith(":/nonexistent")
 
 
 def test_an_interrupt_during_login_is_the_claude_clis(world: World) -> None:
     os.mkdir(world.path("home", ".claude-b"))
-    world.program("claude", "#!/bin/sh\ntrap 'exit 7' TERM\nkill -INT $PPID; kill -TERM $PPID; sleep 1\n")
+    provide_claude(world, "#!/bin/sh\ntrap 'exit 7' TERM\nkill -INT $PPID; kill -TERM $PPID; sleep 1\n")
     assert world.run("login", "b").returncode == 7
 
 
@@ -718,6 +838,7 @@ def test_login_before_the_home_exists_and_without_the_cli(world: World) -> None:
     assert done.returncode == 1
     assert "does not exist yet" in done.stderr
     os.mkdir(world.path("home", ".claude-a"))
+    world.write(sessions=[{"name": "x", "cwd": "/", "env": {"PATH": "/nonexistent"}}])
     done = world.run("login", "a", env={"PATH": "/nonexistent"})
     assert done.returncode == 1
     assert "found no claude" in done.stderr
@@ -727,7 +848,7 @@ def test_login_before_the_home_exists_and_without_the_cli(world: World) -> None:
 def test_login_is_for_the_owner_of_the_home(world: World) -> None:
     os.mkdir(world.path("home", ".claude-a"))
     os.chown(world.path("home", ".claude-a"), 65534, 65534)
-    world.program("claude", SHOW)
+    provide_claude(world, SHOW)
     done = world.run("login", "a")
     assert (done.returncode, done.stdout) == (1, "")
     assert f"-u nobody -- /usr/local/bin/claude-failover --config {world.config} login a\n" in done.stderr

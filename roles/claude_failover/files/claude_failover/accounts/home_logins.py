@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Look at the logins of all account homes without a daemon, and find two homes with one login; nothing is written.
 
-Who an account is comes from the record of its login; from what its home says only where there is no record, for a
-running session can write another account's name there.
+Who an account is comes from the record of its login. What its home says counts only where there is no record, the
+active link was never flipped (a running session writes another account's name there), and no other home has the file.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ..claude.credentials import HomeLogin, read_login
+from ..claude.home_file import HOME_FILE
 from ..claude.identity import Identity, identity_from_json, read_identity
 from ..common import clock, json_text
 from ..config.model import Config
 from ..storage.regular_file import read_regular
 from .identities import DOCUMENT
+
+_FLIPS = "flips"  # the document of `switching.flip_log`
 
 
 class AccountLogin(NamedTuple):
@@ -41,26 +44,31 @@ class AccountLogin(NamedTuple):
 def account_logins(config: Config) -> list[AccountLogin]:
     """Return the login of every account. Never raises."""
     recorded = recorded_identities(config.state_dir)
-    logins = [(account, read_login(account.home)) for account in config.accounts]
-    return [
-        AccountLogin(
-            account.name,
-            login,
-            recorded.get(account.name) or (read_identity(account.home) if login.state == "ok" else None),
-        )
-        for account, login in logins
-    ]
+    flipped = bool(_document(config.state_dir, _FLIPS).get("flips"))
+    files = [os.path.realpath(os.path.join(home, HOME_FILE)) for home in config.homes]
+    found = []
+    for account, file in zip(config.accounts, files):
+        login, identity = read_login(account.home), recorded.get(account.name)
+        if identity is None and login.state == "ok" and not flipped and files.count(file) == 1:
+            identity = read_identity(account.home)
+        found.append(AccountLogin(account.name, login, identity))
+    return found
+
+
+def _document(state_dir: str, name: str) -> dict[str, Any]:
+    """Return the data of a document of the daemon's, empty where it cannot be read."""
+    try:
+        document = json_text.parse(read_regular(os.path.join(state_dir, name + ".json")))
+    except (OSError, ValueError):
+        return {}
+    data = document.get("data") if isinstance(document, dict) else None
+    return data if isinstance(data, dict) else {}
 
 
 def recorded_identities(state_dir: str) -> dict[str, Identity]:
     """Return who the accounts are, as recorded; what cannot be read or is invalid is left out."""
-    try:
-        document = json_text.parse(read_regular(os.path.join(state_dir, DOCUMENT + ".json")))
-    except (OSError, ValueError):
-        return {}
-    rows = document.get("data") if isinstance(document, dict) else None
     found = {}
-    for name, row in rows.items() if isinstance(rows, dict) else ():
+    for name, row in _document(state_dir, DOCUMENT).items():
         try:
             found[name] = identity_from_json(row)
         except (ValueError, AttributeError):

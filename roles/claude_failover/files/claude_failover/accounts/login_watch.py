@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..claude.credentials import HomeLogin
+from ..claude.home_file import HOME_FILE
 from ..common import clock
 from ..config.holder import ConfigHolder
 from ..config.model import Account
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 DOCUMENT = "login-warnings"
 CHECK_INTERVAL = 10.0  # seconds
 WARNED_DAYS = (7, 3, 1)  # before the end
-_FILES = (".credentials.json", ".claude.json")
+_FILES = (".credentials.json", HOME_FILE)
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,13 @@ from typing import Any
 from ..common import json_text
 from ..storage.regular_file import read_regular
 
+HOME_FILE = ".claude.json"
+
 
 def read_home_file(home: str) -> dict[str, Any]:
     """Return the object in the file; an empty one where there is none, or none that can be read."""
     try:
-        data = json_text.parse(read_regular(os.path.join(home, ".claude.json")))
+        data = json_text.parse(read_regular(os.path.join(home, HOME_FILE)))
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}

@@ -14,7 +14,7 @@ from ...common.users import home_folder, user_name
 from .. import common, other_user
 
 if TYPE_CHECKING:
-    from ...config.model import Account, Config
+    from ...config.model import Config
 
 
 def register(commands: Any) -> None:
@@ -25,8 +25,9 @@ def register(commands: Any) -> None:
         run,
         "log in to an account with the Claude CLI",
         "Start the Claude CLI in the foreground with the home of ACCOUNT, to log in: the first step on every new\n"
-        "machine, once for each account. Leave it with /exit when it shows its prompt. Run this as the owner of the\n"
-        "homes; root gets the line to run instead.",
+        "machine, once for each account, and again before the login ends. Leave it with /exit when it shows its\n"
+        "prompt. Then it is told who is logged in and until when; a login that another home has is an error. Run\n"
+        "this as the owner of the homes; root gets the line to run instead.",
         ["claude-failover login compte1"],
     )
     parser.add_argument("account", metavar="ACCOUNT", help="account name in the configuration")
@@ -34,6 +35,8 @@ def register(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the Claude CLI, then record who the account is. Raises Refused, UsageError."""
+    from ..login_outcome import LoginOutcome
+
     config = common.load_config(arguments)
     account = config.account(arguments.account)
     if account is None:
@@ -57,8 +60,14 @@ def run(arguments: argparse.Namespace) -> int:
     environment["CLAUDE_CONFIG_DIR"] = account.home
     _enter_home(environment)
     common.print_message(f"starting {program} for {account.name} ({account.home}); log in, then leave with /exit")
+    outcome = LoginOutcome(config, account)
     code = _run_claude(program, environment)
-    common.print_message(_record_identity(config, account))
+    for line in outcome.finish():
+        common.print_message(line)
+    if outcome.problem is not None and code == 0:
+        raise Refused(outcome.problem)
+    if outcome.problem is not None:
+        common.print_message(outcome.problem)
     return code
 
 
@@ -90,42 +99,18 @@ def _run_claude(program: str, environment: dict[str, str]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _record_identity(config: Config, account: Account) -> str:
-    """Record who the account is logged in as; returns what is told of it."""
-    from ...accounts.identities import DOCUMENT, Identities
-    from ...claude.credentials import login_state
-    from ...claude.identity import read_identity
-    from ...storage.store import Store
-
-    found = read_identity(account.home) if login_state(account.home) == "ok" else None
-    if found is None:
-        return f"{account.name}: not logged in, or who it is cannot be seen; nothing is recorded"
-    if not os.path.isdir(config.state_dir):
-        return f"{account.name}: there is no {config.state_dir} yet; the daemon records who it is at its first start"
-    try:
-        store = Store(config.state_dir)
-        before = Identities(store).record(account.name, found)
-        problem = store.unsaved.problems.get(DOCUMENT)
-    except OSError as error:
-        problem = str(error)
-    if problem is not None:
-        return f"{account.name}: who it is could not be recorded: {problem}"
-    who = f"{found.address or found.account_uuid}, {found.organization or 'organization not known'}"
-    if before is not None and before.account_uuid != found.account_uuid:
-        return f"{account.name}: recorded as {who}; it was {before.address or before.account_uuid}"
-    return f"{account.name}: recorded as {who}"
-
-
 def _program(config: Config) -> tuple[str, dict[str, str]]:
     """Return the absolute path of the Claude CLI that the sessions run, and its environment. Raises Refused."""
     environment = other_user.session_environment()
+    # As the unit of the sessions has it; then this user's own, for a tmux server that was started by hand.
+    path = f"{other_user.session_path(other_user.home_folder())}:{environment['PATH']}"
     command = "claude"
     for session in config.sessions:
         if session.claude_args:
             command = session.command[0]
-            # The session's own PATH is searched for its command.
-            environment["PATH"] = session.env.get("PATH", environment["PATH"])
+            path = session.env.get("PATH", path)  # the session's own is searched for its command
             break
+    environment["PATH"] = path
     import shutil
 
     program = shutil.which(command, path=environment["PATH"])
