@@ -53,6 +53,9 @@ def run(folder: Path, python_path: str, inventory: str, *options: str) -> Run:
         "vars": {
             "claude_failover_user": USER,
             "claude_failover_home": f"{folder}/home",
+            "claude_failover_accounts": [
+                {"name": "one", "home": "/srv/one", "standby": "{{ word }}", "proactive_threshold": "{{ figure }}"}
+            ],
             "claude_failover_sessions": [
                 {"name": "main", "cwd": "/srv", "dedicated": "{{ word }}", "claude_args": "{{ word }}"}
             ],
@@ -91,6 +94,7 @@ def run(folder: Path, python_path: str, inventory: str, *options: str) -> Run:
 def expected_settings(word: bool) -> dict[str, Any]:
     return {
         "create_user": True,
+        "accounts": [{"name": "one", "home": "/srv/one", "standby": word, "proactive_threshold": 30}],
         "sessions": [{"name": "main", "cwd": "/srv", "dedicated": word, "claude_args": word}],
         "failover": {"failback": word, "cooldown": 30},
         "detection": {"panes": word, "capture_lines": 30},

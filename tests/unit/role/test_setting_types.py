@@ -77,6 +77,7 @@ def test_the_search_finds_a_raw_use_of_every_kind() -> None:
     ]
     assert len(used_raw("claude_failover_seed_trust", expressions(document))) == 2
     assert TYPED == [
+        "claude_failover_accounts",
         "claude_failover_create_user",
         "claude_failover_detection",
         "claude_failover_failover",

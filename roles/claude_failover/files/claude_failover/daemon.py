@@ -18,7 +18,7 @@ from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from typing import Callable
 
-from .accounts.active_link import check_active_kept, ensure_active
+from .accounts.active_link import check_active_kept, default_account, ensure_active
 from .accounts.shared_links import validate_links
 from .accounts.spare_inode import keep_spare
 from .claude.settings import base_settings
@@ -113,7 +113,7 @@ class Daemon:
     async def _ensure_active_link(self) -> None:
         path, accounts = self.config.current.active_link, self.config.current.accounts
         if ensure_active(path, accounts):
-            log.info("start: created the active link %s to %s", path, accounts[0].home)
+            log.info("start: created the active link %s to %s", path, default_account(accounts).home)
         keep_spare(path)
 
     async def _build_parts(self) -> None:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import dataclasses
 import os
 from datetime import timedelta
 
@@ -92,6 +93,9 @@ def test_the_state_of_an_account_is_all_that_is_recorded_of_it(world):
         resets_at=T0 + minutes(60),
     )
     assert state_of(world, "c") == AccountState("c")
+    apart = {"enabled": False, "standby": True, "proactive_threshold": 60}
+    world.configure(accounts=(*world.config.accounts[:2], dataclasses.replace(world.config.accounts[2], **apart)))
+    assert state_of(world, "c") == AccountState("c", enabled=False, standby=True, threshold=60)
 
 
 def test_a_missing_link_is_not_created_by_reading_the_state(world):

@@ -34,6 +34,19 @@ def test_a_line_says_who_and_until_when(state: str, end: str | None, words: str)
     assert login_line({**row, "identity": None}, NOW) == f"a: who it is is not known; {words}"
 
 
+@pytest.mark.parametrize(
+    ("keys", "mark"),
+    [
+        ({"enabled": True, "standby": False}, ""),
+        ({"enabled": False, "standby": True}, " (held out)"),
+        ({"enabled": True, "standby": True}, " (standby)"),
+    ],
+)
+def test_a_line_marks_an_account_that_is_set_apart(keys: dict[str, Any], mark: str) -> None:
+    row = {"name": "a", "login": "missing", "login_expires_at": None, "identity": None, **keys}
+    assert login_line(row, NOW) == f"a{mark}: who it is is not known; not logged in"
+
+
 def test_the_page_of_the_status_has_a_line_for_each_account() -> None:
     row = {"name": "a", "login": "ok", "login_expires_at": "2026-12-16T20:54:00.000Z", "identity": {"plan": "max\x1b"}}
     page = render.status({"accounts": [row, {**row, "name": "b", "identity": ANN}]}, NOW)

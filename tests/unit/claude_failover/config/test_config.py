@@ -646,6 +646,12 @@ def test_two_accounts_of_one_name_or_one_home() -> None:
     assert [problem.key for problem in found] == ["accounts[1].name", "accounts[2].home"]
 
 
+def test_one_account_at_least_is_enabled() -> None:
+    text = "accounts:\n  - {name: a, home: /h/a, enabled: false}\n  - {name: b, home: /h/b, enabled: %s}\n"
+    assert [problem.key for problem in problems_of(text % "false")] == ["accounts"]
+    assert parse(text % "true", "x").accounts[0].enabled is False
+
+
 def test_two_homes_that_are_one_directory(tmp_path: Any) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")

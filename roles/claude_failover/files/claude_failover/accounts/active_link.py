@@ -54,14 +54,19 @@ def read_active(path: str, accounts: Sequence[Account]) -> ActiveLink:
     return ActiveLink("foreign", None, text)
 
 
+def default_account(accounts: Sequence[Account]) -> Account:
+    """Return the account that is active at first: the first that is enabled, and not on standby where one is not."""
+    return min(accounts, key=lambda account: (not account.enabled, account.standby))
+
+
 def ensure_active(path: str, accounts: Sequence[Account]) -> bool:
-    """Create the active link, to the first account, if it is missing; return whether it was.
+    """Create the active link, to `default_account`, if it is missing; return whether it was.
 
     Raises Refused if what is there leads to no account, PassingFault if it cannot be read for now, OSError.
     """
     link = read_active(path, accounts)
     if link.kind == "missing":
-        point_active(path, accounts[0])
+        point_active(path, default_account(accounts))
         return True
     if link.kind != "account":
         message = describe_active(path, link, accounts)
@@ -123,5 +128,5 @@ def describe_active(path: str, link: ActiveLink, accounts: Sequence[Account]) ->
         f"active_link {path} leads to {link.text!r}, which is the home of no configured account, and was left "
         f"as it is. Expected a link to one of {homes}. Add that account to the configuration, or point the "
         "link at one of them, as the sessions' user and never as root: "
-        f"{shlex.join(('ln', '-sfn', accounts[0].home, path))}"
+        f"{shlex.join(('ln', '-sfn', default_account(accounts).home, path))}"
     )

@@ -96,12 +96,12 @@ class AccountAvailability:
         return self.exhaustion.status(account, limit, self._now() - RESET_MARGIN).exhausted
 
     def usable_from(self, limit: str | None) -> datetime | None:
-        """Return when the first account with a valid login, valid links and the organization that is asked for becomes
-        usable; None when waiting alone makes none of them usable."""
+        """Return when the first account with a valid login, valid links and the organization that is asked for, and not
+        held out, becomes usable; None when waiting alone makes none of them usable."""
         states = self.states(limit)
         across = self._config.current.failover.across_organizations
         organization = None if across else organization_of(states, self.active())
-        usable = [state for state in states if state.login == "ok" and state.links is None]
+        usable = [state for state in states if state.login == "ok" and state.links is None and state.enabled]
         names = [state.name for state in usable if not is_of_other_organization(state, organization)]
         found = self.exhaustion.next_reset(names, limit, self._now() - RESET_MARGIN)
         return found[0] if found is not None else None
@@ -119,6 +119,9 @@ class AccountAvailability:
             exhausted=status.exhausted,
             exhausted_until=status.until,
             any_limit=bool(self.exhaustion.limits_in_force(account.name, now - RESET_MARGIN)),
+            enabled=account.enabled,
+            standby=account.standby,
+            threshold=self._config.current.threshold_of(account),
             ban=f"{ban.reason}, until {clock.wall_iso(ban.until)}" if ban is not None else None,
             used=self.usage.percent(account.name, now),
             resets_at=self.usage.next_reset(account.name, now),

@@ -10,7 +10,7 @@ Pure: the account states come in, the target and every candidate's reason go out
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,9 @@ LOGIN_PROBLEMS = {
 }
 
 
+_STANDBY = "on standby, for when all other accounts are out"
+
+
 @dataclass(frozen=True)
 class AccountState:
     """The state of one account, for the limit that triggers the switch.
@@ -31,7 +34,8 @@ class AccountState:
     ``login`` is ``ok|missing|expired|unknown``; ``links`` what is wrong with its shared links, None when nothing is;
     ``organization`` the id of its organization, None when it is not known;
     ``exhausted`` and ``exhausted_until`` are for that limit; ``any_limit`` whether any limit at all is in force;
-    ``ban`` the reason of a ban; ``used`` the per cent used by window; ``resets_at`` the next reset of a window.
+    not ``enabled``: it is held out; ``standby``: only for when all others are out; ``threshold``: the per cent at which
+    it is left; ``ban`` the reason of a ban; ``used`` the per cent used by window; ``resets_at`` the next reset of one.
     """
 
     name: str
@@ -41,6 +45,9 @@ class AccountState:
     exhausted: bool = False
     exhausted_until: datetime | None = None
     any_limit: bool = False
+    enabled: bool = True
+    standby: bool = False
+    threshold: float | None = None
     ban: str | None = None
     used: Mapping[str, float] = field(default_factory=dict)
     resets_at: datetime | None = None
@@ -112,9 +119,11 @@ def select_account(
         strategy: ``priority`` (the order of preference), ``headroom`` (the least used) or ``soonest_reset`` (the one
             whose next window resets first); see `RANKINGS`.
         only: the one account that the operator named.
-        force: also select an exhausted or banned account, never one with a dead login or wrong links.
+        force: also select an exhausted or banned account, or the one that was named and is held out, never one with a
+            dead login or wrong links.
         clean: select only an account without any limit in force.
-        below: select only an account with less than this per cent used of every window.
+        below: select only an account with less than this per cent used of every window, or than its own threshold, and
+            none on standby.
         across: whether the account may be of another organization than the active one; not overruled by force.
     """
     organization = None if across else organization_of(states, active)
@@ -139,11 +148,19 @@ def select_account(
                 forceable=why is not None and overruled,
             )
         )
+    if only is None and any(_is_usable(state) and not state.standby for state in eligible):
+        names = {state.name for state in eligible if state.standby}
+        eligible = [state for state in eligible if state.name not in names]
+        why = _STANDBY
+        candidates = [
+            replace(item, eligible=False, why=why, forceable=False) if item.account in names else item
+            for item in candidates
+        ]
     eligible.sort(key=RANKINGS[strategy])
     # Accounts that only force makes eligible come last, the first to reset first.
     eligible.sort(
         key=lambda state: (
-            state.exhausted or state.ban is not None,
+            not _is_usable(state),
             state.exhausted_until.timestamp() if state.exhausted_until else 0.0,
         )
     )
@@ -172,6 +189,8 @@ def _disqualification(
         return f"its shared links are not right: {state.links}"
     if other_organization:
         return "of another organization than the active account, and failover.across_organizations is false"
+    if not state.enabled and not (force and only is not None):
+        return "held out by the configuration (enabled: false)"
     if force:
         return None
     if state.ban is not None:
@@ -184,10 +203,16 @@ def _disqualification(
         )
     if clean and state.any_limit:
         return "under a limit of its own: switching between two limited accounts would go in circles"
-    most = _most_used(state)
-    if below is not None and most >= below:
-        return f"it has used {most:g} % of a window, and {below:g} % is the threshold"
-    return None
+    if below is None:
+        return None
+    if state.standby:
+        return _STANDBY
+    most, threshold = _most_used(state), below if state.threshold is None else state.threshold
+    return f"it has used {most:g} % of a window, and {threshold:g} % is the threshold" if most >= threshold else None
+
+
+def _is_usable(state: AccountState) -> bool:
+    return not state.exhausted and state.ban is None
 
 
 def _reason(state: AccountState, preference: int, strategy: str) -> str:

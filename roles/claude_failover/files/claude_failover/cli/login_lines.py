@@ -20,8 +20,9 @@ _NOT_OK = {
 
 
 def login_line(row: Mapping[str, Any], now: datetime) -> str:
-    """Return the line of one account, with the keys ``name, login, login_expires_at, identity``."""
-    return one_line(f"{row.get('name')}: {who(row.get('identity'))}; {_until(row, now)}")
+    """Return the line of one account, with its keys in ``status --json``, of which some can lack."""
+    apart = " (held out)" if row.get("enabled") is False else " (standby)" if row.get("standby") is True else ""
+    return one_line(f"{row.get('name')}{apart}: {who(row.get('identity'))}; {_until(row, now)}")
 
 
 def who(identity: Any) -> str:

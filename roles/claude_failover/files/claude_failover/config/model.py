@@ -30,12 +30,19 @@ _ACCOUNTS = "a list of {name, home}, in the order of preference"
 
 @dataclass(frozen=True)
 class Account:
-    """A Claude account: its name here, and its home (absolute path, no trailing slash)."""
+    """A Claude account: its name here, and its home (absolute path, no trailing slash).
+
+    One that is not ``enabled`` is held out, a ``standby`` one is used only while all others are out; the threshold (per
+    cent) takes the place of that of `FailoverConfig`.
+    """
 
     name: str = field(metadata=key(values.account_name, expected="a name, such as compte1"))
     home: str = field(
         metadata=key(validators.path, expected="the account's home, such as /home/ubuntu/.claude-compte1")
     )
+    enabled: bool = field(default=True, metadata=key(boolean))
+    standby: bool = field(default=False, metadata=key(boolean))
+    proactive_threshold: float | None = field(default=None, metadata=key(optional(number(1, 100, "per cent"))))
 
 
 @dataclass(frozen=True)
@@ -64,8 +71,12 @@ class SessionConfig:
 
 @dataclass(frozen=True)
 class FailoverConfig:
-    """When and where to switch. ``cooldown`` and ``unknown_reset_wait`` in seconds, the threshold in per cent."""
+    """When and where to switch; where not ``automatic``, only by hand.
 
+    ``cooldown`` and ``unknown_reset_wait`` in seconds, the threshold in per cent.
+    """
+
+    automatic: bool = field(default=True, metadata=key(boolean))
     session_owner: str = field(default="ask", metadata=key(validators.Choice("ask", "copy")))
     across_organizations: bool = field(default=False, metadata=key(boolean))
     cooldown: float = field(default=60, metadata=key(number(0, 7 * _DAY, "seconds")))
@@ -165,6 +176,10 @@ class Config:
     def account(self, name: str) -> Account | None:
         """Return the account of that name, or None."""
         return next((account for account in self.accounts if account.name == name), None)
+
+    def threshold_of(self, account: Account) -> float | None:
+        """Return the per cent of a window at which the account is left; None where only its limits count."""
+        return self.failover.proactive_threshold if account.proactive_threshold is None else account.proactive_threshold
 
     def session(self, name: str) -> SessionConfig | None:
         """Return the session of that name, or None."""

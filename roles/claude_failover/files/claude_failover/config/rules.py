@@ -37,6 +37,8 @@ def check_accounts(config: Config, _document: Mapping[Any, Any], problems: list[
             location.reject(f"{describe(home)}, the same directory as accounts[{same[0]}].home", "a home of its own")
         for key in _identities(home):
             homes.setdefault(key, index)
+    if config.accounts and not any(account.enabled for account in config.accounts):
+        Location("accounts", problems).reject("no account that is enabled", "one without enabled: false")
 
 
 def check_links(config: Config, _document: Mapping[Any, Any], problems: list[Problem]) -> None:

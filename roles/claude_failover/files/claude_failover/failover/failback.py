@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from ..accounts.availability import AccountAvailability
 from ..config.holder import ConfigHolder
+from ..config.model import Account
 from ..switching.flip_log import FlipLog
 from ..switching.switcher import SwitchRequest
 
@@ -44,17 +45,20 @@ class Failback:
         target, _reasons = self._target(active)
         if target is None:
             return None
-        note = f"{target} is preferred, can be used again, and every session is idle"
-        below = self._config.current.failover.proactive_threshold
-        return SwitchRequest("failback", target, note=note, clean=True, below=below, expected=active)
+        note = f"{target.name} is preferred, can be used again, and every session is idle"
+        below = self._config.current.threshold_of(target)
+        return SwitchRequest("failback", target.name, note=note, clean=True, below=below, expected=active)
+
+    def is_wanted(self, active: str) -> bool:
+        """Return whether a way back is configured. An account on standby is only for when all others are out."""
+        return self._config.current.failover.failback or self._is_on_standby(active)
 
     def waits_for(self, active: str, held_back: str | None) -> str | None:
         """Return what the way back waits for; None without an account to go back to, and where it is made at once.
 
         ``held_back``: why no automatic switch is made now.
         """
-        config = self._config.current
-        if not config.failover.failback or active == config.accounts[0].name:
+        if not self.is_wanted(active) or not self._preferred(active):
             return None
         target, reasons = self._target(active)
         if self._held_by() is not None or target is None:
@@ -69,19 +73,28 @@ class Failback:
         last = self._flip_log.last
         if last is None:
             return "an automatic switch: the active account was the choice of a person"
-        if last.reason in ("manual", "external"):
+        if self._flip_log.is_choice_of_operator:
             return f"a limit of {last.target}: it was chosen by hand, which holds until a limit ends it"
         return None
 
-    def _target(self, active: str) -> tuple[str | None, list[str]]:
+    def _target(self, active: str) -> tuple[Account | None, list[str]]:
         """Return the first usable account that is preferred to the active one, and why those before it are not."""
-        below = self._config.current.failover.proactive_threshold
         reasons: list[str] = []
-        for account in self._config.current.accounts:
-            if account.name == active:
-                break
+        for account in self._preferred(active):
+            below = self._config.current.threshold_of(account)
             selection = self._availability.select(None, only=account.name, clean=True, below=below)
             if selection.target is not None:
-                return selection.target, reasons
+                return account, reasons
             reasons.append(f"{account.name}: {selection.reason_of(account.name)}")
         return None, reasons
+
+    def _preferred(self, active: str) -> list[Account]:
+        """Return the accounts that are preferred to the active one: every other one where that is on standby."""
+        accounts = self._config.current.accounts
+        names = [account.name for account in accounts]
+        end = len(names) if self._is_on_standby(active) or active not in names else names.index(active)
+        return [account for account in accounts[:end] if account.name != active and not account.standby]
+
+    def _is_on_standby(self, name: str) -> bool:
+        account = self._config.current.account(name)
+        return account is not None and account.standby

@@ -121,8 +121,7 @@ class SwitchPolicy:
         limited = self._resume_queue.waiting()
         aside = [item for item in limited if self._is_set_aside(item)]
         waiting = [item for item in limited if item not in aside]
-        last = self._flip_log.last
-        by_hand = last is not None and last.reason in ("manual", "external")
+        by_hand = self._flip_log.is_choice_of_operator
         # After a flip by hand to an exhausted account, that account counts as usable until it refuses a request itself.
         blocked = [
             item
@@ -294,11 +293,12 @@ class SwitchPolicy:
         if self._is_held_back():
             return None
         turn_ended, self.turn_ended = self.turn_ended, False
+        told_only = not self._config.current.failover.automatic  # no session is moved, so none is waited for
         request = None
-        if turn_ended or not self._not_idle():
+        if turn_ended or told_only or not self._not_idle():
             request = self._proactive_switch(active)
-        failback = self._config.current.failover.failback
-        if request is None and failback and self._is_account_check_due() and not self._not_idle():
+        due = told_only or (self._is_account_check_due() and not self._not_idle())
+        if request is None and self._failback.is_wanted(active) and due:
             self._accounts_checked_at = time.monotonic()
             request = self._failback.request(active)
         return request
@@ -314,8 +314,17 @@ class SwitchPolicy:
         return self._failback.waits_for(active, cooldown or retry)
 
     def _proactive_switch(self, active: str) -> SwitchRequest | None:
-        """Return a switch when the active account has reached ``proactive_threshold`` and another one has not."""
-        below = self._config.current.failover.proactive_threshold
+        """Return a switch when the active account is held out, or has reached its threshold and another one has not."""
+        config = self._config.current
+        account = config.account(active)
+        if account is None:
+            return None
+        if not account.enabled and not self._flip_log.is_choice_of_operator:
+            if self._availability.select(None, clean=True).target is None:
+                return None
+            note = f"{active} is held out by the configuration"
+            return SwitchRequest("proactive", note=note, clean=True, expected=active)
+        below = config.threshold_of(account)
         if below is None:
             return None
         most = max(self._availability.usage.percent(active, self._now()).values(), default=0.0)

@@ -39,6 +39,8 @@ def account_row(account: Account, config: Config, active: Account | None, known:
         "home": account.home,
         "active": account == active,
         "links": links_state(account, config),
+        "enabled": account.enabled,
+        "standby": account.standby,
         **known,
     }
 

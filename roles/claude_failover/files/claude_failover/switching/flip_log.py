@@ -71,6 +71,11 @@ class FlipLog:
         return names if names == found else None
 
     @property
+    def is_choice_of_operator(self) -> bool:
+        """Whether the link was last flipped by hand: that holds until a limit ends it."""
+        return self.last is not None and self.last.reason in ("manual", "external")
+
+    @property
     def last(self) -> Flip | None:
         """The newest flip."""
         return self._flips[-1] if self._flips else None

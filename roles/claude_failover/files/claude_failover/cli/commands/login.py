@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ...common.errors import Refused, UsageError
-from ...common.users import home_folder, user_name
+from ...common.users import home_folder, session_path, user_name
 from .. import common, other_user
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _program(config: Config) -> tuple[str, dict[str, str]]:
     """Return the absolute path of the Claude CLI that the sessions run, and its environment. Raises Refused."""
     environment = other_user.session_environment()
     # As the unit of the sessions has it; then this user's own, for a tmux server that was started by hand.
-    path = f"{other_user.session_path(other_user.home_folder())}:{environment['PATH']}"
+    path = f"{session_path(home_folder())}:{environment['PATH']}"
     command = "claude"
     for session in config.sessions:
         if session.claude_args:

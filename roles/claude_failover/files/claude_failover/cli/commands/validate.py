@@ -16,7 +16,8 @@ from .. import common, other_user, render
 from ..login_lines import login_line
 
 if TYPE_CHECKING:
-    from ...config.model import Config
+    from ...common.users import user_name
+from ...config.model import Config
 
 
 def register(commands: Any) -> None:
@@ -103,5 +104,5 @@ def _look_at_logins(config: Config, owner: int | None = None) -> tuple[list[dict
     try:
         rows, problems = _run_as.run_as(pwd.getpwuid(owner), look)
     except (_run_as.RunAsError, KeyError) as error:
-        raise Refused(f"the logins cannot be read as {other_user.user_name(owner)}: {error}") from None
+        raise Refused(f"the logins cannot be read as {user_name(owner)}: {error}") from None
     return rows, problems
