@@ -678,6 +678,8 @@ def test_the_status_before_any_switch(harness):
         "cooldown_until": None,
         "switching": False,
         "suspended": None,
+        "automatic": True,
+        "advised_switch": None,
         "last_switch": None,
     }
 

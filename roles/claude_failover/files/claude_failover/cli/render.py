@@ -274,6 +274,13 @@ def _footer(document: Mapping[str, Any], now: datetime) -> list[Cell]:
         of_session = f" of session {one_line(str(session))}" if session else ""
         where = f"pid {one_line(_text(row.get('pid')))}, in {one_line(_text(row.get('cwd')))}"
         lines.append(Cell(f"Not watched: background job {job}{of_session} ({where})"))
+    advised = document.get("advised_switch")
+    if isinstance(advised, Mapping):
+        origin, target = one_line(_text(advised.get("from_account"))), one_line(_text(advised.get("to_account")))
+        due = f"A switch from {origin} to {target} is due since {moment(advised.get('since'), now)}"
+        lines.append(Cell(f"{due}, and left to you: claude-failover switch {target}", "warn"))
+    elif document.get("automatic") is False:
+        lines.append(Cell("Switches are made by hand only (failover.automatic is false)"))
     switching = document.get("switching")
     if switching:
         phase = "" if switching is True else f" ({one_line(str(switching))})"

@@ -99,6 +99,7 @@ class Parts:
             answered=self.monitor.answered_requests.newest,
             on_set_aside=self.notifier.on_set_aside,
             on_identity_change=self.notifier.on_identity_change,
+            on_advice=self.notifier.on_advice,
             budget=budget,
         )
         self.sessions.accounts_between = self.failover.switcher.flip_log.accounts_between

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -36,6 +37,7 @@ from .own_limits import OwnLimits
 from .policy import SwitchPolicy
 from .resume_queue import ResumeQueue, ResumerProtocol
 from .state import FailoverState
+from .switch_advice import AdvisedSwitch, SwitchAdvice
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,7 @@ class FailoverController:
         answered: returns when the named session's newest answered request was begun, None when that is unknown.
         on_set_aside: called with a session that is set aside in doubt, and why (None: it is not any more).
         on_identity_change: see `Identities`.
+        on_advice: see `SwitchAdvice`.
         budget: told of each reset, at which a session's prompts are counted anew; None: unbounded.
         now: the current time.
         switcher: an existing switcher, for tests.
@@ -79,6 +82,7 @@ class FailoverController:
         answered: Callable[[str], datetime | None] = lambda _session: None,
         on_set_aside: Callable[[str, str | None], None] = lambda _session, _why: None,
         on_identity_change: Callable[[str, str | None], None] = lambda _account, _why: None,
+        on_advice: Callable[[AdvisedSwitch | None], None] = lambda _advice: None,
         budget: PromptBudget | None = None,
         now: Callable[[], datetime] = clock.now,
         switcher: Switcher | None = None,
@@ -112,6 +116,7 @@ class FailoverController:
             now=now,
         )
         self.own_limits = OwnLimits()
+        self._advice = SwitchAdvice(on_advice, now)
         self._budget = budget
         self._set_aside = set_aside
         self._now = now
@@ -229,12 +234,15 @@ class FailoverController:
 
     def status(self) -> dict[str, Any]:
         """Return the failover's keys of ``status --json``: ``cooldown_until``, ``switching``, ``suspended`` (the
-        reason, or null) and ``last_switch``."""
+        reason, or null), ``automatic``, ``advised_switch`` and ``last_switch``."""
+        advice = self._advice.current
         until = self._state.cooldown_until
         return {
             "cooldown_until": clock.optional_wall_iso(until if until is not None and until > self._now() else None),
             "switching": self.switcher.switching,
             "suspended": self.switcher.link_monitor.suspended,
+            "automatic": self._config.current.failover.automatic,
+            "advised_switch": advice.to_status() if advice is not None else None,
             "last_switch": self._last,
         }
 
@@ -286,12 +294,13 @@ class FailoverController:
         for name in self.resume_queue.limited():
             if self._set_aside(name) is not None:
                 self.resume_queue.remove(name)
-        if self.switcher.link_monitor.suspended is None:
-            active = self._availability.active()
-            if active is not None:
-                request = self._policy.decide(active)
-                if request is not None:
-                    await self._switch(active, request)
+        active = self._availability.active() if self.switcher.link_monitor.suspended is None else None
+        if active is None:
+            self._advice.withdraw()
+        else:
+            request = await self._advised(active, self._policy.decide(active))
+            if request is not None:
+                await self._switch(active, request)
         queue = self.resume_queue
         self._records.close_due(queue.is_busy, queue.unfinished_rows(), queue.limited())
 
@@ -351,6 +360,22 @@ class FailoverController:
             self.resume_queue.add(evidence, attribution.account, attribution.doubted, why)
         else:
             self.own_limits.record(evidence.session, verdict.limit, until, attribution.account)
+
+    async def _advised(self, active: str, request: SwitchRequest | None) -> SwitchRequest | None:
+        """Return the request, or None where it would move the link and ``failover.automatic`` is false: it is told."""
+        if self._config.current.failover.automatic:
+            self._advice.withdraw()
+            return request
+        told, due = self._advice.current, request
+        if due is None and told is not None and told.request.expected == active and self.resume_queue.limited():
+            due = told.request  # a limit is decided on in some rounds only, and is in force between them
+        if due is not None:
+            preview = await self.switcher.switch(dataclasses.replace(due, dry_run=True))
+            if preview["outcome"] == "switched":
+                self._advice.give(due, preview)
+                return None
+        self._advice.withdraw()
+        return request
 
     async def _switch(self, active: str, request: SwitchRequest) -> None:
         """Request the automatic switch; one that was superseded is decided again in the next round. Raises OSError."""

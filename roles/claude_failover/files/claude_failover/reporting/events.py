@@ -12,6 +12,7 @@ from typing import Any
 from ..accounts.login_watch import LoginWarning
 from ..common import clock
 from ..common.health import Blindness
+from ..failover.switch_advice import AdvisedSwitch
 
 
 def spent_event(session: str, why: str | None) -> dict[str, Any]:
@@ -45,6 +46,16 @@ def login_event(warning: LoginWarning) -> dict[str, Any]:
     summary = f"account {warning.account}: {warning.why or 'its login was made anew'}"
     event = _event("login_ends", severity, warning.why is not None, summary, details=details)
     return {**event, "account": warning.account}
+
+
+def advice_event(advice: AdvisedSwitch | None) -> dict[str, Any]:
+    """Return the event that a switch is due and left to a person, or that none is due any more."""
+    if advice is None:
+        return _event("switch_advised", "warning", False, "no switch is due any more")
+    details = advice.to_status()
+    session, account = details["trigger_session"], details["from_account"]
+    event = _event("switch_advised", "warning", True, advice.text(), session=session, details=details)
+    return {**event, "account": account}
 
 
 def source_event(item: Blindness, begins: bool) -> dict[str, Any]:

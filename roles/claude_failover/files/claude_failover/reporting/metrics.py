@@ -94,6 +94,11 @@ def render(status: Mapping[str, Any], totals: Totals) -> str:
     )
     text.gauge("switching", "Whether a switch is in progress.", [({}, int(bool(status["switching"])))])
     text.gauge(
+        "switch_advised",
+        "Whether a switch is due that is left to a person: failover.automatic is false.",
+        [({}, int(bool(status.get("advised_switch"))))],
+    )
+    text.gauge(
         "suspended",
         "Whether switching is suspended: the active link leads to no configured account.",
         [({}, int(bool(status["suspended"])))],

@@ -16,7 +16,8 @@ from typing import Any
 from ..accounts.login_watch import LoginWarning
 from ..common import child_process, json_text
 from ..config.holder import ConfigHolder
-from .events import identity_event, login_event, owner_event, set_aside_event, spent_event
+from ..failover.switch_advice import AdvisedSwitch
+from .events import advice_event, identity_event, login_event, owner_event, set_aside_event, spent_event
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,10 @@ class Notifier:
     def on_login_warning(self, warning: LoginWarning) -> None:
         """Tell that an account's login ends soon or has ended, or that a new one was made."""
         self.send(login_event(warning))
+
+    def on_advice(self, advice: AdvisedSwitch | None) -> None:
+        """Tell that a switch is due and left to a person, or that none is due any more."""
+        self.send(advice_event(advice))
 
     async def stop(self) -> None:
         """Wait for the queued records, no longer than one run may take; then kill what still runs."""

@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The switch that is due while ``failover.automatic`` is false: told once, and left to a person."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from ..common import clock
+from ..switching.record import Record
+from ..switching.switcher import SwitchRequest
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class AdvisedSwitch:
+    """A switch from ``origin`` to ``target`` that is due ``since`` then, as its request and preview say."""
+
+    request: SwitchRequest
+    preview: Record
+    since: datetime
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Reason, origin and target, by which two advices are one."""
+        return self.preview["reason"], self.preview["from_account"], self.preview["to_account"]
+
+    def to_status(self) -> dict[str, Any]:
+        """Return ``advised_switch`` of ``status --json``."""
+        keys = ("reason", "limit", "trigger_session", "from_account", "to_account", "detail")
+        return {"since": clock.wall_iso(self.since), **{key: self.preview[key] for key in keys}}
+
+    def text(self) -> str:
+        """Return what is told of it, in one line."""
+        reason = ", ".join(filter(None, (self.preview[key] for key in ("reason", "limit", "trigger_session"))))
+        target = self.preview["to_account"]
+        return (
+            f"a switch from {self.preview['from_account']} to {target} is due ({reason}), and failover.automatic is "
+            f"false: claude-failover switch {target}"
+        )
+
+
+class SwitchAdvice:
+    """The advice in force. ``on_change`` is called with a new one, and with None when that is over."""
+
+    def __init__(self, on_change: Callable[[AdvisedSwitch | None], None], now: Callable[[], datetime]) -> None:
+        self.current: AdvisedSwitch | None = None
+        self._on_change = on_change
+        self._now = now
+
+    def give(self, request: SwitchRequest, preview: Record) -> None:
+        """Tell a switch that is due, unless it has been told."""
+        known, advice = self.current, AdvisedSwitch(request, preview, self._now())
+        if known is not None and known.key == advice.key:
+            self.current = dataclasses.replace(advice, since=known.since)
+            return
+        self.current = advice
+        log.warning("%s", advice.text())
+        self._on_change(advice)
+
+    def withdraw(self) -> None:
+        """End the advice: the switch was made, or is not due any more."""
+        if self.current is not None:
+            log.info("no switch is due any more")
+            self.current = None
+            self._on_change(None)
