@@ -193,3 +193,32 @@ def test_an_invalid_row_is_set_aside_and_the_others_count(world, row):
     identities = Identities(Store(store.folder))
     assert (identities.get("a"), identities.get("b")) == (None, Identity("u"))
     assert list((world.folder / "state").glob("identities.*set-aside*"))
+
+
+def test_another_accounts_name_is_told_once_however_often_the_homes_are_looked_at(world, caplog):
+    caplog.set_level(logging.INFO)
+    world.login("a")
+    world.login("b")
+    identities = world.start()
+    world.login("b", who="a")
+    for _time in range(3):
+        identities.observe(world.accounts, flipped=True)
+    assert caplog.text.count("account b: its home names the login of a; the record is kept") == 1
+
+
+def test_one_account_in_another_organization_is_another_login(world):
+    world.login("a")
+    identities = world.start()
+    world.login("a", organizationUuid="ORG-2")
+    identities.observe(world.accounts, flipped=False)
+    assert [(name, why is None) for name, why in world.changes] == [("a", False)]
+
+
+def test_a_file_that_homes_share_names_nobody(world):
+    world.login("a")
+    world.login("b")
+    os.unlink(world.folder / "b" / ".claude.json")
+    os.symlink(world.folder / "a" / ".claude.json", world.folder / "b" / ".claude.json")
+    world.login("c")
+    identities = world.start()
+    assert [identities.get(name) is None for name in "abc"] == [True, True, False]

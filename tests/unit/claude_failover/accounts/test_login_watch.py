@@ -13,7 +13,6 @@ from datetime import timedelta
 import pytest
 from switch_world import T0, World
 
-from claude_failover.accounts.identities import Identities
 from claude_failover.accounts.login_watch import DOCUMENT, LoginWatch
 from claude_failover.common import clock
 from claude_failover.reporting.events import login_event
@@ -33,9 +32,13 @@ class WatchedWorld:
 
     def start(self):
         self.world.start()
-        self.identities = Identities(self.world.store)
+        self.changes = []
         self.watch = LoginWatch(
-            self.world.config_holder, self.world.store, self.world.logins, self.identities, self.told.append
+            self.world.config_holder,
+            self.world.store,
+            self.world.logins,
+            lambda: self.changes.append(self.wall),
+            self.told.append,
         )
 
     def check(self, after=0 * DAY):
@@ -124,15 +127,13 @@ def test_the_warning_of_an_account_that_is_configured_no_more_is_forgotten(watch
     assert watched.check() == [("b", 1)]
 
 
-def test_who_an_account_is_is_compared_whenever_a_file_changes(watched, monkeypatch):
-    looks = []
-    monkeypatch.setattr(watched.identities, "observe", looks.append)
+def test_who_an_account_is_is_compared_whenever_a_file_changes(watched):
     for changed in (None, ".claude.json", None, ".credentials.json", None):
         if changed is not None:
             with open(f"{watched.world.home('b')}/{changed}", "a") as stream:
                 stream.write(" ")
         watched.check()
-    assert looks == [watched.world.config.accounts] * 3
+    assert len(watched.changes) == 3
 
 
 @pytest.mark.parametrize("row", [[1], "1", True, None])

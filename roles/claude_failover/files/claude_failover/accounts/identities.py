@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from ..claude.credentials import login_state
+from ..claude.home_file import HOME_FILE
 from ..claude.identity import Identity, identity_from_json, read_identity
 from ..config.model import Account
 from ..storage.store import Store
@@ -64,10 +65,14 @@ class Identities:
 
         ``flipped``: the active link was flipped before, so that none is recorded.
         """
+        files = [os.path.realpath(os.path.join(account.home, HOME_FILE)) for account in accounts]
         named = {
             account.name: found
-            for account in accounts
-            if login_state(account.home) == "ok" and (found := read_identity(account.home)) is not None
+            for account, file in zip(accounts, files)
+            # A file that homes share says of none of them who it is.
+            if files.count(file) == 1
+            and login_state(account.home) == "ok"
+            and (found := read_identity(account.home)) is not None
         }
         for name, found in named.items():
             recorded = self.get(name)
@@ -87,10 +92,11 @@ class Identities:
             elif recorded is None:
                 self.record(name, found)
                 log.info("account %s: who it is was recorded, from what its home says", name)
-            elif recorded.account_uuid == found.account_uuid:
+            elif recorded.is_login_of(found):
                 self._set_changed(name, None)
             elif others:
-                log.info("account %s: its home names the login of %s; the record is kept", name, ", ".join(others))
+                why = f"its home names the login of {', '.join(others)}; the record is kept"
+                self._tell(name, why, logging.INFO)
             else:
                 self._set_changed(
                     name,
@@ -101,7 +107,7 @@ class Identities:
     def _is(self, name: str, found: Identity, named: dict[str, Identity]) -> bool:
         """Return whether an account is, or without a record seems to be, the one found."""
         known = self.get(name) or named[name]
-        return known.account_uuid == found.account_uuid
+        return known.is_login_of(found)
 
     def _set_changed(self, name: str, why: str | None) -> None:
         if (name in self._changed) == (why is not None):
@@ -111,10 +117,10 @@ class Identities:
             log.warning("account %s: %s", name, why)
         self.on_change(name, why)
 
-    def _tell(self, name: str, why: str) -> None:
+    def _tell(self, name: str, why: str, level: int = logging.WARNING) -> None:
         if (name, why) not in self._told:
             self._told.add((name, why))
-            log.warning("account %s: %s", name, why)
+            log.log(level, "account %s: %s", name, why)
 
     def _read(self) -> None:
         self._stamp = _stamp(self._store.path(DOCUMENT))

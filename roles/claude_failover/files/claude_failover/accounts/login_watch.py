@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Watch the logins of all accounts: tell when one is about to end, and compare who an account is with the record.
+"""Watch the logins of all accounts: tell when one is about to end, and that who an account is may have changed.
 
 Claude Code warns on the screen of a session, so only of the active account's login.
 """
@@ -21,7 +21,6 @@ from ..common import clock
 from ..config.holder import ConfigHolder
 from ..config.model import Account
 from ..storage.store import Store, as_items
-from .identities import Identities
 from .logins import Logins
 
 log = logging.getLogger(__name__)
@@ -63,7 +62,8 @@ def warning_text(account: str, login: HomeLogin, days: int) -> str:
 
 class LoginWatch:
     """Checks every account's files. ``on_warning`` is called once for each of `WARNED_DAYS`, at the end of a login, and
-    when a new login is made; what was told is on the disk, so that a restart tells nothing twice.
+    when a new login is made; what was told is on the disk, so that a restart tells nothing twice. ``on_changed`` is
+    called whenever one of the files has changed.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class LoginWatch:
         config: ConfigHolder,
         store: Store,
         logins: Logins,
-        identities: Identities,
+        on_changed: Callable[[], None],
         on_warning: Callable[[LoginWarning], None],
     ) -> None:
         self._config = config
         self._store = store
         self._logins = logins
-        self._identities = identities
+        self._on_changed = on_changed
         self._on_warning = on_warning
         self._known: dict[str, HomeLogin] = {}  # by account, as logged
         self._stamps: list[tuple[int, int, int] | None] = []
@@ -102,7 +102,7 @@ class LoginWatch:
         stamps = [_stamp(os.path.join(account.home, name)) for account in accounts for name in _FILES]
         if stamps != self._stamps:
             self._stamps = stamps
-            self._identities.observe(accounts)
+            self._on_changed()
         for account in accounts:
             self._check(account, self._logins.look(account))
         for name in set(self._told) - {account.name for account in accounts}:

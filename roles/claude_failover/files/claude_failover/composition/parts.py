@@ -106,7 +106,7 @@ class Parts:
         cleanup.push_async_callback(self.failover.stop)
         availability = self.failover.switcher.availability
         self.login_watch = LoginWatch(
-            config, store, availability.logins, availability.identities, self.notifier.on_login_warning
+            config, store, availability.logins, self.failover.observe_identities, self.notifier.on_login_warning
         )
         owner_copy = OwnerCopy(config, self.tmux, registry, availability)
         cleanup.push_async_callback(owner_copy.stop)

@@ -130,7 +130,7 @@ class FailoverController:
 
         To be called once the active link exists, before any session is started.
         """
-        self._observe_identities()
+        self.observe_identities()
         record = await self.switcher.recover()
         if record is not None:
             self._on_switch_finished(record)
@@ -145,11 +145,12 @@ class FailoverController:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _on_config_replaced(self) -> None:
-        self._observe_identities()
+        self.observe_identities()
         self._policy.force_account_check()
         self._wake_up()
 
-    def _observe_identities(self) -> None:
+    def observe_identities(self) -> None:
+        """Compare who the homes say that they are with the record."""
         flip_log = self.switcher.flip_log
         unseen = flip_log.linked_account not in (None, self._availability.active())  # flipped while no daemon ran
         self._availability.identities.observe(self._config.current.accounts, flip_log.last is not None or unseen)
