@@ -18,6 +18,7 @@ from claude_failover.switching import open_records
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(open_records, "STRAGGLERS", 0.0)
+    monkeypatch.setattr(open_records, "ANSWERS", 0.0)
     monkeypatch.setattr(resume_queue, "_RESUME_INTERVAL", 0.0)
 
 
