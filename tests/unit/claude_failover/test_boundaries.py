@@ -36,6 +36,8 @@ EXCEPTIONS = {
     # Its process is the session's, and starts with every event: it imports next to nothing. It answers to nobody.
     ("hook.py", "json"),
     ("hook.py", "print"),
+    # A file of Claude Code's goes back with all else that it held, lone surrogates too.
+    ("claude/account_entry.py", "json"),
     # Both tell where the first byte is that is no UTF-8.
     ("config/yaml_loader.py", "decode"),
     ("cli/commands/dispatch.py", "decode"),

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -116,7 +115,7 @@ class FailoverController:
             now=now,
         )
         self.own_limits = OwnLimits()
-        self._advice = SwitchAdvice(on_advice, now)
+        self._advice = SwitchAdvice(self.switcher.switch, self.resume_queue.limited, on_advice, now)
         self._budget = budget
         self._set_aside = set_aside
         self._now = now
@@ -299,7 +298,11 @@ class FailoverController:
         if active is None:
             self._advice.withdraw()
         else:
-            request = await self._advised(active, self._policy.decide(active))
+            request = self._policy.decide(active)
+            if self._config.current.failover.automatic:
+                self._advice.withdraw()
+            else:
+                request = await self._advice.review(active, request)
             if request is not None:
                 await self._switch(active, request)
         queue = self.resume_queue
@@ -361,22 +364,6 @@ class FailoverController:
             self.resume_queue.add(evidence, attribution.account, attribution.doubted, why)
         else:
             self.own_limits.record(evidence.session, verdict.limit, until, attribution.account)
-
-    async def _advised(self, active: str, request: SwitchRequest | None) -> SwitchRequest | None:
-        """Return the request, or None where it would move the link and ``failover.automatic`` is false: it is told."""
-        if self._config.current.failover.automatic:
-            self._advice.withdraw()
-            return request
-        told, due = self._advice.current, request
-        if due is None and told is not None and told.request.expected == active and self.resume_queue.limited():
-            due = told.request  # a limit is decided on in some rounds only, and is in force between them
-        if due is not None:
-            preview = await self.switcher.switch(dataclasses.replace(due, dry_run=True))
-            if preview["outcome"] == "switched":
-                self._advice.give(due, preview)
-                return None
-        self._advice.withdraw()
-        return request
 
     async def _switch(self, active: str, request: SwitchRequest) -> None:
         """Request the automatic switch; one that was superseded is decided again in the next round. Raises OSError."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -47,14 +47,42 @@ class AdvisedSwitch:
 
 
 class SwitchAdvice:
-    """The advice in force. ``on_change`` is called with a new one, and with None when that is over."""
+    """The advice in force.
 
-    def __init__(self, on_change: Callable[[AdvisedSwitch | None], None], now: Callable[[], datetime]) -> None:
+    Args:
+        switch: makes, or with ``dry_run`` previews, the switch of a request.
+        limited: returns the sessions that a limit has stopped.
+        on_change: called with a new advice, and with None when that is over.
+        now: the current time.
+    """
+
+    def __init__(
+        self,
+        switch: Callable[[SwitchRequest], Awaitable[Record]],
+        limited: Callable[[], Collection[str]],
+        on_change: Callable[[AdvisedSwitch | None], None],
+        now: Callable[[], datetime],
+    ) -> None:
         self.current: AdvisedSwitch | None = None
+        self._switch = switch
+        self._limited = limited
         self._on_change = on_change
         self._now = now
 
-    def give(self, request: SwitchRequest, preview: Record) -> None:
+    async def review(self, active: str, request: SwitchRequest | None) -> SwitchRequest | None:
+        """Return the request, or None where it would move the link, which is told instead."""
+        due = request
+        if due is None and self.current is not None and self.current.request.expected == active and self._limited():
+            due = self.current.request  # a limit is decided on in some rounds only, and is in force between them
+        if due is not None:
+            preview = await self._switch(dataclasses.replace(due, dry_run=True))
+            if preview["outcome"] == "switched":
+                self._give(due, preview)
+                return None
+        self.withdraw()
+        return request
+
+    def _give(self, request: SwitchRequest, preview: Record) -> None:
         """Tell a switch that is due, unless it has been told."""
         known, advice = self.current, AdvisedSwitch(request, preview, self._now())
         if known is not None and known.key == advice.key:

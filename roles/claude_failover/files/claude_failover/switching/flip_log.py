@@ -72,7 +72,7 @@ class FlipLog:
 
     @property
     def is_choice_of_operator(self) -> bool:
-        """Whether the link was last flipped by hand: that holds until a limit ends it."""
+        """True where the link was last flipped by hand: that holds until a limit ends it."""
         return self.last is not None and self.last.reason in ("manual", "external")
 
     @property
