@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Let a release look whether its daemon could start on this host, in the name of the daemon's user."""
+"""A release's own look at this host, in the name of the daemon's user: whether its daemon could start here."""
 
 from __future__ import annotations
 

@@ -235,13 +235,13 @@ def _predict_validation(
                 raise _refused_config(problem)
             plan.result["config_checked"] = True
         # An earlier task of the same play installs tmux.
-        _look_at_host(params, layout, library, plan, ["tmux_program"] if check_mode else [])
+        _require_conditions(params, layout, library, plan, ["tmux_program"] if check_mode else [])
 
 
-def _look_at_host(
+def _require_conditions(
     params: Mapping[str, Any], layout: Layout, library: str, plan: InstallationPlan, installed: Sequence[str] = ()
 ) -> None:
-    """Let the release in ``library`` look whether the daemon could start; ``installed`` are conditions to leave out.
+    """Refuse what the release in ``library`` could not start with; ``installed`` are conditions to leave out.
 
     Raises HostError, ReleaseError.
     """
@@ -268,7 +268,7 @@ def _carry_out(params: Mapping[str, Any], layout: Layout, sources: Mapping[str, 
             if problem is not None:
                 raise _refused_config(problem)
             plan.result["config_checked"] = True
-        _look_at_host(params, layout, library, plan)
+        _require_conditions(params, layout, library, plan)
         if staged:
             _release_store.publish(layout, staged, folder)
             staged = None

@@ -182,7 +182,7 @@ def write_sources(folder: str, sources: Mapping[str, bytes]) -> None:
 
 
 def make_readable(folder: str) -> None:
-    """Let everybody read a folder and what is in it, whatever the umask was. Raises OSError."""
+    """Make a folder and what is in it readable for everybody, whatever the umask was. Raises OSError."""
     _set_modes([(folder, True), *_walk(folder)])
 
 
@@ -322,7 +322,7 @@ def _finish(top: str) -> None:
 
 
 def _set_modes(paths: Iterable[tuple[str, bool]]) -> None:
-    """Let everybody read the paths, of which the second value says that it is a folder."""
+    """Make the paths readable for everybody, of which the second value says that it is a folder."""
     for path, is_folder in paths:
         os.chmod(path, 0o755 if is_folder else 0o644)
 

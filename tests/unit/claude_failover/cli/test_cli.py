@@ -812,7 +812,7 @@ def test_login_finds_the_program_in_the_path_of_the_sessions(
     local = tmp_path / ".local" / "bin"
     local.mkdir(parents=True)
     shutil.copy(world.program("claude", SHOW), local / "claude")
-    monkeypatch.setattr(other_user, "home_folder", lambda: str(tmp_path))
+    monkeypatch.setattr(login, "home_folder", lambda: str(tmp_path))
     monkeypatch.setenv("PATH", "/nonexistent")
     program, environment = login._program(load(world.config))
     assert program == str(local / "claude")

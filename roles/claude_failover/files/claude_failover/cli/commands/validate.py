@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from ...common import clock
 from ...common.errors import Refused
 from ...common.text import printable
+from ...common.users import user_name
 from .. import common, other_user, render
 from ..login_lines import login_line
 
 if TYPE_CHECKING:
-    from ...common.users import user_name
-from ...config.model import Config
+    from ...config.model import Config
 
 
 def register(commands: Any) -> None:
