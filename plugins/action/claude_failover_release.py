@@ -93,10 +93,8 @@ class ActionModule(ActionBase):
             arguments["bundle"] = base64.b64encode(bundle).decode("ascii")
         result.update(self._run_module(arguments, variables))
         result.get("invocation", {}).get("module_args", {}).pop("bundle", None)
+        configurations = result.pop("configurations", [])
         if isinstance(result.get("diff"), list):
-            # As the module has read its options, so that a path is spelled as in the diff.
-            files = result["invocation"]["module_args"]["files"]
-            configurations = [entry["path"] for entry in files if entry["config"]]
             result["diff"] = [hide_secrets(diff, configurations) for diff in result["diff"]]
         return result
 

@@ -18,6 +18,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils import (
     _release_launcher,
     _release_processes,
     _release_python,
+    _release_record,
     _release_store,
 )
 from ansible_collections.secuaas.claude.plugins.module_utils._path_owner import (
@@ -28,6 +29,12 @@ from ansible_collections.secuaas.claude.plugins.module_utils._path_owner import 
 )
 from ansible_collections.secuaas.claude.plugins.module_utils._release_host import HostError, look_at_host
 from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import Layout, ReleaseError
+from ansible_collections.secuaas.claude.plugins.module_utils._release_record import (
+    Installation,
+    InstalledFile,
+    ReleaseRecord,
+    Rollback,
+)
 
 _FOLDER_MODE = "0755"
 _FILE_MODE = "0644"
@@ -46,6 +53,10 @@ class InstallationPlan(NamedTuple):
     """Those of them for the new release to validate."""
     to_write: list[tuple[_host_files.FileSpec, _host_files.Difference]]
     to_prune: list[str]
+    to_record: list[tuple[str, ReleaseRecord]]
+    """Releases and their new records; that of a release in use so far comes first."""
+    rollback: Rollback | None
+    """The rollback that the host is in, and that ends with the installation."""
 
 
 def install_release(params: Mapping[str, Any], *, check_mode: bool, warn: Callable[[str], None]) -> dict[str, Any]:
@@ -55,7 +66,7 @@ def install_release(params: Mapping[str, Any], *, check_mode: bool, warn: Callab
     HostFileError, OSError.
     """
     layout = Layout(params["root"], params["python"])
-    _check_places(params)
+    check_places([params["root"]], [params["launcher"], *(entry["path"] for entry in params["files"])])
     try:
         members = _release_bundle.unpack(base64.b64decode(params["bundle"] or "", validate=True))
     except binascii.Error as error:
@@ -80,7 +91,7 @@ def remove_installation(params: Mapping[str, Any], *, check_mode: bool, warn: Ca
     Calls ``warn`` for a launcher of somebody else. Raises ReleaseError, OSError.
     """
     layout = Layout(params["root"], params["python"])
-    _check_places(params)
+    check_places([params["root"]], [params["launcher"], *(entry["path"] for entry in params["files"])])
     previous = _release_store.read_current(layout)
     launcher = params["launcher"]
     entries = [(entry["path"], False) for entry in params["files"] if not entry["directory"]]
@@ -112,15 +123,15 @@ def remove_installation(params: Mapping[str, Any], *, check_mode: bool, warn: Ca
     return result
 
 
-def _check_places(params: Mapping[str, Any]) -> None:
-    """Refuse, as root, places where another user could lead root elsewhere. Raises ReleaseError, OSError.
+def check_places(folders: Sequence[str], paths: Sequence[str]) -> None:
+    """Refuse, as root, folders and places of files where another user could lead root elsewhere.
 
     A group to which the administrator has left a folder, such as staff in /usr/local, is trusted with it.
+    Raises ReleaseError, OSError.
     """
     if os.geteuid() != ROOT:
         return
-    paths = [params["launcher"], *(entry["path"] for entry in params["files"])]
-    for path in [params["root"], *map(os.path.dirname, paths)]:
+    for path in [*folders, *map(os.path.dirname, paths)]:
         owner = path_owner(path)
         if owner.uid != ROOT and not is_left_to_a_group(owner):
             raise ReleaseError(
@@ -178,8 +189,11 @@ def _plan_installation(
     in_use = _release_processes.releases_in_use(layout, warn=warn)
     prunable = _release_store.prunable(layout, params["keep"], folder, in_use)
     leftovers = _release_store.leftovers(layout)
+    to_record, replaced = _plan_records(layout, previous, folder, _installed_files(params, specs), warn)
+    rollback = _release_record.read_rollback(layout)
+    configurations = [entry["path"] for entry in params["files"] if entry["config"]]
     result = {
-        "changed": bool(switched or to_write or prunable or leftovers),
+        "changed": bool(switched or to_write or prunable or leftovers or to_record or rollback),
         "release": folder,
         "path": layout.folder(folder),
         "previous": previous,
@@ -192,11 +206,19 @@ def _plan_installation(
         "removed": prunable,
         "config_checked": False,
         "conditions": [],
+        "replaced": replaced,
+        "rolled_back": None,
+        "restored": [],
+        "configurations": configurations,
         "diff": [
-            *([_release_diff(layout, previous, folder, sources)] if switched else []),
-            *(_file_diff(spec, difference) for spec, difference in to_write),
+            *([release_diff(layout, previous, folder, sources)] if switched else []),
+            *(file_diff(spec, difference) for spec, difference in to_write),
         ],
     }
+    if rollback is not None and rollback.release == previous:
+        result["rolled_back"] = rollback._asdict()
+        files = [spec.path for spec, _difference in to_write if spec.content is not None]
+        result["restored"] = _restored(_readable_record(layout, previous, warn), files)
     return InstallationPlan(
         result,
         found.folder is None,
@@ -208,7 +230,67 @@ def _plan_installation(
         ],
         to_write,
         prunable + leftovers,
+        to_record,
+        rollback,
     )
+
+
+def _installed_files(params: Mapping[str, Any], specs: Sequence[_host_files.FileSpec]) -> list[InstalledFile]:
+    flags = {entry["path"]: (entry["config"], entry["restart"]) for entry in params["files"]}
+    return [InstalledFile(spec, *flags.get(spec.path, ())) for spec in specs if spec.content is not None]
+
+
+def _plan_records(
+    layout: Layout,
+    previous: str | None,
+    folder: str,
+    files: list[InstalledFile],
+    warn: Callable[[str], None],
+) -> tuple[list[tuple[str, ReleaseRecord]], bool]:
+    """Return the records to write, and whether the installation replaces another one that can come back.
+
+    A release that an older collection installed has no record: its files are recorded as they are on the host. So are
+    those of one whose record cannot be read, which ``warn`` is called for.
+    """
+    to_record: list[tuple[str, ReleaseRecord]] = []
+    record = _readable_record(layout, folder, warn)
+    replaced = None if record is None or previous != folder else record.replaced
+    found = False
+    if previous is not None and _release_store.is_installed(layout, previous):
+        former = _readable_record(layout, previous, warn)
+        if former is None and previous != folder:
+            former = ReleaseRecord(_release_record.read_from_host(files))
+            to_record.append((previous, former))
+        if former is not None and (previous != folder or former.files != files):
+            replaced, found = Installation(previous, former.files), True
+    new = ReleaseRecord(files, replaced)
+    if record != new:
+        to_record.append((folder, new))
+    return to_record, found
+
+
+def _readable_record(layout: Layout, name: str, warn: Callable[[str], None]) -> ReleaseRecord | None:
+    try:
+        return _release_record.read_record(layout, name)
+    except ReleaseError as error:
+        warn("%s; it is written anew" % error)
+        return None
+
+
+def _restored(record: ReleaseRecord | None, paths: Sequence[str]) -> list[str]:
+    """Return those of the paths that are on the host as the release had them: it came back with them."""
+    if record is None:
+        return []
+    specs = {file.spec.path: file.spec for file in record.files}
+    return [
+        path
+        for path in paths
+        if (
+            _host_files.compare(specs[path], owners_may_be_missing=True).status == _host_files.OK
+            if path in specs
+            else not os.path.lexists(path)
+        )
+    ]
 
 
 def _predict_validation(
@@ -232,7 +314,7 @@ def _predict_validation(
             if problem is not None:
                 if not _release_python.can_import(layout.python, "yaml"):
                     return  # an earlier task of the same play installs python3-yaml
-                raise _refused_config(problem)
+                raise refused_config(problem)
             plan.result["config_checked"] = True
         # An earlier task of the same play installs tmux.
         _require_conditions(params, layout, library, plan, ["tmux_program"] if check_mode else [])
@@ -266,7 +348,7 @@ def _carry_out(params: Mapping[str, Any], layout: Layout, sources: Mapping[str, 
         for text in plan.to_validate:
             problem = _release_python.config_problem(layout.python, library, text)
             if problem is not None:
-                raise _refused_config(problem)
+                raise refused_config(problem)
             plan.result["config_checked"] = True
         _require_conditions(params, layout, library, plan)
         if staged:
@@ -275,18 +357,27 @@ def _carry_out(params: Mapping[str, Any], layout: Layout, sources: Mapping[str, 
     finally:
         if staged:
             _release_store.remove_folders(layout, [os.path.basename(staged)])
+    # Before anything that they describe is changed, so that a run that breaks leaves the way back.
+    for name, record in plan.to_record:
+        if name != folder:
+            _release_record.write_record(layout, name, record)
     for spec, difference in plan.to_write:
         _host_files.apply(spec, difference)
     if plan.result["switched"]:
         _release_store.switch(layout, folder)
+    for name, record in plan.to_record:
+        if name == folder:
+            _release_record.write_record(layout, name, record)
+    _release_record.write_rollback(layout, None)
     _release_store.remove_folders(layout, plan.to_prune)
 
 
-def _refused_config(problem: str) -> ReleaseError:
+def refused_config(problem: str) -> ReleaseError:
+    """Return the error of a configuration that a release refuses."""
     return ReleaseError("The configuration is refused by the release; nothing was changed. %s" % problem)
 
 
-def _file_diff(spec: _host_files.FileSpec, difference: _host_files.Difference) -> dict[str, str]:
+def file_diff(spec: _host_files.FileSpec, difference: _host_files.Difference) -> dict[str, str]:
     """Return the diff of one file: attributes that differ, then the content if it does."""
     before = "".join("%s: %s\n" % (name, found) for name, found, _expected in difference.attributes)
     after = "".join("%s: %s\n" % (name, expected) for name, _found, expected in difference.attributes)
@@ -298,7 +389,7 @@ def _file_diff(spec: _host_files.FileSpec, difference: _host_files.Difference) -
     return {"before_header": spec.path, "after_header": spec.path, "before": before, "after": after}
 
 
-def _release_diff(layout: Layout, previous: str | None, folder: str, sources: Mapping[str, bytes]) -> dict[str, str]:
+def release_diff(layout: Layout, previous: str | None, folder: str, sources: Mapping[str, bytes]) -> dict[str, str]:
     """Return the diff of ``current``: its target, and a short digest of each file."""
 
     def listing(target: str, files: Mapping[str, bytes]) -> str:

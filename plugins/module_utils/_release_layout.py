@@ -36,6 +36,11 @@ class Layout(NamedTuple):
         """The file that an installation locks."""
         return os.path.join(self.root, ".lock")
 
+    @property
+    def rollback(self) -> str:
+        """The file that says that the host was rolled back."""
+        return os.path.join(self.root, "rollback.json")
+
     def folder(self, name: str) -> str:
         """Return the folder of the release ``name``."""
         return os.path.join(self.releases, name)

@@ -4,7 +4,8 @@
 """Store the daemon's releases side by side: verify, stage, publish, switch and prune.
 
 A release is the folder ``<root>/releases/<name>`` with ``lib/`` (sources and byte code) and ``manifest.json`` (digests
-of the byte code and the Python that made it). The sources need no digest: they are compared with the bundle's.
+of the byte code and the Python that made it). The sources need no digest: they are compared with the bundle's. What
+else it was installed with is in ``files.json`` (:mod:`_release_record`).
 """
 
 from __future__ import annotations
@@ -237,6 +238,11 @@ def switch(layout: Layout, name: str) -> None:
     _fsync_path(layout.root)
 
 
+def make_oldest(layout: Layout, name: str) -> None:
+    """Date a release back, so that it counts as the least recently used one and is pruned first."""
+    os.utime(layout.folder(name), ns=(0, 0))
+
+
 def prunable(layout: Layout, keep: int, current: str, in_use: set[str]) -> list[str]:
     """Return the release folders to prune: not ``current``, not in use, not among the ``keep`` most recently used.
 
@@ -270,8 +276,9 @@ def remove_all(layout: Layout) -> None:
         os.unlink(layout.current)
     ours = [name for name in list_folders(layout) if os.path.isfile(os.path.join(layout.folder(name), MANIFEST))]
     remove_folders(layout, ours + leftovers(layout))
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(layout.lock)
+    for path in (layout.rollback, layout.lock):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
     for folder in (layout.releases, layout.root):
         with contextlib.suppress(OSError):
             os.rmdir(folder)

@@ -22,6 +22,8 @@ description:
     never repaired in place.
   - The new release validates the configuration, and looks whether its daemon could start on the host, before anything
     is changed.
+  - A release keeps the O(files) that it was installed with, in a file that only root can read, and they come back with
+    it.
 extends_documentation_fragment:
   - secuaas.claude.attributes
 attributes:
@@ -48,9 +50,23 @@ options:
       - V(present) installs everything that is missing or differs.
       - V(absent) removes every release, the link, the launcher and the O(files). Folders are removed only if they are
         empty.
+      - V(rolled_back) goes back to O(release), with the files that it was installed with, which it validates first.
+        Files that belong to the release in use alone are removed. A host that was rolled back already stays as it is,
+        unless O(release) names another one.
+      - V(undone) takes the last installation back in the same way, for a release or a configuration with which the
+        daemon does not become ready. It fails if that installation replaced none; see RV(replaced).
     type: str
-    choices: [present, absent]
+    choices: [present, absent, rolled_back, undone]
     default: present
+  release:
+    description:
+      - With O(state=rolled_back), the name of the release to go back to, which has to be kept on the host.
+      - The default is the release that was used before the one in use, without those that were V(undone).
+    type: str
+  reason:
+    description: The reason for a rollback, in words, for reports. See RV(rolled_back).
+    type: str
+    default: asked for
   root:
     description:
       - The folder that holds the releases and the link to the current one, as an absolute path.
@@ -77,7 +93,8 @@ options:
   files:
     description:
       - Files and folders that belong to the installation, in the order of their creation.
-      - With O(state=absent) only O(files[].path) and O(files[].directory) are used.
+      - With O(state=absent) only O(files[].path) and O(files[].directory) are used. V(rolled_back) and V(undone) go by
+        the files that were recorded.
       - A symbolic link or another kind of entry at such a path is an error and is left as it is.
     type: list
     elements: dict
@@ -149,6 +166,12 @@ EXAMPLES = r"""
   changed_when: installed is changed or installed.restart
   notify: Restart the daemon
 
+- name: Go back to the release before
+  secuaas.claude.claude_failover_release:
+    state: rolled_back
+  register: rolled_back
+  notify: Restart the daemon
+
 - name: Remove the daemon and its configuration
   secuaas.claude.claude_failover_release:
     state: absent
@@ -161,12 +184,12 @@ EXAMPLES = r"""
 RETURN = r"""
 release:
   description: The name of the release, or that of its folder where a tampered folder was replaced.
-  returned: when O(state=present)
+  returned: unless O(state=absent)
   type: str
   sample: 0.4.0-2f9c01d77ab3
 path:
   description: The folder of the release.
-  returned: when O(state=present)
+  returned: unless O(state=absent)
   type: str
   sample: /opt/claude-failover/releases/0.4.0-2f9c01d77ab3
 previous:
@@ -178,7 +201,7 @@ previous:
   sample: 0.4.0-91b6d2aa04e5
 switched:
   description: Whether C(current) was changed to lead to another release. In check mode, whether it would be.
-  returned: when O(state=present)
+  returned: unless O(state=absent)
   type: bool
   sample: true
 restart:
@@ -186,7 +209,7 @@ restart:
     - Whether the daemon needs a restart, because its release or a file of O(files[].restart) was changed, or because of
       RV(stale). In check mode, whether it would need one.
     - The module does not restart the daemon.
-  returned: when O(state=present)
+  returned: unless O(state=absent)
   type: bool
   sample: true
 stale:
@@ -195,7 +218,7 @@ stale:
       of O(files[].restart). An earlier run that failed before the restart leaves such a daemon.
     - Only a daemon that the launcher has started as C(claude-failover run) counts, of the O(user) and in the O(unit) if
       they are given.
-  returned: when O(state=present)
+  returned: unless O(state=absent)
   type: bool
   sample: false
 drift:
@@ -206,19 +229,19 @@ drift:
   sample: ['/opt/claude-failover/releases/0.4.0-2f9c01d77ab3/lib/claude_failover/daemon.py: content differs']
 created:
   description: The paths of files, folders and launcher that were created. In check mode, that would be.
-  returned: when O(state=present)
+  returned: unless O(state=absent)
   type: list
   elements: str
   sample: [/etc/claude-failover/config.yml]
 updated:
   description: The paths of those whose content, owner, group or mode was changed. In check mode, that would be.
-  returned: when O(state=present)
+  returned: unless O(state=absent)
   type: list
   elements: str
   sample: []
 removed:
-  description: The names of the pruned releases, or with O(state=absent) the paths, that were removed. In check mode,
-    that would be.
+  description: The names of the pruned releases, or without O(state=present) the paths, that were removed. In check
+    mode, that would be.
   returned: success
   type: list
   elements: str
@@ -239,9 +262,35 @@ conditions:
       mend: sudo install -d -o claude /var/lib/node_exporter
       path: /var/lib/node_exporter
       text: the folder of metrics.textfile, /var/lib/node_exporter, cannot be used (No such file or directory); …
+replaced:
+  description:
+    - Whether the installation has taken the place of another release or of other files, which O(state=undone) brings
+      back. In check mode, whether it would.
+  returned: unless O(state=absent)
+  type: bool
+  sample: true
+rolled_back:
+  description:
+    - The rollback that the host is in, V(null) if it is in none. An installation ends it.
+    - Its keys are C(left) (the release that was left), C(release) (the one that came back), C(time), C(reason), and
+      C(state), the O(state) of the module. Both are one release where only its files went back.
+  returned: unless O(state=absent)
+  type: dict
+  sample:
+    left: 0.4.0-2f9c01d77ab3
+    release: 0.4.0-91b6d2aa04e5
+    time: '2026-11-26T08:00:00Z'
+    reason: it did not become ready
+    state: undone
+restored:
+  description: Those of RV(created) and RV(updated) that are on the host as they came back with the release.
+  returned: when O(state=present)
+  type: list
+  elements: str
+  sample: [/etc/claude-failover/config.yml]
 config_checked:
   description: Whether the new release has validated the configuration. It does so if either of the two is new.
-  returned: when O(state=present)
+  returned: unless O(state=absent)
   type: bool
   sample: true
 """
@@ -257,9 +306,12 @@ from ansible_collections.secuaas.claude.plugins.module_utils._release_installati
     remove_installation,
 )
 from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import ReleaseError
+from ansible_collections.secuaas.claude.plugins.module_utils._release_rollback import roll_back
 
 ARGUMENT_SPEC = {
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "absent", "rolled_back", "undone"], "default": "present"},
+    "release": {"type": "str"},
+    "reason": {"type": "str", "default": "asked for"},
     "root": {"type": "path", "default": "/opt/claude-failover"},
     "launcher": {"type": "path", "default": "/usr/local/bin/claude-failover"},
     "python": {"type": "path", "default": "/usr/bin/python3"},
@@ -299,8 +351,10 @@ def main() -> None:
             )
         if module.params["state"] == "present":
             result = install_release(module.params, check_mode=module.check_mode, warn=module.warn)
-        else:
+        elif module.params["state"] == "absent":
             result = remove_installation(module.params, check_mode=module.check_mode, warn=module.warn)
+        else:
+            result = roll_back(module.params, check_mode=module.check_mode)
     except HostError as error:
         foreseen = error.result if module.check_mode else {"conditions": error.result["conditions"]}
         module.fail_json(msg=str(error), **foreseen)

@@ -38,6 +38,13 @@ def sources(version: str) -> dict[str, bytes]:
     }
 
 
+def bundle(code: dict[str, bytes], files: dict[int, bytes]) -> str:
+    """Return the packed release with its rendered files, by their number in the option `files`."""
+    members = {bundles.LIBRARY + name: data for name, data in code.items()}
+    members.update({f"{bundles.FILES}{number}": data for number, data in files.items()})
+    return base64.b64encode(bundles.pack(members)).decode()
+
+
 class Host:
     """A scratch host, and the module run on it in this process as a controller would."""
 
@@ -46,17 +53,17 @@ class Host:
         self.layout = Layout(f"{folder}/opt/cf", sys.executable)
         self.launcher, self.config = f"{folder}/bin/claude-failover", f"{folder}/etc/cf/config.yml"
 
-    def arguments(self, version: str = "1.0.0", config: str = "good\n", **more: Any) -> dict[str, Any]:
-        members = {bundles.LIBRARY + name: data for name, data in sources(version).items()}
-        members[bundles.FILES + "1"] = config.encode()
+    def arguments(
+        self, version: str = "1.0.0", config: str = "good\n", restart: bool = False, **more: Any
+    ) -> dict[str, Any]:
         return {
             "root": self.layout.root,
             "launcher": self.launcher,
             "python": self.layout.python,
-            "bundle": base64.b64encode(bundles.pack(members)).decode(),
+            "bundle": bundle(sources(version), {1: config.encode()}),
             "files": [
                 {"path": f"{self.folder}/etc/cf", "directory": True, "mode": "0750"},
-                {"path": self.config, "src": "config.yml.j2", "mode": "0640", "config": True},
+                {"path": self.config, "src": "config.yml.j2", "mode": "0640", "config": True, "restart": restart},
             ],
             **more,
         }

@@ -80,6 +80,28 @@ def run_with_fault(host: Host, fault: str, step: int, **arguments: Any) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+@pytest.mark.parametrize("fault", ["kill", "EIO"])
+def test_a_rollback_that_meets_a_fault_is_finished_by_the_next_one(host: Host, fault: str) -> None:
+    configurations = {"1.0.0": "good, old\n", "2.0.0": "good, new\n"}
+    names = {version: host.run(version=version, config=text)["release"] for version, text in configurations.items()}
+    for step in range(1, 500):
+        ended = run_with_fault(host, fault, step, state="rolled_back")
+        assert ended in (DONE, KILLED if fault == "kill" else TOLD), f"step {step}"
+        current = store.read_current(host.layout)
+        assert current in names.values()
+        with open(host.config, encoding="utf-8") as file:
+            assert file.read() in configurations.values()
+        host.run(state="rolled_back")
+        assert store.read_current(host.layout) == names["1.0.0"], f"step {step}"
+        with open(host.config, encoding="utf-8") as file:
+            assert file.read() == configurations["1.0.0"], f"step {step}"
+        assert host.run(version="2.0.0", config=configurations["2.0.0"])["release"] == names["2.0.0"]
+        if ended == DONE:
+            assert step > 5, "fewer steps than a rollback has: the hook counts too little"
+            return
+    pytest.fail("the rollback did not end within 500 steps")
+
+
 @pytest.mark.parametrize("fault", ["kill", "EIO", "ENOSPC", "EROFS"])
 def test_a_fault_at_any_step_leaves_the_old_release_or_the_new_one_and_the_next_run_mends(
     host: Host, fault: str

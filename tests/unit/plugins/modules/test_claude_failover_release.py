@@ -56,8 +56,10 @@ def test_modes_do_not_depend_on_the_umask(host: Host, umask: int) -> None:
         host.run()
     finally:
         os.umask(previous)
-    modes = {oct(os.lstat(path).st_mode & 0o7777) for path in host.tree() if path.startswith(host.layout.releases)}
-    assert modes == {"0o755", "0o644"}
+    installed = [path for path in host.tree() if path.startswith(host.layout.releases)]
+    modes = {path: oct(os.lstat(path).st_mode & 0o7777) for path in installed}
+    assert {mode for path, mode in modes.items() if not path.endswith("/files.json")} == {"0o755", "0o644"}
+    assert {mode for path, mode in modes.items() if path.endswith("/files.json")} == {"0o600"}, "it may hold secrets"
     assert os.stat(host.config).st_mode & 0o7777 == 0o640
     assert os.stat(host.launcher).st_mode & 0o7777 == 0o755
     assert os.stat(os.path.dirname(host.launcher)).st_mode & 0o7777 == 0o755
