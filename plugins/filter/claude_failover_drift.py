@@ -107,8 +107,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The sentences of each kind of drift. The kinds are C(host), C(links), C(configuration), C(units), C(code) and
-      C(service). A kind without drift is left out.
+    - The sentences of each kind of drift. The kinds are C(host), C(links), C(configuration), C(units), C(code),
+      C(service) and C(rollback). A kind without drift is left out.
+    - A host that was rolled back has C(rollback), and no sentence about a file that came back with the release.
   type: dict
   sample:
     links: ['/home/claude/.claude-compte2/projects: missing']
@@ -155,6 +156,7 @@ def describe_drift(
         "units": [],
         "code": _code(release),
         "service": [_service(service) for service in services] + _stale(release),
+        "rollback": _rollback(release),
     }
     kinds = {**dict.fromkeys(unit_paths, "units"), **dict.fromkeys(code_paths, "code")}
     for path, change in _file_changes(release, results.get("removal", {})):
@@ -180,7 +182,8 @@ def _unmet(release: Result) -> list[str]:
 def _file_changes(release: Result, removal: Result) -> list[tuple[str, str]]:
     """Return the paths that differ, each with its change."""
     changes = ((release, "created", "missing"), (release, "updated", "changed"), (removal, "removed", "left over"))
-    return [(path, change) for result, key, change in changes for path in result.get(key, ())]
+    restored = release.get("restored", ())
+    return [(path, change) for result, key, change in changes for path in result.get(key, ()) if path not in restored]
 
 
 def _links(result: Result) -> list[str]:
@@ -190,9 +193,22 @@ def _links(result: Result) -> list[str]:
 
 def _code(release: Result) -> list[str]:
     sentences = list(release.get("drift", ()))
-    if release.get("switched"):
+    if release.get("switched") and not release.get("rolled_back"):
         sentences.append("release %s expected, current is %s" % (release["release"], release.get("previous") or "none"))
     return sentences
+
+
+def _rollback(release: Result) -> list[str]:
+    rollback = release.get("rolled_back")
+    if not rollback or not (release.get("switched") or release.get("restored")):
+        return []
+    back = (
+        "release %(left)s was left for %(release)s" % rollback
+        if rollback["left"] != rollback["release"]
+        else "release %(release)s went back to the configuration before" % rollback
+    )
+    expected = "release %s" % release["release"] if release.get("switched") else "the new one"
+    return ["%s at %s (%s); the role goes forward to %s" % (back, rollback["time"], rollback["reason"], expected)]
 
 
 def _service(result: Result) -> str:

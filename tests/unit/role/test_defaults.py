@@ -36,7 +36,8 @@ def read(name: str) -> Any:
 
 DEFAULTS = read("defaults/main.yml")
 VARS = read("vars/main.yml")
-OPTIONS = read("meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+SPECS = read("meta/argument_specs.yml")["argument_specs"]
+OPTIONS = SPECS["main"]["options"]
 # Public variables since 0.4.0.
 CONTRACT = [
     "state",
@@ -81,7 +82,7 @@ def test_every_option_has_a_description_and_a_type(name: str) -> None:
 
 
 def test_every_variable_is_declared_and_used() -> None:
-    declared = set(DEFAULTS) | set(VARS)
+    declared = set(DEFAULTS) | set(VARS) | {name for entry in SPECS.values() for name in entry["options"]}
     used: set[str] = set()
     for path in glob.glob(os.path.join(ROLE, "*", "*")):
         if os.path.isfile(path) and "/files/" not in path:

@@ -27,6 +27,14 @@ UNMET = [
     {"name": "shared_links", "level": "error", "found": "divergent", "expected": "a link"},
     {"name": "metrics", "level": "warning", "found": "missing", "expected": "a folder"},
 ]
+WHEN = "at 2026-11-26T08:00:00Z (it eats tasks)"
+ROLLED_BACK = {
+    "switched": True,
+    "release": "2-b",
+    "previous": "1-a",
+    "rolled_back": {"left": "2-b", "release": "1-a", "time": "2026-11-26T08:00:00Z", "reason": "it eats tasks"},
+    "restored": [],
+}
 
 
 def drift(results: Any, **options: Any) -> Any:
@@ -107,6 +115,32 @@ def service(name: str, **status: str) -> dict[str, Any]:
             {"service": ["claude-failover.service, unknown, unknown"]},
         ),
         ({"release": {"stale": True}}, {}, {"service": [RESTART]}),
+        (
+            {"release": {**ROLLED_BACK, "updated": [CONFIG, UNIT], "restored": [UNIT]}},
+            {},
+            {
+                "configuration": [f"{CONFIG}: changed"],
+                "rollback": [f"release 2-b was left for 1-a {WHEN}; the role goes forward to release 2-b"],
+            },
+        ),
+        (
+            {
+                "release": {
+                    **ROLLED_BACK,
+                    "switched": False,
+                    "updated": [CONFIG],
+                    "restored": [CONFIG],
+                    "rolled_back": {**ROLLED_BACK["rolled_back"], "left": "1-a"},
+                }
+            },
+            {},
+            {
+                "rollback": [
+                    f"release 1-a went back to the configuration before {WHEN}; the role goes forward to the new one"
+                ]
+            },
+        ),
+        ({"release": {**ROLLED_BACK, "switched": False}}, {}, {}),
     ],
 )
 def test_each_difference_has_its_sentence(
