@@ -382,6 +382,24 @@ def test_a_session_may_have_a_path_of_its_own(host):
     assert "claude" in reason
 
 
+@pytest.mark.parametrize("missing", ["program", "folder"])
+def test_a_session_is_tried_at_once_when_what_it_lacked_is_there(host, missing):
+    """Its back-off is longer than the test waits."""
+    host.config["lifecycle"]["restart_backoff"] = [600, 600]
+    path = {"program": host.path("later"), "folder": host.path("bin")}[missing]
+    host.session("main", command=["claude"], env={"PATH": path})
+    if missing == "folder":
+        host.config["sessions"][0]["cwd"] = host.path("later")
+    host.start_tmux()
+    host.start()
+    wait_for(lambda: host.row("main")["state"] == "down" and host.row("main")["reason"], "the reason")
+    os.mkdir(host.path("later"))
+    if missing == "program":
+        shutil.copy(host.claude, host.path("later/claude.new"))
+        os.rename(host.path("later/claude.new"), host.path("later/claude"))
+    wait_for(lambda: host.row("main")["state"] == "idle", "the session")
+
+
 def test_settings_in_a_fifo_are_refused_and_not_waited_for(host):
     os.mkfifo(host.path("work/s.json"))
     host.session("main", command=[host.claude, "--settings", "s.json"])

@@ -29,6 +29,7 @@ class FakeTmux:
     def __init__(self, **values):
         self.values = values
         self.started = []
+        self.server_pid = None
         self.gone = False  # the pane closes right after it was listed
 
     async def panes(self):

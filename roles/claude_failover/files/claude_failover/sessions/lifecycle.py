@@ -30,6 +30,7 @@ from ..tmux.client import Pane, Tmux, TmuxError, TmuxGone, TmuxNotFound
 from .moved_conversations import moved_reason, newest_conversation
 from .ownership import SESSION_VARIABLE
 from .registry import RegistryEntry, SessionRegistry, uuid_in_pane
+from .start_obstacles import LOOK_INTERVAL, StartObstacles
 from .table import SessionTable
 from .tracked_session import TrackedSession
 
@@ -75,6 +76,7 @@ class SessionLifecycle:
         self._sessions = sessions
         self._registry = registry
         self._restarts: dict[str, _RestartState] = {}
+        self._obstacles = StartObstacles()
         self._next_option: dict[str, str] = {}  # by name: --resume or --session-id, as the last start demanded
         self._starting: dict[str, tuple[int, float]] = {}  # by name: the pane's pid, time.monotonic() at first sight
         self._restarting: set[str] = set()
@@ -102,6 +104,8 @@ class SessionLifecycle:
             soonest = min((item.due for item in self._restarts.values() if item.due is not None), default=None)
             if soonest is not None:
                 delay = min(delay, max(0.05, soonest - time.monotonic()))
+            if self._obstacles.names:
+                delay = min(delay, LOOK_INTERVAL)
             await wait_for_event(self._check_requested, delay)
             self._check_requested.clear()
             await self.check()
@@ -122,10 +126,18 @@ class SessionLifecycle:
             log.error("cannot list the tmux sessions, retrying at the next check: %s", error)
         else:
             self.background = running_jobs(self._config.current.homes)
+            for name in self._obstacles.mended(self._sessions, self._tmux.server_pid):
+                self._try_now(name)
             for tracked in self._sessions:
                 if tracked.name not in self._restarting:
                     await self._try_maintain(tracked)
         self.checked_at = time.monotonic()
+
+    def _try_now(self, name: str) -> None:
+        """Make a session that is down due now, whatever its back-off."""
+        log.info("session %s: what kept it from starting is mended", name)
+        restarts = self._restart_state(name)
+        restarts.backoff.failures, restarts.due = 0, time.monotonic()
 
     async def _try_maintain(self, tracked: TrackedSession) -> None:
         try:
