@@ -220,7 +220,7 @@ def mypy(stage: Stage) -> None:
     copy = copy_tree()
     targets = ["-p", "claude_failover"]
     for path in sorted(copy.glob("plugins/*/*.py")):
-        if path.parent.name in ("module_utils", "modules", "action", "filter", "plugin_utils"):
+        if path.parent.name in ("module_utils", "modules", "action", "callback", "filter", "plugin_utils"):
             targets += ["-m", f"ansible_collections.{NAME}.plugins.{path.parent.name}.{path.stem}"]
     mypy_path = os.pathsep.join([str(ROOT / "build"), str(copy / DAEMON)])
     stage.check(
@@ -404,7 +404,7 @@ def build(session: nox.Session) -> None:
         syntax = ("ansible-playbook", "--syntax-check", "-i")
         local = "playbooks/inventories/local.yml"
         stage.check("playbooks/site.yml reads in a checkout", *syntax, local, "playbooks/site.yml", cwd=copy)
-        for playbook in (f"{NAME}.site", f"{NAME}.drift", f"{NAME}.doctor"):
+        for playbook in (f"{NAME}.site", f"{NAME}.drift", f"{NAME}.doctor", f"{NAME}.rollback"):
             stage.check(f"{playbook} reads", *syntax, INSTALLED / local, playbook, env=env, cwd=CACHE)
         documented = {"module": "claude_shared_symlinks", "filter": "claude_failover_drift", "role": "claude_failover"}
         for kind, name in documented.items():

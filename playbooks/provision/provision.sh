@@ -3,8 +3,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Behind `make provision`, `make drift` and `make doctor`: a virtual environment with ansible-core and this collection in it, one
-# playbook, and, where this machine itself was provisioned, its status and the next step.
+# Behind `make provision`, `make drift` and `make doctor`: a virtual environment with ansible-core and this collection in
+# it, one playbook, and, where this machine itself was provisioned, its status and the next step. For another inventory
+# the run ends with a line for each host.
 #
 #   INVENTORY=FILE CHECK=1 provision.sh site|drift|doctor [argument of ansible-playbook…]
 set -eu
@@ -48,6 +49,9 @@ if [ "$inventory" = "$local_inventory" ] && [ "$(id -u)" -ne 0 ] && ! sudo -n tr
     set -- "$@" --ask-become-pass
 fi
 if [ -n "${CHECK:-}" ] && [ "$CHECK" != 0 ]; then set -- "$@" --check --diff; fi
+if [ "$playbook" = site ] && [ "$inventory" != "$local_inventory" ]; then
+    export ANSIBLE_CALLBACKS_ENABLED=secuaas.claude.claude_failover_summary
+fi
 say "ansible-playbook secuaas.claude.$playbook $*"
 "$venv/bin/ansible-playbook" "secuaas.claude.$playbook" "$@"
 
@@ -56,6 +60,11 @@ if [ "$playbook" != site ] || [ "$inventory" != "$local_inventory" ] || [ -n "${
 # --- this machine: its status, and what is left to do ----------------------------------------------------------------
 # Only programs of root's are started here, by their own paths: what the sessions' user can change would have root's
 # terminal.
+if ! [ -x /usr/local/bin/claude-failover ]; then
+    say "claude-failover is not on this machine any more (claude_failover_state: absent); homes, shared folders, links and"
+    say "state stay. To have it back: make provision"
+    exit 0
+fi
 if [ -d /run/systemd/system ]; then
     say "claude-failover status"
     as_root /usr/local/bin/claude-failover status
