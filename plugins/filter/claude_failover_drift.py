@@ -89,6 +89,16 @@ options:
     type: list
     elements: str
     default: []
+  refused_changes:
+    description: Sentences about changes of the configuration that are refused while the host is in use.
+    type: list
+    elements: str
+    default: []
+  tmux_newer:
+    description: Paths of files that the tmux server reads at its start, and that were written since then.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -130,6 +140,8 @@ def describe_drift(
     control_group: str = "",
     claude_version: str = "",
     old_claude: Sequence[str] = (),
+    refused_changes: Sequence[str] = (),
+    tmux_newer: Sequence[str] = (),
 ) -> dict[str, list[str]]:
     """Return the sentences of each kind of drift, without the kinds that have none.
 
@@ -152,10 +164,10 @@ def describe_drift(
     drift = {
         "host": [sentence for found, sentence in host if found],
         "links": _links(results.get("links", {})),
-        "configuration": [] if "conditions" in release else _failure(release),
+        "configuration": [*refused_changes, *([] if "conditions" in release else _failure(release))],
         "units": [],
         "code": _code(release),
-        "service": [_service(service) for service in services] + _stale(release),
+        "service": [_service(service) for service in services] + _stale(release) + _stale_server(tmux_newer),
         "rollback": _rollback(release),
     }
     kinds = {**dict.fromkeys(unit_paths, "units"), **dict.fromkeys(code_paths, "code")}
@@ -221,6 +233,16 @@ def _stale(release: Result) -> list[str]:
     if not release.get("stale"):
         return []
     return ["claude-failover.service: runs older code or configuration than is installed; restart it"]
+
+
+def _stale_server(newer: Sequence[str]) -> list[str]:
+    if not newer:
+        return []
+    names = " and ".join(path.rpartition("/")[2] for path in newer)
+    return [
+        "claude-failover-tmux.service: runs without the installed %s; a restart, which ends every session, applies it"
+        % names
+    ]
 
 
 class FilterModule:

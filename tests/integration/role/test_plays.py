@@ -6,37 +6,27 @@
 from __future__ import annotations
 
 import grp
-import json
 import os
 import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import required_links
-from playbook_run import on_a_controller, run_playbook
+from playbook_run import on_a_controller
+from role_evaluation import HOST_FACTS, PASSWORD, ROLE, evaluate, template
 
 from claude_failover.config.loader import parse
 
 pytestmark = on_a_controller
 
-ROLE = os.path.join(
-    os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))),
-    "roles",
-    "claude_failover",
-)
-PASSWORD = "of a test"
 SECRET = "a token of nobody's"
 SOCKET = '/run/a "b" \\c %d/tmux.sock'
-
-
-def template(name: str, variables: str = "{}") -> str:
-    return f"lookup('ansible.builtin.template', {os.path.join(ROLE, 'templates', name)!r}, template_vars={variables})"
 
 
 UNITS = {"daemon": template("claude-failover.service.j2"), "tmux": template("claude-failover-tmux.service.j2")}
@@ -49,7 +39,6 @@ LINKS = {
 WRONG = {"wrong": "__claude_failover_setting_errors"}
 DRIFT = {"drift": "__claude_failover_drift"}
 SKIPPED = {"skipped": True, "changed": False}
-HOST_FACTS = ["systemd", "user", "group", "tmux", "python3-yaml"]
 
 
 def registered(**result: Any) -> dict[str, Any]:
@@ -232,54 +221,11 @@ def encrypted(folder: str) -> str:
     return path
 
 
-def evaluate(
-    folder: str, collections: str, cases: Mapping[str, tuple[dict[str, Any], dict[str, str]]]
-) -> dict[str, Any]:
-    """Evaluate the expressions of every case in one run of Ansible, whose start-up dominates the time."""
-    plays: list[dict[str, Any]] = []
-    for name, (variables, expressions) in cases.items():
-        with open(f"{folder}/{name}.yml", "w", encoding="utf-8") as file:
-            yaml.safe_dump(variables, file)
-        files = [os.path.join(ROLE, "defaults", "main.yml"), os.path.join(ROLE, "vars", "main.yml")]
-        files.append(f"{folder}/{name}.yml" if variables else encrypted(folder) if name == "vault" else os.devnull)
-        wanted = ", ".join(f"{key!r}: {expression}" for key, expression in expressions.items())
-        plays.append(
-            {
-                "hosts": "all",
-                "gather_facts": False,
-                "vars": {"__claude_failover_probe": {"stdout_lines": HOST_FACTS}},
-                "vars_files": [path for path in files if path != os.devnull],
-                "tasks": [
-                    {
-                        "ansible.builtin.copy": {
-                            "content": "{{ {%s} | to_json }}" % wanted,
-                            "dest": f"{folder}/{name}.json",
-                            "mode": "0600",
-                        }
-                    }
-                ],
-            }
-        )
-    plays[0]["gather_facts"] = True
-    plays[0]["gather_subset"] = ["!all"]
-    with open(f"{folder}/plays.yml", "w", encoding="utf-8") as file:
-        yaml.safe_dump(plays, file)
-    with open(f"{folder}/password", "w", encoding="utf-8") as file:
-        file.write(PASSWORD)
-    done = run_playbook(f"{folder}/plays.yml", collections, "--vault-password-file", f"{folder}/password")
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = {}
-    for name in cases:
-        with open(f"{folder}/{name}.json", encoding="utf-8") as file:
-            found[name] = json.load(file)
-    return found
-
-
 @pytest.fixture(scope="module")
 def found(python_path: str) -> Iterator[dict[str, Any]]:
     folder = tempfile.mkdtemp(prefix="cf-plays-")
     vault = {"vault": ({}, {"config": template("config.yml.j2")})}
-    yield evaluate(folder, python_path, {**CASES, **vault})
+    yield evaluate(folder, python_path, {**CASES, **vault}, {"vault": encrypted(folder)})
     shutil.rmtree(folder)
 
 

@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a change of the configuration means for what is on a live host: what stays, waits, or is left to a person."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.secuaas.claude.plugins.plugin_utils._live_host import (
+    Document,
+    LiveHost,
+    WantedHost,
+    home_for_new_link,
+    homes,
+    is_same_path,
+    link_is_moved,
+    rows,
+    section,
+    shared_links,
+)
+
+# Keys of a session that take effect at its start, with the daemon's defaults.
+_STARTED_WITH: Mapping[str, Any] = {
+    "cwd": None,
+    "command": ["claude"],
+    "claude_args": True,
+    "env": {},
+    "agent_view": False,
+    "remote_control": False,
+}
+
+
+def notices(live: LiveHost, wanted: WantedHost) -> list[str]:
+    """Return what has to be told, without a command or a value of a session's environment."""
+    return [
+        *_accounts(live.config, wanted),
+        *_active_link(live, wanted),
+        *_shared_links(live.config, wanted.config),
+        *_sessions(live.config, wanted.config),
+        *_leftovers(live.config, wanted.config),
+    ]
+
+
+def _accounts(config: Document, wanted: WantedHost) -> Iterator[str]:
+    before, after = homes(config), homes(wanted.config)
+    for name, home in after.items():
+        former = next((other for other, old in before.items() if is_same_path(old, home)), None)
+        login = f"log it in, as {wanted.user}: {shlex.join(['claude-failover', 'login', name])}"
+        if former == name:
+            continue
+        if former is not None:
+            yield f"The account with the home {home} is called {name}, was {former}; its home and its login stay."
+        elif name in before:
+            move = shlex.join(["sudo", "-u", wanted.user, "mv", "-nT", before[name], home])
+            yield (
+                f"The home of {name} is {home}, was {before[name]}, which stays with its login; nothing is copied. To "
+                f"keep the login, move the home before the run: {move}. Else {login}."
+            )
+        else:
+            yield f"The account {name} is new: {login}."
+    for name, home in before.items():
+        if name not in after and not any(is_same_path(home, other) for other in after.values()):
+            yield f"The account {name} is no longer configured; its home {home} stays, with its login."
+
+
+def _active_link(live: LiveHost, wanted: WantedHost) -> Iterator[str]:
+    if not link_is_moved(live, wanted):
+        return
+    old, new = live.config.get("active_link"), wanted.config.get("active_link")
+    home = home_for_new_link(live, wanted)
+    made = f" The role makes it, to {home}, the home of the active account." if home else ""
+    way = "is restarted once it is idle" if _restarts(wanted.config) else "needs: claude-failover restart NAME"
+    yield (
+        f"claude_failover_active_link is {new}, was {old}.{made} A session that was started with {old} keeps it, and "
+        f"no switch moves it any more; it {way}. {old} stays; remove it when no session has it."
+    )
+
+
+def _shared_links(before: Document, after: Document) -> Iterator[str]:
+    kept = shared_links(after)
+    for name, link in shared_links(before).items():
+        if name not in kept:
+            yield f"{name} is no longer in claude_failover_shared_links; the links in the homes and {link.target} stay."
+
+
+def _sessions(before: Document, after: Document) -> Iterator[str]:
+    old, new = ({str(row.get("name")): row for row in rows(config, "sessions")} for config in (before, after))
+    renamed = {str(row["renamed_from"]) for row in new.values() if row.get("renamed_from")}
+    hooks = [section(config, "detection").get("hooks", True) for config in (before, after)]
+    for name, row in new.items():
+        if name in old:
+            keys = [
+                key for key, default in _STARTED_WITH.items() if old[name].get(key, default) != row.get(key, default)
+            ]
+            yield from _changed_session(name, keys + ["detection.hooks"] * (hooks[0] != hooks[1]), after)
+        elif row.get("renamed_from") in old:
+            yield f"The session {row['renamed_from']} is called {name}, and keeps its conversation."
+        else:
+            yield f"The session {name} is new: the daemon starts it."
+    for name in old:
+        if name in new or name in renamed:
+            continue
+        way = f"goes on, and is not started again; to end it: {shlex.join(['claude-failover', 'stop', name])}"
+        if after.get("removed_sessions") == "stop":
+            way = "is ended once it is idle"
+        yield f"The session {name} is no longer configured: it {way}."
+
+
+def _changed_session(name: str, keys: list[str], after: Document) -> Iterator[str]:
+    if keys:
+        way = f"to apply it: {shlex.join(['claude-failover', 'restart', name])}"
+        if _restarts(after):
+            way = "it is restarted in its conversation once it is idle"
+        yield f"The session {name} goes on as it was started, without the change of {', '.join(keys)}; {way}."
+
+
+def _leftovers(before: Document, after: Document) -> Iterator[str]:
+    group = before.get("control_group")
+    if group and group != after.get("control_group"):
+        yield f"The members of {group} may not use the control socket any more; the group stays."
+    old, new = (section(config, "metrics").get("textfile") for config in (before, after))
+    if old and old != new:
+        yield f"{old} is not written any more, and stays with its last figures: remove it, or they pass for new ones."
+
+
+def _restarts(config: Document) -> bool:
+    return config.get("restart_sessions") == "idle"
