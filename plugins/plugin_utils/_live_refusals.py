@@ -86,7 +86,7 @@ def _active_account(live: LiveHost, wanted: WantedHost) -> Iterator[str]:
 
 def _shared_folders(live: LiveHost, wanted: WantedHost) -> Iterator[str]:
     before, after = shared_links(live.config), shared_links(wanted.config)
-    for name in before.keys() & after.keys():
+    for name in (name for name in before if name in after):
         old, new = before[name].target, after[name].target
         paths = [posixpath.join(home, name) for home in homes(live.config).values()]
         links = [path for path in paths if f"link={path}={old}" in live.facts]

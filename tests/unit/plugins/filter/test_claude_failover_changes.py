@@ -67,6 +67,14 @@ def test_links_that_were_moved_by_hand_are_no_reason_to_refuse() -> None:
     assert changes(("link=/h/one/projects=/srv/.claude-projects-shared",), shared_root="/srv")["refused"] == []
 
 
+def test_sentences_have_the_order_of_the_configuration() -> None:
+    names = ["e", "b", "d", "a", "c"]
+    installed = {**INSTALLED, "shared_links": names}
+    facts = [f"link=/h/one/{name}=/h/.claude-{name}-shared" for name in names]
+    found = describe(yaml.safe_dump(installed), {**installed, "shared_root": "/srv"}, "claude", "claude", facts)
+    assert [sentence.split()[3] for sentence in found["refused"]] == names
+
+
 def test_a_tmux_server_that_has_ended_is_no_reason_to_refuse() -> None:
     installed = yaml.safe_dump({**INSTALLED, "tmux": {"socket": "/run/a"}})
     wanted = {**INSTALLED, "tmux": {"socket": "/run/b"}}
