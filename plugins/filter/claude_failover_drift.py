@@ -95,7 +95,7 @@ options:
     elements: str
     default: []
   tmux_newer:
-    description: Paths of files that the tmux server reads at its start, and that were written since then.
+    description: Paths of files that the running tmux server was started without, as they are now.
     type: list
     elements: str
     default: []
