@@ -60,12 +60,14 @@ PROMPT = ("prompt counted", "prompt seen", "prompts answered")
 RESUME = ("resume begins", *PROMPT, "resume ends", "session resumed", "journal: sessions")
 DISPATCH = ("task queued", "task assigned", "task sent", "task accepted", "task done", *PROMPT)
 REGISTRY = ("clock noted", "settings", "conversation assigned", "conversation running")
+HANDS = ("session stopped", "session restarting", "session started")
 
 #: The steps of each scenario, and those at which something else than the daemon and its disk fails.
 SCENARIOS = {
     "failover": ((*SWITCH, *RESUME), ("journal: flip", "resume begins", "session resumed")),
     "dispatch": (DISPATCH, ("task assigned", "task sent", "task accepted")),
     "registry": (REGISTRY, ("conversation running",)),
+    "hands": (HANDS, ("session restarting",)),
 }
 
 

@@ -141,6 +141,7 @@ class Injector:
             "flips.json": lambda old, _new: "flips" if old else "first look at the link",
             "registry.json": self._registry_step,
             "prompts.json": self._prompts_step,
+            "lifecycle.json": lambda _old, new: f"session {new['main']['state'] if 'main' in new else 'started'}",
         }.get(name, lambda _old, _new: name)(old, new)
 
     @staticmethod

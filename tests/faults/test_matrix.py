@@ -11,8 +11,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 from faked_clock import told_jumps
@@ -86,11 +84,9 @@ def jumped(host, seconds):
 
 def dispatch(host, case):
     """Dispatch a task by a client that asks again, and see it done once."""
-    command = [sys.executable, "-m", "claude_failover", "dispatch", "--json", "--request-id", "one", "a task"]
-    environment = {**host.environment, "CLAUDE_FAILOVER_CONFIG": host.path("config.yml")}
 
     def ask():
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+        return host.client("dispatch", "--json", "--request-id", "one", "a task")
 
     client = ask()
     host.meet(case)
@@ -135,7 +131,38 @@ def register(host, _case):
     check_invariants(host, "one")
 
 
-RUN = {"failover": fail_over, "dispatch": dispatch, "registry": register}
+def handle(host, case):
+    """Stop the session ``main`` and restart it, by a client that asks again, and see one conversation."""
+    uuid = host.row("main")["uuid"]
+    host.prompt("main", "hello")
+    host.answered("one", "hello")
+    host.until(host.well, "the session to be idle")
+
+    def ask(command, meets):
+        client = host.client(command, "main")
+        if meets:
+            host.meet(case)
+        host.until(lambda: client.poll() is not None, f"the answer to {command}")
+        client.communicate()
+        return client.returncode
+
+    def stopped():
+        row = host.row("main")
+        return (row["state"], row["reason"]) == ("down", "stopped by hand")
+
+    first = case.step == "session stopped"
+    if ask("stop", meets=first) != 0:
+        host.until(lambda: stopped() or ask("stop", meets=False) == 0, "the stop")
+    host.until(stopped, "the session to be stopped")
+    if ask("restart", meets=not first) != 0:
+        host.until(lambda: host.row("main")["state"] == "idle" or ask("restart", meets=False) == 0, "the restart")
+    host.until(host.well, "everything to be well")
+    assert host.row("main")["uuid"] == uuid
+    assert host.prompts()[uuid] == ["hello"]
+    check_invariants(host, "one")
+
+
+RUN = {"failover": fail_over, "dispatch": dispatch, "registry": register, "hands": handle}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -76,6 +76,15 @@ class FaultyHost(World):
             )
         return self.daemon
 
+    def client(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a command without waiting for it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "claude_failover", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**self.environment, "CLAUDE_FAILOVER_CONFIG": self.path("config.yml")},
+        )
+
     def attend(self) -> None:
         """Do what systemd does: start again what has ended, unless the exit code forbids it."""
         if self.daemon is not None and self.daemon.poll() is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import dataclasses
 import json
 import logging
 import os
@@ -55,7 +56,7 @@ from claude_failover.common.text import SPECIAL, decoded, printable
 from claude_failover.config import loader
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.loader import ConfigError
-from claude_failover.config.model import Account, Config
+from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.control.operations import operations
 from claude_failover.control.requests import BadRequest, answer_to
 from claude_failover.detection.monitor import LimitMonitor
@@ -66,6 +67,8 @@ from claude_failover.limits.evidence import evidence_from_json, evidence_to_json
 from claude_failover.reporting import metrics
 from claude_failover.reporting.log_format import LogFormatter
 from claude_failover.sessions import table
+from claude_failover.sessions.launch import launch_in, launch_of
+from claude_failover.sessions.lifecycle_state import STOPPED, LifecycleEntry, LifecycleState
 from claude_failover.sessions.prompt_budget import PromptBudget
 from claude_failover.sessions.registry import RegistryEntry, SessionRegistry
 from claude_failover.sessions.table import SessionTable
@@ -338,6 +341,14 @@ def hook_payload(raw: bytes) -> None:
         assert again.get("main") == session.registry.get("main")
 
 
+def launch(raw: bytes) -> None:
+    """The variable that tells what a session was started with, which a person can set to anything."""
+    found = launch_in(raw.decode("utf-8", "surrogateescape"))
+    if found is not None:
+        can_go_out([found.cwd, found.changed(*_LAUNCHED)])
+        assert launch_in(found.to_text()) == found
+
+
 def home_identity(raw: bytes) -> None:
     """Who a home's ``.claude.json`` names."""
     home = empty_folder("home")
@@ -466,6 +477,8 @@ def tmux(raw: bytes) -> None:
     assert cut.feed(raw[:middle]) + cut.feed(raw[middle:]) == events
     repr(events).encode()
 
+
+_LAUNCHED = SessionConfig("main", "/srv"), Config("/etc/x.yml", (Account("a", "/home/u/.claude-a"),))
 
 # -- pages ---------------------------------------------------------------------------------------------------------
 
@@ -615,6 +628,11 @@ def _propose(loaded: SessionRegistry) -> None:
     for name in ("main", "other", ""):
         loaded.propose(name, _ENTRY)
     loaded.flush()
+
+
+def _lifecycle(loaded: LifecycleState) -> Any:
+    found = [loaded.get(name) for name in ("main", "other", "zz")]
+    return [dataclasses.asdict(entry) for entry in found if entry is not None]
 
 
 def _resumer(store: Store) -> SessionResumer:
@@ -774,6 +792,7 @@ def targets() -> list[Target]:
         lambda loaded: loaded.take("zz", "continue") and None,
         lambda loaded: {**loaded.spent(), "refused": [loaded.refusal("main"), loaded.refusal("other")]},
     )
+    stopped = LifecycleEntry(STOPPED, "a reason", pid=1, started=2)
     steady = {
         "boot_id": "b",
         "anchor": 1.5,
@@ -825,6 +844,12 @@ def targets() -> list[Target]:
             _document("registry", SessionRegistry, _propose, lambda loaded: _listed(_registry(loaded))),
             [_stored({"main": entry})],
         ),
+        Target(
+            "lifecycle",
+            _document("lifecycle", LifecycleState, lambda loaded: loaded.record("zz", stopped), _lifecycle),
+            [_stored({"main": dataclasses.asdict(stopped)})],
+        ),
+        Target("launch", launch, [launch_of(*_LAUNCHED, ["WORD"]).to_text().encode()]),
         Target("prompts", prompts, [_stored({"main": series})]),
         Target("clock", moved, [_stored(steady)]),
         Target("carrying", resume, [_stored(["main", "other"])]),

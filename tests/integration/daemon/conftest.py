@@ -35,15 +35,19 @@ if uuid:
     folder = os.path.join(os.environ["CLAUDE_CONFIG_DIR"], "sessions")
     os.makedirs(folder, exist_ok=True)
     own = os.path.join(folder, "%d.json" % os.getpid())
-    with open(own, "w") as stream:
-        json.dump({{"pid": os.getpid(), "sessionId": uuid, "cwd": os.getcwd(), "procStart": start, "status": "idle",
-                   "statusUpdatedAt": int(time.time() * 1000)}}, stream)
+    def tell(status):
+        with open(own, "w") as stream:
+            json.dump({{"pid": os.getpid(), "sessionId": uuid, "cwd": os.getcwd(), "procStart": start, "status": status,
+                       "statusUpdatedAt": int(time.time() * 1000)}}, stream)
+    tell("idle")
 print("ready", flush=True)
 for line in sys.stdin:
     if line.startswith("write"):
         folder = os.path.join(os.environ["CLAUDE_CONFIG_DIR"], "projects", "-x")
         os.makedirs(folder, exist_ok=True)
         open(os.path.join(folder, uuid + ".jsonl"), "a").close()
+    elif line.startswith("status"):
+        tell(line.split()[1])
     elif line.startswith("exit"):
         print("claude --resume " + uuid)
         os.unlink(own)

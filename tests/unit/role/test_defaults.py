@@ -50,6 +50,8 @@ CONTRACT = [
     "shared_root",
     "shared_links",
     "sessions",
+    "removed_sessions",
+    "restart_sessions",
     "failover",
     "detection",
     "lifecycle",

@@ -46,6 +46,8 @@ COMMANDS = [
     "status",
     "sessions",
     "attach",
+    "restart",
+    "stop",
     "switch",
     "dispatch",
     "queue",

@@ -29,6 +29,8 @@ EXPOSED = {
     "shared_root": "shared_root",
     "shared_links": "shared_links",
     "sessions": "sessions",
+    "removed_sessions": "removed_sessions",
+    "restart_sessions": "restart_sessions",
     "failover": "failover",
     "detection": "detection",
     "lifecycle": "lifecycle",

@@ -27,6 +27,7 @@ from claude_failover.failover.resumptions_under_way import DOCUMENT
 from claude_failover.limits import Verdict
 from claude_failover.limits.evidence import Evidence
 from claude_failover.limits.retry import waits_for_reset
+from claude_failover.sessions import termination
 from claude_failover.sessions.tracked_session import TrackedSession
 from claude_failover.storage.pending_writes import PendingWrites
 from claude_failover.tmux.client import TmuxError
@@ -102,6 +103,9 @@ class Harness:
 
     def conversation(self, name):
         return ONE if name in self.table else None
+
+    def is_stopped(self, _name):
+        return False
 
     def request_check(self):
         self.table["main"].pane.dead = False
@@ -467,7 +471,7 @@ class RestartHarness(Harness):
         self.still_ran = None
 
     async def restart(self, tracked, spec):
-        self.still_ran = resumer.is_alive(tracked.claude.pid, tracked.claude.start)
+        self.still_ran = processes.is_alive(tracked.claude.pid, tracked.claude.start)
         await super().restart(tracked, spec)
 
 
@@ -478,7 +482,7 @@ class RestartHarness(Harness):
 )
 def test_the_claude_cli_has_ended_before_the_restart(monkeypatch, program, status):
     if program == ENDS_BY_KILL:
-        monkeypatch.setattr(resumer, "TERM_WAIT", 0.1)
+        monkeypatch.setattr(termination, "TERM_WAIT", 0.1)
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
         child.stdout.readline()
         harness = RestartHarness(processes.read(child.pid))
@@ -497,10 +501,10 @@ class FakeProcesses:
         self.start = start
         self.signals = []
         self.on_signal = on_signal
-        monkeypatch.setattr(resumer, "is_alive", self.is_alive)
+        monkeypatch.setattr(termination, "is_alive", self.is_alive)
         monkeypatch.setattr(os, "kill", self.kill)
-        monkeypatch.setattr(resumer, "TERM_WAIT", 0.0)
-        monkeypatch.setattr(resumer, "KILL_WAIT", 0.0)
+        monkeypatch.setattr(termination, "TERM_WAIT", 0.0)
+        monkeypatch.setattr(termination, "KILL_WAIT", 0.0)
 
     def is_alive(self, pid, start=None):
         return pid == 70 and start in (None, self.start)

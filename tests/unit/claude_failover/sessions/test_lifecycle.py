@@ -16,8 +16,10 @@ from claude_failover.common.errors import FailoverError
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.reporting.status import session_row
-from claude_failover.sessions import lifecycle
+from claude_failover.sessions import launch, lifecycle, starter
+from claude_failover.sessions.lifecycle_state import LifecycleState
 from claude_failover.sessions.registry import RegistryEntry, SessionRegistry
+from claude_failover.sessions.starter import SessionStarter
 from claude_failover.sessions.table import SessionTable
 from claude_failover.storage.store import Store
 from claude_failover.tmux.client import Pane, TmuxNotFound
@@ -73,14 +75,20 @@ def configuration(tmp_path, *sessions):
 
 def make_lifecycle(tmp_path, tmux, *sessions):
     config = configuration(tmp_path, *sessions)
-    registry = SessionRegistry(Store(config.state_dir))
     holder = ConfigHolder(config)
-    table = SessionTable(holder, registry)
 
     async def make():  # Python 3.9 makes its events inside of a loop only
-        return lifecycle.SessionLifecycle(holder, tmux, table, registry, dict)
+        return parts(holder, tmux)
 
-    return config, registry, table, asyncio.run(make())
+    return (config, *asyncio.run(make()))
+
+
+def parts(holder, tmux):
+    store = Store(holder.current.state_dir)
+    registry = SessionRegistry(store)
+    table = SessionTable(holder, registry)
+    made = SessionStarter(holder, tmux, registry, dict)
+    return registry, table, lifecycle.SessionLifecycle(holder, tmux, table, registry, made, LifecycleState(store))
 
 
 def test_a_program_other_than_claude_code_is_reported_after_a_while(tmp_path, monkeypatch):
@@ -116,7 +124,7 @@ def test_an_inaccessible_folder_is_reported_and_nothing_started(tmp_path, monkey
         place.touch()
     elif kind == "closed":
         place.mkdir()
-        monkeypatch.setattr(lifecycle.os, "access", lambda path, *_mode, **_more: path != str(place))
+        monkeypatch.setattr(launch.os, "access", lambda path, *_mode, **_more: path != str(place))
     tmux = FakeTmux()
     _config, _registry, table, loop = make_lifecycle(tmp_path, tmux, SessionConfig("main", str(place)))
     asyncio.run(loop.check())
@@ -179,8 +187,7 @@ def test_the_loop_begins_with_a_check(tmp_path):
 
     async def run():
         holder = ConfigHolder(configuration(tmp_path))
-        registry = SessionRegistry(Store(holder.current.state_dir))
-        loop = lifecycle.SessionLifecycle(holder, Listing(), SessionTable(holder, registry), registry, dict)
+        _registry, _table, loop = parts(holder, Listing())
         task = asyncio.ensure_future(loop.run())
         for _turn in range(20):
             await asyncio.sleep(0)
@@ -199,10 +206,10 @@ def test_a_conversation_that_is_elsewhere_is_not_started_beside(tmp_path, monkey
     def elsewhere(_name, known, _config):
         raise FailoverError(f"conversation {known.uuid} is elsewhere")
 
-    monkeypatch.setattr(lifecycle, "newest_conversation", elsewhere)
+    monkeypatch.setattr(starter, "newest_conversation", elsewhere)
     asyncio.run(loop.check())
     assert (tmux.started, table.get("main").reason) == ([], f"conversation {ONE} is elsewhere")
-    monkeypatch.setattr(lifecycle, "newest_conversation", lambda _name, known, _config: replace(known, uuid=TWO))
+    monkeypatch.setattr(starter, "newest_conversation", lambda _name, known, _config: replace(known, uuid=TWO))
     asyncio.run(loop.start(table.get("main"), table.get("main").spec))
     assert tmux.started[0][2][:3] == ["claude", "--session-id", TWO]  # no transcript here
     assert registry.get("main").uuid == TWO
@@ -222,7 +229,7 @@ def test_the_search_for_the_newest_conversation_holds_up_nothing_else(tmp_path, 
         asyncio.get_running_loop().call_later(0.01, released.set)
         await loop.start(table.get("main"), table.get("main").spec)
 
-    monkeypatch.setattr(lifecycle, "newest_conversation", searched)
+    monkeypatch.setattr(starter, "newest_conversation", searched)
     asyncio.run(run())
 
 

@@ -22,6 +22,7 @@ _TASK = {
     **dict.fromkeys(("id", "state", "created_at", "prompt"), _TEXT),
     **dict.fromkeys(("session", "detail"), _TEXT_OR_NULL),
 }
+_HANDLED = {"session": _TEXT, "state": _TEXT, "uuid": _TEXT_OR_NULL, "detail": _TEXT}
 _RESULTS: Mapping[str, Any] = {
     "status": {"accounts": [{"name": _TEXT}], "sessions": [_SESSION]},
     "sessions": [_SESSION],
@@ -30,6 +31,8 @@ _RESULTS: Mapping[str, Any] = {
     "dispatch": _TASK,
     "queue": [_TASK],
     "reload": {"reloaded": _TEXT},
+    "restart": _HANDLED,
+    "stop": _HANDLED,
 }
 
 _NAMES = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}

@@ -127,7 +127,7 @@ def sessions(
         page = paragraphs(lines, columns, colour)
     if len(listed) < len(rows):
         page += f"\n... {len(rows) - len(listed)} more: claude-failover sessions"
-    reasons = [line for row in listed if row.get("reason") for line in _reason(row, columns, colour)]
+    reasons = [line for row in listed if row.get("reason") for line in _reason(row, now, columns, colour)]
     return page + ("\n\n" + "\n".join(reasons) if reasons else "")
 
 
@@ -137,9 +137,10 @@ def _most_needed(rows: Sequence[Mapping[str, Any]], number: int) -> list[Mapping
     return [rows[i] for i in sorted(ranked[:number])]
 
 
-def _reason(row: Mapping[str, Any], columns: int | None, colour: bool) -> list[str]:
+def _reason(row: Mapping[str, Any], now: datetime, columns: int | None, colour: bool) -> list[str]:
     name = one_line(_text(row.get("name")))
-    first, *more = wrap(f"  {name}: {one_line(str(row['reason']))}", columns, "    ")
+    next_try = f"; next start {moment(row['next_try_at'], now)}" if row.get("next_try_at") else ""
+    first, *more = wrap(f"  {name}: {one_line(str(row['reason']))}{next_try}", columns, "    ")
     painted = f"  {paint(name, 'strong', colour)}{first[2 + len(name) :]}" if first.startswith(f"  {name}:") else first
     return [painted, *more]
 

@@ -26,9 +26,13 @@ from ..reporting.notifier import Notifier
 from ..reporting.source_events import SourceEvents
 from ..reporting.status import StatusReport
 from ..sessions.lifecycle import SessionLifecycle
+from ..sessions.lifecycle_state import LifecycleState
 from ..sessions.prompt_budget import PromptBudget
+from ..sessions.reconciler import SessionReconciler
 from ..sessions.registry import SessionRegistry
 from ..sessions.remote_control import RemoteControl
+from ..sessions.session_control import SessionControl
+from ..sessions.starter import SessionStarter
 from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
 from ..storage.clock_document import ClockDocument
@@ -64,7 +68,9 @@ class Parts:
         self.sessions = SessionTable(config, registry)
         self.tmux = Tmux(config.current.tmux.binary, config.current.tmux.socket, health=health)
         cleanup.push_async_callback(self.tmux.stop)
-        self.lifecycle = SessionLifecycle(config, self.tmux, self.sessions, registry, lambda: self.settings)
+        starter = SessionStarter(config, self.tmux, registry, lambda: self.settings)
+        state = LifecycleState(store)
+        self.lifecycle = SessionLifecycle(config, self.tmux, self.sessions, registry, starter, state)
         self.monitor = LimitMonitor(
             config,
             self.sessions,
@@ -120,6 +126,10 @@ class Parts:
             budget=budget,
         )
         cleanup.push_async_callback(self.dispatcher.stop)
+        self.session_control = SessionControl(
+            self.tmux, self.sessions, registry, self.lifecycle, state, task_of=self.dispatcher.task_of
+        )
+        self.reconciler = SessionReconciler(config, self.sessions, self.session_control)
         self.status = StatusReport(
             config,
             started_at,
@@ -148,6 +158,7 @@ class Parts:
             "failover": self.failover.run,
             "remote control": self.remote_control.run,
             "logins": self.login_watch.run,
+            "reconciler": self.reconciler.run,
         }
 
     # -- callbacks between the parts -----------------------------------------------------------------------

@@ -67,6 +67,7 @@ class SessionConfig:
     env: dict[str, str] = field(default_factory=dict, metadata=key(values.environment, given="claude_args"))
     agent_view: bool = field(default=False, metadata=key(boolean))
     remote_control: bool = field(default=False, metadata=key(boolean))
+    restart: str = field(default="always", metadata=key(validators.Choice("always", "on_failure", "never")))
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,9 @@ class Config:
     sessions: tuple[SessionConfig, ...] = field(
         default=(), metadata=key(list_of(mapping(SessionConfig), "a list of sessions", secret=True))
     )
+    # What becomes of a session that the configuration names no more, and of one that runs otherwise than it says.
+    removed_sessions: str = field(default="keep", metadata=key(validators.Choice("keep", "stop")))
+    restart_sessions: str = field(default="never", metadata=key(validators.Choice("never", "idle")))
     failover: FailoverConfig = field(default=FailoverConfig(), metadata=key(mapping(FailoverConfig)))
     detection: DetectionConfig = field(default=DetectionConfig(), metadata=key(mapping(DetectionConfig)))
     lifecycle: LifecycleConfig = field(default=LifecycleConfig(), metadata=key(mapping(LifecycleConfig)))

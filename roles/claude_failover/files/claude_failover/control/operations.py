@@ -11,6 +11,7 @@ from ..config.model import Config
 from ..detection.monitor import LimitMonitor
 from ..failover.controller import FailoverController
 from ..reporting.status import StatusReport
+from ..sessions.session_control import SessionControl
 from ..tasks.dispatcher import Dispatcher
 from .requests import Operation
 
@@ -24,6 +25,7 @@ class PartsProtocol(Protocol):
     monitor: LimitMonitor
     failover: FailoverController
     dispatcher: Dispatcher
+    session_control: SessionControl
 
 
 def operations(parts: PartsProtocol, reload_config: Callable[[], Config]) -> dict[str, Operation]:
@@ -53,6 +55,12 @@ def operations(parts: PartsProtocol, reload_config: Callable[[], Config]) -> dic
     async def dispatch(options: dict[str, Any]) -> dict[str, Any]:
         return await parts.dispatcher.dispatch(**options)
 
+    async def restart(options: dict[str, Any]) -> dict[str, Any]:
+        return await parts.session_control.restart(**options)
+
+    async def stop(options: dict[str, Any]) -> dict[str, Any]:
+        return await parts.session_control.stop(**options)
+
     async def queue(options: dict[str, Any]) -> Any:
         if options.get("cancel") is not None:
             return parts.dispatcher.cancel(options["cancel"])
@@ -73,5 +81,7 @@ def operations(parts: PartsProtocol, reload_config: Callable[[], Config]) -> dic
             required=("prompt",),
         ),
         "queue": Operation(queue, keys={"cancel": (str, _NULL)}),
+        "restart": Operation(restart, keys={"session": (str,), "force": (bool,)}, required=("session",)),
+        "stop": Operation(stop, keys={"session": (str,), "force": (bool,)}, required=("session",)),
         "hook": Operation(hook, keys={"payload": (dict,), "env": (dict,)}, required=("payload", "env")),
     }

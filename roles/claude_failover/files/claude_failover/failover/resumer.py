@@ -14,8 +14,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-import os
-import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -26,13 +24,13 @@ from ..claude.prompt_delivery import Delivery, Timing, deliver
 from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.errors import FailoverError
-from ..common.processes import Process, is_alive
 from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence, moved_on
 from ..limits.retry import waits_for_reset
 from ..sessions.lifecycle import SessionLifecycle
 from ..sessions.prompt_budget import PromptBudget
 from ..sessions.table import SessionTable
+from ..sessions.termination import POLL, end_claude
 from ..sessions.tracked_session import TrackedSession
 from ..storage.store import Store
 from ..tmux.client import Tmux, TmuxError
@@ -41,11 +39,8 @@ from .resumptions_under_way import ResumptionsUnderWay
 log = logging.getLogger(__name__)
 
 CONCURRENCY = 4  # sessions that are resumed at the same time
-TERM_WAIT = 10.0  # seconds for the Claude CLI to end after SIGTERM, which takes 0.15 to 1.5 s (2.1.330)
-KILL_WAIT = 5.0  # the same after SIGKILL
 UP_WAIT = 30.0  # seconds for the lifecycle to start a session that is down
 COPY_WAIT = 20.0  # seconds for the conversation to be copied, which takes about 5 s (2.1.332)
-POLL = 0.05
 
 # The prompt box of a running session is in view at once or not at all; a started one takes 0.75 to 1.9 s to show it
 # (2.1.330), more on a busy host.
@@ -186,7 +181,7 @@ class SessionResumer:
             # The daemon did not choose its command line, and cannot add --resume.
             return "none", f"failed: {delivery.detail}; the daemon cannot restart this session"
         log.warning("resume: session %s: %s; it is restarted", tracked.name, delivery.detail)
-        await self._end_claude(tracked)
+        await end_claude(tracked, force=True)
         await self._lifecycle.restart(tracked, spec)
         delivery = await self._deliver(tracked, STARTED)
         if delivery.result in ("delivered", "moved_on"):
@@ -210,7 +205,7 @@ class SessionResumer:
     async def _wait_until_up(self, tracked: TrackedSession) -> bool:
         end = time.monotonic() + UP_WAIT
         while not tracked.up:
-            if tracked.spec is None or time.monotonic() >= end:
+            if tracked.spec is None or self._lifecycle.is_stopped(tracked.name) or time.monotonic() >= end:
                 return False
             self._lifecycle.request_check()
             await asyncio.sleep(POLL)
@@ -272,27 +267,3 @@ class SessionResumer:
             return delivery
         except TmuxError as error:
             return Delivery("failed", 0, 0.0, str(error))
-
-    async def _end_claude(self, tracked: TrackedSession) -> None:
-        """End the Claude CLI of a session. Raises FailoverError when it does not end: Claude Code would start a second
-        one on the same conversation (2.1.330)."""
-        process = tracked.claude
-        if process is None or not is_alive(process.pid, process.start):
-            return
-        for number, bound in ((signal.SIGTERM, TERM_WAIT), (signal.SIGKILL, KILL_WAIT)):
-            try:
-                os.kill(process.pid, number)
-            except ProcessLookupError:
-                return
-            if await _wait_until_ended(process, bound):
-                return
-        raise FailoverError(f"the Claude CLI of session {tracked.name} (pid {process.pid}) does not end")
-
-
-async def _wait_until_ended(process: Process, bound: float) -> bool:
-    end = time.monotonic() + bound
-    while is_alive(process.pid, process.start):
-        if time.monotonic() >= end:
-            return False
-        await asyncio.sleep(POLL)
-    return True

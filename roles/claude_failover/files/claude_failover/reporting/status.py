@@ -23,6 +23,7 @@ from ..common.text import natural_key
 from ..config.holder import ConfigHolder
 from ..config.model import Account, Config
 from ..failover.controller import FailoverController
+from ..sessions.changes import change_reason, changed_keys
 from ..sessions.moved_conversations import session_of
 from ..sessions.registry import SessionRegistry
 from ..sessions.session_account import account_of, follows_link
@@ -68,13 +69,16 @@ def session_row(
         or tracked.reason
         or tracked.other
         or own_limit
+        or change_reason(tracked, config)
         or off_link_reason(tracked, config)
         or tracked.notice,
+        "restart_needed": bool(changed_keys(tracked, config)),
+        "next_try_at": clock.optional_wall_iso(tracked.next_try_at),
+        "configured": tracked.spec is not None,
         "version": tracked.version,
         "follows_link": follows_link(tracked, config),
         "dedicated": tracked.dedicated,
-        # A dead pane has no folder.
-        "cwd": tracked.spec.cwd if tracked.spec else ((pane.cwd or None) if pane else None),
+        "cwd": tracked.cwd,
         "account": account.name if account else None,
         "pid": pane.pid if pane and tracked.up else None,
         "last_event_at": clock.optional_wall_iso(tracked.activity_at),

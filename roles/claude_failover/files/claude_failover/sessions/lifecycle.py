@@ -7,44 +7,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import re
 import shlex
-import signal
 import time
-import uuid
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
 
 from ..claude.background_jobs import BackgroundJob, running_jobs
-from ..claude.settings import session_defaults, settings_folder, with_own_settings
-from ..claude.transcript import paths_of
+from ..common import clock
 from ..common.backoff import Backoff
-from ..common.errors import FailoverError
+from ..common.errors import FailoverError, Refused
 from ..common.event_wait import wait_for_event
-from ..common.processes import is_alive, read
 from ..config.holder import ConfigHolder
 from ..config.model import SessionConfig
 from ..tmux.client import Pane, Tmux, TmuxError, TmuxGone, TmuxNotFound
-from .moved_conversations import moved_reason, newest_conversation
-from .ownership import SESSION_VARIABLE
+from .exits import STATUS_DELAY, await_exit_status, describe_exit, output_of
+from .lifecycle_state import LifecycleState
+from .moved_conversations import moved_reason
 from .registry import RegistryEntry, SessionRegistry, uuid_in_pane
+from .restart_policy import STOPPED_REASON, after_exit, before_start, is_settled, stays_down, while_running
 from .start_obstacles import LOOK_INTERVAL, StartObstacles
+from .starter import SessionStarter
 from .table import SessionTable
 from .tracked_session import TrackedSession
 
 log = logging.getLogger(__name__)
 
-# Claude Code's messages (2.1.330) for a start with the wrong one of --resume and --session-id.
-_NO_CONVERSATION = "No conversation found with session ID"
-_ALREADY_IN_USE = "is already in use"
-
-# Appended by tmux (3.3a) to the last line of a program that has ended.
-_DEAD_PANE_NOTE = re.compile(r"Pane is dead( \([^()]*\))?$")
 READY_WAIT = 60.0  # seconds after which a session without a sign of Claude Code is reported
 PANE_WAIT = 5.0  # seconds for tmux to notice that a program has ended
-STATUS_TRIES, STATUS_DELAY = 10, 0.02  # reads of an exit status, and seconds between them
 
 
 @dataclass
@@ -59,7 +50,7 @@ class _RestartState:
 class SessionLifecycle:
     """Compares the configured sessions with tmux, and starts those that are missing or have ended.
 
-    ``settings`` returns the daemon's Claude Code settings, with which every session is started.
+    ``state`` says which of them stay down.
     """
 
     def __init__(
@@ -68,18 +59,19 @@ class SessionLifecycle:
         tmux: Tmux,
         sessions: SessionTable,
         registry: SessionRegistry,
-        settings: Callable[[], dict[str, Any]],
+        starter: SessionStarter,
+        state: LifecycleState,
     ) -> None:
         self._config = config
-        self._settings = settings
         self._tmux = tmux
         self._sessions = sessions
         self._registry = registry
+        self._starter = starter
+        self._state = state
         self._restarts: dict[str, _RestartState] = {}
         self._obstacles = StartObstacles()
-        self._next_option: dict[str, str] = {}  # by name: --resume or --session-id, as the last start demanded
         self._starting: dict[str, tuple[int, float]] = {}  # by name: the pane's pid, time.monotonic() at first sight
-        self._restarting: set[str] = set()
+        self._held: set[str] = set()
         self._moved: dict[str, str | None] = {}  # by name: the conversation in the background that was logged
         self.background: list[BackgroundJob] = []  # Claude Code's running background jobs, at the last check
         self._check_requested = asyncio.Event()
@@ -91,10 +83,15 @@ class SessionLifecycle:
         first, most = self._config.current.lifecycle.restart_backoff
         for restarts in self._restarts.values():
             restarts.backoff = Backoff(first, most, restarts.backoff.failures)
+        self._forget_removed()
         self._check_requested.set()
+
+    def _forget_removed(self) -> None:
+        self._state.forget_others({spec.name for spec in self._config.current.sessions})
 
     async def ensure_all_sessions(self) -> None:
         """Adopt running sessions and start missing ones; called once, before `run`."""
+        self._forget_removed()
         await self.check()
 
     async def run(self) -> None:
@@ -126,12 +123,19 @@ class SessionLifecycle:
             log.error("cannot list the tmux sessions, retrying at the next check: %s", error)
         else:
             self.background = running_jobs(self._config.current.homes)
-            for name in self._obstacles.mended(self._sessions, self._tmux.server_pid):
+            startable = [tracked for tracked in self._sessions if self._stays_down(tracked) is None]
+            for name in self._obstacles.mended(startable, self._tmux.server_pid):
                 self._try_now(name)
             for tracked in self._sessions:
-                if tracked.name not in self._restarting:
+                if tracked.name not in self._held:
                     await self._try_maintain(tracked)
         self.checked_at = time.monotonic()
+
+    def _stays_down(self, tracked: TrackedSession) -> str | None:
+        """Return why a configured session is not started when it is down; None if it is to be."""
+        if tracked.spec is None:
+            return None
+        return stays_down(tracked.spec, self._state.get(tracked.name), tracked.pane)
 
     def _try_now(self, name: str) -> None:
         """Make a session that is down due now, whatever its back-off."""
@@ -149,30 +153,44 @@ class SessionLifecycle:
 
     async def _maintain(self, tracked: TrackedSession) -> None:
         if tracked.up:
-            restarts = self._restarts.get(tracked.name)
-            if restarts is not None and restarts.due is not None:
-                restarts.due = None
-            if tracked.reason is not None and not tracked.reason.startswith("renamed"):
-                tracked.reason = None
-            moved = moved_reason(tracked, self._config.current, self.background)
-            tracked.reason = tracked.reason or moved or self._startup_problem(tracked, tracked.spec)
-            self._tell_moved(tracked.name, moved)
-            if self._registry.get(tracked.name) is None:
-                await self._read_conversation_from_pane(tracked)
+            await self._maintain_running(tracked)
             return
         if tracked.spec is None:
-            tracked.reason = _exit_description(tracked.pane) if tracked.pane else tracked.reason
+            tracked.reason = describe_exit(tracked.pane) if tracked.pane else tracked.reason
             return
         restarts = self._restart_state(tracked.name)
-        if tracked.pane is not None and restarts.due is None:
-            try:
-                await self._record_exit(tracked, tracked.pane)
-            except TmuxNotFound:  # the pane was closed after it was listed
-                tracked.pane = None
-        if tracked.pane is None and restarts.due is None and restarts.started:
-            self._schedule_restart(tracked, "its tmux session was ended")
-        if restarts.due is None or time.monotonic() >= restarts.due:
+        if not is_settled(self._state.get(tracked.name)) and restarts.due is None:
+            if tracked.pane is not None:
+                try:
+                    await self._record_exit(tracked, tracked.spec, tracked.pane)
+                except TmuxNotFound:  # the pane was closed after it was listed
+                    tracked.pane = None
+            if tracked.pane is None and restarts.due is None and restarts.started:
+                self._on_exit(tracked, tracked.spec, "its tmux session was ended", failed=True)
+        why = self._stays_down(tracked)
+        if why is not None:
+            restarts.due = tracked.next_try_at = None
+            if tracked.reason != why:
+                log.info("session %s: stays down: %s", tracked.name, why)
+            tracked.reason = why
+        elif restarts.due is None or time.monotonic() >= restarts.due:
             await self.start(tracked, tracked.spec)
+
+    async def _maintain_running(self, tracked: TrackedSession) -> None:
+        restarts = self._restarts.get(tracked.name)
+        if restarts is not None and restarts.due is not None:
+            restarts.due = None
+        tracked.next_try_at = None
+        if tracked.spec is not None and tracked.pane is not None:
+            entry = while_running(tracked.spec, self._state.get(tracked.name), tracked.pane.pid)
+            self._state.record(tracked.name, entry)
+        if tracked.reason is not None and not tracked.reason.startswith("renamed"):
+            tracked.reason = None
+        moved = moved_reason(tracked, self._config.current, self.background)
+        tracked.reason = tracked.reason or moved or self._startup_problem(tracked, tracked.spec)
+        self._tell_moved(tracked.name, moved)
+        if self._registry.get(tracked.name) is None:
+            await self._read_conversation_from_pane(tracked)
 
     def _tell_moved(self, name: str, moved: str | None) -> None:
         """Log once that a session has a conversation in the background."""
@@ -218,57 +236,37 @@ class SessionLifecycle:
                 ),
             )
 
-    async def _record_exit(self, tracked: TrackedSession, pane: Pane) -> None:
+    async def _record_exit(self, tracked: TrackedSession, spec: SessionConfig, pane: Pane) -> None:
         """Record why a session's program ended, and schedule its restart."""
-        pane = await self._await_exit_status(pane)
-        lines = [line.strip() for line in await self._tmux.capture(pane.pane_id, lines=500)]
-        output = [line for line in (_DEAD_PANE_NOTE.sub("", line).strip() for line in lines) if line]
-        found = uuid_in_pane(lines)
+        pane = tracked.pane = await await_exit_status(self._tmux, pane)
+        lines = await self._tmux.capture(pane.pane_id, lines=500)
+        output = output_of(lines)
+        found = uuid_in_pane([line.strip() for line in lines])
         if found is not None:
             self._registry.propose(tracked.name, RegistryEntry(found, "pane", cwd=pane.cwd))
         last = output[-1][:200] if output else ""
-        reason = _exit_description(pane) + (f": {last}" if last else "")
-        if pane.exit_status == 127 and tracked.spec is not None:
-            reason += f" (is {tracked.spec.command[0]} installed, and in the PATH of the session?)"
-        if any(_NO_CONVERSATION in line for line in output[-3:]):
-            self._next_option[tracked.name] = "--session-id"
-        elif any(_ALREADY_IN_USE in line for line in output[-3:]):
-            self._next_option[tracked.name] = "--resume"
-        self._schedule_restart(tracked, reason)
+        reason = describe_exit(pane) + (f": {last}" if last else "")
+        if pane.exit_status == 127:
+            reason += f" (is {spec.command[0]} installed, and in the PATH of the session?)"
+        self._starter.note_output(tracked.name, output)
+        self._on_exit(tracked, spec, reason, failed=pane.exit_status != 0)
 
-    def _schedule_restart(self, tracked: TrackedSession, reason: str) -> None:
+    def _on_exit(self, tracked: TrackedSession, spec: SessionConfig, reason: str, *, failed: bool) -> None:
+        """Record that a session's program has ended by itself, and schedule its next start."""
+        entry = after_exit(spec, reason, failed)
+        self._state.record(tracked.name, entry)
+        if stays_down(spec, entry, tracked.pane) is not None:
+            return
         started = self._restart_state(tracked.name).started
         delay = self._delay_restart(tracked, time.monotonic() - started if started else 0.0)
         tracked.reason = reason
         log.warning("session %s: %s; next start in %.0f s", tracked.name, reason, delay)
 
-    async def _await_exit_status(self, pane: Pane) -> Pane:
-        """Return the pane with its program's exit status, within a bound.
-
-        tmux 3.3a marks a pane dead once its terminal is closed, a moment before it has the exit status; on a busy
-        host it can miss the exit of a child until the next SIGCHLD makes it reap all of them.
-        """
-        for attempt in range(STATUS_TRIES):
-            if pane.exit_status is not None or pane.exit_signal is not None:
-                break
-            if attempt == STATUS_TRIES // 2:
-                self._make_tmux_reap_children()
-            await asyncio.sleep(STATUS_DELAY)
-            pane = next((item for item in await self._tmux.panes() if item.pane_id == pane.pane_id), pane)
-        return pane
-
-    def _make_tmux_reap_children(self) -> None:
-        """Send the tmux server a SIGCHLD, on which it does nothing else."""
-        if self._tmux.server_pid is not None:
-            try:
-                os.kill(self._tmux.server_pid, signal.SIGCHLD)
-            except OSError as error:
-                log.debug("cannot send SIGCHLD to the tmux server: %s", error)
-
     def _delay_restart(self, tracked: TrackedSession, ran: float) -> float:
         restarts = self._restart_state(tracked.name)
         delay = restarts.backoff.failed(ran)
         restarts.due = time.monotonic() + delay
+        tracked.next_try_at = clock.now() + timedelta(seconds=delay)
         return delay
 
     async def start(self, tracked: TrackedSession, spec: SessionConfig) -> None:
@@ -276,113 +274,58 @@ class SessionLifecycle:
 
         Raises FailoverError, OSError; then the caller delays the next try.
         """
-        if not _is_accessible_folder(spec.cwd):
-            raise FailoverError(
-                f"cwd {spec.cwd} is not a directory that this user may enter: create it, grant the user access, or "
-                f"correct sessions[{spec.name}].cwd"
-            )
-        known = self._registry.get(spec.name)
-        newest = None
-        if known is not None and spec.claude_args:
-            # In a thread: without a `continued-in` the transcripts of all background jobs are read.
-            newest = await asyncio.to_thread(newest_conversation, spec.name, known, self._config.current)
-        if known is not None and known.pid is not None and is_alive(known.pid, known.started):
-            raise FailoverError(
-                f"process {known.pid} of conversation {known.uuid} still runs outside of this session, and a second "
-                "one would corrupt the conversation; the session is started again once that process has ended"
-            )
-        if newest is not None:
-            self._registry.follow(spec.name, newest)
-        command, environment, conversation = self._prepare_launch(spec)
-        restarts = self._restart_state(spec.name)
-        dead_pane = tracked.pane
-        if dead_pane is None:
-            pane: Pane | None = await self._tmux.new_session(spec.name, spec.cwd, command, environment)
-        else:
-            await self._tmux.respawn(dead_pane.pane_id, spec.cwd, command, environment)
-            pane = next((item for item in await self._tmux.panes() if item.pane_id == dead_pane.pane_id), None)
-        restarts.started, restarts.due = time.monotonic(), None
-        tracked.pane, tracked.activity, tracked.activity_at = pane, "starting", None
-        log.info("session %s: started in %s, conversation %s", spec.name, spec.cwd, conversation or "unknown")
-        if conversation is not None and pane is not None:
-            process = read(pane.pid)
-            tracked.claude = process
-            self._registry.propose(
-                spec.name,
-                RegistryEntry(
-                    conversation,
-                    "assigned",
-                    cwd=spec.cwd,
-                    command=tuple(command),
-                    pid=pane.pid,
-                    started=process.start if process else None,
-                ),
-            )
+        before = self._state.get(tracked.name)
+        first = before_start(spec)
+        if first is not None:
+            self._state.require(tracked.name, first)
+        try:
+            await self._starter.start(tracked, spec)
+        except BaseException:
+            self._state.record(tracked.name, before)
+            raise
+        self._state.record(tracked.name, first)
+        restarts = self._restart_state(tracked.name)
+        restarts.started, restarts.due, tracked.next_try_at = time.monotonic(), None, None
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[None]:
+        """Keep `check` from a session meanwhile. Raises Refused if it is held already."""
+        if name in self._held:
+            raise Refused(f"session {name} is being started or ended already; try again in a moment")
+        self._held.add(name)
+        try:
+            yield
+        finally:
+            self._held.discard(name)
+
+    def holds(self, name: str) -> bool:
+        """Return whether a session is being started or ended by another part."""
+        return name in self._held
 
     async def restart(self, tracked: TrackedSession, spec: SessionConfig) -> None:
         """Start a session again right after its program was terminated; `check` skips it meanwhile.
 
         Raises FailoverError if tmux does not see the program end, OSError.
         """
-        self._restarting.add(tracked.name)
-        try:
-            end = time.monotonic() + PANE_WAIT
-            while True:
-                panes = await self._tmux.panes()
-                self._sessions.observe(panes)
-                if not tracked.up:
-                    break
-                if time.monotonic() >= end:
-                    raise FailoverError(
-                        f"tmux did not see the program of session {tracked.name} end within {PANE_WAIT:.0f} s"
-                    )
-                await asyncio.sleep(STATUS_DELAY)
+        with self.hold(tracked.name):
+            if self._state.is_stopped(tracked.name):
+                raise Refused(f"session {tracked.name} was {STOPPED_REASON}")
+            await self.await_down(tracked)
             await self.start(tracked, spec)
-        finally:
-            self._restarting.discard(tracked.name)
 
-    def _prepare_launch(self, spec: SessionConfig) -> tuple[list[str], dict[str, str], str | None]:
-        """Return the command, the environment and the conversation with which to start a session."""
-        environment = {
-            "CLAUDE_CONFIG_DIR": self._config.current.active_link,
-            **spec.env,  # may set CLAUDE_CONFIG_DIR with claude_args: false
-            SESSION_VARIABLE: spec.name,
-        }
-        if not spec.claude_args:
-            return list(spec.command), environment, None
-        command, settings_environment = with_own_settings(
-            spec.command,
-            spec.cwd,
-            self._settings() if self._config.current.detection.hooks else {},
-            settings_folder(self._config.current.state_dir),
-            spec.name,
-            session_defaults(spec),
-        )
-        known = self._registry.get(spec.name)
-        conversation = known.uuid if known is not None else str(uuid.uuid4())
-        option = "--resume" if known is not None and self.has_transcript(conversation) else "--session-id"
-        option = self._next_option.pop(spec.name, option)
-        if known is None:
-            # Stored before the start, so that a kill right after it does not lose the UUID.
-            self._registry.propose(spec.name, RegistryEntry(conversation, "assigned", cwd=spec.cwd))
-        self._registry.flush()
-        return [command[0], option, conversation, *command[1:]], {**environment, **settings_environment}, conversation
+    def is_stopped(self, name: str) -> bool:
+        """Return whether a session was stopped by hand, and so is not started."""
+        return self._state.is_stopped(name)
 
-    def has_transcript(self, conversation: str) -> bool:
-        """Return True if a conversation has a transcript, which its first turn creates.
-
-        Without one, --resume fails with "No conversation found" (Claude Code 2.1.330).
-        """
-        return bool(paths_of(self._config.current.projects, conversation))
-
-
-def _is_accessible_folder(path: str) -> bool:
-    # Check X_OK too: otherwise the failure would surface only in the pane.
-    return os.path.isdir(path) and os.access(path, os.X_OK, effective_ids=True)
-
-
-def _exit_description(pane: Pane) -> str:
-    """Describe how a pane's program ended."""
-    if pane.exit_signal:
-        return f"ended by signal {pane.exit_signal}"
-    return f"exited with status {pane.exit_status}" if pane.exit_status is not None else "ended"
+    async def await_down(self, tracked: TrackedSession) -> None:
+        """Wait until tmux has seen that a session's program has ended. Raises FailoverError."""
+        end = time.monotonic() + PANE_WAIT
+        while True:
+            self._sessions.observe(await self._tmux.panes())
+            if not tracked.up:
+                return
+            if time.monotonic() >= end:
+                raise FailoverError(
+                    f"tmux did not see the program of session {tracked.name} end within {PANE_WAIT:.0f} s"
+                )
+            await asyncio.sleep(STATUS_DELAY)

@@ -13,11 +13,10 @@ from typing import Protocol
 
 from ..common.processes import Process, is_alive, read, variable
 from ..tmux.client import Pane
+from .launch import SESSION_VARIABLE
 from .registry import RegistryEntry
 from .tracked_session import TrackedSession
 
-#: Holds the session's name in the environment of every session that the daemon starts.
-SESSION_VARIABLE = "CLAUDE_FAILOVER_SESSION"
 _MAX_DEPTH = 64  # processes between a pane's own and Claude Code's
 
 

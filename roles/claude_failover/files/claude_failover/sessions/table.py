@@ -19,6 +19,7 @@ from ..common.processes import Snapshot, variable
 from ..common.text import text_or_none, whole_number
 from ..config.holder import ConfigHolder
 from ..tmux.client import Pane
+from .launch import read_launch
 from .process_login import AccountsBetween, ProcessLogin
 from .registry import RegistryEntry, SessionRegistry
 from .tracked_session import TrackedSession
@@ -149,7 +150,10 @@ class SessionTable:
         if previous is None or previous.pid != tracked.pane.pid:
             tracked.activity, tracked.activity_at, tracked.hook_seen = "starting", None, False
             tracked.config_dir = tracked.foreign_login = tracked.login = None
-        project = tracked.spec.cwd if tracked.spec is not None else tracked.pane.cwd or None
+            tracked.started_for = tracked.launch = None
+        if tracked.launch is None:
+            tracked.started_for, tracked.launch = read_launch(tracked.pane.pid)
+        project = tracked.cwd
         for pane, process, file in claude_panes:
             if pane.pane_id == tracked.pane.pane_id:
                 tracked.claude, tracked.parked_job, version = process, file.parked_job, file.version
@@ -230,7 +234,7 @@ class SessionTable:
             return None
         tracked.hook_seen = True
         # The settings can have changed, and the process be another, since the last check of the sessions.
-        self._observe_login(tracked, tracked.spec.cwd if tracked.spec is not None else text_or_none(payload.get("cwd")))
+        self._observe_login(tracked, tracked.cwd if tracked.spec is not None else text_or_none(payload.get("cwd")))
         activity = _EVENT_ACTIVITY.get(event) or _NOTIFICATION_ACTIVITY.get(str(payload.get("notification_type")))
         # The end of a sub-agent is none of the session's turn (StopFailure of a compaction's, 2.1.197, 2.1.332).
         if activity is not None and not payload.get("agent_id"):

@@ -17,6 +17,7 @@ from ..config.model import SessionConfig
 from ..limits.evidence import Evidence
 from ..limits.verdict import Verdict
 from ..tmux.client import Pane
+from .launch import Launch
 from .process_login import ProcessLogin
 
 
@@ -42,6 +43,9 @@ class TrackedSession:
         remote_control_returns: True while the command of Remote Control is typed; nobody else types meanwhile.
         question: why it waits for a person's answer to a question of Claude Code's own.
         start_question: the same, of a question that Claude Code stands at before its first prompt box.
+        started_for: the name of the session that the daemon started the pane's program for; None if it did not.
+        launch: what the pane's program was started with, None if that is unknown.
+        next_try_at: when it is started again, None if it is not due.
     """
 
     name: str
@@ -65,6 +69,9 @@ class TrackedSession:
     remote_control_returns: bool = False
     question: str | None = None
     start_question: str | None = None
+    started_for: str | None = None
+    launch: Launch | None = None
+    next_try_at: datetime | None = None
 
     @property
     def up(self) -> bool:
@@ -75,6 +82,15 @@ class TrackedSession:
     def dedicated(self) -> bool:
         """True if it never gets a task, as is every session started by hand."""
         return self.spec is None or self.spec.dedicated
+
+    @property
+    def cwd(self) -> str | None:
+        """The folder that it works in, as it was started; of one that is down, the one that it will be started in."""
+        if self.up and self.launch is not None and self.launch.cwd is not None:
+            return self.launch.cwd
+        if self.spec is not None:
+            return self.spec.cwd
+        return (self.pane.cwd or None) if self.pane is not None else None  # a dead pane has no folder
 
     @property
     def set_aside(self) -> str | None:

@@ -122,7 +122,7 @@ class Dispatcher:
     ) -> dict[str, Any]:
         """Queue a task, and deliver it if a session can have it now; returns its row within `ANSWER_WITHIN` seconds.
 
-        ``cwd`` is an absolute path: only sessions configured with that folder are eligible. A task that was asked for
+        ``cwd`` is an absolute path: only sessions that work in that folder are eligible. A task that was asked for
         under the same ``request_id`` is the task, as long as it is kept. Raises UsageError for an unusable prompt, path
         or id and for a session that does not exist; Refused for a task that is not accepted.
         """
@@ -176,6 +176,12 @@ class Dispatcher:
             raise Refused(f"task {task.id} could not be cancelled: {error}") from None
         log.info("task %s: cancelled", task.id)
         return self._row(self.tasks.get(task.id) or task)
+
+    def task_of(self, session: str) -> str | None:
+        """Return the id of the unfinished task that the session has, or None."""
+        unfinished = self.tasks.in_state(QUEUED, SENT, ACCEPTED)
+        found = (task.id for task in unfinished if task.assignment is not None and task.assignment.session == session)
+        return next(found, None)
 
     def counts(self) -> dict[str, int]:
         """Return the number of tasks in each state, ``queue`` of the status."""

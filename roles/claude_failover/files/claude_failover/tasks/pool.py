@@ -57,8 +57,10 @@ class SessionPool:
 
     def check(self, requirements: TaskRequirements) -> None:
         """Check a task's requirements. Raises Refused, UsageError; see `routing.check_requirements`."""
+        sessions = list(self._sessions)
+        running = {each.name: each.cwd for each in sessions if each.spec is not None and each.cwd is not None}
         check_requirements(
-            self._config.current, [each.name for each in self._sessions if each.spec is None], requirements
+            self._config.current, [each.name for each in sessions if each.spec is None], requirements, running
         )
 
     def assignment_for(self, name: str, at: datetime) -> Assignment | None:
@@ -96,7 +98,7 @@ class SessionPool:
             configured=spec is not None and tracked.spec is not None,
             dedicated=spec is None or spec.dedicated or tracked.dedicated,
             claude_args=spec is not None and spec.claude_args,
-            cwd=spec.cwd if spec is not None else None,
+            cwd=tracked.cwd if spec is not None else None,
             state=tracked.state,
             ownership_problem=self._ownership_problem(tracked, self._registry, pane)
             if spec is not None and tracked.state == "idle"

@@ -11,8 +11,9 @@ There is no exception. The rule is applied when a session is chosen, and again b
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ..common.errors import Refused, UsageError
 from ..config.model import Config
@@ -21,7 +22,7 @@ from .task import Task
 
 @dataclass(frozen=True)
 class TaskRequirements:
-    """The session name and the configured folder that a task requires; None: any."""
+    """The session name and the folder that a task requires; None: any."""
 
     session: str | None = None
     cwd: str | None = None
@@ -31,7 +32,8 @@ class TaskRequirements:
 class PooledSession:
     """Snapshot of a session for routing.
 
-    ``configured``: the configuration names it; ``dedicated``, ``claude_args`` and ``cwd`` are its settings there.
+    ``configured``: the configuration names it; ``dedicated`` and ``claude_args`` are its settings there, and ``cwd`` is
+    the folder that it works in.
     ``ownership_problem``: why its process cannot be verified as the daemon's own; None when it is verified.
     """
 
@@ -101,8 +103,16 @@ def explain(sessions: Sequence[PooledSession], requirements: TaskRequirements, r
     return "waits for a session of the pool: " + (", ".join(reasons[:10]) + more if reasons else "there is none")
 
 
-def check_requirements(config: Config, unconfigured: Collection[str], requirements: TaskRequirements) -> None:
-    """Check that some session could ever meet the requirements. ``unconfigured``: sessions started by hand.
+def check_requirements(
+    config: Config,
+    unconfigured: Collection[str],
+    requirements: TaskRequirements,
+    running: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Check that some session could ever meet the requirements.
+
+    ``unconfigured``: sessions started by hand; ``running``: the folder that each session works in now, where its
+    configuration has another one since it was started.
 
     A pool that currently has no such session is no error: the task waits. Raises UsageError for a name that no session
     has; Refused for a session that never gets tasks, and for a folder that no session works in.
@@ -126,10 +136,16 @@ def check_requirements(config: Config, unconfigured: Collection[str], requiremen
                 f"session {spec.name} runs a command of its own (claude_args: false), and never gets a task; "
                 f"the pool has: {pool}"
             )
-        if requirements.cwd is not None and not same_folder(requirements.cwd, spec.cwd):
-            raise Refused(
-                f"session {spec.name} works in {spec.cwd}, not in {requirements.cwd}; leave one of the two out"
-            )
-    elif requirements.cwd is not None and not any(same_folder(requirements.cwd, spec.cwd) for spec in config.sessions):
-        folders = ", ".join(sorted({spec.cwd for spec in config.sessions})) or "none"
-        raise Refused(f"no configured session works in {requirements.cwd}; they work in: {folders}")
+        folders = {spec.cwd, running.get(spec.name, spec.cwd)}
+        if requirements.cwd is not None and not _has_folder(folders, requirements.cwd):
+            works = running.get(spec.name, spec.cwd)
+            raise Refused(f"session {spec.name} works in {works}, not in {requirements.cwd}; leave one of the two out")
+    elif requirements.cwd is not None:
+        folders = {spec.cwd for spec in config.sessions} | set(running.values())
+        if not _has_folder(folders, requirements.cwd):
+            names = ", ".join(sorted(folders)) or "none"
+            raise Refused(f"no configured session works in {requirements.cwd}; they work in: {names}")
+
+
+def _has_folder(folders: Iterable[str], wanted: str) -> bool:
+    return any(same_folder(wanted, folder) for folder in folders)

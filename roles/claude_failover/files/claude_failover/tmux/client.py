@@ -19,7 +19,8 @@ from typing import Callable, Optional, Union
 from ..common.health import SourceHealth
 from .control import ControlClient
 from .errors import TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
-from .quoting import HOLDER, QuotingError, literal_format, search_pattern, session_name, typable, window_target
+from .programs import environment_arguments, program_arguments
+from .quoting import HOLDER, literal_format, search_pattern, session_name, typable, window_target
 
 __all__ = ["Pane", "Tmux", "TmuxError", "TmuxGone", "TmuxNotFound", "TmuxTimeout"]
 
@@ -27,9 +28,6 @@ KEYS = frozenset({"Escape", "Enter", "Up", "Down", "C-u", "C-c", "C-e", "BSpace"
 """The only keys that are sent by name."""
 
 _PANE_ID = re.compile(r"%[0-9]+\Z")
-# An absolute path: a session's PATH may contain only the folder of its program.
-_ENV = "/usr/bin/env"
-_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 _NUMERIC_FIELDS = (
     "pane_id",
@@ -128,32 +126,6 @@ def _checked_pane_id(pane_id: str) -> str:
     return pane_id
 
 
-def _program_arguments(command: Sequence[str], cwd: str) -> list[str]:
-    """Return the arguments that make tmux run ``command`` in ``cwd`` without a shell.
-
-    tmux passes a single argument to a shell, and falls back to the home folder if ``cwd`` does not exist. ``env``
-    avoids both: a missing folder ends the pane with status 125 and env's own message.
-    """
-    if not command or not command[0]:
-        raise TmuxError("a session needs a command to run, and the given one is empty")
-    if "=" in command[0]:
-        raise TmuxError(f"{command[0]!r} cannot be run: a program with '=' in its path would be taken for a variable")
-    return ["--", _ENV, f"--chdir={cwd}", "--", *command]
-
-
-def _environment_arguments(env: Mapping[str, str]) -> list[str]:
-    arguments: list[str] = []
-    for name, value in env.items():
-        if not _ENV_NAME.match(name):
-            raise TmuxError(f"{name!r} is not a valid name of an environment variable")
-        if "\0" in value or "\n" in value:
-            raise QuotingError(
-                f"environment variable {name} contains a NUL or a line break, which tmux does not accept"
-            )
-        arguments += ["-e", f"{name}={value}"]
-    return arguments
-
-
 class Tmux:
     """A tmux server on its own socket; this class never starts one.
 
@@ -249,20 +221,22 @@ class Tmux:
                 str(width),
                 "-y",
                 str(height),
-                *_environment_arguments(env),
+                *environment_arguments(env),
                 "-P",
                 "-F",
                 pane_format.format,
-                *_program_arguments(command, cwd),
+                *program_arguments(command, cwd),
             ],
             ["set-option", "-w", "-t", window_target(name), "remain-on-exit", "on"],
         )
         return pane_format.parse(printed[0])[0]
 
-    async def respawn(self, pane_id: str, cwd: str, command: Sequence[str], env: Mapping[str, str]) -> None:
+    async def respawn(
+        self, pane_id: str, cwd: str, command: Sequence[str], env: Mapping[str, str], *, unset: Sequence[str] = ()
+    ) -> None:
         """Start a program in a dead pane. Raises TmuxError if the pane's program is still running.
 
-        The pane keeps its history; ``env`` is added to the session's existing environment.
+        The pane keeps its history; ``env`` is added to the session's existing environment, without what is ``unset``.
         """
         await self.command(
             "respawn-pane",
@@ -270,9 +244,28 @@ class Tmux:
             _checked_pane_id(pane_id),
             "-c",
             literal_format(cwd),
-            *_environment_arguments(env),
-            *_program_arguments(command, cwd),
+            *environment_arguments(env),
+            *program_arguments(command, cwd, unset),
         )
+
+    async def session_variable(self, session_id: str, name: str) -> Optional[str]:
+        """Return a variable that new panes of the session get from it; None if it has none of that name."""
+        try:
+            lines = await self.command("show-environment", "-t", session_id, name)
+        except TmuxGone:
+            raise
+        except TmuxError:  # "unknown variable" (3.3a)
+            return None
+        found, separator, value = (lines[0] if lines else "").partition("=")
+        return value if separator and found == name else None
+
+    async def rename_session(self, session_id: str, name: str) -> None:
+        """Give a session another name."""
+        await self.command("rename-session", "-t", session_id, "--", literal_format(session_name(name)))
+
+    async def kill_pane(self, pane_id: str) -> None:
+        """Close a pane, and with the last one its session."""
+        await self.command("kill-pane", "-t", _checked_pane_id(pane_id))
 
     # -- output
 

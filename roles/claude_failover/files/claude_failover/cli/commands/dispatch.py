@@ -44,7 +44,7 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("prompt", metavar="PROMPT", help="the prompt; - for standard input")
     parser.add_argument("--session", metavar="NAME", help="use only this session; a dedicated one is refused")
-    parser.add_argument("--cwd", metavar="DIR", help="use only sessions whose configured cwd is this folder")
+    parser.add_argument("--cwd", metavar="DIR", help="use only sessions that work in this folder")
     parser.add_argument(
         "--request-id", metavar="ID", help="1 to 128 printable ASCII characters without blanks (default: a random one)"
     )

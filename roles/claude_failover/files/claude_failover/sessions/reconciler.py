@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring running sessions to what the configuration says, where the operator wants that; none is ended in a turn.
+
+A stop that a kill of the daemon interrupted is finished, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ..common.errors import FailoverError
+from ..config.holder import ConfigHolder
+from .changes import change_reason, changed_keys
+from .lifecycle_state import STOPPED
+from .session_control import SessionControl
+from .table import SessionTable
+from .tracked_session import TrackedSession
+
+log = logging.getLogger(__name__)
+
+
+class SessionReconciler:
+    """Restarts sessions that run as they are configured no more, and ends those that are not configured any more."""
+
+    def __init__(self, config: ConfigHolder, sessions: SessionTable, control: SessionControl) -> None:
+        self._config = config
+        self._sessions = sessions
+        self._control = control
+        self._told: dict[tuple[str, str], str | None] = {}  # by session and kind: what was told last
+
+    async def run(self) -> None:
+        """Look periodically until cancelled."""
+        while True:
+            await asyncio.sleep(self._config.current.lifecycle.check_interval)
+            await self.check()
+
+    async def check(self) -> None:
+        """Look at every session once."""
+        for tracked in self._sessions:
+            if self._control.handles(tracked.name):
+                continue
+            self._tell(tracked.name, "change", change_reason(tracked, self._config.current))
+            refusal = None
+            try:
+                await self._reconcile(tracked)
+            except (FailoverError, OSError) as error:
+                refusal = str(error)
+            self._tell(tracked.name, "refusal", refusal)
+
+    async def _reconcile(self, tracked: TrackedSession) -> None:
+        config, entry = self._config.current, self._control.state.get(tracked.name)
+        pid = tracked.pane.pid if tracked.pane is not None else None
+        if tracked.spec is None:
+            if config.removed_sessions == "stop" and tracked.started_for == tracked.name:
+                await self._control.stop(tracked.name)
+        elif tracked.up and entry is not None and entry.state == STOPPED and entry.pid == pid:
+            await self._control.stop(tracked.name, entry.force)
+        elif config.restart_sessions == "idle" and tracked.state == "idle" and changed_keys(tracked, config):
+            await self._control.restart(tracked.name, why="as it was changed and is idle")
+
+    def _tell(self, name: str, kind: str, what: str | None) -> None:
+        """Log once what a person should know of a session, until it changes."""
+        if what is not None and self._told.get((name, kind)) != what:
+            log.warning("session %s: %s", name, what)
+        self._told[name, kind] = what

@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decide which sessions that are down stay down. Pure.
+
+A session with another ``restart`` than ``always`` is noted before its program is started, so that none is started a
+second time on a guess: after a reboot, or where nobody has seen how it ended, ``never`` stays down.
+"""
+
+from __future__ import annotations
+
+from ..config.model import SessionConfig
+from ..tmux.client import Pane
+from .lifecycle_state import ENDED, RESTARTING, STARTED, STOPPED, LifecycleEntry
+
+STOPPED_REASON = "stopped by hand"
+
+
+def stays_down(spec: SessionConfig, entry: LifecycleEntry | None, pane: Pane | None) -> str | None:
+    """Return why a session that is down is not started; None if it is to be."""
+    if entry is None or entry.state == RESTARTING:
+        return None
+    if entry.state == STOPPED:
+        return STOPPED_REASON
+    if spec.restart == "always" or (spec.restart == "on_failure" and (entry.state == STARTED or entry.failed)):
+        return None
+    if entry.state == STARTED and pane is not None:
+        return None
+    ended = entry.reason if entry.state == ENDED else "it was started once, and how it ended was not seen"
+    return f"{ended}; not started again (restart: {spec.restart}): claude-failover restart {spec.name}"
+
+
+def before_start(spec: SessionConfig) -> LifecycleEntry | None:
+    """Return what is to be on the disk before a session's program is started; None for nothing."""
+    return None if spec.restart == "always" else LifecycleEntry(STARTED)
+
+
+def is_settled(entry: LifecycleEntry | None) -> bool:
+    """Return whether it is known already what becomes of a session that is down."""
+    return entry is not None and entry.state != STARTED
+
+
+def after_exit(spec: SessionConfig, reason: str, failed: bool) -> LifecycleEntry | None:
+    """Return what to record once a session's program has ended by itself; None for nothing."""
+    return None if spec.restart == "always" else LifecycleEntry(ENDED, reason, failed)
+
+
+def while_running(spec: SessionConfig, entry: LifecycleEntry | None, pid: int) -> LifecycleEntry | None:
+    """Return what to record of a session that runs, in a pane with that process; None for nothing.
+
+    A stop holds until a restart, also where a person starts the program meanwhile.
+    """
+    if entry is not None and (entry.state == STOPPED or (entry.state == RESTARTING and entry.pid == pid)):
+        return entry
+    return before_start(spec)
