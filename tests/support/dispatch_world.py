@@ -112,9 +112,25 @@ class Claude:
             self.behind.append(text)
 
     def begin(self, text):
+        if text.startswith("/") and not text.startswith("/review"):
+            self.run_command(text)
+            return
         self.state = "busy"
         self.record("user", text)
         self.tell("prompt", text)
+
+    def run_command(self, text):
+        """Run one of Claude Code's own commands: a record with its output, and no hook of a prompt (2.1.332)."""
+        if text == "/exit":
+            self.tell("end")
+            self.end()
+        elif text == "/clear":
+            self.tell("end")
+            self.uuid, self.records = "2" * 8 + self.uuid[8:], []
+            self.tell("start")
+        else:
+            self.record("user", f"<command-name>{text.split()[0]}</command-name>")
+            self.record("user", "<local-command-stdout>all of it</local-command-stdout>")
 
     def record(self, kind, text, **more):
         message = {"role": kind, "content": text if kind == "user" else [{"type": "text", "text": text}]}
@@ -426,7 +442,7 @@ class World:
         )
         if tracked is None or tracked.claude is None or tracked.claude.pid != claude.pid:
             return
-        tracked.activity = {"prompt": "busy", "stop": "idle", "failure": "idle"}[kind]
+        tracked.activity = {"prompt": "busy"}.get(kind, "idle")
         self.entries[tracked.name] = RegistryEntry(claude.uuid, "hook", pid=claude.pid, started=claude.process.start)
         self.dispatcher.on_turn(TurnEvent(tracked.name, claude.uuid, kind, self.now, prompt))
 

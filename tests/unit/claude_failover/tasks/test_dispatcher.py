@@ -66,6 +66,40 @@ def test_a_task_goes_to_an_idle_session_and_is_done_when_the_turn_is(world, text
     assert world.times_sent(text) == 1
 
 
+@pytest.mark.parametrize("text", ["/exit", " \t/clear", "/srv/work is broken", "\n/compact"])
+def test_a_command_of_claude_code_is_refused_unless_one_is_meant(world, text):
+    with pytest.raises(Refused, match="--command"):
+        run(world.dispatcher.dispatch(text))
+    assert world.disk.documents == {}
+    assert world.truth == []
+    with pytest.raises(UsageError, match="is no command"):
+        run(world.dispatcher.dispatch("go on", command=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "deaf"),
+    [*[(text, deaf) for text in ("/cost", "/exit", "  /usage now") for deaf in (False, True)], ("/clear", False)],
+)
+def test_a_command_is_done_once_it_has_left_its_trace(world, text, deaf):
+    world.place("w1").claude.deaf = deaf
+
+    async def history():
+        await world.dispatcher.dispatch(text, command=True)
+        for _step in range(12):
+            await world.step(1)
+
+    run(history())
+    assert (task(world).state, task(world).detail) == ("done", "")
+    assert world.times_sent(text.strip()) == 1
+
+
+def test_a_command_that_is_a_prompt_is_done_when_its_turn_is(world):
+    row = run(world.dispatcher.dispatch("/review it", command=True))
+    assert (row["state"], row["session"]) == ("accepted", "w1")
+    world.place("w1").claude.finish()
+    assert task(world).state == "done"
+
+
 def test_tasks_are_handed_over_in_their_order(world):
     for number in range(4):
         run(world.dispatcher.dispatch(f"task {number}"))
@@ -231,7 +265,7 @@ def test_an_enter_that_leaves_no_trace_is_told_and_never_repeated(world):
     async def history():
         claude = world.place("w1").claude
         claude.begin = lambda text: None  # taken, and nothing is seen of it: as a command such as /clear
-        await world.dispatcher.dispatch("/clear")
+        await world.dispatcher.dispatch("/clear", command=True)
         for _step in range(15):
             await world.step(2)
         assert task(world).state == "failed"

@@ -26,6 +26,8 @@ NAMES = frozenset(
 )
 #: Commands after which another login or another place in a conversation counts, unless they were given up.
 BEGINNINGS = frozenset(("branch", "clear", "continue", "fork", "login", "logout", "new", "reset", "resume", "rewind"))
+#: Commands that end a conversation in its session: with the process, or by another conversation.
+ENDINGS = BEGINNINGS | {"exit", "quit"}
 _GIVEN_UP = re.compile(r"\b(?:interrupted|dismissed|cancell?ed)\b", re.IGNORECASE)
 #: What the CLI prints in place of a command that it does not know; before 2.1.112 in place of the prompt.
 _UNKNOWN = re.compile(r"unknown (?:slash )?(?:command|skill): ?/?[\w:.-]+", re.IGNORECASE)
@@ -65,6 +67,19 @@ def message_text(record: Mapping[str, Any]) -> str:
         if isinstance(block, Mapping) and block.get("type") == "text" and isinstance(block.get("text"), str):
             return str(block["text"])
     return ""
+
+
+def command_state(records: Iterable[Mapping[str, Any]], name: str) -> str | None:
+    """Return ``answered`` if the records hold the command and its output, ``begun`` without an output, else None."""
+    begun = False
+    for record in records:
+        text = _command_text(record)
+        named = _COMMAND.search(text, 0, _HEAD)
+        if named is not None:
+            begun = begun or named.group(1).lstrip("/").lower() == name
+        elif begun and _OUTPUT.match(text):
+            return "answered"
+    return "begun" if begun else None
 
 
 def compaction_error(record: Mapping[str, Any]) -> str | None:

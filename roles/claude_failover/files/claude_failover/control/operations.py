@@ -77,7 +77,13 @@ def operations(parts: PartsProtocol, reload_config: Callable[[], Config]) -> dic
         "history": Operation(history, keys={"limit": (int,)}),
         "dispatch": Operation(
             dispatch,
-            keys={"prompt": (str,), "session": (str, _NULL), "cwd": (str, _NULL), "request_id": (str, _NULL)},
+            keys={
+                "prompt": (str,),
+                "session": (str, _NULL),
+                "cwd": (str, _NULL),
+                "request_id": (str, _NULL),
+                "command": (bool,),
+            },
             required=("prompt",),
         ),
         "queue": Operation(queue, keys={"cancel": (str, _NULL)}),

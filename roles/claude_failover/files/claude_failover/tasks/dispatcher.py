@@ -40,7 +40,7 @@ from .guarded_terminal import CommandTerminalProtocol
 from .pool import SessionPool, SessionTableProtocol
 from .queue import TaskQueue
 from .routing import PooledSession, TaskRequirements, choose, explain, requirements_of
-from .task import ACCEPTED, CANCELLED, QUEUED, SENT, Task, check_request_id, normalize_prompt
+from .task import ACCEPTED, CANCELLED, QUEUED, SENT, Task, check_command, check_request_id, normalize_prompt
 from .timers import Timers
 from .tracker import TaskTracker
 from .transitions import TaskTransitions
@@ -118,15 +118,21 @@ class Dispatcher:
     # -- requests ------------------------------------------------------------------------------------------
 
     async def dispatch(
-        self, prompt: str, session: str | None = None, cwd: str | None = None, request_id: str | None = None
+        self,
+        prompt: str,
+        session: str | None = None,
+        cwd: str | None = None,
+        request_id: str | None = None,
+        command: bool = False,
     ) -> dict[str, Any]:
         """Queue a task, and deliver it if a session can have it now; returns its row within `ANSWER_WITHIN` seconds.
 
         ``cwd`` is an absolute path: only sessions that work in that folder are eligible. A task that was asked for
-        under the same ``request_id`` is the task, as long as it is kept. Raises UsageError for an unusable prompt, path
-        or id and for a session that does not exist; Refused for a task that is not accepted.
+        under the same ``request_id`` is the task, as long as it is kept. Only where a ``command`` of Claude Code is
+        meant may the prompt begin with a slash. Raises UsageError for an unusable prompt, path or id and for a session
+        that does not exist; Refused for a task that is not accepted.
         """
-        text = normalize_prompt(prompt)
+        text = check_command(normalize_prompt(prompt), command)
         if cwd is not None and not (os.path.isabs(cwd) and "\0" not in cwd):
             raise UsageError(f"cwd: found {cwd!r}, expected an absolute path")
         task = self._known(request_id, text, session, cwd)

@@ -71,6 +71,11 @@ class Task:
     request_id: str | None = None
 
     @property
+    def command(self) -> str | None:
+        """The name of the command of Claude Code that its prompt is; None for any other prompt."""
+        return self.prompt.split()[0][1:].lower() if self.prompt.startswith("/") else None
+
+    @property
     def finished(self) -> bool:
         """True once its state is final."""
         return self.state in FINISHED
@@ -183,3 +188,20 @@ def normalize_prompt(prompt: str) -> str:
         raise UsageError("the prompt is empty: expected some text")
     # Claude Code 2.1.330 takes Enter right after a backslash as a line break.
     return kept + " " if kept.endswith("\\") else kept
+
+
+def check_command(prompt: str, command: bool) -> str:
+    """Return a normalized prompt, which is one of Claude Code's commands only where a ``command`` is meant.
+
+    Raises Refused for a command that is not meant, UsageError for a prompt that is none.
+    """
+    begins = prompt.lstrip().startswith("/")
+    if begins and not command:
+        raise Refused(
+            f"the prompt begins with {shorten(printable(prompt.split()[0]), 40)}, which Claude Code takes for a "
+            "command of its own (/exit ends the session, /clear leaves the conversation); put another word first, or "
+            "say that a command is meant (--command)"
+        )
+    if command and not begins:
+        raise UsageError("the prompt is no command: expected one that begins with /, such as /compact")
+    return prompt.lstrip() if command else prompt

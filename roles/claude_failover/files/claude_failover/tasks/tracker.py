@@ -16,6 +16,7 @@ from collections.abc import Awaitable
 from datetime import datetime, timezone
 from typing import Any, Callable
 
+from ..claude.local_commands import ENDINGS, command_state
 from ..claude.transcript import read_conversation
 from ..claude.turns import TurnEvent, is_prompt_of
 from ..common import clock
@@ -104,7 +105,7 @@ class TaskTracker:
                     self._timers.make_due(task)
                 elif is_prompt_of(event.prompt, task.prompt):
                     self._transitions.accept(task, event.at)
-            elif event.kind == "stop" and task.state == ACCEPTED:
+            elif _ends(event, task):
                 self._transitions.done(task)
 
     # -- tracking ------------------------------------------------------------------------------------------
@@ -132,10 +133,17 @@ class TaskTracker:
         if assignment is None:
             return
         records = await self._records(assignment.uuid)
-        index = turn_outcome.find_prompt(records, task.prompt, assignment.at)
+        if task.command is None:
+            found = turn_outcome.find_prompt(records, task.prompt, assignment.at) is not None
+        else:
+            found = self._command_state(records, task, assignment) is not None
         current = self._tasks.get(task.id)
-        if index is not None and current is not None and current.state in (QUEUED, SENT):
+        if found and current is not None and current.state in (QUEUED, SENT):
             self._transitions.accept(current, self._now())
+
+    @staticmethod
+    def _command_state(records: list[dict[str, Any]], task: Task, assignment: Assignment) -> str | None:
+        return command_state(turn_outcome.since_moment(records, assignment.at), task.command or "")
 
     async def _recover_interrupted(self, task: Task) -> None:
         """Recover a queued task that was being typed when the daemon ended, without having pressed Enter."""
@@ -165,6 +173,9 @@ class TaskTracker:
         await self._accept_if_recorded(task)
         current = self._tasks.get(task.id)
         if current is None or current.state != SENT:
+            return
+        if current.command in ENDINGS and not self._alive(assignment.pid, assignment.started):
+            self._transitions.done(current)
             return
         if not self._alive(assignment.pid, assignment.started):
             self._fail_unknown(current, "Claude Code ended right then")
@@ -204,6 +215,8 @@ class TaskTracker:
         if current is None or current.state != ACCEPTED:
             return
         kind, explanation = turn_outcome.outcome(records, task.prompt, assignment.at)
+        if kind == "open" and self._command_state(records, task, assignment) == "answered":
+            kind = "answered"
         if kind == "answered":
             self._on_answered(assignment.session)
             self._transitions.done(current)
@@ -269,3 +282,10 @@ def _concerns(event: TurnEvent, assignment: Assignment) -> bool:
     if event.uuid is not None:
         return event.uuid == assignment.uuid
     return event.session == assignment.session
+
+
+def _ends(event: TurnEvent, task: Task) -> bool:
+    """Return whether an event is the end of the task's turn, or of the conversation that its command leaves."""
+    if event.kind == "end":
+        return task.state in (SENT, ACCEPTED) and task.command in ENDINGS
+    return event.kind == "stop" and task.state == ACCEPTED

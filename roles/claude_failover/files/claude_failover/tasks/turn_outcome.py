@@ -36,6 +36,11 @@ def find_prompt(records: Sequence[Mapping[str, Any]], text: str, since: datetime
     return None
 
 
+def since_moment(records: Sequence[Mapping[str, Any]], since: datetime) -> list[Mapping[str, Any]]:
+    """Return the records of that moment or later."""
+    return [record for record in records if (record_time(record) or since) >= since and record.get("timestamp")]
+
+
 def outcome(records: Sequence[Mapping[str, Any]], text: str, since: datetime) -> tuple[str, str]:
     """Return the outcome of the turn that the prompt began, and an explanation.
 

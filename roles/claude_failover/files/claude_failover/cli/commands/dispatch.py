@@ -46,6 +46,12 @@ def register(commands: Any) -> None:
     parser.add_argument("--session", metavar="NAME", help="use only this session; a dedicated one is refused")
     parser.add_argument("--cwd", metavar="DIR", help="use only sessions that work in this folder")
     parser.add_argument(
+        "--command",
+        dest="command_is_meant",
+        action="store_true",
+        help="the prompt is a command of Claude Code, such as /compact; without this one that begins with / is refused",
+    )
+    parser.add_argument(
         "--request-id", metavar="ID", help="1 to 128 printable ASCII characters without blanks (default: a random one)"
     )
     parser.add_argument(
@@ -61,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
         options["session"] = arguments.session
     if arguments.cwd is not None:
         options["cwd"] = os.path.abspath(arguments.cwd)
+    if arguments.command_is_meant:
+        options["command"] = True
     options["request_id"] = secrets.token_hex(16) if arguments.request_id is None else arguments.request_id
     row = _request(arguments, options)
     if arguments.wait and row["state"] not in _FINISHED:
