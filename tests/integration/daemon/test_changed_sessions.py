@@ -145,6 +145,32 @@ def test_a_session_is_restarted_once_it_is_idle_where_that_is_wanted(running):
     assert len(running.starts()) == 3
 
 
+# -- the active link -------------------------------------------------------------------------------------------
+
+
+def test_another_active_link_is_made_for_the_account_that_was_active_and_told_of_sessions_of_the_old_one(running):
+    old, new = running.config["active_link"], running.path("user/.claude-link")
+    uuid = talk(running, "main")
+    os.unlink(old)
+    os.symlink(running.path("user/.claude-two"), old)
+    wait_for(lambda: running.status()["active_account"] == "two", "the flip by hand to be seen")
+    running.config["active_link"] = new
+    apply(running, "restart")
+    assert os.readlink(new) == running.path("user/.claude-two")
+    row = wait_for(lambda: [row for row in [running.row("main")] if row["restart_needed"]], "it to be told")[0]
+    assert row["reason"] == (
+        f"it was started with the former active link {old}, which no switch moves any more; restart needed for "
+        "active_link: claude-failover restart main"
+    )
+    assert row["follows_link"] is False
+    assert running.status()["last_switch"]["to_account"] == "two"
+    assert running.command("restart", "main").returncode == 0
+    again = running.starts()[2]
+    assert (again["env"]["CLAUDE_CONFIG_DIR"], again["argv"][:2]) == (new, ["--resume", uuid])
+    row = settled(running, "main", "idle")
+    assert (row["restart_needed"], row["follows_link"], row["account"]) == (False, True, "two")
+
+
 # -- removed ---------------------------------------------------------------------------------------------------
 
 

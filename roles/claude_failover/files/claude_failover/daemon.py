@@ -18,7 +18,7 @@ from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from typing import Callable
 
-from .accounts.active_link import check_active_kept, default_account, ensure_active
+from .accounts.active_link import check_active_kept, ensure_active
 from .accounts.shared_links import validate_links
 from .accounts.spare_inode import keep_spare
 from .claude.settings import base_settings
@@ -41,6 +41,8 @@ from .reporting.systemd import SystemdNotifier, watchdog_interval
 from .reporting.watchdog import Watchdog
 from .storage.locks import daemon_locks
 from .storage.state_folder import clear_temporary_files, make_state_folder
+from .storage.store import Store
+from .switching.flip_log import last_active
 
 log = logging.getLogger(__name__)
 
@@ -112,8 +114,9 @@ class Daemon:
 
     async def _ensure_active_link(self) -> None:
         path, accounts = self.config.current.active_link, self.config.current.accounts
-        if ensure_active(path, accounts):
-            log.info("start: created the active link %s to %s", path, default_account(accounts).home)
+        made_for = ensure_active(path, accounts, last_active(Store(self.config.current.state_dir)))
+        if made_for is not None:
+            log.info("start: created the active link %s to %s", path, made_for.home)
         keep_spare(path)
 
     async def _build_parts(self) -> None:

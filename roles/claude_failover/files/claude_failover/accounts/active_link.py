@@ -59,19 +59,21 @@ def default_account(accounts: Sequence[Account]) -> Account:
     return min(accounts, key=lambda account: (not account.enabled, account.standby))
 
 
-def ensure_active(path: str, accounts: Sequence[Account]) -> bool:
-    """Create the active link, to `default_account`, if it is missing; return whether it was.
+def ensure_active(path: str, accounts: Sequence[Account], active: str | None = None) -> Account | None:
+    """Create the active link if it is missing; return the account that it was made for, None if it was there.
 
-    Raises Refused if what is there leads to no account, PassingFault if it cannot be read for now, OSError.
+    That is the account of the name ``active``, which was active last, or `default_account`. Raises Refused if what is
+    there leads to no account, PassingFault if it cannot be read for now, OSError.
     """
     link = read_active(path, accounts)
     if link.kind == "missing":
-        point_active(path, default_account(accounts))
-        return True
+        account = next((account for account in accounts if account.name == active), default_account(accounts))
+        point_active(path, account)
+        return account
     if link.kind != "account":
         message = describe_active(path, link, accounts)
         raise Refused(message) if link.error is None else failure_of(link.error, message)
-    return False
+    return None
 
 
 def check_active_kept(old: Config, new: Config) -> None:

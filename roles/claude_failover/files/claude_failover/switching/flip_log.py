@@ -41,6 +41,12 @@ def account_at(moment: datetime, flips: Sequence[Flip], active: str | None) -> s
     return account
 
 
+def last_active(store: Store) -> str | None:
+    """Return the account that the link was last known to lead to; None if that is unknown."""
+    known = store.load(DOCUMENT, {}).get("known")
+    return known if isinstance(known, str) else None
+
+
 class FlipLog:
     """The last flips, oldest first; ``linked_account`` is the account that the link was last known to lead to."""
 
