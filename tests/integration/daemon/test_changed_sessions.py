@@ -171,6 +171,51 @@ def test_another_active_link_is_made_for_the_account_that_was_active_and_told_of
     assert (row["restart_needed"], row["follows_link"], row["account"]) == (False, True, "two")
 
 
+# -- renamed ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["reload", "restart"])
+def test_a_renamed_session_keeps_its_program_and_its_conversation(running, how):
+    uuid, before = talk(running, "main"), pids(running)
+    assert running.command("stop", "pool").returncode == 0
+    running.tmux("send-keys", "-t", "=main:", "status busy", "Enter")
+    settled(running, "main", "busy")
+    waiting = running.command("dispatch", "--session", "main", "a task", "--json")
+    assert '"wanted_session": "main"' in waiting.stdout, waiting.stderr
+    for session, name in zip(running.config["sessions"], ("chief", "spare")):
+        session.update({"name": name, "renamed_from": session["name"]})
+    apply(running, how)
+    row = wait_for(lambda: [row for row in [running.row("chief")] if row["pid"]], "it to be seen")[0]
+    assert (row["pid"], row["uuid"], row["state"]) == (before["main"], uuid, "busy")
+    wait_for(lambda: running.row("chief")["reason"] is None, "the rename in tmux")
+    assert "chief" in running.tmux("list-sessions", "-F", "#{session_name}").split()
+    assert [row["name"] for row in running.status()["sessions"]] == ["chief", "spare"]
+    assert (running.row("spare")["reason"], running.row("chief")["restart_needed"]) == ("stopped by hand", False)
+    assert "waits for a session of the pool: chief is busy" in running.command("queue", "--json").stdout
+    for session in running.config["sessions"]:
+        del session["renamed_from"]  # the line can go
+    apply(running, how)
+    running.tmux("send-keys", "-t", "=chief:", "status idle", "Enter")
+    wait_for(lambda: running.row("chief")["state"] == "idle", "it to be idle")
+    assert len(running.starts()) == 2
+    # It proves to be the daemon's own still: it is the next one for the task, or is just being sent it.
+    wait_for(lambda: '"attempts": 1' in running.command("queue", "--json").stdout, "the task to be tried in it")
+    assert running.command("restart", "chief", "--force").returncode == 0
+    assert running.starts()[2]["argv"][:2] == ["--resume", uuid]
+
+
+def test_a_conversation_of_its_own_is_not_replaced_by_that_of_a_former_name(running):
+    uuids = {row["name"]: row["uuid"] for row in running.status()["sessions"]}
+    del running.config["sessions"][0]
+    running.config["sessions"][0]["renamed_from"] = "main"
+    before = pids(running)
+    apply(running)
+    time.sleep(1)
+    assert pids(running) == before
+    assert {row["name"]: row["uuid"] for row in running.status()["sessions"]} == uuids
+    assert "session pool: has a conversation of its own" in running.daemon_log()
+
+
 # -- removed ---------------------------------------------------------------------------------------------------
 
 

@@ -31,6 +31,7 @@ from ..sessions.prompt_budget import PromptBudget
 from ..sessions.reconciler import SessionReconciler
 from ..sessions.registry import SessionRegistry
 from ..sessions.remote_control import RemoteControl
+from ..sessions.renames import SessionRenames
 from ..sessions.session_control import SessionControl
 from ..sessions.starter import SessionStarter
 from ..sessions.table import SessionTable
@@ -129,6 +130,19 @@ class Parts:
         self.session_control = SessionControl(
             self.tmux, self.sessions, registry, self.lifecycle, state, task_of=self.dispatcher.task_of
         )
+        renames = SessionRenames(
+            config,
+            self.tmux,
+            registry,
+            [
+                self.sessions.rename,
+                budget.rename,
+                self.failover.rename_session,
+                self.dispatcher.rename_session,
+                state.rename,
+            ],
+        )
+        self.lifecycle.before_check = renames.apply
         self.reconciler = SessionReconciler(config, self.sessions, self.session_control)
         self.status = StatusReport(
             config,

@@ -68,6 +68,7 @@ class SessionConfig:
     agent_view: bool = field(default=False, metadata=key(boolean))
     remote_control: bool = field(default=False, metadata=key(boolean))
     restart: str = field(default="always", metadata=key(validators.Choice("always", "on_failure", "never")))
+    renamed_from: str | None = field(default=None, metadata=key(optional(values.session_name)))
 
 
 @dataclass(frozen=True)

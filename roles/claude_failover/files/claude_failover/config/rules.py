@@ -78,6 +78,21 @@ def check_session_names(_config: Config, document: Mapping[Any, Any], problems: 
             )
 
 
+def check_renamed_from(config: Config, _document: Mapping[Any, Any], problems: list[Problem]) -> None:
+    """Report a former name that a session has now, and one that two sessions had."""
+    names = {session.name for session in config.sessions}
+    first: dict[str, int] = {}
+    for index, session in enumerate(config.sessions):
+        old = session.renamed_from
+        if not old:
+            continue
+        location = Location(f"sessions[{index}].renamed_from", problems)
+        if old in names:
+            location.reject(f"{describe(old)}, the name of a session", "the name that no session has any more")
+        elif first.setdefault(old, index) != index:
+            location.reject(f"{describe(old)}, as in sessions[{first[old]}] too", "it in one session only")
+
+
 def check_remote_control(config: Config, _document: Mapping[Any, Any], problems: list[Problem]) -> None:
     """Report Remote Control of a session whose settings the daemon does not choose."""
     for index, session in enumerate(config.sessions):
@@ -139,6 +154,7 @@ RULES: tuple[Rule, ...] = (
     check_accounts,
     check_links,
     check_session_names,
+    check_renamed_from,
     check_remote_control,
     check_nesting,
     check_outside_link,

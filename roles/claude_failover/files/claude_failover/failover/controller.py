@@ -206,6 +206,10 @@ class FailoverController:
         if why is not None:
             self._records.replace_result(session, f"dialog: {why}")
 
+    def rename_session(self, old: str, new: str) -> None:
+        """Give a session another name."""
+        self.resume_queue.rename(old, new)
+
     # -- a switch by hand --------------------------------------------------------------------------------------
 
     async def switch(

@@ -128,6 +128,23 @@ class ResumeQueue:
             if item.doubted is not None:
                 self._resumer.mark_set_aside(name, set_aside_note(item.why))
 
+    def rename(self, old: str, new: str) -> None:
+        """Give a session another name, with its evidence and its doubts."""
+        state = self._state
+        with state.update():
+            state.unattributed = [
+                dataclasses.replace(evidence, session=new) if evidence.session == old else evidence
+                for evidence in state.unattributed
+            ]
+            if old in state.doubts:
+                state.doubts[new] = state.doubts.pop(old)
+            item = state.limited_sessions.pop(old, None)
+            if item is None:
+                return
+            evidence = dataclasses.replace(item.evidence, session=new)
+            state.limited_sessions[new] = dataclasses.replace(item, evidence=evidence)
+        self._resumer.mark_limited(evidence)
+
     def remove(self, session: str) -> None:
         """Remove a session that has gone on by itself."""
         if session in self._state.limited_sessions:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -77,6 +77,7 @@ class SessionLifecycle:
         self._check_requested = asyncio.Event()
         self._check_requested.set()  # `run` begins with a check
         self.checked_at = time.monotonic()
+        self.before_check: Callable[[list[Pane]], Awaitable[list[Pane]]] | None = None  # returns the panes to go by
         config.subscribe(self._on_config_replaced)
 
     def _on_config_replaced(self) -> None:
@@ -87,7 +88,8 @@ class SessionLifecycle:
         self._check_requested.set()
 
     def _forget_removed(self) -> None:
-        self._state.forget_others({spec.name for spec in self._config.current.sessions})
+        sessions = self._config.current.sessions
+        self._state.forget_others({spec.name for spec in sessions} | {spec.renamed_from or "" for spec in sessions})
 
     async def ensure_all_sessions(self) -> None:
         """Adopt running sessions and start missing ones; called once, before `run`."""
@@ -114,7 +116,8 @@ class SessionLifecycle:
     async def check(self) -> None:
         """Observe every session, and start those that are due. Problems of a session become its reason."""
         try:
-            self._sessions.observe(await self._tmux.panes())
+            panes = await self._tmux.panes()
+            self._sessions.observe(panes if self.before_check is None else await self.before_check(panes))
         except TmuxGone as error:
             self._sessions.observe([])
             for tracked in self._sessions:

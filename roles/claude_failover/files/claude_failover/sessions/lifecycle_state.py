@@ -75,6 +75,13 @@ class LifecycleState:
             self._entries[name] = entry
         self._store.keep(DOCUMENT, self._document, "the state of the lifecycle")
 
+    def rename(self, old: str, new: str) -> None:
+        """Give a session another name."""
+        entry = self._entries.get(old)
+        self.record(old, None)
+        if entry is not None:
+            self.record(new, entry)
+
     def forget_others(self, names: Collection[str]) -> None:
         """Forget the sessions that have none of these names."""
         for name in [name for name in self._entries if name not in names]:

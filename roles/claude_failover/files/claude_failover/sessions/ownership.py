@@ -51,7 +51,7 @@ def ownership_problem(tracked: TrackedSession, registry: RegistryProtocol, pane:
     started_for = variable(claude.pid, SESSION_VARIABLE)
     if started_for is None:
         return "was started by hand under the name of a configured session"
-    if started_for != tracked.name:
+    if started_for not in (tracked.name, *entry.former_names):
         return f"runs the process of session {started_for!r}"
     return None if _descends_from(claude, pane.pid) else "runs its process outside of its pane"
 

@@ -164,6 +164,12 @@ class PromptBudget:
             return True
         return series.last is not None and self._now() - series.last < OWN_ECHO
 
+    def rename(self, old: str, new: str) -> None:
+        """Give a session another name."""
+        if old in self._series:
+            self._series[new] = self._series.pop(old)
+            self._save()
+
     def clear(self, session: str) -> None:
         """Begin anew: a turn was answered, or a person has typed a prompt."""
         series = self._series.pop(session, None)

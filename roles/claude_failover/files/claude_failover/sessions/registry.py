@@ -39,6 +39,7 @@ class RegistryEntry:
 
     ``source`` is ``assigned``, ``hook``, ``process`` or ``pane``. ``pid`` and ``started`` (clock ticks since boot)
     identify the process that it was reported of, None if unknown; ``transcript`` is the path that a hook reported.
+    ``former_names``: those that the session had since its process was started.
     """
 
     uuid: str
@@ -49,6 +50,7 @@ class RegistryEntry:
     pid: int | None = None
     started: int | None = None
     updated_at: str = ""
+    former_names: tuple[str, ...] = ()
 
 
 class SessionRegistry:
@@ -74,11 +76,13 @@ class SessionRegistry:
         stored (full disk) is logged, kept in memory and retried with the next proposal; `flush` raises instead.
         """
         current = self._entries.get(name)
+        # Only a start names the command.
+        former = current.former_names if current is not None and not entry.command else ()
         if current is not None and current.uuid == entry.uuid:
             entry = _merge(current, entry)
         elif current is not None and SOURCE_RANK[entry.source] < SOURCE_RANK[current.source] and _is_live(current):
             return False
-        entry = dataclasses.replace(entry, updated_at=clock.iso(clock.now()))
+        entry = dataclasses.replace(entry, updated_at=clock.iso(clock.now()), former_names=former)
         if current is not None and dataclasses.replace(current, updated_at=entry.updated_at) == entry:
             self._pending.retry()
             return False
@@ -102,6 +106,12 @@ class SessionRegistry:
             self._entries.pop(name)
             self.propose(name, entry)
 
+    def rename(self, old: str, new: str) -> None:
+        """Give a session another name, which has no conversation yet."""
+        entry = self._entries.pop(old)
+        self._entries[new] = dataclasses.replace(entry, former_names=(*entry.former_names, old))
+        self._pending.attempt(DOCUMENT, self._save, "the registry of conversations")
+
     def flush(self) -> None:
         """Store entries whose write failed before. Raises OSError."""
         self._pending.flush(DOCUMENT)
@@ -122,12 +132,13 @@ def _entry(values: Any) -> RegistryEntry:
         raise ValueError(f"found the source {entry.source!r}, expected one of {', '.join(SOURCE_RANK)}")
     for value in (entry.cwd, entry.transcript):
         as_optional_text(value)
-    if not all(isinstance(text, str) for text in (*entry.command, entry.updated_at)) or isinstance(entry.command, str):
-        raise TypeError("found a command or a time that is no text")
+    texts = (*entry.command, *entry.former_names, entry.updated_at)
+    if not all(isinstance(text, str) for text in texts) or isinstance(entry.command, str):
+        raise TypeError("found a command, a name or a time that is no text")
     numbers = [number for number in (entry.pid, entry.started) if number is not None]
     if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
         raise TypeError("found a process that is no number, expected its pid and its start")
-    return dataclasses.replace(entry, command=tuple(entry.command))
+    return dataclasses.replace(entry, command=tuple(entry.command), former_names=tuple(entry.former_names))
 
 
 def _merge(current: RegistryEntry, new: RegistryEntry) -> RegistryEntry:

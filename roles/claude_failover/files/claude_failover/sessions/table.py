@@ -77,6 +77,15 @@ class SessionTable:
             tracked.spec = None
             self._tracked[name] = tracked
 
+    def rename(self, old: str, new: str) -> None:
+        """Go on with the state of one session under another, configured name."""
+        tracked = self._tracked.pop(old, None)
+        if tracked is not None:
+            tracked.name, tracked.spec = new, self._config.current.session(new)
+            self._tracked = {name: tracked if name == new else item for name, item in self._tracked.items()}
+        if old in self._told:
+            self._told[new] = self._told.pop(old)
+
     def observe(self, panes: Sequence[Pane]) -> None:
         """Update the table from all panes of the tmux server."""
         snapshot = Snapshot()

@@ -183,6 +183,16 @@ class Dispatcher:
         log.info("task %s: cancelled", task.id)
         return self._row(self.tasks.get(task.id) or task)
 
+    def rename_session(self, old: str, new: str) -> None:
+        """Give a session another name in the tasks that ask for it, or that it has."""
+        for task in self.tasks.in_state(QUEUED, SENT, ACCEPTED):
+            assignment = task.assignment
+            if assignment is not None and assignment.session == old:
+                task = dataclasses.replace(task, assignment=dataclasses.replace(assignment, session=new), session=new)
+            renamed = dataclasses.replace(task, wanted=new if task.wanted == old else task.wanted)
+            if renamed != self.tasks.get(task.id):
+                self.tasks.record_transition(renamed)
+
     def task_of(self, session: str) -> str | None:
         """Return the id of the unfinished task that the session has, or None."""
         unfinished = self.tasks.in_state(QUEUED, SENT, ACCEPTED)
