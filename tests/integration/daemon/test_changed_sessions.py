@@ -27,6 +27,11 @@ def running(host):
     return host
 
 
+def third_start(host):
+    """Return the start of a program after those of the two sessions, which logs it a moment after it was started."""
+    return wait_for(lambda: host.starts()[2:], "another start")[0]
+
+
 def settled(host, name, state):
     return wait_for(lambda: [row for row in [host.row(name)] if row["state"] == state], f"{name} to be {state}")[0]
 
@@ -76,7 +81,7 @@ def test_a_change_is_told_as_one_that_needs_a_restart_until_there_was_one(runnin
     assert running.row("pool")["restart_needed"] is False
     assert pids(running) == before
     assert running.command("restart", "main").returncode == 0
-    again = running.starts()[2]
+    again = third_start(running)
     assert again["argv"][:2] == ["--resume", uuid]
     row = settled(running, "main", "idle")
     assert (row["restart_needed"], row["reason"], row["uuid"]) == (False, None, uuid)
@@ -137,7 +142,7 @@ def test_a_session_is_restarted_once_it_is_idle_where_that_is_wanted(running):
     assert pids(running) == before, "a busy one is left alone"
     running.tmux("send-keys", "-t", "=main:", "status idle", "Enter")
     wait_for(lambda: len(running.starts()) == 3, "the restart")
-    again = running.starts()[2]
+    again = third_start(running)
     assert (again["argv"][:2], again["cwd"]) == (["--resume", uuid], running.path("elsewhere"))
     row = settled(running, "main", "idle")
     assert (row["restart_needed"], running.row("pool")["pid"]) == (False, before["pool"])
@@ -165,7 +170,7 @@ def test_another_active_link_is_made_for_the_account_that_was_active_and_told_of
     assert row["follows_link"] is False
     assert running.status()["last_switch"]["to_account"] == "two"
     assert running.command("restart", "main").returncode == 0
-    again = running.starts()[2]
+    again = third_start(running)
     assert (again["env"]["CLAUDE_CONFIG_DIR"], again["argv"][:2]) == (new, ["--resume", uuid])
     row = settled(running, "main", "idle")
     assert (row["restart_needed"], row["follows_link"], row["account"]) == (False, True, "two")
@@ -201,7 +206,7 @@ def test_a_renamed_session_keeps_its_program_and_its_conversation(running, how):
     # It proves to be the daemon's own still: it is the next one for the task, or is just being sent it.
     wait_for(lambda: '"attempts": 1' in running.command("queue", "--json").stdout, "the task to be tried in it")
     assert running.command("restart", "chief", "--force").returncode == 0
-    assert running.starts()[2]["argv"][:2] == ["--resume", uuid]
+    assert third_start(running)["argv"][:2] == ["--resume", uuid]
 
 
 def test_a_conversation_of_its_own_is_not_replaced_by_that_of_a_former_name(running):
@@ -238,7 +243,7 @@ def test_a_removed_session_goes_on_and_is_told(running, how):
     running.config["sessions"].append(removed)
     apply(running, how)
     wait_for(lambda: len(running.starts()) == 3, "it to be started again")
-    assert running.starts()[2]["argv"][:2] == ["--resume", uuid], "its conversation was kept"
+    assert third_start(running)["argv"][:2] == ["--resume", uuid], "its conversation was kept"
 
 
 @pytest.mark.parametrize("how", ["reload", "restart"])
