@@ -269,6 +269,28 @@ ROWS = [
         CONFIG,
         told=("without the change of cwd, env; to apply it: claude-failover restart main",),
     ),
+    _row(
+        "sessions",
+        "one renamed, with `renamed_from`",
+        "told: it keeps its conversation; the daemon restarts",
+        [{**MAIN, "name": "b", "renamed_from": "main"}],
+        CONFIG,
+        told=("The session main is called b, and keeps its conversation",),
+    ),
+    _row(
+        "removed_sessions",
+        "`stop`",
+        "the daemon restarts; a session that is removed ends once it is idle",
+        "stop",
+        CONFIG,
+    ),
+    _row(
+        "restart_sessions",
+        "`idle`",
+        "the daemon restarts; a session that is changed is restarted once it is idle",
+        "idle",
+        CONFIG,
+    ),
     _row("failover", "any key", "the daemon restarts", {"cooldown": 30}, CONFIG),
     _row(
         "detection",

@@ -10,6 +10,7 @@ active link was never flipped (a running session writes another account's name t
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -92,10 +93,18 @@ def shared_logins(logins: Iterable[AccountLogin]) -> list[tuple[str, ...]]:
 
 def shared_login_text(names: Iterable[str]) -> str:
     """Return what is wrong with accounts of one login, and what mends it (pure); it shows no address."""
-    first, *others = names
-    commands = " or ".join(f"`claude-failover login {name}`" for name in (*others, first))
+    names = list(names)
     return (
-        f"{', '.join([first, *others])}: found one login in {1 + len(others)} homes; expected one of its own in each: "
-        f"they share every limit, so no switch between them helps. Log one in again ({commands}), with a private "
-        "window of the browser, which else signs in the account that it knows"
+        f"{', '.join(names)}: found one login in {len(names)} homes; expected one of its own in each: they share every "
+        f"limit, so no switch between them helps. To mend it: {shared_login_mend(names)}"
+    )
+
+
+def shared_login_mend(names: Iterable[str]) -> str:
+    """Return what gives each of the accounts a login of its own (pure)."""
+    first, *others = names
+    commands = " or ".join(f"`{shlex.join(['claude-failover', 'login', name])}`" for name in (*others, first))
+    return (
+        f"log one in again ({commands}), with a private window of the browser, which else signs in the account that it "
+        "knows"
     )
