@@ -60,7 +60,7 @@ def steps(path: str, *, systemd: bool) -> Iterator[str]:
     except _run_as.RunAsError as error:
         yield f"==> next: see to the folders in which {user.pw_name} would find the Claude Code CLI: {error}"
     yield "==> next: log each account in, once"
-    for account in config.accounts:
+    for account in [account for account in config.accounts if account.enabled]:
         yield f"  {other_user.shell_line(user.pw_name, defaults.LAUNCHER, *named, 'login', account.name)}"
 
 

@@ -9,8 +9,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.secuaas.claude.plugins.plugin_utils._live_host import rows
+
 # What the daemon says of a session whose program is not found.
 _NOT_FOUND = "installed, and in the PATH of the session?"
+# The daemon's reasons for a session that is down as somebody wanted it.
+_MEANT = ("stopped by hand", "not started again (restart:")
 _NO_DAEMON = "next: journalctl -u claude-failover (on the host)"
 _LOGIN = 'sudo env -i TERM="$TERM" /usr/sbin/runuser --pty -u {user} -- /usr/local/bin/claude-failover login {account}'
 
@@ -25,8 +29,9 @@ def summarize(host: str, answer: str) -> str:
         status = json.loads(text)
     except ValueError:
         return _line(host, ["the daemon does not answer: %s" % (text.strip() or "it says nothing"), _NO_DAEMON])
-    sessions, accounts = _rows(status, "sessions"), _rows(status, "accounts")
-    return _line(host, [_sessions(sessions), _accounts(accounts), _next_step(user, sessions, accounts)])
+    document = status if isinstance(status, Mapping) else {}
+    sessions, accounts = rows(document, "sessions"), rows(document, "accounts")
+    return _line(host, [_session_counts(sessions), _account_counts(accounts), _next_step(user, sessions, accounts)])
 
 
 def host_that_failed(host: str, task: str, message: str) -> str:
@@ -49,22 +54,17 @@ def _line(host: str, parts: Sequence[str]) -> str:
     return "".join(character for character in shown if character.isprintable())
 
 
-def _rows(status: Any, key: str) -> list[Mapping[str, Any]]:
-    rows = status.get(key) if isinstance(status, Mapping) else None
-    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
-
-
-def _sessions(rows: Sequence[Mapping[str, Any]]) -> str:
+def _session_counts(found: Sequence[Mapping[str, Any]]) -> str:
     """Return the number of sessions that are up and down, with the reason of each that has one."""
-    down = [row for row in rows if row.get("state") == "down"]
-    counts = "sessions: %d up, %d down" % (len(rows) - len(down), len(down))
-    reasons = ["%s %s: %s" % (row.get("name"), row.get("state"), row["reason"]) for row in rows if row.get("reason")]
+    down = [row for row in found if row.get("state") == "down"]
+    counts = "sessions: %d up, %d down" % (len(found) - len(down), len(down))
+    reasons = ["%s %s: %s" % (row.get("name"), row.get("state"), row["reason"]) for row in found if row.get("reason")]
     return counts + (" (%s)" % ", ".join(reasons) if reasons else "")
 
 
-def _accounts(rows: Sequence[Mapping[str, Any]]) -> str:
-    counts = "accounts: %d of %d logged in" % (sum(row.get("login") == "ok" for row in rows), len(rows))
-    others = ["%s %s" % (row.get("name"), row.get("login")) for row in rows if row.get("login") != "ok"]
+def _account_counts(found: Sequence[Mapping[str, Any]]) -> str:
+    counts = "accounts: %d of %d logged in" % (sum(row.get("login") == "ok" for row in found), len(found))
+    others = ["%s %s" % (row.get("name"), row.get("login")) for row in found if row.get("login") != "ok"]
     return counts + (" (%s)" % ", ".join(others) if others else "")
 
 
@@ -73,9 +73,9 @@ def _next_step(user: str, sessions: Sequence[Mapping[str, Any]], accounts: Seque
     if any(_NOT_FOUND in reason for reason in reasons):
         return "next: install Claude Code, as with ARGS='-e claude_failover_claude_install=npm'"
     for row in accounts:
-        if row.get("login") in ("missing", "expired"):
+        if row.get("login") in ("missing", "expired") and row.get("enabled") is not False:
             return "next: " + _LOGIN.format(user=user, account=row.get("name"))
     for row, reason in zip(sessions, reasons):
-        if row.get("state") in ("down", "waiting", "other") and reason:
+        if row.get("state") in ("down", "waiting", "other") and reason and not any(text in reason for text in _MEANT):
             return "next: sudo claude-failover attach %s (on the host)" % row.get("name")
     return "next: nothing to do"

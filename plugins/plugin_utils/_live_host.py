@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host is to have, and what it has: two configurations, and facts about what is there."""
+"""A live host: the configuration that it has, the one that it is to have, and facts about what is there."""
 
 from __future__ import annotations
 

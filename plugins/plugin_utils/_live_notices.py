@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a change of the configuration means for what is on a live host: what stays, waits, or is left to a person."""
+"""Notices of a change of the configuration of a live host: what stays, what waits, what is left to a person."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ _STARTED_WITH: Mapping[str, Any] = {
 def notices(live: LiveHost, wanted: WantedHost) -> list[str]:
     """Return what has to be told, without a command or a value of a session's environment."""
     return [
-        *_accounts(live.config, wanted),
-        *_active_link(live, wanted),
-        *_shared_links(live.config, wanted.config),
-        *_sessions(live.config, wanted.config),
-        *_leftovers(live.config, wanted.config),
+        *_account_notices(live.config, wanted),
+        *_active_link_notices(live, wanted),
+        *_shared_link_notices(live.config, wanted.config),
+        *_session_notices(live.config, wanted.config),
+        *_leftover_notices(live.config, wanted.config),
     ]
 
 
-def _accounts(config: Document, wanted: WantedHost) -> Iterator[str]:
+def _account_notices(config: Document, wanted: WantedHost) -> Iterator[str]:
     before, after = homes(config), homes(wanted.config)
     for name, home in after.items():
         former = next((other for other, old in before.items() if is_same_path(old, home)), None)
@@ -66,7 +66,7 @@ def _accounts(config: Document, wanted: WantedHost) -> Iterator[str]:
             yield f"The account {name} is no longer configured; its home {home} stays, with its login."
 
 
-def _active_link(live: LiveHost, wanted: WantedHost) -> Iterator[str]:
+def _active_link_notices(live: LiveHost, wanted: WantedHost) -> Iterator[str]:
     if not link_is_moved(live, wanted):
         return
     old, new = live.config.get("active_link"), wanted.config.get("active_link")
@@ -79,14 +79,14 @@ def _active_link(live: LiveHost, wanted: WantedHost) -> Iterator[str]:
     )
 
 
-def _shared_links(before: Document, after: Document) -> Iterator[str]:
+def _shared_link_notices(before: Document, after: Document) -> Iterator[str]:
     kept = shared_links(after)
     for name, link in shared_links(before).items():
         if name not in kept:
             yield f"{name} is no longer in claude_failover_shared_links; the links in the homes and {link.target} stay."
 
 
-def _sessions(before: Document, after: Document) -> Iterator[str]:
+def _session_notices(before: Document, after: Document) -> Iterator[str]:
     old, new = ({str(row.get("name")): row for row in rows(config, "sessions")} for config in (before, after))
     renamed = {str(row["renamed_from"]) for row in new.values() if row.get("renamed_from")}
     hooks = [section(config, "detection").get("hooks", True) for config in (before, after)]
@@ -117,7 +117,7 @@ def _changed_session(name: str, keys: list[str], after: Document) -> Iterator[st
         yield f"The session {name} goes on as it was started, without the change of {', '.join(keys)}; {way}."
 
 
-def _leftovers(before: Document, after: Document) -> Iterator[str]:
+def _leftover_notices(before: Document, after: Document) -> Iterator[str]:
     group = before.get("control_group")
     if group and group != after.get("control_group"):
         yield f"The members of {group} may not use the control socket any more; the group stays."

@@ -8,8 +8,14 @@ from __future__ import annotations
 import pytest
 
 from claude_failover.common.health import SOURCES
+from claude_failover.config.model import SessionConfig
 from claude_failover.doctor.running_daemon import _SOURCES, status_findings
 from claude_failover.host.finding import ERROR, OK, WARNING
+from claude_failover.sessions.lifecycle_state import ENDED, LifecycleEntry
+from claude_failover.sessions.restart_policy import stays_down
+
+ONCE = SessionConfig("main", "/srv", restart="never")
+ENDED_WELL = LifecycleEntry(ENDED, "exited with status 0")
 
 
 def account(name, **more):
@@ -53,6 +59,20 @@ JOB = {"uuid": "u1", "cwd": "/srv", "session": None}
         ({"accounts": [account("a", exhausted=[LIMIT])]}, "exhausted", WARNING, LIMIT["until"], "wait"),
         ({"sessions": [session(state="down", reason="no cwd")]}, "session", ERROR, "no cwd", "restart main"),
         ({"sessions": [session(state="down", configured=False)]}, "session", WARNING, "down", "restart main"),
+        (
+            {"sessions": [session(state="down", reason="stopped by hand")]},
+            "session",
+            WARNING,
+            "stopped by hand",
+            "restart main",
+        ),
+        (
+            {"sessions": [session(state="down", reason=stays_down(ONCE, ENDED_WELL, None))]},
+            "session",
+            WARNING,
+            "exited with status 0; not started again",
+            "restart main",
+        ),
         ({"sessions": [session(state="waiting", reason="belongs to b")]}, "session", WARNING, "to b", "attach main"),
         ({"sessions": [session(state="limited")]}, "session", WARNING, "usage limit", "switch --dry-run"),
         ({"sessions": [session(follows_link=False, reason="env")]}, "session", WARNING, "no switch moves", "restart"),

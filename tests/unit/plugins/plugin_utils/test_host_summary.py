@@ -51,6 +51,14 @@ def line(sessions: list[Any], accounts: list[Any]) -> str:
                 "(one unknown); next: sudo claude-failover attach main (on the host)"
             ),
         ),
+        (
+            [{"name": "main", "state": "down", "reason": "stopped by hand"}],
+            [{**NOBODY, "enabled": False}],
+            (
+                "vm1: sessions: 0 up, 1 down (main down: stopped by hand); accounts: 0 of 1 logged in (two missing); "
+                "next: nothing to do"
+            ),
+        ),
         ([], [], "vm1: sessions: 0 up, 0 down; accounts: 0 of 0 logged in; next: nothing to do"),
         (
             [{"name": "a\x1b[2J", "state": "down", "reason": "x\ny"}],

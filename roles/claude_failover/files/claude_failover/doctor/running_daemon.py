@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..host.finding import ERROR, WARNING, Finding, ok
+from ..sessions.restart_policy import is_meant
 
 Row = Mapping[str, Any]
 
@@ -127,7 +128,7 @@ def _about_session(row: Row) -> Iterator[Finding]:
     attach = shlex.join(["claude-failover", "attach", name])
     restart = shlex.join(["claude-failover", "restart", name])
     if state == "down":
-        level = ERROR if row.get("configured", True) else WARNING
+        level = ERROR if row.get("configured", True) and not is_meant(str(reason)) else WARNING
         yield Finding("session", level, f"the session {name} is down{why}", "a session that runs", restart)
     elif state == "waiting":
         yield Finding("session", WARNING, f"the session {name} waits for a person{why}", "an answer to it", attach)

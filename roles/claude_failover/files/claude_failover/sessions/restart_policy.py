@@ -14,6 +14,7 @@ from ..tmux.client import Pane
 from .lifecycle_state import ENDED, RESTARTING, STARTED, STOPPED, LifecycleEntry
 
 STOPPED_REASON = "stopped by hand"
+_NOT_AGAIN = "not started again (restart:"
 
 
 def stays_down(spec: SessionConfig, entry: LifecycleEntry | None, pane: Pane | None) -> str | None:
@@ -27,7 +28,12 @@ def stays_down(spec: SessionConfig, entry: LifecycleEntry | None, pane: Pane | N
     if entry.state == STARTED and pane is not None:
         return None
     ended = entry.reason if entry.state == ENDED else "it was started once, and how it ended was not seen"
-    return f"{ended}; not started again (restart: {spec.restart}): claude-failover restart {spec.name}"
+    return f"{ended}; {_NOT_AGAIN} {spec.restart}): claude-failover restart {spec.name}"
+
+
+def is_meant(reason: str) -> bool:
+    """Return whether a session is down for that reason as somebody wanted it: by hand, or by the configuration."""
+    return reason.startswith(STOPPED_REASON) or _NOT_AGAIN in reason
 
 
 def before_start(spec: SessionConfig) -> LifecycleEntry | None:
