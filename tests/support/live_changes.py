@@ -223,7 +223,7 @@ ROWS = [
         "shared_links",
         "one added",
         "the link is made in every home; the daemon restarts",
-        ["session-env", "file-history", "projects", "todos"],
+        ["session-env", "file-history", "projects", "sessions", "todos"],
         CONFIG,
         *_BOTH_UNITS,
     ),
