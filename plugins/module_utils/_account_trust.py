@@ -240,12 +240,14 @@ def _file_version(status: os.stat_result) -> tuple[int, ...]:
 
 def _check_unused(home: str, homes: list[str], active_link: str) -> None:
     """Raise _InUseError while a session uses the home, or may do so through the active link."""
-    users = {other: list(_session_pids(other)) for other in homes}
+    sessions = {other: list(_session_pids(other)) for other in homes}
     started = list(_cli_processes([*homes, active_link]))
-    users[home] += [pid for pid, folder in started if folder == os.path.normpath(home)]
-    if users[home]:
-        raise _InUseError(f"the process {users[home][0]} uses this home; run again once its session has ended")
-    running = [pid for found in users.values() for pid in found] + [pid for pid, _folder in started]
+    shared = os.path.islink(os.path.join(home, "sessions"))
+    users = [pid for pid in sessions[home] if not (shared and _is_elsewhere(pid, home))]
+    users += [pid for pid, folder in started if folder == os.path.normpath(home)]
+    if users:
+        raise _InUseError(f"the process {users[0]} uses this home; run again once its session has ended")
+    running = [pid for found in sessions.values() for pid in found] + [pid for pid, _folder in started]
     if running and os.path.realpath(active_link) == os.path.realpath(home):
         raise _InUseError(f"the active link leads to this home while the session of process {running[0]} runs")
 
@@ -267,6 +269,12 @@ def _session_pids(home: str) -> Iterator[int]:
         start = start_ticks(int(stem))
         if start is not None and _recorded_start(os.path.join(folder, name)) in (str(start), None):
             yield int(stem)
+
+
+def _is_elsewhere(pid: int, home: str) -> bool:
+    """Return True if the process says itself that it uses another home; in a shared folder its file does not."""
+    folder = _config_dir(pid)
+    return folder is not None and os.path.realpath(folder) != os.path.realpath(os.fsencode(home))
 
 
 def _recorded_start(path: str) -> str | None:
@@ -292,11 +300,19 @@ def _cli_processes(folders: list[str]) -> Iterator[tuple[int, str]]:
             with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as stream:
                 if stream.read().strip() not in _PROCESS_NAMES:
                     continue
-            with open(f"/proc/{pid}/environ", "rb") as stream:
-                variables = stream.read().split(b"\0")
         except OSError:
             continue
-        for variable in variables:
-            name, _equals, value = variable.partition(b"=")
-            if name == b"CLAUDE_CONFIG_DIR" and value and os.path.normpath(value) in wanted:
-                yield pid, wanted[os.path.normpath(value)]
+        folder = _config_dir(pid)
+        if folder is not None and os.path.normpath(folder) in wanted:
+            yield pid, wanted[os.path.normpath(folder)]
+
+
+def _config_dir(pid: int) -> bytes | None:
+    """Return ``CLAUDE_CONFIG_DIR`` of a process; None without it, or where this user may not read it."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as stream:
+            variables = stream.read().split(b"\0")
+    except OSError:
+        return None
+    pairs = (variable.partition(b"=") for variable in variables)
+    return next((value for name, _equals, value in pairs if name == b"CLAUDE_CONFIG_DIR" and value), None)

@@ -266,6 +266,29 @@ def test_the_active_home_is_seen_to_while_no_session_runs(base: str, homes: list
     assert statuses(seed(base, homes)) == ["added", "added"]
 
 
+def share_sessions(base: str, homes: list[str]) -> None:
+    os.mkdir(f"{base}/shared")
+    for home in homes:
+        os.symlink(f"{base}/shared", f"{home}/sessions")
+
+
+def test_a_file_in_a_shared_folder_is_one_of_the_home_that_its_process_uses(
+    base: str, homes: list[str], spawn: Spawn
+) -> None:
+    share_sessions(base, homes)
+    os.symlink(homes[1], f"{base}/active")
+    session(homes[0], spawn("claude", CLAUDE_CONFIG_DIR=f"{base}/active"))
+    assert statuses(seed(base, homes)) == ["added", "in_use"]
+
+
+def test_a_file_in_a_shared_folder_counts_for_each_home_where_its_process_names_none(
+    base: str, homes: list[str], spawn: Spawn
+) -> None:
+    share_sessions(base, homes)
+    session(homes[0], spawn())
+    assert statuses(seed(base, homes)) == ["in_use", "in_use"]
+
+
 @pytest.mark.parametrize("name", ["claude", "node"])
 def test_a_session_without_a_file_is_found_by_its_environment(
     base: str, homes: list[str], spawn: Spawn, name: str
