@@ -191,7 +191,7 @@ def _next_rollback(current: str, release: str, was: Rollback | None, params: Map
     """Return the rollback that the host is in afterwards, None where it is back at the release that was left."""
     if was is not None and was.left == release != current:
         return None
-    left = current if was is None else was.left
+    left = was.left if was is not None and was.state == "rolled_back" else current
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return Rollback(left, release, now, params["reason"], params["state"])
 

@@ -149,7 +149,9 @@ def test_a_release_that_was_taken_back_is_not_the_one_before(upgraded: Host) -> 
     for version in ("3.0.0", "4.0.0", "5.0.0"):
         upgraded.run(version=version)
         assert upgraded.run(state="undone")["release"].startswith("2.0.0-")
-    assert back(upgraded)["release"].startswith("1.0.0-")
+    result = back(upgraded)
+    assert result["release"].startswith("1.0.0-")
+    assert result["rolled_back"]["left"].startswith("2.0.0-")
 
 
 def test_where_every_other_release_was_taken_back_there_is_none_before(host: Host) -> None:
