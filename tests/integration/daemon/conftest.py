@@ -17,10 +17,12 @@ import time
 import pytest
 import yaml
 
-# A minimal stand-in for Claude Code: it logs how it was
-# started, writes its session file as 2.1.330 does, and ends on a command on its standard input.
+# A minimal stand-in for Claude Code: it logs how it was started, writes its session file as 2.1.330 does, and ends on a
+# command on its standard input, or on SIGTERM, END_AFTER seconds later.
 FAKE_CLAUDE = r"""#!{python}
-import json, os, sys, time
+import json, os, signal, sys, time
+if "END_AFTER" in os.environ:
+    signal.signal(signal.SIGTERM, lambda *_: (time.sleep(float(os.environ["END_AFTER"])), sys.exit(143)))
 with open("/proc/self/stat") as stream:
     start = stream.read().rsplit(")", 1)[1].split()[19]
 arguments = sys.argv[1:]

@@ -158,7 +158,7 @@ def test_another_active_link_is_made_for_the_account_that_was_active_and_told_of
     uuid = talk(running, "main")
     os.unlink(old)
     os.symlink(running.path("user/.claude-two"), old)
-    wait_for(lambda: running.status()["active_account"] == "two", "the flip by hand to be seen")
+    wait_for(lambda: running.command("history", "--json").stdout.count('"external"'), "the flip by hand to be seen")
     running.config["active_link"] = new
     apply(running, "restart")
     assert os.readlink(new) == running.path("user/.claude-two")

@@ -20,6 +20,11 @@ from .conftest import wait_for
 @pytest.fixture
 def running(host):
     host.session("main")
+    return start(host)
+
+
+def start(host):
+    """Start the daemon with the sessions main, which is configured, and pool."""
     host.session("pool")
     host.start_tmux()
     host.start()
@@ -139,10 +144,11 @@ def test_a_session_of_somebody_else_and_an_unknown_one_are_refused(running, comm
     assert (result.returncode, "'nobody' does not exist" in result.stderr) == (2, True), result.stderr
 
 
-def test_a_stop_that_a_kill_interrupted_is_finished(running):
-    """The program does not react to SIGTERM for a while, and the daemon is killed in that time."""
+def test_a_stop_that_a_kill_interrupted_is_finished(host):
+    """The program takes its time to end, and the daemon is killed meanwhile."""
+    host.session("main", env={"END_AFTER": "3"})
+    running = start(host)
     pid = running.row("main")["pid"]
-    os.kill(pid, signal.SIGSTOP)  # a signal waits until it goes on
     client = subprocess.Popen(
         [sys.executable, "-m", "claude_failover", "stop", "main"],
         env={**running.environment, "CLAUDE_FAILOVER_CONFIG": running.path("config.yml")},
@@ -151,7 +157,7 @@ def test_a_stop_that_a_kill_interrupted_is_finished(running):
     wait_for(lambda: os.path.exists(running.path("state/lifecycle.json")), "the request on the disk")
     running.stop(signal.SIGKILL)
     client.communicate()
-    os.kill(pid, signal.SIGCONT)
+    os.kill(pid, 0)  # it is still there
     running.start()
     row = settled(running, "main", "down")
     assert row["reason"] == "stopped by hand"
@@ -179,8 +185,8 @@ def runs(host):
 @pytest.mark.parametrize(("restart", "status"), [("never", 0), ("never", 3), ("on_failure", 0)])
 def test_a_command_that_ends_by_itself_is_not_started_again(host, restart, status):
     jobs(host, restart, status)
-    row = wait_for(lambda: [row for row in [host.row("job")] if row["reason"]], "its end")[0]
-    assert (row["state"], row["next_try_at"]) == ("down", None)
+    row = settled(host, "job", "down")
+    assert row["next_try_at"] is None
     assert row["reason"] == (
         f"exited with status {status}; not started again (restart: {restart}): claude-failover restart job"
     )
@@ -220,7 +226,7 @@ def test_a_command_is_started_again_and_says_when(host, restart, status):
 
 def test_a_session_that_is_not_to_be_started_again_can_be_set_to_be(host):
     jobs(host, "never", 0)
-    wait_for(lambda: host.row("job")["reason"], "its end")
+    settled(host, "job", "down")
     host.config["sessions"][0]["restart"] = "always"
     host.write_config()
     assert host.command("reload").returncode == 0

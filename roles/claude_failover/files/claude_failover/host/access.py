@@ -22,6 +22,8 @@ def folder_problem(name: str, path: str, what: str, level: str = ERROR) -> Findi
     try:
         status = os.stat(path)
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and is_read_only(nearest(path)):
+            return _on_read_only(name, level, what, path)
         passing = is_passing(error.errno)
         found = "leads nowhere" if os.path.islink(path) else f"cannot be used ({error.strerror})"
         mend = shlex.join(["sudo", "install", "-d", "-o", _me(), path])
@@ -31,13 +33,16 @@ def folder_problem(name: str, path: str, what: str, level: str = ERROR) -> Findi
         return Finding(name, level, f"{what}, {path}, is no folder", expected, mend)
     if not is_allowed(path, _FULL):
         if is_read_only(path):
-            mend = (
-                f"mount -o remount,rw; under systemd: sudo systemctl restart claude-failover, once {path} is writable"
-            )
-            return Finding(name, level, f"{what}, {path}, is on a read-only file system", expected, mend, passing=True)
+            return _on_read_only(name, level, what, path)
         found = f"{what}, {path}, belongs to {user_name(status.st_uid)}, and {_me()} may not write to it"
         return Finding(name, level, found, expected, give_line(path, status.st_uid), path)
     return None
+
+
+def _on_read_only(name: str, level: str, what: str, path: str) -> Finding:
+    found, expected = f"{what}, {path}, is on a read-only file system", f"a folder that {_me()} may write to"
+    mend = f"mount -o remount,rw; under systemd: sudo systemctl restart claude-failover, once {path} is writable"
+    return Finding(name, level, found, expected, mend, passing=True)
 
 
 def owner_problem(name: str, path: str) -> Finding | None:
@@ -71,6 +76,13 @@ def give_line(path: str, former: int) -> str:
 def is_allowed(path: str, rights: int) -> bool:
     """Return whether this user has rights on a path."""
     return os.access(path, rights, effective_ids=True)
+
+
+def nearest(path: str) -> str:
+    """Return the nearest existing folder above a path."""
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    return path
 
 
 def is_read_only(path: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from ..common.errors import is_passing
 from ..common.users import user_name
 from ..config.model import Config
-from .access import folder_problem, give_line, is_allowed, owner_problem
+from .access import folder_problem, give_line, is_allowed, nearest, owner_problem
 from .finding import ERROR, WARNING, Finding, ok
 
 _SHOWN = 3  # files that are named
@@ -34,7 +34,7 @@ def check_state_dir(config: Config) -> Iterator[Finding]:
     try:
         os.lstat(path)
     except FileNotFoundError:
-        parent = _nearest(path)
+        parent = nearest(path)
         if is_allowed(parent, os.W_OK | os.X_OK):
             yield ok("state_dir", f"{path} is missing; the start makes it")
         else:
@@ -119,13 +119,6 @@ def check_working_folders(config: Config) -> Iterator[Finding]:
 def is_enterable(path: str) -> bool:
     """Return whether a path is a folder that this user may enter."""
     return os.path.isdir(path) and is_allowed(path, os.X_OK)
-
-
-def _nearest(path: str) -> str:
-    """Return the nearest existing folder above a path."""
-    while not os.path.lexists(path):
-        path = os.path.dirname(path)
-    return path
 
 
 def _owner(path: str) -> int | None:
