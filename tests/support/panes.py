@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from claude_failover.tmux.client import Pane
 
 
-def pane(pane_id, dead=False):
-    return Pane(
+def pane(pane_id="%0", dead=False, **values):
+    found = Pane(
         session="main",
         session_id="$0",
         window_id="@0",
@@ -26,3 +28,4 @@ def pane(pane_id, dead=False):
         in_mode=False,
         active=True,
     )
+    return dataclasses.replace(found, **values)

@@ -135,12 +135,13 @@ class Parts:
             self.tmux,
             registry,
             [
+                self.lifecycle.rename,
                 self.sessions.rename,
                 budget.rename,
                 self.failover.rename_session,
                 self.dispatcher.rename_session,
-                state.rename,
             ],
+            always=[state.rename],
         )
         self.lifecycle.before_check = renames.apply
         self.reconciler = SessionReconciler(config, self.sessions, self.session_control)

@@ -18,6 +18,7 @@ from typing import Any
 from ..common import json_text
 from ..common.processes import variable
 from ..config.model import Config, SessionConfig
+from ..tmux.programs import is_variable_name
 
 #: Holds the session's name in the environment of every session that the daemon starts.
 SESSION_VARIABLE = "CLAUDE_FAILOVER_SESSION"
@@ -66,7 +67,8 @@ def launch_in(text: str) -> Launch | None:
     digests, variables = found.get("digests"), found.get("variables")
     if not isinstance(digests, dict) or not isinstance(variables, list):
         return None
-    return Launch(found["cwd"], digests, tuple(name for name in variables if isinstance(name, str)))
+    names = tuple(name for name in variables if isinstance(name, str) and is_variable_name(name))
+    return Launch(found["cwd"], digests, names)
 
 
 def read_launch(pid: int) -> tuple[str | None, Launch | None]:

@@ -9,8 +9,8 @@ import asyncio
 import logging
 import shlex
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -71,7 +71,8 @@ class SessionLifecycle:
         self._restarts: dict[str, _RestartState] = {}
         self._obstacles = StartObstacles()
         self._starting: dict[str, tuple[int, float]] = {}  # by name: the pane's pid, time.monotonic() at first sight
-        self._held: set[str] = set()
+        self._held: list[set[str]] = []  # the names of each session that is held, which a rename adds one to
+        self._maintained: tuple[TrackedSession, asyncio.Event] | None = None  # that `check` is at; set when it is left
         self._moved: dict[str, str | None] = {}  # by name: the conversation in the background that was logged
         self.background: list[BackgroundJob] = []  # Claude Code's running background jobs, at the last check
         self._check_requested = asyncio.Event()
@@ -130,7 +131,7 @@ class SessionLifecycle:
             for name in self._obstacles.mended(startable, self._tmux.server_pid):
                 self._try_now(name)
             for tracked in self._sessions:
-                if tracked.name not in self._held:
+                if not self.holds(tracked.name):
                     await self._try_maintain(tracked)
         self.checked_at = time.monotonic()
 
@@ -147,12 +148,17 @@ class SessionLifecycle:
         restarts.backoff.failures, restarts.due = 0, time.monotonic()
 
     async def _try_maintain(self, tracked: TrackedSession) -> None:
+        left = asyncio.Event()
+        self._maintained = tracked, left
         try:
             await self._maintain(tracked)
         except (FailoverError, OSError) as error:
             tracked.reason = str(error)
             self._delay_restart(tracked, ran=0.0)
             log.error("session %s: %s", tracked.name, error)
+        finally:
+            self._maintained = None
+            left.set()
 
     async def _maintain(self, tracked: TrackedSession) -> None:
         if tracked.up:
@@ -290,27 +296,36 @@ class SessionLifecycle:
         restarts = self._restart_state(tracked.name)
         restarts.started, restarts.due, tracked.next_try_at = time.monotonic(), None, None
 
-    @contextmanager
-    def hold(self, name: str) -> Iterator[None]:
-        """Keep `check` from a session meanwhile. Raises Refused if it is held already."""
-        if name in self._held:
+    @asynccontextmanager
+    async def hold(self, name: str) -> AsyncIterator[None]:
+        """Keep `check` from a session meanwhile, once it has left it. Raises Refused if it is held already."""
+        while self._maintained is not None and self._maintained[0].name == name:
+            await self._maintained[1].wait()
+        if self.holds(name):
             raise Refused(f"session {name} is being started or ended already; try again in a moment")
-        self._held.add(name)
+        names = {name}
+        self._held.append(names)
         try:
             yield
         finally:
-            self._held.discard(name)
+            self._held.remove(names)
 
     def holds(self, name: str) -> bool:
         """Return whether a session is being started or ended by another part."""
-        return name in self._held
+        return any(name in names for names in self._held)
+
+    def rename(self, old: str, new: str) -> None:
+        """Go on holding a session under another name."""
+        for names in self._held:
+            if old in names:
+                names.add(new)
 
     async def restart(self, tracked: TrackedSession, spec: SessionConfig) -> None:
         """Start a session again right after its program was terminated; `check` skips it meanwhile.
 
         Raises FailoverError if tmux does not see the program end, OSError.
         """
-        with self.hold(tracked.name):
+        async with self.hold(tracked.name):
             if self._state.is_stopped(tracked.name):
                 raise Refused(f"session {tracked.name} was {STOPPED_REASON}")
             await self.await_down(tracked)

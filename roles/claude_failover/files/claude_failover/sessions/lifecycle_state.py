@@ -73,19 +73,21 @@ class LifecycleState:
         self._entries.pop(name, None)
         if entry is not None:
             self._entries[name] = entry
-        self._store.keep(DOCUMENT, self._document, "the state of the lifecycle")
+        self._keep()
 
     def rename(self, old: str, new: str) -> None:
-        """Give a session another name."""
-        entry = self._entries.get(old)
-        self.record(old, None)
-        if entry is not None:
-            self.record(new, entry)
+        """Give a session another name, of which nothing is known yet."""
+        if old in self._entries and new not in self._entries:
+            self._entries[new] = self._entries.pop(old)
+            self._keep()  # once: a kill between two writes would lose it
 
     def forget_others(self, names: Collection[str]) -> None:
         """Forget the sessions that have none of these names."""
         for name in [name for name in self._entries if name not in names]:
             self.record(name, None)
+
+    def _keep(self) -> None:
+        self._store.keep(DOCUMENT, self._document, "the state of the lifecycle")
 
     def _save(self) -> None:
         self._store.save(DOCUMENT, self._document())

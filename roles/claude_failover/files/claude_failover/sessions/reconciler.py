@@ -12,9 +12,10 @@ import asyncio
 import logging
 
 from ..common.errors import FailoverError
+from ..common.processes import is_alive
 from ..config.holder import ConfigHolder
 from .changes import change_reason, changed_keys
-from .lifecycle_state import STOPPED
+from .lifecycle_state import STOPPED, LifecycleEntry
 from .session_control import SessionControl
 from .table import SessionTable
 from .tracked_session import TrackedSession
@@ -52,11 +53,10 @@ class SessionReconciler:
 
     async def _reconcile(self, tracked: TrackedSession) -> None:
         config, entry = self._config.current, self._control.state.get(tracked.name)
-        pid = tracked.pane.pid if tracked.pane is not None else None
         if tracked.spec is None:
             if config.removed_sessions == "stop" and tracked.started_for == tracked.name:
                 await self._control.stop(tracked.name)
-        elif tracked.up and entry is not None and entry.state == STOPPED and entry.pid == pid:
+        elif entry is not None and entry.state == STOPPED and _runs(tracked, entry):
             await self._control.stop(tracked.name, entry.force)
         elif config.restart_sessions == "idle" and tracked.state == "idle" and changed_keys(tracked, config):
             await self._control.restart(tracked.name, why="as it was changed and is idle")
@@ -66,3 +66,10 @@ class SessionReconciler:
         if what is not None and self._told.get((name, kind)) != what:
             log.warning("session %s: %s", name, what)
         self._told[name, kind] = what
+
+
+def _runs(tracked: TrackedSession, entry: LifecycleEntry) -> bool:
+    """Return whether the process that a stop was to end runs in the session's pane; a later one can have its pid."""
+    if entry.pid is None or not tracked.up or tracked.pane is None or tracked.pane.pid != entry.pid:
+        return False
+    return is_alive(entry.pid, entry.started)

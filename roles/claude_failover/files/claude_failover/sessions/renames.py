@@ -21,15 +21,24 @@ log = logging.getLogger(__name__)
 
 
 class SessionRenames:
-    """Renames sessions; ``parts`` are told the old and the new name of each, and may be told them again."""
+    """Renames sessions; ``parts`` are told the old and the new name of each, and may be told them again.
+
+    Those of ``always`` are told those of a session without a conversation, too.
+    """
 
     def __init__(
-        self, config: ConfigHolder, tmux: Tmux, registry: SessionRegistry, parts: Sequence[Callable[[str, str], None]]
+        self,
+        config: ConfigHolder,
+        tmux: Tmux,
+        registry: SessionRegistry,
+        parts: Sequence[Callable[[str, str], None]],
+        always: Sequence[Callable[[str, str], None]] = (),
     ) -> None:
         self._config = config
         self._tmux = tmux
         self._registry = registry
-        self._parts = parts
+        self._parts = (*always, *parts)
+        self._always = always
         self._told: set[tuple[str, str]] = set()
         config.subscribe(self.rename_documents)
 
@@ -37,8 +46,9 @@ class SessionRenames:
         """Rename what is on the disk and in memory."""
         for old, new in self._renames():
             if self._registry.get(old) is None:
-                continue
-            if self._registry.get(new) is None:
+                for rename in self._always:
+                    rename(old, new)
+            elif self._registry.get(new) is None:
                 for rename in self._parts:
                     rename(old, new)
                 self._registry.rename(old, new)

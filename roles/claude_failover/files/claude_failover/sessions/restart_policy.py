@@ -9,6 +9,8 @@ second time on a guess: after a reboot, or where nobody has seen how it ended, `
 
 from __future__ import annotations
 
+import shlex
+
 from ..config.model import SessionConfig
 from ..tmux.client import Pane
 from .lifecycle_state import ENDED, RESTARTING, STARTED, STOPPED, LifecycleEntry
@@ -28,7 +30,7 @@ def stays_down(spec: SessionConfig, entry: LifecycleEntry | None, pane: Pane | N
     if entry.state == STARTED and pane is not None:
         return None
     ended = entry.reason if entry.state == ENDED else "it was started once, and how it ended was not seen"
-    return f"{ended}; {_NOT_AGAIN} {spec.restart}): claude-failover restart {spec.name}"
+    return f"{ended}; {_NOT_AGAIN} {spec.restart}): claude-failover restart {shlex.quote(spec.name)}"
 
 
 def is_meant(reason: str) -> bool:

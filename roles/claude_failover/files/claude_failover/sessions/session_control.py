@@ -62,7 +62,7 @@ class SessionControl:
 
         Raises UsageError for an unknown session; Refused, FailoverError, OSError.
         """
-        with self._lifecycle.hold(session):
+        async with self._lifecycle.hold(session):
             tracked = await self._observed(session)
             if tracked.spec is None:
                 _check_own(tracked)
@@ -86,7 +86,7 @@ class SessionControl:
 
         Raises UsageError for an unknown session; Refused, FailoverError, OSError.
         """
-        with self._lifecycle.hold(session):
+        async with self._lifecycle.hold(session):
             tracked = await self._observed(session)
             spec = tracked.spec
             if spec is None:
@@ -103,7 +103,10 @@ class SessionControl:
             was_up = tracked.up
             self.state.require(session, self._order(RESTARTING, tracked, force))
             await self._end(tracked, force)
-            await self._lifecycle.start(tracked, spec)
+            # A reload can have changed, renamed or removed it meanwhile.
+            if tracked.spec is None:
+                raise Refused(f"session {session} was ended, and the configuration has no such session any more")
+            await self._lifecycle.start(tracked, tracked.spec)
             tracked.reason = None
             log.warning("session %s: restarted %s%s", session, why, ", by force" if force else "")
             return self._answer(tracked, "restarted" if was_up else "started")

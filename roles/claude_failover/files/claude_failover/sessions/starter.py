@@ -57,11 +57,13 @@ class SessionStarter:
         problem = folder_problem(spec)
         if problem is not None:
             raise FailoverError(problem)
+        self._check_configured(spec)
         known = self._registry.get(spec.name)
         newest = None
         if known is not None and spec.claude_args:
             # In a thread: without a `continued-in` the transcripts of all background jobs are read.
             newest = await asyncio.to_thread(newest_conversation, spec.name, known, self._config.current)
+            self._check_configured(spec)
         if known is not None and known.pid is not None and is_alive(known.pid, known.started):
             raise FailoverError(
                 f"process {known.pid} of conversation {known.uuid} still runs outside of this session, and a second "
@@ -95,6 +97,14 @@ class SessionStarter:
                     pid=pane.pid,
                     started=process.start if process else None,
                 ),
+            )
+
+    def _check_configured(self, spec: SessionConfig) -> None:
+        """Check that a session is still configured like this: under a new name it has its conversation there."""
+        if self._config.current.session(spec.name) != spec:
+            raise FailoverError(
+                f"the configuration of session {spec.name} was changed while it was started; expected the one in "
+                "force, with which it is tried again"
             )
 
     async def _outdated_variables(self, pane: Pane, environment: dict[str, str]) -> list[str]:

@@ -43,7 +43,12 @@ def environment_arguments(env: Mapping[str, str]) -> list[str]:
     return arguments
 
 
+def is_variable_name(name: str) -> bool:
+    """Return whether a variable of an environment can have that name here."""
+    return _NAME.match(name) is not None
+
+
 def _checked_name(name: str) -> str:
-    if not _NAME.match(name):
+    if not is_variable_name(name):
         raise TmuxError(f"{name!r} is not a valid name of an environment variable")
     return name
