@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,6 +55,11 @@ def _line(host: str, parts: Sequence[str]) -> str:
     return "".join(character for character in shown if character.isprintable())
 
 
+def _quoted(row: Mapping[str, Any]) -> str:
+    """Return the name in a row for a command: whoever answers on the host may say anything."""
+    return shlex.quote(str(row.get("name")))
+
+
 def _session_counts(found: Sequence[Mapping[str, Any]]) -> str:
     """Return the number of sessions that are up and down, with the reason of each that has one."""
     down = [row for row in found if row.get("state") == "down"]
@@ -74,8 +80,8 @@ def _next_step(user: str, sessions: Sequence[Mapping[str, Any]], accounts: Seque
         return "next: install Claude Code, as with ARGS='-e claude_failover_claude_install=npm'"
     for row in accounts:
         if row.get("login") in ("missing", "expired") and row.get("enabled") is not False:
-            return "next: " + _LOGIN.format(user=user, account=row.get("name"))
+            return "next: " + _LOGIN.format(user=shlex.quote(user), account=_quoted(row))
     for row, reason in zip(sessions, reasons):
         if row.get("state") in ("down", "waiting", "other") and reason and not any(text in reason for text in _MEANT):
-            return "next: sudo claude-failover attach %s (on the host)" % row.get("name")
+            return "next: sudo claude-failover attach %s (on the host)" % _quoted(row)
     return "next: nothing to do"

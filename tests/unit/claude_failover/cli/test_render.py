@@ -301,3 +301,14 @@ def test_an_account_that_does_not_follow_the_link_is_marked() -> None:
         page = render.sessions([{**row, "account": account, "follows_link": follows}], NOW)
         cells = re.split(r" {2,}", page.splitlines()[1])
         assert cells[2] == shown
+
+
+def test_a_command_with_a_name_of_whoever_answers_can_be_copied():
+    document = {
+        **STATUS,
+        "accounts": [{**STATUS["accounts"][2], "name": "a; reboot"}],
+        "advised_switch": {"from_account": "a", "to_account": "$(reboot)", "since": "2026-11-22T20:00:00.000Z"},
+    }
+    page = render.status(document, NOW)
+    assert "claude-failover login 'a; reboot'" in page
+    assert "claude-failover switch '$(reboot)'" in page

@@ -61,11 +61,27 @@ def line(sessions: list[Any], accounts: list[Any]) -> str:
         ),
         ([], [], "vm1: sessions: 0 up, 0 down; accounts: 0 of 0 logged in; next: nothing to do"),
         (
+            [UP],
+            [{"name": "two; reboot #", "login": "missing"}],
+            (
+                "vm1: sessions: 1 up, 0 down; accounts: 0 of 1 logged in (two; reboot # missing); "
+                f"next: {LOGIN[:-3]}'two; reboot #'"
+            ),
+        ),
+        (
+            [{"name": "$(reboot) now", "state": "waiting", "reason": "x"}],
+            [LOGGED_IN],
+            (
+                "vm1: sessions: 1 up, 0 down ($(reboot) now waiting: x); accounts: 1 of 1 logged in; "
+                "next: sudo claude-failover attach '$(reboot) now' (on the host)"
+            ),
+        ),
+        (
             [{"name": "a\x1b[2J", "state": "down", "reason": "x\ny"}],
             [LOGGED_IN],
             (
                 "vm1: sessions: 0 up, 1 down (a[2J down: x y); accounts: 1 of 1 logged in; "
-                "next: sudo claude-failover attach a[2J (on the host)"
+                "next: sudo claude-failover attach 'a[2J' (on the host)"
             ),
         ),
     ],

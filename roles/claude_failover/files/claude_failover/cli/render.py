@@ -8,6 +8,7 @@ Any input text may be foreign (a session's name, a reason), so all of it is made
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -262,7 +263,7 @@ def _footer(document: Mapping[str, Any], now: datetime) -> list[Cell]:
     for row in _mappings(document.get("accounts")):
         if row.get("login") in ("missing", "expired"):
             name = one_line(_text(row.get("name")))
-            lines.append(Cell(f"{name} is not logged in: claude-failover login {name}", "warn"))
+            lines.append(Cell(f"{name} is not logged in: claude-failover login {shlex.quote(name)}", "warn"))
     suspended = document.get("suspended")
     if suspended:
         reason = "" if suspended is True else f": {one_line(str(suspended))}"
@@ -279,7 +280,7 @@ def _footer(document: Mapping[str, Any], now: datetime) -> list[Cell]:
     if isinstance(advised, Mapping):
         origin, target = one_line(_text(advised.get("from_account"))), one_line(_text(advised.get("to_account")))
         due = f"A switch from {origin} to {target} is due since {moment(advised.get('since'), now)}"
-        lines.append(Cell(f"{due}, and left to you: claude-failover switch {target}", "warn"))
+        lines.append(Cell(f"{due}, and left to you: claude-failover switch {shlex.quote(target)}", "warn"))
     elif document.get("automatic") is False:
         lines.append(Cell("Switches are made by hand only (failover.automatic is false)"))
     switching = document.get("switching")
