@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 from unittest import mock
 
 import pytest
@@ -66,7 +67,9 @@ def test_a_task_goes_to_an_idle_session_and_is_done_when_the_turn_is(world, text
     assert world.times_sent(text) == 1
 
 
-@pytest.mark.parametrize("text", ["/exit", " \t/clear", "/srv/work is broken", "\n/compact"])
+@pytest.mark.parametrize(
+    "text", ["/exit", " \t/clear", "/srv/work is broken", "\n/compact", "\ufeff/exit", " \u200b\x1b/exit"]
+)
 def test_a_command_of_claude_code_is_refused_unless_one_is_meant(world, text):
     with pytest.raises(Refused, match="--command"):
         run(world.dispatcher.dispatch(text))
@@ -78,7 +81,7 @@ def test_a_command_of_claude_code_is_refused_unless_one_is_meant(world, text):
 
 @pytest.mark.parametrize(
     ("text", "deaf"),
-    [*[(text, deaf) for text in ("/cost", "/exit", "  /usage now") for deaf in (False, True)], ("/clear", False)],
+    [*itertools.product(["/cost", "/exit", "  /usage now", "\ufeff /usage now"], [False, True]), ("/clear", False)],
 )
 def test_a_command_is_done_once_it_has_left_its_trace(world, text, deaf):
     world.place("w1").claude.deaf = deaf
@@ -90,7 +93,7 @@ def test_a_command_is_done_once_it_has_left_its_trace(world, text, deaf):
 
     run(history())
     assert (task(world).state, task(world).detail) == ("done", "")
-    assert world.times_sent(text.strip()) == 1
+    assert world.times_sent(text.strip("\ufeff ")) == 1
 
 
 def test_a_command_that_is_a_prompt_is_done_when_its_turn_is(world):

@@ -195,13 +195,15 @@ def check_command(prompt: str, command: bool) -> str:
 
     Raises Refused for a command that is not meant, UsageError for a prompt that is none.
     """
-    begins = prompt.lstrip().startswith("/")
+    # Claude Code takes off more than white space (U+FEFF).
+    shown = printable(prompt).lstrip()
+    begins = shown.startswith("/")
     if begins and not command:
         raise Refused(
-            f"the prompt begins with {shorten(printable(prompt.split()[0]), 40)}, which Claude Code takes for a "
+            f"the prompt begins with {shorten(shown.split()[0], 40)}, which Claude Code takes for a "
             "command of its own (/exit ends the session, /clear leaves the conversation); put another word first, or "
             "say that a command is meant (--command)"
         )
     if command and not begins:
         raise UsageError("the prompt is no command: expected one that begins with /, such as /compact")
-    return prompt.lstrip() if command else prompt
+    return prompt[prompt.index("/") :] if command else prompt
