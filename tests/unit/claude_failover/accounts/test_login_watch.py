@@ -111,6 +111,17 @@ def test_a_login_that_was_emptied_or_refused_is_told(watched):
     assert watched.check() == [("a", None)]
 
 
+def test_a_login_that_is_accepted_again_in_its_last_days_is_dead_no_more(watched):
+    watched.world.log_in("b", ends_at=T0 + 6 * DAY)
+    assert watched.check() == [("b", 7)]
+    watched.world.logins.record_rejection(watched.world.config.account("b"))
+    assert watched.check() == [("b", 0)]
+    watched.world.log_in("b", "refreshed", ends_at=T0 + 6 * DAY)
+    assert watched.check() == [("b", None), ("b", 7)]
+    assert watched.check() == []
+    assert watched.check(3 * DAY) == [("b", 3)]
+
+
 def test_an_account_that_was_never_logged_in_is_no_warning(watched):
     for name in "ab":
         os.unlink(watched.world.credentials(name))

@@ -113,6 +113,11 @@ class LoginWatch:
             self._known[account.name] = login
             _log_change(account.name, login)
         days, told = days_left(login, clock.wall()), self._told.get(account.name)
+        if days and told == 0:
+            # One that the server had rejected, and that was refreshed.
+            log.info("account %s: its login can be used again", account.name)
+            self._on_warning(LoginWarning(account.name, ends_at=login.ends_at))
+            told = None
         if days is not None:
             if told is None or days < told:
                 why = warning_text(account.name, login, days)
