@@ -262,6 +262,44 @@ def test_a_removed_session_is_ended_once_it_is_idle_where_that_is_wanted(running
     assert "session main: ended, as it is no longer configured" in running.daemon_log()
 
 
+def test_a_window_that_a_person_has_split_is_left_when_its_session_is_removed(running):
+    running.tmux("split-window", "-d", "-t", "=main:", "sleep", "1000")
+    running.config["removed_sessions"] = "stop"
+    del running.config["sessions"][0]
+    apply(running)
+    wait_for(lambda: "session main: ended" in running.daemon_log(), "the daemon's own program to be ended")
+    wait_for(lambda: "or a window in it was" in running.daemon_log(), "the other pane to be told")
+    result = running.command("stop", "main", "--force")
+    assert (result.returncode, "belongs to whoever did" in result.stderr) == (1, True)
+    listed = running.tmux("list-panes", "-t", "=main:", "-F", "#{pane_dead} #{pane_current_command}")
+    assert listed.split() == ["0", "sleep"]
+
+
+def test_a_session_that_was_renamed_and_is_removed_can_be_ended(running):
+    running.config["sessions"][0].update(name="other", renamed_from="main")
+    apply(running)
+    wait_for(lambda: sorted(pids(running)) == ["other", "pool"], "it to be renamed")
+    del running.config["sessions"][0]
+    apply(running)
+    settled(running, "other", "idle")
+    result = running.command("stop", "other")
+    assert result.returncode == 0, result.stderr
+    wait_for(lambda: list(pids(running)) == ["pool"], "it to be gone")
+
+
+def test_what_is_left_of_a_removed_session_that_has_ended_can_be_ended(running):
+    pid = pids(running)["main"]
+    del running.config["sessions"][0]
+    apply(running)
+    os.kill(pid, signal.SIGTERM)
+    settled(running, "main", "down")
+    apply(running, "restart")
+    settled(running, "main", "down")
+    result = running.command("stop", "main")
+    assert result.returncode == 0, result.stderr
+    wait_for(lambda: [row["name"] for row in running.status()["sessions"]] == ["pool"], "it to be gone")
+
+
 def test_a_stop_is_forgotten_with_its_session(running):
     assert running.command("stop", "main").returncode == 0
     removed = running.config["sessions"].pop(0)

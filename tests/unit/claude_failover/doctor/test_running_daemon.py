@@ -58,7 +58,7 @@ JOB = {"uuid": "u1", "cwd": "/srv", "session": None}
         ({"accounts": [account("b", links="divergent")]}, "account_links", ERROR, "divergent", "validate"),
         ({"accounts": [account("a", exhausted=[LIMIT])]}, "exhausted", WARNING, LIMIT["until"], "wait"),
         ({"sessions": [session(state="down", reason="no cwd")]}, "session", ERROR, "no cwd", "restart main"),
-        ({"sessions": [session(state="down", configured=False)]}, "session", WARNING, "down", "restart main"),
+        ({"sessions": [session(state="down", configured=False)]}, "session", WARNING, "down", "stop main"),
         (
             {"sessions": [session(state="down", reason="stopped by hand")]},
             "session",

@@ -129,7 +129,8 @@ def _about_session(row: Row) -> Iterator[Finding]:
     restart = shlex.join(["claude-failover", "restart", name])
     if state == "down":
         level = ERROR if row.get("configured", True) and not is_meant(str(reason)) else WARNING
-        yield Finding("session", level, f"the session {name} is down{why}", "a session that runs", restart)
+        mend = restart if row.get("configured") is not False else shlex.join(["claude-failover", "stop", name])
+        yield Finding("session", level, f"the session {name} is down{why}", "a session that runs", mend)
     elif state == "waiting":
         yield Finding("session", WARNING, f"the session {name} waits for a person{why}", "an answer to it", attach)
     elif state == "limited":

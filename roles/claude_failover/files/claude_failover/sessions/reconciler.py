@@ -54,7 +54,7 @@ class SessionReconciler:
     async def _reconcile(self, tracked: TrackedSession) -> None:
         config, entry = self._config.current, self._control.state.get(tracked.name)
         if tracked.spec is None:
-            if config.removed_sessions == "stop" and tracked.started_for == tracked.name:
+            if config.removed_sessions == "stop" and tracked.started_for is not None:
                 await self._control.stop(tracked.name)
         elif entry is not None and entry.state == STOPPED and _runs(tracked, entry):
             await self._control.stop(tracked.name, entry.force)

@@ -72,6 +72,7 @@ class SessionRenames:
             found = next((pane for pane in panes if pane.session == old), None)
             if found is None or new in names or not await self._is_of(found, old, new):
                 continue
+            await self._tmux.set_session_variable(found.session_id, SESSION_VARIABLE, new)
             await self._tmux.rename_session(found.session_id, new)
             panes = [dataclasses.replace(pane, session=new) if pane.session == old else pane for pane in panes]
         return panes
@@ -80,7 +81,8 @@ class SessionRenames:
         """Return whether the daemon made a tmux session for the session that has the new name now."""
         made_for = await self._tmux.session_variable(pane.session_id, SESSION_VARIABLE)
         entry = self._registry.get(new)
-        return made_for == old or (entry is not None and made_for in entry.former_names)
+        # That of the new name, where a kill came between the two.
+        return made_for in (old, new) or (entry is not None and made_for in entry.former_names)
 
     def _renames(self) -> list[tuple[str, str]]:
         config = self._config.current

@@ -18,7 +18,7 @@ from ..claude.prompt_box import find_prompt_box
 from ..common.errors import Refused, UsageError
 from ..common.processes import read
 from ..tmux.client import Tmux
-from .launch import start_problem
+from .launch import SESSION_VARIABLE, start_problem
 from .lifecycle import SessionLifecycle
 from .lifecycle_state import RESTARTING, STOPPED, LifecycleEntry, LifecycleState
 from .registry import SessionRegistry
@@ -65,7 +65,7 @@ class SessionControl:
         async with self._lifecycle.hold(session):
             tracked = await self._observed(session)
             if tracked.spec is None:
-                _check_own(tracked)
+                await self._check_own(tracked)
             await self._check_free(tracked, force)
             if tracked.spec is not None:
                 self.state.require(session, self._order(STOPPED, tracked, force))
@@ -120,6 +120,17 @@ class SessionControl:
             raise UsageError(f"session {name!r} does not exist; there are: {names}")
         return tracked
 
+    async def _check_own(self, tracked: TrackedSession) -> None:
+        """Check that what runs in a session that is not configured was started by the daemon. Raises Refused."""
+        pane = tracked.pane
+        made_for = await self._tmux.session_variable(pane.session_id, SESSION_VARIABLE) if pane is not None else None
+        if pane is not None and made_for == tracked.name and await self._tmux.has_own_program(pane.pane_id):
+            return
+        raise Refused(
+            f"session {tracked.name!r} was started by hand, or a window in it was, and belongs to whoever did; end it "
+            f"there, or with tmux kill-session -t {shlex.quote('=' + tracked.name)}"
+        )
+
     async def _check_free(self, tracked: TrackedSession, force: bool) -> None:
         """Check that nothing of a session's is lost by its end. Raises Refused."""
         if force or not tracked.up:
@@ -172,12 +183,3 @@ def work_under_way(tracked: TrackedSession) -> str | None:
     if tracked.activity == "waiting":
         return "is in a turn that waits for an answer"
     return None
-
-
-def _check_own(tracked: TrackedSession) -> None:
-    """Check that a session that is not configured was started by the daemon. Raises Refused."""
-    if tracked.started_for != tracked.name:
-        raise Refused(
-            f"session {tracked.name!r} was started by hand, and belongs to whoever did; end it there, or with "
-            f"tmux kill-session -t {shlex.quote('=' + tracked.name)}"
-        )

@@ -19,7 +19,7 @@ from typing import Callable, Optional, Union
 from ..common.health import SourceHealth
 from .control import ControlClient
 from .errors import TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
-from .programs import environment_arguments, program_arguments
+from .programs import environment_arguments, is_own_start, program_arguments
 from .quoting import HOLDER, literal_format, search_pattern, session_name, typable, window_target
 
 __all__ = ["Pane", "Tmux", "TmuxError", "TmuxGone", "TmuxNotFound", "TmuxTimeout"]
@@ -258,6 +258,16 @@ class Tmux:
             return None
         found, separator, value = (lines[0] if lines else "").partition("=")
         return value if separator and found == name else None
+
+    async def set_session_variable(self, session_id: str, name: str, value: str) -> None:
+        """Set a variable that new panes of the session get from it."""
+        await self.command("set-environment", "-t", session_id, name, value)
+
+    async def has_own_program(self, pane_id: str) -> bool:
+        """Return whether a pane's program was started by this class, and not by a person who has split its window."""
+        condition = f"#{{==:#{{pane_id}},{_checked_pane_id(pane_id)}}}"
+        lines = await self.command("list-panes", "-a", "-f", condition, "-F", "#{pane_start_command}")
+        return bool(lines) and is_own_start(lines[0])
 
     async def rename_session(self, session_id: str, name: str) -> None:
         """Give a session another name."""

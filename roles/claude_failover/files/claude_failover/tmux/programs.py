@@ -43,6 +43,11 @@ def environment_arguments(env: Mapping[str, str]) -> list[str]:
     return arguments
 
 
+def is_own_start(command: str) -> bool:
+    """Return whether a ``pane_start_command`` of tmux is one of `program_arguments`; a pane split by hand has none."""
+    return command.startswith(f"{_ENV} ")
+
+
 def is_variable_name(name: str) -> bool:
     """Return whether a variable of an environment can have that name here."""
     return _NAME.match(name) is not None
