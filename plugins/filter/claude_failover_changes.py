@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.secuaas.claude.plugins.plugin_utils._live_host import (
     LiveHost,
@@ -18,6 +17,7 @@ from ansible_collections.secuaas.claude.plugins.plugin_utils._live_host import (
 )
 from ansible_collections.secuaas.claude.plugins.plugin_utils._live_notices import notices
 from ansible_collections.secuaas.claude.plugins.plugin_utils._live_refusals import refusals
+from ansible_collections.secuaas.claude.plugins.plugin_utils._yaml_mapping import read_mapping
 
 DOCUMENTATION = r"""
 name: claude_failover_changes
@@ -89,7 +89,8 @@ def describe_changes(
     """Return what a change from the ``installed`` configuration to ``config`` means. Raises AnsibleFilterError."""
     if not isinstance(config, Mapping):
         raise AnsibleFilterError("config is no dictionary; expected the wanted configuration")
-    live, wanted = LiveHost(_read(installed), facts), WantedHost(config, user, group)
+    # One that was damaged by hand is replaced.
+    live, wanted = LiveHost(read_mapping(installed) or {}, facts), WantedHost(config, user, group)
     if not live.config:
         return {"refused": [], "told": [], "new_link_home": "", "places": []}
     return {
@@ -98,15 +99,6 @@ def describe_changes(
         "new_link_home": home_for_new_link(live, wanted),
         "places": places(live.config),
     }
-
-
-def _read(text: str) -> Mapping[str, Any]:
-    """Return the configuration in a text; empty for none, and for one that was damaged by hand, which is replaced."""
-    try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError):
-        return {}
-    return document if isinstance(document, Mapping) else {}
 
 
 class FilterModule:

@@ -57,8 +57,8 @@ def homes(config: Document) -> dict[str, str]:
 
 def shared_links(config: Document) -> dict[str, SharedSymlink]:
     """Return the shared links by their name; none where they are invalid, which the module that makes them tells."""
-    links = [{"name": link} if isinstance(link, str) else link for link in config.get("shared_links") or []]
     try:
+        links = [{"name": link} if isinstance(link, str) else link for link in config.get("shared_links") or []]
         return {link.name: link for link in required_links(config.get("shared_root") or "", links)}
     except (SharedSymlinkError, LookupError, TypeError, AttributeError):
         return {}

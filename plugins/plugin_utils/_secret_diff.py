@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import yaml
+from ansible_collections.secuaas.claude.plugins.plugin_utils._yaml_mapping import read_mapping
 
 NOT_SHOWN = "<value not shown>"
 CHANGED = "<value not shown, changed>"
@@ -54,7 +55,7 @@ def _hide_command(found: re.Match[str]) -> str:
 def _hide_configuration(before: str, after: str) -> tuple[str, str]:
     """Return both versions of a configuration, each after the lines of its owner, group and mode."""
     (old_head, old_text), (new_head, new_text) = map(_split, (before, after))
-    old, new = map(_read_mapping, (old_text, new_text))
+    old, new = map(read_mapping, (old_text, new_text))
     old_shown = _dump(_hide(old, None)) if old_text else ""
     new_shown = _dump(_hide(new, old)) if new_text else ""
     if old_shown == new_shown and old_text != new_text:
@@ -65,14 +66,6 @@ def _hide_configuration(before: str, after: str) -> tuple[str, str]:
 def _split(text: str) -> tuple[str, str]:
     end = _ATTRIBUTES.match(text).end()  # type: ignore[union-attr]  # it also matches nothing
     return text[:end], text[end:]
-
-
-def _read_mapping(text: str) -> Any:
-    try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def _dump(document: Any) -> str:

@@ -29,12 +29,25 @@ def changes(facts: tuple[str, ...] = (), **changed: Any) -> Any:
     return describe(yaml.safe_dump(INSTALLED), {**INSTALLED, **changed}, "claude", "claude", facts)
 
 
-@pytest.mark.parametrize("text", ["", "- a list", "}: [", "null", "accounts: 3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "- a list", "}: [", "null", "accounts: 3"),
+        *("x: 2026-13-45", "x: !!int ''", "x: !!bool maybe", "x: !!timestamp soon", "x: 0o9", "x: " + 5000 * "9"),
+    ],
+)
 def test_a_host_without_a_configuration_changes_nothing(text: str) -> None:
     assert describe(text, INSTALLED, "claude", "claude")["places"] == []
     assert describe(text, INSTALLED, "claude", "claude")["refused"] == []
-    if text != "accounts: 3":
+    if not text.startswith(("accounts", "x: 0o9", "x: 9")):
         assert describe(text, INSTALLED, "claude", "claude") == NOTHING
+
+
+@pytest.mark.parametrize("links", [5, 1.5, True, [5], [[]], {"a": 1}])
+def test_a_configuration_that_was_edited_into_nonsense_is_compared_as_far_as_it_goes(links: Any) -> None:
+    installed = yaml.safe_dump({**INSTALLED, "shared_links": links})
+    found = describe(installed, {**INSTALLED, "accounts": [TWO]}, "claude", "claude", ["active=/h/one"])
+    assert len(found["refused"]) == 1 and "it is active" in found["refused"][0]
 
 
 def test_a_configuration_that_is_none_is_an_error() -> None:

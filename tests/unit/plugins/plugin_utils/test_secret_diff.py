@@ -168,3 +168,14 @@ def test_what_runs_no_program_is_shown() -> None:
     )
     diff = {"after_header": "/etc/claude-failover/tmux.conf", "before": "", "after": text}
     assert hide_secrets(diff, [])["after"] == text
+
+
+@pytest.mark.parametrize("value", ["2026-13-45", "!!int ''", "!!bool maybe", "!!timestamp soon", "!!float one"])
+def test_a_configuration_that_no_reader_takes_shows_nothing(value: str) -> None:
+    diff = {"after_header": "c", "before": f"env: {{A: secret}}\nx: {value}\n", "after": "x: 1\n"}
+    shown = hide_secrets(diff, ["c"])
+    assert ("secret" in shown["before"], "content not shown" in shown["before"], shown["after"]) == (
+        False,
+        True,
+        "x: 1\n",
+    )
