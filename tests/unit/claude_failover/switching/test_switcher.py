@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import errno
 import json
 import os
@@ -230,6 +231,44 @@ def test_a_live_refresh_lock_in_either_home_refuses_at_the_bound(world, name):
 def test_a_stale_refresh_lock_does_not_matter(world, age):
     world.lock_refresh("a", age=age)
     assert switch(world)["outcome"] == "switched"
+
+
+@pytest.mark.parametrize("how", ["removed", "moved"])
+def test_an_account_that_a_reload_takes_out_meanwhile_is_not_switched_to(world, how):
+    path = world.lock_refresh("a")
+    world.switcher.procedure._lock_bound = 30.0
+    kept, target = world.config.accounts[:2]
+    moved = [] if how == "removed" else [dataclasses.replace(target, home=target.home + "-new")]
+
+    async def both():
+        task = asyncio.ensure_future(world.switcher.switch(SwitchRequest("manual")))
+        await wait_until(lambda: getattr(world.switcher.journal.entry, "step", None) == "wait")
+        world.configure(accounts=(kept, *moved))
+        os.rmdir(path)
+        return await task
+
+    record = asyncio.run(both())
+    assert (record["outcome"], "taken out of the configuration" in record["detail"]) == ("refused", True), record
+    assert os.readlink(world.link) == world.home("a")
+
+
+def test_an_account_that_a_reload_takes_out_meanwhile_is_not_flipped_back_to(world, monkeypatch):
+    wait = refresh_lock.wait_unlocked
+
+    async def reloaded(homes, end):
+        if homes == [world.home("b")]:  # that of the way back
+            world.configure(accounts=world.config.accounts[1:])
+        return await wait(homes, end)
+
+    monkeypatch.setattr(refresh_lock, "wait_unlocked", reloaded)
+    monkeypatch.setattr(steps, "ensure_links", lambda account, _config: "gone" if flipped(account) else None)
+
+    def flipped(account):
+        return account.name == "b" and os.readlink(world.link) == account.home
+
+    record = switch(world)
+    assert (record["outcome"], "not configured any more" in record["detail"]) == ("failed", True), record
+    assert os.readlink(world.link) == world.home("b")
 
 
 def test_a_refresh_that_ends_is_waited_for(world):

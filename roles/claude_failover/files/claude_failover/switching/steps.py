@@ -129,9 +129,9 @@ class SwitchProcedure:
             self._journal.begin_step(switch.entry)
             self.checkpoint("begin", ROLL_BACK)
             self._exhaustion.ban(switch.target.name, why, self._now() + BAN_DURATION, now=self._now())
-            if switch.origin is None:
-                raise Refused(f"the account {switch.entry.origin} is not configured any more")
             await refresh_lock.wait_unlocked([switch.target.home], time.monotonic() + _ROLL_BACK_LOCK_BOUND)
+            if switch.origin is None or not self._is_configured(switch.origin):
+                raise Refused(f"the account {switch.entry.origin} is not configured any more")
             link = read_active(self._config.current.active_link, self._config.current.accounts)
             if link.kind == "unreadable":
                 raise Refused(describe_active(self._config.current.active_link, link, self._config.current.accounts))
@@ -192,6 +192,11 @@ class SwitchProcedure:
 
     # -- the steps ---------------------------------------------------------------------------------------------
 
+    def _is_configured(self, account: Account) -> bool:
+        """Return whether an account, with that home, is still in the configuration, which a reload can have changed."""
+        known = self._config.current.account(account.name)
+        return known is not None and known.home == account.home
+
     def _homes(self, switch: SwitchInProgress) -> list[str]:
         return [account.home for account in (switch.origin, switch.target) if account is not None]
 
@@ -221,6 +226,8 @@ class SwitchProcedure:
                 raise _LinkMoved
             if refresh_lock.locked_home(self._homes(switch)) is not None:
                 continue
+            if not self._is_configured(switch.target):
+                raise _SwitchAborted("refused", f"{switch.target.name} was taken out of the configuration meanwhile")
             point_active(path, switch.target)
             switch.flipped, at = True, self._now()
             # Through the link a new lock is made in the target: a lock in the origin is from before the flip.
