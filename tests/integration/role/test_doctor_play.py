@@ -132,3 +132,15 @@ def test_an_inventory_without_the_group_is_an_error(fleet: Fleet) -> None:
     code, out, report = fleet.run("-e", "claude_failover_hosts=nothing")
     assert (code != 0, report) == (True, None)
     assert "Found no host nothing in the inventory" in out
+
+
+def test_nothing_of_what_a_host_says_is_a_template(fleet: Fleet, tmp_path: Path) -> None:
+    mark = tmp_path / "evaluated"
+    words = "{{ lookup('ansible.builtin.pipe', 'touch %s') }}" % mark
+    fleet.says("check", document({**ERROR, "found": words, "expected": words, "mend": words}), 1)
+    fleet.says("level", document({**WARNING, "level": words}), 0)
+    (tmp_path / "words").write_text(words, encoding="utf-8")
+    fleet.add("refused", f"cat {tmp_path}/words >&2; exit 1")
+    _code, out, report = fleet.run()
+    assert not mark.exists(), out
+    assert report["check"]["checks"][0]["found"] == report["refused"]["error"] == words
