@@ -95,6 +95,13 @@ def test_nothing_is_wrong_on_a_host_that_is_ready_and_nothing_is_made(place):
     assert os.listdir(place.folder / "home") == []
 
 
+@pytest.mark.parametrize("first", [{"enabled": False}, {"standby": True}])
+def test_a_missing_active_link_is_foreseen_for_the_account_that_it_is_made_for(place, first):
+    one, two = place.document["accounts"]
+    (row,) = [row for row in place.look(accounts=[{**one, **first}, two]) if row.name == "active_link"]
+    assert row.found.endswith("the first start makes it, to two")
+
+
 def test_an_active_link_that_is_a_real_folder(place):
     place.link.mkdir()
     (place.folder / "home" / ".claude.json").write_text("{}")

@@ -17,7 +17,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
     validate_all,
 )
 
-from ..accounts.active_link import ActiveLink, read_active
+from ..accounts.active_link import ActiveLink, default_account, read_active
 from ..common.errors import is_passing
 from ..config.model import Config
 from ..storage.locks import daemon_locks
@@ -37,7 +37,9 @@ def check_active_link(config: Config) -> Iterator[Finding]:
     if link.kind == "account" and link.account is not None:
         yield ok("active_link", f"{path} leads to the account {link.account.name}")
     elif link.kind == "missing":
-        yield ok("active_link", f"{path} is missing; the first start makes it, to {config.accounts[0].name}")
+        yield ok(
+            "active_link", f"{path} is missing; the first start makes it, to {default_account(config.accounts).name}"
+        )
     else:
         yield _active_link_problem(path, link, config)
     lock = daemon_locks(path, config.state_dir)[0].path
