@@ -59,7 +59,7 @@ SWITCH = (
 PROMPT = ("prompt counted", "prompt seen", "prompts answered")
 RESUME = ("resume begins", *PROMPT, "resume ends", "session resumed", "journal: sessions")
 DISPATCH = ("task queued", "task assigned", "task sent", "task accepted", "task done", *PROMPT)
-REGISTRY = ("clock noted", "settings", "conversation assigned", "conversation running")
+REGISTRY = ("clock noted", "accounts seen", "settings", "conversation assigned", "conversation running")
 HANDS = ("session stopped", "session restarting", "session started")
 
 #: The steps of each scenario, and those at which something else than the daemon and its disk fails.

@@ -137,6 +137,7 @@ class Injector:
             "failover.json": self._failover_step,
             "carrying.json": lambda _old, new: "resume begins" if new else "resume ends",
             "exhaustion.json": lambda _old, _new: "account exhausted",
+            "accounts.json": lambda _old, _new: "accounts seen",
             "clock.json": lambda _old, _new: "clock noted",
             "flips.json": lambda old, _new: "flips" if old else "first look at the link",
             "registry.json": self._registry_step,

@@ -30,7 +30,9 @@ from ansible_collections.secuaas.claude.plugins.module_utils import control_clie
 from claude_failover import hook
 from claude_failover.accounts.exhaustion import Exhaustion
 from claude_failover.accounts.identities import Identities
+from claude_failover.accounts.login_watch import LoginWarning, LoginWatch
 from claude_failover.accounts.logins import Logins
+from claude_failover.accounts.renames import AccountRenames
 from claude_failover.accounts.usage import Usage
 from claude_failover.claude import remote_control, settings, transcript
 from claude_failover.claude.background_jobs import BackgroundJob, background_jobs
@@ -639,6 +641,11 @@ def _resumer(store: Store) -> SessionResumer:
     return SessionResumer(ConfigHolder(None), None, None, None, None, store)  # type: ignore[arg-type]
 
 
+def _login_watch(store: Store) -> LoginWatch:
+    told: list[LoginWarning] = []
+    return LoginWatch(ConfigHolder(_LAUNCHED[1]), store, Logins(store), told.clear, told.append)
+
+
 def _listed(view: Any) -> Any:
     return json.loads(json.dumps(view))
 
@@ -770,6 +777,18 @@ def targets() -> list[Target]:
         lambda loaded: loaded.record("zz", Identity("u")) and None,
         lambda loaded: _accounts(loaded, lambda name: vars(loaded.get(name) or _NOTHING)),
     )
+    warnings = _document(
+        "login-warnings",
+        _login_watch,
+        lambda loaded: loaded.rename_accounts({"a": "zz"}),
+        lambda loaded: loaded._told,
+    )
+    accounts = _document(
+        "accounts",
+        lambda store: AccountRenames(ConfigHolder(_LAUNCHED[1]), store),
+        lambda loaded: loaded.apply(),
+        lambda loaded: loaded._homes,
+    )
     exhaustion = _document(
         "exhaustion",
         Exhaustion,
@@ -828,6 +847,8 @@ def targets() -> list[Target]:
         Target("usage", usage, [_stored({"a": limits, "b": {"five_hour": 5}})]),
         Target("logins", logins, [_stored({"a": [1, 2, 3]})]),
         Target("identities", identities, [_stored({"a": {"account_uuid": "u", "address": "a@b", "plan": None}})]),
+        Target("login-warnings", warnings, [_stored({"a": 3, "b": 0})]),
+        Target("accounts", accounts, [_stored({"a": "/home/a", "b": "/home/b"})]),
         Target("home-identity", home_identity, [b'{"oauthAccount": {"accountUuid": "U", "emailAddress": "a@b"}}']),
         Target("exhaustion", exhaustion, [_stored(exhausted)]),
         Target("failover-state", _document("failover", FailoverState, _update, _state), [_stored(failover)]),

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from ..common import clock
@@ -90,6 +90,12 @@ class AccountAvailability:
                 "the organization of %s is not known, so no switch is refused for it: run `claude-failover login NAME`",
                 ", ".join(sorted(unknown)),
             )
+
+    def rename_accounts(self, names: Mapping[str, str]) -> None:
+        """Give accounts other names, by the old ones."""
+        self.exhaustion.rename_accounts(names, now=self._now())
+        for table in (self.logins, self.usage, self.identities):
+            table.rename_accounts(names)
 
     def is_exhausted(self, account: str, limit: str | None) -> bool:
         """Return whether the account is out of usage for a session that hit ``limit``."""

@@ -12,12 +12,13 @@ always. A ban keeps an account from being selected for another reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Callable, NamedTuple, TypeVar
 
 from ..common import clock
+from ..common.renaming import renamed
 from ..limits import Verdict
 from ..storage.store import Store, as_items
 
@@ -119,6 +120,11 @@ class Exhaustion:
 
     def _part(self, what: str, read: Callable[[Any], T], value: Any) -> T | None:
         return self._store.read_part(DOCUMENT, what, read, value)
+
+    def rename_accounts(self, names: Mapping[str, str], *, now: datetime) -> None:
+        """Give accounts other names, by the old ones."""
+        self._limits, self._bans = renamed(self._limits, names), renamed(self._bans, names)
+        self._save(now)
 
     # -- limits ------------------------------------------------------------------------------------------------
 

@@ -13,11 +13,12 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..claude.credentials import login_state
 from ..claude.home_file import HOME_FILE
 from ..claude.identity import Identity, identity_from_json, read_identity
+from ..common.renaming import renamed
 from ..config.model import Account
 from ..storage.store import Store
 
@@ -59,6 +60,14 @@ class Identities:
         self._recorded[name] = identity
         self._save(name)
         return before
+
+    def rename_accounts(self, names: Mapping[str, str]) -> None:
+        """Give accounts other names, by the old ones."""
+        for name in self._changed & set(names):
+            self._set_changed(name, None)  # it is told again, under the new name
+        self.get("")  # reads what ``claude-failover login`` has recorded
+        self._recorded = renamed(self._recorded, names)
+        self._save(", ".join(names.values()))
 
     def observe(self, accounts: Sequence[Account], flipped: bool) -> None:
         """Compare the homes that are logged in with the record, and record those that are not in it yet.

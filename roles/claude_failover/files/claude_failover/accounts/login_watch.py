@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..claude.credentials import HomeLogin
 from ..claude.home_file import HOME_FILE
 from ..common import clock
+from ..common.renaming import renamed
 from ..config.holder import ConfigHolder
 from ..config.model import Account
 from ..storage.store import Store, as_items
@@ -107,6 +108,11 @@ class LoginWatch:
             self._check(account, self._logins.look(account))
         for name in set(self._told) - {account.name for account in accounts}:
             self._set_told(name, None)
+
+    def rename_accounts(self, names: Mapping[str, str]) -> None:
+        """Give accounts other names, by the old ones."""
+        self._told = renamed(self._told, names)
+        self._store.keep(DOCUMENT, lambda: self._told, f"the warnings of the login of {', '.join(names.values())}")
 
     def _check(self, account: Account, login: HomeLogin) -> None:
         if self._known.get(account.name) != login:

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 
 from ..claude.credentials import HomeLogin, read_login
+from ..common.renaming import renamed
 from ..config.model import Account
 from ..storage.store import Store, as_list
 
@@ -38,14 +40,19 @@ class Logins:
         if self._rejected.get(account.name) == stamp:
             return False
         self._rejected[account.name] = stamp
-        self._save(account)
+        self._save(account.name)
         return True
 
     def update_stamp(self, account: Account) -> None:
         """Accept the credentials' current stamp after the daemon has touched the file."""
         if account.name in self._rejected:
             self._rejected[account.name] = _stamp(account.home)
-            self._save(account)
+            self._save(account.name)
+
+    def rename_accounts(self, names: Mapping[str, str]) -> None:
+        """Give accounts other names, by the old ones."""
+        self._rejected = renamed(self._rejected, names)
+        self._save(", ".join(names.values()))
 
     def state(self, account: Account) -> str:
         """Return ``ok``, ``missing``, ``expired`` (blanked, past its day, or rejected by the server) or ``unknown``."""
@@ -63,11 +70,11 @@ class Logins:
             "account %s: its credentials have changed since the server rejected them, and are used again", account.name
         )
         del self._rejected[account.name]
-        self._save(account)
+        self._save(account.name)
         return login
 
-    def _save(self, account: Account) -> None:
-        self._store.keep(DOCUMENT, lambda: self._rejected, f"the rejected login of {account.name}")
+    def _save(self, name: str) -> None:
+        self._store.keep(DOCUMENT, lambda: self._rejected, f"the rejected login of {name}")
 
 
 def _stamp(home: str) -> list[int]:

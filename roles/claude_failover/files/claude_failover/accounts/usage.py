@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..common import clock
+from ..common.renaming import renamed
 from ..storage.store import Store
 
 DOCUMENT = "usage"
@@ -54,6 +55,11 @@ class Usage:
         self._windows[account] = merged
         self._store.keep(DOCUMENT, self._document, f"the usage of {account}")
         return True
+
+    def rename_accounts(self, names: Mapping[str, str]) -> None:
+        """Give accounts other names, by the old ones."""
+        self._windows = renamed(self._windows, names)
+        self._store.keep(DOCUMENT, self._document, f"the usage of {', '.join(names.values())}")
 
     def _document(self) -> dict[str, Any]:
         return {

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Callable
 
 from ..accounts.login_watch import LoginWatch
+from ..accounts.renames import AccountRenames
 from ..claude.settings import base_settings
 from ..claude.turns import TurnEvent
 from ..common.health import SourceHealth
@@ -64,6 +65,7 @@ class Parts:
         store = Store(config.current.state_dir)
         cleanup.callback(store.unsaved.close)
         ClockDocument(store)
+        account_renames = AccountRenames(config, store)  # the first to see another configuration
         registry = SessionRegistry(store)
         self.settings = base_settings(config.current)
         self.sessions = SessionTable(config, registry)
@@ -115,6 +117,12 @@ class Parts:
         self.login_watch = LoginWatch(
             config, store, availability.logins, self.failover.observe_identities, self.notifier.on_login_warning
         )
+        account_renames.parts = [
+            self.failover.rename_accounts,
+            budget.rename_accounts,
+            self.login_watch.rename_accounts,
+        ]
+        account_renames.apply()
         owner_copy = OwnerCopy(config, self.tmux, registry, availability)
         cleanup.push_async_callback(owner_copy.stop)
         self.monitor.owner_watch.answer = owner_copy.answer

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -209,6 +209,12 @@ class FailoverController:
     def rename_session(self, old: str, new: str) -> None:
         """Give a session another name."""
         self.resume_queue.rename(old, new)
+
+    def rename_accounts(self, names: Mapping[str, str]) -> None:
+        """Give accounts other names, by the old ones."""
+        self.switcher.flip_log.rename_accounts(names)
+        self._availability.rename_accounts(names)
+        self._state.rename_accounts(names)
 
     # -- a switch by hand --------------------------------------------------------------------------------------
 

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from ..common import clock
+from ..common.renaming import new_name
 from ..limits.evidence import Evidence, evidence_from_json, evidence_to_json
 from ..storage.store import Store, as_items, as_list, as_optional_text
 from .doubt import Doubt, doubt_from_json, doubt_to_json
@@ -82,6 +83,21 @@ class FailoverState:
             self._updates -= 1
             if not self._updates:
                 self._store.keep(DOCUMENT, self._document, "the state of the failover")
+
+    def rename_accounts(self, names: Mapping[str, str]) -> None:
+        """Give accounts other names, by the old ones."""
+        with self.update():
+            if self.reset_wait is not None:
+                account = self.reset_wait.account
+                self.reset_wait = replace(self.reset_wait, account=names.get(account, account))
+            self.limited_sessions = {
+                session: replace(item, account=new_name(item.account, names), doubted=new_name(item.doubted, names))
+                for session, item in self.limited_sessions.items()
+            }
+            self.doubts = {
+                session: replace(doubt, accounts=tuple(names.get(each, each) for each in doubt.accounts))
+                for session, doubt in self.doubts.items()
+            }
 
     def _document(self) -> dict[str, Any]:
         wait = self.reset_wait

@@ -11,13 +11,14 @@ begins anew once a reset that a refusal named has passed; when it is used up, th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from ..claude.turns import TurnEvent, is_prompt_of
 from ..common import clock
+from ..common.renaming import renamed
 from ..storage.store import Store, as_items, as_list
 
 log = logging.getLogger(__name__)
@@ -169,6 +170,13 @@ class PromptBudget:
         if old in self._series:
             self._series[new] = self._series.pop(old)
             self._save()
+
+    def rename_accounts(self, names: Mapping[str, str]) -> None:
+        """Give accounts other names, by the old ones."""
+        for series in self._series.values():
+            series.counts, series.resets = renamed(series.counts, names), renamed(series.resets, names)
+            series.renewed = [names.get(name, name) for name in series.renewed]
+        self._save()
 
     def clear(self, session: str) -> None:
         """Begin anew: a turn was answered, or a person has typed a prompt."""

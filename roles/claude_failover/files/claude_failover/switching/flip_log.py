@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from ..common import clock
+from ..common.renaming import new_name
 from ..storage.store import Store, as_list, as_optional_text
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,15 @@ class FlipLog:
         """Append a flip."""
         self._flips = [*self._flips[1 - _KEPT :], flip]
         self.linked_account = flip.target
+        self._keep()
+
+    def rename_accounts(self, names: Mapping[str, str]) -> None:
+        """Give accounts other names, by the old ones: a request before it was made with the same account."""
+        self.linked_account = new_name(self.linked_account, names)
+        self._flips = [
+            replace(flip, origin=new_name(flip.origin, names), target=new_name(flip.target, names))
+            for flip in self._flips
+        ]
         self._keep()
 
     def _keep(self) -> None:
