@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from ..common.errors import is_passing
 from ..common.users import user_name
 from ..config.model import Config
+from ..sessions import launch
 from .access import folder_problem, give_line, is_allowed, nearest, owner_problem
 from .finding import ERROR, WARNING, Finding, ok
 
@@ -100,7 +101,7 @@ def check_working_folders(config: Config) -> Iterator[Finding]:
     wrong = 0
     for session in config.sessions:
         path = session.cwd
-        if is_enterable(path):
+        if launch.folder_problem(session) is None:
             continue
         wrong += 1
         yield Finding(
@@ -114,11 +115,6 @@ def check_working_folders(config: Config) -> Iterator[Finding]:
         )
     if config.sessions and not wrong:
         yield ok("session_cwd", f"the folders of {len(config.sessions)} sessions are there")
-
-
-def is_enterable(path: str) -> bool:
-    """Return whether a path is a folder that this user may enter."""
-    return os.path.isdir(path) and is_allowed(path, os.X_OK)
 
 
 def _owner(path: str) -> int | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from ..common.processes import variable
 from ..config.model import SessionConfig
+from .launch import folder_problem
 from .tracked_session import TrackedSession
 
 LOOK_INTERVAL = 1.0  # seconds between two looks, while there is an obstacle
@@ -32,9 +33,9 @@ class StartObstacles:
 
 
 def _has_obstacle(spec: SessionConfig, tmux_pid: int | None) -> bool:
-    """Return True if the folder of a session is missing, or its program in its own PATH or that of the tmux server."""
+    """Return True if a session's folder is missing or closed, or its program not in its PATH or the tmux server's."""
     folders = spec.env.get("PATH") or (variable(tmux_pid, "PATH") if tmux_pid is not None else None)
     program = spec.command[0]
     if os.sep in program:
         program = os.path.join(spec.cwd, program)
-    return not os.path.isdir(spec.cwd) or shutil.which(program, path=folders) is None
+    return folder_problem(spec) is not None or shutil.which(program, path=folders) is None
