@@ -91,15 +91,14 @@ def _session_notices(before: Document, after: Document) -> Iterator[str]:
     renamed = {str(row["renamed_from"]) for row in new.values() if row.get("renamed_from")}
     hooks = [section(config, "detection").get("hooks", True) for config in (before, after)]
     for name, row in new.items():
-        if name in old:
-            keys = [
-                key for key, default in _STARTED_WITH.items() if old[name].get(key, default) != row.get(key, default)
-            ]
-            yield from _changed_session(name, keys + ["detection.hooks"] * (hooks[0] != hooks[1]), after)
-        elif row.get("renamed_from") in old:
-            yield f"The session {row['renamed_from']} is called {name}, and keeps its conversation."
-        else:
+        former = name if name in old else row.get("renamed_from")
+        if former not in old:
             yield f"The session {name} is new: the daemon starts it."
+            continue
+        if former != name:
+            yield f"The session {former} is called {name}, and keeps its conversation."
+        keys = [key for key, default in _STARTED_WITH.items() if old[former].get(key, default) != row.get(key, default)]
+        yield from _changed_session(name, keys + ["detection.hooks"] * (hooks[0] != hooks[1]), after)
     for name in old:
         if name in new or name in renamed:
             continue

@@ -11,6 +11,10 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.secuaas.claude.plugins.filter import claude_failover_changes as plugin
+from ansible_collections.secuaas.claude.plugins.plugin_utils._live_notices import _STARTED_WITH
+
+from claude_failover.config.model import Account, Config, SessionConfig
+from claude_failover.sessions.launch import launch_of
 
 describe = plugin.FilterModule().filters()["claude_failover_changes"]
 NOTHING = {"refused": [], "told": [], "new_link_home": "", "places": []}
@@ -132,3 +136,24 @@ def test_a_command_can_be_copied_from_a_sentence() -> None:
     assert changes(sessions=sessions)["told"][0].endswith("claude-failover restart 'a b'.")
     idle = changes(sessions=sessions, restart_sessions="idle")["told"][0]
     assert idle.endswith("it is restarted in its conversation once it is idle.")
+
+
+def test_what_a_renamed_session_runs_without_is_told_too() -> None:
+    rows = [INSTALLED["sessions"][0], {"name": "new", "cwd": "/srv", "renamed_from": "old"}]
+    assert changes(sessions=rows)["told"] == [
+        "The session old is called new, and keeps its conversation.",
+        (
+            "The session new goes on as it was started, without the change of cwd; "
+            "to apply it: claude-failover restart new."
+        ),
+    ]
+
+
+def test_the_keys_that_take_effect_at_a_start_are_those_of_the_daemon() -> None:
+    config = Config("/etc/x.yml", (Account("a", "/home/a"),))
+    spec = SessionConfig("main", "/srv")
+    assert {"cwd", *launch_of(spec, config).digests} == {*_STARTED_WITH, "detection.hooks"}
+    assert {key: default for key, default in _STARTED_WITH.items() if key != "cwd"} == {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in ((key, getattr(spec, key)) for key in _STARTED_WITH if key != "cwd")
+    }

@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 from ansible_collections.secuaas.claude.plugins.plugin_utils import _host_summary as summary
 
+from claude_failover.config.model import SessionConfig
+from claude_failover.sessions.lifecycle_state import ENDED, STOPPED, LifecycleEntry
+from claude_failover.sessions.restart_policy import is_meant, stays_down
+
 UP = {"name": "main", "state": "idle", "reason": None}
 GONE = "exited with status 127 (is claude installed, and in the PATH of the session?)"
 LOGGED_IN = {"name": "one", "login": "ok"}
@@ -114,3 +118,14 @@ def test_a_host_that_failed_or_was_not_reached_has_its_reason() -> None:
     )
     assert summary.host_not_reached("vm1", "no route").startswith("vm1: not reached: no route; next: ")
     assert "removed" in summary.not_installed("vm1")
+
+
+@pytest.mark.parametrize("restart", ["on_failure", "never"])
+def test_what_is_down_as_meant_is_known_by_the_daemons_own_words(restart: str) -> None:
+    spec = SessionConfig("main", "/", restart=restart)
+    meant = [stays_down(spec, LifecycleEntry(state, "exited with status 0"), None) for state in (STOPPED, ENDED)]
+    for reason in meant:
+        assert reason is not None
+        assert is_meant(reason)
+        assert line([{"name": "main", "state": "down", "reason": reason}], []).endswith("next: nothing to do")
+    assert not is_meant(GONE)

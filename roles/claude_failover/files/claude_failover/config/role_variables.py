@@ -14,7 +14,6 @@ _NAMED = {
     "tmux.socket": "tmux_socket",
     "metrics.textfile": "metrics_textfile_dir",
     "notify.command": "notify_command",
-    "notify.urls": "notify_urls",
 }
 _FIXED = ("state_dir", "control_socket", "tmux.binary")  # no variable sets them
 
