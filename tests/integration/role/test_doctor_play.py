@@ -97,6 +97,7 @@ def test_hosts_that_are_well_end_with_0(fleet: Fleet, words: list[str]) -> None:
     assert "one   ok           1 checks" in out
     assert "two   warning      no folder; expected a folder" in out and "mend:      mkdir it" in out
     assert {host: row["state"] for host, row in report.items()} == {"one": "ok", "two": "ok"}
+    assert (fleet.folder / "report.json").stat().st_mode & 0o777 == 0o600, "it says who is logged in"
 
 
 def test_every_other_host_fails_with_what_is_wrong_there(fleet: Fleet) -> None:
