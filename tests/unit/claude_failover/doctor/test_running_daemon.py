@@ -60,6 +60,20 @@ JOB = {"uuid": "u1", "cwd": "/srv", "session": None}
         ({"sessions": [session(state="down", reason="no cwd")]}, "session", ERROR, "no cwd", "restart main"),
         ({"sessions": [session(state="down", configured=False)]}, "session", WARNING, "down", "stop main"),
         (
+            {"sessions": [session(configured=False, reason="no longer configured: it goes on")]},
+            "session",
+            WARNING,
+            "no longer configured",
+            "stop main",
+        ),
+        (
+            {"sessions": [session(configured=False, follows_link=False, reason="CLAUDE_CONFIG_DIR=/x")]},
+            "session",
+            WARNING,
+            "no switch moves",
+            "attach main",
+        ),
+        (
             {"sessions": [session(state="down", reason="stopped by hand")]},
             "session",
             WARNING,

@@ -122,15 +122,14 @@ def _about_exhaustion(status: Row) -> Iterator[Finding]:
 
 
 def _about_session(row: Row) -> Iterator[Finding]:
-    name, state = _text(row, "name"), row.get("state")
+    name, state, configured = _text(row, "name"), row.get("state"), row.get("configured", True) is not False
     reason = row.get("reason")
     why = f": {reason}" if isinstance(reason, str) and reason else ""
-    attach = shlex.join(["claude-failover", "attach", name])
-    restart = shlex.join(["claude-failover", "restart", name])
+    attach, restart, stop = (shlex.join(["claude-failover", verb, name]) for verb in ("attach", "restart", "stop"))
     if state == "down":
-        level = ERROR if row.get("configured", True) and not is_meant(str(reason)) else WARNING
-        mend = restart if row.get("configured") is not False else shlex.join(["claude-failover", "stop", name])
-        yield Finding("session", level, f"the session {name} is down{why}", "a session that runs", mend)
+        level = WARNING if is_meant(str(reason)) or not configured else ERROR
+        expected, mend = ("a session that runs", restart) if configured else ("it to be configured, or gone", stop)
+        yield Finding("session", level, f"the session {name} is down{why}", expected, mend)
     elif state == "waiting":
         yield Finding("session", WARNING, f"the session {name} waits for a person{why}", "an answer to it", attach)
     elif state == "limited":
@@ -138,12 +137,14 @@ def _about_session(row: Row) -> Iterator[Finding]:
         yield Finding("session", WARNING, found, "a session that goes on", "claude-failover switch --dry-run")
     elif row.get("follows_link") is False:
         found = f"no switch moves the session {name}{why}"
-        yield Finding("session", WARNING, found, "a login that follows the active link", restart)
+        mend = restart if configured else f"{attach}; end it there, and start it without a login of its own"
+        yield Finding("session", WARNING, found, "a login that follows the active link", mend)
     elif row.get("restart_needed") is True:
         found = f"the session {name} runs with another configuration than the one in force"
         yield Finding("session", WARNING, found, "the configured one", restart)
     elif why:
-        yield Finding("session", WARNING, f"the session {name}{why}", "nothing to tell of it", attach)
+        mend = attach if configured else f"{attach}, or, where the daemon has started it: {stop}"
+        yield Finding("session", WARNING, f"the session {name}{why}", "nothing to tell of it", mend)
 
 
 def _about_sources(status: Row) -> Iterator[Finding]:

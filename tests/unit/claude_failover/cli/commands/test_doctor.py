@@ -137,6 +137,15 @@ def test_an_account_that_is_not_logged_in(doctor, state):
     assert "mend: claude-failover login a\n" in doctor.run()[1].out
 
 
+def test_a_login_that_is_dead_is_one_error_where_the_daemon_tells_it_too(doctor):
+    blanked = json.dumps(TOKENS).replace("made-up-too", "").replace("made-up", "")
+    (doctor.home / ".credentials.json").write_text(blanked)
+    doctor.answer({**STATUS, "accounts": [{"name": "a", "links": "ok", "login": "expired", "exhausted": []}]})
+    assert doctor.wrong() == [("login", "error")]
+    (doctor.home / ".credentials.json").write_text(json.dumps(TOKENS))
+    assert doctor.wrong() == [("login", "error")], "which only the daemon knows: the server rejects it"
+
+
 def test_a_daemon_that_does_not_run(doctor):
     doctor.answer(control_client.NotRunning("the daemon is not running: nobody listens on x"))
     assert doctor.wrong() == [("daemon", "error")]

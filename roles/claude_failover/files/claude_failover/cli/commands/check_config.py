@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Check a configuration; returns 0 if it is valid, with ``--host`` 1 for an error. Raises ConfigError, Refused."""
     config = _load(arguments)
     findings = host_look.findings(config, arguments, programs=not arguments.no_programs) if arguments.host else []
-    counts = [_count(len(config.accounts), "account"), _count(len(config.sessions), "session")]
+    counts = [common.counted(len(config.accounts), "account"), common.counted(len(config.sessions), "session")]
     if arguments.json:
         common.print_json({"config": config.path, **host_look.document(findings)})
     else:
@@ -64,7 +64,3 @@ def _load(arguments: argparse.Namespace) -> Config:
     from ...config.yaml_loader import MAX_BYTES
 
     return parse(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -47,7 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         document = host_look.document(found)
         common.print_text(host_look.page(found))
-        common.print_text(f"\n{_count(document['errors'], 'error')}, {_count(document['warnings'], 'warning')}")
+        common.print_text(
+            f"\n{common.counted(document['errors'], 'error')}, {common.counted(document['warnings'], 'warning')}"
+        )
     return host_look.exit_code(found)
 
 
@@ -55,6 +57,7 @@ def _findings(arguments: argparse.Namespace) -> Iterator[Finding]:
     from ...doctor.units import check_units
     from ...host.finding import ERROR, Finding, ok
 
+    of_the_user: list[Finding] = []
     try:
         config = common.load_config(arguments)
     except FailoverError as error:
@@ -65,8 +68,10 @@ def _findings(arguments: argparse.Namespace) -> Iterator[Finding]:
     else:
         _refuse_others(config, arguments)
         yield ok("configuration", f"{config.path} is valid")
-        yield from _of_the_user(config, arguments)
-    yield from _of_the_daemon(arguments)
+        of_the_user = _of_the_user(config, arguments)
+    yield from of_the_user
+    told = {(row.name, row.mend) for row in of_the_user if row.mend}
+    yield from (row for row in _of_the_daemon(arguments) if (row.name, row.mend) not in told)
     yield from check_units()
 
 
@@ -119,7 +124,3 @@ def _of_the_daemon(arguments: argparse.Namespace) -> Iterator[Finding]:
         yield Finding("daemon", ERROR, f"the daemon gives no status: {error}", "its status", mend)
     else:
         yield from status_findings(status, VERSION)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         common.print_text(login_line(row, clock.wall()))
     if failures:
         raise Refused("\n".join(failures))
-    common.print_text(f"All links of {len(reports)} account{'' if len(reports) == 1 else 's'} are valid.")
+    common.print_text(f"All links of {common.counted(len(reports), 'account')} are valid.")
     return 0
 
 
