@@ -62,6 +62,16 @@ def test_a_strict_validation_by_root_reads_as_the_user(host: UserHost) -> None:
     assert "Permission denied" in done.stderr
 
 
+def test_a_strict_validation_by_root_looks_at_the_logins_as_the_user(host: UserHost) -> None:
+    assert host.run("validate", user=host.user).returncode == 0
+    secret = host.make("secret", mode=0o700)
+    with open(f"{secret}/credentials", "w", encoding="utf-8") as stream:
+        stream.write('{"claudeAiOauth": {"accessToken": "made-up", "refreshToken": "made-up"}}')
+    assert host.as_user(lambda: os.symlink(f"{secret}/credentials", f"{host.homes[0]}/.credentials.json")) == 0
+    done = host.run("validate", "--strict", "--json")
+    assert json.loads(done.stdout)["logins"][0]["login"] == "unknown", done
+
+
 @pytest.mark.parametrize("folder_mode", [0o777, 0o1777])
 def test_root_works_nowhere_that_several_users_can_change(host: UserHost, folder_mode: int) -> None:
     shared = host.make("shared", mode=folder_mode)
