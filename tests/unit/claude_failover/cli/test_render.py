@@ -286,6 +286,15 @@ def test_no_document_gets_a_control_character_to_the_terminal(document: dict[str
     assert not [c for c in page if (c < " " and c != "\n") or "\x7f" <= c < "\xa0"]
 
 
+@pytest.mark.parametrize("columns", [None, 80])
+def test_a_session_that_is_down_says_when_it_is_tried_next(columns: int | None) -> None:
+    row = {"name": "main", "state": "down", "reason": "exited with status 3: " + "it does not work " * 6}
+    page = render.sessions([{**row, "next_try_at": "2026-11-22T20:54:42.000Z"}], NOW, columns=columns)
+    assert " ".join(page.split()).endswith("it does not work; next start 20:54Z (in 42 s)")
+    assert all(len(line) <= 80 for line in page.splitlines()) or columns is None
+    assert "next start" not in render.sessions([{**row, "next_try_at": None}], NOW, columns=columns)
+
+
 def test_links() -> None:
     page = render.links([{"status": "divergent", "path": "/h/a/projects", "target": "/s/p"}])
     assert page.splitlines() == ["STATUS     LINK           TARGET", "divergent  /h/a/projects  /s/p"]
