@@ -64,9 +64,7 @@ def test_a_limit_is_told_once_and_the_link_stays(by_hand, caplog):
     status = by_hand.harness.failover.status()
     assert (status["automatic"], status["advised_switch"]["since"]) == (False, "2026-11-22T20:00:00.000Z")
     assert [advice.key for advice in by_hand.told] == [("limit", "a", "b")]
-    told = (
-        "a switch from a to b is due (limit, five_hour, one), and failover.automatic is false: claude-failover switch b"
-    )
+    told = "a switch from a to b is due (limit, 5-hour, one), and failover.automatic is false: claude-failover switch b"
     assert caplog.text.count(told) == 1
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from ..common import clock
+from ..common.limit_words import limit_word
 from ..switching.record import Record
 from ..switching.switcher import SwitchRequest
 
@@ -38,8 +39,9 @@ class AdvisedSwitch:
 
     def text(self) -> str:
         """Return what is told of it, in one line."""
-        reason = ", ".join(filter(None, (self.preview[key] for key in ("reason", "limit", "trigger_session"))))
-        target = self.preview["to_account"]
+        limit, target = self.preview["limit"], self.preview["to_account"]
+        parts = (self.preview["reason"], limit_word(limit) if limit else None, self.preview["trigger_session"])
+        reason = ", ".join(filter(None, parts))
         return (
             f"a switch from {self.preview['from_account']} to {target} is due ({reason}), and failover.automatic is "
             f"false: claude-failover switch {target}"
