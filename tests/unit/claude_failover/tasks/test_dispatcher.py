@@ -16,6 +16,7 @@ from dispatch_world import Crash, World, proc
 from claude_failover.claude.turns import TurnEvent
 from claude_failover.common.errors import Refused, UsageError
 from claude_failover.sessions import ownership
+from claude_failover.sessions.launch import launch_of
 from claude_failover.sessions.prompt_budget import PromptBudget
 from claude_failover.storage.store import Store
 
@@ -129,6 +130,17 @@ def test_two_sessions_work_at_once_and_a_folder_is_kept_to():
         (None, "queued"),
     ]
     assert rows[2]["detail"] == "waits for a session of the pool: main is dedicated, w1 is busy, w2 is busy"
+
+
+def test_a_session_that_was_started_as_a_command_of_its_own_gets_nothing_until_it_is_restarted(world):
+    before = world.spec("w1", claude_args=False)
+    world.tracked["w1"].launch = launch_of(before, world.config)
+    row = run(world.dispatcher.dispatch("do it", session="w1"))
+    assert (row["state"], row["session"]) == ("queued", None)
+    assert "w1 runs a command of its own" in row["detail"]
+    world.tracked["w1"].launch = launch_of(world.spec("w1"), world.config)
+    run(world.step(1))
+    assert task(world).session == "w1"
 
 
 @pytest.mark.parametrize("name", ["main", "hand", "nobody"])

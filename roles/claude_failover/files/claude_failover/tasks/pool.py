@@ -11,6 +11,7 @@ from typing import Callable, Protocol
 
 from ..common.backoff import Backoff
 from ..config.holder import ConfigHolder
+from ..config.model import SessionConfig
 from ..sessions.ownership import RegistryProtocol
 from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import Pane
@@ -97,13 +98,17 @@ class SessionPool:
             name=tracked.name,
             configured=spec is not None and tracked.spec is not None,
             dedicated=spec is None or spec.dedicated or tracked.dedicated,
-            claude_args=spec is not None and spec.claude_args,
+            claude_args=spec is not None and spec.claude_args and not self._runs_otherwise(tracked, spec),
             cwd=tracked.cwd if spec is not None else None,
             state=tracked.state,
             ownership_problem=self._ownership_problem(tracked, self._registry, pane)
             if spec is not None and tracked.state == "idle"
             else None,
         )
+
+    def _runs_otherwise(self, tracked: TrackedSession, spec: SessionConfig) -> bool:
+        """Return whether a session was started with another ``claude_args``, as a command of its own."""
+        return tracked.launch is not None and "claude_args" in tracked.launch.changed(spec, self._config.current)
 
     # -- back-off ------------------------------------------------------------------------------------------
 

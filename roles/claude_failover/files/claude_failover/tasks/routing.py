@@ -32,8 +32,8 @@ class TaskRequirements:
 class PooledSession:
     """Snapshot of a session for routing.
 
-    ``configured``: the configuration names it; ``dedicated`` and ``claude_args`` are its settings there, and ``cwd`` is
-    the folder that it works in.
+    ``configured``: the configuration names it; ``dedicated`` is its setting there; ``claude_args`` there, and
+    of what runs; ``cwd`` is the folder that it works in.
     ``ownership_problem``: why its process cannot be verified as the daemon's own; None when it is verified.
     """
 
