@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the daemon says of sessions of the real CLI that its session files do not tell."""
+"""States that the daemon tells of sessions of the real CLI, where their session files do not."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What belongs to another user is found before a start; root looks in the name of the sessions' user."""
+"""Test that another user's files are found before a start, and that root looks in the name of the sessions' user."""
 
 from __future__ import annotations
 

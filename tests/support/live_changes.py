@@ -69,12 +69,12 @@ class Row:
 
     @property
     def restarts(self) -> bool:
-        """Whether the daemon is restarted."""
+        """True if the daemon is restarted."""
         return bool({CONFIG, SETTINGS, DAEMON_UNIT} & set(self.files)) and not self.refused
 
     @property
     def waits(self) -> bool:
-        """Whether it takes effect at a restart of the tmux server only."""
+        """True if it takes effect at a restart of the tmux server only."""
         return bool({TMUX_UNIT, TMUX_CONF} & set(self.files)) and not self.refused
 
     @property

@@ -37,7 +37,7 @@ def settled(host, name, state):
 
 
 def talk(host, name):
-    """Let a session's conversation begin, so that it has a transcript."""
+    """Begin a session's conversation, so that it has a transcript."""
     uuid = host.row(name)["uuid"]
     host.tmux("send-keys", "-t", f"={name}:", "write", "Enter")
     wait_for(lambda: os.path.exists(host.path(f"root/.claude-projects-shared/-x/{uuid}.jsonl")), "a transcript")

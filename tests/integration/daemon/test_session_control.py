@@ -38,7 +38,7 @@ def type_line(host, name, line):
 
 
 def talk(host, name):
-    """Let a session's conversation begin, so that it has a transcript."""
+    """Begin a session's conversation, so that it has a transcript."""
     uuid = host.row(name)["uuid"]
     type_line(host, name, "write")
     wait_for(lambda: os.path.exists(host.path(f"root/.claude-projects-shared/-x/{uuid}.jsonl")), "a transcript")

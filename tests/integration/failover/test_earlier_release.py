@@ -44,7 +44,7 @@ def knowledge(world):
 
 
 def change_code(world, python_path):
-    """Let a daemon of other code take over; return what it says as it starts."""
+    """Start a daemon of other code in place of the one that runs; return what it says as it starts."""
     assert world.stop() == 0
     said = len(world.daemon_log())
     world.environment["PYTHONPATH"] = python_path

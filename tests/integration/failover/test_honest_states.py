@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What sessions are said to do, where their session file lies in a home that the link has left."""
+"""States of sessions whose session file lies in a home that the link has left."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def before(python_path: str) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def after(python_path: str, before: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What each row comes to: files, the change's sentences, what waits, and drift."""
+    """Return the outcome of each row: files, the change's sentences, what waits, and drift."""
     installed = {
         "__claude_failover_installed": {"content": base64.b64encode(before[CONFIG].encode()).decode()},
         "__claude_failover_live": {"stdout_lines": FACTS},

@@ -662,7 +662,7 @@ SHOW = '#!/bin/sh\necho "$# $CLAUDE_CONFIG_DIR $HOME $(pwd)"\nexit 5\n'
 
 
 def provide_claude(world: World, text: str) -> None:
-    """Let the sessions, and so the login, find this program, and no other of this machine."""
+    """Make this program the only one of this machine that the sessions, and so the login, find."""
     world.program("claude", text)
     path = f"{world.path('bin')}:/usr/local/bin:/usr/bin:/bin"
     world.write(sessions=[{"name": "x", "cwd": "/", "env": {"PATH": path}}])
@@ -733,7 +733,7 @@ def test_a_login_that_another_account_has_is_an_error(world: World) -> None:
 
 
 def share_home_files(world: World) -> str:
-    """Let both homes have one ``.claude.json``, and a be active; returns the file's path."""
+    """Give both homes one ``.claude.json``, and make a active; returns the file's path."""
     shared = world.path("home", ".claude-shared.json")
     log_in(world, "a", "ann")
     os.mkdir(world.path("home", ".claude-b"))

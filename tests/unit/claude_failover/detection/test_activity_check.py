@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a session does whose session file does not tell."""
+"""Test that the activity of a session is found out where its session file does not tell it."""
 
 from __future__ import annotations
 

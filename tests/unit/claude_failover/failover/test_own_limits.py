@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is told of a session that stands at a limit, and that no switch moves."""
+"""Test the reason of a session that stands at a limit, and that no switch moves."""
 
 from __future__ import annotations
 

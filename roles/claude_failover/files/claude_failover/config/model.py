@@ -73,7 +73,7 @@ class SessionConfig:
 
 @dataclass(frozen=True)
 class FailoverConfig:
-    """When and where to switch; where not ``automatic``, only by hand.
+    """The rules of switching; where not ``automatic``, only by hand.
 
     ``cooldown`` and ``unknown_reset_wait`` in seconds, the threshold in per cent.
     """

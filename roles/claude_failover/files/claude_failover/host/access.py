@@ -16,7 +16,7 @@ from .finding import ERROR, WARNING, Finding
 _FULL = os.R_OK | os.W_OK | os.X_OK
 
 
-def folder_problem(name: str, path: str, what: str, level: str = ERROR) -> Finding | None:
+def writable_folder_problem(name: str, path: str, what: str, level: str = ERROR) -> Finding | None:
     """Return the problem of a folder that must be there and be writable, None without one; ``what`` it is."""
     expected = f"a folder that {_me()} may write to"
     try:

@@ -13,7 +13,7 @@ from ..common.errors import is_passing
 from ..common.users import user_name
 from ..config.model import Config
 from ..sessions import launch
-from .access import folder_problem, give_line, is_allowed, nearest, owner_problem
+from .access import give_line, is_allowed, nearest, owner_problem, writable_folder_problem
 from .finding import ERROR, WARNING, Finding, ok
 
 _SHOWN = 3  # files that are named
@@ -39,7 +39,7 @@ def check_state_dir(config: Config) -> Iterator[Finding]:
         if is_allowed(parent, os.W_OK | os.X_OK):
             yield ok("state_dir", f"{path} is missing; the start makes it")
         else:
-            yield folder_problem("state_dir", path, "state_dir") or ok("state_dir", path)
+            yield writable_folder_problem("state_dir", path, "state_dir") or ok("state_dir", path)
         return
     except OSError as error:
         found = f"{path} cannot be looked at ({error.strerror})"
@@ -47,7 +47,7 @@ def check_state_dir(config: Config) -> Iterator[Finding]:
         passing = is_passing(error.errno)
         yield Finding("state_dir", ERROR, found, "a folder of this user's", mend, passing=passing)
         return
-    problem = folder_problem("state_dir", path, "state_dir")
+    problem = writable_folder_problem("state_dir", path, "state_dir")
     if problem is not None:
         owner = _owner(path)
         if owner not in (None, 0, os.geteuid()):
@@ -92,7 +92,7 @@ def check_metrics(config: Config) -> Iterator[Finding]:
     path = config.metrics.textfile
     if path is None:
         return
-    problem = folder_problem("metrics", os.path.dirname(path), "the folder of metrics.textfile", WARNING)
+    problem = writable_folder_problem("metrics", os.path.dirname(path), "the folder of metrics.textfile", WARNING)
     yield problem or ok("metrics", f"the metrics are written to {path}")
 
 

@@ -21,7 +21,7 @@ from ..accounts.active_link import ActiveLink, default_account, read_active
 from ..common.errors import is_passing
 from ..config.model import Config
 from ..storage.locks import daemon_locks
-from .access import folder_problem, owner_problem
+from .access import owner_problem, writable_folder_problem
 from .finding import ERROR, Finding, ok
 
 _VALIDATE = "claude-failover validate"
@@ -30,7 +30,7 @@ _VALIDATE = "claude-failover validate"
 def check_active_link(config: Config) -> Iterator[Finding]:
     """Look at the active link, at the folder that a flip writes to, and at the lock beside it."""
     path = config.active_link
-    folder = folder_problem("active_link", os.path.dirname(path), "the folder of active_link")
+    folder = writable_folder_problem("active_link", os.path.dirname(path), "the folder of active_link")
     if folder is not None and folder.path not in _foreseen(config):
         yield folder
     link = read_active(path, config.accounts)
