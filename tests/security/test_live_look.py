@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role's look at a live host, before a change: root reads below the user's folders in the user's name."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import yaml
+from user_host import DEADLINE, UserHost, needs_root
+
+pytestmark = needs_root
+
+VARS = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
+    *("roles", "claude_failover", "vars", "main.yml"),
+)
+
+
+def look(host: UserHost) -> list[str]:
+    with open(VARS, encoding="utf-8") as stream:
+        script = yaml.safe_load(stream)["__claude_failover_live_script"]
+    none = host.path("none")
+    done = subprocess.run(
+        [
+            *("sh", "-c", script, "sh", "nogroup", host.state, none, none, none, "/usr/bin"),
+            *(host.path("home", ".new"), host.path("home", ".claude"), str(len(host.homes)), *host.homes),
+            *(f"{home}/projects" for home in host.homes),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def test_it_finds_the_active_account_the_links_and_whether_a_new_link_is_free(host: UserHost) -> None:
+    def make() -> None:
+        for home in host.homes:
+            os.mkdir(home)
+            os.symlink("/shared/projects", f"{home}/projects")
+        os.symlink(host.homes[1], host.path("home", ".claude"))
+
+    assert host.as_user(make) == 0
+    found = look(host)
+    assert found[0] == f"owner={host.user.pw_name}"
+    assert found[2:] == [
+        "free",
+        f"active={host.homes[1]}",
+        *(f"link={home}/projects=/shared/projects" for home in host.homes),
+    ]
+    assert host.as_user(lambda: os.symlink("nowhere", host.path("home", ".new"))) == 0
+    assert "free" not in look(host)
+
+
+def test_a_link_of_the_user_shows_nothing_of_a_folder_of_roots(host: UserHost) -> None:
+    secret = host.make("secret", mode=0o700)
+    os.symlink("/root/hidden", f"{secret}/projects")
+
+    def plant() -> None:
+        os.symlink(secret, host.homes[0])
+        os.symlink(f"{secret}/projects", host.path("home", ".claude"))
+
+    assert host.as_user(plant) == 0
+    assert not [fact for fact in look(host) if fact.startswith("link=")]
+
+
+def test_a_state_folder_of_nobody_tells_nothing_of_the_user(host: UserHost) -> None:
+    os.chown(host.state, 54321, 54321)
+    assert look(host) == ["owner=UNKNOWN", "group="]
