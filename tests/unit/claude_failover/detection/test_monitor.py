@@ -20,7 +20,7 @@ from claude_failover.common.health import SourceHealth
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, DetectionConfig, SessionConfig
 from claude_failover.detection.monitor import LimitMonitor
-from claude_failover.limits.evidence import evidence_from_json, evidence_to_json
+from claude_failover.limits.evidence import evidence_from_json, evidence_to_json, moved_on
 from claude_failover.sessions.registry import RegistryEntry, SessionRegistry
 from claude_failover.sessions.table import SessionTable
 from claude_failover.storage.store import Store
@@ -247,6 +247,34 @@ def test_a_transcript_that_lags_behind_is_not_the_turns(world):
     world.hook("StopFailure", prompt_id="t2", error="rate_limit", last_assistant_message=REFUSAL)
     (evidence,) = world.evidence
     assert evidence.turn == "t2"
+    assert evidence.request_at == world.turns[0].at
+
+
+@pytest.mark.parametrize("ids", [{"prompt_id": "t1"}, {}], ids=["2.1.197", "2.1.81"])
+def test_a_hook_that_comes_after_the_session_went_on_is_of_the_refused_turn(world, ids):
+    """A queued prompt was sent after the refusal, and answered, before the hook of the refusal came."""
+    world.hook("UserPromptSubmit", **ids)
+    records = []
+    for make in (lambda: prompt("t1"), refusal, lambda: prompt("t2"), answer):
+        time.sleep(0.01)  # the times of records are cut to the millisecond
+        records.append(make())
+    world.write(*records)
+    world.hook("StopFailure", error="rate_limit", last_assistant_message=REFUSAL, **ids)
+    (evidence,) = world.evidence
+    assert (evidence.source, evidence.turn, evidence.verdict.limit) == ("hook", "t1", "five_hour")
+    assert [clock.iso(at) for at in (evidence.request_at, evidence.at)] == [r["timestamp"] for r in records[:2]]
+    assert moved_on(world.monitor.newest_turns.of(world.main), evidence)
+
+
+@pytest.mark.parametrize("ids", [{"prompt_id": "t3"}, {}], ids=["2.1.197", "2.1.81"])
+@pytest.mark.parametrize("later", [[], [prompt("t3")]], ids=["not_written_yet", "not_answered_yet"])
+def test_the_hook_of_a_later_refusal_is_not_taken_for_an_earlier_ones(world, ids, later):
+    """The transcript lags behind; the words are the same."""
+    world.write(prompt("t1", -9), refusal(-8), prompt("t2", -7), answer(seconds=-6), *later)
+    world.hook("UserPromptSubmit", **ids)
+    world.hook("StopFailure", error="rate_limit", last_assistant_message=REFUSAL, **ids)
+    (evidence,) = world.evidence
+    assert evidence.turn == ids.get("prompt_id")
     assert evidence.request_at == world.turns[0].at
 
 

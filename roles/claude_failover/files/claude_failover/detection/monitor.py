@@ -32,6 +32,7 @@ from ..common import clock
 from ..common.health import Blindness, SourceHealth
 from ..common.text import text_or_none
 from ..config.holder import ConfigHolder
+from ..limits import Verdict
 from ..limits.evidence import Evidence
 from ..sessions.registry import SessionRegistry
 from ..sessions.table import SessionTable
@@ -239,6 +240,8 @@ class LimitMonitor:
         # The transcript can lag behind, and end with the refusal of an earlier turn.
         if newest is not None and newest.verdict.limited and belongs_to_turn(newest, turn, began):
             self._filter.report(replace(newest, source="hook"))
+        elif verdict.limited and (refusal := self._refusal_before(tracked, newest, verdict, turn)) is not None:
+            self._filter.report(replace(refusal, source="hook"))
         elif verdict.limited:
             uuid = self._sessions.conversation(tracked.name)
             requested = [moment for moment in (self._requested_at.get(uuid or ""), began) if moment is not None]
@@ -247,6 +250,23 @@ class LimitMonitor:
                     "hook", verdict, clock.now(), uuid=uuid, request_at=max(requested, default=None), turn=turn
                 )
             )
+
+    def _refusal_before(
+        self, tracked: TrackedSession, newest: Evidence | None, verdict: Verdict, turn: str | None
+    ) -> Evidence | None:
+        """Return the refusal that a late hook tells of, if the session has gone on since; None if it is a newer one's.
+
+        A queued prompt is sent at once, and can be answered before the hook comes. Without an id in the hook (2.1.81)
+        the refusal is the earlier one's if no turn began after that answer: the hook of a beginning holds its turn up.
+        """
+        if newest is None or newest.verdict.limited:
+            return None
+        found = self.newest_turns.refusal_of(tracked)
+        if found is None or (turn is not None and found.turn is not None):
+            return found if found is not None and found.turn == turn else None
+        began = self._turn_began.get(tracked.name)
+        same = found.verdict.snippet == verdict.snippet and newest.ended and began is not None and began <= newest.at
+        return found if same else None
 
     # -- transcripts ---------------------------------------------------------------------------------------
 

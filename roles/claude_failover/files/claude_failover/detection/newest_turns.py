@@ -14,6 +14,7 @@ from ..claude.turns import (
     conversation_of,
     ends_turn,
     is_interruption,
+    is_reply,
     last_turn_id,
     record_time,
     refused_request_time,
@@ -50,34 +51,49 @@ class NewestTurns:
         The verdict is limited if the turn was refused, and not limited if it was answered or is not answered yet.
         None if no transcript can be read, or its end has no time.
         """
+        records = self._records(tracked)
+        return self._evidence(tracked, records) if records is not None else None
+
+    def refusal_of(self, tracked: TrackedSession) -> Evidence | None:
+        """Return the newest refusal in a session's transcript, whatever follows it; None without one."""
+        records = self._records(tracked) or []
+        for end in range(len(records), 0, -1):
+            if is_reply(records[end - 1]) and self._classifier.classify_transcript(records[end - 1 : end]).limited:
+                return self._evidence(tracked, records[:end])
+        return None
+
+    def _records(self, tracked: TrackedSession) -> list[dict[str, Any]] | None:
+        """Return the last records of a session's transcript; None if none can be read."""
         entry = self._registry.get(tracked.name)
         if entry is None:
             return None
         projects = self._projects()
         for path in ([entry.transcript] if entry.transcript else []) + paths_of(projects, entry.uuid):
             try:
-                records = last_records(projects, *locate(projects, path))
+                return last_records(projects, *locate(projects, path))
             except (OSError, NotATranscriptError):
                 continue
-            tracked.record_version(records)
-            own = conversation_of(records)
-            verdict = self._classifier.classify_transcript(records)
-            at = record_time(own[-1]) if own else None
-            if at is None and own and verdict.limited and own[-1].get("timestamp"):
-                at = clock.now()  # a time in the future is unknown; a limit is told all the same
-            if at is None:
-                return None
-            return tracked.evidence(
-                "transcript",
-                verdict,
-                at,
-                uuid=entry.uuid,
-                request_at=refused_request_time(records),
-                turn=last_turn_id(records),
-                ended=_is_error(own[-1]) or ends_turn(own[-1]),
-                interrupted=is_interruption(own[-1]),
-            )
         return None
+
+    def _evidence(self, tracked: TrackedSession, records: list[dict[str, Any]]) -> Evidence | None:
+        tracked.record_version(records)
+        own = conversation_of(records)
+        verdict = self._classifier.classify_transcript(records)
+        at = record_time(own[-1]) if own else None
+        if at is None and own and verdict.limited and own[-1].get("timestamp"):
+            at = clock.now()  # a time in the future is unknown; a limit is told all the same
+        if at is None:
+            return None
+        return tracked.evidence(
+            "transcript",
+            verdict,
+            at,
+            uuid=self._sessions.conversation(tracked.name),
+            request_at=refused_request_time(records),
+            turn=last_turn_id(records),
+            ended=_is_error(own[-1]) or ends_turn(own[-1]),
+            interrupted=is_interruption(own[-1]),
+        )
 
     def of_session(self, name: str) -> Evidence | None:
         """Return the result of the newest turn of the session of that name, as `of` does."""
