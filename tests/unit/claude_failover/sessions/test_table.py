@@ -1,13 +1,15 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The version of each session, and those that are set aside for it."""
+"""The process, the conversation and the version of each session, and those that are set aside for it."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -24,6 +26,7 @@ from claude_failover.storage.store import Store
 from claude_failover.tmux.client import Pane
 
 ONE = "11111111-1111-4111-8111-111111111111"
+TWO = "22222222-2222-4222-8222-222222222222"
 
 
 class World:
@@ -42,29 +45,34 @@ class World:
         self.table = SessionTable(ConfigHolder(self.config), self.registry)
         self.told = []
         self.table.on_set_aside = lambda session, why: self.told.append((session, why))
-        self.process = None
+        self.process = self.below = None
 
     def start(self, version):
         """Start a process that writes its session file as a Claude Code of that version; None: without one."""
         self.end()
+        # With a process below it, as Claude Code has its own daemon and the background jobs.
         self.process = subprocess.Popen(
-            ["sleep", "600"], env={"PATH": os.environ["PATH"], "CLAUDE_CONFIG_DIR": self.config.active_link}
+            ["sh", "-c", "sleep 600 & echo $!; wait"],
+            env={"PATH": os.environ["PATH"], "CLAUDE_CONFIG_DIR": self.config.active_link},
+            stdout=subprocess.PIPE,
         )
-        data = {
-            "pid": self.process.pid,
-            "sessionId": ONE,
-            "cwd": "/srv",
-            "procStart": str(processes.read(self.process.pid).start),
-            "status": "idle",
-        }
-        path = os.path.join(self.home, "sessions", f"{self.process.pid}.json")
-        with open(path, "w", encoding="utf-8") as stream:
-            json.dump({**data, **({"version": version} if version else {})}, stream)
+        self.below = int(self.process.stdout.readline())
+        self.write_file(self.process.pid, ONE, **({"version": version} if version else {}))
+
+    def path(self, pid):
+        return os.path.join(self.home, "sessions", f"{pid}.json")
+
+    def write_file(self, pid, uuid, **more):
+        start = str(processes.read(pid).start)
+        data = {"pid": pid, "sessionId": uuid, "cwd": "/srv", "procStart": start, "status": "idle", **more}
+        with open(self.path(pid), "w", encoding="utf-8") as stream:
+            json.dump(data, stream)
 
     def end(self):
         if self.process is not None:
+            os.kill(self.below, signal.SIGKILL)
             self.process.kill()
-            self.process.wait()
+            self.process.communicate()
 
     def observe(self, here=True):
         values = ("main", "$0", "@0", "%0", self.process.pid, False, None, None, "claude", "/", 0, 80, 24, False, True)
@@ -87,6 +95,36 @@ def test_the_version_of_a_session_file_is_shown(world):
     assert world.observe().state == "idle"
     assert (world.row()["version"], world.row()["reason"], world.row()["account"]) == ("2.1.332", None, "a")
     assert world.told == []
+
+
+@pytest.mark.parametrize("rank", ["process", "hook"])
+def test_a_background_job_below_the_pane_is_never_its_session(world, rank):
+    """At its end Claude Code removes its session file a moment before its process is gone; its jobs live on."""
+    world.start("2.1.332")
+    world.write_file(world.process.pid, ONE, parkedJobId="22222222", version="2.1.332")
+    world.write_file(world.below, TWO, kind="bg", version="2.1.332")
+    world.observe()
+    if rank == "hook":
+        world.registry.propose("main", replace(world.registry.get("main"), source="hook"))
+    os.remove(world.path(world.process.pid))
+    tracked = world.observe()
+    assert world.registry.get("main").uuid == ONE
+    assert tracked.claude is None or tracked.claude.pid == world.process.pid
+    world.process.kill()  # a moment before tmux tells that the pane is dead
+    assert world.registry.get("main").uuid == ONE
+    assert world.observe().claude is None or world.observe().claude.pid != world.below
+
+
+def test_a_session_stays_moved_while_its_file_cannot_be_read(world):
+    """The file is written anew now and then, and gone a moment before the process is."""
+    world.start("2.1.332")
+    world.write_file(world.process.pid, ONE, parkedJobId="22222222", version="2.1.332")
+    assert world.observe().parked_job == "22222222"
+    with open(world.path(world.process.pid), "w", encoding="utf-8"):
+        pass
+    assert world.observe().parked_job == "22222222"
+    world.write_file(world.process.pid, ONE, version="2.1.332")
+    assert world.observe().parked_job is None, "it is back in the pane"
 
 
 def test_a_session_of_an_old_version_is_set_aside_until_it_is_another(world, caplog):

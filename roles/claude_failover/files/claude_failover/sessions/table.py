@@ -143,13 +143,13 @@ class SessionTable:
     def _observe_session(
         self, tracked: TrackedSession, panes: list[Pane], snapshot: Snapshot, files: SessionFiles
     ) -> None:
-        previous = tracked.pane
+        previous, known, parked = tracked.pane, tracked.claude, tracked.parked_job
         tracked.claude, tracked.parked_job, tracked.file_at, version = None, None, None, None
         claude_panes = []
         for pane in panes:
             for process in snapshot.tree(pane.pid):
                 file = files.of(process) if process.alive else None
-                if file is not None:
+                if file is not None and not file.background:  # jobs are below the pane's, but not in it
                     claude_panes.append((pane, process, file))
                     break  # a Claude Code below it is run by one of its tools
         entry = self._registry.get(tracked.name)
@@ -170,6 +170,11 @@ class SessionTable:
                 if file.status is not None:
                     tracked.file_at = file.status_at
                     tracked.record_activity(file.status, file.status_at)
+        if tracked.claude is None and known is not None:
+            # Its file is being written, or was removed a moment before its end.
+            tree, same = snapshot.tree(tracked.pane.pid), (known.pid, known.start)
+            tracked.claude = next((item for item in tree if item.alive and (item.pid, item.start) == same), None)
+            tracked.parked_job = parked if tracked.claude is not None else None
         if tracked.claude is None and tracked.spec is not None and tracked.spec.claude_args:
             tracked.claude = next(snapshot.tree(tracked.pane.pid), None)
         if tracked.claude is not None:
