@@ -46,7 +46,7 @@ def resets(daemon: Daemon, tag: str) -> list[str]:
 @BOTH
 def test_a_refused_compaction_switches(make_world: MakeWorld, version: str) -> None:
     """No StopFailure of the session and no error record: the output of the command tells it."""
-    needs(cli.OLD, "it takes the text of the refusal for the summary, and says so to nobody", version)
+    needs(cli.OLD, "it takes the text of the refusal for the summary", version)
     world = make_world(real(version))
     daemon, main = begin(world, greet=False)
     for text in ("hello", "and again"):
@@ -58,6 +58,25 @@ def test_a_refused_compaction_switches(make_world: MakeWorld, version: str) -> N
     record = went_on_hot(daemon)
     assert (record["limit"], record["from_account"], record["to_account"]) == ("seven_day", "A", "B")
     assert resets(daemon, "B") == []
+
+
+def test_a_refusal_that_became_the_summary_is_told(make_world: MakeWorld) -> None:
+    """Up to 2.1.150: the model has lost the conversation, and Claude Code says ``Compacted``."""
+    if cli.numbers(cli.NEW) > cli.numbers("2.1.150"):
+        pytest.skip(f"Claude Code {cli.version_number(cli.NEW)} tells of a refused compaction itself")
+    world = make_world(real(cli.NEW))
+    daemon, main = begin(world, greet=False)
+    for text in ("hello", "and again"):
+        main.prompt(text)
+        main.answered(text, "A")
+        main.wait_ready()  # what is typed before the end of its hooks is queued
+    weekly(world, "A")
+    command(main, "/compact")
+    reason = until(lambda: daemon.row("main")["reason"], "the reason", show=daemon.log)
+    assert "took the refusal of a compaction for the summary" in reason
+    assert f"WARNING session main: {reason}" in daemon.log()
+    (summary,) = [record for record in world.records(main.id) if record.get("isCompactSummary")]
+    assert "You've hit your weekly limit" in summary["message"]["content"]
 
 
 @BOTH

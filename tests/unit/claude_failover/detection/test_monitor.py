@@ -21,6 +21,7 @@ from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, DetectionConfig, SessionConfig
 from claude_failover.detection.monitor import LimitMonitor
 from claude_failover.limits.evidence import evidence_from_json, evidence_to_json, moved_on
+from claude_failover.reporting.status import session_row
 from claude_failover.sessions.registry import RegistryEntry, SessionRegistry
 from claude_failover.sessions.table import SessionTable
 from claude_failover.storage.store import Store
@@ -48,7 +49,7 @@ class World:
         self.transcript = os.path.join(self.config.projects, "-srv", ONE + ".jsonl")
         self.holder = holder = ConfigHolder(self.config)
         self.health = SourceHealth()
-        registry = SessionRegistry(Store(self.config.state_dir))
+        self.registry = registry = SessionRegistry(Store(self.config.state_dir))
         self.sessions = SessionTable(holder, registry)
         me = processes.read(os.getpid())
         pane = Pane("main", "$0", "@0", "%0", me.pid, False, None, None, "claude", "/", 0, 80, 24, False, True)
@@ -60,6 +61,7 @@ class World:
         self.turns = []
         self.usage = []
         self.dead = []
+        self.lost = []
         self.monitor = LimitMonitor(
             holder,
             self.sessions,
@@ -71,6 +73,7 @@ class World:
             on_login_dead=lambda tracked, message: self.dead.append((tracked.name, message)),
             health=self.health,
         )
+        self.monitor.lost_contexts.on_lost = lambda session, why: self.lost.append((session, why))
 
     def hook(self, event=None, **payload):
         environment = {"TMUX": self.config.tmux.socket + ",1,0", "TMUX_PANE": "%0", "CLAUDE_PID": str(os.getpid())}
@@ -230,6 +233,19 @@ def test_a_refused_compaction_of_a_session_with_hooks_is_evidence(world):
     assert [turn.kind for turn in world.turns] == ["prompt", "stop"]
     assert (evidence.source, evidence.turn, evidence.verdict.limit) == ("transcript", "c", "five_hour")
     assert evidence.request_at is not None
+
+
+@pytest.mark.parametrize("while_followed", [True, False])
+def test_a_refusal_that_became_the_summary_is_told(world, while_followed):
+    """Up to 2.1.150 it is in the summary only; also where it came while no daemon ran."""
+    compacted = prompt("c", 0, f"This session is being continued.\n\n{REFUSAL}", isCompactSummary=True)
+    if not while_followed:
+        world.write(compacted)
+    world.follow(lambda: while_followed and world.write(compacted), lambda: world.lost)
+    assert [session for session, _why in world.lost] == ["main"]
+    row = session_row(world.main, world.config, world.registry, None)
+    assert ONE in row["reason"]
+    assert world.evidence == []
 
 
 def test_the_end_of_a_sub_agent_is_not_the_turns(world):

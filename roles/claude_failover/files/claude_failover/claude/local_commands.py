@@ -90,6 +90,13 @@ def compaction_error(record: Mapping[str, Any]) -> str | None:
     return text[error.end() :].rpartition("</local-command-std")[0] if error else None
 
 
+def compaction_summary(record: Mapping[str, Any]) -> str | None:
+    """Return the summary that a compaction left, without the words around it; None for any other record."""
+    if not record.get("isCompactSummary") or record.get("isSidechain"):
+        return None
+    return message_text(record).partition("\n\n")[2].partition("\n\nIf you need specific details")[0].strip()
+
+
 def without_local_commands(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the records without the local commands among them and their outputs.
 

@@ -91,6 +91,7 @@ class Parts:
         cleanup.push_async_callback(self.monitor.stop)
         self.notifier = Notifier(config)
         self.sessions.on_set_aside = self.notifier.on_set_aside
+        self.monitor.lost_contexts.on_lost = self.notifier.on_context_lost
         cleanup.push_async_callback(self.notifier.stop)
         budget = PromptBudget(store, lambda _session: self.failover.active_account(), on_spent=self.notifier.on_spent)
         self.remote_control = RemoteControl(config, self.tmux, self.sessions, budget)

@@ -50,6 +50,12 @@ class Classifier:
         """Classify one record of a transcript."""
         return self._checked(classify_record(record, now=clock.wall(), tz=self._zone, extra_patterns=self._patterns))
 
+    def is_refusal(self, text: str) -> bool:
+        """Return whether a text is nothing but the refusal of a request; logs nothing."""
+        payload = {"hook_event_name": "StopFailure", "last_assistant_message": text}
+        verdict = classify_hook(payload, now=clock.wall(), tz=self._zone, extra_patterns=self._patterns)
+        return verdict.limited and "\n" not in text
+
     def classify_pane(self, lines: Sequence[str]) -> Verdict:
         """Classify the lines of a pane, captured with their escapes."""
         return self._checked(classify_pane(lines, now=clock.wall(), tz=self._zone, extra_patterns=self._patterns))

@@ -42,6 +42,7 @@ from .activity_check import ActivityCheck
 from .answered_requests import AnsweredRequests
 from .classifier import Classifier
 from .evidence_filter import EvidenceFilter, belongs_to_turn
+from .lost_contexts import LostContexts
 from .newest_turns import NewestTurns
 from .owner_watch import OwnerWatch
 from .pane_sweep import PaneSweep
@@ -108,7 +109,10 @@ class LimitMonitor:
         self._config = config
         self._classifier = Classifier(config)
         self._filter = EvidenceFilter(on_evidence)
-        self.newest_turns = NewestTurns(sessions, registry, self._classifier, lambda: self._projects)
+        self.lost_contexts = LostContexts(self._classifier)
+        self.newest_turns = NewestTurns(
+            sessions, registry, self._classifier, lambda: self._projects, self.lost_contexts
+        )
         self.answered_requests = AnsweredRequests(sessions, registry, lambda: self._projects)
         self.pane_sweep = PaneSweep(
             config, sessions, tmux, self._classifier, self._filter, self.newest_turns.of, health=self._health
@@ -274,6 +278,7 @@ class LimitMonitor:
         tracked = self._sessions.find_by_conversation(uuid)
         if tracked is not None:
             tracked.record_version(records)
+            self.lost_contexts.on_records(tracked, uuid, records)
         for record in without_local_commands(records):
             moment = record_time(record) or clock.now()
             if is_request(record):

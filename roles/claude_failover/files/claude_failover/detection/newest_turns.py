@@ -25,6 +25,7 @@ from ..sessions.registry import SessionRegistry
 from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
 from .classifier import Classifier
+from .lost_contexts import LostContexts
 
 
 class NewestTurns:
@@ -35,15 +36,22 @@ class NewestTurns:
         registry: their conversations.
         classifier: judges the records.
         projects: returns the folder of the transcripts.
+        lost_contexts: is shown what is read.
     """
 
     def __init__(
-        self, sessions: SessionTable, registry: SessionRegistry, classifier: Classifier, projects: Callable[[], str]
+        self,
+        sessions: SessionTable,
+        registry: SessionRegistry,
+        classifier: Classifier,
+        projects: Callable[[], str],
+        lost_contexts: LostContexts,
     ) -> None:
         self._sessions = sessions
         self._registry = registry
         self._classifier = classifier
         self._projects = projects
+        self._lost_contexts = lost_contexts
 
     def of(self, tracked: TrackedSession) -> Evidence | None:
         """Return the result of a session's newest turn, read from the end of its transcript.
@@ -51,8 +59,11 @@ class NewestTurns:
         The verdict is limited if the turn was refused, and not limited if it was answered or is not answered yet.
         None if no transcript can be read, or its end has no time.
         """
-        records = self._records(tracked)
-        return self._evidence(tracked, records) if records is not None else None
+        records, uuid = self._records(tracked), self._sessions.conversation(tracked.name)
+        if records is None or uuid is None:
+            return None
+        self._lost_contexts.on_records(tracked, uuid, records)
+        return self._evidence(tracked, records)
 
     def refusal_of(self, tracked: TrackedSession) -> Evidence | None:
         """Return the newest refusal in a session's transcript, whatever follows it; None without one."""

@@ -33,6 +33,12 @@ def owner_event(session: str, why: str | None) -> dict[str, Any]:
     return _event("session_owner", "warning", why is not None, summary, session=session)
 
 
+def context_event(session: str, why: str | None) -> dict[str, Any]:
+    """Return the event that a session's model lost its conversation, or, without ``why``, that it has another one."""
+    summary = f"session {session}: {why or 'its model has another summary or conversation now'}"
+    return _event("context_lost", "warning", why is not None, summary, session=session)
+
+
 def identity_event(account: str, why: str | None) -> dict[str, Any]:
     """Return the event that an account's home names another login than recorded, or, without ``why``, no longer."""
     summary = f"account {account}: {why or 'its home names the recorded login again'}"

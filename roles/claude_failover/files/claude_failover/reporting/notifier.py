@@ -17,7 +17,15 @@ from ..accounts.login_watch import LoginWarning
 from ..common import child_process, json_text
 from ..config.holder import ConfigHolder
 from ..failover.switch_advice import AdvisedSwitch
-from .events import advice_event, identity_event, login_event, owner_event, set_aside_event, spent_event
+from .events import (
+    advice_event,
+    context_event,
+    identity_event,
+    login_event,
+    owner_event,
+    set_aside_event,
+    spent_event,
+)
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +65,10 @@ class Notifier:
     def on_owner_question(self, session: str, why: str | None) -> None:
         """Tell that Claude Code asks whose a session's conversation is, or, without ``why``, that it no longer does."""
         self.send(owner_event(session, why))
+
+    def on_context_lost(self, session: str, why: str | None) -> None:
+        """Tell that a session's model lost its conversation, or, without ``why``, that it has another one."""
+        self.send(context_event(session, why))
 
     def on_identity_change(self, account: str, why: str | None) -> None:
         """Tell that an account's home names another login than recorded, or, without ``why``, no longer."""

@@ -71,6 +71,7 @@ def session_row(
         or own_limit
         or change_reason(tracked, config)
         or off_link_reason(tracked, config)
+        or tracked.lost_context
         or tracked.notice,
         "restart_needed": bool(changed_keys(tracked, config)),
         "next_try_at": clock.optional_wall_iso(tracked.next_try_at),

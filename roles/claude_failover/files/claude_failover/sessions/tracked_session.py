@@ -38,6 +38,7 @@ class TrackedSession:
         hook_seen: whether a hook of that process was received.
         resume_state: ``limited`` or ``resuming`` while a usage limit is handled, else None; never another value.
         resume_note: why a person has to resume it.
+        lost_context: what to tell of it if its model lost the conversation to a refused compaction.
         notice: what else a person should know of it; a reason comes before it.
         parked_job: the background job of Claude Code that its conversation was moved to (agents view).
         remote_control_returns: True while the command of Remote Control is typed; nobody else types meanwhile.
@@ -64,6 +65,7 @@ class TrackedSession:
     hook_seen: bool = False
     resume_state: Literal["limited", "resuming"] | None = None
     resume_note: str | None = None
+    lost_context: str | None = None
     notice: str | None = None
     parked_job: str | None = None
     remote_control_returns: bool = False
