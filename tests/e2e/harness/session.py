@@ -107,6 +107,10 @@ class Session:
             timeout=timeout,
             show=self.screen,
         )
+        self.wait_still(timeout)
+
+    def wait_still(self, timeout: float = 30) -> None:
+        """Wait until the screen has stood still for half a second."""
         shown, since = "", 0.0
 
         def still() -> bool:
