@@ -266,7 +266,7 @@ def test_a_transcript_that_lags_behind_is_not_the_turns(world):
     assert evidence.request_at == world.turns[0].at
 
 
-@pytest.mark.parametrize("ids", [{"prompt_id": "t1"}, {}], ids=["2.1.197", "2.1.81"])
+@pytest.mark.parametrize("ids", [{"prompt_id": "t1"}, {}], ids=["2.1.197", "2.1.150"])
 def test_a_hook_that_comes_after_the_session_went_on_is_of_the_refused_turn(world, ids):
     """A queued prompt was sent after the refusal, and answered, before the hook of the refusal came."""
     world.hook("UserPromptSubmit", **ids)
@@ -282,7 +282,20 @@ def test_a_hook_that_comes_after_the_session_went_on_is_of_the_refused_turn(worl
     assert moved_on(world.monitor.newest_turns.of(world.main), evidence)
 
 
-@pytest.mark.parametrize("ids", [{"prompt_id": "t3"}, {}], ids=["2.1.197", "2.1.81"])
+def test_a_hook_without_an_id_that_comes_while_the_next_turn_runs_is_of_the_refused_one(world):
+    """By the time of the hook the answer, which is written some moments after its time, would be the older one."""
+    world.hook("UserPromptSubmit")
+    world.write(prompt("t1", -40), refusal(-30), prompt("t2", -29))
+    world.hook("UserPromptSubmit")
+    world.hook("StopFailure", error="rate_limit", last_assistant_message=REFUSAL)
+    (evidence,) = world.evidence
+    assert (evidence.source, evidence.turn) == ("hook", "t1")
+    assert moved_on(world.monitor.newest_turns.of(world.main), evidence)
+    world.hook("StopFailure", error="rate_limit", last_assistant_message=REFUSAL)  # that of t2, before its record
+    assert [evidence.turn for evidence in world.evidence] == ["t1", None]
+
+
+@pytest.mark.parametrize("ids", [{"prompt_id": "t3"}, {}], ids=["2.1.197", "2.1.150"])
 @pytest.mark.parametrize("later", [[], [prompt("t3")]], ids=["not_written_yet", "not_answered_yet"])
 def test_the_hook_of_a_later_refusal_is_not_taken_for_an_earlier_ones(world, ids, later):
     """The transcript lags behind; the words are the same."""

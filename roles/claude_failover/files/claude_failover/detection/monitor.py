@@ -34,6 +34,7 @@ from ..common.text import text_or_none
 from ..config.holder import ConfigHolder
 from ..limits import Verdict
 from ..limits.evidence import Evidence
+from ..limits.sources import OLDER_RULE
 from ..sessions.registry import SessionRegistry
 from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
@@ -105,6 +106,7 @@ class LimitMonitor:
         self._requested_at: dict[str, datetime] = {}  # by UUID: the newest request of the main conversation
         self._turn_ids: dict[str, str | None] = {}  # by UUID: the newest turn
         self._turn_began: dict[str, datetime] = {}  # by session: the newest turn
+        self._failed_at: dict[str, datetime] = {}  # by session: the hook of the newest refusal
         self._turns_without_hook: dict[str, int] = {}  # by session: turns that ended
         self._config = config
         self._classifier = Classifier(config)
@@ -260,17 +262,23 @@ class LimitMonitor:
     ) -> Evidence | None:
         """Return the refusal that a late hook tells of, if the session has gone on since; None if it is a newer one's.
 
-        A queued prompt is sent at once, and can be answered before the hook comes. Without an id in the hook (2.1.81)
-        the refusal is the earlier one's if no turn began after that answer: the hook of a beginning holds its turn up.
+        A queued prompt is sent at once, and can be answered before the hook comes. A hook without an id (up to 2.1.150)
+        is the refusal's if none came since it and one prompt follows; or if no turn began since the answer to that
+        prompt, as the hook of a beginning holds its turn up.
         """
+        told, self._failed_at[tracked.name] = self._failed_at.get(tracked.name), clock.now()
         if newest is None or newest.verdict.limited:
             return None
         found = self.newest_turns.refusal_of(tracked)
         if found is None or (turn is not None and found.turn is not None):
             return found if found is not None and found.turn == turn else None
-        began = self._turn_began.get(tracked.name)
-        same = found.verdict.snippet == verdict.snippet and newest.ended and began is not None and began <= newest.at
-        return found if same else None
+        if newest.verdict.rule == OLDER_RULE:
+            # The record of a newer refusal may not be written yet; the transcript will tell that one.
+            late = self._config.current.detection.transcripts and (told is None or told < found.at)
+        else:
+            began = self._turn_began.get(tracked.name)
+            late = newest.ended and began is not None and began <= newest.at
+        return found if late and found.verdict.snippet == verdict.snippet else None
 
     # -- transcripts ---------------------------------------------------------------------------------------
 

@@ -21,6 +21,8 @@ from .verdict import Verdict, not_limited, snippet_of
 
 #: Rule of a record that states which limit it is and until when.
 EXACT_RULE = "api-error"
+#: Rule of a transcript that ends with a refusal and what was asked after it, without an answer yet.
+OLDER_RULE = "older-limit"
 #: Values of a StopFailure's ``error`` that can be a usage limit; then the message decides. All others are none.
 AMBIGUOUS_ERRORS = ("rate_limit", "billing_error", "unknown", "")
 #: A timestamp further in the future is ignored.
@@ -181,7 +183,7 @@ def classify_transcript(
     if not prompted:
         return newest
     if newest.limited:
-        return not_limited("older-limit", newest.snippet, "a later prompt or tool result follows")
+        return not_limited(OLDER_RULE, newest.snippet, "a later prompt or tool result follows")
     return not_limited("no-limit", newest.snippet, "the newest turn has no answer yet")
 
 
