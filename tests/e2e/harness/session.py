@@ -122,6 +122,13 @@ class Session:
 
         until(still, f"the screen of {self.name} to stand still", timeout=timeout, show=self.screen)
 
+    def redraw(self) -> None:
+        """Have the program draw its whole screen: by a change of the window's size, and back."""
+        width = int(self.world.tmux("display-message", "-p", "-t", f"={self.name}:", "#{window_width}"))
+        for columns in (width - 1, width):
+            self.world.tmux("resize-window", "-t", f"={self.name}:", "-x", str(columns))
+            self.wait_still()
+
     def keys(self, *names: str) -> None:
         """Press keys by name."""
         self.world.tmux("send-keys", "-t", f"={self.name}:", *names)

@@ -9,7 +9,8 @@ import os
 
 import pytest
 
-from claude_failover.claude.prompt_box import find_prompt_box
+from claude_failover.claude.prompt_box import find_dialog, find_prompt_box
+from claude_failover.claude.running_turn import find_running_turn
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 PANES = os.path.join(TESTS, "fixtures", "claude-code", "panes")
@@ -20,3 +21,23 @@ def test_the_views_box_never_counts_as_an_empty_prompt_box(version):
     with open(os.path.join(PANES, f"v{version}_agents_view.ansi.txt"), encoding="utf-8") as stream:
         box = find_prompt_box(stream.read().split("\n"))
     assert box is None or box.draft
+
+
+RULE, FOOTER = "─" * 80, "  ⏵⏵ auto mode on (shift+tab to cycle)"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["❯ asked in the pane", "", "● done", "", RULE, "", RULE, "", FOOTER],
+        [RULE, "", RULE, "", FOOTER],
+        [RULE, "  abc", RULE, "", FOOTER],
+        ["  Waiting for session to redraw… Ctrl+Z to detach", "", "                   (shift+tab to cycle)"],
+        ["", "  Session not responding — restarting it…"],
+    ],
+)
+def test_a_view_that_is_drawn_in_part_takes_no_keys(rows):
+    """2.1.332 passes on what a background process changes on its screen before it has drawn the whole one."""
+    assert find_prompt_box(rows) is None
+    assert find_dialog(rows) is None
+    assert find_running_turn(rows) is None
