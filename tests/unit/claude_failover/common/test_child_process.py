@@ -40,6 +40,7 @@ def test_a_cancellation_in_the_middle_of_a_start_hangs_nobody_and_leaves_nothing
             await asyncio.sleep(0)
         task.cancel()
         _done, pending = await asyncio.wait([task], timeout=20)
+        await asyncio.sleep(0.1)  # the event loop learns that the pipes are closed
         return not pending and task.cancelled()
 
     assert asyncio.run(give_up())

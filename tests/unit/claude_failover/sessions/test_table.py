@@ -178,9 +178,13 @@ def test_the_events_of_a_session_that_is_set_aside():
 
 def test_a_plain_shell_is_other_and_keeps_nothing_waiting(world):
     """Also once the Claude Code in it has ended."""
-    world.start("2.1.332")
+    world.start(None)
+    os.remove(world.path(world.process.pid))
+    world.write_file(world.below, ONE, version="2.1.332")
     assert world.observe().state == "idle"
-    os.unlink(os.path.join(world.home, "sessions", f"{world.process.pid}.json"))
+    os.kill(world.process.pid, signal.SIGSTOP)  # a shell that goes on
+    os.kill(world.below, signal.SIGKILL)
+    os.remove(world.path(world.below))
     assert world.observe().state == "other"
     assert world.row()["reason"] == "no Claude Code runs in it"
     assert IdleSessions(world.table).not_idle() == []
