@@ -185,8 +185,9 @@ def runs(host):
 @pytest.mark.parametrize(("restart", "status"), [("never", 0), ("never", 3), ("on_failure", 0)])
 def test_a_command_that_ends_by_itself_is_not_started_again(host, restart, status):
     jobs(host, restart, status)
-    row = settled(host, "job", "down")
-    assert row["next_try_at"] is None
+    settled(host, "job", "down")
+    row = wait_for(lambda: [row for row in [host.row("job")] if row["reason"]], "its end to be told")[0]
+    assert (row["state"], row["next_try_at"]) == ("down", None)
     assert row["reason"] == (
         f"exited with status {status}; not started again (restart: {restart}): claude-failover restart job"
     )
