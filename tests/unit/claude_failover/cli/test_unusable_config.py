@@ -122,7 +122,7 @@ def test_a_host_without_pyyaml_locks_nobody_out(asked, config, monkeypatch, caps
 def test_it_is_told_once_however_often_the_daemon_is_asked(asked, config, capsys):
     config.write_text(UNUSABLE["no YAML"])
     arguments = main.parser().parse_args(["--config", str(config), "status"])
-    for _ in range(3):
+    for _time in range(3):
         common.request(arguments, "status")
     assert capsys.readouterr().err.count("unusable") == 1
 

@@ -33,7 +33,7 @@ def screen(name):
 
 
 IDLE, BUSY, PERMISSION = map(screen, ["box_empty.ansi.txt", "box_busy.ansi.txt", "dialog_permission.ansi.txt"])
-SHELL = ["$ sleep 600"]
+SHELL = ("$ sleep 600",)
 
 
 def after(seconds):

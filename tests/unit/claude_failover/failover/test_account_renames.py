@@ -34,9 +34,7 @@ class Renaming:
         renames = AccountRenames(world.config_holder, world.store)
         self.harness.start()
         self.warned = []
-        self.watch = LoginWatch(
-            world.config_holder, world.store, world.logins, lambda: None, lambda warning: self.warned.append(warning)
-        )
+        self.watch = LoginWatch(world.config_holder, world.store, world.logins, lambda: None, self.warned.append)
         self.budget = PromptBudget(world.store, lambda _session: self.harness.failover.active_account())
         renames.parts = [
             self.harness.failover.rename_accounts,

@@ -77,7 +77,7 @@ def _about_unit(name: str, unit: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _properties(block: str) -> dict[str, str]:
-    return {key: value for key, _, value in (line.partition("=") for line in block.splitlines())}
+    return {key: value for key, _equals, value in (line.partition("=") for line in block.splitlines())}
 
 
 def _unknown(why: str) -> Finding:

@@ -51,7 +51,7 @@ def _first_line(child: subprocess.Popen[bytes]) -> bytes:
     assert child.stdout is not None  # noqa: S101 - it is a pipe
     end, said = time.monotonic() + TIMEOUT, b""
     while b"\n" not in said and len(said) < _MOST:
-        ready, _, _ = select.select([child.stdout], [], [], max(0.0, end - time.monotonic()))
+        ready, _writable, _failed = select.select([child.stdout], [], [], max(0.0, end - time.monotonic()))
         chunk = os.read(child.stdout.fileno(), _MOST) if ready else b""
         if not chunk:
             break

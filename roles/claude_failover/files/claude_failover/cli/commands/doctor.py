@@ -62,7 +62,7 @@ def _findings(arguments: argparse.Namespace) -> Iterator[Finding]:
         config = common.load_config(arguments)
     except FailoverError as error:
         for line in str(error).splitlines():
-            found, _, expected = line.partition("; expected ")
+            found, _separator, expected = line.partition("; expected ")
             mend = "sudo apt-get install python3-yaml" if "python3-yaml" in line else _correct(arguments)
             yield Finding("configuration", ERROR, found, expected or "a configuration that can be used", mend)
     else:
