@@ -552,8 +552,8 @@ def _document(
     return check
 
 
-def _stored(data: Any) -> bytes:
-    return json.dumps({"version": 1, "data": data}).encode()
+def _stored(data: Any, **beside: Any) -> bytes:
+    return json.dumps({"version": 1, **beside, "data": data}).encode()
 
 
 def _accounts(loaded: Any, view: Callable[[str], Any]) -> Any:
@@ -847,7 +847,7 @@ def targets() -> list[Target]:
         Target("usage", usage, [_stored({"a": limits, "b": {"five_hour": 5}})]),
         Target("logins", logins, [_stored({"a": [1, 2, 3]})]),
         Target("identities", identities, [_stored({"a": {"account_uuid": "u", "address": "a@b", "plan": None}})]),
-        Target("login-warnings", warnings, [_stored({"a": 3, "b": 0})]),
+        Target("login-warnings", warnings, [_stored({"a": 3, "b": 0}, ends={"a": clock.iso(NOW)})]),
         Target("accounts", accounts, [_stored({"a": "/home/a", "b": "/home/b"})]),
         Target("home-identity", home_identity, [b'{"oauthAccount": {"accountUuid": "U", "emailAddress": "a@b"}}']),
         Target("exhaustion", exhaustion, [_stored(exhausted)]),

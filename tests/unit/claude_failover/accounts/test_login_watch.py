@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from switch_world import T0, World
@@ -18,6 +18,7 @@ from claude_failover.common import clock
 from claude_failover.reporting.events import login_event
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+YEARS = T0 - datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class WatchedWorld:
@@ -90,6 +91,65 @@ def test_a_new_login_that_ends_soon_too_is_told_at_its_own_days(watched):
     watched.world.log_in("b", ends_at=T0 + 6 * DAY)
     assert watched.check() == []
     assert watched.check(4 * DAY) == [("b", 3)]
+
+
+@pytest.mark.parametrize(("left", "days", "behind"), [(2 * DAY, 3, YEARS), (2 * DAY, 3, 6 * DAY), (-DAY, 0, YEARS)])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_clock_that_is_far_behind_makes_no_login_anew(watched, left, days, behind, restarted):
+    """It is 1970 until the clock is set, as after a boot without a clock that runs on."""
+    watched.world.log_in("b", ends_at=T0 + left)
+    assert watched.check() == [("b", days)]
+    stored = watched.world.store.load_envelope(DOCUMENT, {})
+    for wall in (T0 - behind, T0 + HOUR):
+        watched.wall = wall
+        if restarted:
+            watched.start()
+        assert watched.check() == []
+    assert watched.world.store.load_envelope(DOCUMENT, {}) == stored
+    watched.world.log_in("b", "another-token", ends_at=T0 + 29 * DAY)
+    assert watched.check() == [("b", None)]
+    assert watched.told[0].renewed
+
+
+def test_a_clock_that_was_far_ahead_made_no_login_anew(watched, caplog):
+    caplog.set_level("INFO")
+    watched.world.log_in("b", ends_at=T0 + 20 * DAY)
+    assert watched.check(1000 * DAY) == [("b", 0)]
+    assert watched.check(-1000 * DAY) == [("b", None)]
+    assert not watched.told[0].renewed
+    assert login_event(watched.told[0])["summary"] == "account b: its login can be used again"
+    assert "made anew" not in caplog.text
+    assert watched.check(13 * DAY) == [("b", 7)]
+
+
+def test_a_clock_that_is_set_back_by_some_days_repeats_no_warning(watched):
+    watched.world.log_in("b", ends_at=T0 + DAY)
+    assert watched.check() == [("b", 1)]
+    assert watched.check(-4 * DAY) == []
+    assert watched.check(2 * DAY) == []
+    assert watched.check(2 * DAY) == []
+
+
+def test_the_warnings_of_a_release_that_stores_no_ends_are_read(watched):
+    watched.world.log_in("b", ends_at=T0 + 2 * DAY)
+    watched.world.store.save(DOCUMENT, {"b": 3})
+    watched.start()
+    assert watched.check() == []
+    assert watched.check(DAY) == [("b", 1)]
+    assert watched.world.store.load(DOCUMENT, {}) == {"b": 1}
+    watched.world.store.save(DOCUMENT, {"b": 1})
+    watched.world.log_in("b", "another-token", ends_at=T0 + 29 * DAY)
+    watched.start()
+    assert watched.check() == [("b", None)]
+
+
+@pytest.mark.parametrize("ends", [[1], "1", {"b": 1}, None])
+def test_invalid_ends_are_ignored_and_named(watched, caplog, ends):
+    watched.world.store.save(DOCUMENT, {"b": 3}, ends=ends)
+    watched.start()
+    assert "login-warnings: the table of ends is invalid" in caplog.text
+    watched.world.log_in("b", ends_at=T0 + 2 * DAY)
+    assert watched.check() == []
 
 
 def test_a_login_without_a_date_is_told_as_unknown_in_the_log(watched, caplog):

@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from ..claude.credentials import HomeLogin
 from ..claude.home_file import HOME_FILE
@@ -29,17 +30,27 @@ log = logging.getLogger(__name__)
 DOCUMENT = "login-warnings"
 CHECK_INTERVAL = 10.0  # seconds
 WARNED_DAYS = (7, 3, 1)  # before the end
+_LONGEST = timedelta(days=31)  # a login ends 27 to 30 days after it was made
 _FILES = (".credentials.json", HOME_FILE)
 
 
 @dataclass(frozen=True)
 class LoginWarning:
-    """An account's login ends within ``days`` (0: it is over), or, without ``why``, no longer does."""
+    """An account's login ends within ``days`` (0: it is over), or, without ``why``, no longer does.
+
+    That is as it was made anew, or, without ``renewed``, can be used again.
+    """
 
     account: str
     days: int | None = None
     ends_at: datetime | None = None
     why: str | None = None
+    renewed: bool = True
+
+
+class _Told(NamedTuple):
+    days: int
+    end: str | None  # of the login that was told of
 
 
 def days_left(login: HomeLogin, now: datetime) -> int | None:
@@ -82,11 +93,13 @@ class LoginWatch:
         self._on_warning = on_warning
         self._known: dict[str, HomeLogin] = {}  # by account, as logged
         self._stamps: list[tuple[int, int, int] | None] = []
-        self._told: dict[str, int] = {}  # by account: the days that were told
-        for name, row in store.read_part(DOCUMENT, "the table of warnings", as_items, store.load(DOCUMENT, {})) or []:
+        self._told: dict[str, _Told] = {}  # by account
+        stored = store.load_envelope(DOCUMENT, {})
+        ends = store.read_part(DOCUMENT, "the table of ends", _ends, stored.get("ends", {})) or {}
+        for name, row in as_items(stored["data"]):
             days = store.read_part(DOCUMENT, f"the warning of {name!r}", _told_days, row)
             if days is not None:
-                self._told[name] = days
+                self._told[name] = _Told(days, ends.get(name))
 
     async def run(self) -> None:
         """Check every `CHECK_INTERVAL` seconds until cancelled."""
@@ -112,37 +125,57 @@ class LoginWatch:
     def rename_accounts(self, names: Mapping[str, str]) -> None:
         """Give accounts other names, by the old ones."""
         self._told = renamed(self._told, names)
-        self._store.keep(DOCUMENT, lambda: self._told, f"the warnings of the login of {', '.join(names.values())}")
+        self._keep(", ".join(names.values()))
 
     def _check(self, account: Account, login: HomeLogin) -> None:
         if self._known.get(account.name) != login:
             self._known[account.name] = login
             _log_change(account.name, login)
-        days, told = days_left(login, clock.wall()), self._told.get(account.name)
-        if days and told == 0:
-            # One that the server had rejected, and that was refreshed.
-            log.info("account %s: its login can be used again", account.name)
-            self._on_warning(LoginWarning(account.name, ends_at=login.ends_at))
+        now, end, told = clock.wall(), clock.optional_iso(login.ends_at), self._told.get(account.name)
+        days = days_left(login, now)
+        moved = told is not None and told.end != end
+        if told is not None and self._is_over(told, login, days, moved, now):
+            log.info("account %s: its login %s", account.name, "was made anew" if moved else "can be used again")
+            self._on_warning(LoginWarning(account.name, ends_at=login.ends_at, renewed=moved))
             told = None
-        if days is not None:
-            if told is None or days < told:
-                why = warning_text(account.name, login, days)
-                log.log(logging.WARNING if days > 1 else logging.ERROR, "account %s: %s", account.name, why)
-                self._on_warning(LoginWarning(account.name, days, login.ends_at, why))
-            self._set_told(account.name, days)
-        elif told is not None and login.state == "ok":
-            log.info("account %s: its login was made anew", account.name)
-            self._on_warning(LoginWarning(account.name, ends_at=login.ends_at))
-            self._set_told(account.name, None)
+        if days is not None and (told is None or days < told.days):
+            why = warning_text(account.name, login, days)
+            log.log(logging.WARNING if days > 1 else logging.ERROR, "account %s: %s", account.name, why)
+            self._on_warning(LoginWarning(account.name, days, login.ends_at, why))
+            told = _Told(days, end)
+        elif days is not None and moved:
+            told = _Told(days, end)
+        self._set_told(account.name, told)
 
-    def _set_told(self, name: str, days: int | None) -> None:
-        if self._told.get(name) == days:
+    def _is_over(self, told: _Told, login: HomeLogin, days: int | None, moved: bool, now: datetime) -> bool:
+        """Return whether what was told of a login does not hold any more.
+
+        A clock that was set back makes no login anew. One that is so far behind says nothing of any login.
+        """
+        if login.state != "ok":
+            return False
+        if days is not None:
+            return told.days == 0  # one that the server had rejected, and that was refreshed
+        if moved or login.ends_at is None:
+            return True
+        return told.days == 0 and login.ends_at - now <= _LONGEST
+
+    def _set_told(self, name: str, told: _Told | None) -> None:
+        if self._told.get(name) == told:
             return
-        if days is None:
+        if told is None:
             del self._told[name]
         else:
-            self._told[name] = days
-        self._store.keep(DOCUMENT, lambda: self._told, f"the warnings of the login of {name}")
+            self._told[name] = told
+        self._keep(name)
+
+    def _keep(self, what: str) -> None:
+        self._store.unsaved.attempt(DOCUMENT, self._save, f"the warnings of the login of {what}")
+
+    def _save(self) -> None:
+        days = {name: told.days for name, told in self._told.items()}
+        ends = {name: told.end for name, told in self._told.items() if told.end is not None}
+        self._store.save(DOCUMENT, days, ends=ends)  # a release that does not know the ends reads the days
 
 
 def _log_change(name: str, login: HomeLogin) -> None:
@@ -162,6 +195,12 @@ def _told_days(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"found {type(value).__name__}, expected a number of days")
     return value
+
+
+def _ends(value: Any) -> dict[str, str]:
+    if not all(isinstance(end, str) for _name, end in as_items(value)):
+        raise TypeError("found an end that is no text, expected a time")
+    return dict(value)
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:

@@ -46,10 +46,11 @@ def identity_event(account: str, why: str | None) -> dict[str, Any]:
 
 
 def login_event(warning: LoginWarning) -> dict[str, Any]:
-    """Return the event that an account's login ends soon or has ended, or that a new one was made."""
+    """Return the event that an account's login ends soon or has ended, or that it no longer does."""
     details = {"login_expires_at": clock.optional_iso(warning.ends_at), "days": warning.days}
     severity = "error" if warning.days in (0, 1) else "warning"
-    summary = f"account {warning.account}: {warning.why or 'its login was made anew'}"
+    over = "its login was made anew" if warning.renewed else "its login can be used again"
+    summary = f"account {warning.account}: {warning.why or over}"
     event = _event("login_ends", severity, warning.why is not None, summary, details=details)
     return {**event, "account": warning.account}
 
