@@ -902,7 +902,7 @@ def test_a_failed_resumption_is_tried_again_and_finally_left_to_the_operator(wor
     assert len(switches(world)) == 1
 
 
-@pytest.mark.parametrize("result", ["gone", "moved on", "sent"])
+@pytest.mark.parametrize("result", ["gone", "gone: stopped by hand", "moved on", "sent"])
 def test_a_final_result_removes_the_session(world, harness, result):
     resume_with(harness, result)
     run(harness, world.evidence("one"))

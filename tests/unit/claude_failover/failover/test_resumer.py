@@ -28,6 +28,8 @@ from claude_failover.limits import Verdict
 from claude_failover.limits.evidence import Evidence
 from claude_failover.limits.retry import waits_for_reset
 from claude_failover.sessions import termination
+from claude_failover.sessions.lifecycle_state import ENDED, LifecycleEntry
+from claude_failover.sessions.restart_policy import stays_down
 from claude_failover.sessions.tracked_session import TrackedSession
 from claude_failover.storage.pending_writes import PendingWrites
 from claude_failover.tmux.client import TmuxError
@@ -69,6 +71,7 @@ class Harness:
         self.documents = {DOCUMENT: list(interrupted)} if interrupted else {}
         self.saved = []
         self.options = []
+        self.stopped = set()
         self.running = self.most_running = 0
         pane = SimpleNamespace(pane_id="%1", dead=False)
         session = SessionConfig("main", "/srv", ("claude",), **more) if spec else None
@@ -104,8 +107,8 @@ class Harness:
     def conversation(self, name):
         return ONE if name in self.table else None
 
-    def is_stopped(self, _name):
-        return False
+    def is_stopped(self, name):
+        return name in self.stopped
 
     def request_check(self):
         self.table["main"].pane.dead = False
@@ -272,6 +275,24 @@ def test_a_session_that_stays_down_is_reported(monkeypatch):
     harness.main.reason = "exited with status 3"
     (row,) = harness.run()
     assert (row["method"], row["result"]) == ("none", "failed: the session is down: exited with status 3")
+
+
+def test_a_session_that_was_stopped_by_hand_is_left_at_once():
+    harness = Harness()
+    harness.main.pane.dead = True
+    harness.stopped.add("main")
+    (row,) = harness.run()
+    expected = "gone: stopped by hand; claude-failover restart main resumes it"
+    assert (row["method"], row["result"], harness.main.resume_note) == ("none", expected, expected)
+
+
+def test_a_session_that_is_not_to_be_started_again_is_left_at_once(monkeypatch):
+    monkeypatch.setattr(resumer, "UP_WAIT", 0.0)
+    harness = Harness(restart="never")
+    harness.main.pane.dead = True
+    harness.main.reason = stays_down(harness.main.spec, LifecycleEntry(ENDED, "it exited"), None)
+    (row,) = harness.run()
+    assert row["result"].startswith("gone: it exited; not started again")
 
 
 def test_a_session_whose_conversation_is_in_the_background_is_left_to_a_person():

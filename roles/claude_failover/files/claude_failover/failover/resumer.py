@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import shlex
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -29,6 +30,7 @@ from ..limits.evidence import Evidence, moved_on
 from ..limits.retry import waits_for_reset
 from ..sessions.lifecycle import SessionLifecycle
 from ..sessions.prompt_budget import PromptBudget
+from ..sessions.restart_policy import STOPPED_REASON, is_meant
 from ..sessions.table import SessionTable
 from ..sessions.termination import POLL, end_claude
 from ..sessions.tracked_session import TrackedSession
@@ -164,6 +166,10 @@ class SessionResumer:
         if self._has_moved_on(tracked):
             return "none", "moved on"
         if not await self._wait_until_up(tracked):
+            if self._lifecycle.is_stopped(tracked.name):
+                return "none", f"gone: {STOPPED_REASON}; claude-failover restart {shlex.quote(tracked.name)} resumes it"
+            if tracked.reason is not None and is_meant(tracked.reason):
+                return "none", f"gone: {tracked.reason}"
             return "none", f"failed: the session is down: {tracked.reason}"
         if tracked.parked_job is not None:
             return "none", f"failed: {tracked.reason or 'its conversation went on in the background (agents view)'}"
