@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role's look at a live host, before a change: root reads below the user's folders in the user's name."""
+"""The role's looks at a host, before a change: root reads below the user's folders in the user's name."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ VARS = os.path.join(
 )
 
 
-def look(host: UserHost) -> list[str]:
+def script_of(name: str) -> str:
     with open(VARS, encoding="utf-8") as stream:
-        script = yaml.safe_load(stream)["__claude_failover_live_script"]
+        return str(yaml.safe_load(stream)[name])
+
+
+def look(host: UserHost) -> list[str]:
+    script = script_of("__claude_failover_live_script")
     none = host.path("none")
     done = subprocess.run(
         [
@@ -72,3 +76,37 @@ def test_a_link_of_the_user_shows_nothing_of_a_folder_of_roots(host: UserHost) -
 def test_a_state_folder_of_nobody_tells_nothing_of_the_user(host: UserHost) -> None:
     os.chown(host.state, 54321, 54321)
     assert look(host) == ["owner=UNKNOWN", "group="]
+
+
+def test_the_host_facts_tell_nothing_of_a_folder_of_roots(host: UserHost) -> None:
+    secret = host.make("secret", mode=0o700)
+    os.mkdir(f"{secret}/sessions")
+
+    def facts(user: str) -> bool:
+        done = subprocess.run(
+            [
+                *(
+                    "sh",
+                    "-c",
+                    script_of("__claude_failover_probe_script"),
+                    "sh",
+                    user,
+                    "nogroup",
+                    "/no/such",
+                    "/no/such",
+                ),
+                *("no-such-package-cf", *host.homes),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return "own-sessions" in done.stdout.splitlines()
+
+    assert host.as_user(lambda: os.symlink(secret, host.homes[0])) == 0
+    assert not facts(host.user.pw_name)
+    assert host.as_user(lambda: os.makedirs(f"{host.homes[1]}/sessions")) == 0
+    assert facts(host.user.pw_name)
+    assert not facts("no-such-user-cf")

@@ -20,6 +20,7 @@ import yaml
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import required_links
 from playbook_run import on_a_controller
 from role_evaluation import HOST_FACTS, PASSWORD, ROLE, evaluate, template
+from user_host import needs_root
 
 from claude_failover.config.loader import parse
 
@@ -515,12 +516,14 @@ def probe(*arguments: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@needs_root
 def test_a_home_with_a_sessions_folder_of_its_own_is_a_host_fact(tmp_path: Path) -> None:
     homes = [tmp_path / name for name in ("none", "a b", "link")]
     for home in homes:
         home.mkdir()
     (homes[2] / "sessions").symlink_to(tmp_path)
-    words = ("", "", "/no/such", "/no/such", "no-such-package-cf", *map(str, homes))
+    user = pwd.getpwuid(os.getuid()).pw_name
+    words = (user, "", "/no/such", "/no/such", "no-such-package-cf", *map(str, homes))
     assert "own-sessions" not in probe(*words)
     (homes[1] / "sessions").mkdir()
     assert probe(*words).count("own-sessions") == 1
