@@ -190,6 +190,7 @@ def _plan_installation(
     prunable = _release_store.prunable(layout, params["keep"], folder, in_use)
     leftovers = _release_store.leftovers(layout)
     to_record, replaced = _plan_records(layout, previous, folder, _installed_files(params, specs), warn)
+    replaced = replaced or (previous == folder and stale and is_untried(layout, folder, service))
     rollback = _release_record.read_rollback(layout)
     configurations = [entry["path"] for entry in params["files"] if entry["config"]]
     result = {
@@ -267,6 +268,23 @@ def _plan_records(
     if record != new:
         to_record.append((folder, new))
     return to_record, found
+
+
+def is_untried(layout: Layout, name: str, service: _release_processes.Service | None) -> bool:
+    """Return True if the last installation of a release replaced another one, and the daemon runs from before it.
+
+    A run that breaks before the restart leaves such a daemon, and the way back. Raises OSError.
+    """
+    try:
+        record = _release_record.read_record(layout, name)
+    except ReleaseError:
+        return False
+    return (
+        record is not None
+        and record.replaced is not None
+        and _release_store.is_installed(layout, record.replaced.release)
+        and _release_processes.is_stale(layout, [_release_record.record_path(layout, name)], service=service)
+    )
 
 
 def _readable_record(layout: Layout, name: str, warn: Callable[[str], None]) -> ReleaseRecord | None:
@@ -357,17 +375,18 @@ def _carry_out(params: Mapping[str, Any], layout: Layout, sources: Mapping[str, 
     finally:
         if staged:
             _release_store.remove_folders(layout, [os.path.basename(staged)])
-    # Before anything that they describe is changed, so that a run that breaks leaves the way back.
+    # The record of a release in use is written before anything that it describes is changed, and that of the new one
+    # before it is switched to: a run that breaks leaves the way back.
     for name, record in plan.to_record:
         if name != folder:
             _release_record.write_record(layout, name, record)
     for spec, difference in plan.to_write:
         _host_files.apply(spec, difference)
-    if plan.result["switched"]:
-        _release_store.switch(layout, folder)
     for name, record in plan.to_record:
         if name == folder:
             _release_record.write_record(layout, name, record)
+    if plan.result["switched"]:
+        _release_store.switch(layout, folder)
     _release_record.write_rollback(layout, None)
     _release_store.remove_folders(layout, plan.to_prune)
 

@@ -69,7 +69,7 @@ def read_record(layout: Layout, name: str) -> ReleaseRecord | None:
 
     Raises ReleaseError for one that cannot be understood, OSError.
     """
-    document = _read_json(_record_path(layout, name))
+    document = _read_json(record_path(layout, name))
     if document is None:
         return None
     try:
@@ -82,7 +82,7 @@ def read_record(layout: Layout, name: str) -> ReleaseRecord | None:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReleaseError(
             "%s is no list of the files of a release (%r); install the release again"
-            % (_record_path(layout, name), error)
+            % (record_path(layout, name), error)
         ) from error
 
 
@@ -96,7 +96,7 @@ def write_record(layout: Layout, name: str, record: ReleaseRecord) -> None:
         else {"release": replaced.release, "files": [_encode_file(file) for file in replaced.files]},
         "failed": record.failed,
     }
-    _write_json(_record_path(layout, name), document, _RECORD_MODE)
+    _write_json(record_path(layout, name), document, _RECORD_MODE)
 
 
 def read_from_host(files: Sequence[InstalledFile]) -> list[InstalledFile]:
@@ -135,7 +135,8 @@ def write_rollback(layout: Layout, rollback: Rollback | None) -> None:
         _write_json(layout.rollback, rollback._asdict(), _ROLLBACK_MODE)
 
 
-def _record_path(layout: Layout, name: str) -> str:
+def record_path(layout: Layout, name: str) -> str:
+    """Return the path of the record of a release."""
     return os.path.join(layout.folder(name), RECORD)
 
 

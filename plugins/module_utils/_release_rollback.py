@@ -98,6 +98,7 @@ def _plan(layout: Layout, params: Mapping[str, Any], check_mode: bool) -> Rollba
     read_at_start = {file.spec.path for file in files if file.restart}
     service = _release_processes.service_of(params.get("user"), params.get("unit"))
     stale = _release_processes.is_stale(layout, sorted(read_at_start), service=service)
+    untried = not switched and stale and _release_installation.is_untried(layout, current, service)
     created = [file.spec.path for file, difference in to_write if difference.status == _host_files.CREATED]
     updated = [file.spec.path for file, difference in to_write if difference.status != _host_files.CREATED]
     rollback = _next_rollback(current, target.release, was, params) if switched or undo else was
@@ -113,7 +114,7 @@ def _plan(layout: Layout, params: Mapping[str, Any], check_mode: bool) -> Rollba
         "updated": updated,
         "removed": to_remove,
         "config_checked": changed,
-        "replaced": not undo and changed and record is not None,
+        "replaced": not undo and record is not None and (changed or untried),
         "rolled_back": None if rollback is None else rollback._asdict(),
         "configurations": [file.spec.path for file in files if file.config],
         "diff": [

@@ -266,6 +266,7 @@ replaced:
   description:
     - Whether the installation has taken the place of another release or of other files, which O(state=undone) brings
       back. In check mode, whether it would.
+    - Also true where an earlier run did that, and broke before the daemon was restarted.
   returned: unless O(state=absent)
   type: bool
   sample: true

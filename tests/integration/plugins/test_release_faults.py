@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import _release_store as store
+from ansible_collections.secuaas.claude.plugins.module_utils._release_record import read_record
 from release_host import Host, sources
 
 
@@ -115,6 +116,12 @@ def test_a_fault_at_any_step_leaves_the_old_release_or_the_new_one_and_the_next_
         assert current is not None
         version = current.split("-")[0]
         assert version in ("1.0.0", "2.0.0")
+        # The link never leads to a release from which there is no way back.
+        record = read_record(host.layout, current)
+        assert record is not None
+        if version == "2.0.0":
+            assert record.replaced is not None, f"step {step}"
+            assert record.replaced.release == old["release"]
         assert store.verify(host.layout.folder(current), sources(version), host.layout.python) == []
         with open(host.config, encoding="utf-8") as file:
             assert file.read() in ("good, old\n", "good, new\n")
@@ -122,6 +129,10 @@ def test_a_fault_at_any_step_leaves_the_old_release_or_the_new_one_and_the_next_
         assert host.run(version="2.0.0", config="good, new\n")["path"].split("/")[-1].startswith("2.0.0-")
         assert host.run(version="2.0.0", config="good, new\n")["changed"] is False
         assert not [name for name in os.listdir(host.layout.releases) if name.startswith(".")]
+        # The release does not become ready: it is taken back.
+        assert host.run(state="undone")["release"] == old["release"], f"step {step}"
+        with open(host.config, encoding="utf-8") as file:
+            assert file.read() == "good, old\n"
         # Back to where the next try starts from.
         assert host.run(config="good, old\n")["path"] == old["path"]
         store.remove_folders(host.layout, [name for name in os.listdir(host.layout.releases) if name != old["release"]])

@@ -349,6 +349,23 @@ def test_a_daemon_of_another_release_is_stale(host: Host) -> None:
         assert verdict(host, version="1.0.1") == (False, True, True)
 
 
+def test_an_installation_that_the_daemon_was_not_started_with_can_be_taken_back_by_the_next_run(host: Host) -> None:
+    """As a run leaves it that breaks before the restart."""
+    old = host.run()
+    with Running(f"{old['path']}/lib", "run"):
+        assert host.run()["replaced"] is False
+        new = host.run(version="1.0.1")
+        for check in (True, False):
+            again = host.run(version="1.0.1", check=check)
+            assert (again["changed"], again["restart"], again["replaced"]) == (False, True, True)
+    with Running(f"{new['path']}/lib", "run"):
+        assert host.run(version="1.0.1")["replaced"] is False
+        host.run(state="rolled_back")
+        again = host.run(state="rolled_back")
+        assert (again["changed"], again["restart"], again["replaced"]) == (False, True, True)
+    assert host.run(state="undone")["release"] == new["release"]
+
+
 @pytest.mark.parametrize("words", [["status"], ["--config", "/x", "run"], ["run", "more"], []])
 def test_other_commands_and_other_daemons_are_not_the_daemon(host: Host, words: list[str]) -> None:
     old = host.run()["path"]
