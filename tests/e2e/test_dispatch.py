@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import threading
@@ -90,11 +91,13 @@ def test_tasks_arrive_whole_and_only_in_the_pool(make_world: MakeWorld, version:
     world = make_world(real(version))
     daemon, sessions = begin(world)
     given = ["say hello", LINES, "x" * 3000, "word of a long task " * 5000, "!ls is not for the shell", "ends in \\"]
+    given += ["!touch ran", "# is no memory", "& is no job"]
     for text in given:
         row = over(daemon, dispatch(daemon, text)["id"])
         assert (row["state"], row["session"]) == ("done", "worker"), (row, daemon.log()[-3000:])
     assert prompts_written(world, sessions["worker"], len(given)) == ["".join(text.split()) for text in given]
     assert prompts(world, sessions["main"]) == []
+    assert os.listdir(world.cwd) == []
     refused = daemon.command("dispatch", "--session", "main", "not here")
     assert refused.returncode == 1 and "is dedicated" in refused.stderr
 
