@@ -237,6 +237,7 @@ def box(draft: str, rows: int = 1) -> PromptBox:
         ("[Pasted text #3]", "x" * 2000, True),
         ("[Pasted text #3]", "\n" * 9 + "x", False),
         ("hello [Pasted text #3]", "x" * 2000, False),
+        ("a prompt of a file", "\ufeffa prompt\u200b of a file", True),  # 2.1.332 shows neither
     ],
 )
 def test_holds(draft: str, text: str, same: bool) -> None:

@@ -210,6 +210,7 @@ def test_a_full_queue_says_so(tmp_path, monkeypatch):
     [
         ("", UsageError, "empty"),
         (" \n\t \x07\x1b", UsageError, "empty"),
+        ("\ufeff\u200b", UsageError, "empty"),  # nothing that a screen shows
         ("\udcff", UsageError, "UTF-8"),
         ("x" * (PROMPT_MAX + 1), Refused, "found 262145 bytes"),
         ("é" * (PROMPT_MAX // 2 + 1), Refused, "too long"),

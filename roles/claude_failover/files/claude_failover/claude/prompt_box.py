@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Optional
 
-from ..common.text import whole_number
+from ..common.text import visible, whole_number
 from . import screen_reader
 
 _RULE = re.compile(r"─{20,}")
@@ -162,7 +162,7 @@ def holds(box: PromptBox, text: str) -> bool:
         lines = folded.group("lines")
         # Seen: 14 lines are shown as "+13 lines", one line without a number.
         return int(lines or 0) in (text.count("\n"), text.count("\n") + 1)
-    shown, whole = _without_whitespace(box.draft), _without_whitespace(text)
+    shown, whole = visible(box.draft), visible(text)
     return shown == whole or (box.rows >= 5 and len(shown) >= 80 and whole.endswith(shown))
 
 
@@ -173,7 +173,7 @@ def copies(box: PromptBox, text: str) -> int:
     folded = len(_FOLDED.findall(box.draft))
     if folded:
         return folded if not _FOLDED.sub("", box.draft).strip() else 0
-    shown, whole = _without_whitespace(box.draft), _without_whitespace(text)
+    shown, whole = visible(box.draft), visible(text)
     number = len(shown) // len(whole)
     return number if shown == whole * number else 0
 
@@ -184,12 +184,8 @@ def holds_part(box: PromptBox, text: str) -> bool:
         return False
     if box.folded:
         return True
-    rest = iter(_without_whitespace(text))
-    return all(char in rest for char in _without_whitespace(box.draft))
-
-
-def _without_whitespace(text: str) -> str:
-    return "".join(text.split())
+    rest = iter(visible(text))
+    return all(char in rest for char in visible(box.draft))
 
 
 def _box_rows(texts: Sequence[str]) -> Optional[tuple[int, int]]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from ..common import clock
+from ..common.text import visible
 from .local_commands import compaction_error, without_local_commands
 
 _MARKS = re.compile(r"</?pasted_content\b[^>]*>")
@@ -154,13 +155,9 @@ def answered_request_time(records: Iterable[Mapping[str, Any]]) -> datetime | No
 def is_prompt_of(found: str, text: str) -> bool:
     """Return whether ``found``, a prompt as Claude Code reports it, is ``text`` as it was sent.
 
-    White space and the marks around a pasted text are ignored.
+    White space, invisible characters and the marks around a pasted text are ignored.
     """
-    sent, reported = _without_whitespace(text), _without_whitespace(_MARKS.sub("", found))
+    sent, reported = visible(text), visible(_MARKS.sub("", found))
     if reported == sent or (len(sent) >= _DISTINCTIVE and sent in reported):
         return True
     return len(reported) >= _TRUNCATED_MIN and sent.startswith(reported)
-
-
-def _without_whitespace(text: str) -> str:
-    return "".join(text.split())

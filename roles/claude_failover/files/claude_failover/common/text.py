@@ -56,6 +56,11 @@ def one_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
+def visible(text: str) -> str:
+    """Return the characters of ``text`` that take room on a screen: without white space and what is invisible."""
+    return "".join(printable(text).split())
+
+
 def escaped(text: str) -> str:
     """Return ``text`` on one line, with escapes (``\\x1b``, ``\\n``, ``\\u202e``) for what `printable` removes."""
     return SPECIAL.sub(lambda found: ascii(found.group())[1:-1], text)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..common import clock
 from ..common.errors import Refused, UsageError
-from ..common.text import printable, shorten
+from ..common.text import printable, shorten, visible
 from ..tmux.quoting import typable
 
 QUEUED, SENT, ACCEPTED, DONE, FAILED, CANCELLED = "queued", "sent", "accepted", "done", "failed", "cancelled"
@@ -184,7 +184,7 @@ def normalize_prompt(prompt: str) -> str:
             "put the material into a file, and name the file in the prompt"
         )
     kept = typable(prompt).strip("\n")
-    if not kept.strip():
+    if not visible(kept):
         raise UsageError("the prompt is empty: expected some text")
     # Claude Code 2.1.330 takes Enter right after a backslash as a line break.
     return kept + " " if kept.endswith("\\") else kept
