@@ -96,7 +96,7 @@ def test_a_goal_goes_on_under_the_next_account(make_world: MakeWorld, version: s
     main.wait_screen("Esc to cancel")
     daemon.send(signal.SIGCONT)
     main.answered(RESUME, "B", timeout=60)
-    record = went_on_hot(daemon, asked=True)
+    record = went_on_hot(daemon)
     assert (record["limit"], record["from_account"], record["to_account"]) == (claim, "A", "B")
     assert resets(daemon, "B") == []
 
@@ -116,7 +116,7 @@ def test_a_limit_met_by_a_background_task_switches(make_world: MakeWorld, versio
     assert daemon.switches() == []
     world.set("A", "limit", claim=claim, resets_at=int(time.time()) + HOURS[claim] * 3600)
     main.answered(RESUME, "B", timeout=60)
-    record = went_on_hot(daemon, asked=True)
+    record = went_on_hot(daemon)
     assert (record["limit"], record["from_account"], record["to_account"]) == (claim, "A", "B")
     assert "task-notification" in str(world.records(main.id))
     assert resets(daemon, "B") == []

@@ -97,16 +97,20 @@ def one_switch(daemon: Daemon) -> dict[str, object]:
     return records[0]
 
 
-def went_on_hot(daemon: Daemon, *, asked: bool = False) -> dict[str, object]:
-    """Wait for the record of the one switch, and check that it moved the one session with no restart.
+def went_on(world: World, row: dict[str, str]) -> bool:
+    """Return whether a session went on, by the result of a switch's record.
 
-    ``asked``: where the guard is on, a person may have had to say first whose the conversation is.
+    Where the guard is on, a person may have had to say first whose the conversation is.
     """
+    return row["result"] == "continued" or (world.guard and "whose this conversation is" in row["result"])
+
+
+def went_on_hot(daemon: Daemon) -> dict[str, object]:
+    """Wait for the record of the one switch, and check that it moved the one session with no restart."""
     record = one_switch(daemon)
     (row,) = record["sessions"]  # type: ignore[misc]
     assert row["method"] == "hot", record
-    by_a_person = asked and daemon.world.guard and "whose this conversation is" in row["result"]
-    assert by_a_person or row["result"] == "continued", record
+    assert went_on(daemon.world, row), record
     return record
 
 
