@@ -781,7 +781,7 @@ def targets() -> list[Target]:
         "login-warnings",
         _login_watch,
         lambda loaded: loaded.rename_accounts({"a": "zz"}),
-        lambda loaded: loaded._told,
+        lambda loaded: {name: list(told) for name, told in loaded._told.items()},
     )
     accounts = _document(
         "accounts",
