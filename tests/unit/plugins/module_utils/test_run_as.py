@@ -10,6 +10,7 @@ import os
 import pwd
 import signal
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -120,13 +121,30 @@ def test_a_user_without_a_name_is_called_by_its_number(monkeypatch: pytest.Monke
 # ---- A process that the user holds up ----------------------------------------------------------------------
 
 
+def children() -> set[str]:
+    """Return the children of this process, running, stopped or ended."""
+    found = set()
+    for thread in os.listdir("/proc/self/task"):
+        with open(f"/proc/self/task/{thread}/children", encoding="ascii") as stream:
+            found |= set(stream.read().split())
+    return found
+
+
+@pytest.fixture
+def no_child_is_left() -> Iterator[None]:
+    """Check that the test leaves no child beside those of earlier tests."""
+    before = children()
+    yield
+    assert children() <= before
+
+
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DEADLINE", 0.5)
 
 
 @needs_root
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short", "no_child_is_left")
 @pytest.mark.parametrize("ignored", [False, True])
 def test_a_process_that_the_user_stops_is_ended_and_told(ignored: bool) -> None:
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN if ignored else signal.SIG_DFL)
@@ -137,37 +155,25 @@ def test_a_process_that_the_user_stops_is_ended_and_told(ignored: bool) -> None:
     finally:
         signal.signal(signal.SIGCHLD, before)
     assert user.pw_name in str(caught.value)
-    assert not alive_children()
 
 
 @needs_root
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short", "no_child_is_left")
 def test_a_process_that_is_stopped_after_its_answer_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "_exit", lambda _code: os.kill(os.getpid(), signal.SIGSTOP))
     assert run_as(some_user(), lambda: 7) == 7
-    assert not alive_children()
 
 
 @needs_root
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short", "no_child_is_left")
 def test_a_process_that_works_for_too_long_is_ended_and_told() -> None:
     with pytest.raises(RunAsError, match=r"did not end within 0\.5 s and was killed$"):
         run_as(some_user(), lambda: time.sleep(300))
-    assert not alive_children()
 
 
 @needs_root
+@pytest.mark.usefixtures("no_child_is_left")
 def test_an_answer_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAXIMUM_ANSWER", 1000)
     with pytest.raises(RunAsError, match="more than 1000 bytes"):
         run_as(some_user(), lambda: "x" * 2000)
-    assert not alive_children()
-
-
-def alive_children() -> bool:
-    """Return True if this process has a child, running, stopped or ended."""
-    try:
-        os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        return False
-    return True
