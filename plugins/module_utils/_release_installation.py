@@ -279,12 +279,9 @@ def is_untried(layout: Layout, name: str, service: _release_processes.Service | 
         record = _release_record.read_record(layout, name)
     except ReleaseError:
         return False
-    return (
-        record is not None
-        and record.replaced is not None
-        and _release_store.is_installed(layout, record.replaced.release)
-        and _release_processes.is_stale(layout, [_release_record.record_path(layout, name)], service=service)
-    )
+    if record is None or record.replaced is None or not _release_store.is_installed(layout, record.replaced.release):
+        return False
+    return _release_processes.is_stale(layout, [_release_record.record_path(layout, name)], service=service)
 
 
 def _readable_record(layout: Layout, name: str, warn: Callable[[str], None]) -> ReleaseRecord | None:
