@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_failover.claude.prompt_box import OWNER_DIALOGS, PromptBox, find_dialog, find_prompt_box, holds, holds_part
+from claude_failover.claude.screen import parse_screen
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 PANES = os.path.join(TESTS, "fixtures", "claude-code", "panes")
@@ -277,6 +278,39 @@ NARROW_MENU = [
     "",
     "  Enter to confirm · Esc to cancel",
 ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rule"),
+    [
+        (36, "───────────────── the job (Branch) ─"),
+        (36, " a name of fifty characters or so… ─"),
+        (36, " 日本語の名前 日本語の名前 日本語… ─"),
+        (58, "──── a name of fifty characters or so, to see it cut now ─"),
+        (80, " 日本語の名前 日本語の名前 日本語の名前 日本語の名前 日本語の名前 日本語の名前 ─"),
+    ],
+)
+def test_the_name_of_the_conversation_in_the_rule_above_the_box(columns: int, rule: str) -> None:
+    """A copy has one, and what /rename was given; it can leave no room for a line (2.1.332)."""
+    lines = [
+        "● Done.",
+        "",
+        rule,
+        "❯\xa0half a thought",
+        "─" * columns,
+        "  ⚠ Usage limit reached · limit",
+        "  resets 4pm",
+    ]
+    lines += ["    Continuing automatically at 4pm ·", "    Esc to cancel"]
+    box = find_prompt_box(lines)
+    assert box is not None and box.draft == "half a thought"
+    assert find_dialog(lines) is None
+    shown = parse_screen(lines)
+    assert shown.draft == "half a thought" and shown.footer[0].strip() == "⚠ Usage limit reached · limit"
+    lines[2] = f"{rule} and more"
+    assert find_prompt_box(lines) is None, "no rule ends so"
+    lines[2] = f" {rule}"
+    assert find_prompt_box(lines) is None, "the box's two rules are of one width"
 
 
 def test_the_limit_menu_of_a_narrow_pane() -> None:

@@ -10,7 +10,8 @@ Layouts seen on Claude Code 2.1.330 and 2.1.197 (``tests/fixtures/claude-code/pa
 ``capture-pane -p -e`` of tmux 3.3a:
 
 * The box is a row of ``─``, rows of text (the first begins with ``❯``, or ``!`` for a shell command, and a no-break
-  space, the others with two blanks) and a row of ``─``; the rows below it are indented by two or more.
+  space, the others with two blanks) and a row of ``─``; the rows below it are indented by two or more. The upper row
+  of ``─`` holds the conversation's name at its right end, and can have room for nothing else (2.1.332).
 * Ghost text (a suggestion that the next key replaces) is dim except for its first character, which is under the cursor
   and in reverse video. Typed text is neither.
 * A long or tall paste is folded: ``[Pasted text #1 +13 lines]`` (14 lines) or ``[Pasted text #2]`` (2000 characters).
@@ -27,10 +28,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Optional
 
+from ..common.columns import width
 from ..common.text import visible, whole_number
 from . import screen_reader
 
 _RULE = re.compile(r"─{20,}")
+_NAMED_RULE = re.compile(r"─* \S.* ─")
 _DIALOG_RULE = re.compile(r"[─▔]{20,}")
 _PROMPT = re.compile(r"([❯>!])[\xa0 ]")
 _SELECTED = re.compile(r"\s*❯\s+\S")
@@ -206,10 +209,16 @@ def _box_rows(texts: Sequence[str]) -> Optional[tuple[int, int]]:
         end -= 1
     for first in range(end - 1, max(0, end - _MAX_BOX_ROWS), -1):
         if _PROMPT.match(texts[first] + " "):
-            return (first, end) if _RULE.match(texts[first - 1].lstrip()) else None
+            return (first, end) if _is_top(texts[first - 1], texts[end]) else None
         if not texts[first].startswith("  ") and texts[first].strip():
             return None
     return None
+
+
+def _is_top(text: str, bottom: str) -> bool:
+    """Return whether a row is the rule above the box whose lower rule is ``bottom``."""
+    named = _NAMED_RULE.fullmatch(text) is not None and width(text) == width(bottom)
+    return named or bool(_RULE.match(text.lstrip()))
 
 
 def _is_ghost(content: Sequence[Sequence[_Cell]]) -> bool:

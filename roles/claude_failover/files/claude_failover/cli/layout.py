@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from ..common.columns import width
 from ..common.text import one_line
 
 _COLOURS = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "strong": "1"}
@@ -22,18 +22,6 @@ class Cell(NamedTuple):
 
     text: str
     tone: str = ""
-
-
-def width(text: str) -> int:
-    """Return the width of ``text`` in terminal columns: two for wide characters, none for combining ones."""
-    if text.isascii():
-        return len(text)
-    total = 0
-    for character in text:
-        if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
-            continue
-        total += 2 if unicodedata.east_asian_width(character) in "WF" else 1
-    return total
 
 
 def fit(text: str, columns: int) -> str:
