@@ -122,11 +122,7 @@ def test_a_task_goes_on_through_a_failover_and_a_killed_daemon(make_world: MakeW
     # A turn that ends while no daemon runs: after the flip nothing but the transcript may say so.
     task = dispatch(daemon, "be quick")
     daemon.stop(signal.SIGKILL)
-    until(
-        lambda: "last=[be quick]" in sessions["worker"].screen() or sessions["worker"].answer_owner(),
-        "the answer",
-        show=sessions["worker"].screen,
-    )
+    sessions["worker"].until(lambda: "last=[be quick]" in sessions["worker"].screen(), "the answer")
     time.sleep(1)  # for the end of the turn, which no daemon sees
     daemon.start()
     row = over(daemon, task["id"], timeout=30, session=sessions["worker"])

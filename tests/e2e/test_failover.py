@@ -126,11 +126,7 @@ def test_all_exhausted_then_a_reset_also_after_a_restart_of_the_daemon(make_worl
     reset = int(time.time()) + 25
     world.set("B", "limit", resets_at=reset)
     main.prompt("the big job")
-    until(
-        lambda: turns_of(world, main.ids, RESUME, "B", "limit") or main.answer_owner(),
-        "the second account to refuse",
-        show=daemon.log,
-    )
+    main.until(lambda: turns_of(world, main.ids, RESUME, "B", "limit"), "the second account to refuse", show=daemon.log)
     until(lambda: all(row["exhausted"] for row in daemon.status()["accounts"]), "both to be known", show=daemon.log)
     daemon.stop(signal.SIGKILL)
     daemon.start()

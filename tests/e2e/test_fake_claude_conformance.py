@@ -65,6 +65,8 @@ STATUS_KEYS = {
     "updatedAt",
     "statusUpdatedAt",
 }
+HINT = "← for agents"  # 2.1.332 shows it for the 10 s after its start
+LOGO = ("▐▛", "▝▜")  # as it stands still: at a start of 2.1.332 it can move
 WORDS = re.compile(r"(Brewed|Crunched|Baked|Cooked|Cogitated|Worked|Churned|Sautéed) for \d+s")
 
 
@@ -85,8 +87,7 @@ def scenario(world: World) -> dict[str, Any]:
         "A", {"hooks": {"Stop": [{"hooks": [{"type": "command", "command": f"touch {world.path('tmp', 'own')}"}]}]}}
     )
     session.start("--permission-mode", "bypassPermissions")
-    whole(session, "▝▜")
-    seen["screen at the prompt"] = screen(session)
+    seen["screen at the prompt"] = screen(whole(session, *LOGO, HINT))
     session.ask("one")
     until(lambda: os.path.exists(world.path("tmp", "own")), "the account's own hook")
     until(lambda: "rate_limits" in status_line(status_input), "the usage in the status line's input")
@@ -99,7 +100,7 @@ def scenario(world: World) -> dict[str, Any]:
     session.wait_screen("Enter to confirm")
     until(lambda: session.status() == "waiting", "the status of an open menu")
     seen["waits for"] = (session.status_file() or {}).get("waitingFor")
-    seen["screen with the menu"] = screen(session)
+    seen["screen with the menu"] = screen(session.screen())
     session.escape()
     seen["status after the menu"] = until(lambda: session.status() if session.status() != "waiting" else None, "idle")
     # The menu opens once for one reset.
@@ -110,11 +111,9 @@ def scenario(world: World) -> dict[str, Any]:
     world.set("A", "limit", claim="five_hour", resets_at=int(time.time()) + 3600)
     session.prompt("five")
     session.wait_screen("Continuing automatically at")
-    whole(session)
-    seen["screen that waits"] = screen(session)
+    seen["screen that waits"] = screen(whole(session))
     session.escape()
-    whole(session)
-    seen["screen after Escape"] = screen(session)
+    seen["screen after Escape"] = screen(whole(session))
     world.flip("B")
     seen["tag after the flip"] = session.ask("six")["tag"]
     until(
@@ -128,21 +127,23 @@ def scenario(world: World) -> dict[str, Any]:
     seen["status file stays"] = session.status_file() is not None
     seen["records"] = records(world, session)
     session.restart("--permission-mode", "bypassPermissions")
-    whole(session, "▝▜")
-    seen["screen after the resume"] = [line for line in screen(session) if not line.startswith("✻")]
+    shown = screen(whole(session, *LOGO, HINT))
+    seen["screen after the resume"] = [line for line in shown if not line.startswith("✻")]
     seen["tag after the resume"] = session.ask("seven")["tag"]
     seen["hooks"] = hooks(world)
     seen["environment"] = sorted(ENVIRONMENT & set(world.hooks("Stop")[-1]["_env"]))
     return seen
 
 
-def whole(session: Session, *parts: str) -> None:
-    """Wait until the lines below the box are drawn, which are there bit by bit, at a start after the logo."""
-    until(
-        lambda: all(part in session.screen() for part in (*parts, "SL", "← for agents")),
-        "the whole screen",
-        show=session.screen,
-    )
+def whole(session: Session, *parts: str) -> str:
+    """Return the screen of an idle session once the lines below the box are drawn, which come bit by bit."""
+
+    def drawn() -> str | None:
+        text = session.screen()
+        footer = "bypass permissions on (shift+tab to cycle)"
+        return text if all(p in text for p in (*parts, "SL", footer)) and "esc to interrupt" not in text else None
+
+    return str(until(drawn, "the whole screen", show=session.screen))
 
 
 def status_line(path: str) -> dict[str, Any]:
@@ -155,15 +156,15 @@ def status_line(path: str) -> dict[str, Any]:
     return found
 
 
-def screen(session: Session) -> list[str]:
-    """Return the screen's lines without what is made of times, folders, tips and the like."""
+def screen(text: str) -> list[str]:
+    """Return a screen's lines without what is made of times, folders, tips and the like."""
     lines = []
-    for line in session.lines():
+    for line in (line.rstrip() for line in text.splitlines() if line.strip()):
         if line.lstrip().startswith(("▐", "▝", "▎", "/upgrade")) or "· /effort" in line or "automatic continue" in line:
             continue
         line = re.sub(r"STUB-OK #\d+", "STUB-OK #n", line.replace("\xa0", " "))
         line = re.sub(r"[▔]{20,}", "▔▔", re.sub(r"─{20,}", "──", line))
-        line = WORDS.sub("Worked for 0s", line)
+        line = WORDS.sub("Worked for 0s", line.replace(f" · {HINT}", ""))
         lines.append(re.sub(r"done \d+:\d+ [AP]M", "done 0:00 PM", re.sub(r"\d+(:\d\d)?[ap]m", "TIME", line)))
     # What stands on a tool's own lines is not imitated.
     return [line for line in lines if "echo two" not in line and "A step that" not in line and "Ran 1" not in line]

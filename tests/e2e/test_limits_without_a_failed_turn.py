@@ -236,6 +236,7 @@ def own_commands(world: World, commands: tuple[str, ...], reset: int) -> dict[st
     return {"records": found, "hook": (failure["error"], keys), "screen": [line.replace("\xa0", " ") for line in shown]}
 
 
+@pytest.mark.unguarded("the fake Claude imitates one that is kept from the server's flags")
 @pytest.mark.parametrize("version", [cli.PINNED, cli.OLD])
 def test_the_stand_ins_commands_leave_what_the_real_ones_leave(make_world: MakeWorld, version: str) -> None:
     """A refused `/compact` and `/usage-credits`, by records, hook and screen."""

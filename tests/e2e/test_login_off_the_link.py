@@ -17,7 +17,7 @@ import pytest
 from conftest import MakeWorld, real
 from harness import cli
 from harness.daemon import Daemon
-from harness.driven import RESUME, Driven, begin, one_switch, turns_of, went_on
+from harness.driven import RESUME, Driven, begin, one_switch, turns_of, was_asked, went_on
 from harness.session import Session
 from harness.wait import until
 from harness.world import PORT, World
@@ -134,14 +134,15 @@ def test_a_session_that_keeps_a_login_for_an_unknown_reason_is_set_aside(make_wo
     daemon, main = start(world, in_tmux, ANTHROPIC_CUSTOM_HEADERS=f"Authorization: Bearer {access_token('A')}")
     assert daemon.row("main")["follows_link"] is True
     main.refused()
-    until(lambda: "set aside" in daemon.log(), "it to be set aside", timeout=60, show=daemon.log)
+    main.until(lambda: "set aside" in daemon.log(), "it to be set aside", timeout=60, show=daemon.log)
     time.sleep(QUIET)  # in which no account may be marked
     status, row = daemon.status(), daemon.row("main")
     assert [bool(account["exhausted"]) for account in status["accounts"]] == [True, False, False], daemon.log()[-6000:]
     assert (row["state"], status["active_account"]) == ("limited", "B")
     assert "refused under B with the limit and the reset of A" in row["reason"]
     record = one_switch(daemon)
-    assert [session["result"] for session in record["sessions"]] == ["sent"], "no turn of it was answered"
+    (result,) = record["sessions"]  # type: ignore[misc]
+    assert result["result"] == "sent" or was_asked(world, result), "no turn of it was answered"
 
 
 def test_beside_it_a_session_that_follows_the_link_goes_on(make_world: MakeWorld) -> None:

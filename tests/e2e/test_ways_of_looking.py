@@ -82,8 +82,9 @@ def test_a_queued_prompt_is_the_one_that_goes_on(make_world: MakeWorld, version:
 
 
 def queued_now(world: World, main: Driven) -> int:
-    """Return how many prompts and commands wait in the session, by its transcript."""
-    found = [record["operation"] for record in world.records(main.id) if record["type"] == "queue-operation"]
+    """Return how many prompts and commands wait in the session: one that waits can go on in a copy."""
+    records = [record for identity in main.ids for record in world.records(identity)]
+    found = [record["operation"] for record in records if record["type"] == "queue-operation"]
     return found.count("enqueue") - found.count("dequeue") - found.count("remove")
 
 
@@ -99,19 +100,19 @@ def queue_and_refuse(world: World, daemon: Daemon, main: Driven, origin: str, ta
     # Each account has a reset of its own: one and the same, soon after a flip, would be doubted.
     world.set(origin, "limit", resets_at=int(time.time()) + 3600 * (2 + "ABCDE".index(origin)))
     until(lambda: os.readlink(world.link) == world.account_home(target), "the flip", show=daemon.log)
-    until(
-        lambda: turns_of(world, main.id, queued, target) or turns_of(world, main.id, RESUME, target),
+    main.until(
+        lambda: turns_of(world, main.ids, queued, target) or turns_of(world, main.ids, RESUME, target),
         "an answer under the next account",
         show=lambda: main.screen() + daemon.log()[-3000:],
     )
     time.sleep(2.0)  # to see whether a second prompt follows
     # Up to 2.1.197 the menu of the refused turn waits behind the queued prompt, and opens once that turn's hooks end.
-    until(lambda: queued_now(world, main) == 0, "an empty queue", show=main.screen)
+    main.until(lambda: queued_now(world, main) == 0, "an empty queue")
     main.wait_still()
     if "What do you want to do?" in main.screen():
         main.escape()
     until(lambda: main.box() == "", "our text not to stay in the box", show=main.screen)
-    by_itself, ours = (len(turns_of(world, main.id, text, target)) for text in (queued, RESUME))
+    by_itself, ours = (len(turns_of(world, main.ids, text, target)) for text in (queued, RESUME))
     assert (by_itself, ours) in ((1, 0), (0, 1)), (origin, main.screen(), daemon.log()[-4000:])
 
 

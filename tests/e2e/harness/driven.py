@@ -29,11 +29,7 @@ class Driven(Session):
         self.text(text)
         until(lambda: text[:60] in (self.box() or ""), f"{text!r} in the prompt box", show=self.screen)
         self.keys("Enter")
-        until(
-            lambda: len(self.asked(text)) > before or self.answer_owner(),
-            f"the prompt {text!r} to be sent",
-            show=self.screen,
-        )
+        self.until(lambda: len(self.asked(text)) > before, f"the prompt {text!r} to be sent")
 
     def asked(self, text: str) -> list[dict[str, object]]:
         """Return the requests that were begun with this prompt."""
@@ -41,8 +37,8 @@ class Driven(Session):
 
     def answered(self, text: str, tag: str, timeout: float = 30) -> dict[str, object]:
         """Wait until a prompt is answered under an account; return the stub's record."""
-        return until(
-            lambda: turns_of(self.world, self.ids, text, tag) or self.answer_owner(),
+        return self.until(
+            lambda: turns_of(self.world, self.ids, text, tag),
             f"{text!r} answered under {tag}",
             timeout=timeout,
             show=self._seen,
@@ -97,12 +93,14 @@ def one_switch(daemon: Daemon) -> dict[str, object]:
     return records[0]
 
 
-def went_on(world: World, row: dict[str, str]) -> bool:
-    """Return whether a session went on, by the result of a switch's record.
+def was_asked(world: World, row: dict[str, str]) -> bool:
+    """Return whether a switch's record was closed while a person had to say first whose the conversation is."""
+    return world.guard and "whose this conversation is" in row["result"]
 
-    Where the guard is on, a person may have had to say first whose the conversation is.
-    """
-    return row["result"] == "continued" or (world.guard and "whose this conversation is" in row["result"])
+
+def went_on(world: World, row: dict[str, str]) -> bool:
+    """Return whether a session went on, by the result of a switch's record: by itself, or once a person was asked."""
+    return row["result"] == "continued" or was_asked(world, row)
 
 
 def went_on_hot(daemon: Daemon) -> dict[str, object]:
@@ -150,6 +148,18 @@ class Look(Session):
         """Return the text after the last line's ``$``, or None where the last line has none."""
         lines = [line.replace("\xa0", " ") for line in self.lines()]
         return lines[-1][1:].strip() if lines and lines[-1].startswith("$") else None
+
+    def choose(self, option: str, key: str) -> None:
+        """Type what an option is marked with (2.1.332: a number, or y and n), and press Enter once it is seen."""
+        time.sleep(1.2)
+        mark = until(
+            lambda: next((line[0] for line in self.lines() if line[1:].startswith(f". {option}")), None),
+            f"the option {option!r}",
+            show=self.screen,
+        )
+        self.text(mark)
+        until(lambda: any(line.endswith(f": {mark}") for line in self.lines()), f"{mark!r} typed", show=self.screen)
+        self.keys("Enter")
 
 
 class DrivenReader(Look, Driven):

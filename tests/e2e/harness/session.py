@@ -11,15 +11,16 @@ import re
 import signal
 import time
 import uuid
-from typing import Any
+from typing import Any, Callable
 
-from .wait import until
+from .wait import T, until
 from .world import World
 
-RULE = re.compile(r"^\s*─{20,}")
+#: A rule of the prompt box; the name of the conversation can stand in the upper one.
+RULE = re.compile(r"^\s*─{20,}|^─* \S.* ─$")
 #: The titles of the guard's question and of the one that follows it (2.1.330).
 OWNER_QUESTION = "This session belongs to another account"
-COPY_QUESTION = "Copy this session to "
+COPY_QUESTION = "Copy this session to"
 
 
 class Session:
@@ -99,14 +100,14 @@ class Session:
                         return None
         return None
 
+    def until(self, condition: Callable[[], T], what: str, **options: Any) -> T:
+        """Wait as `wait.until` does, while what the guard asks is answered; shows the screen unless told otherwise."""
+        options.setdefault("show", self.screen)
+        return until(lambda: condition() or self.answer_owner(), what, **options)  # type: ignore[return-value]
+
     def wait_ready(self, timeout: float = 30) -> None:
         """Wait for the prompt box, and until the screen has stood still for half a second (see the facts)."""
-        until(
-            lambda: self.box() is not None or self.answer_owner(),
-            f"the prompt box of {self.name}",
-            timeout=timeout,
-            show=self.screen,
-        )
+        self.until(lambda: self.box() is not None, f"the prompt box of {self.name}", timeout=timeout)
         self.wait_still(timeout)
 
     def wait_still(self, timeout: float = 30) -> None:
@@ -167,13 +168,16 @@ class Session:
         """Type a prompt and wait for its answer; return the stub's record of the request that was answered."""
         before = len(self.hooks("Stop"))
         self.prompt(text)
-        until(
-            lambda: len(self.hooks("Stop")) > before or self.answer_owner(),
-            f"an answer to {text!r}",
-            timeout=timeout,
-            show=self.screen,
-        )
+        self.until(lambda: len(self.hooks("Stop")) > before, f"an answer to {text!r}", timeout=timeout)
         return self.world.turns(self.ids)[-1]
+
+    def shows(self, text: str) -> bool:
+        """Return whether a text of the CLI's own is on the screen, also where a narrow pane has wrapped it."""
+        return text in " ".join(self.screen().split())
+
+    def owner_asked(self) -> bool:
+        """Return whether the guard's question is open: its title alone begins a message in the conversation as well."""
+        return self.shows(f"{OWNER_QUESTION} Started as")
 
     def cursor_at(self, option: str) -> bool:
         """Return whether an open dialog's cursor is at an option that begins so."""
@@ -194,14 +198,14 @@ class Session:
 
         It asks again where another account is active by the end of it.
         """
-        if not self.world.person or OWNER_QUESTION not in self.screen():
+        if not self.world.person or not self.owner_asked():
             return
         known = set(self.world.conversations())
         self.choose("Copy to ", "Down")
-        until(lambda: COPY_QUESTION in self.screen(), "the second question", show=self.screen)
+        until(lambda: self.shows(COPY_QUESTION), "the second question", show=self.screen)
         self.choose("Continue", "Up")
         until(
-            lambda: OWNER_QUESTION in self.screen() or set(self.world.conversations()) - known,
+            lambda: self.owner_asked() or set(self.world.conversations()) - known,
             "the copy, or the question again",
             show=self.screen,
         )
