@@ -47,6 +47,25 @@ PERMISSION = [
     "Select with numbers [1-3]. Then Enter to submit or Escape to cancel:",
     "Esc to cancel",
 ]
+OWNER = [
+    "This session belongs to another account",
+    "Started as    another account",
+    "Logged in as  b@example.invalid (Organization A)",
+    "1. Exit Claude Code",
+    "2. Change login",
+    "3. Copy to b@example.invalid (Organization A) and continue",
+    "Select with numbers [1-3]. Then Enter to submit:",
+    "Enter to confirm · Esc to exit",
+]
+OWNER_COPY = [
+    "Copy this session to b@example.invalid (Organization A)?",
+    "Continuing this conversation in a new account shares its history, including the files that Claude read, with that",
+    "account.",
+    "y. Continue",
+    "n. Go Back",
+    "Enter y/n:",
+    "Enter to confirm · Esc to cancel",
+]
 MODE = "manual mode on"
 HINT = "effort: medium · /effort"
 RETRY = "5-hour limit reached · retrying in 2h (7:33am) · attempt 1/300"
@@ -55,6 +74,25 @@ RETRY = "5-hour limit reached · retrying in 2h (7:33am) · attempt 1/300"
 def screen(*rows: str, mode: str = MODE, prompt: str = "$") -> list[str]:
     """Return a screen of a running session, with the blank rows of a pane below."""
     return [*HEADER, *rows, mode, HINT, *prompt.split("\n"), "", ""]
+
+
+@pytest.mark.parametrize("above", [HELLO, REFUSED, WAITING[:3], ["you: continue"]])
+@pytest.mark.parametrize(("asked", "kind"), [(OWNER, "owner"), (OWNER_COPY, "owner_copy")])
+def test_the_owners_questions_below_whatever_the_conversation_ends_with(
+    above: list[str], asked: list[str], kind: str
+) -> None:
+    """The done line, or a note of the CLI's own; the title of another dialog goes into the log, with the address."""
+    for typed in ("", " 3"):
+        rows = [*HEADER, *above, *asked[:-2], asked[-2] + typed, asked[-1], "", ""]
+        found = find_dialog(rows)
+        assert found is not None and (found.kind, found.selected) == (kind, None)
+        assert found.title.startswith(asked[0])
+        assert find_prompt_box(rows) is None
+    menu = find_dialog([*HEADER, "claude: it says", "as follows:", asked[0], *MENU[1:]])
+    assert menu is not None and menu.kind == "limit_menu", "the words of the model's make no such question"
+    narrow = [row[i : i + 31] for row in [*HEADER, *above, *asked] for i in range(0, len(row), 31)]
+    found = find_dialog(narrow)
+    assert found is not None and found.kind == kind
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ begin at the left edge. At the bottom: the limit's notice, the permission mode, 
 by a no-break space and the draft, whose further rows begin at the left edge, too. In shell mode, and on 2.1.197, there
 is no ``$``. Deleted text is announced below it until the next key, as a draft with an empty first line looks.
 
-A dialog takes the place of mode and prompt: its options are numbered, without a mark, above ``Select with numbers``.
+A dialog takes the place of mode and prompt: its options are numbered, without a mark, above ``Select with numbers``,
+or ``y`` and ``n`` above ``Enter y/n``.
 """
 
 from __future__ import annotations
@@ -29,9 +30,12 @@ _SHELL = "! for shell mode"  # in place of the mode
 _MAX_HINTS = 2
 _MAX_DRAFT_ROWS = 60
 _SPEAKER = re.compile(r"(?P<who>you|claude|tool|tool error): ?(?P<text>.*)")
-_ASKS = re.compile(r"Select with numbers \[\d")
+_ASKS = re.compile(r"Select with numbers \[\d|Enter y/n:")
+#: How the owner's questions begin (2.1.332); above them is any row of the conversation.
+_OWNER, _OWNER_COPY = "This session belongs to another", "Copy this session to "
+_OFFER = re.compile(r"\d\. Copy to ")
 _DRAFT = re.compile(r"\A\$ {2}")  # in plain text
-_OPTION = re.compile(r"\d\.\s+\S")
+_OPTION = re.compile(r"[\dyn]\.\s+\S")
 _HEADER = re.compile(r"\[Screen Reader Mode: on\b")
 _FOOTER = re.compile(r"⚠ |Continuing automatically at |Usage limit has reset")
 _DONE = re.compile(r"\w+ for (?:\d+[hms] ?)+(?: · .*)?")
@@ -78,8 +82,11 @@ def dialog_rows(texts: Sequence[str]) -> Optional[tuple[int, int]]:
     asks = next((row for row in range(len(texts) - 1, max(-1, len(texts) - 6), -1) if _ASKS.match(texts[row])), None)
     if asks is None:
         return None
-    top = next((row for row in range(asks - 1, -1, -1) if _SPEAKER.match(texts[row])), -1)
-    return top + 1, asks
+    top = next((row for row in range(asks - 1, -1, -1) if _SPEAKER.match(texts[row])), -1) + 1
+    title = _OWNER_COPY if texts[asks].startswith("Enter") else _OWNER
+    if title is _OWNER_COPY or any(map(_OFFER.match, texts[top:asks])):
+        top = next((row for row in range(asks - 1, top, -1) if texts[row].startswith(title)), top)
+    return top, asks
 
 
 def in_marks(texts: Sequence[str]) -> Optional[list[str]]:
