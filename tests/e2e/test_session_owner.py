@@ -20,9 +20,12 @@ import pytest
 from conftest import MakeWorld, needs, real
 from harness import cli
 from harness.daemon import Daemon
-from harness.session import OWNER_QUESTION, Session
+from harness.driven import Look
+from harness.session import COPY_QUESTION, OWNER_QUESTION, Session
 from harness.wait import until
 from harness.world import GUARDED, World
+
+from claude_failover.claude.prompt_box import find_dialog
 
 
 @pytest.fixture
@@ -34,14 +37,14 @@ def guarded(worlds: MakeWorld) -> World:
     return world
 
 
-def asked(world: World, name: str = "one") -> Session:
+def asked(world: World, *options: str, look: type[Session] = Session) -> Session:
     """Begin a conversation under A, and return it as it is resumed under B, with the question on the screen."""
-    session = Session(world, name).start()
+    session = look(world, "one").start(*options)
     session.ask("remember BANANA")
     until(lambda: any(r["type"] == "assistant" for r in world.records(session.id)), "the answer in the transcript")
-    world.tmux("kill-session", "-t", f"={name}")
+    world.tmux("kill-session", "-t", "=one")
     world.flip("B")
-    session.start(resume=True, ready=False)
+    session.start(*options, resume=True, ready=False)
     session.wait_screen(OWNER_QUESTION)
     return session
 
@@ -98,6 +101,22 @@ def test_a_copy_is_a_conversation_of_its_own_that_knows_the_first(guarded: World
     assert [r["forkedFrom"]["messageUuid"] for r in copied if r["type"] in ("user", "assistant")] == spoken
     assert owners(guarded, session.id) == {guarded.identity("B")["accountUuid"]}
     assert owners(guarded, first) == {guarded.identity("A")["accountUuid"]}
+
+
+def test_the_question_read_aloud_is_answered_by_what_its_options_are_marked_with(guarded: World) -> None:
+    """A number, and y: there is no cursor. The daemon knows both questions for what they are."""
+    session = asked(guarded, "--ax-screen-reader", look=Look)
+    found = find_dialog(session.screen("-e").split("\n"))
+    assert found is not None and found.kind == "owner"
+    session.choose("Copy to ", "")
+    session.wait_screen(COPY_QUESTION)
+    session.wait_still()
+    found = find_dialog(session.screen("-e").split("\n"))
+    assert found is not None and found.kind == "owner_copy"
+    known = set(guarded.conversations())
+    session.choose("Continue", "")
+    until(lambda: set(guarded.conversations()) - known, "the copy", show=session.screen)
+    session.wait_ready()
 
 
 def test_the_question_is_about_the_conversation_that_somebody_opens(guarded: World) -> None:
