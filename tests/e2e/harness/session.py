@@ -175,6 +175,15 @@ class Session:
         """Return whether a text of the CLI's own is on the screen, also where a narrow pane has wrapped it."""
         return text in " ".join(self.screen().split())
 
+    def copies(self) -> list[str]:
+        """Return the conversations not in ``ids`` that were copied from one of them."""
+        others = [identity for identity in self.world.conversations() if identity not in self.ids]
+        return [
+            identity
+            for identity in others
+            if any(r.get("forkedFrom", {}).get("sessionId") in self.ids for r in self.world.records(identity))
+        ]
+
     def owner_asked(self) -> bool:
         """Return whether the guard's question is open: its title alone begins a message in the conversation as well."""
         return self.shows(f"{OWNER_QUESTION} Started as")
@@ -198,18 +207,16 @@ class Session:
 
         It asks again where another account is active by the end of it.
         """
-        if not self.world.person or not self.owner_asked():
+        if not self.world.person:
             return
-        known = set(self.world.conversations())
+        self.ids += self.copies()  # of an answer after which it asked again
+        if not self.owner_asked():
+            return
         self.choose("Copy to ", "Down")
         until(lambda: self.shows(COPY_QUESTION), "the second question", show=self.screen)
         self.choose("Continue", "Up")
-        until(
-            lambda: self.owner_asked() or set(self.world.conversations()) - known,
-            "the copy, or the question again",
-            show=self.screen,
-        )
-        self.ids.extend(set(self.world.conversations()) - known)
+        until(lambda: self.owner_asked() or self.copies(), "the copy, or the question again", show=self.screen)
+        self.ids += self.copies()
 
     def wait_screen(self, text: str, timeout: float = 30) -> list[str]:
         """Wait until a text is on the screen; return the screen's lines."""
