@@ -284,3 +284,21 @@ class Harness:
 
     def configure(self, **failover):
         self.world.configure(failover=dataclasses.replace(self.world.config.failover, **failover))
+
+
+def settle(harness, *evidence, after=NOW):
+    """Record evidence, a time later, and run rounds until nothing changes any more."""
+    harness.world.now += after
+
+    async def go_on():
+        harness.record_evidence(*evidence)
+        await harness.settle()
+
+    asyncio.run(go_on())
+
+
+def use(world, **used):
+    """Record the per cent used of each account."""
+    for name, percent in used.items():
+        row = {"used_percentage": percent, "resets_at": (T0 + minutes(600)).timestamp()}
+        world.usage.record(name, {"five_hour": row})

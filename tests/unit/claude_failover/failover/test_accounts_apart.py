@@ -9,21 +9,13 @@ import asyncio
 import dataclasses
 
 import pytest
-from switch_world import NOW, T0, Harness, World, minutes
+from switch_world import T0, Harness, World, minutes, settle, use
 
 from claude_failover.accounts.active_link import default_account, ensure_active
 from claude_failover.common.errors import Refused
 from claude_failover.config.model import Account
-from claude_failover.failover import policy, resume_queue
-from claude_failover.switching import open_records
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(open_records, "STRAGGLERS", 0.0)
-    monkeypatch.setattr(open_records, "ANSWERS", 0.0)
-    monkeypatch.setattr(resume_queue, "_RESUME_INTERVAL", 0.0)
-    monkeypatch.setattr(policy, "_ACCOUNT_CHECK_INTERVAL", 0.0)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 def begin(folder, names="abc", failover=(), **apart):
@@ -36,22 +28,6 @@ def begin(folder, names="abc", failover=(), **apart):
 def set_apart(world, **apart):
     accounts = [dataclasses.replace(each, **apart.get(each.name, {})) for each in world.config.accounts]
     world.configure(accounts=tuple(accounts))
-
-
-def settle(harness, *evidence, after=NOW):
-    harness.world.now += after
-
-    async def go_on():
-        harness.record_evidence(*evidence)
-        await harness.settle()
-
-    asyncio.run(go_on())
-
-
-def use(world, **used):
-    for name, percent in used.items():
-        row = {"used_percentage": percent, "resets_at": (T0 + minutes(600)).timestamp()}
-        world.usage.record(name, {"five_hour": row})
 
 
 def exhaust(world, *names, reset=600):

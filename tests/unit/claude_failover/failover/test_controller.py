@@ -29,12 +29,7 @@ def seconds(number):
     return timedelta(seconds=number)
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(open_records, "STRAGGLERS", 0.0)
-    monkeypatch.setattr(open_records, "ANSWERS", 0.0)
-    monkeypatch.setattr(resume_queue, "_RESUME_INTERVAL", 0.0)
-    monkeypatch.setattr(policy, "_ACCOUNT_CHECK_INTERVAL", 0.0)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture

@@ -9,13 +9,12 @@ import time
 from datetime import timedelta
 
 import pytest
-from switch_world import NOW, T0, Harness, World, minutes
+from switch_world import T0, Harness, World, minutes, settle, use
 
 from claude_failover.common import clock
-from claude_failover.failover import policy, resume_queue
+from claude_failover.failover import policy
 from claude_failover.failover.state import ResetWait
 from claude_failover.limits import Verdict
-from claude_failover.switching import open_records
 from claude_failover.switching.flip_log import Flip
 
 
@@ -23,29 +22,7 @@ def seconds(number):
     return timedelta(seconds=number)
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(open_records, "STRAGGLERS", 0.0)
-    monkeypatch.setattr(open_records, "ANSWERS", 0.0)
-    monkeypatch.setattr(resume_queue, "_RESUME_INTERVAL", 0.0)
-    monkeypatch.setattr(policy, "_ACCOUNT_CHECK_INTERVAL", 0.0)
-
-
-def settle(harness, *evidence, after=NOW):
-    harness.world.now += after
-
-    async def go_on():
-        harness.record_evidence(*evidence)
-        await harness.settle()
-
-    asyncio.run(go_on())
-
-
-def use(world, **used):
-    """Record the per cent used of each account."""
-    for name, percent in used.items():
-        row = {"used_percentage": percent, "resets_at": (T0 + minutes(600)).timestamp()}
-        world.usage.record(name, {"five_hour": row})
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 def limit(world, **limits):

@@ -20,6 +20,7 @@ from ..claude.credentials import HomeLogin
 from ..claude.home_file import HOME_FILE
 from ..common import clock
 from ..common.renaming import renamed
+from ..common.text import counted
 from ..config.holder import ConfigHolder
 from ..config.model import Account
 from ..storage.store import Store, as_items
@@ -66,7 +67,7 @@ def warning_text(account: str, login: HomeLogin, days: int) -> str:
     """Return what is told of a login with so many `days_left`, and what mends it."""
     command = f"run `claude-failover login {account}`"
     if login.state == "ok" and login.ends_at is not None:
-        within = f"within {days} day{'' if days == 1 else 's'}"
+        within = f"within {counted(days, 'day')}"
         return f"its login ends {within}, on {clock.iso(login.ends_at)}, and refreshing does not move that: {command}"
     end = f"ended on {clock.iso(login.ends_at)}" if login.ends_at is not None else "is dead, emptied or refused"
     return f"its login {end}, and the account is no target of a switch: {command}"

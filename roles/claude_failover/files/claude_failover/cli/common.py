@@ -236,11 +236,6 @@ def format_json(document: Any, indent: int | None) -> str:
     return json_text.render(document, indent=indent, terminal=True)
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def print_message(text: str) -> None:
     """Print a message on standard error; one of several lines (file:line: …) gets no prefix."""
     start = "" if "\n" in text else "claude-failover: "

@@ -71,6 +71,11 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def natural_key(text: str) -> list[tuple[int, str]]:
     """Return a key that sorts as people count: ``s2`` before ``s10``, without regard to case."""
     pieces = re.findall("[0-9]+|[^0-9]+", text.casefold())

@@ -12,6 +12,7 @@ from datetime import datetime
 from ..accounts.home_logins import AccountLogin, account_logins, shared_login_mend, shared_logins
 from ..accounts.login_watch import days_left
 from ..common import clock
+from ..common.text import counted
 from ..config.model import Account, Config
 from ..host.finding import ERROR, WARNING, Finding, ok
 
@@ -48,7 +49,7 @@ def _about_login(account: Account, item: AccountLogin, now: datetime) -> Finding
         return Finding("login", level, f"{name} {found} ({account.home})", _EXPECTED, mend)
     days = days_left(login, now)
     if days is not None:
-        found = f"the login of {name} ends within {days} day{'' if days == 1 else 's'}, on {end} ({account.home})"
+        found = f"the login of {name} ends within {counted(days, 'day')}, on {end} ({account.home})"
         return Finding("login", WARNING, found, "a login made anew before that day: refreshing does not move it", mend)
     who = ", ".join(filter(None, item.identity.to_status().values())) if item.identity is not None else ""
     until = f"until {end}" if end else "until when is not known: Claude Code before 2.1.260 writes no date"

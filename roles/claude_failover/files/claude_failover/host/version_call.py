@@ -22,37 +22,40 @@ _MOST = 4096  # bytes
 
 def version_of(program: str, path: str) -> str | None:
     """Return the version that ``program --version`` prints, with ``path`` as its PATH; None for no version."""
+    output, writing = os.pipe()
     try:
-        child = subprocess.Popen(
-            [program, "--version"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_environment(path),
-            cwd="/",
-            start_new_session=True,
-        )
-    except (OSError, ValueError):
-        return None
-    try:
-        text = printable(decoded(_first_line(child))).strip()
+        try:
+            child = subprocess.Popen(
+                [program, "--version"],
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=subprocess.DEVNULL,
+                env=_environment(path),
+                cwd="/",
+                start_new_session=True,
+            )
+        except (OSError, ValueError):
+            return None
+        finally:
+            os.close(writing)
+        try:
+            text = printable(decoded(_first_line(output))).strip()
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
     finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-        if child.stdout is not None:
-            child.stdout.close()
+        os.close(output)
     found = versions.numbers(text) if text.endswith("(Claude Code)") else None
     return ".".join(map(str, found)) if found else None
 
 
-def _first_line(child: subprocess.Popen[bytes]) -> bytes:
-    """Return the first line that the child prints, as much of it as there is at the bounds."""
-    assert child.stdout is not None  # noqa: S101 - it is a pipe
+def _first_line(output: int) -> bytes:
+    """Return the first line of a child's output, a descriptor, as much of it as there is at the bounds."""
     end, said = time.monotonic() + TIMEOUT, b""
     while b"\n" not in said and len(said) < _MOST:
-        ready, _writable, _failed = select.select([child.stdout], [], [], max(0.0, end - time.monotonic()))
-        chunk = os.read(child.stdout.fileno(), _MOST) if ready else b""
+        ready, _writable, _failed = select.select([output], [], [], max(0.0, end - time.monotonic()))
+        chunk = os.read(output, _MOST) if ready else b""
         if not chunk:
             break
         said += chunk

@@ -9,6 +9,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ...common.text import counted
 from .. import common, host_look
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Check a configuration; returns 0 if it is valid, with ``--host`` 1 for an error. Raises ConfigError, Refused."""
     config = _load(arguments)
     findings = host_look.findings(config, arguments, programs=not arguments.no_programs) if arguments.host else []
-    counts = [common.counted(len(config.accounts), "account"), common.counted(len(config.sessions), "session")]
+    counts = [counted(len(config.accounts), "account"), counted(len(config.sessions), "session")]
     if arguments.json:
         common.print_json({"config": config.path, **host_look.document(findings)})
     else:

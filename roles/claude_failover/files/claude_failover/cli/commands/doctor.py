@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import VERSION
 from ...common.errors import FailoverError, NotRunning, Refused
+from ...common.text import counted
 from ...common.users import user_name
 from .. import common, host_look, other_user
 
@@ -47,9 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         document = host_look.document(found)
         common.print_text(host_look.page(found))
-        common.print_text(
-            f"\n{common.counted(document['errors'], 'error')}, {common.counted(document['warnings'], 'warning')}"
-        )
+        common.print_text(f"\n{counted(document['errors'], 'error')}, {counted(document['warnings'], 'warning')}")
     return host_look.exit_code(found)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...common import clock
 from ...common.errors import Refused
-from ...common.text import printable
+from ...common.text import counted, printable
 from ...common.users import user_name
 from .. import common, other_user, render
 from ..login_lines import login_line
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         common.print_text(login_line(row, clock.wall()))
     if failures:
         raise Refused("\n".join(failures))
-    common.print_text(f"All links of {common.counted(len(reports), 'account')} are valid.")
+    common.print_text(f"All links of {counted(len(reports), 'account')} are valid.")
     return 0
 
 
