@@ -10,7 +10,7 @@ import time
 
 from . import cli
 from .daemon import Daemon
-from .session import Session
+from .session import KEY_WAIT, Session
 from .wait import until
 from .world import World
 
@@ -151,7 +151,7 @@ class Look(Session):
 
     def choose(self, option: str, key: str) -> None:
         """Type what an option is marked with (2.1.332: a number, or y and n), and press Enter once it is seen."""
-        time.sleep(1.2)
+        time.sleep(KEY_WAIT)
         mark = until(
             lambda: next((line[0] for line in self.lines() if line[1:].startswith(f". {option}")), None),
             f"the option {option!r}",

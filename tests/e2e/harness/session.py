@@ -21,6 +21,8 @@ RULE = re.compile(r"^\s*─{20,}|^─* \S.* ─$")
 #: The titles of the guard's question and of the one that follows it (2.1.330).
 OWNER_QUESTION = "This session belongs to another account"
 COPY_QUESTION = "Copy this session to"
+#: Seconds after which a question of the guard's takes a key: none in its first one (2.1.332).
+KEY_WAIT = 1.2
 
 
 class Session:
@@ -198,8 +200,8 @@ class Session:
         A question of the guard's takes no key in its first second, and each key in it begins the second anew (2.1.332:
         "Not answered yet · wait a second, then press again").
         """
-        time.sleep(1.2)
-        until(lambda: self.cursor_at(option) or self.keys(key), f"{option!r} chosen", every=1.2, show=self.screen)
+        time.sleep(KEY_WAIT)
+        until(lambda: self.cursor_at(option) or self.keys(key), f"{option!r} chosen", every=KEY_WAIT, show=self.screen)
         self.keys("Enter")
 
     def answer_owner(self) -> None:
