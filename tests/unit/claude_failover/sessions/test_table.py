@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from dataclasses import replace
 
 import pytest
@@ -73,6 +74,12 @@ class World:
             os.kill(self.below, signal.SIGKILL)
             self.process.kill()
             self.process.communicate()
+
+    def end_below(self):
+        """End the process below, and wait until it has ended: its parent may be stopped, and never reap it."""
+        os.kill(self.below, signal.SIGKILL)
+        while processes.is_alive(self.below):
+            time.sleep(0.001)
 
     def observe(self, here=True):
         values = ("main", "$0", "@0", "%0", self.process.pid, False, None, None, "claude", "/", 0, 80, 24, False, True)
@@ -183,7 +190,7 @@ def test_a_plain_shell_is_other_and_keeps_nothing_waiting(world):
     world.write_file(world.below, ONE, version="2.1.332")
     assert world.observe().state == "idle"
     os.kill(world.process.pid, signal.SIGSTOP)  # a shell that goes on
-    os.kill(world.below, signal.SIGKILL)
+    world.end_below()
     os.remove(world.path(world.below))
     assert world.observe().state == "other"
     assert world.row()["reason"] == "no Claude Code runs in it"
