@@ -498,6 +498,19 @@ def test_an_error_of_the_api_is_no_answer_whatever_its_stop_reason(world):
     assert [event.kind for event in world.turns] == ["prompt", "prompt"]
 
 
+@pytest.mark.parametrize("hooks", [True, False])
+def test_a_request_that_was_held_back_is_told_with_its_words(world, hooks):
+    words = "This session belongs to another account, so nothing was sent. Send a message to choose."
+    if hooks:
+        world.hook("StopFailure", prompt_id="t1", error="invalid_request", last_assistant_message=words)
+    else:
+        error = answer(words, reason="stop_sequence", isApiErrorMessage=True)
+        world.follow(lambda: world.write(prompt("t1"), error), lambda: len(world.turns) >= 2)
+    event = world.turns[-1]
+    assert (event.kind, event.turn, event.message) == ("failure", "t1", words)
+    assert world.evidence == []
+
+
 def test_the_text_of_a_prompt_is_told_but_not_that_of_an_interruption(world):
     records = prompt("t1", content="go on"), prompt("t2", content="[Request interrupted by user]")
     world.follow(lambda: world.write(*records), lambda: len(world.turns) >= 2)

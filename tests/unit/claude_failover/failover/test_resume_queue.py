@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from switch_world import Harness, World
 
+from claude_failover.claude.turns import TurnEvent
 from claude_failover.failover import resume_queue
 
 
@@ -276,3 +277,50 @@ def test_a_session_that_is_copied_while_it_is_resumed_is_not_resumed_again(world
     assert queue.limited() == {}
     queue.add(dataclasses.replace(evidence, uuid="the-copy", source="transcript"), "a")
     assert queue.limited() == {}, "the copy's transcript holds the refusal as well"
+
+
+HELD_BACK = "This session belongs to another account, so nothing was sent. Send a message to choose."
+
+
+def failure(evidence, message=HELD_BACK, **values):
+    return TurnEvent(
+        "one", evidence.uuid, "failure", evidence.at + seconds(1), turn="held back", message=message, **values
+    )
+
+
+def test_a_session_whose_resume_prompt_was_held_back_is_resumed_again(world, harness, queue):
+    evidence = world.evidence("one", turn="refused")
+    queue.add(evidence, "a")
+    resume(queue)
+    assert queue.limited() == {}
+    queue.on_turn(failure(evidence))
+    assert queue.limited()["one"].turn == "held back"
+    assert queue.limited()["one"].verdict == evidence.verdict, "no other limit is made up"
+    resume(queue)
+    assert (harness.resumer.resumed, queue.limited()) == (["one", "one"], {})
+
+
+def test_a_prompt_that_is_held_back_during_its_resumption_is_sent_again(world, harness, queue):
+    evidence = world.evidence("one", turn="refused")
+
+    async def held_back(sessions):
+        queue.on_turn(failure(evidence))
+        return [{"name": name, "result": "sent"} for name in sessions]
+
+    harness.resumer.resume = held_back
+    queue.add(evidence, "a")
+    resume(queue)
+    assert queue.limited()["one"].turn == "held back"
+
+
+def test_only_a_held_back_resume_prompt_is_sent_again(world, queue):
+    evidence = world.evidence("one", turn="refused")
+    queue.on_turn(failure(evidence))
+    queue.add(evidence, "a")
+    resume(queue)
+    queue.on_turn(failure(evidence, "API Error: Overloaded"))
+    queue.on_turn(failure(world.evidence("another")))
+    assert queue.limited() == {}
+    queue.on_turn(TurnEvent("one", evidence.uuid, "stop", evidence.at + seconds(1)))
+    queue.on_turn(failure(evidence))
+    assert queue.limited() == {}, "it was answered, and the prompt is a person's"

@@ -28,8 +28,8 @@ class TurnEvent:
     """An event in a session's conversation.
 
     ``kind``: ``prompt`` (a turn started), ``stop`` (it was answered), ``failure`` (it was not), ``start`` or ``end``
-    (of the session). ``turn`` is the turn's id, which `Evidence.turn` has, too. ``copied_from`` is the conversation
-    that ``uuid`` goes on as a copy of, at the start of the copy.
+    (of the session). ``turn`` is the turn's id, which `Evidence.turn` has, too. ``message`` is what the conversation
+    shows of a failure. ``copied_from`` is the conversation that ``uuid`` goes on as a copy of, at the copy's start.
     """
 
     session: str
@@ -39,6 +39,7 @@ class TurnEvent:
     prompt: str | None = None
     turn: str | None = None
     error: str | None = None
+    message: str | None = None
     copied_from: str | None = None
 
 

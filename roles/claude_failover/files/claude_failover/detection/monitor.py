@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any, Callable
 
 from ..accounts.exhaustion import reset_of
+from ..claude.held_back import is_held_back
 from ..claude.local_commands import without_local_commands
 from ..claude.turns import (
     TurnEvent,
@@ -214,6 +215,7 @@ class LimitMonitor:
                     prompt=text_or_none(payload.get("prompt")),
                     turn=text_or_none(payload.get("prompt_id")),
                     error=text_or_none(payload.get("error")),
+                    message=text_or_none(payload.get("last_assistant_message")) if kind == "failure" else None,
                     copied_from=before if copied else None,
                 ),
             )
@@ -317,6 +319,9 @@ class LimitMonitor:
         elif not tracked.hook_seen and ends_turn(record):
             self._turns_without_hook[tracked.name] = self._turns_without_hook.get(tracked.name, 0) + 1
             self._on_turn_event(tracked, TurnEvent(tracked.name, uuid, "stop", moment, turn=self._turn_ids.get(uuid)))
+        elif not tracked.hook_seen and record.get("isApiErrorMessage") and is_held_back(text := text_of(record)):
+            event = TurnEvent(tracked.name, uuid, "failure", moment, turn=self._turn_ids.get(uuid), message=text)
+            self._on_turn_event(tracked, event)
 
     # -- turns ---------------------------------------------------------------------------------------------
 

@@ -10,10 +10,11 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from ..accounts.availability import RESET_MARGIN
+from ..claude.held_back import is_held_back
 from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.backoff import Backoff
@@ -26,6 +27,7 @@ from .state import FailoverState, LimitedSession
 
 log = logging.getLogger(__name__)
 
+_RECORD_DELAY = timedelta(seconds=1)  # that the record of a failed turn may be later than its hook
 _RESUME_INTERVAL = 3.0  # seconds; Claude Code reads changed credentials within about 2 s (2.1.330)
 
 # A session that could not be resumed (a draft, a dialog, a failure) is tried again with growing delays, some minutes
@@ -83,6 +85,7 @@ class ResumeQueue:
         # By session, of its last resumption: time.monotonic() of its end (infinite while it runs), and the evidence.
         self._last: dict[str, tuple[float, Evidence]] = {}
         self._last_began: dict[str, datetime] = {}  # by session
+        self._unanswered: dict[str, LimitedSession] = {}  # by session: resumed, and not answered since
         self._backoff: dict[str, Backoff] = {}  # by session
         self._retry_at: dict[str, float] = {}  # by session: time.monotonic()
         self._pending = False  # sessions are about to be resumed
@@ -152,15 +155,36 @@ class ResumeQueue:
                 self._take(session)
 
     def on_turn(self, event: TurnEvent) -> None:
-        """End the doubt about a session whose turn was answered."""
+        """End the doubt about a session whose turn was answered; resume one again whose prompt was held back."""
         name = event.session
-        if event.kind != "stop" or name not in self._state.doubts:
+        if event.kind == "failure" and is_held_back(event.message):
+            self._repeat(event)
+        if event.kind != "stop":
+            return
+        self._unanswered.pop(name, None)
+        if name not in self._state.doubts:
             return
         with self._state.update():
             del self._state.doubts[name]
             item = self._state.limited_sessions.get(name)
             if item is not None and item.doubted is not None and event.at > item.evidence.at:
                 self._take(name)
+
+    def _repeat(self, event: TurnEvent) -> None:
+        """Put a session back among the limited ones: Claude Code did not send the prompt with which it was resumed.
+
+        The bound on prompts without an answer ends this, too.
+        """
+        item = self._unanswered.get(event.session)
+        if item is None or item.evidence.uuid != event.uuid:
+            return
+        log.warning("session %s: Claude Code held the prompt back (%s); it is sent again", event.session, event.message)
+        at = event.at + _RECORD_DELAY
+        evidence = dataclasses.replace(item.evidence, at=at, request_at=None, turn=event.turn)
+        with self._state.update():
+            self._state.limited_sessions[event.session] = dataclasses.replace(item, evidence=evidence)
+        self._resumer.mark_limited(evidence)
+        self._wake()
 
     def end_doubts(self) -> None:
         """End the doubts whose reset is over: they say nothing of a later refusal, and no answer need ever be seen."""
@@ -252,6 +276,7 @@ class ResumeQueue:
         for evidence in due:
             self._last[evidence.session] = (float("inf"), evidence)
             self._last_began[evidence.session] = self._now()
+            self._unanswered[evidence.session] = self._state.limited_sessions[evidence.session]
         task = asyncio.ensure_future(self._run(due, self._records.newest_id()))
         self._tasks[task] = tuple(evidence.session for evidence in due)
         task.add_done_callback(self._on_task_done)
