@@ -75,10 +75,10 @@ class World:
             self.process.kill()
             self.process.communicate()
 
-    def end_below(self):
-        """End the process below, and wait until it has ended: its parent may be stopped, and never reap it."""
-        os.kill(self.below, signal.SIGKILL)
-        while processes.is_alive(self.below):
+    def kill(self, pid):
+        """Kill a process, and wait until it has ended; its parent need not have reaped it."""
+        os.kill(pid, signal.SIGKILL)
+        while processes.is_alive(pid):
             time.sleep(0.001)
 
     def observe(self, here=True):
@@ -117,9 +117,10 @@ def test_a_background_job_below_the_pane_is_never_its_session(world, rank):
     tracked = world.observe()
     assert world.registry.get("main").uuid == ONE
     assert tracked.claude is None or tracked.claude.pid == world.process.pid
-    world.process.kill()  # a moment before tmux tells that the pane is dead
+    world.kill(world.process.pid)  # a moment before tmux tells that the pane is dead
+    tracked = world.observe()
     assert world.registry.get("main").uuid == ONE
-    assert world.observe().claude is None or world.observe().claude.pid != world.below
+    assert tracked.claude is None or tracked.claude.pid != world.below
 
 
 def test_a_session_stays_moved_while_its_file_cannot_be_read(world):
@@ -190,7 +191,7 @@ def test_a_plain_shell_is_other_and_keeps_nothing_waiting(world):
     world.write_file(world.below, ONE, version="2.1.332")
     assert world.observe().state == "idle"
     os.kill(world.process.pid, signal.SIGSTOP)  # a shell that goes on
-    world.end_below()
+    world.kill(world.below)
     os.remove(world.path(world.below))
     assert world.observe().state == "other"
     assert world.row()["reason"] == "no Claude Code runs in it"
