@@ -180,6 +180,7 @@ class Model(RuleBasedStateMachine):
     def the_operator_does_something(self, account, how):
         if how == "none":
             return
+        self.world.now += timedelta(seconds=1)  # after a switch, by which the invariants know a forced one
         if how == "login":
             self.dead ^= {account}
             self.world.log_in(account, "" if account in self.dead else "a-token-of-the-model")
