@@ -110,7 +110,7 @@ def over_a_flip(
     start: Callable[[World], tuple[Daemon, Session]] = begin,
 ) -> tuple[Daemon, Session]:
     """Begin Remote Control under A and flip to B; in a new world where a save of Claude Code's crossed the flip."""
-    needs(cli.OLD, f"its footer does not say {ON}")
+    needs("2.1.260", "its Remote Control stays on over a flip, under the old account (2.1.197), or it has none to see")
     for _attempt in range(4):
         world = with_remote_control(make_world(real(cli.NEW)), agreed)
         daemon, main = start(world)
