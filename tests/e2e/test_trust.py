@@ -11,7 +11,6 @@ import pwd
 
 from ansible_collections.secuaas.claude.plugins.module_utils import _account_trust, _run_as
 from conftest import needs
-from harness import cli
 from harness.session import Session
 from harness.wait import until
 from harness.world import World
@@ -58,7 +57,7 @@ def test_a_session_that_would_ask_for_trust_does_not_ask_when_it_is_seeded(eithe
 
 def test_keys_alone_neither_skip_the_first_start_nor_get_lost_in_it(world: World) -> None:
     """A home that has never been used: its first start asks what it always asks, and not for trust."""
-    needs(cli.OLD, "its first start asks for a login, whatever credentials there are")
+    needs("2.1.260", "its first start asks for a login, whatever credentials there are")
     os.unlink(state_file(world))
     assert [report.status for report in seed(world)] == ["added"]
     session = Session(world, "first").start(ready=False)
