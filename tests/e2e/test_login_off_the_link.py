@@ -141,7 +141,7 @@ def test_a_session_that_keeps_a_login_for_an_unknown_reason_is_set_aside(make_wo
     assert (row["state"], status["active_account"]) == ("limited", "B")
     assert "refused under B with the limit and the reset of A" in row["reason"]
     record = one_switch(daemon)
-    (result,) = record["sessions"]  # type: ignore[misc]
+    (result,) = record["sessions"]
     assert result["result"] == "sent" or was_asked(world, result), "no turn of it was answered"
 
 

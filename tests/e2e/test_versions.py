@@ -93,7 +93,7 @@ def test_a_session_that_does_not_follow_a_flip_is_set_aside(make_world: MakeWorl
     main.prompt("another job")
     main.answered(RESUME, "B")
     record = one_switch(daemon)
-    assert [each["name"] for each in record["sessions"]] == ["main"]  # type: ignore[attr-defined]  # JSON
+    assert [each["name"] for each in record["sessions"]] == ["main"]
     # A refusal of the old account's, which the set-aside session still uses, says nothing of the new one.
     old.keys("Escape")
     until(lambda: old.box() is not None, "the menu to close", show=old.screen)
@@ -116,6 +116,6 @@ def test_the_oldest_supported_version_goes_on_hot(make_world: MakeWorld) -> None
     main.refused()
     main.answered(RESUME, "B")
     record = one_switch(daemon)
-    assert [(row["method"], row["result"]) for row in record["sessions"]] == [("hot", "continued")]  # type: ignore[attr-defined]  # JSON
+    assert [(row["method"], row["result"]) for row in record["sessions"]] == [("hot", "continued")]
     assert main.pid() == pid
     whole(world, main, "hello", "the big job", RESUME)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Any
 
 from . import cli
 from .daemon import Daemon
@@ -86,7 +87,7 @@ def turns_of(world: World, session: str | list[str], text: str, tag: str, mode: 
     ]
 
 
-def one_switch(daemon: Daemon) -> dict[str, object]:
+def one_switch(daemon: Daemon) -> dict[str, Any]:
     """Wait for the record of the one switch that there was."""
     records = until(daemon.switches, "the record of the switch", show=daemon.log)
     assert [record["outcome"] for record in records] == ["switched"], records
@@ -106,7 +107,7 @@ def went_on(world: World, row: dict[str, str]) -> bool:
 def went_on_hot(daemon: Daemon) -> dict[str, object]:
     """Wait for the record of the one switch, and check that it moved the one session with no restart."""
     record = one_switch(daemon)
-    (row,) = record["sessions"]  # type: ignore[misc]
+    (row,) = record["sessions"]
     assert row["method"] == "hot", record
     assert went_on(daemon.world, row), record
     return record

@@ -21,7 +21,8 @@ RULE = re.compile(r"^\s*─{20,}|^─* \S.* ─$")
 #: The titles of the guard's question and of the one that follows it (2.1.330).
 OWNER_QUESTION = "This session belongs to another account"
 COPY_QUESTION = "Copy this session to"
-#: Seconds after which a question of the guard's takes a key: none in its first one (2.1.332).
+#: Seconds after which a question of the guard's takes a key: none in its first one (2.1.332), and nothing on the screen
+#: tells when it does.
 KEY_WAIT = 1.2
 
 
@@ -102,10 +103,17 @@ class Session:
                         return None
         return None
 
-    def until(self, condition: Callable[[], T], what: str, **options: Any) -> T:
+    def until(self, condition: Callable[[], T | None], what: str, **options: Any) -> T:
         """Wait as `wait.until` does, while what the guard asks is answered; shows the screen unless told otherwise."""
         options.setdefault("show", self.screen)
-        return until(lambda: condition() or self.answer_owner(), what, **options)  # type: ignore[return-value]
+
+        def holds() -> T | None:
+            found = condition()
+            if not found:
+                self.answer_owner()
+            return found
+
+        return until(holds, what, **options)
 
     def wait_ready(self, timeout: float = 30) -> None:
         """Wait for the prompt box, and until the screen has stood still for half a second (see the facts)."""

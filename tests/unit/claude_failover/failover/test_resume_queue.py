@@ -282,10 +282,8 @@ def test_a_session_that_is_copied_while_it_is_resumed_is_not_resumed_again(world
 HELD_BACK = "This session belongs to another account, so nothing was sent. Send a message to choose."
 
 
-def failure(evidence, message=HELD_BACK, **values):
-    return TurnEvent(
-        "one", evidence.uuid, "failure", evidence.at + seconds(1), turn="held back", message=message, **values
-    )
+def failure(evidence, message=HELD_BACK):
+    return TurnEvent("one", evidence.uuid, "failure", evidence.at + seconds(1), turn="held back", message=message)
 
 
 def test_a_session_whose_resume_prompt_was_held_back_is_resumed_again(world, harness, queue):
@@ -311,6 +309,23 @@ def test_a_prompt_that_is_held_back_during_its_resumption_is_sent_again(world, h
     queue.add(evidence, "a")
     resume(queue)
     assert queue.limited()["one"].turn == "held back"
+
+
+def test_a_prompt_that_is_held_back_in_the_copy_of_its_conversation_is_sent_again_there(world, queue):
+    evidence = world.evidence("one", turn="refused")
+    queue.add(evidence, "a")
+    resume(queue)
+    queue.on_copied("one", evidence.uuid, "the-copy")
+    queue.on_turn(failure(dataclasses.replace(evidence, uuid="the-copy")))
+    assert queue.limited()["one"].uuid == "the-copy"
+
+
+def test_a_session_that_was_set_aside_is_not_set_aside_again_by_a_held_back_prompt(world, queue):
+    evidence = world.evidence("one", turn="refused")
+    queue.add(evidence, None, "a", "it may not follow the link")
+    resume(queue)
+    queue.on_turn(failure(evidence))
+    assert [item.doubted for item in queue.waiting()] == [None]
 
 
 def test_only_a_held_back_resume_prompt_is_sent_again(world, queue):

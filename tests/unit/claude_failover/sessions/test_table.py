@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
-import time
 from dataclasses import replace
 
 import pytest
@@ -77,9 +77,12 @@ class World:
 
     def kill(self, pid):
         """Kill a process, and wait until it has ended; its parent need not have reaped it."""
-        os.kill(pid, signal.SIGKILL)
-        while processes.is_alive(pid):
-            time.sleep(0.001)
+        ended = os.pidfd_open(pid)
+        try:
+            os.kill(pid, signal.SIGKILL)
+            assert select.select([ended], [], [], 30)[0], "it lives on"
+        finally:
+            os.close(ended)
 
     def observe(self, here=True):
         values = ("main", "$0", "@0", "%0", self.process.pid, False, None, None, "claude", "/", 0, 80, 24, False, True)

@@ -33,7 +33,8 @@ from ..common.text import visible, whole_number
 from . import screen_reader
 
 _RULE = re.compile(r"─{20,}")
-_NAMED_RULE = re.compile(r"─* \S.* ─")
+#: The rule above the box with the conversation's name (2.1.332).
+NAMED_RULE = re.compile(r"─* \S.* ─")
 _DIALOG_RULE = re.compile(r"[─▔]{20,}")
 _PROMPT = re.compile(r"([❯>!])[\xa0 ]")
 _SELECTED = re.compile(r"\s*❯\s+\S")
@@ -217,7 +218,7 @@ def _box_rows(texts: Sequence[str]) -> Optional[tuple[int, int]]:
 
 def _is_top(text: str, bottom: str) -> bool:
     """Return whether a row is the rule above the box whose lower rule is ``bottom``."""
-    named = _NAMED_RULE.fullmatch(text) is not None and width(text) == width(bottom)
+    named = NAMED_RULE.fullmatch(text) is not None and width(text) == width(bottom)
     return named or bool(_RULE.match(text.lstrip()))
 
 

@@ -20,10 +20,9 @@ from dataclasses import dataclass
 from ..common.ansi import indent_of, plain_lines
 from . import screen_reader
 from .conversation import FRAME_BOTTOM, FRAME_TOP, FRAMED, RULE, ScreenBlock, parse_conversation
+from .prompt_box import NAMED_RULE
 
 _BOX_RULE = re.compile(r"^[─━╭╰]{1}[─━]{7,}")
-#: The rule above the box with the conversation's name (2.1.332).
-_NAMED_RULE = re.compile(r"^─* \S.* ─$")
 _BOX_PROMPT = re.compile(r"^[❯>!](?:\s(.*))?$")
 _VERSION = re.compile(r"(?:Claude Code\s+|^[ ▐▛█▜▌▝▘]+\s)v(\d+)\.(\d+)\.(\d+)\b")
 _LOGO = re.compile(r"[▐▛█▜▌▝▘]{3,}|▝▝ {1,4}▝▝|▘▘ {1,4}▝▝")
@@ -171,7 +170,7 @@ def _find_box(rows: list[str]) -> tuple[str | None, tuple[str, ...], int]:
         if rounded and border:
             inner = border.group(1).strip()
         found = _BOX_PROMPT.match(inner)
-        if not found or not (rounded or _BOX_RULE.match(rows[i - 1]) or _NAMED_RULE.match(rows[i - 1])):
+        if not found or not (rounded or _BOX_RULE.match(rows[i - 1]) or NAMED_RULE.fullmatch(rows[i - 1])):
             continue
         close = next((k for k in range(i + 1, len(rows)) if _BOX_RULE.match(rows[k])), len(rows))
         if any(row[:1] in ("●", "⏺") for row in rows[close + 1 :]):

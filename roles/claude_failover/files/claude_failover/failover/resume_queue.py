@@ -85,7 +85,7 @@ class ResumeQueue:
         # By session, of its last resumption: time.monotonic() of its end (infinite while it runs), and the evidence.
         self._last: dict[str, tuple[float, Evidence]] = {}
         self._last_began: dict[str, datetime] = {}  # by session
-        self._unanswered: dict[str, LimitedSession] = {}  # by session: resumed, and not answered since
+        self._unanswered: set[str] = set()  # sessions that were resumed, and have not answered since
         self._backoff: dict[str, Backoff] = {}  # by session
         self._retry_at: dict[str, float] = {}  # by session: time.monotonic()
         self._pending = False  # sessions are about to be resumed
@@ -161,7 +161,7 @@ class ResumeQueue:
             self._repeat(event)
         if event.kind != "stop":
             return
-        self._unanswered.pop(name, None)
+        self._unanswered.discard(name)
         if name not in self._state.doubts:
             return
         with self._state.update():
@@ -175,14 +175,13 @@ class ResumeQueue:
 
         The bound on prompts without an answer ends this, too.
         """
-        item = self._unanswered.get(event.session)
-        if item is None or item.evidence.uuid != event.uuid:
+        _ended, known = self._last.get(event.session, (0.0, None))
+        if known is None or event.session not in self._unanswered or known.uuid != event.uuid:
             return
-        log.warning("session %s: Claude Code held the prompt back (%s); it is sent again", event.session, event.message)
-        at = event.at + _RECORD_DELAY
-        evidence = dataclasses.replace(item.evidence, at=at, request_at=None, turn=event.turn)
+        log.warning("session %s: Claude Code held the prompt back; it is sent again", event.session)
+        evidence = dataclasses.replace(known, at=event.at + _RECORD_DELAY, request_at=None, turn=event.turn)
         with self._state.update():
-            self._state.limited_sessions[event.session] = dataclasses.replace(item, evidence=evidence)
+            self._state.limited_sessions[event.session] = LimitedSession(evidence, None)
         self._resumer.mark_limited(evidence)
         self._wake()
 
@@ -276,7 +275,7 @@ class ResumeQueue:
         for evidence in due:
             self._last[evidence.session] = (float("inf"), evidence)
             self._last_began[evidence.session] = self._now()
-            self._unanswered[evidence.session] = self._state.limited_sessions[evidence.session]
+            self._unanswered.add(evidence.session)
         task = asyncio.ensure_future(self._run(due, self._records.newest_id()))
         self._tasks[task] = tuple(evidence.session for evidence in due)
         task.add_done_callback(self._on_task_done)
