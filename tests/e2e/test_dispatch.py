@@ -120,8 +120,11 @@ def test_a_task_goes_on_through_a_failover_and_a_killed_daemon(make_world: MakeW
     assert row["state"] == "done", (row, sessions["worker"].screen())
     assert prompts_written(world, sessions["worker"], 3) == ["workhard", "continue", "useatool"]
     # A turn that ends while no daemon runs: after the flip nothing but the transcript may say so.
+    world.set("B", "ok", hold="be quick")
     task = dispatch(daemon, "be quick")
+    sessions["worker"].until(lambda: "be quick" in [turn["prompt"] for turn in world.turns(began=True)], "the request")
     daemon.stop(signal.SIGKILL)
+    world.set("B", "ok")
     sessions["worker"].until(lambda: "last=[be quick]" in sessions["worker"].screen(), "the answer")
     time.sleep(1)  # for the end of the turn, which no daemon sees
     daemon.start()

@@ -31,7 +31,8 @@ def weekly(world: World, tag: str) -> int:
 
 
 def command(session: Driven, text: str) -> None:
-    """Type a command of the CLI's and press Enter."""
+    """Type a command of the CLI's once no turn runs, and press Enter."""
+    session.turn_over()
     session.text(text)
     until(lambda: text in (session.box() or ""), f"{text!r} in the prompt box", show=session.screen)
     session.keys("Enter")
@@ -69,7 +70,6 @@ def test_a_refusal_that_became_the_summary_is_told(make_world: MakeWorld) -> Non
     for text in ("hello", "and again"):
         main.prompt(text)
         main.answered(text, "A")
-        main.wait_ready()  # what is typed before the end of its hooks is queued
     weekly(world, "A")
     command(main, "/compact")
     reason = until(lambda: daemon.row("main")["reason"], "the reason", show=daemon.log)
@@ -196,6 +196,7 @@ def test_the_menu_fills_a_pane_of_few_rows(make_world: MakeWorld, version: str) 
     hand = Driven(world, "hand").start(settings=False, CLAUDE_CODE_NO_FLICKER="1")
     hand.prompt("hello")
     hand.answered("hello", "A")
+    hand.turn_over()
     daemon.send(signal.SIGSTOP)
     world.tmux("resize-window", "-t", "=hand:", "-x", "80", "-y", "9")
     weekly(world, "A")

@@ -25,7 +25,8 @@ class Driven(Session):
     """A session of the daemon's: its hooks go to the daemon, so its turns are seen at the stub."""
 
     def prompt(self, text: str) -> None:
-        """Type a prompt, see it in the box, press Enter, and see it go out."""
+        """Type a prompt once no turn runs, see it in the box, press Enter, and see it go out."""
+        self.turn_over()
         before = len(self.asked(text))
         self.text(text)
         until(lambda: text[:60] in (self.box() or ""), f"{text!r} in the prompt box", show=self.screen)

@@ -18,6 +18,8 @@ from .world import World
 
 #: A rule of the prompt box; the name of the conversation can stand in the upper one.
 RULE = re.compile(r"^\s*─{20,}|^─* \S.* ─$")
+#: In the footer while a turn runs.
+INTERRUPTS = "esc to interrupt"
 #: The titles of the guard's question and of the one that follows it (2.1.330).
 OWNER_QUESTION = "This session belongs to another account"
 COPY_QUESTION = "Copy this session to"
@@ -133,6 +135,14 @@ class Session:
 
         until(still, f"the screen of {self.name} to stand still", timeout=timeout, show=self.screen)
 
+    def turn_over(self) -> None:
+        """Wait for the end of the turn that runs, which is after its answer: by then its hooks have ended.
+
+        Text that is typed and entered before is queued; 2.1.197 now and then leaves it in the prompt box as well.
+        """
+        self.until(lambda: INTERRUPTS not in self.screen(), "the end of the turn")
+        self.wait_still()
+
     def redraw(self) -> None:
         """Have the program draw its whole screen: by a change of the window's size, and back."""
         width = int(self.world.tmux("display-message", "-p", "-t", f"={self.name}:", "#{window_width}"))
@@ -162,7 +172,8 @@ class Session:
         self.world.tmux("send-keys", "-l", "-t", f"={self.name}:", text)
 
     def prompt(self, text: str) -> None:
-        """Type a prompt, see it in the box, press Enter once the program can take it for a key, see it go."""
+        """Type a prompt once no turn runs, see it in the box, press Enter once that is taken for a key, see it go."""
+        self.turn_over()
         before = len(self.hooks("UserPromptSubmit"))
         self.text(text)
         until(lambda: text.split("\n")[0][:60] in (self.box() or ""), f"{text!r} in the prompt box", show=self.screen)
