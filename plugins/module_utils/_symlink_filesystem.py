@@ -1,34 +1,39 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read and create directories and links, on the file system or on a prediction of it."""
+"""Read and create directories, files and links, on the file system or on a prediction of it."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import (
     CREATED,
+    DIRECTORY,
+    FILE,
     MISSING,
     NOT_A_SYMLINK,
     OK,
     AccessFailure,
 )
 
-DIRECTORY = "a directory"
+IN_WORDS = {DIRECTORY: "a directory", FILE: "a regular file"}
 DANGLING = "a symlink that leads nowhere"
 _KINDS = {
-    stat.S_IFDIR: DIRECTORY,
-    stat.S_IFREG: "a regular file",
+    stat.S_IFDIR: IN_WORDS[DIRECTORY],
+    stat.S_IFREG: IN_WORDS[FILE],
     stat.S_IFLNK: DANGLING,
     stat.S_IFIFO: "a FIFO",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a character device",
     stat.S_IFBLK: "a block device",
 }
+_FILE_MODE = 0o600
 _NAME_BYTES = 255
 
 
@@ -39,7 +44,10 @@ class FileSystem:
     """Status of a link that :meth:`make_link` has created."""
 
     def __init__(self, mode: int, gid: int | None) -> None:
-        """Create entries with the permission bits ``mode`` and the group ``gid`` (None: the process's own)."""
+        """Create directories with the permission bits ``mode``, and all with the group ``gid`` (None: the process's).
+
+        A file is for its owner alone.
+        """
         self.created: list[str] = []
         self.gid = gid
         self._mode = mode
@@ -83,6 +91,14 @@ class FileSystem:
             return False
         return True
 
+    def make_file(self, path: str, content: bytes) -> bool:
+        """Create a file, whole or not at all; return False if the path has been taken meanwhile. Raises OSError."""
+        try:
+            self._create(path, content)
+        except FileExistsError:
+            return False
+        return True
+
     def make_link(self, target: str, path: str) -> bool:
         """Create a link, whole or not at all; return False if the path has been taken meanwhile. Raises OSError."""
         try:
@@ -105,18 +121,35 @@ class FileSystem:
         self._record(path)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            if self.gid is not None and os.fstat(descriptor).st_gid != self.gid:
-                os.fchown(descriptor, -1, self.gid)
-            if stat.S_IMODE(os.fstat(descriptor).st_mode) != self._mode:
-                os.fchmod(descriptor, self._mode)
+            self._set_rights(descriptor, self._mode)
         finally:
             os.close(descriptor)
+
+    def _create(self, path: str, content: bytes) -> None:
+        descriptor, temporary = tempfile.mkstemp(prefix=".claude-", suffix=".tmp", dir=os.path.dirname(path))
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                self._set_rights(descriptor, _FILE_MODE)
+                stream.write(content)
+                stream.flush()
+                os.fsync(descriptor)
+            os.link(temporary, path)  # unlike a rename, it never replaces a file
+            self._record(path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
 
     def _symlink(self, target: str, path: str) -> None:
         os.symlink(target, path)
         self._record(path)
         if self.gid is not None and os.lstat(path).st_gid != self.gid:
             os.lchown(path, -1, self.gid)
+
+    def _set_rights(self, descriptor: int, mode: int) -> None:
+        if self.gid is not None and os.fstat(descriptor).st_gid != self.gid:
+            os.fchown(descriptor, -1, self.gid)
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+            os.fchmod(descriptor, mode)
 
     def _record(self, path: str) -> None:
         self.created.append(path)
@@ -133,22 +166,28 @@ class PredictedFileSystem(FileSystem):
 
     def __init__(self, mode: int, gid: int | None) -> None:
         super().__init__(mode, gid)
-        self._directories: set[str] = set()
+        self._predicted: dict[str, str] = {}
 
     def entry_kind(self, path: str) -> str | None:
-        return DIRECTORY if self._is_predicted(path) else super().entry_kind(path)
+        return self._predicted_kind(path) or super().entry_kind(path)
 
     def _mkdir(self, path: str) -> None:
-        self._check_creation(path)
-        self._directories.add(os.path.realpath(path))
-        self.created.append(path)
+        self._predict(path, DIRECTORY)
+
+    def _create(self, path: str, content: bytes) -> None:  # noqa: ARG002  (a prediction has no content)
+        self._predict(path, FILE)
 
     def _symlink(self, target: str, path: str) -> None:  # noqa: ARG002  (a prediction has no text)
         self._check_creation(path)
         self.created.append(path)
 
-    def _is_predicted(self, path: str) -> bool:
-        return bool(self._directories) and os.path.realpath(path) in self._directories
+    def _predict(self, path: str, kind: str) -> None:
+        self._check_creation(path)
+        self._predicted[os.path.realpath(path)] = IN_WORDS[kind]
+        self.created.append(path)
+
+    def _predicted_kind(self, path: str) -> str | None:
+        return self._predicted.get(os.path.realpath(path)) if self._predicted else None
 
     def _check_creation(self, path: str) -> None:
         """Raise the OSError that creating ``path`` would."""
@@ -156,7 +195,7 @@ class PredictedFileSystem(FileSystem):
         number = None
         if len(os.fsencode(name)) > _NAME_BYTES:
             number = errno.ENAMETOOLONG
-        elif not self._is_predicted(parent) and not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
+        elif not self._predicted_kind(parent) and not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
             number = errno.EROFS if os.statvfs(parent).f_flag & os.ST_RDONLY else errno.EACCES
         if number is not None:
             raise OSError(number, os.strerror(number), path)

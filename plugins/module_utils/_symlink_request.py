@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Iterable
 
 from ansible_collections.secuaas.claude.plugins.module_utils._run_as import (
     current_user_name,
@@ -17,7 +18,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._symlink_filesystem
     file_identity,
     path_and_parents,
 )
-from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import SharedSymlink
+from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import FILE, KINDS, SharedSymlink
 
 
 class RequestError(Exception):
@@ -96,6 +97,7 @@ def text_problems(homes: list[str], links: list[SharedSymlink]) -> list[str]:
     problems += [_path_problem("account home", home) for home in homes]
     problems += [_path_problem(f"target of link {link.name!r}", link.target) for link in links]
     problems += [_name_problem(link.name) for link in links]
+    problems += [_kind_problem(link) for link in links]
     problems += [f"link name {name!r}: found more than once, expected once" for name in _repeated_names(links)]
     return list(dict.fromkeys(filter(None, problems)))
 
@@ -131,6 +133,14 @@ def _name_problem(name: str) -> str:
     return found and f"link name {name!r}: found {found}, expected the name of one entry in the account home"
 
 
+def _kind_problem(link: SharedSymlink) -> str:
+    if link.kind not in KINDS:
+        return f"kind of link {link.name!r}: found {link.kind!r}, expected one of {', '.join(KINDS)}"
+    if link.kind == FILE and link.target and os.path.basename(link.target) in ("", "."):
+        return f"target of link {link.name!r} {link.target!r}: found the path of a directory, expected that of a file"
+    return ""
+
+
 def _unusable_character(text: str) -> str:
     if "\0" in text:
         return "a NUL character"
@@ -148,10 +158,18 @@ def placement_problems(homes: list[str], links: list[SharedSymlink]) -> list[str
     home_at = {location: home for home in homes for location in locations[home]}
     target_at = {location: target for target in targets for location in locations[target]}
     link_at = {os.path.join(location, link.name): home for location, home in home_at.items() for link in links}
-    problems = _same_directory_problems("account homes", "each account needs one of its own", homes, locations)
+    file_at = {location: link.target for link in links if link.kind == FILE for location in locations[link.target]}
+    single = "each account needs one of its own"
+    problems = _same_place_problems("account homes", "directory", single, homes, locations)
     mixing = "each link needs one of its own, or their contents mix"
-    problems += _same_directory_problems("link targets", mixing, targets, locations)
+    problems += _same_place_problems("link targets", "directory or file", mixing, targets, locations)
     for target in targets:
+        outer = _enclosing(tuple(map(os.path.dirname, locations[target])), file_at)
+        if outer is not None:
+            problems.append(
+                f"target {target!r}: found inside the target {outer!r}, which is a file, expected outside of it;"
+                " choose another target"
+            )
         outer = _enclosing(locations[target], home_at)
         if outer is not None:
             problems.append(
@@ -174,17 +192,17 @@ def placement_problems(homes: list[str], links: list[SharedSymlink]) -> list[str
     return list(dict.fromkeys(problems))
 
 
-def _same_directory_problems(
-    role: str, reason: str, paths: list[str], locations: dict[str, tuple[str, str]]
+def _same_place_problems(
+    role: str, kind: str, reason: str, paths: list[str], locations: dict[str, tuple[str, str]]
 ) -> list[str]:
-    """Return a problem for every path that is the same directory as an earlier one."""
+    """Return a problem for every path that is the same place as an earlier one."""
     problems = []
     first: dict[object, str] = {}
     for path in paths:
         keys = [*locations[path], file_identity(path) or path]
         earlier = next((first[key] for key in keys if key in first), None)
         if earlier is not None:
-            problems.append(f"{role} {earlier!r} and {path!r}: found the same directory twice, {reason}")
+            problems.append(f"{role} {earlier!r} and {path!r}: found the same {kind} twice, {reason}")
         for key in keys:
             first.setdefault(key, path)
     return problems
@@ -195,7 +213,7 @@ def _locations(path: str) -> tuple[str, str]:
     return os.path.normpath(path), os.path.realpath(path)
 
 
-def _enclosing(locations: tuple[str, str], paths_at: dict[str, str]) -> str | None:
+def _enclosing(locations: Iterable[str], paths_at: dict[str, str]) -> str | None:
     """Return the path of ``paths_at`` (location to path) that is at or above one of ``locations``."""
     for location in locations:
         for directory in path_and_parents(location):

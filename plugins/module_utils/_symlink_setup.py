@@ -11,14 +11,16 @@ import os
 from ansible_collections.secuaas.claude.plugins.module_utils._run_as import current_user_name
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_filesystem import (
     DANGLING,
-    DIRECTORY,
+    IN_WORDS,
     FileSystem,
     file_identity,
     path_and_parents,
 )
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import (
+    DIRECTORY,
     DIVERGENT,
     ERROR,
+    FILE,
     NOT_A_SYMLINK,
     OK,
     AccessFailure,
@@ -29,6 +31,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types impo
 
 _ATTEMPTS = 8
 _DENIED = (errno.EACCES, errno.EPERM)
+_CONTENTS = {DIRECTORY: "an account's sessions", FILE: "an account's settings or history"}
 
 
 class LinkSetup:
@@ -40,23 +43,23 @@ class LinkSetup:
         self._target_problems: dict[str, str] = {}
 
     def set_up_account(self, home: str) -> AccountReport:
-        """Create the missing directories and links of one account home; report all of its links."""
+        """Create the missing directories, files and links of one account home; report all of its links."""
         first = len(self._file_system.created)
         directory = os.path.normpath(home)
-        problem = self._ensure_directory("account home", directory)
+        problem = self._ensure_entry("account home", directory)
         failures = [problem]
         links = []
         for link in self._links:
             path = os.path.join(directory, link.name)
             status, found = ERROR, None
             if not problem:
-                status, found, failure = self._ensure_link(path, link.target)
+                status, found, failure = self._ensure_link(path, link)
                 failures.append(failure)
-            links.append(LinkReport(home, link.name, path, link.target, found, status))
+            links.append(LinkReport(home, link.name, path, link.target, found, status, link.kind))
         created = tuple(self._file_system.created[first:])
         return AccountReport(home, tuple(links), created, tuple(filter(None, failures)))
 
-    def _ensure_link(self, path: str, target: str) -> tuple[str, str | None, str]:
+    def _ensure_link(self, path: str, link: SharedSymlink) -> tuple[str, str | None, str]:
         """Create a link that is missing; return its status, the entry found, and the problem or an empty text.
 
         A link that appears between reading and creating is read again.
@@ -66,43 +69,51 @@ class LinkSetup:
             for _attempt in range(_ATTEMPTS):
                 status, found = self._file_system.read_link(path)
                 if status == NOT_A_SYMLINK:
-                    return NOT_A_SYMLINK, found, _not_a_symlink(path, found, target)
-                if status == OK and found != target:
-                    return DIVERGENT, found, _divergent(path, found, target)
-                problem = self._ensure_target(target)
+                    return NOT_A_SYMLINK, found, _not_a_symlink(path, found, link)
+                if status == OK and found != link.target:
+                    return DIVERGENT, found, _divergent(path, found, link)
+                problem = self._ensure_target(link)
                 if problem:
                     return ERROR, found, problem
                 if status == OK:
                     return OK, found, ""
-                if self._file_system.make_link(target, path):
+                if self._file_system.make_link(link.target, path):
                     return self._file_system.link_status, None, ""
         except OSError as exc:
             return ERROR, found, _access_failure("link", path, exc)
         return ERROR, None, f"link {path!r}: it came and went {_ATTEMPTS} times; stop what does so and run again"
 
-    def _ensure_target(self, target: str) -> str:
+    def _ensure_target(self, link: SharedSymlink) -> str:
         """Create the target of a link, once in a run; return the problem or an empty text."""
-        if target not in self._target_problems:
-            self._target_problems[target] = self._ensure_directory("shared target", os.path.normpath(target))
-        return self._target_problems[target]
+        if link.target not in self._target_problems:
+            content = b"{}" if link.name.endswith(".json") else b""
+            problem = self._ensure_entry("shared target", os.path.normpath(link.target), link.kind, content)
+            self._target_problems[link.target] = problem
+        return self._target_problems[link.target]
 
-    def _ensure_directory(self, role: str, path: str) -> str:
-        """Create a directory and its missing parents; return the problem or an empty text."""
+    def _ensure_entry(self, role: str, path: str, kind: str = DIRECTORY, content: bytes = b"") -> str:
+        """Create a directory or a file, with its missing parents; return the problem or an empty text."""
         absent: list[str] = []
         current = path
         try:
             for current in path_and_parents(path):
-                kind = self._file_system.entry_kind(current)
-                if kind == DIRECTORY:
+                wanted = kind if current == path else DIRECTORY
+                found = self._file_system.entry_kind(current)
+                if found == IN_WORDS[wanted]:
                     break
-                if kind is not None:
-                    return _not_a_directory(role, path, current, kind)
+                if found is not None:
+                    return _of_another_kind(role, path, kind, current, found)
                 absent.append(current)
             for current in reversed(absent):
-                if not self._file_system.make_directory(current):
-                    kind = self._file_system.entry_kind(current)
-                    if kind != DIRECTORY:
-                        return _not_a_directory(role, path, current, kind)
+                wanted = kind if current == path else DIRECTORY
+                if wanted == FILE:
+                    made = self._file_system.make_file(current, content)
+                else:
+                    made = self._file_system.make_directory(current)
+                if not made:
+                    found = self._file_system.entry_kind(current)
+                    if found != IN_WORDS[wanted]:
+                        return _of_another_kind(role, path, kind, current, found)
         except OSError as exc:
             return _access_failure(role, current, exc, missing=current in absent)
         return ""
@@ -111,36 +122,36 @@ class LinkSetup:
 # ---- Failure texts -----------------------------------------------------------------------------------------
 
 
-def _divergent(path: str, found: str | None, target: str) -> str:
-    leads_to, expected = file_identity(path), file_identity(target)
+def _divergent(path: str, found: str | None, link: SharedSymlink) -> str:
+    leads_to, expected = file_identity(path), file_identity(link.target)
     if leads_to is not None and leads_to == expected:
         advice = (
-            "Both lead to the same directory, but links are compared by their text, so that no two checks can"
+            f"Both lead to the same {link.kind}, but links are compared by their text, so that no two checks can"
             " ever disagree; nothing needs to be moved: remove the link and run again"
         )
     else:
         advice = (
-            "It is left as it is, for what it leads to may be the only copy of an account's sessions: move"
+            f"It is left as it is, for what it leads to may be the only copy of {_CONTENTS[link.kind]}: move"
             " that to the expected target, remove the link and run again"
         )
-    return f"divergent link {path!r}: found a link to {found!r}, expected a link to {target!r}. {advice}"
+    return f"divergent link {path!r}: found a link to {found!r}, expected a link to {link.target!r}. {advice}"
 
 
-def _not_a_symlink(path: str, found: str | None, target: str) -> str:
+def _not_a_symlink(path: str, found: str | None, link: SharedSymlink) -> str:
     return (
-        f"{path!r} is not a symlink: found {found}, expected a link to {target!r}. It is left as it is, for"
-        " it may be the only copy of an account's sessions: move its content to the target, remove it and run"
+        f"{path!r} is not a symlink: found {found}, expected a link to {link.target!r}. It is left as it is, for"
+        f" it may be the only copy of {_CONTENTS[link.kind]}: move its content to the target, remove it and run"
         " again"
     )
 
 
-def _not_a_directory(role: str, path: str, obstacle: str, kind: str | None) -> str:
-    where = "" if obstacle == path else f" at {obstacle!r}"
+def _of_another_kind(role: str, path: str, kind: str, obstacle: str, found: str | None) -> str:
+    where, expected = ("", kind) if obstacle == path else (f" at {obstacle!r}", DIRECTORY)
     text = (
-        f"{role} {path!r} is not a directory: found {kind or 'nothing, where something had been'}{where},"
-        " expected a directory or nothing. It is left as it is: move it away, or choose another path"
+        f"{role} {path!r} is not {IN_WORDS[kind]}: found {found or 'nothing, where something had been'}{where},"
+        f" expected {IN_WORDS[expected]} or nothing. It is left as it is: move it away, or choose another path"
     )
-    return AccessFailure(text, errno.ENOENT) if kind in (None, DANGLING) else text
+    return AccessFailure(text, errno.ENOENT) if found in (None, DANGLING) else text
 
 
 def _advice_on_rights(folder: str) -> str:

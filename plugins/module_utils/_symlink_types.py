@@ -15,12 +15,20 @@ DIVERGENT = "divergent"
 NOT_A_SYMLINK = "not_a_symlink"
 ERROR = "error"
 
+DIRECTORY = "directory"
+FILE = "file"
+KINDS = (DIRECTORY, FILE)
+
 
 class SharedSymlink(NamedTuple):
-    """A link that every account home must have: its text, and its name inside the home."""
+    """A link that every account home must have: its text, its name inside the home, and the kind of its target.
+
+    ``kind`` is one of ``KINDS``.
+    """
 
     target: str
     name: str
+    kind: str = DIRECTORY
 
 
 class LinkReport(NamedTuple):
@@ -36,13 +44,14 @@ class LinkReport(NamedTuple):
     target: str
     found: str | None
     status: str
+    kind: str = DIRECTORY
 
 
 class AccountReport(NamedTuple):
     """Result for one account home.
 
-    ``created`` lists, in order, every directory and link that was created, or in check mode would be; a target that
-    several accounts share is listed for the first of them. ``failures`` is empty when every link is right.
+    ``created`` lists, in order, every directory, file and link that was created, or in check mode would be; a target
+    that several accounts share is listed for the first of them. ``failures`` is empty when every link is right.
     """
 
     account_home: str

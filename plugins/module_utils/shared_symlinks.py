@@ -5,11 +5,12 @@
 
 A conversation can move from one account to another only if both accounts keep it in the same place. In every account
 home ``projects``, ``session-env`` and ``file-history`` are therefore links to one shared directory each. Claude Code
-2.1.330 needs no other link and never replaces one of these.
+2.1.330 needs no other link and never replaces one of these. A link may lead to a file too, such as ``settings.json``;
+its target is created before it, for nothing is created through a link that leads nowhere.
 
-Missing directories and links are created. An existing entry is never removed, replaced, emptied, re-owned or re-moded:
-a link that leads elsewhere, or a directory in a link's place, may hold the only copy of somebody's work, so it is
-reported and left alone. Check mode runs the same procedure on a prediction of the file system.
+Missing directories, files and links are created. An existing entry is never removed, replaced, emptied, re-owned or
+re-moded: a link that leads elsewhere, or a directory or file in a link's place, may hold the only copy of somebody's
+work, so it is reported and left alone. Check mode runs the same procedure on a prediction of the file system.
 
 All paths are absolute ``str``. The daemon imports this module too: standard library only, no Ansible import.
 """
@@ -17,13 +18,13 @@ All paths are absolute ``str``. The daemon imports this module too: standard lib
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.secuaas.claude.plugins.module_utils._foreign_text import escaped
 from ansible_collections.secuaas.claude.plugins.module_utils._run_as import RunAsError, run_as
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_filesystem import (
-    DIRECTORY,
+    IN_WORDS,
     FileSystem,
     PredictedFileSystem,
 )
@@ -39,8 +40,11 @@ from ansible_collections.secuaas.claude.plugins.module_utils._symlink_request im
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_setup import LinkSetup
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import (
     CREATED,
+    DIRECTORY,
     DIVERGENT,
     ERROR,
+    FILE,
+    KINDS,
     MISSING,
     NOT_A_SYMLINK,
     OK,
@@ -54,8 +58,11 @@ __all__ = [
     "CREATED",
     "DEFAULT_MODE",
     "DEFAULT_SHARED_ROOT",
+    "DIRECTORY",
     "DIVERGENT",
     "ERROR",
+    "FILE",
+    "KINDS",
     "MISSING",
     "NOT_A_SYMLINK",
     "OK",
@@ -80,9 +87,9 @@ _SHARED_NAMES = ("session-env", "file-history", "projects")
 _Outcome = tuple[list[str], list[AccountReport]]
 
 
-def shared_symlink(shared_root: str, name: str) -> SharedSymlink:
-    """Return the link ``name`` to its usual target, ``<shared_root>/.claude-<name>-shared``."""
-    return SharedSymlink(os.path.join(shared_root, f".claude-{name}-shared"), name)
+def shared_symlink(shared_root: str, name: str, kind: str = DIRECTORY) -> SharedSymlink:
+    """Return the link ``name`` to its usual target, ``<shared_root>/.claude-<name without its dot>-shared``."""
+    return SharedSymlink(os.path.join(shared_root, f".claude-{name.removeprefix('.')}-shared"), name, kind)
 
 
 def required_shared(shared_root: str) -> tuple[SharedSymlink, ...]:
@@ -94,13 +101,14 @@ REQUIRED_SHARED = required_shared(DEFAULT_SHARED_ROOT)
 
 
 def required_links(shared_root: str, links: Iterable[Mapping[str, str | None]] | None) -> tuple[SharedSymlink, ...]:
-    """Return the links of ``links``, each with or without a ``target``; for None the three usual ones."""
+    """Return the links of ``links``, each with or without ``target`` and ``kind``; for None the three usual ones."""
     if links is None:
         return required_shared(shared_root)
     required = []
     for link in links:
-        name, target = link["name"] or "", link.get("target")
-        required.append(shared_symlink(shared_root, name) if target is None else SharedSymlink(target, name))
+        usual = shared_symlink(shared_root, link["name"] or "", link.get("kind") or DIRECTORY)
+        target = link.get("target")
+        required.append(usual if target is None else usual._replace(target=target))
     return tuple(required)
 
 
@@ -149,7 +157,7 @@ def validate_all(
         owner: the user, by name or number, of everything that is created. As root, the run is a child process with
             the ids and groups of that user.
         group: the group, by name or number, of everything that is created.
-        mode: the permission bits of created directories, whatever the umask.
+        mode: the permission bits of created directories, whatever the umask. A created file has 0600.
 
     Returns one report for each account home, in order. Raises SharedSymlinkError after all of them have been
     processed, or, when the request itself is invalid, before anything is touched.
@@ -204,7 +212,7 @@ def _report_from_json(row: list[Any]) -> AccountReport:
     return AccountReport(home, tuple(LinkReport(*link) for link in links), tuple(created), tuple(failures))
 
 
-def result_of(reports: Iterable[AccountReport]) -> dict[str, Any]:
+def result_of(reports: Sequence[AccountReport]) -> dict[str, Any]:
     """Return ``changed``, ``links``, ``created`` and ``diff`` in the form of an Ansible result.
 
     Of names of files, what a terminal interprets or hides and bytes that are not UTF-8 are escaped.
@@ -213,10 +221,12 @@ def result_of(reports: Iterable[AccountReport]) -> dict[str, Any]:
     created: list[str] = []
     before: dict[str, str] = {}
     after: dict[str, str] = {}
+    targets = [link for report in reports for link in report.links if link.kind == FILE]
+    files = {escaped(os.path.normpath(link.target)) for link in targets}
     for report in reports:
         for path in map(escaped, report.created):
             created.append(path)
-            before[path], after[path] = "nothing", DIRECTORY
+            before[path], after[path] = "nothing", IN_WORDS[FILE if path in files else DIRECTORY]
         for link in report.links:
             links.append({key: value and escaped(value) for key, value in link._asdict().items()})
             path = escaped(link.path)

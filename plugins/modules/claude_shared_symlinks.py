@@ -14,10 +14,10 @@ author:
 description:
   - A conversation of Claude Code can continue under another account only if both accounts keep it in the same
     place. This module gives every account home a link to one shared directory for each of V(projects),
-    V(session-env) and V(file-history), or for the given O(links).
-  - Missing account homes, shared directories and links are created. Everything else is left alone. A link that
-    leads elsewhere, or a file or directory in the place of a link, is an error and never repaired, because it
-    may hold the only copy of an account's sessions.
+    V(session-env) and V(file-history), or for the given O(links), which may lead to files too.
+  - Missing account homes, shared directories and files, and links are created. Everything else is left alone. A
+    link that leads elsewhere, or a file or directory in the place of a link, is an error and never repaired,
+    because it may hold the only copy of an account's sessions.
   - All accounts are processed before the module fails, and the failure lists every error.
 extends_documentation_fragment:
   - secuaas.claude.attributes
@@ -47,7 +47,8 @@ options:
     required: true
   shared_root:
     description:
-      - The directory that holds the shared directories, which are named V(.claude-<name>-shared).
+      - The directory that holds the shared directories and files, which are named V(.claude-<name>-shared), without
+        the dot of a name that begins with one.
       - Holds the targets of those O(links) that have no O(links[].target).
     type: str
     default: /home/ubuntu
@@ -64,9 +65,17 @@ options:
         required: true
       target:
         description:
-          - The shared directory, as an absolute path. A link is right if its text is exactly this path.
+          - The shared directory or file, as an absolute path. A link is right if its text is exactly this path.
           - The default is V(.claude-<name>-shared) under O(shared_root).
         type: str
+      kind:
+        description:
+          - The kind of the target. It is created as such where it is missing; another kind is an error.
+          - A file is created with the permissions 0600, and is empty. If O(links[].name) ends in C(.json), it holds
+            C({}).
+        type: str
+        choices: [directory, file]
+        default: directory
   owner:
     description:
       - The user, by name or number, who owns everything that is created. Existing entries keep their owner.
@@ -110,7 +119,7 @@ EXAMPLES = r"""
     group: claude
   become: true
 
-- name: Share the files of running sessions too, and keep the conversations on another disk
+- name: Share the status of running sessions and the settings too, and keep the conversations on another disk
   secuaas.claude.claude_shared_symlinks:
     account_homes: "{{ accounts }}"
     shared_root: /home/claude
@@ -118,6 +127,8 @@ EXAMPLES = r"""
       - name: session-env
       - name: file-history
       - name: sessions
+      - name: settings.json
+        kind: file
       - name: projects
         target: /srv/claude/projects
     owner: claude
@@ -159,11 +170,15 @@ links:
         - V(created) is a link that was missing and was created. In check mode it is V(missing).
         - V(divergent) is a link with another text, and V(not_a_symlink) is an entry that is no link. Both are
           left as they are.
-        - V(error) is a link that could not be read or created, or whose target is no directory.
+        - V(error) is a link that could not be read or created, or whose target is of another kind.
       type: str
       sample: ok
+    kind:
+      description: The kind of the target, V(directory) or V(file).
+      type: str
+      sample: directory
 created:
-  description: Every directory and link that was created, in order. In check mode, that would be.
+  description: Every directory, file and link that was created, in order. In check mode, that would be.
   returned: always
   type: list
   elements: str
@@ -185,6 +200,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.secuaas.claude.plugins.module_utils._path_owner import ROOT, describe_owner, path_owner
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
     DEFAULT_SHARED_ROOT,
+    DIRECTORY,
+    KINDS,
     SharedSymlinkError,
     parse_mode,
     required_links,
@@ -218,7 +235,11 @@ def main() -> None:
             "links": {
                 "type": "list",
                 "elements": "dict",
-                "options": {"name": {"type": "str", "required": True}, "target": {"type": "str"}},
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "target": {"type": "str"},
+                    "kind": {"type": "str", "default": DIRECTORY, "choices": list(KINDS)},
+                },
             },
             "owner": {"type": "str"},
             "group": {"type": "str"},

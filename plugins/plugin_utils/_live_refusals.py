@@ -9,6 +9,7 @@ import posixpath
 import shlex
 from collections.abc import Iterator
 
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import DIRECTORY, FILE
 from ansible_collections.secuaas.claude.plugins.plugin_utils._live_host import (
     LiveHost,
     WantedHost,
@@ -94,12 +95,13 @@ def _shared_folders(live: LiveHost, wanted: WantedHost) -> Iterator[str]:
             continue
         move = f"test ! -e {shlex.quote(new)} && {shlex.join(['mv', '-T', old, new])} && {shlex.join(['rm', *links])}"
         stop = shlex.join(["sudo", "systemctl", "stop", *_UNITS])
+        what, kind = ("folder", "") if before[name].kind == DIRECTORY else ("file", f", kind: {FILE}")
         yield (
-            f"The shared folder {name} is {new} by claude_failover_shared_root and claude_failover_shared_links, but "
+            f"The shared {what} {name} is {new} by claude_failover_shared_root and claude_failover_shared_links, but "
             f"{', '.join(links)} lead to {old}, and the role moves no conversation. To leave it there, give its target "
-            f"in claude_failover_shared_links: {{name: {name}, target: {old}}}. To move it, which ends every session "
-            f"until the next run: {stop} && {shlex.join(['sudo', '-u', wanted.user, 'sh', '-c', move])}. Then run the "
-            "role again."
+            f"in claude_failover_shared_links: {{name: {name}, target: {old}{kind}}}. To move it, which ends every "
+            f"session until the next run: {stop} && {shlex.join(['sudo', '-u', wanted.user, 'sh', '-c', move])}. Then "
+            "run the role again."
         )
 
 

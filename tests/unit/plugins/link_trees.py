@@ -38,6 +38,13 @@ def required(root: str) -> tuple[links.SharedSymlink, ...]:
     return links.required_shared(os.path.join(root, "shared"))
 
 
+def mixed(root: str) -> tuple[links.SharedSymlink, ...]:
+    """Return links to directories and to files under ``root``."""
+    shared = os.path.join(root, "shared")
+    files = (links.shared_symlink(shared, name, links.FILE) for name in ("settings.json", "history.jsonl"))
+    return (*required(root), *files)
+
+
 def some_user() -> pwd.struct_passwd:
     """Return a user that every system has and that owns nothing."""
     return pwd.getpwnam("nobody")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import shared_symlinks as links
-from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import outcome, picture, required, scratch
+from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import mixed, outcome, picture, scratch
 
 pytest.importorskip(
     "hypothesis", reason="SKIPPED, NOT TESTED: hypothesis is not installed (tests/unit/requirements.txt)"
@@ -23,13 +23,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 HOMES = ("a", "b", "deep/c")
-TARGETS = tuple(link.target.rpartition("/")[2] for link in required("/"))
+TARGETS = tuple(link.target.rpartition("/")[2] for link in mixed("/"))
 PLACES = (
     *HOMES,
     "deep",
     "shared",
     *(f"shared/{name}" for name in TARGETS),
-    *(f"{home}/{link.name}" for home in HOMES for link in required("/")),
+    *(f"{home}/{link.name}" for home in HOMES for link in mixed("/")),
 )
 TEXTS = (
     "right",
@@ -45,6 +45,7 @@ TEXTS = (
     "deep/c",
     "a/projects",
     "shared/.claude-projects-shared",
+    "shared/.claude-settings.json-shared",
 )
 
 
@@ -70,7 +71,7 @@ requests = st.lists(st.sampled_from(HOMES), min_size=1, max_size=3, unique=True)
 
 def build(base: str, tree: list[Entry]) -> None:
     """Make what can be made of a tree; an entry whose place is taken or has no parent is left out."""
-    right = {link.name: link.target for link in required(base)}
+    right = {link.name: link.target for link in mixed(base)}
     for entry in tree:
         path = f"{base}/{entry.place}"
         text = {
@@ -105,14 +106,13 @@ def built(tree: list[Entry]) -> Iterator[str]:
         shutil.rmtree(base)
 
 
+def is_right(path: str, target: str, kind: str) -> bool:
+    of_its_kind = os.path.isfile if kind == links.FILE else os.path.isdir
+    return os.path.islink(path) and os.readlink(path) == target and of_its_kind(target)
+
+
 def all_right(base: str, homes: list[str]) -> bool:
-    return all(
-        os.path.islink(f"{home}/{link.name}")
-        and os.readlink(f"{home}/{link.name}") == link.target
-        and os.path.isdir(link.target)
-        for home in homes
-        for link in required(base)
-    )
+    return all(is_right(f"{home}/{link.name}", link.target, link.kind) for home in homes for link in mixed(base))
 
 
 for_any_tree = settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -124,9 +124,14 @@ def test_a_run_ends_right_or_says_so_and_leaves_all_that_was_there(tree: list[En
     with built(tree) as base:
         homes = [f"{base}/{home}" for home in wanted]
         before = picture(base, depth_times=False)
-        failures, reports = outcome(homes, required(base))
+        failures, reports = outcome(homes, mixed(base))
         after = picture(base, depth_times=False)
         assert {path: after.get(path) for path in before} == before, "what was there is there as it was"
+        for link in (link for link in mixed(base) if link.kind == links.FILE):
+            target = os.path.realpath(link.target)
+            if target in after and target not in before:
+                content = b"{}" if link.name.endswith(".json") else b""
+                assert (after[target][-1], os.stat(target).st_mode & 0o7777) == (content, 0o600)
         made = {
             os.path.realpath(os.path.dirname(path)) + "/" + os.path.basename(path)
             for r in reports
@@ -136,9 +141,7 @@ def test_a_run_ends_right_or_says_so_and_leaves_all_that_was_there(tree: list[En
         assert all_right(base, homes) == (not failures)
         for report in reports:
             for link in report.links:
-                assert (link.status in ("ok", "created")) == (
-                    os.path.islink(link.path) and os.readlink(link.path) == link.target and os.path.isdir(link.target)
-                )
+                assert (link.status in ("ok", "created")) == is_right(link.path, link.target, link.kind)
 
 
 @for_any_tree
@@ -146,9 +149,9 @@ def test_a_run_ends_right_or_says_so_and_leaves_all_that_was_there(tree: list[En
 def test_a_second_run_changes_nothing_and_says_the_same(tree: list[Entry], wanted: list[str]) -> None:
     with built(tree) as base:
         homes = [f"{base}/{home}" for home in wanted]
-        failures, _reports = outcome(homes, required(base))
+        failures, _reports = outcome(homes, mixed(base))
         before = picture(base)
-        again, reports = outcome(homes, required(base))
+        again, reports = outcome(homes, mixed(base))
         assert picture(base) == before
         assert again == failures
         assert not any(report.changed for report in reports)
@@ -160,9 +163,9 @@ def test_check_mode_touches_nothing_and_foresees_everything(tree: list[Entry], w
     with built(tree) as base:
         homes = [f"{base}/{home}" for home in wanted]
         before = picture(base)
-        predicted, foreseen = outcome(homes, required(base), check_mode=True)
+        predicted, foreseen = outcome(homes, mixed(base), check_mode=True)
         assert picture(base) == before
-        failures, reports = outcome(homes, required(base))
+        failures, reports = outcome(homes, mixed(base))
         assert predicted == failures
         assert [
             report._replace(

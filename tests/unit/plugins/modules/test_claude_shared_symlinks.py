@@ -23,7 +23,7 @@ from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import (
     texts,
 )
 
-LINK_KEYS = ["account_home", "name", "path", "target", "found", "status"]
+LINK_KEYS = ["account_home", "name", "path", "target", "found", "status", "kind"]
 
 
 class Runner:
@@ -115,6 +115,41 @@ def test_links_may_be_named_with_or_without_target(run: Runner, base: str) -> No
     assert texts(f"{base}/a") == {"projects": f"{base}/elsewhere", "sessions": f"{base}/.claude-sessions-shared"}
 
 
+def test_a_link_may_lead_to_a_file(run: Runner, base: str) -> None:
+    wanted = [{"name": "settings.json", "kind": "file"}, {"name": "history.jsonl", "kind": "file"}, {"name": "agents"}]
+    arguments = {"account_homes": [f"{base}/a"], "shared_root": f"{base}/s", "links": wanted}
+    predicted = run(check=True, **arguments)
+    assert os.listdir(base) == []
+    done = run(**arguments)
+    for key in ("created", "diff", "changed"):
+        assert predicted[key] == done[key]
+    assert [(link["name"], link["kind"], link["status"]) for link in done["links"]] == [
+        ("settings.json", "file", "created"),
+        ("history.jsonl", "file", "created"),
+        ("agents", "directory", "created"),
+    ]
+    kinds = {"settings.json": "a regular file", "history.jsonl": "a regular file", "agents": "a directory"}
+    assert {name: done["diff"]["after"][f"{base}/s/.claude-{name}-shared"] for name in kinds} == kinds
+    again = run(**arguments)
+    assert (again["changed"], again["created"]) == (False, [])
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_link_to_a_file_that_became_a_file_fails_and_is_left(run: Runner, base: str, check: bool) -> None:
+    arguments = {"account_homes": [f"{base}/a"], "shared_root": base}
+    arguments["links"] = [{"name": "settings.json", "kind": "file"}]
+    run(**arguments)
+    os.unlink(f"{base}/a/settings.json")
+    with open(f"{base}/a/settings.json", "w", encoding="ascii") as stream:
+        stream.write('{"secret": "of mine"}')
+    before = picture(base)
+    result = run(check=check, **arguments)
+    assert picture(base) == before
+    assert (result["failed"], result["changed"]) == (True, False)
+    assert [(link["status"], link["found"]) for link in result["links"]] == [("not_a_symlink", "a regular file")]
+    assert "of mine" not in json.dumps(result)
+
+
 def test_names_that_are_no_utf8_can_be_reported(run: Runner, base: str) -> None:
     os.makedirs(f"{base}/a")
     os.symlink(b"/\xff\xc3\xa9", os.fsencode(f"{base}/a/projects"))
@@ -146,6 +181,8 @@ def test_names_do_not_reach_the_terminal_of_the_controller_as_they_are(run: Runn
         ({"account_homes": ["/a"], "links": [{"name": "a/b"}]}, "link name 'a/b'"),
         ({"account_homes": ["/a"], "links": [{"name": "x", "target": "y"}]}, "target of link 'x'"),
         ({"account_homes": ["/a"], "links": [{"target": "/y"}]}, "name"),
+        ({"account_homes": ["/a"], "links": [{"name": "x", "kind": "folder"}]}, "kind"),
+        ({"account_homes": ["/a"], "links": [{"name": "x", "kind": "file", "target": "/y/"}]}, "path of a directory"),
         ({"account_homes": ["/a"], "shared_root": "relative"}, "relative path"),
         ({"account_homes": ["/a"], "mode": "rwx"}, "mode: found 'rwx'"),
         ({"account_homes": ["/a"], "mode": 700}, "mode: found 0o1274"),
