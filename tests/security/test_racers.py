@@ -26,7 +26,8 @@ LEAST_SECONDS = 1.5
 
 
 def places_of(host: UserHost) -> list[str]:
-    return [*host.homes, *(host.path("home", f".claude-{name}-shared") for name in host.links), host.tmux]
+    folders = [f".claude-{name}-shared" for name in host.links]
+    return [*host.homes, *(host.path("home", name) for name in (*folders, "own-files")), host.tmux]
 
 
 def make_folders(host: UserHost, top: str) -> None:
@@ -70,7 +71,10 @@ def raced(host: UserHost) -> Iterator[UserHost]:
 
 
 def links_of(host: UserHost) -> tuple[shared_symlinks.SharedSymlink, ...]:
-    return shared_symlinks.required_shared(host.home)
+    settings = shared_symlinks.shared_symlink(
+        os.path.join(host.home, "own-files"), "settings.json", shared_symlinks.FILE
+    )
+    return (*shared_symlinks.required_shared(host.home), settings)
 
 
 def make_links(host: UserHost, owner: str | None) -> None:

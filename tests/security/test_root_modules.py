@@ -236,10 +236,12 @@ def test_a_prediction_for_a_user_to_come_opens_and_makes_nothing(host: UserHost,
     def plant() -> None:
         os.mkdir(host.homes[0])
         os.mkfifo(f"{host.homes[0]}/projects")
+        os.mkfifo(f"{host.home}/.claude-settings.json-shared")
 
     assert host.as_user(plant) == 0
     before = picture(host.folder)
     arguments = {"account_homes": host.homes, "shared_root": host.home, "owner": "no-such-user"}
+    arguments["links"] = [{"name": "projects"}, {"name": "settings.json", "kind": "file"}]
     result = run("claude_shared_symlinks", python_path, check=True, **arguments)
-    assert "a FIFO" in result["msg"]
+    assert [failure.count("a FIFO") for failure in result["failures"]] == [1, 1]
     assert picture(host.folder) == before

@@ -37,6 +37,13 @@ LINKS = {
     "root": "claude_failover_shared_root",
     "links": "__claude_failover_link_specs",
 }
+FILES = [
+    "projects",
+    ".hidden",
+    {"name": "agents", "kind": "directory"},
+    {"name": ".claude.json", "kind": "file"},
+    {"name": "settings.json", "target": "/data//of me/s", "kind": "file"},
+]
 WRONG = {"wrong": "__claude_failover_setting_errors"}
 DRIFT = {"drift": "__claude_failover_drift"}
 SKIPPED = {"skipped": True, "changed": False}
@@ -78,6 +85,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "backslash": ({"claude_failover_shared_root": "/srv\\x1"}, LINKS),
     "root": ({"claude_failover_shared_root": "/"}, {**LINKS, **WRONG}),
     "target": ({"claude_failover_shared_links": ["projects", {"name": "todo", "target": "/data//todo/"}]}, LINKS),
+    "files": ({"claude_failover_shared_links": FILES}, LINKS),
+    "file_in_root": ({"claude_failover_shared_links": [{"name": "x", "target": "/x", "kind": "file"}]}, WRONG),
     "active_link": ({"claude_failover_active_link": "/home/./claude//.claude/"}, {**UNITS, **WRONG}),
     "whole_sandbox": ({"claude_failover_active_link": "//claude/"}, WRONG),
     "metrics_everywhere": ({"claude_failover_metrics_textfile_dir": "/"}, WRONG),
@@ -246,14 +255,27 @@ def normalized(path: str) -> str:
     return "/" + os.path.normpath(path).lstrip("/")
 
 
-@pytest.mark.parametrize("case", ["defaults", "slash", "slashes", "backslash", "root", "target"])
+@pytest.mark.parametrize("case", ["defaults", "slash", "slashes", "backslash", "root", "target", "files"])
 def test_the_module_and_the_daemon_derive_the_same_links(found: dict[str, Any], case: str) -> None:
     """Links are compared as text, so the role, the module and the daemon must derive the same one."""
     expected = parse(found[case]["config"], "x")
     made = required_links(found[case]["root"], found[case]["links"])
     assert made == expected.shared_links
     writable = {normalized(path) for path in write_paths(found[case]["daemon"])}
-    assert {normalized(link.target) for link in made} <= writable
+    folders = {os.path.dirname(link.target) if link.kind == "file" else link.target for link in made}
+    assert set(map(normalized, folders)) <= writable
+
+
+def test_the_daemon_may_write_the_folder_of_a_file_and_not_the_file_alone(found: dict[str, Any]) -> None:
+    unit = found["files"]["daemon"]
+    assert [normalized(path) for path in write_paths(unit)] == [
+        "/home/ubuntu",
+        "/home/ubuntu/.claude-compte1",
+        "/home/ubuntu/.claude-compte2",
+        *(f"/home/ubuntu/.claude-{name}-shared" for name in ("projects", "hidden", "agents")),
+        "/data/of me",
+    ]
+    assert 'RequiresMountsFor="/data//of me"' in unit
 
 
 @pytest.mark.parametrize(
@@ -286,6 +308,7 @@ def test_the_directory_of_the_active_link_is_writable_for_any_spelling(found: di
 @pytest.mark.parametrize(
     ("case", "sentence"),
     [
+        ("file_in_root", "a target of claude_failover_shared_links (of a file, its folder)"),
         ("whole_sandbox", "write / itself, as the folder of claude_failover_active_link (//claude/)"),
         ("metrics_everywhere", "claude_failover_metrics_textfile_dir; expected"),
         ("other_system", "This is Fedora; expected Debian or Ubuntu."),

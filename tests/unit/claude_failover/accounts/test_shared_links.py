@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import FILE, shared_symlink
 from switch_world import World
 
-from claude_failover.accounts.shared_links import links_state, validate_links
+from claude_failover.accounts.shared_links import ensure_links, links_state, validate_links
 from claude_failover.common.errors import Refused
 
 
@@ -62,6 +64,38 @@ def test_a_folder_in_the_place_of_a_link_is_divergent(world):
     os.unlink(link(world, "b"))
     os.mkdir(link(world, "b"))
     assert state(world) == "divergent"
+
+
+def with_settings(world):
+    """Share a file too; return the path of its link in the home of b."""
+    settings = shared_symlink(world.folder, "settings.json", FILE)
+    world.config_holder.replace(replace(world.config, shared_links=(*world.config.shared_links, settings)))
+    validate_links(world.config)
+    return os.path.join(world.home("b"), "settings.json")
+
+
+def test_a_file_is_made_before_its_link(world, caplog):
+    caplog.set_level("INFO")
+    path = with_settings(world)
+    with open(path, encoding="ascii") as stream:
+        assert stream.read() == "{}"
+    assert f"created {os.readlink(path)}" in caplog.text
+    assert state(world) == "ok"
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_link_that_the_cli_replaced_by_a_file_is_divergent_and_never_repaired(world, check_mode):
+    path = with_settings(world)
+    os.unlink(path)
+    with open(path, "w", encoding="ascii") as stream:
+        stream.write("mine")
+    assert (state(world, "a"), state(world)) == ("ok", "divergent")
+    account = world.config.account("b")
+    assert "found a regular file" in ensure_links(account, world.config, check_mode=check_mode)
+    with pytest.raises(Refused, match="found a regular file"):
+        validate_links(world.config)
+    with open(path, encoding="ascii") as stream:
+        assert stream.read() == "mine"
 
 
 def test_the_links_of_a_home_that_is_no_folder_are_unknown(world):

@@ -126,6 +126,23 @@ def test_targets_follow_the_shared_root_and_stay_as_they_are_written() -> None:
         assert parse(ACCOUNTS + f"shared_root: {root}\n", "x").shared_links == required_shared(root)
 
 
+def test_a_link_may_lead_to_a_file_and_have_its_usual_target() -> None:
+    text = (
+        "shared_root: /srv\nshared_links: [projects, {name: .claude.json, kind: file}, "
+        "{name: agents, kind: directory}, {name: h, target: /d/h, kind: file}]\n"
+    )
+    config = parse(ACCOUNTS + text, "x")
+    assert config.shared_links == (
+        SharedSymlink("/srv/.claude-projects-shared", "projects"),
+        SharedSymlink("/srv/.claude-claude.json-shared", ".claude.json", "file"),
+        SharedSymlink("/srv/.claude-agents-shared", "agents"),
+        SharedSymlink("/d/h", "h", "file"),
+    )
+    folders = ["/srv/.claude-projects-shared", "/srv", "/srv/.claude-agents-shared", "/d"]
+    assert config.link_folders == [*config.homes, *folders], "a file is replaced in the folder that it lies in"
+    assert config.link_places[-1] == "/d/h"
+
+
 def test_transcripts_stand_in_the_shared_folder_or_else_in_the_active_accounts() -> None:
     links = "active_link: /h/link\nshared_links: "
     assert parse(ACCOUNTS + links + "[{name: projects, target: /data/projects}]\n", "x").projects == "/data/projects"
@@ -437,6 +454,14 @@ def test_patterns_that_are_refused(pattern: str) -> None:
         "[{name: a, target: rel}]",
         "[{name: a, target: /x, mode: 1}]",
         "[{name: a, target: /x}, {name: b, target: /x/}]",
+        "[{name: a, kind: folder}]",
+        "[{name: a, target: /x/, kind: file}]",
+        "[{name: a, target: /x/., kind: file}]",
+        "[{name: a, target: null, kind: file}]",
+        "[{name: 'a/b', kind: file}]",
+        "[{name: a, target: /x, kind: file}, {name: b, target: /x}]",
+        "[{name: a, target: /x, kind: file}, {name: b, target: /x/y/z}]",
+        "[{name: .claude.json, kind: file}, {name: claude.json, kind: file}]",
     ],
 )
 def test_shared_links_that_are_refused(links: str) -> None:

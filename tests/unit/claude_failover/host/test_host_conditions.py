@@ -159,6 +159,15 @@ def test_a_divergent_link_and_a_folder_in_its_place(place):
     assert os.readlink(place.homes[0] / "projects") == "/elsewhere"
 
 
+def test_a_file_in_the_place_of_a_link_to_a_file(place):
+    place.homes[0].mkdir()
+    (place.homes[0] / "settings.json").write_text("mine")
+    row = only(place.wrong(shared_links=["projects", {"name": "settings.json", "kind": "file"}]))
+    target = place.folder / "home" / ".claude-settings.json-shared"
+    assert "is not a symlink: found a regular file" in row.found
+    assert f"what is to be kept of it into '{target}', then: rm {place.homes[0]}/settings.json" in row.mend
+
+
 def test_a_home_that_is_a_file(place):
     place.homes[0].write_text("mine")
     row = only(place.wrong())

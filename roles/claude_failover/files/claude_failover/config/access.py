@@ -27,8 +27,7 @@ def check_writable(config: Config) -> None:
 
     Under systemd the unit's ReadWritePaths= decide, which a reload cannot change. Raises Refused.
     """
-    folders = {os.path.dirname(config.active_link), config.state_dir, *config.homes}
-    folders.update(link.target for link in config.shared_links)
+    folders = {os.path.dirname(config.active_link), config.state_dir, *config.link_folders}
     if config.metrics.textfile:
         folders.add(os.path.dirname(config.metrics.textfile))
     for folder in sorted(folders):

@@ -15,6 +15,9 @@ from typing import Any
 
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
     DEFAULT_SHARED_ROOT,
+    DIRECTORY,
+    FILE,
+    KINDS,
     SharedSymlink,
     required_shared,
     shared_symlink,
@@ -47,10 +50,14 @@ class Account:
 
 @dataclass(frozen=True)
 class SharedLink:
-    """A shared link with a target of its own. The target stays as written, for links are compared by their text."""
+    """A shared link with a target or a kind of its own.
+
+    The target stays as written, for links are compared by their text.
+    """
 
     name: str = field(metadata=key(values.link_name, expected="the name of an entry of the account homes"))
-    target: str = field(metadata=key(validators.exact_path, expected="the shared folder, as an absolute path"))
+    target: str | None = field(default=None, metadata=key(validators.exact_path))
+    kind: str = field(default=DIRECTORY, metadata=key(validators.Choice(*KINDS)))
 
 
 @dataclass(frozen=True)
@@ -140,11 +147,22 @@ def _shared_links(shared_root: str) -> Check[tuple[SharedSymlink, ...]]:
         if isinstance(value, str):
             return shared_symlink(shared_root, values.link_name(value, location))
         if not isinstance(value, dict):
-            raise ValidationError(validators.describe(value), "the name of a link, or {name, target}")
+            raise ValidationError(validators.describe(value), "the name of a link, or {name, target, kind}")
         written = mapping(SharedLink)(value, location)
-        return SharedSymlink(written.target, written.name)
+        target = written.target
+        if not value.keys() & {"target", "kind"}:
+            location.below("target").reject("nothing: the key is missing", "it, or kind, or the name of the link alone")
+        if target and written.kind == FILE and os.path.basename(target) in ("", "."):
+            expected = "the path of a file, which does not end in a slash"
+            location.below("target").reject(validators.describe(target), expected)
+            target = ""
+        if target is None:
+            # Not where the target is missing because it, or the name, is wrong.
+            usual = written.name and "target" not in value
+            target = shared_symlink(shared_root, written.name).target if usual else ""
+        return SharedSymlink(target, written.name, written.kind)
 
-    return list_of(link, "a list of names, or of {name, target}", least=1)
+    return list_of(link, "a list of names, or of {name, target, kind}", least=1)
 
 
 @dataclass(frozen=True)
@@ -199,6 +217,12 @@ class Config:
     def link_places(self) -> list[str]:
         """The account homes, and the targets of the shared links."""
         return [*self.homes, *(link.target for link in self.shared_links)]
+
+    @property
+    def link_folders(self) -> list[str]:
+        """The account homes, and the folders of the shared links' targets: of a file, the one that it lies in."""
+        targets = (os.path.dirname(link.target) if link.kind == FILE else link.target for link in self.shared_links)
+        return [*self.homes, *targets]
 
     @property
     def projects(self) -> str:

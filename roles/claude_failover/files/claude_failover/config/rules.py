@@ -13,6 +13,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import FILE
+
 from ..common.file_identity import identity_of
 from ..tmux.quoting import tmux_name
 from .model import Config
@@ -45,7 +47,7 @@ def check_links(config: Config, _document: Mapping[Any, Any], problems: list[Pro
     """Report shared links of one name, or to one target."""
     names: dict[str, int] = {}
     targets: dict[object, int] = {}
-    for index, (target, name) in enumerate(config.shared_links):
+    for index, (target, name, _kind) in enumerate(config.shared_links):
         location = Location(f"shared_links[{index}]", problems)
         if name and names.setdefault(name, index) != index:
             location.reject(f"the name {describe(name)} of shared_links[{names[name]}] again", "each name once")
@@ -55,7 +57,7 @@ def check_links(config: Config, _document: Mapping[Any, Any], problems: list[Pro
         same = [targets[key] for key in _identities(target) if key in targets]
         if same:
             location.reject(
-                f"the target {describe(target)}, the same directory as that of shared_links[{same[0]}]",
+                f"the target {describe(target)}, the same place as that of shared_links[{same[0]}]",
                 "a target of its own",
             )
         for key in _identities(target):
@@ -114,7 +116,12 @@ def check_nesting(config: Config, _document: Mapping[Any, Any], problems: list[P
             location.reject(f"{describe(active_link)}, which {key} lies in", "a path that no account home lies in")
     for index, link in enumerate(config.shared_links):
         if link.target:
-            _check_target(link.target, active_link, homes, Location(f"shared_links[{index}]", problems))
+            location = Location(f"shared_links[{index}]", problems)
+            _check_target(link.target, active_link, homes, location)
+            for other, file in enumerate(config.shared_links):
+                if file.kind == FILE and file.target and _lies_in(os.path.dirname(link.target), file.target):
+                    found = f"the target {describe(link.target)}, which lies in that of shared_links[{other}], a file"
+                    location.reject(found, "a target outside of it")
 
 
 def _check_target(target: str, active_link: str, homes: Mapping[str, str], location: Location) -> None:

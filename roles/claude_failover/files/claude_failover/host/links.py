@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Iterator
 
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
+    DIRECTORY,
     DIVERGENT,
     NOT_A_SYMLINK,
     LinkReport,
@@ -113,7 +114,7 @@ def check_shared_links(config: Config) -> Iterator[Finding]:
             yield _link_problem(failure, link, passing)
         return
     missing = [path for report in reports for path in report.created]
-    more = f"; the next start makes {len(missing)} missing folders and links" if missing else ""
+    more = f"; the next start makes {len(missing)} missing folders, files and links" if missing else ""
     yield ok("shared_links", f"the shared links of {len(reports)} accounts are valid{more}")
 
 
@@ -122,7 +123,8 @@ def _link_problem(failure: str, link: LinkReport | None, passing: bool) -> Findi
     mend = _VALIDATE
     if link is not None and link.status in (DIVERGENT, NOT_A_SYMLINK):
         expected = f"a link to {link.target!r}"
-        mend = f"move what is there into {link.target!r}, then: {shlex.join(['rm', link.path])} && {_VALIDATE}"
+        way = "move what is there into" if link.kind == DIRECTORY else "take over what is to be kept of it into"
+        mend = f"{way} {link.target!r}, then: {shlex.join(['rm', link.path])} && {_VALIDATE}"
         if os.path.isdir(link.path) and not os.path.islink(link.path):
             mend = mend.replace("then: rm ", "then: rmdir ")
     return Finding("shared_links", ERROR, failure, expected, mend, passing=passing)
