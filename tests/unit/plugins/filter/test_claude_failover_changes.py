@@ -92,6 +92,17 @@ def test_sentences_have_the_order_of_the_configuration() -> None:
     assert [sentence.split()[3] for sentence in found["refused"]] == names
 
 
+def test_a_shared_file_is_moved_as_a_folder_is_and_keeps_its_kind() -> None:
+    link = {"name": "settings.json", "kind": "file"}
+    installed = yaml.safe_dump({**INSTALLED, "shared_links": [link]})
+    facts = ["link=/h/one/settings.json=/h/.claude-settings.json-shared"]
+    moved = {**INSTALLED, "shared_links": [{**link, "target": "/srv/s"}]}
+    (told,) = describe(installed, moved, "claude", "claude", facts)["refused"]
+    assert told.startswith("The shared file settings.json is /srv/s by")
+    assert "{name: settings.json, target: /h/.claude-settings.json-shared, kind: file}" in told
+    assert "mv -T /h/.claude-settings.json-shared /srv/s" in told
+
+
 def test_a_tmux_server_that_has_ended_is_no_reason_to_refuse() -> None:
     installed = yaml.safe_dump({**INSTALLED, "tmux": {"socket": "/run/a"}})
     wanted = {**INSTALLED, "tmux": {"socket": "/run/b"}}

@@ -46,6 +46,16 @@ def ensure_links(account: Account, config: Config, *, check_mode: bool = False) 
     return None
 
 
+def links_problem(account: Account, config: Config) -> str | None:
+    """Return what is wrong with the account's shared links, missing ones included, or None. Creates nothing."""
+    try:
+        report = ensure_for_account(account.home, config.shared_links, check_mode=True)
+    except SharedSymlinkError as error:
+        return "; ".join(error.failures)
+    missing = ", ".join(map(repr, report.created))
+    return f"found nothing at {missing}, expected the shared links and what they lead to" if missing else None
+
+
 def links_state(account: Account, config: Config) -> str:
     """Return ``ok``, ``divergent`` or ``unknown``. Creates nothing."""
     try:

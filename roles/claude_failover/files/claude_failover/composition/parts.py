@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Any, Callable
 
+from ..accounts.link_watch import LinkWatch
 from ..accounts.login_watch import LoginWatch
 from ..accounts.renames import AccountRenames
 from ..claude.settings import base_settings
@@ -118,6 +119,7 @@ class Parts:
         self.login_watch = LoginWatch(
             config, store, availability.logins, self.failover.observe_identities, self.notifier.on_login_warning
         )
+        self.link_watch = LinkWatch(config, self.notifier.on_links_change)
         account_renames.parts = [
             self.failover.rename_accounts,
             budget.rename_accounts,
@@ -181,6 +183,7 @@ class Parts:
             "source checks": self.monitor.source_checks.run,
             "failover": self.failover.run,
             "remote control": self.remote_control.run,
+            "links": self.link_watch.run,
             "logins": self.login_watch.run,
             "reconciler": self.reconciler.run,
         }

@@ -45,6 +45,12 @@ def identity_event(account: str, why: str | None) -> dict[str, Any]:
     return {**_event("identity_changed", "warning", why is not None, summary), "account": account}
 
 
+def links_event(account: str, why: str | None) -> dict[str, Any]:
+    """Return the event that an account's shared links are wrong or missing, or, without ``why``, no longer."""
+    summary = f"account {account}: {why or 'its shared links are right again'}"
+    return {**_event("links_divergent", "error", why is not None, summary), "account": account}
+
+
 def login_event(warning: LoginWarning) -> dict[str, Any]:
     """Return the event that an account's login ends soon or has ended, or that it no longer does."""
     details = {"login_expires_at": clock.optional_iso(warning.ends_at), "days": warning.days}

@@ -21,6 +21,7 @@ from .events import (
     advice_event,
     context_event,
     identity_event,
+    links_event,
     login_event,
     owner_event,
     set_aside_event,
@@ -73,6 +74,10 @@ class Notifier:
     def on_identity_change(self, account: str, why: str | None) -> None:
         """Tell that an account's home names another login than recorded, or, without ``why``, no longer."""
         self.send(identity_event(account, why))
+
+    def on_links_change(self, account: str, why: str | None) -> None:
+        """Tell that an account's shared links are wrong or missing, or, without ``why``, no longer."""
+        self.send(links_event(account, why))
 
     def on_login_warning(self, warning: LoginWarning) -> None:
         """Tell that an account's login ends soon or has ended, or that a new one was made."""
