@@ -14,23 +14,30 @@ The content of a file is never returned and never part of a text.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from ansible_collections.secuaas.claude.plugins.module_utils._foreign_text import escaped
-from ansible_collections.secuaas.claude.plugins.module_utils._proc import pids, start_ticks
+from ansible_collections.secuaas.claude.plugins.module_utils._running_sessions import (
+    cli_processes,
+    is_elsewhere,
+    session_pids,
+)
+from ansible_collections.secuaas.claude.plugins.module_utils._state_file import (
+    STATE_FILE,
+    StateFile,
+    StateFileError,
+    parse_state,
+    read_state_file,
+    state_bytes,
+)
 
 OK, ADDED, MISSING, IN_USE, ERROR = "ok", "added", "missing", "in_use", "error"
 
-STATE_FILE = ".claude.json"
-MAXIMUM_BYTES = 64 << 20
 _KEY = "hasTrustDialogAccepted"
-# Process names of the CLI: native program and title (2.1.330), and a script run by Node.
-_PROCESS_NAMES = ("claude", "node")
 
 
 class HomeReport(NamedTuple):
@@ -46,10 +53,6 @@ class HomeReport(NamedTuple):
     folders: list[str]
     declined: list[str]
     detail: str
-
-
-class _StateFileError(Exception):
-    """The state file has an unexpected kind or content and is left alone; the text quotes nothing of it."""
 
 
 class _InUseError(Exception):
@@ -83,7 +86,7 @@ def foresee(homes: Iterable[str], folders: Iterable[str]) -> list[HomeReport]:
 
 def _seed_home(home: str, wanted: list[str], homes: list[str], active_link: str, check_mode: bool) -> HomeReport:
     try:
-        before = _read_state_file(home)
+        before = read_state_file(home)
         content, absent, declined = _add_keys(before, wanted)
         if not absent:
             return HomeReport(home, OK, [], declined, "")
@@ -94,7 +97,7 @@ def _seed_home(home: str, wanted: list[str], homes: list[str], active_link: str,
         _replace_state_file(home, before, content, lambda: _check_unused(home, homes, active_link))
     except _InUseError as busy:
         return HomeReport(home, IN_USE, [], [], str(busy))
-    except _StateFileError as refusal:
+    except StateFileError as refusal:
         return HomeReport(home, ERROR, [], [], str(refusal))
     except OSError as error:
         return HomeReport(home, ERROR, [], [], f"{STATE_FILE}: {error.strerror or type(error).__name__}")
@@ -104,52 +107,22 @@ def _seed_home(home: str, wanted: list[str], homes: list[str], active_link: str,
 # ---- State file ----------------------------------------------------------------------------------------------
 
 
-class _StateFile(NamedTuple):
-    """Content and status of a state file at the time of reading."""
-
-    raw: bytes
-    status: os.stat_result
-
-
-def _read_state_file(home: str) -> _StateFile | None:
-    """Return the state file, None if there is none. Raises _StateFileError, OSError."""
-    path = os.path.join(home, STATE_FILE)
-    try:
-        # The check before opening keeps devices closed; the flags refuse a link or FIFO planted since.
-        kind = os.lstat(path).st_mode
-        if not stat.S_ISREG(kind):
-            raise _StateFileError(
-                f"{path} is {'a link' if stat.S_ISLNK(kind) else 'no regular file'}; it is left as it is"
-            )
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise _StateFileError(f"{path} is no regular file; it is left as it is")
-        raw = stream.read(MAXIMUM_BYTES + 1)
-        if len(raw) > MAXIMUM_BYTES:
-            raise _StateFileError(f"{path} has more than {MAXIMUM_BYTES >> 20} MiB; it is left as it is")
-        return _StateFile(raw, status)
-
-
-def _add_keys(file: _StateFile | None, wanted: list[str]) -> tuple[bytes, list[str], list[str]]:
+def _add_keys(file: StateFile | None, wanted: list[str]) -> tuple[bytes, list[str], list[str]]:
     """Return the content with the keys, the folders whose key was absent, and those whose key is not true.
 
-    Raises _StateFileError for content that would not survive the rewrite.
+    Raises StateFileError for content that would not survive the rewrite.
     """
-    data = {} if file is None else _parse(file.raw)
+    data = {} if file is None else parse_state(file.raw)
     projects = data.setdefault("projects", {})
     if not isinstance(projects, dict):
-        raise _StateFileError(f"{STATE_FILE}: projects is not an object; it is left as it is")
+        raise StateFileError(f"{STATE_FILE}: projects is not an object; it is left as it is")
     absent, declined = [], []
     for folder in wanted:
         if not _is_utf8(folder):
-            raise _StateFileError(f"the folder {folder!r} has a name that is not UTF-8, which no key can hold")
+            raise StateFileError(f"the folder {folder!r} has a name that is not UTF-8, which no key can hold")
         project = projects.setdefault(folder, {})
         if not isinstance(project, dict):
-            raise _StateFileError(
+            raise StateFileError(
                 f"{STATE_FILE}: what it holds for {escaped(folder)} is not an object; it is left as it is"
             )
         if _KEY not in project:
@@ -157,13 +130,7 @@ def _add_keys(file: _StateFile | None, wanted: list[str]) -> tuple[bytes, list[s
             absent.append(folder)
         elif project[_KEY] is not True:
             declined.append(folder)
-    try:
-        # ASCII escapes, because lone surrogates have no UTF-8 form.
-        return json.dumps(data, indent=2, allow_nan=False).encode("ascii"), absent, declined
-    except (ValueError, RecursionError):
-        raise _StateFileError(
-            f"{STATE_FILE} holds something that cannot be written again; it is left as it is"
-        ) from None
+    return state_bytes(data), absent, declined
 
 
 def _is_utf8(name: str) -> bool:
@@ -175,28 +142,13 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
-def _parse(raw: bytes) -> dict[str, Any]:
-    try:
-        data = json.loads(raw, parse_constant=_reject_constant)
-    except (ValueError, RecursionError):
-        # Not chained: the error holds the content.
-        raise _StateFileError(f"{STATE_FILE} is not valid JSON; it is left as it is") from None
-    if not isinstance(data, dict):
-        raise _StateFileError(f"{STATE_FILE} is not a JSON object; it is left as it is")
-    return data
-
-
-def _reject_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
 def _check_writable(home: str) -> None:
     """Raise the OSError that writing into ``home`` would; a home that does not exist passes."""
     if os.path.isdir(home) and not os.access(home, os.W_OK | os.X_OK, effective_ids=True):
         raise PermissionError(None, "this user may not write there", home)
 
 
-def _replace_state_file(home: str, before: _StateFile | None, content: bytes, check_unused: Callable[[], None]) -> None:
+def _replace_state_file(home: str, before: StateFile | None, content: bytes, check_unused: Callable[[], None]) -> None:
     """Replace the file by ``content`` in one step if it has not changed. Raises _InUseError, OSError."""
     path = os.path.join(home, STATE_FILE)
     descriptor, temporary = tempfile.mkstemp(prefix=STATE_FILE + ".", dir=home)
@@ -240,79 +192,13 @@ def _file_version(status: os.stat_result) -> tuple[int, ...]:
 
 def _check_unused(home: str, homes: list[str], active_link: str) -> None:
     """Raise _InUseError while a session uses the home, or may do so through the active link."""
-    sessions = {other: list(_session_pids(other)) for other in homes}
-    started = list(_cli_processes([*homes, active_link]))
+    sessions = {other: list(session_pids(other)) for other in homes}
+    started = list(cli_processes([*homes, active_link]))
     shared = os.path.islink(os.path.join(home, "sessions"))
-    users = [pid for pid in sessions[home] if not (shared and _is_elsewhere(pid, home))]
+    users = [pid for pid in sessions[home] if not (shared and is_elsewhere(pid, home))]
     users += [pid for pid, folder in started if folder == os.path.normpath(home)]
     if users:
         raise _InUseError(f"the process {users[0]} uses this home; run again once its session has ended")
     running = [pid for found in sessions.values() for pid in found] + [pid for pid, _folder in started]
     if running and os.path.realpath(active_link) == os.path.realpath(home):
         raise _InUseError(f"the active link leads to this home while the session of process {running[0]} runs")
-
-
-def _session_pids(home: str) -> Iterator[int]:
-    """Yield the running processes that have a file in ``<home>/sessions``.
-
-    A killed session leaves its file, and its number may belong to another process by now; the start times then differ.
-    """
-    folder = os.path.join(home, "sessions")
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return  # a folder that this user may not read holds no session of this user
-    for name in names:
-        stem, ending = os.path.splitext(name)
-        if ending != ".json" or not (stem.isascii() and stem.isdecimal()):
-            continue
-        start = start_ticks(int(stem))
-        if start is not None and _recorded_start(os.path.join(folder, name)) in (str(start), None):
-            yield int(stem)
-
-
-def _is_elsewhere(pid: int, home: str) -> bool:
-    """Return True if the process says itself that it uses another home; in a shared folder its file does not."""
-    folder = _config_dir(pid)
-    return folder is not None and os.path.realpath(folder) != os.path.realpath(os.fsencode(home))
-
-
-def _recorded_start(path: str) -> str | None:
-    """Return the start time in a session's file, None if it holds none or is no regular file."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return None
-            return str(json.loads(stream.read(1 << 16))["procStart"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def _cli_processes(folders: list[str]) -> Iterator[tuple[int, str]]:
-    """Yield each process of the CLI that has one of the folders as ``CLAUDE_CONFIG_DIR``, with that folder.
-
-    Finds sessions that have written no file yet, and logins under way. Only this user's processes are readable.
-    """
-    wanted = {os.fsencode(os.path.normpath(folder)): os.path.normpath(folder) for folder in folders}
-    for pid in pids():
-        try:
-            with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as stream:
-                if stream.read().strip() not in _PROCESS_NAMES:
-                    continue
-        except OSError:
-            continue
-        folder = _config_dir(pid)
-        if folder is not None and os.path.normpath(folder) in wanted:
-            yield pid, wanted[os.path.normpath(folder)]
-
-
-def _config_dir(pid: int) -> bytes | None:
-    """Return ``CLAUDE_CONFIG_DIR`` of a process; None without it, or where this user may not read it."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as stream:
-            variables = stream.read().split(b"\0")
-    except OSError:
-        return None
-    pairs = (variable.partition(b"=") for variable in variables)
-    return next((value for name, _equals, value in pairs if name == b"CLAUDE_CONFIG_DIR" and value), None)
