@@ -14,6 +14,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._proc import pids, 
 
 # Process names of the CLI: native program and title (2.1.330), and a script run by Node.
 _PROCESS_NAMES = ("claude", "node")
+_PROGRAM_ARGUMENTS = 4  # of a command line in which Node's script is looked for
 
 
 def session_pids(home: str) -> Iterator[int]:
@@ -60,23 +61,48 @@ def cli_processes(folders: list[str]) -> Iterator[tuple[int, str]]:
     """
     wanted = {os.fsencode(os.path.normpath(folder)): os.path.normpath(folder) for folder in folders}
     for pid in pids():
-        try:
-            with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as stream:
-                if stream.read().strip() not in _PROCESS_NAMES:
-                    continue
-        except OSError:
-            continue
-        folder = config_dir(pid)
+        folder = config_dir(pid) if _is_cli(pid) else None
         if folder is not None and os.path.normpath(folder) in wanted:
             yield pid, wanted[os.path.normpath(folder)]
 
 
 def config_dir(pid: int) -> bytes | None:
     """Return ``CLAUDE_CONFIG_DIR`` of a process; None without it, or where this user may not read it."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as stream:
-            variables = stream.read().split(b"\0")
-    except OSError:
-        return None
-    pairs = (variable.partition(b"=") for variable in variables)
+    pairs = (variable.partition(b"=") for variable in _nul_separated(pid, "environ"))
     return next((value for name, _equals, value in pairs if name == b"CLAUDE_CONFIG_DIR" and value), None)
+
+
+def default_home_pids(user_home: str) -> Iterator[int]:
+    """Yield the processes of the CLI that use the home of a session without ``CLAUDE_CONFIG_DIR``.
+
+    ``user_home`` is the folder of the user that holds it.
+    """
+    for pid in pids():
+        arguments = _nul_separated(pid, "cmdline")
+        if not _is_cli(pid) or not any(b"claude" in argument for argument in arguments[:_PROGRAM_ARGUMENTS]):
+            continue
+        variables = dict(variable.partition(b"=")[::2] for variable in _nul_separated(pid, "environ"))
+        home = os.fsdecode(variables.get(b"HOME", b"")) or user_home
+        if (
+            variables
+            and not variables.get(b"CLAUDE_CONFIG_DIR")
+            and os.path.realpath(home) == os.path.realpath(user_home)
+        ):
+            yield pid
+
+
+def _is_cli(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as stream:
+            return stream.read().strip() in _PROCESS_NAMES
+    except OSError:
+        return False
+
+
+def _nul_separated(pid: int, name: str) -> list[bytes]:
+    """Return the parts of ``environ`` or ``cmdline`` of a process, none where this user may not read it."""
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as stream:
+            return [part for part in stream.read().split(b"\0") if part]
+    except OSError:
+        return []

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 
@@ -18,3 +19,9 @@ def base() -> Iterator[str]:
     folder = scratch()
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def unflushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the flushing of files out, which only a power cut would show, and which takes most of the time."""
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)

@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Merge the state files (``.claude.json``) of two homes, without I/O.
+
+A key of the first one stays as it is, but the projects and the MCP servers are merged one by one. A key that holds an
+API key never goes into another file. The keys of an account's identity and its caches go there only where that is
+asked for.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+API_KEYS = frozenset(("primaryApiKey", "customApiKeyResponses", "apiKeyHelper", "env"))
+ACCOUNT_KEYS = frozenset(
+    (
+        "oauthAccount",
+        "clientDataCacheSlots",
+        "hostBootstrapSeed",
+        "additionalModelOptionsCache",
+        "additionalModelOptionsCacheAnsweredAt",
+        "additionalModelCostsCache",
+        "modelAccessCache",
+        "orgModelDefaultCache",
+        "autoCompactWindowsCache",
+        "penguinModeOrgEnabled",
+        "cachedExtraUsageDisabledReason",
+        "cachedUsageUtilization",
+        "metricsStatusCache",
+        "metricsStatusCacheByPrincipal",
+        "groveConfigCache",
+        "passesEligibilityCache",
+        "firstWeek",
+        "claudeAiMcpEverConnected",
+        "gzipRequestBodiesLatchedOff",
+        "connectorFileSendsAllowedV1",
+        "feedbackRefusedByServer",
+        "cachedFeatureFlags",
+        "cachedGrowthBookFeatures",
+        "cachedGrowthBookFeaturesAt",
+        "cachedDynamicConfigs",
+        "apiCreditLinkStatusCache",
+        "subscriptionNoticeCount",
+        "hasAvailableSubscription",
+        "claudeCodeFirstTokenDate",
+    )
+)
+"""Keys that a change of account may change (2.1.332)."""
+_ACCOUNT_PREFIXES = ("cachedExperiment",)
+
+
+def merge_state(base: dict[str, Any], other: dict[str, Any], *, with_account: bool) -> tuple[dict[str, Any], list[str]]:
+    """Return ``base`` with the keys that only ``other`` has, and the names of the keys of API keys that stay behind."""
+    allowed = {
+        key: value for key, value in other.items() if key not in API_KEYS and (with_account or not _is_accounts(key))
+    }
+    return _union(base, allowed), sorted(key for key in API_KEYS & set(other) if other[key] != base.get(key))
+
+
+def _is_accounts(key: str) -> bool:
+    return key in ACCOUNT_KEYS or key.startswith(_ACCOUNT_PREFIXES)
+
+
+def _union(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    merged = copy.deepcopy(base)
+    for key, value in other.items():
+        if key not in merged:
+            merged[key] = copy.deepcopy(value)
+        elif key in _CONTAINERS and isinstance(merged[key], dict) and isinstance(value, dict):
+            merged[key] = _CONTAINERS[key](merged[key], value)
+    return merged
+
+
+def _add_missing(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    return {**base, **{key: value for key, value in other.items() if key not in base}}
+
+
+def _merge_projects(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    merged = _add_missing(base, other)
+    for folder in base.keys() & other.keys():
+        if isinstance(base[folder], dict) and isinstance(other[folder], dict):
+            merged[folder] = _union(base[folder], other[folder])
+    return merged
+
+
+_CONTAINERS = {"projects": _merge_projects, "mcpServers": _add_missing}
+"""Keys whose entries are merged one by one; a server is never made of two."""

@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Types of an adoption: the request, the steps of its plan, and the view of the disk that the plan is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import SharedSymlink
+
+MISSING, FOLDER, FILE, LINK, OTHER = "missing", "folder", "file", "link", "other"
+"""Kinds of an entry."""
+
+SAME, PREFIX, EXTENSION, DIFFERENT = "same", "prefix", "extension", "different"
+"""Relations of the content of a file to that of another: equal, its beginning, its continuation, none of these."""
+
+CLEAR, MAKE_FOLDER, COPY, EXTEND, MAKE_LINK = "clear", "make_folder", "copy", "extend", "make_link"
+VERIFY, KEEP, WRITE, MOVE, REPLACE = "verify", "keep", "write", "move", "replace"
+"""Actions of a step; ``_adopt_steps`` says what each does."""
+
+CREDENTIALS = ".credentials.json"
+TEMPORARY = ".claude-adoption.tmp"
+"""Name of a file that is written before it gets its own name; there is at most one in a folder."""
+ASIDE = ".before-adoption-"
+"""What the name of an original has between its old name and the date."""
+
+
+class AdoptionError(Exception):
+    """The adoption is refused, or has stopped at a step; ``problems`` holds a text for each reason."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(dict.fromkeys(problems))
+        super().__init__("; ".join(self.problems))
+
+
+class AdoptionRequest(NamedTuple):
+    """A machine to adopt; all paths are absolute.
+
+    ``homes`` are the account homes, the first of which the folder at ``active_link`` becomes. ``date`` is part of the
+    names of the originals.
+    """
+
+    homes: tuple[str, ...]
+    active_link: str
+    links: tuple[SharedSymlink, ...]
+    date: str
+
+
+class Node(NamedTuple):
+    """An entry of a tree. ``origin`` is the path that has its content at the time of planning."""
+
+    kind: str
+    origin: str
+    text: str = ""
+
+
+Tree = dict[str, Node]
+"""The entries below a folder by their relative path, a folder before what it holds."""
+
+
+class Step(NamedTuple):
+    """One step of a plan: ``path`` is made, replaced or verified from ``source``.
+
+    ``source`` is a path, or the text of a link. ``label`` and ``left_out`` are those of the merge that ``verify`` plans
+    again: what a second name has in it, and the names at the top of the trees that it passes over. ``content`` is that
+    of ``write``; it is never shown.
+    """
+
+    action: str
+    path: str
+    source: str = ""
+    label: str = ""
+    left_out: frozenset[str] = frozenset()
+    content: bytes = b""
+
+
+class Plan(NamedTuple):
+    """The steps of an adoption, and what the operator has to know of them."""
+
+    steps: list[Step]
+    notices: list[str]
+
+
+class View(Protocol):
+    """The disk as the plan sees it; follows no link."""
+
+    def kind(self, path: str) -> str:
+        """Return the kind of an entry."""
+
+    def text(self, path: str) -> str:
+        """Return the text of a link."""
+
+    def names(self, path: str) -> list[str]:
+        """Return the names in a folder, none if it is missing."""
+
+    def tree(self, path: str, left_out: frozenset[str] = frozenset()) -> Tree:
+        """Return everything below a folder but the names ``left_out`` at its top; nothing if it is missing."""
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a state file."""
+
+    def relation(self, path: str, other: str) -> str:
+        """Return the relation of the content of the file ``path`` to that of ``other``."""
+
+    def is_kept(self, path: str) -> bool:
+        """Return True if an original with a dated name beside ``path`` is the same file."""
+
+    def can_be_renamed(self, path: str, new: str) -> bool:
+        """Return True if both are on one file system, and ``path`` is not the root of one."""

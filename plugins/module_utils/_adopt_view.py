@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Show the disk to the plan of an adoption; reads only, and follows no link.
+
+What cannot be read is an AdoptionError: a plan that passes over it would leave it behind.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import BinaryIO
+
+from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import (
+    ASIDE,
+    DIFFERENT,
+    EXTENSION,
+    FILE,
+    FOLDER,
+    LINK,
+    MISSING,
+    OTHER,
+    PREFIX,
+    SAME,
+    AdoptionError,
+    Node,
+    Tree,
+)
+from ansible_collections.secuaas.claude.plugins.module_utils._state_file import StateFileError, read_state_file
+
+_CHUNK = 1 << 20
+
+
+class DiskView:
+    """The disk as it is; a View."""
+
+    def kind(self, path: str) -> str:
+        """Return the kind of an entry."""
+        try:
+            return _kind_of(os.lstat(path).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return MISSING
+        except OSError as error:
+            raise _unreadable(path, error) from None
+
+    def text(self, path: str) -> str:
+        """Return the text of a link."""
+        return os.readlink(path)
+
+    def names(self, path: str) -> list[str]:
+        """Return the names in a folder, none if it is missing."""
+        try:
+            return sorted(os.listdir(path))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _unreadable(path, error) from None
+
+    def tree(self, path: str, left_out: frozenset[str] = frozenset()) -> Tree:
+        """Return everything below a folder but the names ``left_out`` at its top; nothing if it is missing."""
+        found: Tree = {}
+        pending = [name for name in self.names(path) if name not in left_out]
+        while pending:
+            entry = pending.pop(0)
+            origin = os.path.join(path, entry)
+            kind = self.kind(origin)
+            found[entry] = Node(kind, origin, self.text(origin) if kind == LINK else "")
+            if kind == FOLDER:
+                pending += [os.path.join(entry, name) for name in self.names(origin)]
+            elif kind == FILE and not os.access(origin, os.R_OK, effective_ids=True):
+                raise AdoptionError([f"{origin}: this user may not read it; expected a file of the user"])
+        return found
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a state file."""
+        folder, _name = os.path.split(path)
+        try:
+            file = read_state_file(folder)
+        except StateFileError as error:
+            raise AdoptionError([str(error)]) from None
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        return b"" if file is None else file.raw
+
+    def relation(self, path: str, other: str) -> str:
+        """Return the relation of the content of the file ``path`` to that of ``other``."""
+        try:
+            with open_regular(path) as one, open_regular(other) as two:
+                while True:
+                    chunk = one.read(_CHUNK)
+                    there = two.read(_CHUNK)
+                    if chunk != there:
+                        break
+                    if not chunk:
+                        return SAME
+                if there.startswith(chunk):
+                    return PREFIX
+                return EXTENSION if chunk.startswith(there) else DIFFERENT
+        except OSError as error:
+            raise _unreadable(path, error) from None
+
+    def is_kept(self, path: str) -> bool:
+        """Return True if an original with a dated name beside ``path`` is the same file."""
+        folder, own = os.path.split(path)
+        return any(
+            name.startswith(own + ASIDE) and os.path.samestat(os.lstat(os.path.join(folder, name)), os.lstat(path))
+            for name in self.names(folder)
+        )
+
+    def can_be_renamed(self, path: str, new: str) -> bool:
+        """Return True if both are on one file system, and ``path`` is not the root of one."""
+        try:
+            devices = {os.lstat(place).st_dev for place in (path, os.path.dirname(path), os.path.dirname(new))}
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        return len(devices) == 1
+
+
+def open_regular(path: str) -> BinaryIO:
+    """Open a regular file for reading, without following a link. Raises OSError."""
+    stream = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise OSError(None, "it is no regular file", path)
+    return stream
+
+
+def _kind_of(mode: int) -> str:
+    kinds = ((stat.S_ISDIR, FOLDER), (stat.S_ISREG, FILE), (stat.S_ISLNK, LINK))
+    return next((kind for matches, kind in kinds if matches(mode)), OTHER)
+
+
+def _unreadable(path: str, error: OSError) -> AdoptionError:
+    return AdoptionError([f"{error.filename or path}: {error.strerror or type(error).__name__}"])
