@@ -110,8 +110,8 @@ class _Planner:
 
     def _share(self, folder: str) -> None:
         """Bring a home's conversations into the shared folders, and put links in their place."""
-        for target, name in self._request.links:
-            path = os.path.join(folder, name)
+        for link in self._request.links:
+            target, path = link.target, os.path.join(folder, link.name)
             kind = self._view.kind(path)
             leaves = self._joins and folder == self._first
             if kind == LINK or (kind == MISSING and leaves):
@@ -173,7 +173,9 @@ class _Planner:
 
     def _join_first_home(self) -> None:
         """Bring the first account's home, which exists already, into the one in use."""
-        names = self._view.names(self._first)
+        # The originals that the steps until then make there, too.
+        made = [os.path.basename(path) for path in self._planned if os.path.dirname(path) == self._first]
+        names = self._view.names(self._first) + made
         left_out = frozenset(
             [STATE_FILE, CREDENTIALS, TEMPORARY, *(link.name for link in self._request.links)]
             + [name for name in names if ASIDE in name or name.endswith(".lock") or ".lock." in name]
@@ -253,9 +255,11 @@ def _problems(request: AdoptionRequest, view: View) -> list[str]:
         elif view.kind(home) != MISSING:
             problems.append(f"{home}: found a {view.kind(home)}, expected a folder; move it away")
     for folder in folders:
-        problems += [problem for link in request.links for problem in _link_problems(view, folder, *link)]
+        problems += [
+            problem for link in request.links for problem in _link_problems(view, folder, link.target, link.name)
+        ]
         problems += _kind_problems(view, os.path.join(folder, CREDENTIALS), FILE)
-    for target, _name in request.links:
+    for target in [link.target for link in request.links]:
         problems += _kind_problems(view, target, FOLDER)
         if view.kind(os.path.dirname(target)) not in (FOLDER, LINK):
             problems.append(f"{os.path.dirname(target)}: found no folder, expected one for {target}; make it first")

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_plan import PERSONS_FOLDER, plan_adoption
@@ -22,6 +25,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
 )
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_view import DiskView
 from ansible_collections.secuaas.claude.plugins.module_utils._foreign_text import escaped
+from ansible_collections.secuaas.claude.plugins.module_utils._path_owner import ROOT, describe_owner, path_owner
 from ansible_collections.secuaas.claude.plugins.module_utils._running_sessions import (
     cli_processes,
     default_home_pids,
@@ -35,11 +39,12 @@ _RESERVE = 16 << 20  # bytes that a file system keeps free
 def adopt(request: AdoptionRequest, *, check_mode: bool) -> dict[str, Any]:
     """Adopt the machine; return ``steps``, ``notices`` and ``failures`` in the form of an Ansible result.
 
-    In check mode the steps are those that a run would do. With a failure they are those of the plan, and a run may
-    have done some of them; the next run does the rest.
+    The steps are those that were done; in check mode those that a run would do. After a failure the next run does the
+    rest.
     """
     plan = Plan([], [])
     failures: list[str] = []
+    runner = StepRunner(lambda: require_unused(request))
     try:
         problems = request_problems(request)
         if problems:
@@ -49,13 +54,14 @@ def adopt(request: AdoptionRequest, *, check_mode: bool) -> dict[str, Any]:
             require_unused(request)
             _check_space(plan)
             if not check_mode:
-                StepRunner(lambda: require_unused(request)).run(plan.steps)
+                with _only_one(os.path.dirname(request.active_link)):
+                    runner.run(plan.steps)
     except AdoptionError as error:
         failures = [escaped(problem) for problem in error.problems]
     return {
         "steps": [
             {"action": step.action, "path": escaped(step.path), "source": escaped(step.source)}
-            for step in plan.steps
+            for step in (plan.steps if check_mode else runner.done)
             if step.action != VERIFY
         ],
         "notices": [escaped(notice) for notice in plan.notices],
@@ -66,11 +72,36 @@ def adopt(request: AdoptionRequest, *, check_mode: bool) -> dict[str, Any]:
 def request_problems(request: AdoptionRequest) -> list[str]:
     """Return the reasons why the paths of a request cannot be used."""
     homes, links = list(request.homes), list(request.links)
-    problems = text_problems([*homes, request.active_link], links)
-    if problems or not homes:
-        return problems or ["account_homes: found an empty list, expected at least one absolute path"]
+    problems = request_text_problems(request)
+    if problems:
+        return problems
     in_use = DiskView().kind(request.active_link) == FOLDER
     return placement_problems([*homes, request.active_link] if in_use else homes, links)
+
+
+def root_problems(request: AdoptionRequest, uid: int) -> list[str]:
+    """Return the reasons why root may not adopt a machine as its own: paths that another user can lead elsewhere."""
+    paths = [*request.homes, request.active_link, *(link.target for link in request.links)]
+    if uid != ROOT or request_text_problems(request):
+        return []
+    try:
+        owners = [path_owner(path) for path in paths]
+    except OSError as error:
+        return [f"{error.filename!r} cannot be followed: {error.strerror}"]
+    return list(
+        dict.fromkeys(
+            f"owner: found root, and {describe_owner(owner)}; expected the user of the accounts"
+            for owner in owners
+            if owner.uid != ROOT
+        )
+    )
+
+
+def request_text_problems(request: AdoptionRequest) -> list[str]:
+    """Return the reasons why the paths of a request cannot be used that show in their text."""
+    if not request.homes:
+        return ["account_homes: found an empty list, expected at least one absolute path"]
+    return text_problems([*request.homes, request.active_link], list(request.links))
 
 
 def require_unused(request: AdoptionRequest) -> None:
@@ -84,6 +115,19 @@ def require_unused(request: AdoptionRequest) -> None:
     if users:
         numbers = ", ".join(map(str, sorted(users)))
         raise AdoptionError([f"a session of Claude Code uses these homes (process {numbers}); end it, and run again"])
+
+
+@contextlib.contextmanager
+def _only_one(folder: str) -> Iterator[None]:
+    """Hold the lock of an adoption: an earlier one may still run after its Ansible has gone. Raises AdoptionError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise AdoptionError([f"{folder}: another adoption is under way; run again when it has ended"]) from None
+    finally:
+        os.close(descriptor)
 
 
 def _check_space(plan: Plan) -> None:

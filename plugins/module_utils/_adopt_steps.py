@@ -51,14 +51,16 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_view import DiskView, open_regular
 
 _CHUNK = 1 << 20
-_IN_BULK = (COPY, EXTEND, MAKE_FOLDER)
+_UNUSED_ONLY = (MOVE, WRITE, REPLACE)
+"""Actions that a session would notice."""
 
 
 class StepRunner:
-    """Does steps; ``check_unused`` raises AdoptionError while a session uses a home."""
+    """Does steps; ``check_unused`` raises AdoptionError while a session uses a home. ``done`` lists those that are."""
 
     def __init__(self, check_unused: Callable[[], None]) -> None:
         self._check_unused = check_unused
+        self.done: list[Step] = []
         self._view = DiskView()
         self._unsynced: set[str] = set()
         self._actions: dict[str, Callable[[Step], None]] = {
@@ -77,7 +79,7 @@ class StepRunner:
     def run(self, steps: Iterable[Step]) -> None:
         """Do the steps in order. Raises AdoptionError at the first one that cannot be done."""
         for step in steps:
-            if step.action not in _IN_BULK:
+            if step.action in _UNUSED_ONLY:
                 self._check_unused()
             try:
                 self._actions[step.action](step)
@@ -85,6 +87,7 @@ class StepRunner:
                 raise AdoptionError([f"{step.path}: it was made meanwhile; run again"]) from None
             except OSError as error:
                 raise AdoptionError([f"{step.action} {step.path}: {error.strerror or type(error).__name__}"]) from None
+            self.done.append(step)
         self._sync_folders()
 
     def _clear(self, step: Step) -> None:

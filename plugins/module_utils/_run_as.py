@@ -54,13 +54,13 @@ def current_user_name() -> str:
         return str(os.geteuid())
 
 
-def run_as(user: pwd.struct_passwd, work: Callable[[], Any]) -> Any:
+def run_as(user: pwd.struct_passwd, work: Callable[[], Any], deadline: float | None = None) -> Any:
     """Call ``work`` with the ids and groups of ``user``; return its result after a round trip through JSON.
 
     As root the call is made in a child process, so a link that the user plants cannot lead it where the user could
     not write anyway. The kernel lets the user neither trace nor read that process (PR_SET_DUMPABLE in prctl(2));
-    if the user kills it, the call fails, and if the user stops it, it is killed after DEADLINE. The process that is
-    ``user`` already makes the call itself.
+    if the user kills it, the call fails, and if the user stops it, it is killed after ``deadline`` seconds, by default
+    DEADLINE. The process that is ``user`` already makes the call itself.
 
     Raises RunAsError if the call ends without a result, takes too long, or has a result of more than MAXIMUM_ANSWER,
     and if this process is neither root nor the user.
@@ -79,7 +79,9 @@ def run_as(user: pwd.struct_passwd, work: Callable[[], Any]) -> Any:
         os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
         return work()
 
-    return run_apart(work_as_user, f"the process that works as {user.pw_name}", DEADLINE)
+    return run_apart(
+        work_as_user, f"the process that works as {user.pw_name}", DEADLINE if deadline is None else deadline
+    )
 
 
 def run_apart(work: Callable[[], Any], name: str, deadline: float) -> Any:

@@ -78,8 +78,10 @@ def default_home_pids(user_home: str) -> Iterator[int]:
     ``user_home`` is the folder of the user that holds it.
     """
     for pid in pids():
-        arguments = _nul_separated(pid, "cmdline")
-        if not _is_cli(pid) or not any(b"claude" in argument for argument in arguments[:_PROGRAM_ARGUMENTS]):
+        if not _is_cli(pid):
+            continue
+        program = _nul_separated(pid, "cmdline")[:_PROGRAM_ARGUMENTS]
+        if not any(b"claude" in argument for argument in program):
             continue
         variables = dict(variable.partition(b"=")[::2] for variable in _nul_separated(pid, "environ"))
         home = os.fsdecode(variables.get(b"HOME", b"")) or user_home

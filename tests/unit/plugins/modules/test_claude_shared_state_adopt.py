@@ -1,0 +1,132 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module claude_shared_state_adopt: arguments, result, the user it works as, and secrets it never shows."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils import basic
+from ansible_collections.secuaas.claude.plugins.modules import claude_shared_state_adopt as module
+from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import needs_root, picture, some_user, walk
+from ansible_collections.secuaas.claude.tests.unit.plugins.used_machine import SECRET, Machine
+
+
+class Runner:
+    """Runs the module in this process, with the arguments that a controller would send it."""
+
+    def __init__(self, base: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.machine = Machine(base).fill()
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+        sent = {
+            "account_homes": list(self.machine.homes),
+            "active_link": self.machine.home,
+            "shared_root": self.machine.user,
+            "owner": pwd.getpwuid(os.geteuid()).pw_name,
+            "_ansible_check_mode": check,
+            "_ansible_diff": True,
+            **arguments,
+        }
+        self._monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": sent}).encode())
+        self._monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
+        with pytest.raises(SystemExit) as ended:
+            module.main()
+        text = self._capsys.readouterr().out
+        assert SECRET not in text
+        result: dict[str, Any] = json.loads(text)
+        assert bool(result.get("failed")) == (ended.value.code != 0)
+        return result
+
+
+@pytest.fixture
+def run(base: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Runner:
+    return Runner(base, monkeypatch, capsys)
+
+
+def test_it_foresees_then_adopts_then_finds_nothing_to_do(run: Runner, base: str) -> None:
+    before = picture(base)
+    foreseen = run(check=True)
+    assert picture(base) == before
+    assert foreseen["changed"] is True
+    assert len(foreseen["diff"]["prepared"].splitlines()) == len(foreseen["steps"])
+    done = run()
+    assert [done[key] for key in ("steps", "notices", "diff")] == [
+        foreseen[key] for key in ("steps", "notices", "diff")
+    ]
+    assert os.readlink(run.machine.home) == run.machine.homes[0]
+    before = picture(base)
+    again = run()
+    assert (again["changed"], again["steps"]) == (False, [])
+    assert "diff" not in again
+    assert picture(base) == before
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("account_homes", [], "account_homes: found an empty list"),
+        ("account_homes", ["relative"], "'relative': found a relative path"),
+        ("active_link", "~/.claude", "'~/.claude': found a relative path"),
+        ("links", [{"name": "a/b"}], "link name 'a/b': found a '/'"),
+        ("owner", "nobody-of-that-name", "found no user 'nobody-of-that-name'"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_before_anything_is_touched(
+    run: Runner, base: str, option: str, value: Any, expected: str
+) -> None:
+    before = picture(base)
+    result = run(**{option: value})
+    assert result["failed"] is True
+    assert result["changed"] is False
+    assert expected in result["msg"]
+    assert picture(base) == before
+
+
+def test_a_home_below_another_is_refused(run: Runner) -> None:
+    result = run(links=[{"name": "projects", "target": f"{run.machine.home}/shared"}])
+    assert "expected outside every account home" in result["msg"]
+
+
+def test_a_user_to_come_has_nothing_to_adopt(run: Runner) -> None:
+    assert run(check=True, owner="nobody-of-that-name")["changed"] is False
+
+
+@needs_root
+def test_root_works_in_the_name_of_the_owner(run: Runner, base: str) -> None:
+    user = some_user()
+    for path in walk(run.machine.user):
+        os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+    result = run()  # as root, who owns nothing there
+    assert "found root, and" in result["msg"]
+    # The user leads the shared root to where only root may write.
+    private = f"{base}/private"
+    os.mkdir(private, 0o755)
+    os.symlink(private, f"{run.machine.user}/planted")
+    before = picture(private)
+    result = run(owner=user.pw_name, shared_root=f"{run.machine.user}/planted")
+    assert result["failed"] is True
+    assert picture(private) == before
+    os.unlink(f"{run.machine.user}/planted")
+    result = run(owner=user.pw_name)
+    assert result["changed"] is True, result
+    assert {os.lstat(path).st_uid for path in walk(run.machine.user)} == {user.pw_uid}
+
+
+def test_the_documentation_names_the_options_and_results(run: Runner) -> None:
+    options = yaml.safe_load(module.DOCUMENTATION)["options"]
+    assert set(options) == {"account_homes", "active_link", "shared_root", "links", "owner"}
+    returned = yaml.safe_load(module.RETURN)
+    result = run()
+    # Old versions of ansible-core add warnings about the Python that they run on.
+    assert set(returned) == set(result) - {"changed", "invocation", "warnings", "diff"}
+    assert set(returned["steps"]["contains"]) == set(result["steps"][0])
+    described = " ".join(returned["steps"]["contains"]["action"]["description"])
+    assert all(f"V({step['action']})" in described for step in result["steps"])
