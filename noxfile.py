@@ -404,7 +404,7 @@ def build(session: nox.Session) -> None:
         syntax = ("ansible-playbook", "--syntax-check", "-i")
         local = "playbooks/inventories/local.yml"
         stage.check("playbooks/site.yml reads in a checkout", *syntax, local, "playbooks/site.yml", cwd=copy)
-        for playbook in (f"{NAME}.site", f"{NAME}.drift", f"{NAME}.doctor", f"{NAME}.rollback"):
+        for playbook in (f"{NAME}.site", f"{NAME}.drift", f"{NAME}.doctor", f"{NAME}.rollback", f"{NAME}.adopt"):
             stage.check(f"{playbook} reads", *syntax, INSTALLED / local, playbook, env=env, cwd=CACHE)
         documented = {"module": "claude_shared_symlinks", "filter": "claude_failover_drift", "role": "claude_failover"}
         for kind, name in documented.items():

@@ -18,10 +18,13 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
     EXTEND,
     FOLDER,
     LINK,
+    MAKE_LINK,
+    REPLACE,
     VERIFY,
     AdoptionError,
     AdoptionRequest,
     Plan,
+    Step,
 )
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_view import DiskView
 from ansible_collections.secuaas.claude.plugins.module_utils._foreign_text import escaped
@@ -60,13 +63,22 @@ def adopt(request: AdoptionRequest, *, check_mode: bool) -> dict[str, Any]:
         failures = [escaped(problem) for problem in error.problems]
     return {
         "steps": [
-            {"action": step.action, "path": escaped(step.path), "source": escaped(step.source)}
+            {key: escaped(value) for key, value in _shown_step(step).items()}
             for step in (plan.steps if check_mode else runner.done)
             if step.action != VERIFY
         ],
         "notices": [escaped(notice) for notice in plan.notices],
         "failures": failures,
     }
+
+
+def _shown_step(step: Step) -> dict[str, str]:
+    line = f"{step.action} {step.path}"
+    if step.action in (MAKE_LINK, REPLACE):
+        line += f" -> {step.source}"
+    elif step.source:
+        line = f"{step.action} {step.source} -> {step.path}"
+    return {"action": step.action, "path": step.path, "source": step.source, "line": line}
 
 
 def request_problems(request: AdoptionRequest) -> list[str]:

@@ -80,6 +80,11 @@ options:
           - The shared folder, as an absolute path.
           - The default is V(.claude-<name>-shared) under O(shared_root).
         type: str
+      kind:
+        description: A V(file) is passed over, because only folders of conversations are adopted.
+        type: str
+        choices: [directory, file]
+        default: directory
   owner:
     description:
       - The user, by name or number, who owns the homes.
@@ -130,6 +135,10 @@ steps:
       description: The path that it is made from, or the text of a link. Empty where there is none.
       type: str
       sample: /home/ubuntu/.claude/projects/-srv-work/0d3c.jsonl
+    line:
+      description: The step in words.
+      type: str
+      sample: copy /home/ubuntu/.claude.json -> /home/ubuntu/.claude/.claude.json
 notices:
   description:
     - What the operator has to know. Files that are both kept, entries that are not copied and stay with the original,
@@ -159,11 +168,6 @@ DEADLINE = 6 * 3600.0
 """Seconds for the whole adoption; the copies of a year of conversations take minutes."""
 
 
-def step_lines(steps: list[dict[str, str]]) -> str:
-    """Return the steps as text, one a line."""
-    return "".join(" ".join(filter(None, (step["action"], step["path"], step["source"]))) + "\n" for step in steps)
-
-
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -174,17 +178,23 @@ def main() -> None:
             "links": {
                 "type": "list",
                 "elements": "dict",
-                "options": {"name": {"type": "str", "required": True}, "target": {"type": "str"}},
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "target": {"type": "str"},
+                    "kind": {"type": "str", "choices": ["directory", "file"], "default": "directory"},
+                },
             },
             "owner": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
-    owner = module.params["owner"]
+    owner, links = module.params["owner"], module.params["links"]
+    if links is not None:
+        links = [link for link in links if link["kind"] == "directory"]
     request = AdoptionRequest(
         homes=tuple(module.params["account_homes"]),
         active_link=module.params["active_link"],
-        links=required_links(module.params["shared_root"], module.params["links"]),
+        links=required_links(module.params["shared_root"], links),
         date=time.strftime("%Y-%m-%d", time.gmtime()),
     )
     user = find_user(owner)
@@ -200,7 +210,7 @@ def main() -> None:
         result["failures"] = [f"owner: found no user {owner!r} on this host, expected one that exists; create it first"]
     result["changed"] = bool(result["steps"])
     if module._diff and result["steps"]:
-        result["diff"] = {"prepared": step_lines(result["steps"])}
+        result["diff"] = {"prepared": "".join(step["line"] + "\n" for step in result["steps"])}
     if result["failures"]:
         module.fail_json(msg="\n- ".join(["adopt:", *result["failures"]]), **result)
     module.exit_json(**result)

@@ -41,7 +41,7 @@ def playbook(folder: Path, python_path: str, *arguments: str, **environment: str
     )
 
 
-@pytest.mark.parametrize("name", ["site", "drift", "rollback"])
+@pytest.mark.parametrize("name", ["site", "drift", "rollback", "adopt"])
 def test_an_inventory_without_the_group_is_an_error(tmp_path: Path, python_path: str, name: str) -> None:
     (tmp_path / "hosts.yml").write_text("vms: {hosts: {vm1: {ansible_connection: local}}}\n", encoding="utf-8")
     done = playbook(tmp_path, python_path, "-i", "hosts.yml", f"secuaas.claude.{name}")

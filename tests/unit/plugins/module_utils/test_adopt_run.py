@@ -101,7 +101,7 @@ def test_every_file_is_named_and_no_content(machine: Machine) -> None:
     for path in walk(f"{machine.home}/projects"):
         assert not os.path.isfile(path) or path in copied
     assert machine.state in copied
-    assert all(set(step) == {"action", "path", "source"} for step in result["steps"])
+    assert all(set(step) == {"action", "path", "source", "line"} for step in result["steps"])
 
 
 def test_the_longer_of_two_files_stays(machine: Machine) -> None:
