@@ -394,3 +394,34 @@ def test_a_file_of_another_user_is_told(machine: Machine) -> None:
         os._exit(0)
     os.waitpid(pid, 0)
     assert "may not read it" in os.read(reader, 1 << 16).decode()
+
+
+def test_what_was_made_is_flushed_before_the_original_leaves(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut may keep a rename and lose what was not flushed before it."""
+    pending: set[str] = set()
+
+    def flushed(descriptor: int) -> None:
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        pending.difference_update({entry for entry in pending if os.path.dirname(entry) == path or entry == path})
+
+    def linked(source: str, path: str, **options: Any) -> None:
+        assert source not in pending, "a file got its name before it was flushed"
+        link(source, path, **options)
+        pending.add(path)
+
+    def changed(source: str, path: str) -> None:
+        assert pending == set(), "something was renamed before what was made is on the disk"
+        rename(source, path)
+
+    def opened(*arguments: Any) -> Any:
+        stream = beside(*arguments)
+        pending.add(stream.name)
+        return stream
+
+    link, rename, beside = os.link, os.rename, _adopt_steps._temporary_beside
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(os, "link", linked)
+    monkeypatch.setattr(os, "rename", changed)
+    monkeypatch.setattr(_adopt_steps, "_temporary_beside", opened)
+    machine.adopted()
+    assert pending == set()
