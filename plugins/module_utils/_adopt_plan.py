@@ -79,13 +79,16 @@ class _Planner:
         self._first, self._active = request.homes[0], request.active_link
         self._is_in_use = view.kind(self._active) == FOLDER
         self._joins = self._is_in_use and view.kind(self._first) == FOLDER
+        self._is_persons = os.path.basename(self._active) == PERSONS_FOLDER
+        persons = state_path(self._active)
+        self._persons_state = persons if self._is_persons and view.kind(persons) == FILE else ""
 
     def plan(self) -> Plan:
         home = self._current_home()
         for folder in dict.fromkeys([home, self._active, os.path.dirname(self._active)]):
             if self._view.kind(folder) == FOLDER and TEMPORARY in self._view.names(folder):
                 self._add(CLEAR, os.path.join(folder, TEMPORARY))
-        if not self._exists(home) and self._view.kind(state_path(self._active)) == FILE:
+        if not self._exists(home) and self._persons_state:
             self._add(MAKE_FOLDER, home)
         for folder in ([self._active] if self._is_in_use else []) + list(self._request.homes):
             if self._exists(folder):
@@ -97,7 +100,7 @@ class _Planner:
             self._add(MOVE, self._first, self._active)
         if self._is_in_use or (self._view.kind(self._active) == MISSING and self._exists(self._first)):
             self._add(MAKE_LINK, self._active, self._first)
-        if has_state and os.path.basename(self._active) == PERSONS_FOLDER:
+        if has_state and self._is_persons:
             self._link_state()
         return Plan(self._steps, self._notices)
 
@@ -133,9 +136,9 @@ class _Planner:
 
     def _bring_state(self, home: str) -> bool:
         """Give the home its state file; return True if it has one then."""
-        path, persons = os.path.join(home, STATE_FILE), state_path(self._active)
+        path = os.path.join(home, STATE_FILE)
         found = self._view.kind(path) == FILE
-        sources = [persons] if self._view.kind(persons) == FILE else []
+        sources = list(filter(None, [self._persons_state]))
         if self._joins and self._view.kind(os.path.join(self._first, STATE_FILE)) == FILE:
             sources.append(os.path.join(self._first, STATE_FILE))
         if not found and not sources:
@@ -160,7 +163,7 @@ class _Planner:
             return added
         try:
             base, other = parse_state(content), parse_state(added)
-            joins = source != state_path(self._active)
+            joins = source != self._persons_state
             if joins and self._has_login(self._first):
                 # The file that goes with the login.
                 base, other = other, base

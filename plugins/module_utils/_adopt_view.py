@@ -8,6 +8,7 @@ What cannot be read is an AdoptionError: a plan that passes over it would leave 
 
 from __future__ import annotations
 
+import collections
 import os
 import stat
 from typing import BinaryIO
@@ -60,9 +61,9 @@ class DiskView:
     def tree(self, path: str, left_out: frozenset[str] = frozenset()) -> Tree:
         """Return everything below a folder but the names ``left_out`` at its top; nothing if it is missing."""
         found: Tree = {}
-        pending = [name for name in self.names(path) if name not in left_out]
+        pending = collections.deque(name for name in self.names(path) if name not in left_out)
         while pending:
-            entry = pending.pop(0)
+            entry = pending.popleft()
             origin = os.path.join(path, entry)
             kind = self.kind(origin)
             found[entry] = Node(kind, origin, self.text(origin) if kind == LINK else "")

@@ -184,6 +184,14 @@ def test_what_is_not_as_expected_is_refused(entries: dict[str, Content], expecte
     assert expected in problem
 
 
+def test_the_state_of_another_home_is_left_alone() -> None:
+    entries: dict[str, Content] = {"/u/.claude": None, "/u/.claude.json": b"{}", "/u/active": None}
+    request = REQUEST._replace(active_link="/u/active")
+    plan = plan_adoption(request, Memory(entries))
+    assert [(step.action, step.path) for step in plan.steps if ".claude" in step.path + step.source] == []
+    assert ("make_link", "/u/active") in [(step.action, step.path) for step in plan.steps]
+
+
 @pytest.mark.parametrize("mount", ["/u/.claude", "/u/.claude/projects"])
 def test_what_no_rename_can_move_is_refused(mount: str) -> None:
     (problem,) = problems(IN_USE, mount)

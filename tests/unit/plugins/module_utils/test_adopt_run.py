@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -291,6 +292,18 @@ def test_what_is_written_meanwhile_stops_the_run(machine: Machine, monkeypatch: 
     monkeypatch.undo()
     machine.adopted()
     assert machine.read(".claude-projects-shared/-srv-work/one.jsonl") == b"1\n2\nmore\n"
+
+
+def test_two_adoptions_do_not_meet(machine: Machine) -> None:
+    """Ansible was ended, and the process that works in the user's name goes on."""
+    descriptor = os.open(machine.user, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    before = picture(machine.user)
+    (failure,) = machine.adopt()["failures"]
+    assert "another adoption is under way" in failure
+    assert picture(machine.user) == before
+    os.close(descriptor)
+    machine.adopted()
 
 
 # ---- Running sessions --------------------------------------------------------------------------------------

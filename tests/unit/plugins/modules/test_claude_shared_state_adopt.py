@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils import basic
+from ansible_collections.secuaas.claude.plugins.module_utils import _adopt_run, _run_as
 from ansible_collections.secuaas.claude.plugins.modules import claude_shared_state_adopt as module
 from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import needs_root, picture, some_user, walk
 from ansible_collections.secuaas.claude.tests.unit.plugins.used_machine import SECRET, Machine
@@ -88,6 +89,17 @@ def test_what_cannot_be_right_is_refused_before_anything_is_touched(
     assert result["changed"] is False
     assert expected in result["msg"]
     assert picture(base) == before
+
+
+def test_the_plan_of_a_year_is_not_too_long_for_an_answer() -> None:
+    folder = "/home/ubuntu/.claude/file-history/0d3c5f5e-8a0c-4f43-9d1c-6b0f2a9d7c11"
+    steps = [
+        {"action": "copy", "path": f"{folder}/{n:016x}@v1", "source": folder, "line": folder} for n in range(100_000)
+    ]
+    result = {"steps": steps, "notices": [], "failures": []}
+    answer = _adopt_run.packed(result)
+    assert len(answer) < _run_as.MAXIMUM_ANSWER < len(json.dumps(result))
+    assert _adopt_run.unpacked(answer) == result
 
 
 def test_a_home_below_another_is_refused(run: Runner) -> None:
