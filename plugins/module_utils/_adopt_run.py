@@ -64,6 +64,9 @@ def adopt(request: AdoptionRequest, *, check_mode: bool) -> dict[str, Any]:
                     runner.run(plan.steps)
     except AdoptionError as error:
         failures = [escaped(problem) for problem in error.problems]
+    except OSError as error:
+        # What was there when the plan was made has gone.
+        failures = [escaped(f"{error.filename}: {error.strerror or type(error).__name__}; run again")]
     return {
         "steps": [
             {key: escaped(value) for key, value in _shown_step(step).items()}

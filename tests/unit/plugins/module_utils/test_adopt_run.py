@@ -294,6 +294,17 @@ def test_what_is_written_meanwhile_stops_the_run(machine: Machine, monkeypatch: 
     assert machine.read(".claude-projects-shared/-srv-work/one.jsonl") == b"1\n2\nmore\n"
 
 
+def test_what_vanishes_meanwhile_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.symlink("nowhere", f"{machine.home}/projects/link")
+
+    def gone(path: str) -> str:
+        raise FileNotFoundError(2, "No such file or directory", path)
+
+    monkeypatch.setattr(os, "readlink", gone)
+    (failure,) = machine.adopt(check=True)["failures"]
+    assert failure.endswith("link: No such file or directory; run again")
+
+
 def test_two_adoptions_do_not_meet(machine: Machine) -> None:
     """Ansible was ended, and the process that works in the user's name goes on."""
     descriptor = os.open(machine.user, os.O_RDONLY)
