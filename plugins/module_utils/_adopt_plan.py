@@ -179,10 +179,9 @@ class _Planner:
         # The originals that the steps until then make there, too.
         made = [os.path.basename(path) for path in self._planned if os.path.dirname(path) == self._first]
         names = self._view.names(self._first) + made
-        left_out = frozenset(
-            [STATE_FILE, CREDENTIALS, TEMPORARY, *(link.name for link in self._request.links)]
-            + [name for name in names if ASIDE in name or name.endswith(".lock") or ".lock." in name]
-        )
+        own = [name for name in names if ASIDE in name or name.endswith(".lock") or ".lock." in name]
+        shared = [link.name for link in self._request.links]
+        left_out = frozenset([STATE_FILE, CREDENTIALS, TEMPORARY, *shared, *own])
         there = self._view.tree(self._active, left_out)
         self._merge(self._first, self._active, there, _label(self._first), left_out)
         if self._has_login(self._first):

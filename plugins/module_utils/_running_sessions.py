@@ -85,11 +85,8 @@ def default_home_pids(user_home: str) -> Iterator[int]:
             continue
         variables = dict(variable.partition(b"=")[::2] for variable in _nul_separated(pid, "environ"))
         home = os.fsdecode(variables.get(b"HOME", b"")) or user_home
-        if (
-            variables
-            and not variables.get(b"CLAUDE_CONFIG_DIR")
-            and os.path.realpath(home) == os.path.realpath(user_home)
-        ):
+        named = variables.get(b"CLAUDE_CONFIG_DIR")
+        if variables and not named and os.path.realpath(home) == os.path.realpath(user_home):
             yield pid
 
 

@@ -331,7 +331,7 @@ def spawn(base: str) -> Iterator[Spawn]:
         program = f"{base}/bin{len(children)}/{name}"
         os.makedirs(os.path.dirname(program))
         shutil.copy("/bin/sh", program)
-        child = subprocess.Popen([program, *arguments, "-c", "read line"], env=environment, stdin=subprocess.PIPE)
+        child = subprocess.Popen([program, "-c", "read line", *arguments], env=environment, stdin=subprocess.PIPE)
         children.append(child)
         end = time.monotonic() + 10
         while b"read line" not in read_raw(f"/proc/{child.pid}/cmdline"):
@@ -359,6 +359,11 @@ def refused(machine: Machine, pid: int) -> None:
 
 def test_a_session_that_was_started_by_hand_is_left_alone(machine: Machine, spawn: Spawn) -> None:
     refused(machine, spawn("claude", HOME=machine.user))
+
+
+def test_a_session_that_node_runs_is_left_alone(machine: Machine, spawn: Spawn) -> None:
+    script = "/usr/lib/node_modules/@anthropic-ai/claude-code/cli.js"
+    refused(machine, spawn("node", script, HOME=machine.user))
 
 
 def test_a_session_of_an_account_is_left_alone(machine: Machine, spawn: Spawn) -> None:
