@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_failover.common.json_text import MAX_DEPTH, JsonError, parse, render
+from claude_failover.common.json_text import MAX_DEPTH, JsonError, parse, parse_outline, render
 
 ANY = st.recursive(
     st.none()
@@ -75,3 +75,16 @@ def test_no_text_for_a_terminal_holds_what_it_interprets(value: Any) -> None:
     text = render(value, indent=1, terminal=True)
     assert text.encode().decode() == text
     assert all(c.isprintable() or c in "\n\xa0" or c not in "\x1b\x9b\u202e\u200b" for c in text)
+
+
+def test_an_outline_says_of_texts_and_lists_only_whether_they_are_empty() -> None:
+    raw = b'{"a": "secret", "b": "", "c": ["secret"], "d": [], "e": {"f": "secret", "g": 1.5, "h": null, "i": true}}'
+    assert parse_outline(raw) == {
+        "a": True,
+        "b": False,
+        "c": True,
+        "d": False,
+        "e": {"f": True, "g": 1.5, "h": False, "i": True},
+    }
+    with pytest.raises(JsonError):
+        parse_outline(b'{"a": 1, "a": 2}')

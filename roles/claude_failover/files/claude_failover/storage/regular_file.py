@@ -80,13 +80,13 @@ def _open_entry(entry: int, path: str, flags: int) -> int:
         raise
 
 
-def read_regular(path: str, limit: int = -1) -> bytes:
+def read_regular(path: str, limit: int = -1, flags: int = os.O_RDONLY) -> bytes:
     """Return the content of a regular file: its first ``limit`` bytes, or all of it if ``limit`` is negative.
 
-    Links are followed. Raises NotARegularFileError; TooLargeError for a file of more than `MAX_BYTES` without a limit;
-    OSError; ValueError for an impossible path (a NUL in it).
+    Links are followed unless ``flags`` have O_NOFOLLOW. Raises NotARegularFileError; TooLargeError for a file of more
+    than `MAX_BYTES` without a limit; OSError; ValueError for an impossible path (a NUL in it).
     """
-    with open(open_regular(path), "rb") as stream:
+    with open(open_regular(path, flags), "rb") as stream:
         content = stream.read(limit if limit >= 0 else MAX_BYTES + 1)
     if limit < 0 and len(content) > MAX_BYTES:
         raise TooLargeError(path)
