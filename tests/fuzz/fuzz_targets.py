@@ -48,7 +48,7 @@ from claude_failover.claude.turns import (
     record_time,
     refused_request_time,
 )
-from claude_failover.cli import render
+from claude_failover.cli import host_look, render
 from claude_failover.cli.answers import check_answer
 from claude_failover.cli.commands import history, switch
 from claude_failover.common import ansi, clock, json_text, processes
@@ -62,6 +62,8 @@ from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.control.operations import operations
 from claude_failover.control.requests import BadRequest, answer_to
 from claude_failover.detection.monitor import LimitMonitor
+from claude_failover.doctor.homes import check_home_differences
+from claude_failover.doctor.mcp_logins import check_mcp_logins
 from claude_failover.failover.resumer import SessionResumer
 from claude_failover.failover.state import FailoverState
 from claude_failover.limits import classify_hook, classify_pane, classify_record, classify_transcript
@@ -360,6 +362,38 @@ def home_identity(raw: bytes) -> None:
     if found is not None:
         can_go_out(found.to_status())
         assert found.account_uuid
+
+
+_HOME = json.dumps(
+    {
+        "permissions": {"deny": ["A"], "allow": [], "defaultMode": "plan"},
+        "hooks": {"Stop": []},
+        "enabledPlugins": {"p@m": True},
+        "enabledMcpjsonServers": ["x"],
+        "mcpServers": {"srv": {"url": "u", "headers": {}}},
+        "projects": {
+            "/srv": {"hasTrustDialogAccepted": True, "allowedTools": ["B"], "mcpServers": {"x": {"url": "u"}}}
+        },
+        "hasCompletedOnboarding": True,
+        "mcpOAuth": {"srv|0": {"accessToken": "t", "refreshToken": "t", "expiresAt": 1}, "x|0": {"accessToken": ""}},
+    }
+).encode()
+
+
+def home_differences(raw: bytes) -> None:
+    """The settings, the state file and the credentials of a home that is compared with another one."""
+    homes = [empty_folder("home"), empty_folder("other-home")]
+    for name in ("settings.json", ".claude.json", ".credentials.json"):
+        with open(os.path.join(homes[0], name), "wb") as stream:
+            stream.write(raw)
+    with open(os.path.join(homes[1], "settings.json"), "wb") as stream:
+        stream.write(_HOME)
+    accounts = tuple(Account(name, home) for name, home in zip("ab", homes))
+    config = Config("/etc/x.yml", accounts, sessions=(SessionConfig("main", homes[0]),))
+    found = [*check_home_differences(config), *check_mcp_logins(config)]
+    assert found
+    can_go_out(host_look.document(found))
+    can_be_printed(host_look.page(found))
 
 
 def status_line(raw: bytes) -> None:
@@ -850,6 +884,7 @@ def targets() -> list[Target]:
         Target("login-warnings", warnings, [_stored({"a": 3, "b": 0}, ends={"a": clock.iso(NOW)})]),
         Target("accounts", accounts, [_stored({"a": "/home/a", "b": "/home/b"})]),
         Target("home-identity", home_identity, [b'{"oauthAccount": {"accountUuid": "U", "emailAddress": "a@b"}}']),
+        Target("home-differences", home_differences, [_HOME]),
         Target("exhaustion", exhaustion, [_stored(exhausted)]),
         Target("failover-state", _document("failover", FailoverState, _update, _state), [_stored(failover)]),
         Target(

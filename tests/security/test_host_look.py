@@ -234,3 +234,33 @@ def test_doctor_is_refused_to_root_with_a_configuration_of_the_users(host: UserH
     done = host.run("doctor")
     assert (done.returncode, done.stdout) == (1, ""), done
     assert f"runuser --pty -u {host.user.pw_name} -- /usr/local/bin/claude-failover" in done.stderr
+
+
+def test_homes_are_compared_with_nothing_of_roots(host: UserHost) -> None:
+    """Links of the user to files of root's show root no more of them than the user sees."""
+    secret = host.make("secret", mode=0o700)
+    os.mkdir(f"{secret}/agents")
+    for name, text in (
+        ("settings.json", '{"permissions": {"deny": ["Planted"]}, "planted": 1}'),
+        ("agents/planted.md", "x"),
+        (".credentials.json", '{"mcpOAuth": {"planted|1": {"accessToken": "planted"}}}'),
+        (".mcp.json", '{"mcpServers": {"planted": {"url": "planted"}}}'),
+    ):
+        with open(f"{secret}/{name}", "w", encoding="utf-8") as stream:
+            stream.write(text)
+    for home in host.homes:
+        os.mkdir(home)
+        os.chown(home, host.user.pw_uid, host.user.pw_gid)
+    for name in ("settings.json", "agents", ".credentials.json"):
+        os.symlink(f"{secret}/{name}", f"{host.homes[0]}/{name}")
+    os.symlink(f"{secret}/.mcp.json", f"{host.home}/.mcp.json")
+    host.write_config(sessions=[{"name": "x", "cwd": host.home, "command": ["/bin/true"], "claude_args": False}])
+    found = {}
+    for user in (None, host.user):
+        done = host.run("doctor", "--json", user=user)
+        assert "lanted" not in done.stdout + done.stderr
+        found[user is None] = [(row["name"], row["found"]) for row in json.loads(done.stdout)["checks"]]
+        for name in ("settings.json", "agents"):
+            line = ("home_entry", f"{host.homes[0]}/{name} could not be compared: Permission denied")
+            assert line in found[user is None]
+    assert found[True] == found[False]

@@ -206,3 +206,31 @@ def test_lines_fit_on_80_columns_but_for_what_is_to_be_copied(doctor):
 
 def test_an_empty_path_is_wrong_use(doctor):
     assert main.main(["--config", "", "doctor"]) == 2
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_nothing_that_stands_in_the_homes_of_two_accounts_is_printed(doctor, torn):
+    other = doctor.folder / ".claude-b"
+    other.mkdir()
+    doctor.document["accounts"].append({"name": "b", "home": str(other)})
+    doctor.write()
+    server = {"url": "https://made-up.invalid", "headers": {"made-up": "made-up"}, "env": {"made-up": "made-up"}}
+    settings = {"permissions": {"deny": ["Read(/made-up)"], "allow": ["Bash(made-up)"]}, "env": {"made-up": "made-up"}}
+    login = {"mcpOAuth": {"srv|0": {"accessToken": "made-up", "serverUrl": "made-up"}}}
+    for name, document in (
+        ("settings.json", {**settings, "hooks": {"Stop": ["made-up"]}, "model": "made-up"}),
+        (".claude.json", {"mcpServers": {"srv": server}, "primaryApiKey": "made-up", "projects": {"/made-up": {}}}),
+        (".credentials.json", {**TOKENS, **login}),
+        ("CLAUDE.md", "made-up"),
+    ):
+        text = json.dumps(document)
+        (doctor.home / name).write_text(text[:-1] if torn else text)
+    (other / ".credentials.json").write_text(json.dumps(TOKENS))
+    found = doctor.wrong()
+    expected = {("home_entry", "warning"), ("mcp_login", "warning")}
+    if not torn:
+        expected |= {("deny_rules", "error"), ("permissions", "warning"), ("settings", "warning"), ("hooks", "warning")}
+        expected.add(("mcp_servers", "warning"))
+    assert set(found) == expected
+    for words in ([], ["--json"]):
+        assert "made-up" not in str(doctor.run(*words))

@@ -29,8 +29,9 @@ def register(commands: Any) -> None:
         run,
         "look at everything that has to be right",
         "Look at everything that has to be right: the configuration, the links, folders and programs that a start\n"
-        "depends on, the version of Claude Code, the logins, the running daemon with its sessions and sources, and\n"
-        "the systemd units. Each line is ok, warning or error, with what was expected and what mends it. It needs no\n"
+        "depends on, the version of Claude Code, the logins, what differs between the accounts' homes (deny rules\n"
+        "first, by names and never by content), the running daemon with its sessions and sources, and the systemd\n"
+        "units. Each line is ok, warning or error, with what was expected and what mends it. It needs no\n"
         "daemon and no valid configuration, and changes nothing. Run this as the sessions' user; root looks as that\n"
         "user. The exit code is 1 where there is an error.",
         ["claude-failover doctor", "claude-failover doctor --json | jq '.checks[] | select(.level != \"ok\")'"],
@@ -97,13 +98,16 @@ def _refuse_others(config: Config, arguments: argparse.Namespace) -> None:
 
 def _of_the_user(config: Config, arguments: argparse.Namespace) -> list[Finding]:
     """Return what is found in the folders of the daemon's user, by root in that user's name."""
+    from ...doctor.homes import check_home_differences
     from ...doctor.logins import check_logins
+    from ...doctor.mcp_logins import check_mcp_logins
     from ...host.conditions import WITH_PROGRAMS
     from ...host.finding import ERROR, Finding
     from ...host.tmux_server import check_tmux_server
 
     try:
-        return host_look.look_as_user(config, arguments, (*WITH_PROGRAMS, check_tmux_server, check_logins))
+        wanted = (*WITH_PROGRAMS, check_tmux_server, check_logins, check_home_differences, check_mcp_logins)
+        return host_look.look_as_user(config, arguments, wanted)
     except Refused as error:
         expected = "folders that only root or one user can change"
         return [Finding("host", ERROR, str(error), expected, "claude-failover doctor, as the sessions' user")]
