@@ -27,6 +27,7 @@ from stub_world import World
 
 DIRECTIVE = re.compile(r"\[\[(tool|slow|agent) (.*?)\]\]")
 SESSION = re.compile(r"session_?(?:id)?[\"':\\ ]*_?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
+ACCOUNT = re.compile(r"account_?(?:uuid)?[\"':\\ ]*_?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
 # The header names, and that the first three suffice, were seen on Claude Code 2.1.330.
 UNIFIED = "anthropic-ratelimit-unified-"
 # What the CLI calls beside the conversation when nothing keeps it from it (2.1.330, 2.1.332), and does without: 404.
@@ -194,7 +195,8 @@ class Handler(BaseHTTPRequestHandler):
         world = self.server.world
         prompt, result = last_user(body)
         kind = kind_of(body)
-        found = SESSION.search(json.dumps(body.get("metadata", {})))
+        metadata = json.dumps(body.get("metadata", {}))
+        found, account_uuid = SESSION.search(metadata), ACCOUNT.search(metadata)
         record.update(
             kind=kind,
             prompt=prompt[:400],
@@ -202,6 +204,7 @@ class Handler(BaseHTTPRequestHandler):
             model=body.get("model"),
             messages=len(body.get("messages", [])),
             session=found.group(1) if found else None,
+            account_uuid=account_uuid.group(1) if account_uuid else None,
         )
         world.log({**record, "phase": "began"})
         if not result:

@@ -13,11 +13,17 @@ import os
 import time
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import required_shared, validate_all
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
+    FILE,
+    required_shared,
+    shared_symlink,
+    validate_all,
+)
 
 from claude_failover.accounts.exhaustion import Exhaustion
 from claude_failover.accounts.logins import Logins
 from claude_failover.accounts.usage import Usage
+from claude_failover.claude.identity import named_identity
 from claude_failover.common import clock
 from claude_failover.common.steady_clock import SteadyClock
 from claude_failover.config.holder import ConfigHolder
@@ -47,6 +53,18 @@ async def wait_until(condition, seconds=30):
         await asyncio.sleep(0.001)
 
 
+def account_entry(name):
+    """Return the whole ``oauthAccount`` of an account."""
+    return {
+        "accountUuid": f"account-{name}",
+        "emailAddress": f"{name}@example.invalid",
+        "organizationUuid": "organization",
+        "organizationName": "Acme",
+        "displayName": f"\u00e9 {name}",
+        "roles": [{"of": name}],
+    }
+
+
 def verdict(limit="five_hour", resets_at=None, rule="usage-limit-reached"):
     return Verdict(True, limit, resets_at, rule, "You've hit your limit", "seen in a test")
 
@@ -59,12 +77,14 @@ class World:
         self.now = T0
         self.link = os.path.join(self.folder, ".claude")
         accounts = tuple(Account(name, os.path.join(self.folder, f".claude-{name}")) for name in names)
+        self.state_link = shared_symlink(self.folder, ".claude.json", FILE)
+        shared = (self.state_link,) if os.path.exists(self.state_link.target) else ()
         config = Config(
             path=os.path.join(self.folder, "config.yml"),
             accounts=accounts,
             active_link=self.link,
             shared_root=self.folder,
-            shared_links=required_shared(self.folder),
+            shared_links=(*required_shared(self.folder), *shared),
             failover=FailoverConfig(**failover),
             state_dir=os.path.join(self.folder, "state"),
         )
@@ -119,6 +139,41 @@ class World:
             oauth["refreshTokenExpiresAt"] = int(ends_at.timestamp() * 1000)
         with open(self.credentials(name), "w") as stream:
             json.dump({"claudeAiOauth": oauth}, stream)
+
+    def share_state_file(self, **document):
+        """Let the homes share one ``.claude.json``, which names the active account; every account is recorded."""
+        with open(self.state_link.target, "w") as stream:
+            json.dump({"numStartups": 7, "oauthAccount": account_entry(self.active), **document}, stream)
+        os.chmod(self.state_link.target, 0o640)
+        self.configure(shared_links=(*self.config.shared_links, self.state_link))
+        validate_all(self.config.homes, self.config.shared_links)
+        self.start()
+        for account in self.config.accounts:
+            self.record_identity(account.name)
+
+    def record_identity(self, name, who=None):
+        """Record who an account is, as its login does."""
+        identity = named_identity({"oauthAccount": account_entry(who or name)})
+        self.switcher.availability.identities.record(name, identity)
+
+    @property
+    def state_document(self):
+        """The content of the shared ``.claude.json``."""
+        with open(self.state_link.target) as stream:
+            return json.load(stream)
+
+    def write_state(self, **changes):
+        """Change keys of the shared ``.claude.json`` as Claude Code does; None removes one."""
+        document = {**self.state_document, **changes}
+        with open(self.state_link.target + ".new", "w") as stream:
+            json.dump({key: value for key, value in document.items() if value is not None}, stream)
+        os.rename(self.state_link.target + ".new", self.state_link.target)
+
+    @property
+    def named(self):
+        """The account that the shared ``.claude.json`` names, None for none."""
+        entry = self.state_document.get("oauthAccount")
+        return entry["accountUuid"].partition("-")[2] if entry is not None else None
 
     def flip_by_hand(self, name):
         """Flip the link by hand."""

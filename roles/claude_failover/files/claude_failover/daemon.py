@@ -19,6 +19,7 @@ from contextlib import AsyncExitStack
 from typing import Callable
 
 from .accounts.active_link import check_active_kept, ensure_active
+from .accounts.shared_home_file import shared_home_file
 from .accounts.shared_links import validate_links
 from .accounts.spare_inode import keep_spare
 from .claude.settings import base_settings
@@ -40,7 +41,7 @@ from .reporting import log_format
 from .reporting.systemd import SystemdNotifier, watchdog_interval
 from .reporting.watchdog import Watchdog
 from .storage.locks import daemon_locks
-from .storage.state_folder import clear_temporary_files, make_state_folder
+from .storage.state_folder import clear_temporary_files, clear_temporary_files_of, make_state_folder
 from .storage.store import Store
 from .switching.flip_log import last_active
 
@@ -108,6 +109,9 @@ class Daemon:
             lock.acquire()
             self._cleanup.callback(lock.release)
         clear_temporary_files(folder)
+        shared = shared_home_file(self.config.current)
+        if shared is not None:
+            clear_temporary_files_of(shared)
 
     async def _validate_shared_links(self) -> None:
         validate_links(self.config.current)

@@ -16,6 +16,7 @@ import pytest
 import switch_world
 from switch_world import Harness, World
 
+from claude_failover.claude import home_file_lock
 from claude_failover.switching import open_records
 from claude_failover.switching.steps import ROLL_BACK, STEPS
 
@@ -25,6 +26,7 @@ FORKS = """
 import asyncio, errno, json, os, signal, sys, traceback
 sys.path.insert(0, sys.argv[1])
 from claude_failover.accounts import active_link
+from claude_failover.claude import home_file_edit
 from claude_failover.storage import store
 from claude_failover.switching import open_records
 from switch_world import Harness, World
@@ -57,6 +59,10 @@ def switch(folder, moment, step, full):
         active_link.os.rename = die
     if step == "in-flip":  # the link is flipped, but not in the flip log
         switcher.flip_log.add = die
+    if step.startswith("in-name"):  # the shared .claude.json is to be renamed over, or was
+        write = home_file_edit.write_atomic
+        before = {"before_rename": die} if step == "in-name" else {}
+        home_file_edit.write_atomic = lambda *data, **_before: (write(*data, **before), die())
     if step == "in-end":  # all but the record
         switcher.journal.add_record = die
     if step == "in-close":  # the record is in the log, and still in the journal
@@ -83,7 +89,7 @@ for line in sys.stdin:
 POINTS = [
     *[(moment, step.name) for step in STEPS for moment in ("begin", "end")],
     ("end", "record"),
-    *[("in", f"in-{place}") for place in ("point", "flip", "end", "close")],
+    *[("in", f"in-{place}") for place in ("point", "flip", "name", "named", "end", "close")],
 ]
 BEFORE = {
     ("begin", "prepare"),
@@ -99,6 +105,7 @@ BEFORE = {
 def quick(monkeypatch):
     monkeypatch.setattr(open_records, "STRAGGLERS", 0.0)
     monkeypatch.setattr(open_records, "ANSWERS", 0.0)
+    monkeypatch.setattr(home_file_lock, "STALE", 0.0)  # as if 10 s had passed since the crash
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +126,7 @@ def forks(python_path):
 
 def crash(tmp_path, forks, moment, step, *, full=False):
     """Let a switch die at a step, on a full disk if it is ``full``."""
-    World(tmp_path, "abc")
+    World(tmp_path, "abc").share_state_file()
     print(json.dumps([str(tmp_path), moment, step, full]), file=forks.stdin, flush=True)
     assert os.waitstatus_to_exitcode(int(forks.stdout.readline())) == DIED
 
@@ -134,6 +141,9 @@ def restart(tmp_path):
         await harness.settle()
 
     asyncio.run(go_on())
+    assert world.named == world.active
+    assert world.state_document["numStartups"] == 7
+    assert world.store.unsaved.problems == {}
     return world, harness
 
 
@@ -162,6 +172,9 @@ def test_after_a_crash_there_is_one_switch_and_every_session_goes_on(tmp_path, f
     assert [name for name in os.listdir(tmp_path) if re.fullmatch(r"\.claude\.[0-9a-f]{12}", name)] == []
     assert os.stat(world.credentials("b")).st_mtime > 0
     assert {row["limit"] for row in world.exhaustion.status_rows("a", world.now)} == {"five_hour"}
+    if step != "in-named":  # there Claude Code removes the locks, once they are 10 s old
+        names = [name for folder in world.config.homes for name in os.listdir(folder)]
+        assert [name for name in names if name.endswith(".lock")] == []
 
 
 @pytest.mark.parametrize(

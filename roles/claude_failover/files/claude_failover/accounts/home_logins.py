@@ -4,7 +4,8 @@
 """Look at the logins of all account homes without a daemon, and find two homes with one login; nothing is written.
 
 Who an account is comes from the record of its login. What its home says counts only where there is no record, the
-active link was never flipped (a running session writes another account's name there), and no other home has the file.
+active link was never flipped (a running session writes another account's name there), and no other home with a login
+has the file.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ..claude.credentials import HomeLogin, read_login
-from ..claude.home_file import HOME_FILE
-from ..claude.identity import Identity, identity_from_json, read_identity
+from ..claude.identity import Identity, identity_from_json
 from ..common import clock, json_text
 from ..config.model import Config
 from ..storage.regular_file import read_regular
 from .identities import DOCUMENT
+from .shared_home_file import named_identities
 
 _FLIPS = "flips"  # the document of `switching.flip_log`
 
@@ -45,15 +46,17 @@ class AccountLogin(NamedTuple):
 def account_logins(config: Config) -> list[AccountLogin]:
     """Return the login of every account. Never raises."""
     recorded = recorded_identities(config.state_dir)
-    flipped = bool(_document(config.state_dir, _FLIPS).get("flips"))
-    files = [os.path.realpath(os.path.join(home, HOME_FILE)) for home in config.homes]
-    found = []
-    for account, file in zip(config.accounts, files):
-        login, identity = read_login(account.home), recorded.get(account.name)
-        if identity is None and login.state == "ok" and not flipped and files.count(file) == 1:
-            identity = read_identity(account.home)
-        found.append(AccountLogin(account.name, login, identity))
-    return found
+    named = named_identities(config.accounts) if last_flip(config.state_dir) is None else {}
+    return [
+        AccountLogin(account.name, read_login(account.home), recorded.get(account.name) or named.get(account.name))
+        for account in config.accounts
+    ]
+
+
+def last_flip(state_dir: str) -> Any:
+    """Return the last flip of the active link as it is on the disk, None for none."""
+    flips = _document(state_dir, _FLIPS).get("flips")
+    return flips[-1] if isinstance(flips, list) and flips else None
 
 
 def _document(state_dir: str, name: str) -> dict[str, Any]:

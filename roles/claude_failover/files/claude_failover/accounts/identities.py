@@ -14,13 +14,13 @@ import dataclasses
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from ..claude.credentials import login_state
-from ..claude.home_file import HOME_FILE
-from ..claude.identity import Identity, identity_from_json, read_identity
+from ..claude.identity import Identity, identity_from_json
 from ..common.renaming import renamed
 from ..config.model import Account
 from ..storage.store import Store
+from .shared_home_file import homes_in_common, named_identities
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Identities:
     def rename_accounts(self, names: Mapping[str, str]) -> None:
         """Give accounts other names, by the old ones."""
         for name in self._changed & set(names):
-            self._set_changed(name, None)  # it is told again, under the new name
+            self.set_changed(name, None)  # it is told again, under the new name
         self.get("")  # reads what ``claude-failover login`` has recorded
         self._recorded = renamed(self._recorded, names)
         self._save(", ".join(names.values()))
@@ -74,15 +74,7 @@ class Identities:
 
         ``flipped``: the active link was flipped before, so that none is recorded.
         """
-        files = [os.path.realpath(os.path.join(account.home, HOME_FILE)) for account in accounts]
-        named = {
-            account.name: found
-            for account, file in zip(accounts, files)
-            # A file that homes share says of none of them who it is.
-            if files.count(file) == 1
-            and login_state(account.home) == "ok"
-            and (found := read_identity(account.home)) is not None
-        }
+        named, shared = named_identities(accounts), homes_in_common(accounts)
         for name, found in named.items():
             recorded = self.get(name)
             others = [other for other in named if other != name and self._is(other, found, named)]
@@ -102,12 +94,14 @@ class Identities:
                 self.record(name, found)
                 log.info("account %s: who it is was recorded, from what its home says", name)
             elif recorded.is_login_of(found):
-                self._set_changed(name, None)
+                if recorded.entry is None and found.entry is not None:
+                    self.record(name, found)  # an older release has recorded it in part
+                self.set_changed(name, None)
             elif others:
                 why = f"its home names the login of {', '.join(others)}; the record is kept"
                 self._tell(name, why, logging.INFO)
-            else:
-                self._set_changed(
+            elif name not in shared:  # of those `shared_identity` tells
+                self.set_changed(
                     name,
                     "its home names another login than the recorded one; the record is kept. If that is right, run "
                     f"`claude-failover login {name}`",
@@ -118,7 +112,8 @@ class Identities:
         known = self.get(name) or named[name]
         return known.is_login_of(found)
 
-    def _set_changed(self, name: str, why: str | None) -> None:
+    def set_changed(self, name: str, why: str | None) -> None:
+        """Tell that an account's home names another login than recorded, or, without ``why``, no longer; once."""
         if (name in self._changed) == (why is not None):
             return
         (self._changed.add if why else self._changed.discard)(name)
@@ -141,7 +136,7 @@ class Identities:
         self._recorded = {name: identity for name, identity in found.items() if identity is not None}
 
     def _save(self, name: str) -> None:
-        def document() -> dict[str, dict[str, str | None]]:
+        def document() -> dict[str, dict[str, Any]]:
             return {each: dataclasses.asdict(identity) for each, identity in self._recorded.items()}
 
         self._store.keep(DOCUMENT, document, f"who the account {name} is")

@@ -14,10 +14,15 @@ from ..storage.regular_file import read_regular
 HOME_FILE = ".claude.json"
 
 
+def home_file(home: str) -> str:
+    """Return the path of the file, which can be a link to one that homes share."""
+    return os.path.join(home, HOME_FILE)
+
+
 def read_home_file(home: str) -> dict[str, Any]:
     """Return the object in the file; an empty one where there is none, or none that can be read."""
     try:
-        data = json_text.parse(read_regular(os.path.join(home, HOME_FILE)))
+        data = json_text.parse(read_regular(home_file(home)))
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}

@@ -10,13 +10,17 @@ what it had read in the home before (seen on 2.1.330 and 2.1.332 in 7 of 18 flip
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from ..common import json_text
 from ..common.text import printable, shorten
 from .home_file import read_home_file
 
+KEY = "oauthAccount"
 _MOST = 300  # characters of one value
+_MOST_ENTRY = 1 << 16  # of the whole entry, as JSON
+_MARK = "sk-ant-"  # of a token
 
 #: The key of each field in ``oauthAccount`` (2.1.330).
 _KEYS = {
@@ -30,13 +34,17 @@ _KEYS = {
 
 @dataclass(frozen=True)
 class Identity:
-    """Who is logged in: the account, its address, its organization and plan; None where it is unknown."""
+    """Who is logged in: the account, its address, its organization and plan; None where it is unknown.
+
+    ``entry`` is the whole ``oauthAccount``, as it is written into a file that homes share.
+    """
 
     account_uuid: str
     address: str | None = None
     organization: str | None = None
     organization_uuid: str | None = None
     plan: str | None = None
+    entry: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     def is_login_of(self, other: Identity) -> bool:
         """Return whether both are one login: one account, in one organization as far as that is known.
@@ -51,13 +59,29 @@ class Identity:
         return {"address": self.address, "organisation": self.organization, "plan": self.plan}
 
 
+def identity_status(identity: Identity | None) -> dict[str, Any]:
+    """Return the keys of ``accounts`` in the status that say who an account is.
+
+    ``identity_recorded``: whether a file that homes share can be made to name it.
+    """
+    return {
+        "identity": identity.to_status() if identity is not None else None,
+        "identity_recorded": identity is not None and identity.entry is not None,
+    }
+
+
 def read_identity(home: str) -> Identity | None:
     """Return the identity that a home's file names; None without one, or where the file cannot be read."""
-    found = read_home_file(home).get("oauthAccount")
+    return named_identity(read_home_file(home))
+
+
+def named_identity(document: Mapping[str, Any]) -> Identity | None:
+    """Return the identity that the content of a home's file names, or None."""
+    found = document.get(KEY)
     if not isinstance(found, dict):
         return None
     try:
-        return identity_from_json({name: found.get(key) for name, key in _KEYS.items()})
+        return identity_from_json({**{name: found.get(key) for name, key in _KEYS.items()}, "entry": found})
     except ValueError:
         return None
 
@@ -73,7 +97,16 @@ def identity_from_json(values: Mapping[str, Any]) -> Identity:
         organization=_text(values.get("organization")),
         organization_uuid=organization.lower() if organization is not None else None,
         plan=_text(values.get("plan")),
+        entry=_entry(values.get("entry")),
     )
+
+
+def _entry(value: object) -> dict[str, Any] | None:
+    """Return a whole ``oauthAccount``, None for anything else: none was seen that is large or holds a token."""
+    if not isinstance(value, dict) or not isinstance(value.get(_KEYS["account_uuid"]), str):
+        return None
+    text = json_text.render(value)
+    return value if len(text) <= _MOST_ENTRY and _MARK not in text else None
 
 
 def _text(value: object) -> str | None:

@@ -116,8 +116,9 @@ class Parts:
         self.sessions.accounts_between = self.failover.switcher.flip_log.accounts_between
         cleanup.push_async_callback(self.failover.stop)
         availability = self.failover.switcher.availability
+        config.subscribe(self.failover.switcher.shared_identity.on_start)
         self.login_watch = LoginWatch(
-            config, store, availability.logins, self.failover.observe_identities, self.notifier.on_login_warning
+            config, store, availability.logins, self._on_logins_changed, self.notifier.on_login_warning
         )
         self.link_watch = LinkWatch(config, self.notifier.on_links_change)
         account_renames.parts = [
@@ -198,6 +199,10 @@ class Parts:
 
     def _on_login_dead(self, tracked: TrackedSession, message: str) -> None:
         self.failover.account_signals.on_login_dead(tracked, message)
+
+    def _on_logins_changed(self) -> None:
+        self.failover.observe_identities()
+        self.failover.switcher.shared_identity.observe()
 
     def _on_owner_question(self, session: str, why: str | None) -> None:
         self.failover.on_owner_question(session, why)

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from ..accounts.home_logins import AccountLogin, account_logins, shared_login_mend, shared_logins
 from ..accounts.login_watch import days_left
+from ..accounts.shared_home_file import homes_in_common
 from ..common import clock
 from ..common.text import counted
 from ..config.model import Account, Config
@@ -27,8 +28,19 @@ _FOUND = {
 def check_logins(config: Config) -> Iterator[Finding]:
     """Look at the login of each account, and for two homes with one login."""
     logins = account_logins(config)
+    shared = homes_in_common(config.accounts)
     for account, item in zip(config.accounts, logins):
         yield _about_login(account, item, clock.wall())
+        recorded = item.identity is not None and item.identity.entry is not None
+        if account.name in shared and item.login.state == "ok" and not recorded:
+            yield Finding(
+                "identity",
+                WARNING,
+                f"who the account {account.name} is is unknown until its next login, so that the .claude.json which "
+                "the homes share names another account while it is active",
+                "who each account is, recorded at its login",
+                shlex.join(["claude-failover", "login", account.name]),
+            )
     for names in shared_logins(logins):
         yield Finding(
             "login",

@@ -17,6 +17,7 @@ from typing import Any
 from ..accounts.exhaustion import Exhaustion, reset_of
 from ..accounts.logins import Logins
 from ..accounts.usage import Usage
+from ..claude.identity import identity_status
 from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.errors import UsageError
@@ -281,12 +282,11 @@ class FailoverController:
 
     def account_status(self, account: Account) -> dict[str, Any]:
         """Return the failover's keys of one row of ``accounts`` in ``status --json``."""
-        identity = self._availability.identities.get(account.name)
         login = self._availability.logins.look(account)
         return {
             "login": login.state,
             "login_expires_at": clock.optional_iso(login.ends_at),
-            "identity": identity.to_status() if identity is not None else None,
+            **identity_status(self._availability.identities.get(account.name)),
             "exhausted": self._availability.exhaustion.status_rows(account.name, self._now()),
             "used_percent": self._availability.usage.percent(account.name, self._now()),
         }

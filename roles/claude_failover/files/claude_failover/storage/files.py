@@ -9,6 +9,7 @@ import errno
 import logging
 import os
 import tempfile
+from collections.abc import Callable
 
 from ..common import clock
 from .regular_file import open_regular
@@ -16,11 +17,13 @@ from .regular_file import open_regular
 log = logging.getLogger(__name__)
 
 
-def write_atomic(path: str, data: bytes, mode: int = 0o600) -> None:
+def write_atomic(
+    path: str, data: bytes, mode: int = 0o600, *, before_rename: Callable[[str], None] = lambda _temporary: None
+) -> None:
     """Replace the file ``path`` by ``data``, or leave it as it was.
 
     The data is written to a temporary file in the same directory, synced and renamed, so that a reader sees the old
-    or the new content, never a part.
+    or the new content, never a part. ``before_rename`` is called with the temporary file's path, and may raise OSError.
 
     Raises OSError; then neither the old file nor the directory has changed. A rename whose directory cannot be synced
     has been made all the same: only a power cut could undo it, and that is logged.
@@ -33,6 +36,7 @@ def write_atomic(path: str, data: bytes, mode: int = 0o600) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
+        before_rename(temporary)
         os.replace(temporary, path)
     except BaseException as error:
         os.unlink(temporary)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make the state folder ready for a start."""
+"""Make the state folder ready for a start, and clear what a kill left beside other files."""
 
 from __future__ import annotations
 
@@ -45,15 +45,25 @@ def clear_temporary_files(state_folder: str) -> None:
     cannot be removed harms nothing.
     """
     for folder in (state_folder, *_folders_in(state_folder)):
-        for name in sorted(filter(_TEMPORARY.fullmatch, _names_in(folder))):
-            path = os.path.join(folder, name)
-            try:
-                status = os.lstat(path)
-                if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
-                    os.unlink(path)
-                    log.info("start: removed %s, left by a killed daemon", path)
-            except OSError as error:
-                log.warning("start: cannot remove %s, left by a killed daemon: %s", path, error)
+        _clear(folder, _TEMPORARY)
+
+
+def clear_temporary_files_of(path: str) -> None:
+    """Remove the temporary files that a killed daemon left beside a file that it replaces, and log each; as above."""
+    folder, name = os.path.split(os.path.realpath(path))
+    _clear(folder, re.compile(re.escape(f".{name}.") + "[a-z0-9_]{8}"))
+
+
+def _clear(folder: str, pattern: re.Pattern[str]) -> None:
+    for name in sorted(filter(pattern.fullmatch, _names_in(folder))):
+        path = os.path.join(folder, name)
+        try:
+            status = os.lstat(path)
+            if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
+                os.unlink(path)
+                log.info("start: removed %s, left by a killed daemon", path)
+        except OSError as error:
+            log.warning("start: cannot remove %s, left by a killed daemon: %s", path, error)
 
 
 def _names_in(folder: str) -> list[str]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -49,10 +49,14 @@ def last_active(store: Store) -> str | None:
 
 
 class FlipLog:
-    """The last flips, oldest first; ``linked_account`` is the account that the link was last known to lead to."""
+    """The last flips, oldest first; ``linked_account`` is the account that the link was last known to lead to.
+
+    ``on_flip`` is called after each one.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.on_flip: Callable[[Flip], None] = lambda _flip: None
         document = store.load(DOCUMENT, {})
         self.linked_account = store.read_part(
             DOCUMENT, "the account of the link", as_optional_text, document.get("known")
@@ -97,6 +101,7 @@ class FlipLog:
         self._flips = [*self._flips[1 - _KEPT :], flip]
         self.linked_account = flip.target
         self._keep()
+        self.on_flip(flip)
 
     def rename_accounts(self, names: Mapping[str, str]) -> None:
         """Give accounts other names, by the old ones: a request before it was made with the same account."""

@@ -17,6 +17,7 @@ from ..accounts.exhaustion import Exhaustion
 from ..accounts.identities import Identities
 from ..accounts.logins import Logins
 from ..accounts.selection import Selection
+from ..accounts.shared_identity import SharedIdentity
 from ..accounts.usage import Usage
 from ..claude import refresh_lock
 from ..common import clock
@@ -59,6 +60,8 @@ class SwitchSuperseded(FailoverError):
 class Switcher:
     """The only writer of the active link; ``switching`` is true while a switch is in progress.
 
+    ``shared_identity`` writes who is active, where the homes share the file that says so.
+
     Args:
         config: the configuration.
         store: where the flip log and the journal are stored.
@@ -84,7 +87,10 @@ class Switcher:
     ) -> None:
         self.flip_log = FlipLog(store)
         self.journal = Journal(store)
-        self.availability = AccountAvailability(config, exhaustion, logins, usage, Identities(store), now=now)
+        identities = Identities(store)
+        self.availability = AccountAvailability(config, exhaustion, logins, usage, identities, now=now)
+        self.shared_identity = SharedIdentity(config, identities, store.unsaved)
+        self.flip_log.on_flip = lambda flip: self.shared_identity.on_flip(flip.origin)
         self.link_monitor = ActiveLinkMonitor(config, self.flip_log, self.journal, now=now, reread_delay=reread_delay)
         self.procedure = SwitchProcedure(
             config, self.link_monitor, self.flip_log, self.journal, exhaustion, logins, now=now, lock_bound=lock_bound
@@ -114,7 +120,9 @@ class Switcher:
                 recovery = SwitchRecovery(self._config, self.link_monitor, self.flip_log, self.procedure)
                 record = await recovery.recover(entry)
             unstored = "; found at the start: it may be a switch that could not be stored"
-            return await self.link_monitor.observe(unstored) or record
+            found = await self.link_monitor.observe(unstored) or record
+            self.shared_identity.on_start()
+            return found
 
     async def switch(self, request: SwitchRequest) -> Record:
         """Switch, or record why not; returns the record, which is in the journal too.

@@ -61,8 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
     _enter_home(environment)
     common.print_message(f"starting {program} for {account.name} ({account.home}); log in, then leave with /exit")
     outcome = LoginOutcome(config, account)
-    code = _run_claude(program, environment)
-    for line in outcome.finish():
+    with outcome.under_way():
+        code = _run_claude(program, environment)
+        lines = outcome.finish()
+    for line in lines:
         common.print_message(line)
     if outcome.problem is not None and code == 0:
         raise Refused(outcome.problem)

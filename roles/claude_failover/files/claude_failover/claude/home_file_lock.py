@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Claude Code's own lock of ``.claude.json``: a folder beside the file's path as it is spelled, so in each home.
+
+Its holder sets the folder's mtime anew every 5 s, and whoever wants a lock whose mtime is older than 10 s removes it
+(2.1.81 and 2.1.332). Claude Code takes the lock of its own home only, so a file that homes share is locked in all of
+them; 2.1.81 writes without the lock where it stays held.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from .home_file import home_file
+
+#: Seconds without an update after which a lock is abandoned. They are measured here, so no jump of the clock matters.
+STALE = 10.0
+
+_Stamp = tuple[int, int]
+
+
+class HomeFileLocks:
+    """Takes the locks, and remembers those of others, to know an abandoned one."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._seen: dict[str, tuple[_Stamp, float]] = {}  # by path: the lock of another process, and since when
+
+    @contextlib.contextmanager
+    def held(self, homes: Sequence[str]) -> Iterator[Callable[[], bool]]:
+        """Hold the locks in all homes, or raise BlockingIOError at once: another process holds one. Raises OSError.
+
+        What is returned tells whether all of them are held still: after a long pause another process may have taken
+        one.
+        """
+        taken: dict[str, _Stamp] = {}
+        try:
+            for path in (home_file(home) + ".lock" for home in homes):
+                self._take(path)
+                taken[path] = _stamp(path)
+            yield lambda: all(_stamp_or_none(path) == stamp for path, stamp in taken.items())
+        finally:
+            for path, stamp in taken.items():
+                if _stamp_or_none(path) == stamp:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.rmdir(path)
+
+    def _take(self, path: str) -> None:
+        try:
+            os.mkdir(path)
+        except FileExistsError:
+            if not self._is_abandoned(path):
+                raise BlockingIOError(errno.EAGAIN, "is held by another process", path) from None
+            with contextlib.suppress(FileNotFoundError):
+                os.rmdir(path)
+            try:
+                os.mkdir(path)
+            except FileExistsError:
+                raise BlockingIOError(errno.EAGAIN, "was taken by another process", path) from None
+        self._seen.pop(path, None)
+
+    def _is_abandoned(self, path: str) -> bool:
+        """Return whether the lock has stayed as it is for `STALE` seconds."""
+        found = _stamp_or_none(path)
+        known = self._seen.get(path)
+        if found is None or known is None or known[0] != found:
+            if found is not None:
+                self._seen[path] = found, self._now()
+            return found is None
+        return self._now() - known[1] >= STALE
+
+
+def _stamp(path: str) -> _Stamp:
+    status = os.lstat(path)
+    return status.st_ino, status.st_mtime_ns
+
+
+def _stamp_or_none(path: str) -> _Stamp | None:
+    try:
+        return _stamp(path)
+    except FileNotFoundError:
+        return None
