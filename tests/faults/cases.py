@@ -49,6 +49,7 @@ SWITCH = (
     "journal: flip",
     "link",
     "flips",
+    "account named",
     "journal: touch",
     "journal: verify",
     "journal: settle",

@@ -4,8 +4,8 @@
 """Run the daemon with a fault at one of its durable steps: ``launcher.py PLAN ARGUMENT…``.
 
 The daemon's own functions do the work; what fails is below them: a system call, the process, the tmux server. PLAN is a
-JSON file: ``step``, ``fault``, ``link``, ``state``, ``folder`` (of the marks), ``tmux`` (the server's pid), ``clock``
-(the file that says what the clock is set to, and the one to put in its place).
+JSON file: ``step``, ``fault``, ``link``, ``state``, ``shared`` (the file of all homes), ``folder`` (of the marks),
+``tmux`` (the server's pid), ``clock`` (the file that says what the clock is set to, and the one to put in its place).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Injector:
     def __init__(self, plan: dict[str, Any]) -> None:
         self.step, self.fault = plan["step"], plan["fault"]
         self.link, self.state, self.folder, self.tmux = plan["link"], plan["state"], plan["folder"], plan["tmux"]
-        self.clock = plan["clock"]
+        self.clock, self.shared = plan["clock"], plan["shared"]
         self._documents: dict[str, Any] = {}
         self._armed = False
 
@@ -79,9 +79,11 @@ class Injector:
     # -- system calls --------------------------------------------------------------------------------------
 
     def _fails(self, path: object) -> bool:
-        """Return whether a call for this path fails: of the link's step the link, of the others the state."""
+        """Return whether a call for this path fails: of two steps what they replace, of the others the state."""
         text = os.fsdecode(path) if isinstance(path, (str, bytes)) else ""
-        wanted = self.link + "." if self.step == "link" else self.state + os.sep
+        folder, name = os.path.split(self.shared)
+        beside = {"link": self.link + ".", "account named": os.path.join(folder, f".{name}.")}
+        wanted = beside.get(self.step, self.state + os.sep)
         return self.broken is not None and text.startswith(wanted)
 
     def _raise(self, path: object) -> None:
@@ -181,7 +183,7 @@ class Injector:
 def install(plan: dict[str, Any]) -> None:
     """Put the injector below the daemon."""
     injector = Injector(plan)
-    from claude_failover.claude import settings
+    from claude_failover.claude import home_file_edit, settings
     from claude_failover.storage import files, store
 
     write_atomic, append_line = files.write_atomic, files.append_line
@@ -195,6 +197,10 @@ def install(plan: dict[str, Any]) -> None:
     def append(path: str, text: str, mode: int = 0o600) -> None:
         injector.run("log", lambda: append_line(path, text, mode))
 
+    def name_account(path: str, data: bytes, mode: int, *, before_rename: Callable[[str], None]) -> None:
+        injector.run("account named", lambda: write_atomic(path, data, mode, before_rename=before_rename))
+
+    home_file_edit.write_atomic = name_account  # type: ignore[assignment]
     store.write_atomic = settings.write_atomic = write  # type: ignore[assignment]
     store.append_line = append  # type: ignore[assignment]
     os.open, os.fsync, os.symlink, os.rename = injector.open, injector.fsync, injector.symlink, injector.rename

@@ -36,6 +36,7 @@ class FaultyHost(World):
 
     def __init__(self, folder: str, python_path: str) -> None:
         super().__init__(folder, python_path, ("one", "two", "three"))
+        self.share_state_file()
         self.codes: list[int] = []  # how the daemon has ended
         self.plan: dict[str, Any] = {}
         self.marks = self.path("marks")
@@ -56,6 +57,7 @@ class FaultyHost(World):
             "fault": case.fault.name,
             "link": self.config["active_link"],
             "state": self.config["state_dir"],
+            "shared": self.state_file,
             "folder": self.marks,
             "tmux": self.tmux_server.pid,
             "clock": {"file": clock.path, "next": clock.prepare(case.fault.jump)} if clock is not None else None,
@@ -181,6 +183,13 @@ def check_invariants(host: FaultyHost, account: str) -> None:
         assert row["links"] == "ok", row
         with open(os.path.join(row["home"], ".credentials.json"), encoding="utf-8") as stream:
             assert json.load(stream).keys() == made_up(row["name"]).keys()
+    # The file that the homes share names the active account, all else in it stays, and nothing is left beside it.
+    document = host.state_document()
+    assert host.named() == account
+    assert (document["numStartups"], document["hasCompletedOnboarding"]) == (7, True)
+    assert [name for name in os.listdir(host.path("root")) if name.startswith("..claude")] == []
+    for row in status["accounts"]:
+        assert os.readlink(os.path.join(row["home"], ".claude.json")) == host.state_file
     # Each session has the conversation that the registry names, and its process runs.
     registry = host.registry()
     for row in status["sessions"]:

@@ -62,13 +62,15 @@ def begin(
     session: type[Driven] = Driven,
     env: dict[str, str] | None = None,
     greet: bool = True,
+    extra: dict[str, object] | None = None,
     **failover: object,
 ) -> tuple[Daemon, Driven]:
     """Start the daemon with the one session main, in which a first turn was answered under A if it is to ``greet``.
 
-    ``options`` are for claude, ``env`` is added to the session's environment.
+    ``options`` are for claude, ``env`` is added to the session's environment, ``extra`` to the configuration.
     """
     daemon = Daemon(world, [{"name": "main", "command": [world.claude, *options]}], **failover)
+    daemon.config.update(extra or {})
     daemon.config["sessions"][0]["env"].update(env or {})  # type: ignore[index]
     daemon.start()
     main = session(world, "main", identity=daemon.row("main")["uuid"])

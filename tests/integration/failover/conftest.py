@@ -19,6 +19,11 @@ from claude_failover.rehearsal.fake_claude.launcher import install
 from ..daemon.conftest import Host, wait_for
 
 
+def entry_of(name: str) -> dict:
+    """Return the ``oauthAccount`` of an account."""
+    return {"accountUuid": f"account-{name}", "emailAddress": f"{name}@example.invalid", "displayName": name}
+
+
 class World(Host):
     """A host whose accounts are logged in (with made-up tokens) and whose sessions run the fake Claude."""
 
@@ -50,6 +55,42 @@ class World(Host):
             with open(os.path.join(home, ".claude.json"), "w", encoding="utf-8") as stream:
                 trusted = {self.path("work"): {"hasTrustDialogAccepted": True}}
                 json.dump({"hasCompletedOnboarding": True, "projects": trusted}, stream)
+
+    def share_state_file(self) -> None:
+        """Let the homes share one ``.claude.json``, which names the first account; every account is recorded."""
+        names = [account["name"] for account in self.config["accounts"]]
+        self.state_file = self.path("root/.claude-claude.json-shared")
+        self.config["shared_links"] = [
+            "session-env",
+            "file-history",
+            "projects",
+            {"name": ".claude.json", "kind": "file"},
+        ]
+        for name in reversed(names):
+            path = self.path(f"user/.claude-{name}/.claude.json")
+            os.rename(path, self.state_file)
+            os.symlink(self.state_file, path)
+        self.change_state_file(oauthAccount=entry_of(names[0]), numStartups=7)
+        rows = {name: {"account_uuid": f"account-{name}", "entry": entry_of(name)} for name in names}
+        os.makedirs(self.path("state"), 0o700)
+        with open(self.path("state/identities.json"), "w", encoding="utf-8") as stream:
+            json.dump({"version": 1, "data": rows}, stream)
+
+    def state_document(self) -> dict:
+        with open(self.state_file, encoding="utf-8") as stream:
+            return json.load(stream)
+
+    def change_state_file(self, **changes) -> None:
+        """Change keys of the shared file as Claude Code does."""
+        document = {**self.state_document(), **changes}
+        with open(self.state_file + ".new", "w", encoding="utf-8") as stream:
+            json.dump(document, stream)
+        os.chmod(self.state_file + ".new", 0o600)
+        os.rename(self.state_file + ".new", self.state_file)
+
+    def named(self) -> str:
+        """Return the account that the shared file names."""
+        return self.state_document()["oauthAccount"]["accountUuid"].partition("-")[2]
 
     def login(self, name: str) -> None:
         path = os.path.join(self.path(f"user/.claude-{name}"), ".credentials.json")

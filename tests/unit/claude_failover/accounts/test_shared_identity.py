@@ -17,14 +17,14 @@ from switch_world import World, account_entry
 from claude_failover.accounts import login_lock
 from claude_failover.accounts.identities import Identities
 from claude_failover.accounts.shared_home_file import shared_home_file, sharing_homes
-from claude_failover.accounts.shared_identity import SharedIdentity
+from claude_failover.accounts.shared_identity import SHARED_STATE, SharedIdentity
 from claude_failover.claude import home_file_edit
 from claude_failover.claude.identity import Identity
 from claude_failover.common.errors import Refused
 from claude_failover.storage.store import Store
 from claude_failover.switching.switcher import SwitchRequest
 
-PENDING = "shared .claude.json"
+PENDING = SHARED_STATE
 
 
 class Clock:

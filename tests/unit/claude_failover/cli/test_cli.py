@@ -27,6 +27,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils import control_clie
 from terminals import read_to_end
 
 from claude_failover import VERSION
+from claude_failover.accounts.login_lock import login_lock
 from claude_failover.cli import commands, common, main, other_user
 from claude_failover.cli.commands import attach, login
 from claude_failover.common.errors import Refused
@@ -782,6 +783,43 @@ def test_the_active_accounts_name_is_put_back_where_the_login_of_another_replace
     assert not os.path.exists(world.path("home", ".claude-a", ".claude.json.lock"))
     with open(world.path("state", "identities.json"), encoding="utf-8") as stream:
         assert json.load(stream)["data"]["b"]["account_uuid"] == "bob"
+
+
+def test_a_login_that_is_left_as_it_is_records_nobody_elses_name(world: World) -> None:
+    """The shared file names the active account all the while."""
+    share_home_files(world)
+    os.mkdir(world.path("state"), 0o700)
+    provide_claude(world, "#!/bin/sh\nexit 0\n")
+    log_in_to = world.path("home", ".claude-b", ".credentials.json")
+    with open(log_in_to, "w", encoding="utf-8") as stream:
+        json.dump({"claudeAiOauth": {"accessToken": "made-up", "refreshToken": "made-up"}}, stream)
+    done = world.run("login", "b")
+    assert "b: who it is is not known; logged in" in done.stderr
+    assert "b: nothing is recorded of who it is: the .claude.json that the homes share can name another" in done.stderr
+    assert not os.path.exists(world.path("state", "identities.json"))
+
+
+def test_a_login_with_the_active_accounts_login_is_found_in_a_shared_file_too(world: World) -> None:
+    share_home_files(world)
+    os.mkdir(world.path("state"), 0o700)
+    document = {"version": 1, "data": {"a": {"account_uuid": "ann"}}}
+    with open(world.path("state", "identities.json"), "w", encoding="utf-8") as stream:
+        json.dump(document, stream)
+    end = '"refreshToken": "made-up", "refreshTokenExpiresAt": 4102444800000'
+    provide_claude(world, LOG_IN_SHARED.replace("bob", "ann").replace('"refreshToken": "made-up"', end))
+    done = world.run("login", "b")
+    assert done.returncode == 1
+    assert "b, a: found one login in 2 homes; expected one of its own in each" in done.stderr
+
+
+def test_two_logins_at_one_time_are_refused_where_the_homes_share_the_file(world: World) -> None:
+    share_home_files(world)
+    os.mkdir(world.path("state"), 0o700)
+    with login_lock(world.path("state")):
+        provide_claude(world, "#!/bin/sh\ntouch $CLAUDE_CONFIG_DIR/started\n")
+        done = world.run("login", "b")
+    assert (done.returncode, "another `claude-failover login` runs" in done.stderr) == (1, True)
+    assert not os.path.exists(world.path("home", ".claude-b", "started"))
 
 
 def test_a_name_that_cannot_be_put_back_is_told(world: World) -> None:

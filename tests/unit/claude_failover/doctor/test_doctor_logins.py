@@ -82,3 +82,15 @@ def test_two_homes_with_one_login_are_an_error(tmp_path):
     assert "`claude-failover login c` or `claude-failover login a`" in mend
     os.unlink(world.credentials("c"))
     assert [level for level, _found, _mend in looked(world)] == ["ok", "ok", "error"]
+
+
+def test_an_account_that_a_shared_state_file_cannot_name_is_a_warning(tmp_path):
+    world = World(tmp_path, "ab")
+    world.share_state_file()
+    assert [level for level, _found, _mend in looked(world)] == ["ok", "ok"]
+    Identities(world.store).record("b", Identity("account-b", "b@example.invalid"))
+    ((level, found, mend),) = [row for row in looked(world) if row[0] != "ok"]
+    assert (level, mend) == ("warning", "claude-failover login b")
+    assert "who the account b is is unknown until its next login" in found and "@" not in found
+    os.unlink(world.credentials("b"))
+    assert [level for level, _found, _mend in looked(world)] == ["ok", "error"]

@@ -93,6 +93,7 @@ JOB = {"uuid": "u1", "cwd": "/srv", "session": None}
         ({"sessions": [session(restart_needed=True)]}, "session", WARNING, "another configuration", "restart"),
         ({"sessions": [session(state="other", reason="set aside")]}, "session", WARNING, "set aside", "attach main"),
         ({"unsaved": [{"document": "flips", "reason": "full"}]}, "unsaved", ERROR, "flips", "df -h"),
+        ({"unsaved": [{"document": "shared .claude.json", "reason": "held"}]}, "unsaved", WARNING, "held", "look"),
         ({"background_jobs": [JOB]}, "background_job", WARNING, "u1", "claude --resume u1"),
     ],
 )

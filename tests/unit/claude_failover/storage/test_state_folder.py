@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from claude_failover.claude.settings import file_name
-from claude_failover.storage.state_folder import clear_temporary_files
+from claude_failover.storage.state_folder import clear_temporary_files, clear_temporary_files_of
 from claude_failover.storage.store import Store
 
 KILLED = """
@@ -43,6 +43,21 @@ def test_what_a_killed_daemon_left_is_removed_and_told(tmp_path, python_path, ca
     (left,) = os.listdir(tmp_path)
     clear_temporary_files(str(tmp_path))
     assert os.listdir(tmp_path) == []
+    assert str(tmp_path / left) in caplog.text
+
+
+def test_what_a_killed_daemon_left_beside_a_shared_file_is_removed_and_all_else_stays(tmp_path, python_path, caplog):
+    caplog.set_level("INFO")
+    target = tmp_path / ".claude-claude.json-shared"
+    target.write_text("{}")
+    killed(str(target), python_path)
+    (left,) = set(os.listdir(tmp_path)) - {target.name}
+    others = ["..claude-claude.json-shared.ABCDEFGH", ".claude-claude.json-sharedx.abcdefgh", ".notes"]
+    for name in others:
+        (tmp_path / name).write_text("mine")
+    os.symlink(target, tmp_path / "link")
+    clear_temporary_files_of(str(tmp_path / "link"))
+    assert sorted(os.listdir(tmp_path)) == sorted([*others, target.name, "link"])
     assert str(tmp_path / left) in caplog.text
 
 

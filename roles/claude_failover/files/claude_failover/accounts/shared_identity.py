@@ -31,10 +31,12 @@ from .shared_home_file import sharing_homes
 
 log = logging.getLogger(__name__)
 
+#: The name under which a write that failed is listed as unsaved.
+SHARED_STATE = "shared .claude.json"
+
 #: Seconds after a flip in which a session can still write the name that it read before.
 SETTLE = 60.0
 LOCK_WAIT = 0.1  # seconds of a flip; then the sessions go on, and it is written later
-_PENDING = "shared .claude.json"
 _ONBOARDING = "hasCompletedOnboarding"
 _MOST_ONBOARDINGS = 3  # in `_ONBOARDING_SPAN` seconds
 _ONBOARDING_SPAN = 3600.0
@@ -84,7 +86,7 @@ class SharedIdentity:
     def observe(self) -> None:
         """Look at the file, which has changed, or the credentials of an account."""
         config = self._config.current
-        if not sharing_homes(config) or _PENDING in self._unsaved.problems:
+        if not sharing_homes(config) or SHARED_STATE in self._unsaved.problems:
             return
         active = read_active(config.active_link, config.accounts).account
         logged_in = self._hand_logins.look(config.accounts)
@@ -146,7 +148,7 @@ class SharedIdentity:
         self._is_replaced = is_replaced
         waits = [wait]  # of this attempt: at later ones the sessions have gone on
         what = "who the active account is, in the .claude.json that the homes share"
-        self._unsaved.attempt(_PENDING, lambda: self._write(waits.pop() if waits else 0.0), what)
+        self._unsaved.attempt(SHARED_STATE, lambda: self._write(waits.pop() if waits else 0.0), what)
 
     def _write(self, wait: float) -> None:
         """Raises OSError."""

@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..accounts.shared_identity import SHARED_STATE
 from ..host.finding import ERROR, WARNING, Finding, ok
 from ..sessions.restart_policy import is_meant
 
@@ -45,6 +46,15 @@ def status_findings(status: Row, version: str) -> Iterator[Finding]:
     blind = list(_about_sources(status))
     yield from blind or [ok("blind", "the daemon sees everything that it learns from")]
     for row in _rows(status, "unsaved"):
+        if row.get("document") == SHARED_STATE:
+            yield Finding(
+                "unsaved",
+                WARNING,
+                f"the .claude.json that the homes share may not name the active account: {_text(row, 'reason')}",
+                "a JSON object in a file that can be replaced, and no lock of it that stays",
+                "look at the reason; it is written by itself once that is over",
+            )
+            continue
         yield Finding(
             "unsaved",
             ERROR,

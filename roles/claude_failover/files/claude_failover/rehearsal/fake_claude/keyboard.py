@@ -177,6 +177,6 @@ class Keyboard:
             self._close(dialog)
 
     def _remember(self, path: str, data: dict[str, object]) -> None:
-        write_atomic(path, json.dumps(data).encode())
+        write_atomic(os.path.realpath(path), json.dumps(data).encode())  # beside the target of a link, as 2.1.332
         self.session.view.dialog = None
         self._closed.set()
