@@ -36,7 +36,9 @@ from claude_failover.accounts.renames import AccountRenames
 from claude_failover.accounts.usage import Usage
 from claude_failover.claude import remote_control, settings, transcript
 from claude_failover.claude.background_jobs import BackgroundJob, background_jobs
-from claude_failover.claude.identity import Identity, read_identity
+from claude_failover.claude.home_file_edit import edit_home_file
+from claude_failover.claude.home_file_lock import HomeFileLocks
+from claude_failover.claude.identity import Identity, named_identity, read_identity
 from claude_failover.claude.lineage import newest_descendant
 from claude_failover.claude.prompt_box import find_dialog, find_prompt_box, holds
 from claude_failover.claude.screen import parse_screen
@@ -362,6 +364,34 @@ def home_identity(raw: bytes) -> None:
     if found is not None:
         can_go_out(found.to_status())
         assert found.account_uuid
+        can_go_out(found.entry)
+
+
+def state_file(raw: bytes) -> None:
+    """A ``.claude.json`` that homes share, into which the active account is written: all else stays as it was."""
+    homes, entry = [empty_folder("home"), empty_folder("other")], {"accountUuid": "u"}
+    path = os.path.join(homes[0], ".claude.json")
+    with open(path, "wb") as stream:
+        stream.write(raw)
+    os.symlink(path, os.path.join(homes[1], ".claude.json"))
+
+    def change(document: dict[str, Any]) -> bool:
+        named_identity(document)
+        document["oauthAccount"] = entry
+        return True
+
+    try:
+        edit_home_file(homes[::-1], change, HomeFileLocks())
+        changed = True
+    except OSError:
+        changed = False
+    with open(path, "rb") as stream:
+        written = stream.read()
+    assert [os.listdir(home) for home in homes] == [[".claude.json"]] * 2
+    if changed:
+        assert list(json.loads(written).items()) == list({**json.loads(raw), "oauthAccount": entry}.items())
+    else:
+        assert written == raw
 
 
 _HOME = json.dumps(
@@ -880,11 +910,16 @@ def targets() -> list[Target]:
         Target("page", page, [json.dumps(_STATUS).encode()]),
         Target("usage", usage, [_stored({"a": limits, "b": {"five_hour": 5}})]),
         Target("logins", logins, [_stored({"a": [1, 2, 3]})]),
-        Target("identities", identities, [_stored({"a": {"account_uuid": "u", "address": "a@b", "plan": None}})]),
+        Target(
+            "identities",
+            identities,
+            [_stored({"a": {"account_uuid": "u", "address": "a@b", "plan": None, "entry": {"accountUuid": "u"}}})],
+        ),
         Target("login-warnings", warnings, [_stored({"a": 3, "b": 0}, ends={"a": clock.iso(NOW)})]),
         Target("accounts", accounts, [_stored({"a": "/home/a", "b": "/home/b"})]),
         Target("home-identity", home_identity, [b'{"oauthAccount": {"accountUuid": "U", "emailAddress": "a@b"}}']),
         Target("home-differences", home_differences, [_HOME]),
+        Target("state-file", state_file, [b'{"oauthAccount": {"accountUuid": "U"}, "a": [1.5, "\\ud83d"]}', b"{}"]),
         Target("exhaustion", exhaustion, [_stored(exhausted)]),
         Target("failover-state", _document("failover", FailoverState, _update, _state), [_stored(failover)]),
         Target(

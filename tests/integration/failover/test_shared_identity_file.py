@@ -40,7 +40,7 @@ def test_the_shared_file_follows_every_flip_and_no_address_is_told(world):
     world.start()
     assert world.named() == "one"
 
-    lock = world.path("user/.claude-one/.claude.json.lock")
+    lock = world.path("user/.claude-two/.claude.json.lock")
     os.mkdir(lock)  # a dead session's
     assert world.command("switch", "two").returncode == 0
     (row,) = world.status()["unsaved"]

@@ -12,9 +12,9 @@ import logging
 import os
 
 import pytest
-from switch_world import World, account_entry
+from switch_world import World, account_entry, wait_until
 
-from claude_failover.accounts import login_lock
+from claude_failover.accounts import login_lock, shared_identity
 from claude_failover.accounts.identities import Identities
 from claude_failover.accounts.shared_home_file import shared_home_file, sharing_homes
 from claude_failover.accounts.shared_identity import SHARED_STATE, SharedIdentity
@@ -202,9 +202,16 @@ def test_a_link_that_was_replaced_by_a_file_shares_no_more(shared):
 # ---- what keeps it from being written ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("holder", "abc")
-def test_a_lock_that_is_held_keeps_no_switch_and_it_is_written_later(shared, holder, caplog):
+@pytest.mark.parametrize("holder", "ac")
+def test_a_lock_that_stays_in_another_home_does_not_matter(shared, holder):
+    """One that a session holds at the flip stays in the home that was left."""
     path = lock(shared, holder)
+    switch(shared, "b")
+    assert (shared.named, os.path.isdir(path), shared.store.unsaved.problems) == ("b", True, {})
+
+
+def test_a_lock_that_is_held_keeps_no_switch_and_it_is_written_later(shared, caplog):
+    path = lock(shared, "b")
     record = switch(shared, "b")
     assert (record["outcome"], record["seconds"] < 5, shared.named) == ("switched", True, "a")
     assert "is held by another process" in shared.store.unsaved.problems[PENDING]
@@ -231,16 +238,18 @@ def test_a_lock_of_a_dead_session_is_removed_after_ten_seconds(shared):
 
 
 def test_what_is_written_late_is_the_account_that_is_active_then(shared):
-    path = lock(shared, "a")
+    paths = [lock(shared, name) for name in "bc"]
     switch(shared, "b")
     switch(shared, "c")
-    os.rmdir(path)
+    assert shared.named == "a"
+    for path in paths:
+        os.rmdir(path)
     shared.store.unsaved.retry()
     assert shared.named == "c"
 
 
 def test_an_onboarding_that_comes_meanwhile_does_not_replace_the_name_that_waits(shared):
-    path = lock(shared, "a")
+    path = lock(shared, "b")
     switch(shared, "b")
     shared.write_state(hasCompletedOnboarding=False)
     shared.identity.observe()
@@ -277,6 +286,14 @@ def test_a_file_that_is_no_json_object_is_told_and_left(shared, text, caplog):
     assert shared.named == "b"
 
 
+def test_a_bug_ends_no_switch(shared, monkeypatch, caplog):
+    monkeypatch.setattr(shared_identity, "edit_home_file", lambda *_arguments, **_more: 1 / 0)
+    assert switch(shared, "b")["outcome"] == "switched"
+    assert "ZeroDivisionError" in caplog.text
+    shared.store.unsaved.retry()
+    assert shared.store.unsaved.problems == {}
+
+
 def test_a_file_that_claude_code_changes_meanwhile_keeps_that_change(shared, monkeypatch):
     """2.1.81 writes without the lock where it stays held."""
     real, changes = home_file_edit.write_atomic, [{"numStartups": 8}]
@@ -305,11 +322,34 @@ def test_a_session_that_writes_the_name_it_had_read_before_the_flip_is_put_right
         assert shared.named == "b"
     shared.write_state(oauthAccount=account_entry("c"))  # no session had that name
     shared.identity.observe()
-    assert shared.named == "c"
+    assert (shared.named, shared.changes) == ("c", [])
     shared.clock.passed = 61
     shared.write_state(oauthAccount=account_entry("a"))
     shared.identity.observe()
-    assert shared.named == "a"
+    ((name, why),) = shared.changes
+    assert (shared.named, name) == ("a", "b")
+    assert "names the login of a, until the next flip; if b was logged in with it, run `claude-failover login b`" in why
+    switch(shared, "a")
+    shared.identity.observe()
+    assert shared.changes[1:] == [("b", None)]
+
+
+def test_it_is_looked_at_every_second_after_a_flip(shared, monkeypatch):
+    monkeypatch.setattr(shared_identity, "CHECK_INTERVAL", 0.001)
+
+    async def go_on():
+        running = asyncio.ensure_future(shared.identity.run())
+        await asyncio.sleep(0.01)
+        shared.write_state(oauthAccount=account_entry("b"))
+        await asyncio.sleep(0.05)
+        assert shared.named == "b"
+        shared.flip_by_hand("c")
+        await shared.switcher.observe()
+        shared.write_state(oauthAccount=account_entry("a"))
+        await wait_until(lambda: shared.named == "c")
+        running.cancel()
+
+    asyncio.run(go_on())
 
 
 def test_a_login_by_hand_in_the_active_home_is_recorded(shared, caplog):

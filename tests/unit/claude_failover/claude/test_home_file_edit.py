@@ -9,6 +9,7 @@ import json
 import os
 import stat
 import threading
+import time
 
 import pytest
 
@@ -92,9 +93,22 @@ def test_the_locks_of_all_homes_are_held_meanwhile(homes, monkeypatch):
     assert seen == [[".claude.json", ".claude.json.lock"]] * 2
 
 
-@pytest.mark.parametrize("home", [0, 1])
-def test_a_lock_that_is_held_is_waited_for(homes, home):
-    path = os.path.join(homes.homes[home], ".claude.json.lock")
+def test_the_lock_of_another_home_is_waited_for_and_does_without_in_the_end(homes):
+    path = os.path.join(homes.homes[1], ".claude.json.lock")
+    os.mkdir(path)
+    timer = threading.Timer(0.1, os.rmdir, [path])
+    timer.start()
+    began = time.monotonic()
+    assert homes.edit(wait=30) is True
+    assert 0.05 < time.monotonic() - began < 25
+    timer.join()
+    os.mkdir(path)
+    assert homes.edit(lambda document: document.update(new=2) is None, wait=0.05) is True
+    assert os.path.isdir(path)
+
+
+def test_a_lock_that_is_held_is_waited_for(homes):
+    path = os.path.join(homes.homes[0], ".claude.json.lock")
     os.mkdir(path)
     with pytest.raises(BlockingIOError, match="is held by another process"):
         homes.edit()
@@ -126,19 +140,19 @@ def test_a_lock_is_abandoned_when_it_stayed_as_it_is_for_ten_seconds(homes):
 
 
 def test_a_lock_that_another_process_has_taken_meanwhile_is_left_to_it_and_nothing_is_written(homes, monkeypatch):
-    real, path = home_file_edit.write_atomic, os.path.join(homes.homes[1], ".claude.json.lock")
+    real, path = home_file_edit.write_atomic, os.path.join(homes.homes[0], ".claude.json.lock")
 
     def write(*arguments, **options):
         os.rmdir(path)  # as Claude Code does with a lock 10 s old, after a pause of this process
         os.mkdir(path)
-        os.utime(path, (5, 5))
+        os.utime(path, (5, 5))  # which makes it another one, whatever inode it got
         real(*arguments, **options)
 
     monkeypatch.setattr(home_file_edit, "write_atomic", write)
-    with pytest.raises(BlockingIOError, match="changed by another process"):
+    with pytest.raises(BlockingIOError, match="is held by another process"):
         homes.edit()
     assert homes.target.read_text("utf-8") == TEXT
-    assert homes.names[1] == [[".claude.json"], [".claude.json", ".claude.json.lock"]]
+    assert [sorted(names) for names in homes.names[1]] == [[".claude.json", ".claude.json.lock"], [".claude.json"]]
 
 
 def test_a_home_that_cannot_be_written_is_told(homes, monkeypatch):

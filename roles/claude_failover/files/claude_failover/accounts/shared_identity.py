@@ -10,6 +10,7 @@ file is only looked at. ``/logout`` sets ``hasCompletedOnboarding`` to false, fo
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -34,8 +35,9 @@ log = logging.getLogger(__name__)
 #: The name under which a write that failed is listed as unsaved.
 SHARED_STATE = "shared .claude.json"
 
-#: Seconds after a flip in which a session can still write the name that it read before.
+#: Seconds after a flip in which a session can still write the name that it read before, and how often it is looked at.
 SETTLE = 60.0
+CHECK_INTERVAL = 1.0
 LOCK_WAIT = 0.1  # seconds of a flip; then the sessions go on, and it is written later
 _ONBOARDING = "hasCompletedOnboarding"
 _MOST_ONBOARDINGS = 3  # in `_ONBOARDING_SPAN` seconds
@@ -73,6 +75,16 @@ class SharedIdentity:
         self._onboardings: list[float] = []
         self._told: set[tuple[str, str]] = set()
 
+    async def run(self) -> None:
+        """Look at the file again and again after a flip, until cancelled."""
+        while True:
+            if self._is_settling():
+                try:
+                    self.observe()
+                except Exception:  # a bug in what only tells must not end the daemon
+                    log.exception("the .claude.json that the homes share: a bug; it is looked at again")
+            await asyncio.sleep(CHECK_INTERVAL)
+
     def on_flip(self, origin: str | None) -> None:
         """Write who the active account is, after a flip from ``origin``."""
         self._left = origin, self._now()
@@ -86,7 +98,8 @@ class SharedIdentity:
     def observe(self) -> None:
         """Look at the file, which has changed, or the credentials of an account."""
         config = self._config.current
-        if not sharing_homes(config) or SHARED_STATE in self._unsaved.problems:
+        homes = sharing_homes(config)
+        if not homes or SHARED_STATE in self._unsaved.problems:
             return
         active = read_active(config.active_link, config.accounts).account
         logged_in = self._hand_logins.look(config.accounts)
@@ -100,12 +113,19 @@ class SharedIdentity:
         self._complete(names, found)
         if active.name in names:
             self._hand_logins.forget()
-            self._identities.set_changed(active.name, None)
+            for name in (account.name for account in config.accounts if account.home in homes):
+                self._identities.set_changed(name, None)
         elif self._is_settling():
             left = self._left[0] if self._left is not None else None
             if left in names:  # a session has written what it had read before the flip
                 self._put(lambda now: now is not None and left in self._names_of(now))
-        elif not names:
+        elif names:
+            self._identities.set_changed(
+                active.name,
+                f"the .claude.json that the homes share names the login of {', '.join(names)}, until the next flip; if "
+                f"{active.name} was logged in with it, run `claude-failover login {active.name}`",
+            )
+        else:
             self._on_unknown(active, logged_in, found)
 
     # -- who is named ------------------------------------------------------------------------------------------
@@ -147,8 +167,18 @@ class SharedIdentity:
         """Write what is not true in the file; its name only where ``is_replaced`` says so of the one found there."""
         self._is_replaced = is_replaced
         waits = [wait]  # of this attempt: at later ones the sessions have gone on
-        what = "who the active account is, in the .claude.json that the homes share"
-        self._unsaved.attempt(SHARED_STATE, lambda: self._write(waits.pop() if waits else 0.0), what)
+
+        def write() -> None:
+            try:
+                self._write(waits.pop() if waits else 0.0)
+            except OSError:
+                raise
+            except Exception:  # a bug here must end no switch
+                log.exception("the .claude.json that the homes share: a bug; it is left as it is until the next flip")
+
+        self._unsaved.attempt(
+            SHARED_STATE, write, "who the active account is, in the .claude.json that the homes share"
+        )
 
     def _write(self, wait: float) -> None:
         """Raises OSError."""

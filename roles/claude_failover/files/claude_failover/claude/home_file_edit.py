@@ -30,21 +30,25 @@ Change = Callable[[dict[str, Any]], bool]
 def edit_home_file(homes: Sequence[str], change: Change, locks: HomeFileLocks, *, wait: float = 0.0) -> bool:
     """Apply ``change`` to the object in the file that the homes share; return whether it changed anything.
 
-    ``change`` returns whether it has changed anything, and can be called twice. ``wait``: seconds that the lock of
-    another process is waited for. Raises OSError, also for a file that is no JSON object; then nothing has changed.
+    ``change`` returns whether it has changed anything, and can be called several times. ``wait``: seconds that the
+    locks of all homes are waited for; then that of the first home suffices, which has to be the active one.
+    Raises OSError, also for a file that is no JSON object; then nothing has changed.
     """
     path = home_file(homes[0])
     if not change(_read(path)):
         return False
     end = time.monotonic() + wait
     while True:
+        is_last = time.monotonic() >= end
         try:
             with locks.held(homes) as are_held:
                 return _edit(path, change, are_held)
         except BlockingIOError:
-            if time.monotonic() >= end:
-                raise
+            if is_last:
+                break
             time.sleep(_POLL)
+    with locks.held(homes[:1]) as are_held:
+        return _edit(path, change, are_held)
 
 
 def _edit(path: str, change: Change, are_held: Callable[[], bool]) -> bool:

@@ -4,8 +4,9 @@
 """Claude Code's own lock of ``.claude.json``: a folder beside the file's path as it is spelled, so in each home.
 
 Its holder sets the folder's mtime anew every 5 s, and whoever wants a lock whose mtime is older than 10 s removes it
-(2.1.81 and 2.1.332). Claude Code takes the lock of its own home only, so a file that homes share is locked in all of
-them; 2.1.81 writes without the lock where it stays held.
+(2.1.81 and 2.1.332). Claude Code takes the lock of its own home only. One that it holds at a flip of the active link
+stays in the home that was left, since it is removed by the path through the link (2.1.332). 2.1.81 writes without the
+lock where it stays held.
 """
 
 from __future__ import annotations

@@ -105,7 +105,10 @@ def _entry(value: object) -> dict[str, Any] | None:
     """Return a whole ``oauthAccount``, None for anything else: none was seen that is large or holds a token."""
     if not isinstance(value, dict) or not isinstance(value.get(_KEYS["account_uuid"]), str):
         return None
-    text = json_text.render(value)
+    try:
+        text = json_text.render(value)
+    except (ValueError, RecursionError):
+        return None
     return value if len(text) <= _MOST_ENTRY and _MARK not in text else None
 
 

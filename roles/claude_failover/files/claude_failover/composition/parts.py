@@ -185,6 +185,7 @@ class Parts:
             "failover": self.failover.run,
             "remote control": self.remote_control.run,
             "links": self.link_watch.run,
+            "shared identity": self.failover.switcher.shared_identity.run,
             "logins": self.login_watch.run,
             "reconciler": self.reconciler.run,
         }
