@@ -7,6 +7,7 @@ Claude Code 2.1.330 with ``CLAUDE_CONFIG_DIR`` set: ``<home>/.claude.json`` hold
 ``projects.<real path>.hasTrustDialogAccepted``. Unless it is true, a session that starts in the folder asks for trust
 and waits. A running session keeps the file in memory and writes it as a whole, so the file of such a home is left
 alone. A file with nothing but these keys does not suppress the other questions of a first start, and keeps the keys.
+Homes may share one file by links; a session under any of them then uses it.
 
 The content of a file is never returned and never part of a text.
 """
@@ -31,8 +32,9 @@ from ansible_collections.secuaas.claude.plugins.module_utils._state_file import 
     StateFile,
     StateFileError,
     parse_state,
-    read_state_file,
+    read_regular,
     state_bytes,
+    state_path,
 )
 
 OK, ADDED, MISSING, IN_USE, ERROR = "ok", "added", "missing", "in_use", "error"
@@ -59,8 +61,38 @@ class _InUseError(Exception):
     """A session uses the home, or the file has changed since it was read; the text is for the operator."""
 
 
+class _Use(NamedTuple):
+    """A home, and what its use by a session is seen from."""
+
+    home: str
+    homes: list[str]
+    active_link: str
+    shared_file: str | None
+
+    def check(self) -> None:
+        """Raise _InUseError while a session uses the home, or may do so through the active link or a shared file."""
+        home = self.home
+        sessions = {other: list(session_pids(other)) for other in self.homes}
+        started = list(cli_processes([*self.homes, self.active_link]))
+        shared = os.path.islink(os.path.join(home, "sessions"))
+        users = [pid for pid in sessions[home] if not (shared and is_elsewhere(pid, home))]
+        users += [pid for pid, folder in started if folder == os.path.normpath(home)]
+        if users:
+            raise _InUseError(f"the process {users[0]} uses this home; run again once its session has ended")
+        running = [pid for found in sessions.values() for pid in found] + [pid for pid, _folder in started]
+        if running and os.path.realpath(self.active_link) == os.path.realpath(home):
+            raise _InUseError(f"the active link leads to this home while the session of process {running[0]} runs")
+        if running and state_path(home, self.shared_file) == self.shared_file:
+            raise _InUseError(f"the homes share {STATE_FILE}, and the session of process {running[0]} runs")
+
+
 def seed(
-    homes: Iterable[str], folders: Iterable[str], active_link: str, *, check_mode: bool = False
+    homes: Iterable[str],
+    folders: Iterable[str],
+    active_link: str,
+    *,
+    shared_file: str | None = None,
+    check_mode: bool = False,
 ) -> list[HomeReport]:
     """Add the missing trust keys in every account home that no session uses.
 
@@ -69,13 +101,15 @@ def seed(
         folders: the folders that sessions start in, as absolute paths; their links are followed, as by Claude Code.
         active_link: the link to the active home, which may be missing. While any session runs, that home counts as
             used: a session that a flip has moved there has its own file in another home.
+        shared_file: the file that the homes may share. Of the links in a file's place, those with this text are
+            followed.
         check_mode: write nothing; report the result of a run.
 
     Returns one report for each home, in order. An error in one home is part of its report and never raised.
     """
     wanted = list(dict.fromkeys(os.path.realpath(folder) for folder in folders))
     all_homes = list(homes)
-    return [_seed_home(home, wanted, all_homes, active_link, check_mode) for home in all_homes]
+    return [_seed_home(home, wanted, _Use(home, all_homes, active_link, shared_file), check_mode) for home in all_homes]
 
 
 def foresee(homes: Iterable[str], folders: Iterable[str]) -> list[HomeReport]:
@@ -84,17 +118,18 @@ def foresee(homes: Iterable[str], folders: Iterable[str]) -> list[HomeReport]:
     return [HomeReport(home, MISSING, wanted, [], "") for home in homes]
 
 
-def _seed_home(home: str, wanted: list[str], homes: list[str], active_link: str, check_mode: bool) -> HomeReport:
+def _seed_home(home: str, wanted: list[str], use: _Use, check_mode: bool) -> HomeReport:
     try:
-        before = read_state_file(home)
+        path = state_path(home, use.shared_file)
+        before = read_regular(path)
         content, absent, declined = _add_keys(before, wanted)
         if not absent:
             return HomeReport(home, OK, [], declined, "")
-        _check_unused(home, homes, active_link)
+        use.check()
         if check_mode:
-            _check_writable(home)
+            _check_writable(os.path.dirname(path))
             return HomeReport(home, MISSING, absent, declined, "")
-        _replace_state_file(home, before, content, lambda: _check_unused(home, homes, active_link))
+        _replace_state_file(path, before, content, use.check)
     except _InUseError as busy:
         return HomeReport(home, IN_USE, [], [], str(busy))
     except StateFileError as refusal:
@@ -142,16 +177,16 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
-def _check_writable(home: str) -> None:
-    """Raise the OSError that writing into ``home`` would; a home that does not exist passes."""
-    if os.path.isdir(home) and not os.access(home, os.W_OK | os.X_OK, effective_ids=True):
-        raise PermissionError(None, "this user may not write there", home)
+def _check_writable(folder: str) -> None:
+    """Raise the OSError that writing into ``folder`` would; one that does not exist passes."""
+    if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        raise PermissionError(None, "this user may not write there", folder)
 
 
-def _replace_state_file(home: str, before: StateFile | None, content: bytes, check_unused: Callable[[], None]) -> None:
+def _replace_state_file(path: str, before: StateFile | None, content: bytes, check_unused: Callable[[], None]) -> None:
     """Replace the file by ``content`` in one step if it has not changed. Raises _InUseError, OSError."""
-    path = os.path.join(home, STATE_FILE)
-    descriptor, temporary = tempfile.mkstemp(prefix=STATE_FILE + ".", dir=home)
+    place = os.path.dirname(path)
+    descriptor, temporary = tempfile.mkstemp(prefix=STATE_FILE + ".", dir=place)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             if before is not None:
@@ -176,7 +211,7 @@ def _replace_state_file(home: str, before: StateFile | None, content: bytes, che
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
-    folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    folder = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
     finally:
@@ -188,17 +223,3 @@ def _file_version(status: os.stat_result) -> tuple[int, ...]:
 
 
 # ---- Running sessions --------------------------------------------------------------------------------------
-
-
-def _check_unused(home: str, homes: list[str], active_link: str) -> None:
-    """Raise _InUseError while a session uses the home, or may do so through the active link."""
-    sessions = {other: list(session_pids(other)) for other in homes}
-    started = list(cli_processes([*homes, active_link]))
-    shared = os.path.islink(os.path.join(home, "sessions"))
-    users = [pid for pid in sessions[home] if not (shared and is_elsewhere(pid, home))]
-    users += [pid for pid, folder in started if folder == os.path.normpath(home)]
-    if users:
-        raise _InUseError(f"the process {users[0]} uses this home; run again once its session has ended")
-    running = [pid for found in sessions.values() for pid in found] + [pid for pid, _folder in started]
-    if running and os.path.realpath(active_link) == os.path.realpath(home):
-        raise _InUseError(f"the active link leads to this home while the session of process {running[0]} runs")

@@ -30,7 +30,19 @@ class StateFile(NamedTuple):
 
 def read_state_file(home: str) -> StateFile | None:
     """Return the state file, None if there is none. Raises StateFileError, OSError."""
+    return read_regular(os.path.join(home, STATE_FILE))
+
+
+def state_path(home: str, shared_file: str | None) -> str:
+    """Return the path of a home's state file: ``shared_file`` where the home has a link with that text."""
     path = os.path.join(home, STATE_FILE)
+    if shared_file and os.path.islink(path) and os.readlink(path) == shared_file:
+        return shared_file
+    return path
+
+
+def read_regular(path: str) -> StateFile | None:
+    """Return a regular file of the user's, None if there is none. Raises StateFileError, OSError."""
     try:
         # The check before opening keeps devices closed; the flags refuse a link or FIFO planted since.
         kind = os.lstat(path).st_mode

@@ -19,6 +19,7 @@ description:
     is created with nothing but these keys.
   - A home that a running session uses is left alone, because the session would overwrite the file. So is the home that
     O(active_link) leads to while any session runs. Run the module again once the sessions have ended.
+  - If the homes share the file by links to O(shared_file), the keys are added there, once, and while no session runs.
   - Trust lets Claude Code run commands that the folder's own settings name. Give only folders whose content you trust.
   - The content of the files is never shown.
 extends_documentation_fragment:
@@ -52,6 +53,13 @@ options:
     type: list
     elements: str
     required: true
+  shared_file:
+    description:
+      - The file that the homes share, as an absolute path. In a home whose V(.claude.json) is a link with exactly this
+        text, the link stays and the file that it leads to is used.
+      - Any other link in place of V(.claude.json) is an error, and not followed.
+    type: str
+    version_added: 0.5.0
   owner:
     description:
       - The user, by name or number, who owns the homes.
@@ -134,19 +142,22 @@ def _shown(report: _account_trust.HomeReport) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    paths = {"type": "list", "elements": "str", "required": True}
+    required_paths = {"type": "list", "elements": "str", "required": True}
     module = AnsibleModule(
         argument_spec={
-            "account_homes": paths,
+            "account_homes": required_paths,
             "active_link": {"type": "str", "required": True},
-            "folders": paths,
+            "folders": required_paths,
+            "shared_file": {"type": "str"},
             "owner": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
     homes, folders = module.params["account_homes"], module.params["folders"]
     active_link, owner = module.params["active_link"], module.params["owner"]
-    unusable = [path for path in [*homes, *folders, active_link] if not os.path.isabs(path) or "\0" in path]
+    shared_file = module.params["shared_file"]
+    paths = [*homes, *folders, active_link, *filter(None, [shared_file])]
+    unusable = [path for path in paths if not os.path.isabs(path) or "\0" in path]
     failures = [f"found {path!r}, expected an absolute path" for path in unusable]
     if not homes:
         failures.append("account_homes: found an empty list, expected at least one absolute path")
@@ -157,7 +168,7 @@ def main() -> None:
         module.fail_json(msg="\n- ".join(["trust:", *failures]), homes=[], failures=failures)
 
     def work() -> list[_account_trust.HomeReport]:
-        return _account_trust.seed(homes, folders, active_link, check_mode=module.check_mode)
+        return _account_trust.seed(homes, folders, active_link, shared_file=shared_file, check_mode=module.check_mode)
 
     try:
         rows = _account_trust.foresee(homes, folders) if user is None else _run_as.run_as(user, work)

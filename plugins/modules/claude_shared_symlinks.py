@@ -19,6 +19,7 @@ description:
     link that leads elsewhere, or a file or directory in the place of a link, is an error and never repaired,
     because it may hold the only copy of an account's sessions.
   - All accounts are processed before the module fails, and the failure lists every error.
+  - Homes that were in use before are brought together by M(secuaas.claude.claude_shared_state_adopt).
 extends_documentation_fragment:
   - secuaas.claude.attributes
 attributes:
@@ -99,6 +100,7 @@ options:
     type: raw
     default: '0700'
 seealso:
+  - module: secuaas.claude.claude_shared_state_adopt
   - module: ansible.builtin.file
 """
 
@@ -202,12 +204,19 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
     DEFAULT_SHARED_ROOT,
     DIRECTORY,
     KINDS,
+    NOT_A_SYMLINK,
     SharedSymlinkError,
     parse_mode,
     required_links,
     result_of,
     validate_all,
 )
+
+ADOPT = (
+    "\nThe playbook secuaas.claude.adopt (playbooks/adopt.yml) brings homes in use together and loses nothing; with "
+    "--check it tells what it would do"
+)
+"""What the failure ends with where an entry of a home is in a link's place."""
 
 
 def check_only_root_decides(paths: Iterable[str]) -> None:
@@ -261,7 +270,9 @@ def main() -> None:
             mode=parse_mode(options["mode"]),
         )
     except SharedSymlinkError as exc:
-        module.fail_json(msg=str(exc), failures=exc.failures, **result_of(exc.reports))
+        result = result_of(exc.reports)
+        in_use = any(link["status"] == NOT_A_SYMLINK for link in result["links"])
+        module.fail_json(msg=str(exc) + (ADOPT if in_use else ""), failures=exc.failures, **result)
     module.exit_json(failures=[], **result_of(reports))
 
 

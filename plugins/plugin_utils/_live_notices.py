@@ -81,9 +81,13 @@ def _active_link_notices(live: LiveHost, wanted: WantedHost) -> Iterator[str]:
 
 def _shared_link_notices(before: Document, after: Document) -> Iterator[str]:
     kept = shared_links(after)
-    for name, link in shared_links(before).items():
-        if name not in kept:
-            yield f"{name} is no longer in claude_failover_shared_links; the links in the homes and {link.target} stay."
+    gone = [link for name, link in shared_links(before).items() if name not in kept]
+    if gone:
+        names, targets = (", ".join(parts) for parts in zip(*((link.name, link.target) for link in gone)))
+        yield (
+            f"{names} {'is' if len(gone) == 1 else 'are'} no longer in claude_failover_shared_links, nor shared by "
+            f"claude_failover_shared_settings; the links in the homes and {targets} stay."
+        )
 
 
 def _session_notices(before: Document, after: Document) -> Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 
 import yaml
 from user_host import DEADLINE, UserHost, needs_root
@@ -78,35 +79,41 @@ def test_a_state_folder_of_nobody_tells_nothing_of_the_user(host: UserHost) -> N
     assert look(host) == ["owner=UNKNOWN", "group="]
 
 
+def host_facts(host: UserHost, user: str) -> list[str]:
+    script, look = (script_of(f"__claude_failover_{name}_script") for name in ("probe", "homes"))
+    none = "/no/such"
+    done = subprocess.run(
+        [
+            *("sh", "-c", script, "sh", user, "nogroup", none, none, look, f"{host.path('home')}/.claude-"),
+            *("sessions .claude.json", host.path("home", ".claude"), "no-such-package-cf", *host.homes),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return [fact for fact in done.stdout.splitlines() if fact == "looked" or fact.startswith("own=")]
+
+
 def test_the_host_facts_tell_nothing_of_a_folder_of_roots(host: UserHost) -> None:
+    """A home that cannot be looked at is no home without entries."""
     secret = host.make("secret", mode=0o700)
     os.mkdir(f"{secret}/sessions")
-
-    def facts(user: str) -> bool:
-        done = subprocess.run(
-            [
-                *(
-                    "sh",
-                    "-c",
-                    script_of("__claude_failover_probe_script"),
-                    "sh",
-                    user,
-                    "nogroup",
-                    "/no/such",
-                    "/no/such",
-                ),
-                *("no-such-package-cf", *host.homes),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        return "own-sessions" in done.stdout.splitlines()
-
-    assert host.as_user(lambda: os.symlink(secret, host.homes[0])) == 0
-    assert not facts(host.user.pw_name)
+    user = host.user.pw_name
+    assert host_facts(host, user) == ["looked"]
     assert host.as_user(lambda: os.makedirs(f"{host.homes[1]}/sessions")) == 0
-    assert facts(host.user.pw_name)
-    assert not facts("no-such-user-cf")
+    assert host_facts(host, user) == [f"own={host.homes[1]}/sessions", "looked"]
+    assert host.as_user(lambda: os.symlink(secret, host.homes[0])) == 0
+    assert host_facts(host, user) == []
+    assert host_facts(host, "no-such-user-cf") == []
+
+
+def test_a_process_of_the_user_s_that_holds_the_pipe_does_not_hold_the_look(host: UserHost) -> None:
+    """Whoever runs the look can give its output to a process that outlives it."""
+    script = script_of("__claude_failover_probe_script").replace("40 sh", "3 sh").replace("30 setpriv", "1 setpriv")
+    words = (host.user.pw_name, "nogroup", "/no/such", "/no/such", "setsid sleep 20 & echo looked", "", "", "", "x-cf")
+    began = time.monotonic()
+    done = subprocess.run(["sh", "-c", script, "sh", *words], capture_output=True, text=True, timeout=60, check=False)
+    assert time.monotonic() - began < 15
+    assert "user" in done.stdout.splitlines()

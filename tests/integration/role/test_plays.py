@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import grp
 import os
 import pwd
@@ -45,6 +46,13 @@ FILES = [
     {"name": "settings.json", "target": "/data//of me/s", "kind": "file"},
 ]
 WRONG = {"wrong": "__claude_failover_setting_errors"}
+TOLD = {**LINKS, "told": "__claude_failover_sharing.told", "state_file": "__claude_failover_shared_state_file"}
+USUAL = ["session-env", "file-history", "projects"]
+SETTINGS_FILES = ["settings.json", "CLAUDE.md", "keybindings.json", "history.jsonl", ".claude.json"]
+SETTINGS_FOLDERS = [
+    *("agents", "commands", "skills", "rules", "output-styles", "plugins", "sessions", "shell-snapshots", "plans"),
+    *("tasks", "todos", "themes", "workflows"),
+]
 DRIFT = {"drift": "__claude_failover_drift"}
 SKIPPED = {"skipped": True, "changed": False}
 
@@ -63,6 +71,17 @@ def registered(**result: Any) -> dict[str, Any]:
     }
 
 
+def in_use(*own: str) -> dict[str, Any]:
+    """Return the variables of a host whose homes have entries of their own, as the role's look has found them."""
+    return {"__claude_failover_probe": {"stdout_lines": [*HOST_FACTS, *own]}}
+
+
+def installed(names: list[str]) -> dict[str, Any]:
+    """Return the variables of a host whose daemon shares the files ``names``."""
+    text = yaml.safe_dump({"shared_root": "/home/ubuntu", "shared_links": [{"name": n, "kind": "file"} for n in names]})
+    return {"__claude_failover_installed": {"content": base64.b64encode(text.encode()).decode()}}
+
+
 CONDITIONS = [
     {"name": "active_link", "level": "error", "text": "a folder"},
     {"name": "claude", "level": "warning", "text": "no claude"},
@@ -78,8 +97,22 @@ def host(**facts: Any) -> dict[str, Any]:
 # By name: variables in addition to the role's own, and the expressions to evaluate.
 CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "defaults": ({"claude_failover_user": "claude", "claude_failover_claude_install": "npm"}, {**LINKS, **WRONG}),
-    "own_sessions": ({"__claude_failover_probe": {"stdout_lines": [*HOST_FACTS, "own-sessions"]}}, LINKS),
-    "own_list": ({"claude_failover_shared_links": ["projects", "session-env"]}, LINKS),
+    "own_sessions": (in_use("own=/home/ubuntu/.claude-compte2/sessions"), TOLD),
+    "in_use": (in_use("own=/home/ubuntu/.claude-compte1/.claude.json"), TOLD),
+    "not_looked": ({"__claude_failover_probe": {"stdout_lines": ["user", "group"]}}, TOLD),
+    "shared_already": (
+        {**in_use("own=/home/ubuntu/.claude-compte1/settings.json"), **installed(SETTINGS_FILES)},
+        TOLD,
+    ),
+    "settings_true": ({"claude_failover_shared_settings": True, **in_use("own=/home/ubuntu/.claude/agents")}, TOLD),
+    "settings_false": ({"claude_failover_shared_settings": "false"}, TOLD),
+    "settings_in_root": ({"claude_failover_shared_settings": "true", "claude_failover_shared_root": "/"}, WRONG),
+    "own_list": ({"claude_failover_shared_links": ["projects", "session-env"]}, TOLD),
+    "own_list_in_use": (
+        {"claude_failover_shared_links": ["projects", "session-env"], **in_use("own=/home/ubuntu/.claude/agents")},
+        TOLD,
+    ),
+    "own_target": ({"claude_failover_shared_links": [{"name": ".claude.json", "target": "/s", "kind": "file"}]}, TOLD),
     "slash": ({"claude_failover_shared_root": "/srv/"}, LINKS),
     "slashes": ({"claude_failover_shared_root": "//srv/./x//"}, LINKS),
     "backslash": ({"claude_failover_shared_root": "/srv\\x1"}, LINKS),
@@ -255,7 +288,9 @@ def normalized(path: str) -> str:
     return "/" + os.path.normpath(path).lstrip("/")
 
 
-@pytest.mark.parametrize("case", ["defaults", "slash", "slashes", "backslash", "root", "target", "files"])
+@pytest.mark.parametrize(
+    "case", ["defaults", "slash", "slashes", "backslash", "root", "target", "files", "in_use", "settings_true"]
+)
 def test_the_module_and_the_daemon_derive_the_same_links(found: dict[str, Any], case: str) -> None:
     """Links are compared as text, so the role, the module and the daemon must derive the same one."""
     expected = parse(found[case]["config"], "x")
@@ -273,30 +308,59 @@ def test_the_daemon_may_write_the_folder_of_a_file_and_not_the_file_alone(found:
         "/home/ubuntu/.claude-compte1",
         "/home/ubuntu/.claude-compte2",
         *(f"/home/ubuntu/.claude-{name}-shared" for name in ("projects", "hidden", "agents")),
+        *(f"/home/ubuntu/.claude-{name}-shared" for name in SETTINGS_FOLDERS if name != "agents"),
         "/data/of me",
     ]
     assert 'RequiresMountsFor="/data//of me"' in unit
 
 
+SETTINGS = [*SETTINGS_FILES, *SETTINGS_FOLDERS]
+
+
 @pytest.mark.parametrize(
-    ("case", "names"),
-    [("own_sessions", ["session-env", "file-history", "projects"]), ("own_list", ["projects", "session-env"])],
+    ("case", "names", "told"),
+    [
+        ("own_sessions", USUAL, "/home/ubuntu/.claude-compte2 has its own sessions."),
+        ("in_use", [*USUAL, "sessions"], "/home/ubuntu/.claude-compte1 has its own .claude.json."),
+        ("not_looked", USUAL, "did not come to its end"),
+        ("shared_already", [*USUAL, *SETTINGS], ""),
+        ("settings_true", [*USUAL, *SETTINGS], ""),
+        ("settings_false", USUAL, ""),
+        ("own_list", ["projects", "session-env", *SETTINGS], ""),
+        ("own_list_in_use", ["projects", "session-env"], "/home/ubuntu/.claude has its own agents."),
+    ],
 )
-def test_sessions_are_shared_only_by_default_and_where_no_home_has_them(
-    found: dict[str, Any], case: str, names: list[str]
+def test_the_person_s_entries_are_shared_where_no_home_has_its_own(
+    found: dict[str, Any], case: str, names: list[str], told: str
 ) -> None:
-    assert [link.name for link in parse(found[case]["config"], "x").shared_links] == names
+    shared = {link.name: link for link in parse(found[case]["config"], "x").shared_links}
+    assert sorted(shared) == sorted(names)
+    assert bool(found[case]["told"]) == bool(told) and told in " ".join(found[case]["told"])
+    assert {name for name, link in shared.items() if link.kind == "file"} == set(SETTINGS_FILES) & set(names)
+    state_file = "/home/ubuntu/.claude-claude.json-shared" if ".claude.json" in names else ""
+    assert found[case]["state_file"] == state_file
+
+
+def test_a_target_of_the_person_s_own_is_kept(found: dict[str, Any]) -> None:
+    shared = {link.name: link.target for link in parse(found["own_target"]["config"], "x").shared_links}
+    assert (shared[".claude.json"], found["own_target"]["state_file"]) == ("/s", "/s")
+    assert shared["settings.json"] == "/home/ubuntu/.claude-settings.json-shared"
+
+
+def test_the_links_of_a_host_in_use_are_those_of_the_release_before(found: dict[str, Any]) -> None:
+    """Byte for byte, or an upgrade would restart the daemon for nothing."""
+    assert yaml.safe_load(found["in_use"]["config"])["shared_links"] == [*USUAL, "sessions"]
 
 
 def test_the_default_links_are_stable(found: dict[str, Any]) -> None:
-    names = ("session-env", "file-history", "projects", "sessions")
-    expected = parse(found["defaults"]["config"], "x")
-    assert [link.target for link in expected.shared_links] == [f"/home/claude/.claude-{name}-shared" for name in names]
+    folders, files = [*USUAL, *SETTINGS_FOLDERS], SETTINGS_FILES
+    expected = {link.name: link.target for link in parse(found["defaults"]["config"], "x").shared_links}
+    assert expected == {name: f"/home/claude/.claude-{name.lstrip('.')}-shared" for name in folders + files}
     assert write_paths(found["defaults"]["daemon"]) == [
         "/home/claude",
         "/home/claude/.claude-compte1",
         "/home/claude/.claude-compte2",
-        *(link.target for link in expected.shared_links),
+        *(expected[name] for name in folders),
     ]
 
 
@@ -308,6 +372,7 @@ def test_the_directory_of_the_active_link_is_writable_for_any_spelling(found: di
 @pytest.mark.parametrize(
     ("case", "sentence"),
     [
+        ("settings_in_root", "claude_failover_shared_root (with claude_failover_shared_settings)"),
         ("file_in_root", "a target of claude_failover_shared_links (of a file, its folder)"),
         ("whole_sandbox", "write / itself, as the folder of claude_failover_active_link (//claude/)"),
         ("metrics_everywhere", "claude_failover_metrics_textfile_dir; expected"),
@@ -531,25 +596,75 @@ def test_files_that_need_a_restart_of_the_tmux_server_are_reported(found: dict[s
     assert found["tmux_waits"]["waits"] == ["/etc/systemd/system/claude-failover-tmux.service"]
 
 
-def probe(*arguments: str) -> list[str]:
+def script_of(name: str) -> str:
     with open(os.path.join(ROLE, "vars", "main.yml"), encoding="utf-8") as file:
-        program = yaml.safe_load(file)["__claude_failover_probe_script"]
+        return str(yaml.safe_load(file)[name])
+
+
+@pytest.fixture
+def homes_script() -> str:
+    return script_of("__claude_failover_homes_script")
+
+
+def probe(*arguments: str) -> list[str]:
+    program = script_of("__claude_failover_probe_script")
     done = subprocess.run(["sh", "-c", program, "sh", *arguments], capture_output=True, text=True, check=True)
     assert done.stderr == ""
     return done.stdout.splitlines()
 
 
-@needs_root
-def test_a_home_with_a_sessions_folder_of_its_own_is_a_host_fact(tmp_path: Path) -> None:
-    homes = [tmp_path / name for name in ("none", "a b", "link")]
-    for home in homes:
-        home.mkdir()
-    (homes[2] / "sessions").symlink_to(tmp_path)
+ENTRIES = "settings.json sessions .claude.json"
+
+
+def looked(script: str, tmp_path: Path, *words: str) -> list[str]:
+    """Return what the probe says beyond the facts without homes, for the shared root ``tmp_path``."""
     user = pwd.getpwuid(os.getuid()).pw_name
-    words = (user, "", "/no/such", "/no/such", "no-such-package-cf", *map(str, homes))
-    assert "own-sessions" not in probe(*words)
+    facts = (user, "", "/no/such", "/no/such")
+    look = (f"{tmp_path}/.claude-", ENTRIES, f"{tmp_path}/.claude", "no-such-package-cf", *words)
+    without = probe(*facts, "true", *look)
+    return [fact for fact in probe(*facts, script, *look) if fact not in without]
+
+
+@needs_root
+def test_what_the_homes_have_of_their_own_is_a_host_fact(tmp_path: Path, homes_script: str) -> None:
+    homes = [tmp_path / name for name in ("none", "a b", "link", "missing")]
+    for home in homes[:-1]:
+        home.mkdir()
+    words = [str(home) for home in homes]
+    for name in ENTRIES.split():
+        (homes[2] / name).symlink_to(f"{tmp_path}/.claude-{name.lstrip('.')}-shared")
+    assert looked(homes_script, tmp_path, *words) == ["looked"]
+    (homes[0] / "settings.json").symlink_to(tmp_path)
     (homes[1] / "sessions").mkdir()
-    assert probe(*words).count("own-sessions") == 1
+    (homes[1] / ".claude.json").symlink_to("nowhere")
+    (homes[1] / "projects").mkdir()
+    assert looked(homes_script, tmp_path, *words) == [
+        f"own={homes[0]}/settings.json",
+        f"own={homes[1]}/sessions",
+        f"own={homes[1]}/.claude.json",
+        "looked",
+    ]
+
+
+@needs_root
+def test_a_folder_at_the_active_link_counts_with_the_state_file_beside_it(tmp_path: Path, homes_script: str) -> None:
+    (tmp_path / ".claude.json").write_text("{}")
+    assert looked(homes_script, tmp_path) == ["looked"]
+    (tmp_path / ".claude").mkdir()
+    (tmp_path / ".claude" / "settings.json").write_text("{}")
+    own = [f"own={tmp_path}/.claude/settings.json", f"own={tmp_path}/.claude.json", "looked"]
+    assert looked(homes_script, tmp_path) == own
+    (tmp_path / ".claude").rename(tmp_path / "home")
+    (tmp_path / ".claude").symlink_to("home")
+    assert looked(homes_script, tmp_path) == ["looked"]
+
+
+@needs_root
+def test_a_look_that_fails_does_not_say_that_it_came_to_its_end(tmp_path: Path, homes_script: str) -> None:
+    (tmp_path / "home" / "settings.json").mkdir(parents=True)
+    for script in ("exit 3", "kill -9 $$", "echo looked-not; echo user; exit", homes_script.replace("echo looked", "")):
+        assert "looked" not in looked(script, tmp_path, str(tmp_path / "home"))
+    assert looked("echo user; echo systemd=999; echo own=x; echo looked", tmp_path) == ["looked"]
 
 
 def test_the_host_facts_take_one_round_trip() -> None:
@@ -558,12 +673,15 @@ def test_the_host_facts_take_one_round_trip() -> None:
     if os.path.isdir("/run/systemd/system"):
         told = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, check=True).stdout
         systemd = ["systemd", f"systemd={told.split()[1]}"]
-    assert probe(user, group, ROLE, "/no/such", "no-such-package-cf") == [*systemd, "user", "group", ROLE]
-    assert probe("no-such-user-cf", "no-such-group-cf", "/no/such", "/no/such", "no-such-package-cf") == systemd
-    assert probe("", "", "/no/such", "/no/such", "no-such-package-cf") == systemd
+    none = ("/no/such", "/no/such", "echo looked", "", "", "", "no-such-package-cf")
+    found = probe(user, group, ROLE, *none[1:])
+    assert [fact for fact in found if fact != "looked"] == [*systemd, "user", "group", ROLE]
+    assert ("looked" in found) == (os.geteuid() == 0)
+    assert probe("no-such-user-cf", "no-such-group-cf", *none) == systemd
+    assert probe("", "", *none) == systemd
 
 
 @pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="SKIPPED, NOT TESTED: this is no Debian")
 def test_only_installed_packages_are_host_facts() -> None:
-    facts = probe("", "", "/no/such", "/no/such", "dpkg", "no-such-package-cf", "coreutils")
+    facts = probe("", "", "/no/such", "/no/such", "", "", "", "", "dpkg", "no-such-package-cf", "coreutils")
     assert sorted(fact for fact in facts if not fact.startswith("systemd")) == ["coreutils", "dpkg"]

@@ -49,6 +49,7 @@ CONTRACT = [
     "active_link",
     "shared_root",
     "shared_links",
+    "shared_settings",
     "sessions",
     "removed_sessions",
     "restart_sessions",

@@ -308,6 +308,79 @@ def test_a_shell_with_that_variable_is_no_session(base: str, homes: list[str], s
     assert statuses(seed(base, homes)) == ["added", "added"]
 
 
+def share_state(base: str, homes: list[str], content: Any) -> str:
+    """Let the homes share one state file; return its path."""
+    shared = f"{base}/.claude-claude.json-shared"
+    os.rename(put(base, content, 0o640), shared)
+    for home in homes:
+        os.symlink(shared, f"{home}/.claude.json")
+    return shared
+
+
+def test_a_shared_file_gets_the_keys_once_and_keeps_its_links(base: str, homes: list[str]) -> None:
+    shared = share_state(base, homes, {"oauthAccount": {"emailAddress": SECRET}})
+    before = picture(base)
+    predicted = trust.seed(homes, [f"{base}/work"], f"{base}/active", shared_file=shared, check_mode=True)
+    assert statuses(predicted) == ["missing", "missing"]
+    assert picture(base) == before
+    reports = trust.seed(homes, [f"{base}/work"], f"{base}/active", shared_file=shared)
+    assert statuses(reports) == ["added", "ok"]
+    assert [os.readlink(f"{home}/.claude.json") for home in homes] == [shared, shared]
+    assert json.loads(read(shared)) == {
+        "oauthAccount": {"emailAddress": SECRET},
+        "projects": {f"{base}/work": {"hasTrustDialogAccepted": True}},
+    }
+    assert os.stat(shared).st_mode & 0o7777 == 0o640
+    assert sorted(os.listdir(base)) == [".claude-claude.json-shared", "one", "two", "work"]
+    after = picture(base)
+    assert statuses(trust.seed(homes, [f"{base}/work"], f"{base}/active", shared_file=shared)) == ["ok", "ok"]
+    assert picture(base) == after
+
+
+@pytest.mark.parametrize("kind", ["another link", "link to a link", "fifo", "folder"])
+def test_only_the_link_to_the_shared_file_is_followed_and_only_once(base: str, homes: list[str], kind: str) -> None:
+    shared = share_state(base, homes, {"x": SECRET})
+    if kind == "another link":
+        os.unlink(f"{homes[0]}/.claude.json")
+        os.symlink("../.claude-claude.json-shared", f"{homes[0]}/.claude.json")
+    else:
+        os.rename(shared, f"{base}/elsewhere")
+        if kind == "link to a link":
+            os.symlink(f"{base}/elsewhere", shared)
+        elif kind == "fifo":
+            os.mkfifo(shared)
+        else:
+            os.mkdir(shared)
+    before = picture(base)
+    (report,) = trust.seed(homes[:1], [f"{base}/work"], f"{base}/active", shared_file=shared)
+    assert report.status == "error"
+    assert "it is left as it is" in report.detail and SECRET not in report.detail
+    assert picture(base) == before
+
+
+@pytest.mark.parametrize("shared_sessions", [True, False])
+def test_a_session_under_any_home_uses_a_shared_file(
+    base: str, homes: list[str], spawn: Spawn, shared_sessions: bool
+) -> None:
+    shared = share_state(base, homes, {})
+    if shared_sessions:
+        share_sessions(base, homes)
+    pid = spawn("claude", CLAUDE_CONFIG_DIR=homes[0])
+    session(homes[0], pid)
+    before = read(shared)
+    reports = trust.seed(homes, [f"{base}/work"], f"{base}/active", shared_file=shared)
+    assert statuses(reports) == ["in_use", "in_use"]
+    assert reports[1].detail == f"the homes share .claude.json, and the session of process {pid} runs"
+    assert read(shared) == before
+
+
+def test_a_home_with_a_file_of_its_own_keeps_it_beside_a_shared_one(base: str, homes: list[str]) -> None:
+    shared = share_state(base, homes[:1], {})
+    own = put(homes[1], {"own": 1})
+    assert statuses(trust.seed(homes, [f"{base}/work"], f"{base}/active", shared_file=shared)) == ["added", "added"]
+    assert json.loads(read(own))["own"] == 1 and not os.path.islink(own)
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_what_was_written_meanwhile_wins(
     base: str, homes: list[str], there: bool, monkeypatch: pytest.MonkeyPatch

@@ -169,7 +169,7 @@ def test_root_works_in_the_name_of_the_owner(run: Runner, base: str) -> None:
 
 def test_the_documentation_names_the_options_and_results(run: Runner) -> None:
     options = yaml.safe_load(module.DOCUMENTATION)["options"]
-    assert set(options) == {"account_homes", "active_link", "folders", "owner"}
+    assert set(options) == {"account_homes", "active_link", "folders", "shared_file", "owner"}
     returned = yaml.safe_load(module.RETURN)
     result = run()
     # Old versions of ansible-core add warnings about the Python that they run on.
