@@ -74,6 +74,9 @@ _value:
       description: The links to add to the others, names or dictionaries.
       type: list
       elements: raw
+    divergent:
+      description: Whether the entries are shared although a home has one of its own.
+      type: bool
     told:
       description: Why V(auto) does not share the entries, and what is to be done. Empty where it does.
       type: list
@@ -94,23 +97,28 @@ def decide_sharing(
     shared_root: str,
     facts: Sequence[str] = (),
     installed: str = "",
-) -> dict[str, list[Any]]:
-    """Return the ``links`` to add and what is ``told``. Raises AnsibleFilterError for an impossible setting."""
+) -> dict[str, Any]:
+    """Return the ``links`` to add, whether they are ``divergent``, and what is ``told``.
+
+    Raises AnsibleFilterError for an impossible setting.
+    """
     wanted = str(setting).lower()
     if wanted not in ("auto", "true", "false"):
         raise AnsibleFilterError("%s is %r; expected auto, true or false" % (_SETTING, setting))
     named = [link.get("name") if isinstance(link, Mapping) else link for link in shared_links]
     entries = [dict(link) for link in links if link["name"] not in named]
     if wanted == "false":
-        return {"links": [], "told": []}
+        return {"links": [], "divergent": False, "told": []}
     before = links_by_name(read_mapping(installed) or {})
     reason = "" if wanted == "true" else _reason_against(entries, shared_root, facts, set(before))
     if not reason:
-        return {"links": entries, "told": []}
+        own = _own_paths(facts, [entry["name"] for entry in entries])
+        return {"links": entries, "divergent": bool(own), "told": []}
     shares_sessions = list(shared_links) == _USUAL_NAMES and (
         _SESSIONS in before or ("looked" in facts and not _own_paths(facts, [_SESSIONS]))
     )
-    return {"links": [_SESSIONS] if shares_sessions else [], "told": ["%s is auto, and off: %s" % (_SETTING, reason)]}
+    told = ["%s is auto, and off: %s" % (_SETTING, reason)]
+    return {"links": [_SESSIONS] if shares_sessions else [], "divergent": False, "told": told}
 
 
 def _reason_against(

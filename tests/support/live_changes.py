@@ -259,7 +259,7 @@ ROWS = [
         "`true`, or `auto` where they are shared",
         "an entry of a home's own stops the play, and is named with the way",
         True,
-        task="accounts.yml: Create the shared links of every account",
+        task="accounts.yml: Fail if a home has its own of what the accounts are to share",
     ),
     _row(
         "sessions",

@@ -48,12 +48,12 @@ def told(found: Any) -> str:
 
 @pytest.mark.parametrize("facts", [FRESH, (), ("group",)], ids=["looked", "before any look", "no user yet"])
 def test_auto_shares_where_no_home_has_anything_of_its_own(facts: tuple[str, ...]) -> None:
-    assert sharing(facts=facts) == {"links": LINKS, "told": []}
+    assert sharing(facts=facts) == {"links": LINKS, "divergent": False, "told": []}
 
 
 def test_auto_leaves_a_host_in_use_as_it_is_and_tells_names_and_the_way() -> None:
     found = sharing(facts=IN_USE)
-    assert found["links"] == ["sessions"]
+    assert (found["links"], found["divergent"]) == (["sessions"], False)
     text = told(found)
     assert "/h/one has its own .claude.json, settings.json; /h/two has its own .claude.json." in text
     assert "secuaas.claude.adopt" in text
@@ -85,7 +85,8 @@ def test_a_look_that_did_not_end_is_not_taken_for_nothing_found(installed: Any, 
 def test_a_host_that_shares_them_stays_so_and_an_entry_in_a_link_s_place_is_a_divergence(
     facts: tuple[str, ...],
 ) -> None:
-    assert sharing(facts=facts, installed=SHARING) == {"links": LINKS, "told": []}
+    divergent = facts is IN_USE
+    assert sharing(facts=facts, installed=SHARING) == {"links": LINKS, "divergent": divergent, "told": []}
 
 
 def test_the_same_host_with_another_shared_root_stays_so_too() -> None:
@@ -94,7 +95,7 @@ def test_the_same_host_with_another_shared_root_stays_so_too() -> None:
     found = decide(
         "auto", links=moved, shared_links=USUAL, shared_root="/srv", facts=IN_USE, installed=yaml.safe_dump(SHARING)
     )
-    assert found == {"links": moved, "told": []}
+    assert found == {"links": moved, "divergent": True, "told": []}
 
 
 @pytest.mark.parametrize("text", ["", "- a list", "}: [", "shared_links: 5", "shared_links: [5]", "x: 2026-13-45"])
@@ -105,13 +106,15 @@ def test_a_damaged_configuration_shares_nothing(text: str) -> None:
 
 @pytest.mark.parametrize("setting", [True, "true", "True"])
 def test_true_shares_them_whatever_the_homes_have(setting: Any) -> None:
-    assert sharing(setting, IN_USE) == {"links": LINKS, "told": []}
+    assert sharing(setting, IN_USE) == {"links": LINKS, "divergent": True, "told": []}
+    assert sharing(setting, FRESH) == {"links": LINKS, "divergent": False, "told": []}
 
 
 @pytest.mark.parametrize("setting", [False, "false", "False"])
 @pytest.mark.parametrize("installed", [None, EARLIER, SHARING])
 def test_false_shares_nothing_more(setting: Any, installed: Any) -> None:
-    assert sharing(setting, installed=installed) == {"links": [], "told": []}
+    found = sharing(setting, IN_USE, installed=installed)
+    assert found == {"links": [], "divergent": False, "told": []}
 
 
 @pytest.mark.parametrize("setting", [None, "yes please", 2, []])

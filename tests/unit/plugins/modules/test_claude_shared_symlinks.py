@@ -77,6 +77,26 @@ def test_check_mode_predicts_and_touches_nothing(run: Runner, base: str) -> None
     assert predicted["diff"] == done["diff"]
 
 
+def test_homes_in_use_are_told_entry_by_entry_with_the_way_and_without_content(run: Runner, base: str) -> None:
+    homes = [f"{base}/a", f"{base}/b"]
+    for home in homes:
+        os.mkdir(home)
+        for name in ("settings.json", ".claude.json"):
+            with open(f"{home}/{name}", "w", encoding="utf-8") as stream:
+                stream.write('{"a": "content-of-nobody-s-business"}')
+    before = picture(base)
+    links = [{"name": name, "kind": "file"} for name in ("settings.json", ".claude.json", "CLAUDE.md")]
+    result = run(check=True, account_homes=homes, shared_root=base, links=links)
+    assert picture(base) == before
+    assert len(result["failures"]) == 4
+    assert all(f"{home}/{name}" in result["msg"] for home in homes for name in ("settings.json", ".claude.json"))
+    assert result["msg"].count("secuaas.claude.adopt") == 1
+    assert "content-of-nobody-s-business" not in json.dumps(result)
+    os.symlink("elsewhere", f"{base}/c")
+    elsewhere = run(account_homes=[f"{base}/d"], shared_root=base, links=[{"name": "x", "target": f"{base}/c"}])
+    assert elsewhere["failed"] and "secuaas.claude.adopt" not in elsewhere["msg"]
+
+
 def test_the_diff_tells_link_by_link(run: Runner, base: str) -> None:
     run(account_homes=[f"{base}/a"], shared_root=base)
     os.unlink(f"{base}/a/projects")
