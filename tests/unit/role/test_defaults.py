@@ -17,7 +17,8 @@ from typing import Any
 import jinja2
 import pytest
 import yaml
-from ansible_collections.secuaas.claude.plugins.filter import claude_failover_drift
+from ansible_collections.secuaas.claude.plugins.filter import claude_failover_drift, claude_failover_sharing
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import required_shared, shared_symlink
 
 from claude_failover.claude.settings import HOOK_EVENTS, own_settings
 from claude_failover.config import defaults
@@ -240,3 +241,25 @@ def test_the_readme_lists_every_public_variable_in_order() -> None:
     with open(os.path.join(os.path.dirname(os.path.dirname(ROLE)), "README.md"), encoding="utf-8") as file:
         listed = re.findall(r"^\| `(claude_failover_\w+)` \|", file.read(), re.MULTILINE)
     assert listed == list(DEFAULTS)
+
+
+def test_the_person_s_entries_are_those_that_are_documented_with_their_usual_targets() -> None:
+    links = VARS["__claude_failover_settings_links"]
+    names = [link["name"] for link in links]
+    with open(os.path.join(ROLE, "README.md"), encoding="utf-8") as file:
+        readme = " ".join(file.read().split())
+    text = " ".join(OPTIONS["claude_failover_shared_settings"]["description"][0].split())
+    assert ", ".join(f"C({name})" for name in names[:-1]) + f" and C({names[-1]})." in text
+    assert ", ".join(f"`{name}`" for name in names[:-1]) + f" and `{names[-1]}`" in readme
+    prefix = "{{ __claude_failover_target_prefix }}"
+    for link in links:
+        usual = shared_symlink("/root", link["name"], link["kind"])
+        assert link == usual._asdict() | {"target": link["target"]}
+        assert link["target"].replace(prefix, "/root/.claude-") == usual.target
+    assert not set(names) & ({link.name for link in required_shared("/root")} | {".credentials.json"})
+
+
+def test_the_role_passes_every_documented_option_to_the_sharing_filter() -> None:
+    options = yaml.safe_load(claude_failover_sharing.DOCUMENTATION)["options"]
+    call = VARS["__claude_failover_sharing"]
+    assert set(re.findall(r"^ *(\w+)=", call, re.MULTILINE)) == set(options) - {"_input"}
