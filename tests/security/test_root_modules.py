@@ -120,7 +120,9 @@ def test_a_release_is_installed_nowhere_that_everybody_can_change(host: UserHost
     assert "several users" not in result["msg"]
 
 
-def trust(host: UserHost, python_path: str, owner: str | None = None, *, check: bool = False) -> dict[str, Any]:
+def trust(
+    host: UserHost, python_path: str, owner: str | None = None, *, check: bool = False, **more: str
+) -> dict[str, Any]:
     return run(
         "claude_failover_trust",
         python_path,
@@ -129,6 +131,7 @@ def trust(host: UserHost, python_path: str, owner: str | None = None, *, check: 
         active_link=host.path("home", ".claude"),
         folders=["/srv"],
         owner=owner or host.user.pw_name,
+        **more,
     )
 
 
@@ -156,6 +159,29 @@ def test_a_state_file_without_end_is_left_alone(host: UserHost, python_path: str
     result = trust(host, python_path)
     assert [row["status"] for row in result["homes"]] == ["error"], result
     assert "MiB" in result["msg"]
+
+
+@pytest.mark.parametrize("swapped", ["file", "folder"])
+def test_a_shared_state_file_of_the_users_leads_root_nowhere(host: UserHost, python_path: str, swapped: str) -> None:
+    """The user has the shared file, or the folder that it lies in, lead to a file of root's that anybody may read."""
+    with open(f"{host.roots}/shared", "w", encoding="utf-8") as stream:
+        stream.write("{}")
+    os.chmod(f"{host.roots}/shared", 0o644)
+    shared = host.path("home", "shared") if swapped == "file" else host.path("home", "folder", "shared")
+
+    def plant() -> None:
+        os.mkdir(host.homes[0])
+        os.symlink(shared, f"{host.homes[0]}/.claude.json")
+        if swapped == "file":
+            os.symlink(f"{host.roots}/shared", shared)
+        else:
+            os.symlink(host.roots, os.path.dirname(shared))
+
+    assert host.as_user(plant) == 0
+    before = picture(host.roots)
+    result = trust(host, python_path, shared_file=shared)
+    assert [row["status"] for row in result["homes"]] == ["error"], result
+    assert picture(host.roots) == before
 
 
 def test_nothing_is_read_for_a_user_who_is_still_to_be_made(host: UserHost, python_path: str) -> None:
