@@ -31,10 +31,10 @@ from ansible_collections.secuaas.claude.plugins.module_utils._state_file import 
     STATE_FILE,
     StateFile,
     StateFileError,
+    home_state_path,
     parse_state,
     read_regular,
     state_bytes,
-    state_path,
 )
 
 OK, ADDED, MISSING, IN_USE, ERROR = "ok", "added", "missing", "in_use", "error"
@@ -82,7 +82,7 @@ class _Use(NamedTuple):
         running = [pid for found in sessions.values() for pid in found] + [pid for pid, _folder in started]
         if running and os.path.realpath(self.active_link) == os.path.realpath(home):
             raise _InUseError(f"the active link leads to this home while the session of process {running[0]} runs")
-        if running and state_path(home, self.shared_file) == self.shared_file:
+        if running and home_state_path(home, self.shared_file) == self.shared_file:
             raise _InUseError(f"the homes share {STATE_FILE}, and the session of process {running[0]} runs")
 
 
@@ -120,7 +120,7 @@ def foresee(homes: Iterable[str], folders: Iterable[str]) -> list[HomeReport]:
 
 def _seed_home(home: str, wanted: list[str], use: _Use, check_mode: bool) -> HomeReport:
     try:
-        path = state_path(home, use.shared_file)
+        path = home_state_path(home, use.shared_file)
         before = read_regular(path)
         content, absent, declined = _add_keys(before, wanted)
         if not absent:

@@ -33,7 +33,7 @@ def read_state_file(home: str) -> StateFile | None:
     return read_regular(os.path.join(home, STATE_FILE))
 
 
-def state_path(home: str, shared_file: str | None) -> str:
+def home_state_path(home: str, shared_file: str | None) -> str:
     """Return the path of a home's state file: ``shared_file`` where the home has a link with that text."""
     path = os.path.join(home, STATE_FILE)
     if shared_file and os.path.islink(path) and os.readlink(path) == shared_file:
