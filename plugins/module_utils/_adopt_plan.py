@@ -5,14 +5,16 @@
 
 In the order of the steps, where ``~/.claude`` stands for the active link and ``HOME`` for the first account's home:
 
-1. In ``~/.claude``, if it is a folder, and in every account home: the files of ``projects``, ``session-env`` and
-   ``file-history`` are copied into the shared folders; the copy is verified; the folder is renamed to a dated name; a
-   link takes its place.
-2. ``.claude.json`` of the home is made from ``~/.claude.json`` (and from that of ``HOME``, if both homes exist).
-3. If ``~/.claude`` and ``HOME`` are both folders, the files of ``HOME`` are copied into ``~/.claude``; the copy is
+1. In ``~/.claude``, if it is a folder, and in every account home, for each link: what is in its place is copied to its
+   target; the copy is verified; a folder is renamed to a dated name, a file gets a second, dated name; the link takes
+   its place.
+2. ``.claude.json`` of the home is made from ``~/.claude.json`` (and from that of ``HOME``, if both homes exist). If the
+   homes share it, its target is made of those of all homes instead, and each is replaced by the link.
+3. Targets and links that are still missing are made.
+4. If ``~/.claude`` and ``HOME`` are both folders, the files of ``HOME`` are copied into ``~/.claude``; the copy is
    verified; the login of ``HOME`` is moved; ``HOME`` is renamed to a dated name.
-4. ``~/.claude`` is renamed to ``HOME``, and becomes a link to it.
-5. ``~/.claude.json`` gets a second, dated name, and is replaced by a link to ``.claude/.claude.json``.
+5. ``~/.claude`` is renamed to ``HOME``, and becomes a link to it.
+6. ``~/.claude.json`` gets a second, dated name, and is replaced by a link to ``.claude/.claude.json``.
 
 Before each step the home is whole for a session that starts then. A run that was interrupted leaves a disk whose plan
 is the rest of these steps, and a disk that was adopted has a plan without steps.
@@ -22,21 +24,26 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.secuaas.claude.plugins.module_utils._adopt_state import merge_state
-from ansible_collections.secuaas.claude.plugins.module_utils._adopt_tree import merge_plan
+from ansible_collections.secuaas.claude.plugins.module_utils._adopt_problems import adoption_problems
+from ansible_collections.secuaas.claude.plugins.module_utils._adopt_settings import SETTINGS_FILE, deny_notice
+from ansible_collections.secuaas.claude.plugins.module_utils._adopt_state import StateSource, is_equal, merge_sources
+from ansible_collections.secuaas.claude.plugins.module_utils._adopt_tree import file_merge, kept_beside, merge_plan
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import (
     ASIDE,
     CLEAR,
     COPY,
     CREDENTIALS,
+    EMPTY_JSON,
     FILE,
     FOLDER,
     KEEP,
     LINK,
+    MAKE_FILE,
     MAKE_FOLDER,
     MAKE_LINK,
     MISSING,
     MOVE,
+    PERSONS_FOLDER,
     REPLACE,
     TEMPORARY,
     VERIFY,
@@ -47,53 +54,62 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
     Step,
     Tree,
     View,
+    link_target,
+    state_path,
 )
-from ansible_collections.secuaas.claude.plugins.module_utils._state_file import (
-    STATE_FILE,
-    StateFileError,
-    parse_state,
-    state_bytes,
-)
-
-PERSONS_FOLDER = ".claude"
-"""Name of the home that a session without ``CLAUDE_CONFIG_DIR`` uses; its state file is beside it."""
+from ansible_collections.secuaas.claude.plugins.module_utils._state_file import STATE_FILE, StateFileError
+from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import FILE as TO_FILE
+from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import SharedSymlink
 
 
 def plan_adoption(request: AdoptionRequest, view: View) -> Plan:
     """Return the plan of an adoption. Raises AdoptionError with every reason why there is none."""
-    problems = _problems(request, view)
+    problems = adoption_problems(request, view)
     if problems:
         raise AdoptionError(problems)
     return _Planner(request, view).plan()
 
 
 class _Planner:
-    """Collects the steps; ``_planned`` holds the paths that they make."""
+    """Collects the steps; ``_planned`` holds the paths that they make.
+
+    ``_trees`` are the targets as the steps leave them, ``_beside`` what is then beside the targets that are files.
+    """
 
     def __init__(self, request: AdoptionRequest, view: View) -> None:
         self._request, self._view = request, view
         self._steps: list[Step] = []
         self._notices: list[str] = []
         self._planned: set[str] = set()
-        self._targets: dict[str, Tree] = {}
+        self._trees: dict[str, Tree] = {}
+        self._beside: dict[str, Tree] = {}
         self._first, self._active = request.homes[0], request.active_link
         self._is_in_use = view.kind(self._active) == FOLDER
         self._joins = self._is_in_use and view.kind(self._first) == FOLDER
         self._is_persons = os.path.basename(self._active) == PERSONS_FOLDER
         persons = state_path(self._active)
         self._persons_state = persons if self._is_persons and view.kind(persons) == FILE else ""
+        self._shared_state = next((link.target for link in request.links if link.name == STATE_FILE), "")
 
     def plan(self) -> Plan:
         home = self._current_home()
-        for folder in dict.fromkeys([home, self._active, os.path.dirname(self._active)]):
+        written = [os.path.dirname(link.target) for link in self._request.links if link.kind == TO_FILE]
+        for folder in dict.fromkeys([home, self._active, os.path.dirname(self._active), *written]):
             if self._view.kind(folder) == FOLDER and TEMPORARY in self._view.names(folder):
                 self._add(CLEAR, os.path.join(folder, TEMPORARY))
         if not self._exists(home) and self._persons_state:
             self._add(MAKE_FOLDER, home)
-        for folder in ([self._active] if self._is_in_use else []) + list(self._request.homes):
-            if self._exists(folder):
-                self._share(folder)
-        has_state = self._bring_state(home)
+        # The files of the first one keep their names.
+        folders = ([self._active] if self._is_in_use else []) + list(self._request.homes)
+        folders = [folder for folder in folders if self._exists(folder)]
+        for folder in folders:
+            for link in self._request.links:
+                if link.name != STATE_FILE:
+                    self._share(folder, link)
+        has_state = self._share_state(home, folders) if self._shared_state else self._bring_state(home)
+        for folder in folders:
+            for link in self._request.links:
+                self._complete(folder, link)
         if self._joins:
             self._join_first_home()
         if self._is_in_use:
@@ -102,7 +118,7 @@ class _Planner:
             self._add(MAKE_LINK, self._active, self._first)
         if has_state and self._is_persons:
             self._link_state()
-        return Plan(self._steps, self._notices)
+        return Plan(self._steps, self._deny_notices(folders) + self._notices)
 
     def _current_home(self) -> str:
         """Return the path that the active home has until the plan renames it."""
@@ -111,82 +127,113 @@ class _Planner:
             return link_target(self._active, self._view.text(self._active))
         return self._active if kind == FOLDER else self._first
 
-    def _share(self, folder: str) -> None:
-        """Bring a home's conversations into the shared folders, and put links in their place."""
-        for link in self._request.links:
-            target, path = link.target, os.path.join(folder, link.name)
-            kind = self._view.kind(path)
-            leaves = self._joins and folder == self._first
-            if kind == LINK or (kind == MISSING and leaves):
-                continue
+    # ---- Links ---------------------------------------------------------------------------------------------
+
+    def _share(self, folder: str, link: SharedSymlink) -> None:
+        """Bring what is in the place of a link to its target, and put the link there."""
+        path, target = os.path.join(folder, link.name), link.target
+        kind = self._view.kind(path)
+        if kind == FOLDER:
             if not self._exists(target):
                 self._add(MAKE_FOLDER, target)
-            if kind == FOLDER:
-                if target not in self._targets:
-                    self._targets[target] = self._view.tree(target)
-                self._merge(path, target, self._targets[target], _label(folder), frozenset())
-                self._add(MOVE, self._dated(path), path)
+            self._merge(path, target, frozenset(), _label(folder))
+            self._add(MOVE, self._dated(path), path)
+            self._add(MAKE_LINK, path, target)
+        elif kind == FILE:
+            source, root, beside = file_merge(self._view, path, target)
+            merge = merge_plan(source, root, self._beside.setdefault(root, beside), _label(folder), self._view.relation)
+            for step in merge.steps:
+                self._append(step._replace(private=True))
+            self._notices += merge.notices
+            self._append(Step(VERIFY, target, path, _label(folder)))
+            self._replace(path, target)
+
+    def _complete(self, folder: str, link: SharedSymlink) -> None:
+        """Make a link that is missing, and its target first: little is created through a link that leads nowhere."""
+        path, target = os.path.join(folder, link.name), link.target
+        if not self._exists(path) and self._joins and folder == self._first:
+            return
+        if not self._exists(target):
+            content = EMPTY_JSON if link.name.endswith(".json") else b""
+            self._append(Step(MAKE_FILE if link.kind == TO_FILE else MAKE_FOLDER, target, content=content))
+        if not self._exists(path):
             self._add(MAKE_LINK, path, target)
 
-    def _merge(self, source: str, target: str, there: Tree, label: str, left_out: frozenset[str]) -> None:
+    def _merge(self, source: str, target: str, left_out: frozenset[str], label: str) -> None:
+        if target not in self._trees:
+            self._trees[target] = self._view.tree(target, left_out)
+        there = self._trees[target]
         merge = merge_plan(self._view.tree(source, left_out), target, there, label, self._view.relation)
-        self._steps += merge.steps
+        for step in merge.steps:
+            self._append(step)
         self._notices += merge.notices
-        self._steps.append(Step(VERIFY, target, source, label, left_out))
+        self._append(Step(VERIFY, target, source, label, left_out))
+
+    def _deny_notices(self, folders: list[str]) -> list[str]:
+        """Return a notice for each settings file beside the one that is used that has deny rules of its own."""
+        shared = [link.target for link in self._request.links if link.name == SETTINGS_FILE]
+        notices = []
+        for path in shared or [os.path.join(folder, SETTINGS_FILE) for folder in folders]:
+            root, name = os.path.split(path)
+            there = self._beside.get(root) or self._trees.get(root) or self._view.listing(root)
+            for kept in kept_beside(there, name):
+                contents = [self._view.read(there[one].origin) for one in (name, kept)]
+                notices.append(deny_notice(path, contents[0], os.path.join(root, kept), contents[1]))
+        return list(filter(None, notices))
+
+    # ---- State file ----------------------------------------------------------------------------------------
+
+    def _share_state(self, home: str, folders: list[str]) -> bool:
+        """Make the state file that the homes share of theirs, and replace theirs; return True if there is one then."""
+        places = [os.path.join(folder, STATE_FILE) for folder in folders]
+        found = self._view.kind(self._shared_state) == FILE
+        before = self._view.read(self._shared_state) if found else None
+        sources = self._state_sources(home, places)
+        if sources:
+            self._write_state(self._shared_state, before, EMPTY_JSON if before is None else before, sources)
+        for place in places:
+            if self._view.kind(place) == FILE:
+                self._replace(place, self._shared_state)
+        return bool(folders)
 
     def _bring_state(self, home: str) -> bool:
         """Give the home its state file; return True if it has one then."""
         path = os.path.join(home, STATE_FILE)
         found = self._view.kind(path) == FILE
-        sources = list(filter(None, [self._persons_state]))
-        if self._joins and self._view.kind(os.path.join(self._first, STATE_FILE)) == FILE:
-            sources.append(os.path.join(self._first, STATE_FILE))
-        if not found and not sources:
-            return self._view.kind(path) == LINK
-        content = before = self._view.read(path) if found else None
-        for source in sources:
-            content = self._merged_state(content, source, path)
-        if found and content != before:
-            if not self._view.is_kept(path):
-                self._add(KEEP, self._dated(path), path)
-            self._steps.append(Step(WRITE, path, content=content or b""))
-        elif not found and content == self._view.read(sources[0]):
-            self._add(COPY, path, sources[0])
-        elif not found:
-            self._steps.append(Step(WRITE, path, content=content or b""))
-        return True
+        first = os.path.join(self._first, STATE_FILE)
+        sources = self._state_sources(home, [path, first] if self._joins else [path])
+        if sources:
+            self._write_state(path, self._view.read(path) if found else None, None, sources)
+        return bool(sources) or self._view.kind(path) == LINK
 
-    def _merged_state(self, content: bytes | None, source: str, path: str) -> bytes:
-        """Return the content of a state file with that of another one; unchanged if that has nothing new."""
-        added = self._view.read(source)
-        if content is None or content == added:
-            return added
+    def _state_sources(self, home: str, places: list[str]) -> list[StateSource]:
+        """Return the state files of ``places`` and that of the person, those whose keys stay before the others."""
+        own, first = os.path.join(home, STATE_FILE), os.path.join(self._first, STATE_FILE)
+        accounts = [own] if self._view.kind(self._active) == LINK else [own, self._persons_state]
+        if self._joins and self._has_login(self._first):
+            accounts = [first]  # the file that goes with the login
+        ordered = [*(accounts if self._is_in_use else []), *places[:1], self._persons_state, *places]
+        return [
+            StateSource(path, self._view.read(path), path in accounts)
+            for path in dict.fromkeys(filter(None, ordered))
+            if self._view.kind(path) == FILE
+        ]
+
+    def _write_state(self, path: str, before: bytes | None, base: bytes | None, sources: list[StateSource]) -> None:
+        """Write the state file that has all sources merged into ``base``; ``before`` is what it holds."""
         try:
-            base, other = parse_state(content), parse_state(added)
-            joins = source != self._persons_state
-            if joins and self._has_login(self._first):
-                # The file that goes with the login.
-                base, other = other, base
-            with_account = not joins and self._is_in_use and "oauthAccount" not in base
-            merged, left = merge_state(base, other, with_account=with_account)
-            self._notices += [f"{path}: {key} of another file is not merged; it stays in the original" for key in left]
-            return content if merged == parse_state(content) else state_bytes(merged)
+            content, notices = merge_sources(base, sources)
+            is_copy = before is None and is_equal(content, sources[0].content)
         except StateFileError as error:
-            raise AdoptionError([f"{path} and {source} cannot be merged: {error}"]) from None
-
-    def _join_first_home(self) -> None:
-        """Bring the first account's home, which exists already, into the one in use."""
-        # The originals that the steps until then make there, too.
-        made = [os.path.basename(path) for path in self._planned if os.path.dirname(path) == self._first]
-        names = self._view.names(self._first) + made
-        own = [name for name in names if ASIDE in name or name.endswith(".lock") or ".lock." in name]
-        shared = [link.name for link in self._request.links]
-        left_out = frozenset([STATE_FILE, CREDENTIALS, TEMPORARY, *shared, *own])
-        there = self._view.tree(self._active, left_out)
-        self._merge(self._first, self._active, there, _label(self._first), left_out)
-        if self._has_login(self._first):
-            self._add(MOVE, os.path.join(self._active, CREDENTIALS), os.path.join(self._first, CREDENTIALS))
-        self._add(MOVE, self._dated(self._first), self._first)
+            paths = " and ".join(source.path for source in sources)
+            raise AdoptionError([f"{paths} cannot be merged: {error}"]) from None
+        self._notices += notices
+        if is_copy:
+            self._append(Step(COPY, path, sources[0].path, private=bool(self._shared_state)))
+        elif content != before:
+            if before is not None and not self._view.is_kept(path):
+                self._add(KEEP, self._dated(path), path)
+            self._append(Step(WRITE, path, content=content))
 
     def _link_state(self) -> None:
         """Make the state file of a session without ``CLAUDE_CONFIG_DIR`` a link to that of the active home."""
@@ -196,19 +243,43 @@ class _Planner:
         if kind == MISSING:
             self._add(MAKE_LINK, path, text)
         elif kind == FILE:
-            if not self._view.is_kept(path):
-                self._add(KEEP, self._dated(path), path)
-            self._add(REPLACE, path, text)
+            self._replace(path, text)
+
+    # ---- First home ----------------------------------------------------------------------------------------
+
+    def _join_first_home(self) -> None:
+        """Bring the first account's home, which exists already, into the one in use."""
+        # The originals that the steps until then make there, too.
+        made = [os.path.basename(path) for path in self._planned if os.path.dirname(path) == self._first]
+        names = self._view.names(self._first) + made
+        own = [name for name in names if ASIDE in name or name.endswith(".lock") or ".lock." in name]
+        shared = [link.name for link in self._request.links]
+        left_out = frozenset([STATE_FILE, CREDENTIALS, TEMPORARY, *shared, *own])
+        self._merge(self._first, self._active, left_out, _label(self._first))
+        if self._has_login(self._first):
+            self._add(MOVE, os.path.join(self._active, CREDENTIALS), os.path.join(self._first, CREDENTIALS))
+        self._add(MOVE, self._dated(self._first), self._first)
 
     def _has_login(self, folder: str) -> bool:
         return self._view.kind(os.path.join(folder, CREDENTIALS)) == FILE
 
+    # ---- Steps ---------------------------------------------------------------------------------------------
+
     def _exists(self, path: str) -> bool:
         return path in self._planned or self._view.kind(path) != MISSING
 
+    def _replace(self, path: str, text: str) -> None:
+        """Replace a file by a link; it keeps a dated name."""
+        if not self._view.is_kept(path):
+            self._add(KEEP, self._dated(path), path)
+        self._add(REPLACE, path, text)
+
     def _add(self, action: str, path: str, source: str = "") -> None:
-        self._steps.append(Step(action, path, source))
-        self._planned.add(path)
+        self._append(Step(action, path, source))
+
+    def _append(self, step: Step) -> None:
+        self._steps.append(step)
+        self._planned.add(step.path)
 
     def _dated(self, path: str) -> str:
         """Return a free name for an original."""
@@ -219,105 +290,5 @@ class _Planner:
         return dated if number == 1 else f"{dated}-{number}"
 
 
-def state_path(active_link: str) -> str:
-    """Return the state file of a session without ``CLAUDE_CONFIG_DIR``."""
-    return os.path.join(os.path.dirname(active_link), STATE_FILE)
-
-
-def link_target(path: str, text: str) -> str:
-    """Return the path that a link leads to, by its text."""
-    return os.path.normpath(os.path.join(os.path.dirname(path), text))
-
-
 def _label(folder: str) -> str:
     return os.path.basename(folder).lstrip(".")
-
-
-# ---- Refusals ----------------------------------------------------------------------------------------------
-
-
-def _problems(request: AdoptionRequest, view: View) -> list[str]:
-    """Return every reason why the machine cannot be adopted as it is."""
-    active, first = request.active_link, request.homes[0]
-    problems = []
-    kind = view.kind(active)
-    if active in request.homes:
-        problems.append(f"{active}: found as account home and as active link, expected an account home of its own")
-    if kind == LINK and link_target(active, view.text(active)) not in request.homes:
-        problems.append(
-            f"{active}: found a link to {view.text(active)}, expected a folder, or a link to one of the account homes;"
-            " lead it to one of them, or name the folder as an account home"
-        )
-    elif kind not in (LINK, FOLDER, MISSING):
-        problems.append(f"{active}: found no folder, expected the home that Claude Code uses; move it away")
-    folders = [active] if kind == FOLDER else []
-    for home in request.homes:
-        if view.kind(home) == FOLDER:
-            folders.append(home)
-        elif view.kind(home) != MISSING:
-            problems.append(f"{home}: found a {view.kind(home)}, expected a folder; move it away")
-    for folder in folders:
-        problems += [
-            problem for link in request.links for problem in _link_problems(view, folder, link.target, link.name)
-        ]
-        problems += _kind_problems(view, os.path.join(folder, CREDENTIALS), FILE)
-    for target in [link.target for link in request.links]:
-        problems += _kind_problems(view, target, FOLDER)
-        if view.kind(os.path.dirname(target)) not in (FOLDER, LINK):
-            problems.append(f"{os.path.dirname(target)}: found no folder, expected one for {target}; make it first")
-    if kind == FOLDER:
-        problems += _first_home_problems(view, active, first)
-    if os.path.basename(active) == PERSONS_FOLDER:
-        problems += _state_problems(view, active)
-    for folder in folders:
-        problems += _kind_problems(view, os.path.join(folder, STATE_FILE), FILE, LINK)
-    return problems
-
-
-def _link_problems(view: View, folder: str, target: str, name: str) -> list[str]:
-    path = os.path.join(folder, name)
-    kind = view.kind(path)
-    if kind == LINK and view.text(path) != target:
-        return [
-            f"{path}: found a link to {view.text(path)}, expected one to {target}, or a folder; it is left as it is"
-        ]
-    if kind == FOLDER and not view.can_be_renamed(path, path + ASIDE):
-        return [f"{path}: found a file system of its own, expected a folder of {folder}; make it the shared folder"]
-    return _kind_problems(view, path, FOLDER, LINK)
-
-
-def _kind_problems(view: View, path: str, *expected: str) -> list[str]:
-    kind = view.kind(path)
-    if kind in (*expected, MISSING):
-        return []
-    return [f"{path}: found a {kind}, expected a {' or a '.join(expected)}; move it away"]
-
-
-def _first_home_problems(view: View, active: str, first: str) -> list[str]:
-    """Return the reasons why the folder at the active link cannot become the first account's home."""
-    problems = []
-    logins = [path for path in (active, first) if view.kind(os.path.join(path, CREDENTIALS)) == FILE]
-    if len(logins) == 2:
-        problems.append(
-            f"{active} and {first}: found a login in both, expected one, for the two become one home; log out of the"
-            " one that is not wanted, or list another account first"
-        )
-    if not view.can_be_renamed(active, first):
-        problems.append(f"{active} and {first}: found two file systems, expected one, so that a rename can move it")
-    return problems
-
-
-def _state_problems(view: View, active: str) -> list[str]:
-    path = state_path(active)
-    if view.kind(path) == LINK:
-        if link_target(path, view.text(path)) == os.path.join(active, STATE_FILE):
-            return []
-        return [f"{path}: found a link to {view.text(path)}, expected a file; it is left as it is"]
-    problems = _kind_problems(view, path, FILE)
-    home = active if view.kind(active) != LINK else link_target(active, view.text(active))
-    if view.kind(path) == FILE and view.kind(os.path.join(home, STATE_FILE)) == LINK:
-        problems.append(
-            f"{path}: found a file although {os.path.join(home, STATE_FILE)} is a link; expected one of them to hold"
-            " the state; move the one that is not used away"
-        )
-    return problems

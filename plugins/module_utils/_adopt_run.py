@@ -14,14 +14,16 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.secuaas.claude.plugins.module_utils._adopt_plan import PERSONS_FOLDER, plan_adoption
+from ansible_collections.secuaas.claude.plugins.module_utils._adopt_plan import plan_adoption
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_steps import StepRunner
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import (
     COPY,
+    CREDENTIALS,
     EXTEND,
     FOLDER,
     LINK,
     MAKE_LINK,
+    PERSONS_FOLDER,
     REPLACE,
     VERIFY,
     AdoptionError,
@@ -130,7 +132,11 @@ def request_text_problems(request: AdoptionRequest) -> list[str]:
     """Return the reasons why the paths of a request cannot be used that show in their text."""
     if not request.homes:
         return ["account_homes: found an empty list, expected at least one absolute path"]
-    return text_problems([*request.homes, request.active_link], list(request.links))
+    return text_problems([*request.homes, request.active_link], list(request.links)) + [
+        f"link name {link.name!r}: found what is an account's own, expected something of the person's"
+        for link in request.links
+        if link.name == CREDENTIALS or link.name.endswith(".lock")
+    ]
 
 
 def require_unused(request: AdoptionRequest) -> None:

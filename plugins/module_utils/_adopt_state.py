@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Merge the state files (``.claude.json``) of two homes, without I/O.
+"""Merge the state files (``.claude.json``) of homes, without I/O.
 
 A key of the first one stays as it is, but the projects and the MCP servers are merged one by one. A key that holds an
 API key never goes into another file. The keys of an account's identity and its caches go there only where that is
@@ -11,7 +11,10 @@ asked for.
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from ansible_collections.secuaas.claude.plugins.module_utils._state_file import parse_state, state_bytes
 
 API_KEYS = frozenset(("primaryApiKey", "customApiKeyResponses", "apiKeyHelper", "env"))
 ACCOUNT_KEYS = frozenset(
@@ -57,6 +60,41 @@ def merge_state(base: dict[str, Any], other: dict[str, Any], *, with_account: bo
         key: value for key, value in other.items() if key not in API_KEYS and (with_account or not _is_accounts(key))
     }
     return _union(base, allowed), sorted(key for key in API_KEYS & set(other) if other[key] != base.get(key))
+
+
+class StateSource(NamedTuple):
+    """A state file to merge; ``has_account``: it is the one of the account whose login the home has."""
+
+    path: str
+    content: bytes
+    has_account: bool
+
+
+def merge_sources(base: bytes | None, sources: Iterable[StateSource]) -> tuple[bytes, list[str]]:
+    """Return the content that has every source merged into ``base``, and a notice for each key of an API key left out.
+
+    For None the first source is the base. A content that lacks nothing stays as it is, byte for byte. Raises
+    StateFileError.
+    """
+    notices: list[str] = []
+    merged: dict[str, Any] | None = None
+    content = base
+    for source in sources:
+        if content is None or content == source.content:
+            content = source.content
+            continue
+        before = parse_state(content) if merged is None else merged
+        with_account = source.has_account and "oauthAccount" not in before
+        merged, left = merge_state(before, parse_state(source.content), with_account=with_account)
+        notices += [f"{source.path}: its key {key} is not merged; it stays in the original" for key in left]
+        if merged != before:
+            content = state_bytes(merged)
+    return content or b"{}", notices
+
+
+def is_equal(content: bytes, other: bytes) -> bool:
+    """Return True if two state files hold the same. Raises StateFileError."""
+    return content == other or parse_state(content) == parse_state(other)
 
 
 def _is_accounts(key: str) -> bool:

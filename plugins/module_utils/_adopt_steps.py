@@ -11,6 +11,7 @@ file that was kept (``write``, ``replace``). The folders are flushed before anyt
 |---|---|
 | clear | removes what an interrupted run left under the name TEMPORARY |
 | make_folder | makes a folder, with the mode of its source or 0700 |
+| make_file | makes a file, for its owner alone |
 | copy | copies a file, its mode and its times |
 | extend | the same, over a file that is the beginning of the source |
 | make_link | makes a link |
@@ -31,12 +32,14 @@ from collections.abc import Iterable
 from io import BufferedWriter
 from typing import Callable
 
-from ansible_collections.secuaas.claude.plugins.module_utils._adopt_tree import merge_plan
+from ansible_collections.secuaas.claude.plugins.module_utils._adopt_tree import file_merge, merge_plan
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import (
     CLEAR,
     COPY,
     EXTEND,
+    FILE,
     KEEP,
+    MAKE_FILE,
     MAKE_FOLDER,
     MAKE_LINK,
     MOVE,
@@ -66,6 +69,7 @@ class StepRunner:
         self._actions: dict[str, Callable[[Step], None]] = {
             CLEAR: self._clear,
             MAKE_FOLDER: self._make_folder,
+            MAKE_FILE: self._make_file,
             COPY: self._copy,
             EXTEND: self._extend,
             MAKE_LINK: self._make_link,
@@ -101,17 +105,16 @@ class StepRunner:
             os.chmod(step.path, stat.S_IMODE(os.lstat(step.source).st_mode) | 0o700)
         self._made_in(step.path)
 
+    def _make_file(self, step: Step) -> None:
+        self._name(_write_content(step), step.path)
+
     def _copy(self, step: Step) -> None:
-        temporary = _write_copy(step.source, step.path)
-        # Unlike a rename, a link never replaces an existing file.
-        os.link(temporary, step.path)
-        os.unlink(temporary)
-        self._made_in(step.path)
+        self._name(_write_copy(step), step.path)
 
     def _extend(self, step: Step) -> None:
         if self._view.relation(step.path, step.source) != PREFIX:
             raise AdoptionError([f"{step.path}: it was changed meanwhile; run again"])
-        os.replace(_write_copy(step.source, step.path), step.path)
+        os.replace(_write_copy(step), step.path)
         self._made_in(step.path)
 
     def _make_link(self, step: Step) -> None:
@@ -119,8 +122,12 @@ class StepRunner:
         self._made_in(step.path)
 
     def _verify(self, step: Step) -> None:
-        source, target = (self._view.tree(path, step.left_out) for path in (step.source, step.path))
-        left = merge_plan(source, step.path, target, step.label, self._view.relation).steps
+        if self._view.kind(step.source) == FILE:
+            source, root, target = file_merge(self._view, step.source, step.path)
+        else:
+            root = step.path
+            source, target = (self._view.tree(path, step.left_out) for path in (step.source, root))
+        left = merge_plan(source, root, target, step.label, self._view.relation).steps
         if left:
             raise AdoptionError([f"{left[0].path}: it is not as in {step.source}; run again"])
 
@@ -129,14 +136,9 @@ class StepRunner:
         self._made_in(step.path)
 
     def _write(self, step: Step) -> None:
-        with _temporary_beside(step.path) as stream:
-            with contextlib.suppress(FileNotFoundError):
-                os.fchmod(stream.fileno(), stat.S_IMODE(os.lstat(step.path).st_mode))
-            stream.write(step.content)
-            stream.flush()
-            os.fsync(stream.fileno())
+        temporary = _write_content(step)
         self._sync_folders()
-        os.replace(stream.name, step.path)
+        os.replace(temporary, step.path)
         self._made_in(step.path)
 
     def _move(self, step: Step) -> None:
@@ -155,6 +157,12 @@ class StepRunner:
         os.symlink(step.source, temporary)
         os.replace(temporary, step.path)
         self._made_in(step.path)
+
+    def _name(self, temporary: str, path: str) -> None:
+        # Unlike a rename, a link never replaces an existing file.
+        os.link(temporary, path)
+        os.unlink(temporary)
+        self._made_in(path)
 
     def _made_in(self, path: str) -> None:
         self._unsynced.add(os.path.dirname(path))
@@ -185,16 +193,27 @@ def _temporary_beside(path: str) -> BufferedWriter:
     return open(_temporary_path(path), "xb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600))
 
 
-def _write_copy(source: str, path: str) -> str:
-    """Return the path of a copy that will be called ``path``. Raises AdoptionError if it is not what was read."""
-    with open_regular(source) as original, _temporary_beside(path) as stream:
+def _write_content(step: Step) -> str:
+    """Return the path of a file with the content of a step, and the mode of the file that it will replace."""
+    with _temporary_beside(step.path) as stream:
+        with contextlib.suppress(FileNotFoundError):
+            os.fchmod(stream.fileno(), stat.S_IMODE(os.lstat(step.path).st_mode))
+        stream.write(step.content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return stream.name
+
+
+def _write_copy(step: Step) -> str:
+    """Return the path of a copy of a step's source. Raises AdoptionError if it is not what was read."""
+    with open_regular(step.source) as original, _temporary_beside(step.path) as stream:
         read = hashlib.sha256()
         for chunk in iter(lambda: original.read(_CHUNK), b""):
             read.update(chunk)
             stream.write(chunk)
         stream.flush()
         status = os.fstat(original.fileno())
-        os.fchmod(stream.fileno(), stat.S_IMODE(status.st_mode))
+        os.fchmod(stream.fileno(), stat.S_IMODE(status.st_mode) & (0o700 if step.private else 0o7777))
         os.utime(stream.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
         os.fsync(stream.fileno())
     with open_regular(stream.name) as copy:
@@ -202,5 +221,5 @@ def _write_copy(source: str, path: str) -> str:
         for chunk in iter(lambda: copy.read(_CHUNK), b""):
             written.update(chunk)
     if written.digest() != read.digest():
-        raise AdoptionError([f"{path}: its copy is not what was read from {source}; check the disk"])
+        raise AdoptionError([f"{step.path}: its copy is not what was read from {step.source}; check the disk"])
     return stream.name

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Plan the merge of one tree of files into another, without I/O.
 
-1. An entry whose path is free in the target is copied: folders with their mode, links with their text.
+1. An entry whose path is free in the target is copied: folders with their mode, links with their text. A relative link
+   that leads out of its tree gets the absolute path that it leads to.
 2. Of two files the longer one stays if the other is its beginning.
 3. Otherwise both stay: the second gets a name of its own beside the first, ``<name>.kept-<label>``.
 
@@ -34,6 +35,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
     Plan,
     Step,
     Tree,
+    View,
 )
 
 _NAME_BYTES = 255
@@ -50,7 +52,8 @@ def merge_plan(source: Tree, target_root: str, target: Tree, label: str, relatio
         del target[os.path.relpath(step.path, target_root)]
     notices = []
     places = {"": ""}
-    for path, node in source.items():
+    for path, entry in source.items():
+        node = _portable(path, entry)
         parent, name = os.path.split(path)
         if name == TEMPORARY:
             continue
@@ -73,6 +76,29 @@ def merge_plan(source: Tree, target_root: str, target: Tree, label: str, relatio
         if node.kind == FOLDER:
             places[path] = place
     return Plan(steps, notices)
+
+
+def file_merge(view: View, source: str, target: str) -> tuple[Tree, str, Tree]:
+    """Return what merges a file into a file of another name: source, target root and target of ``merge_plan``."""
+    root, name = os.path.split(target)
+    there = {entry: node for entry, node in view.listing(root).items() if entry != TEMPORARY}
+    return {name: Node(FILE, source)}, root, there
+
+
+def kept_beside(tree: Tree, name: str) -> list[str]:
+    """Return the names of the files that were kept beside the file ``name`` of a folder."""
+    kinds = {entry: node.kind for entry, node in tree.items() if "/" not in entry}
+    kept = [entry for entry, kind in kinds.items() if entry.startswith(f"{name}.kept-") and kind == FILE]
+    return kept if kinds.get(name) == FILE else []
+
+
+def _portable(path: str, node: Node) -> Node:
+    """Return the node with a text that leads to the same place from wherever its tree is."""
+    if node.kind != LINK or os.path.isabs(node.text):
+        return node
+    root = node.origin[: -len(path)]
+    leads_to = os.path.normpath(os.path.join(os.path.dirname(node.origin), node.text))
+    return node if f"{leads_to}/".startswith(root) else node._replace(text=leads_to)
 
 
 def _next_action(node: Node, there: Node | None, relation: Callable[[str, str], str]) -> str | None:

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+from ansible_collections.secuaas.claude.plugins.module_utils._state_file import STATE_FILE
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import SharedSymlink
 
 MISSING, FOLDER, FILE, LINK, OTHER = "missing", "folder", "file", "link", "other"
@@ -16,11 +18,15 @@ MISSING, FOLDER, FILE, LINK, OTHER = "missing", "folder", "file", "link", "other
 SAME, PREFIX, EXTENSION, DIFFERENT = "same", "prefix", "extension", "different"
 """Relations of the content of a file to that of another: equal, its beginning, its continuation, none of these."""
 
-CLEAR, MAKE_FOLDER, COPY, EXTEND, MAKE_LINK = "clear", "make_folder", "copy", "extend", "make_link"
-VERIFY, KEEP, WRITE, MOVE, REPLACE = "verify", "keep", "write", "move", "replace"
+CLEAR, MAKE_FOLDER, MAKE_FILE, COPY, EXTEND = "clear", "make_folder", "make_file", "copy", "extend"
+MAKE_LINK, VERIFY, KEEP, WRITE, MOVE, REPLACE = "make_link", "verify", "keep", "write", "move", "replace"
 """Actions of a step; ``_adopt_steps`` says what each does."""
 
 CREDENTIALS = ".credentials.json"
+EMPTY_JSON = b"{}"
+"""Content of a shared JSON file that was made before there was one."""
+PERSONS_FOLDER = ".claude"
+"""Name of the home that a session without ``CLAUDE_CONFIG_DIR`` uses; its state file is beside it."""
 TEMPORARY = ".claude-adoption.tmp"
 """Name of a file that is written before it gets its own name; there is at most one in a folder."""
 ASIDE = ".before-adoption-"
@@ -65,7 +71,7 @@ class Step(NamedTuple):
 
     ``source`` is a path, or the text of a link. ``label`` and ``left_out`` are those of the merge that ``verify`` plans
     again: what a second name has in it, and the names at the top of the trees that it passes over. ``content`` is that
-    of ``write``; it is never shown.
+    of ``write`` and ``make_file``; it is never shown. Of a ``private`` copy only the owner has rights.
     """
 
     action: str
@@ -74,6 +80,7 @@ class Step(NamedTuple):
     label: str = ""
     left_out: frozenset[str] = frozenset()
     content: bytes = b""
+    private: bool = False
 
 
 class Plan(NamedTuple):
@@ -95,17 +102,33 @@ class View(Protocol):
     def names(self, path: str) -> list[str]:
         """Return the names in a folder, none if it is missing."""
 
+    def listing(self, path: str) -> Tree:
+        """Return what is directly in a folder; nothing if it is missing."""
+
     def tree(self, path: str, left_out: frozenset[str] = frozenset()) -> Tree:
         """Return everything below a folder but the names ``left_out`` at its top; nothing if it is missing."""
 
     def read(self, path: str) -> bytes:
-        """Return the content of a state file."""
+        """Return the content of a file of settings or state."""
 
     def relation(self, path: str, other: str) -> str:
-        """Return the relation of the content of the file ``path`` to that of ``other``."""
+        """Return the relation of the content of the file ``path`` to that of ``other``.
+
+        An empty JSON object is the beginning of every content.
+        """
 
     def is_kept(self, path: str) -> bool:
         """Return True if an original with a dated name beside ``path`` is the same file."""
 
     def can_be_renamed(self, path: str, new: str) -> bool:
         """Return True if both are on one file system, and ``path`` is not the root of one."""
+
+
+def state_path(active_link: str) -> str:
+    """Return the state file of a session without ``CLAUDE_CONFIG_DIR``."""
+    return os.path.join(os.path.dirname(active_link), STATE_FILE)
+
+
+def link_target(path: str, text: str) -> str:
+    """Return the path that a link leads to, by its text."""
+    return os.path.normpath(os.path.join(os.path.dirname(path), text))

@@ -16,6 +16,7 @@ from typing import BinaryIO
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import (
     ASIDE,
     DIFFERENT,
+    EMPTY_JSON,
     EXTENSION,
     FILE,
     FOLDER,
@@ -28,7 +29,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
     Node,
     Tree,
 )
-from ansible_collections.secuaas.claude.plugins.module_utils._state_file import StateFileError, read_state_file
+from ansible_collections.secuaas.claude.plugins.module_utils._state_file import StateFileError, read_regular
 
 _CHUNK = 1 << 20
 
@@ -65,19 +66,25 @@ class DiskView:
         while pending:
             entry = pending.popleft()
             origin = os.path.join(path, entry)
-            kind = self.kind(origin)
-            found[entry] = Node(kind, origin, self.text(origin) if kind == LINK else "")
-            if kind == FOLDER:
+            node = found[entry] = self._node(origin)
+            if node.kind == FOLDER:
                 pending += [os.path.join(entry, name) for name in self.names(origin)]
-            elif kind == FILE and not os.access(origin, os.R_OK, effective_ids=True):
+            elif node.kind == FILE and not os.access(origin, os.R_OK, effective_ids=True):
                 raise AdoptionError([f"{origin}: this user may not read it; expected a file of the user"])
         return found
 
+    def listing(self, path: str) -> Tree:
+        """Return what is directly in a folder; nothing if it is missing."""
+        return {name: self._node(os.path.join(path, name)) for name in self.names(path)}
+
+    def _node(self, path: str) -> Node:
+        kind = self.kind(path)
+        return Node(kind, path, self.text(path) if kind == LINK else "")
+
     def read(self, path: str) -> bytes:
-        """Return the content of a state file."""
-        folder, _name = os.path.split(path)
+        """Return the content of a file of settings or state."""
         try:
-            file = read_state_file(folder)
+            file = read_regular(path)
         except StateFileError as error:
             raise AdoptionError([str(error)]) from None
         except OSError as error:
@@ -85,7 +92,10 @@ class DiskView:
         return b"" if file is None else file.raw
 
     def relation(self, path: str, other: str) -> str:
-        """Return the relation of the content of the file ``path`` to that of ``other``."""
+        """Return the relation of the content of the file ``path`` to that of ``other``.
+
+        An empty JSON object is the beginning of every content.
+        """
         try:
             with open_regular(path) as one, open_regular(other) as two:
                 while True:
@@ -95,9 +105,10 @@ class DiskView:
                         break
                     if not chunk:
                         return SAME
-                if there.startswith(chunk):
+                begins = one.tell() == len(chunk)
+                if there.startswith(chunk) or (begins and chunk == EMPTY_JSON):
                     return PREFIX
-                return EXTENSION if chunk.startswith(there) else DIFFERENT
+                return EXTENSION if chunk.startswith(there) or (begins and there == EMPTY_JSON) else DIFFERENT
         except OSError as error:
             raise _unreadable(path, error) from None
 

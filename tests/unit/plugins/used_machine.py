@@ -11,10 +11,21 @@ from typing import Any
 
 from ansible_collections.secuaas.claude.plugins.module_utils import _adopt_run
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import AdoptionRequest
-from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import required_shared
-from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import NAMES, walk
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
+    DIRECTORY,
+    FILE,
+    required_shared,
+    shared_symlink,
+)
+from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import walk
 
 DATE = "2026-11-26"
+SETTINGS = {
+    **dict.fromkeys(("settings.json", "CLAUDE.md", "keybindings.json", "history.jsonl", ".claude.json"), FILE),
+    **dict.fromkeys(("agents", "commands", "skills", "rules", "output-styles", "plugins", "sessions"), DIRECTORY),
+    **dict.fromkeys(("shell-snapshots", "plans", "tasks", "todos", "themes", "workflows"), DIRECTORY),
+}
+"""Names and kinds of the links by which accounts share the person's settings."""
 SECRET = "a-token-or-an-address-that-nobody-is-to-see"
 STATE = {
     "oauthAccount": {"emailAddress": SECRET},
@@ -26,10 +37,13 @@ STATE = {
 
 
 class Machine:
-    """A user's folder; ``home`` is the one that Claude Code uses without any variable."""
+    """A user's folder; ``home`` is the one that Claude Code uses without any variable.
 
-    def __init__(self, base: str) -> None:
-        self.base = base
+    With ``settings`` the accounts are to share the person's settings too.
+    """
+
+    def __init__(self, base: str, *, settings: bool = False) -> None:
+        self.base, self.settings = base, settings
         self.user = f"{base}/u"
         self.home, self.state = f"{self.user}/.claude", f"{self.user}/.claude.json"
         self.homes = (f"{self.user}/.claude-compte1", f"{self.user}/.claude-compte2")
@@ -37,7 +51,8 @@ class Machine:
 
     @property
     def request(self) -> AdoptionRequest:
-        return AdoptionRequest(self.homes, self.home, required_shared(self.user), DATE)
+        shared = [shared_symlink(self.user, name, kind) for name, kind in SETTINGS.items()] if self.settings else []
+        return AdoptionRequest(self.homes, self.home, (*required_shared(self.user), *shared), DATE)
 
     def put(self, path: str, content: str | bytes | dict[str, Any]) -> str:
         """Write a file below the user's folder."""
@@ -76,19 +91,35 @@ class Machine:
         return result
 
     def shared(self, name: str = "projects") -> str:
-        return f"{self.user}/.claude-{name}-shared"
+        return f"{self.user}/.claude-{name.lstrip('.')}-shared"
 
     def read(self, path: str) -> bytes:
         with open(os.path.join(self.user, path), "rb") as stream:
             return stream.read()
 
     def conversations(self) -> list[bytes]:
-        """Return the content of every file in the conversation folders of the homes, wherever a home is now."""
+        """Return the content of every file that is to be shared, wherever a home is now; not that of state files."""
+        places = [f"{home}/{name}" for home in (self.home, *self.homes) for name in self.names()]
         return [
             self.read(path)
-            for home in (self.home, *self.homes)
-            for name in NAMES
-            for path in walk(f"{home}/{name}")
+            for place in places
+            for path in [place, *walk(place)]
+            if os.path.isfile(path) and not os.path.islink(path) and not os.path.islink(place)
+        ]
+
+    def names(self) -> list[str]:
+        """Return the names of the links but that of the state file, which is merged by its keys."""
+        return [link.name for link in self.request.links if link.name != ".claude.json"]
+
+    def shared_contents(self) -> list[bytes]:
+        """Return the content of every file in the targets and beside them."""
+        tops = [f"{self.user}/{name}" for name in os.listdir(self.user)]
+        return [
+            self.read(path)
+            for name in self.names()
+            for top in tops
+            if top == self.shared(name) or top.startswith(f"{self.shared(name)}.kept-")
+            for path in walk(top)
             if os.path.isfile(path) and not os.path.islink(path)
         ]
 

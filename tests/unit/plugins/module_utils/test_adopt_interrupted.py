@@ -17,7 +17,7 @@ from typing import Any, Callable, NamedTuple
 
 import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import _adopt_run
-from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import NAMES, picture, scratch, texts, walk
+from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import picture, scratch, texts, walk
 from ansible_collections.secuaas.claude.tests.unit.plugins.used_machine import STATE, Machine
 
 pytest.importorskip(
@@ -80,28 +80,30 @@ def require_adopted(machine: Machine, conversations: list[bytes]) -> None:
     assert os.readlink(machine.home) == machine.homes[0]
     for home in machine.homes:
         if os.path.isdir(home):
-            assert texts(home).items() >= {name: machine.shared(name) for name in NAMES}.items()
-    shared = [
-        machine.read(path)
-        for name in NAMES
-        for path in walk(machine.shared(name))
-        if os.path.isfile(path) and not os.path.islink(path)
-    ]
+            names = [link.name for link in machine.request.links]
+            assert texts(home).items() >= {name: machine.shared(name) for name in names}.items()
+    shared = machine.shared_contents()
     for content in conversations:
-        assert any(kept.startswith(content) for kept in shared)
+        assert content == b"{}" or any(kept.startswith(content) for kept in shared)
     assert not any(os.path.basename(path) == ".claude-adoption.tmp" for path in walk(machine.user))
     after = picture(machine.user)
     assert machine.adopted()["steps"] == []
     assert picture(machine.user) == after
 
 
-def used(base: str) -> Machine:
-    return Machine(base).fill()
+def used(base: str, settings: bool) -> Machine:
+    machine = Machine(base, settings=settings).fill()
+    machine.put(".claude-compte2/settings.json", {"permissions": {"deny": ["Read(/x)"]}})
+    machine.put(".claude-compte2/.claude.json", {"theme": "light", "mcpServers": {"more": {"command": "more"}}})
+    machine.put(".claude/history.jsonl", "1\n")
+    machine.put(".claude-compte2/history.jsonl", "1\n2\n")
+    machine.put(".claude-compte2/plugins/installed_plugins.json", "{}")
+    return machine
 
 
-def with_a_first_home(base: str) -> Machine:
+def with_a_first_home(base: str, settings: bool) -> Machine:
     """A first home that has conversations, a login and a state of its own; what is in use has none."""
-    machine = used(base)
+    machine = used(base, settings)
     os.unlink(f"{machine.home}/.credentials.json")
     machine.put(".claude-compte1/.credentials.json", "first")
     machine.put(".claude-compte1/.claude.json", {"oauthAccount": {"emailAddress": "first"}, "theme": "dark"})
@@ -113,13 +115,14 @@ def with_a_first_home(base: str) -> Machine:
     return machine
 
 
+@pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("build", [used, with_a_first_home])
-def test_killed_before_every_change_and_run_again(build: Callable[[str], Machine]) -> None:
+def test_killed_before_every_change_and_run_again(build: Callable[[str, bool], Machine], shared: bool) -> None:
     expected = None
     for change in range(MOST_CHANGES):
         base = scratch()
         try:
-            machine = build(base)
+            machine = build(base, shared)
             before, conversations, logins = machine.contents(), machine.conversations(), len(machine.logins())
             ended = not killed_at(machine, change)
             require_nothing_lost(machine, [*conversations], logins)
@@ -140,9 +143,10 @@ def test_killed_before_every_change_and_run_again(build: Callable[[str], Machine
     pytest.fail(f"more than {MOST_CHANGES} changes")
 
 
-def test_killed_again_and_again(base: str) -> None:
+@pytest.mark.parametrize("shared", [False, True])
+def test_killed_again_and_again(base: str, shared: bool) -> None:
     """Each run makes one change more than the one before it."""
-    machine = with_a_first_home(base)
+    machine = with_a_first_home(base, shared)
     conversations, logins = machine.conversations(), len(machine.logins())
     change = 3
     while killed_at(machine, change):
@@ -169,27 +173,27 @@ FOLDERS = (
     ".claude-projects-shared",
     ".claude-file-history-shared",
 )
-places = st.one_of(
-    st.builds(
-        "/".join,
-        st.tuples(st.sampled_from(FOLDERS), st.sampled_from(("a", "b", "a/x", "a/y", "b/x", "n" * 250))),
-    ),
-    st.sampled_from([f"{root}/settings.json" for root in ROOTS]),
+places = st.builds(
+    "/".join,
+    st.tuples(st.sampled_from(FOLDERS), st.sampled_from(("a", "b", "a/x", "a/y", "b/x", "n" * 250))),
 )
-entries = st.builds(
-    Entry,
-    places,
-    st.sampled_from(("file", "file", "file", "folder", "link", "fifo")),
-    st.sampled_from((b"", b"1\n", b"1\n2\n", b"1\n2\n3\n", b"x\n", b"1\nx\n")),
+files = st.sampled_from(("settings.json", "CLAUDE.md", "history.jsonl"))
+states = st.sampled_from((b"{}", b'{"theme": "dark"}', b'{"theme": "light", "mcpServers": {"a": {}}}'))
+texts_of_files = st.sampled_from((b"", b"{}", b"1\n", b"1\n2\n", b"1\n2\n3\n", b"x\n", b"1\nx\n"))
+entries = st.one_of(
+    st.builds(Entry, places, st.sampled_from(("file", "file", "file", "folder", "link", "fifo")), texts_of_files),
+    st.builds(Entry, st.builds("/".join, st.tuples(st.sampled_from(ROOTS), files)), st.just("file"), texts_of_files),
+    st.builds(Entry, st.builds("{}/.claude.json".format, st.sampled_from(ROOTS)), st.just("file"), states),
+    st.builds(Entry, st.builds(".claude-{}-shared".format, files), st.just("file"), texts_of_files),
 )
 
 
 @contextmanager
-def built(tree: list[Entry]) -> Iterator[Machine]:
+def built(tree: list[Entry], settings: bool) -> Iterator[Machine]:
     """Give a machine that holds a tree; an entry whose place is taken is left out."""
     base = scratch()
     try:
-        machine = Machine(base)
+        machine = Machine(base, settings=settings)
         machine.put(".claude.json", STATE)
         machine.put(".claude/.credentials.json", "login")
         for entry in tree:
@@ -217,25 +221,26 @@ slow = settings(max_examples=40, deadline=None, suppress_health_check=list(Healt
 
 
 @slow
-@given(st.lists(entries, max_size=14))
-@example([Entry(".claude/projects/a", "file", b"1\n"), Entry(".claude-compte1/projects/a/x", "file", b"x\n")])
-@example([Entry(f"{root}/projects/{'n' * 250}", "file", b"%d" % n) for n, root in enumerate(ROOTS)])
-def test_any_tree_is_adopted_whole(tree: list[Entry]) -> None:
-    with built(tree) as machine:
+@given(st.lists(entries, max_size=14), st.booleans())
+@example([Entry(".claude/projects/a", "file", b"1\n"), Entry(".claude-compte1/projects/a/x", "file", b"x\n")], False)
+@example([Entry(f"{root}/projects/{'n' * 250}", "file", b"%d" % n) for n, root in enumerate(ROOTS)], False)
+@example([Entry(f"{root}/settings.json", "file", b"%d" % n) for n, root in enumerate(ROOTS)], True)
+def test_any_tree_is_adopted_whole(tree: list[Entry], shared: bool) -> None:
+    with built(tree, shared) as machine:
         before, conversations = machine.contents(), machine.conversations()
         foreseen = machine.adopt(check=True)
         assert foreseen["failures"] == []
         assert machine.adopted() == foreseen
         require_adopted(machine, conversations)
         kept = machine.contents()
-        assert all(any(other.startswith(content) for other in kept) for content in before)
+        assert all(any(other.startswith(content) for other in kept) for content in before if content != b"{}")
         require_nothing_lost(machine, conversations, 1)
 
 
 @slow
-@given(st.lists(entries, max_size=10), st.integers(0, 60))
-def test_any_tree_is_adopted_whole_after_a_kill(tree: list[Entry], change: int) -> None:
-    with built(tree) as machine:
+@given(st.lists(entries, max_size=10), st.integers(0, 60), st.booleans())
+def test_any_tree_is_adopted_whole_after_a_kill(tree: list[Entry], change: int, shared: bool) -> None:
+    with built(tree, shared) as machine:
         conversations = machine.conversations()
         killed_at(machine, change)
         require_nothing_lost(machine, conversations, 1)

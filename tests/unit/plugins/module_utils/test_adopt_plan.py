@@ -53,6 +53,10 @@ class Memory:
     def names(self, path: str) -> list[str]:
         return sorted(os.path.basename(entry) for entry in self.entries if os.path.dirname(entry) == path)
 
+    def listing(self, path: str) -> types.Tree:
+        whole = self.tree(path)
+        return {name: node for name, node in whole.items() if "/" not in name}
+
     def tree(self, path: str, left_out: frozenset[str] = frozenset()) -> types.Tree:
         found = {}
         for entry in sorted(self.entries, key=lambda one: one.split("/")):

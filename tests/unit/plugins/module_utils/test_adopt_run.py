@@ -16,6 +16,7 @@ from typing import Any, Callable
 
 import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import _adopt_run, _adopt_steps
+from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import Step
 from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import NAMES, needs_root, picture, texts, walk
 from ansible_collections.secuaas.claude.tests.unit.plugins.used_machine import DATE, SECRET, STATE, Machine
 
@@ -280,9 +281,9 @@ def test_a_copy_that_is_not_what_was_read_stops_the_run(machine: Machine, monkey
 def test_what_is_written_meanwhile_stops_the_run(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = _adopt_steps._write_copy
 
-    def late(source: str, path: str) -> str:
-        temporary = copy(source, path)
-        if source.endswith("one.jsonl"):
+    def late(step: Step) -> str:
+        temporary = copy(step)
+        if step.source.endswith("one.jsonl"):
             machine.put(".claude/projects/-srv-work/one.jsonl", "1\n2\nmore\n")
         return temporary
 
@@ -389,10 +390,10 @@ def test_a_session_that_begins_meanwhile_stops_the_run(
     copy = _adopt_steps._write_copy
     started: list[int] = []
 
-    def late(source: str, path: str) -> str:
+    def late(step: Step) -> str:
         if not started:
             started.append(spawn("claude", HOME=machine.user))
-        return copy(source, path)
+        return copy(step)
 
     monkeypatch.setattr(_adopt_steps, "_write_copy", late)
     (failure,) = machine.adopt()["failures"]

@@ -1,0 +1,347 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Adoption that brings the person's settings of all homes together, on the disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+from ansible_collections.secuaas.claude.plugins.module_utils import _adopt_run, _adopt_steps
+from ansible_collections.secuaas.claude.plugins.module_utils._adopt_settings import deny_notice
+from ansible_collections.secuaas.claude.plugins.module_utils._adopt_state import merge_sources
+from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import Step
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import SharedSymlinkError, validate_all
+from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import NAMES, picture, texts, walk
+from ansible_collections.secuaas.claude.tests.unit.plugins.used_machine import DATE, SECRET, SETTINGS, STATE, Machine
+
+pytestmark = pytest.mark.usefixtures("unflushed")
+ASIDE = f".before-adoption-{DATE}"
+
+
+@pytest.fixture
+def machine(base: str, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    monkeypatch.setattr(_adopt_run, "require_unused", lambda _request: None)
+    return Machine(base, settings=True).fill()
+
+
+def told(result: dict[str, Any]) -> list[str]:
+    """Return the notices of a run but that of the API key in STATE, which is the last one."""
+    *notices, key = result["notices"]
+    assert key.endswith("its key primaryApiKey is not merged; it stays in the original")
+    return notices
+
+
+def state_of(machine: Machine) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(machine.read(".claude-claude.json-shared"))
+    return found
+
+
+def test_every_home_has_every_link_and_the_module_of_the_links_finds_nothing_to_do(machine: Machine) -> None:
+    settings = machine.read(".claude/settings.json")
+    machine.adopted()
+    for home in machine.homes:
+        assert texts(home) == {name: machine.shared(name) for name in (*NAMES, *SETTINGS)}
+    assert machine.read(".claude-settings.json-shared") == settings
+    assert machine.read(".claude-CLAUDE.md-shared") == b"be brief"
+    assert machine.read(".claude-keybindings.json-shared") == b"{}"
+    assert machine.read(".claude-history.jsonl-shared") == b""
+    assert machine.read(f".claude-compte1/settings.json{ASIDE}") == settings
+    assert os.readlink(machine.state) == ".claude/.claude.json"
+    before = picture(machine.user)
+    assert machine.adopted() == {"steps": [], "notices": [], "failures": []}
+    reports = validate_all(machine.homes, machine.request.links)
+    assert [report.created for report in reports] == [(), ()]
+    assert picture(machine.user) == before
+
+
+def test_a_shared_file_is_for_its_owner_alone(machine: Machine) -> None:
+    """It lay in a folder that others could not enter, and the shared root may be open to them."""
+    machine.put(".claude-compte2/settings.json", "another")
+    os.chmod(machine.state, 0o644)
+    for home in (".claude", ".claude-compte2"):
+        os.chmod(f"{machine.user}/{home}/settings.json", 0o664)
+    machine.adopted()
+    shared = [path for path in walk(machine.user) if "-shared" in os.path.basename(path)]
+    assert len(shared) == len(NAMES) + len(SETTINGS) + 1
+    assert {path: os.stat(path).st_mode & 0o077 for path in shared} == dict.fromkeys(shared, 0)
+
+
+def test_what_is_written_before_it_has_its_name_is_for_its_owner_alone(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes = []
+    beside = _adopt_steps._temporary_beside
+
+    def seen(path: str) -> Any:
+        stream = beside(path)
+        modes.append(os.fstat(stream.fileno()).st_mode & 0o7777)
+        return stream
+
+    monkeypatch.setattr(_adopt_steps, "_temporary_beside", seen)
+    umask = os.umask(0)
+    try:
+        machine.adopted()
+    finally:
+        os.umask(umask)
+    assert set(modes) == {0o600}
+
+
+def test_the_file_of_the_home_in_use_wins_and_the_other_is_kept_beside_it(machine: Machine) -> None:
+    machine.put(".claude-compte2/CLAUDE.md", "be long")
+    machine.put(".claude-compte2/keybindings.json", "keys")
+    machine.put(".claude-compte2/history.jsonl", "2\n")
+    machine.put(".claude/history.jsonl", "1\n")
+    machine.put(".claude-compte2/agents/theirs.md", "theirs")
+    (first, second) = told(machine.adopted())
+    assert machine.read(".claude-CLAUDE.md-shared") == b"be brief"
+    assert machine.read(".claude-CLAUDE.md-shared.kept-claude-compte2") == b"be long"
+    assert machine.read(".claude-history.jsonl-shared.kept-claude-compte2") == b"2\n"
+    assert machine.read(".claude-keybindings.json-shared") == b"keys"
+    assert machine.read(".claude-agents-shared/theirs.md") == b"theirs"
+    assert f"{machine.shared('CLAUDE.md')}.kept-claude-compte2" in first
+    assert f"{machine.shared('history.jsonl')}.kept-claude-compte2" in second
+
+
+def test_a_longer_history_of_one_beginning_stays(machine: Machine) -> None:
+    machine.put(".claude/history.jsonl", "1\n")
+    machine.put(".claude-compte2/history.jsonl", "1\n2\n")
+    assert told(machine.adopted()) == []
+    assert machine.read(".claude-history.jsonl-shared") == b"1\n2\n"
+
+
+@pytest.mark.parametrize("content", ["{}", ""])
+def test_a_target_that_was_made_empty_is_filled(machine: Machine, content: str) -> None:
+    """The role has made it before there was a home in use."""
+    for name in ("settings.json", "claude.json"):
+        machine.put(f".claude-{name}-shared", content if name == "settings.json" else "{}")
+    assert machine.adopted()["notices"] == [
+        "%s: its key primaryApiKey is not merged; it stays in the original" % machine.state
+    ]
+    assert json.loads(machine.read(".claude-settings.json-shared"))["permissions"] == {"deny": ["Bash(rm:*)"]}
+    assert state_of(machine)["oauthAccount"] == STATE["oauthAccount"]
+
+
+def test_an_empty_object_at_the_end_of_a_long_file_is_not_an_empty_file(machine: Machine) -> None:
+    """Both are read in pieces, of which the last ones are the same length."""
+    beginning = "x" * (1 << 20)
+    machine.put(".claude/projects/-srv-work/one.jsonl", beginning + "{}")
+    machine.put(".claude-compte2/projects/-srv-work/one.jsonl", beginning + "12")
+    machine.adopted()
+    there = ".claude-projects-shared/-srv-work/one.jsonl"
+    assert machine.read(there).endswith(b"{}")
+    assert machine.read(f"{there}.kept-claude-compte2").endswith(b"12")
+
+
+def test_deny_rules_that_are_not_in_force_are_told_first_and_not_shown(machine: Machine) -> None:
+    machine.put(".claude-compte2/CLAUDE.md", "be long")
+    machine.put(".claude-compte2/settings.json", {"permissions": {"deny": [f"Read({SECRET})"]}})
+    kept = f"{machine.shared('settings.json')}.kept-claude-compte2"
+    foreseen, notices = machine.adopt(check=True)["notices"], machine.adopted()["notices"]
+    assert foreseen == notices
+    assert notices[0].startswith(f"{kept}: its deny rules are not in force")
+    assert len(notices) == 4
+    # Until somebody has looked: the run that told it may have been killed.
+    assert machine.adopted() == {"steps": [], "notices": notices[:1], "failures": []}
+    os.unlink(kept)
+    assert machine.adopted()["notices"] == []
+
+
+def test_deny_rules_that_the_used_settings_have_too_are_not_told(machine: Machine) -> None:
+    machine.put(".claude-compte2/settings.json", {"permissions": {"deny": ["Bash(rm:*)"]}, "model": "x"})
+    (notice,) = told(machine.adopted())
+    assert "deny" not in notice
+
+
+def test_the_deny_rules_of_a_first_home_are_told_where_settings_are_not_shared(machine: Machine) -> None:
+    machine.settings = False
+    machine.put(".claude-compte1/settings.json", {"permissions": {"deny": ["Read(/x)"]}})
+    notices = machine.adopted()["notices"]
+    assert notices[0].startswith(f"{machine.home}/settings.json.kept-claude-compte1: its deny rules are not in force")
+
+
+@pytest.mark.parametrize(
+    ("used", "kept", "expected"),
+    [
+        ({"permissions": {"deny": ["a", "b"]}}, {"permissions": {"deny": ["b"]}}, ""),
+        ({}, {"permissions": {"deny": ["b"]}}, "these are not in used, which is used; add them there"),
+        ({"permissions": {"deny": "b"}}, {"permissions": {"deny": ["b"]}}, "these are not in used"),
+        ({}, {"permissions": []}, ""),
+        ({}, "no JSON", "it or used, which is used, is not valid; compare the two"),
+        ("no JSON", {}, "it or used, which is used, is not valid; compare the two"),
+    ],
+)
+def test_which_deny_rules_are_told(used: object, kept: object, expected: str) -> None:
+    contents = [(one if isinstance(one, str) else json.dumps(one)).encode() for one in (used, kept)]
+    told = deny_notice("used", contents[0], "kept", contents[1])
+    assert expected in told
+    assert bool(told) == bool(expected)
+
+
+def test_the_state_files_of_all_homes_become_one(machine: Machine) -> None:
+    theirs = {
+        "oauthAccount": {"emailAddress": SECRET + "2"},
+        "primaryApiKey": SECRET + "2",
+        "cachedGrowthBookFeatures": {"x": 1},
+        "mcpServers": {"tool": {"command": "another"}, "more": {"command": "more"}},
+        "projects": {"/srv/theirs": {"hasTrustDialogAccepted": True}},
+    }
+    machine.put(".claude-compte2/.claude.json", theirs)
+    notices = machine.adopted()["notices"]
+    state = state_of(machine)
+    assert state["oauthAccount"] == STATE["oauthAccount"]
+    assert state["projects"].keys() == {"/srv/work", "/srv/theirs"}
+    assert state["mcpServers"] == {**STATE["mcpServers"], "more": {"command": "more"}}  # type: ignore[dict-item]
+    assert state.keys() == STATE.keys() - {"primaryApiKey"}
+    assert [notice.split(":")[0] for notice in notices] == [machine.state, f"{machine.homes[1]}/.claude.json"]
+    assert json.loads(machine.read(f".claude-compte2/.claude.json{ASIDE}")) == theirs
+    assert machine.read(".claude.json") == machine.read(".claude-compte2/.claude.json")
+    assert json.loads(machine.read(f".claude.json{ASIDE}")) == STATE
+
+
+def test_a_state_without_an_api_key_is_taken_over_byte_for_byte(machine: Machine) -> None:
+    content = b'{ "hasCompletedOnboarding":true,\n"oauthAccount": {}}\n'
+    machine.put(".claude.json", content)
+    machine.adopted()
+    assert machine.read(".claude-claude.json-shared") == content
+
+
+def test_the_identity_of_the_active_account_is_shared(machine: Machine) -> None:
+    """An adopted machine whose second account is active, and whose settings are brought together now."""
+    machine.settings = False
+    machine.put(".claude-compte2/.claude.json", {"oauthAccount": {"emailAddress": "second"}, "theme": "dark"})
+    machine.put(".claude-compte2/settings.json", {"model": "theirs"})
+    machine.adopted()
+    os.unlink(machine.home)
+    os.symlink(machine.homes[1], machine.home)
+    machine.settings = True
+    machine.adopted()
+    state = state_of(machine)
+    assert state["oauthAccount"] == {"emailAddress": "second"}
+    assert state["mcpServers"] == STATE["mcpServers"]
+    assert b"deny" in machine.read(".claude-settings.json-shared"), "the first account's settings win"
+    assert os.readlink(machine.home) == machine.homes[1]
+    assert machine.adopted()["steps"] == []
+
+
+def test_the_identity_of_the_first_homes_login_is_shared(machine: Machine) -> None:
+    os.unlink(f"{machine.home}/.credentials.json")
+    machine.put(".claude-compte1/.credentials.json", "first")
+    machine.put(".claude-compte1/.claude.json", {"oauthAccount": {"emailAddress": "first"}})
+    machine.put(".claude-compte1/skills/mine/SKILL.md", "mine")
+    machine.adopted()
+    state = state_of(machine)
+    assert state["oauthAccount"] == {"emailAddress": "first"}
+    assert state["mcpServers"] == STATE["mcpServers"]
+    assert machine.read(".claude-skills-shared/mine/SKILL.md") == b"mine"
+    assert machine.read(f".claude-compte1{ASIDE}/skills{ASIDE}/mine/SKILL.md") == b"mine"
+
+
+def test_a_link_into_the_persons_own_folders_leads_there_from_its_new_place(machine: Machine) -> None:
+    """Skills are often links to a folder of dotfiles, relative ones."""
+    machine.put("dotfiles/skill/SKILL.md", "dot")
+    os.makedirs(f"{machine.home}/skills/whole")
+    os.symlink("../../dotfiles/skill", f"{machine.home}/skills/dot")
+    os.symlink("whole", f"{machine.home}/skills/inner")
+    machine.adopted()
+    assert machine.read(".claude/skills/dot/SKILL.md") == b"dot"
+    assert os.readlink(f"{machine.shared('skills')}/inner") == "whole"
+    assert machine.adopted()["steps"] == []
+
+
+def test_settings_that_are_a_link_of_the_persons_are_refused(machine: Machine) -> None:
+    dots = machine.put("dotfiles/CLAUDE.md", "dot")
+    os.unlink(f"{machine.home}/CLAUDE.md")
+    os.symlink(dots, f"{machine.home}/CLAUDE.md")
+    before = picture(machine.base)
+    (failure,) = machine.adopt()["failures"]
+    assert f"{machine.home}/CLAUDE.md: found a link to {dots}, expected one to" in failure
+    assert picture(machine.base) == before
+
+
+@pytest.mark.parametrize("name", [".credentials.json", "settings.json.lock", ".storage-write.lock"])
+def test_logins_and_locks_are_never_shared(machine: Machine, name: str) -> None:
+    request = machine.request
+    request = request._replace(links=(*request.links, request.links[-1]._replace(name=name, target="/srv/x")))
+    before = picture(machine.base)
+    (failure,) = _adopt_run.adopt(request, check_mode=False)["failures"]
+    assert f"link name {name!r}" in failure
+    assert picture(machine.base) == before
+
+
+def test_a_login_stays_where_it_is(machine: Machine) -> None:
+    machine.adopted()
+    assert machine.logins() == [f"{home}/.credentials.json" for home in machine.homes]
+
+
+def test_check_mode_names_every_file(machine: Machine) -> None:
+    machine.put(".claude/plugins/cache/market/plugin/commands/x.md", "x")
+    machine.put(".claude-compte2/settings.json", {"permissions": {"deny": ["x"]}})
+    before = picture(machine.user)
+    foreseen = machine.adopt(check=True)
+    assert picture(machine.user) == before
+    named = {step[key] for step in foreseen["steps"] for key in ("path", "source")}
+    files = [path for path in walk(machine.user) if os.path.isfile(path) and ".credentials" not in path]
+    assert [path for path in files if path not in named] == []
+    assert machine.adopted() == foreseen
+
+
+def test_a_file_that_changes_meanwhile_stops_the_run(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = _adopt_steps._write_copy
+
+    def late(step: Step) -> str:
+        temporary = copy(step)
+        if step.source.endswith("CLAUDE.md"):
+            machine.put(".claude/CLAUDE.md", "be brief, and kind")
+        return temporary
+
+    monkeypatch.setattr(_adopt_steps, "_write_copy", late)
+    (failure,) = machine.adopt()["failures"]
+    assert "run again" in failure
+    monkeypatch.undo()
+    monkeypatch.setattr(_adopt_run, "require_unused", lambda _request: None)
+    machine.adopted()
+    assert machine.read(".claude-CLAUDE.md-shared") == b"be brief, and kind"
+
+
+def test_a_shared_state_is_completed_and_its_original_kept(machine: Machine) -> None:
+    machine.put(".claude-claude.json-shared", {"theme": "dark", "oauthAccount": {"emailAddress": "there"}})
+    machine.adopted()
+    assert state_of(machine)["theme"] == "dark"
+    assert state_of(machine)["oauthAccount"] == {"emailAddress": "there"}
+    assert state_of(machine)["mcpServers"] == STATE["mcpServers"]
+    assert json.loads(machine.read(f".claude-claude.json-shared{ASIDE}"))["theme"] == "dark"
+
+
+def test_nothing_in_use_is_nothing_to_share(base: str) -> None:
+    machine = Machine(base, settings=True)
+    before = picture(base)
+    assert machine.adopted()["steps"] == []
+    assert picture(base) == before
+
+
+def test_links_that_lead_nowhere_get_their_targets(machine: Machine) -> None:
+    os.symlink(machine.shared("themes"), f"{machine.home}/themes")
+    machine.adopted()
+    assert os.path.isdir(machine.shared("themes"))
+
+
+def test_a_broken_state_of_another_home_is_refused(machine: Machine) -> None:
+    machine.put(".claude-compte2/.claude.json", "{" + SECRET)
+    (failure,) = machine.adopt()["failures"]
+    assert f"{machine.homes[1]}/.claude.json" in failure
+    assert "is not valid JSON" in failure
+
+
+def test_before_the_adoption_the_module_of_the_links_refuses(machine: Machine) -> None:
+    """Shows that the first test can fail."""
+    with pytest.raises(SharedSymlinkError):
+        validate_all([machine.home], machine.request.links)
+
+
+def test_sources_that_say_nothing_new_leave_the_content_as_it_is() -> None:
+    content, notices = merge_sources(b'{"a":1}', [])
+    assert (content, notices) == (b'{"a":1}', [])
