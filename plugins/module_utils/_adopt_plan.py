@@ -14,7 +14,8 @@ In the order of the steps, where ``~/.claude`` stands for the active link and ``
 4. If ``~/.claude`` and ``HOME`` are both folders, the files of ``HOME`` are copied into ``~/.claude``; the copy is
    verified; the login of ``HOME`` is moved; ``HOME`` is renamed to a dated name.
 5. ``~/.claude`` is renamed to ``HOME``, and becomes a link to it.
-6. ``~/.claude.json`` gets a second, dated name, and is replaced by a link to ``.claude/.claude.json``.
+6. ``~/.claude.json`` gets a second, dated name, and is replaced by a link to ``.claude/.claude.json``, or to the
+   shared file: of two links in a row Claude Code replaces the second one by a file (2.1.332).
 
 Before each step the home is whole for a session that starts then. A run that was interrupted leaves a disk whose plan
 is the rest of these steps, and a disk that was adopted has a plan without steps.
@@ -238,11 +239,11 @@ class _Planner:
     def _link_state(self) -> None:
         """Make the state file of a session without ``CLAUDE_CONFIG_DIR`` a link to that of the active home."""
         path = state_path(self._active)
-        text = os.path.join(os.path.basename(self._active), STATE_FILE)
+        text = self._shared_state or os.path.join(os.path.basename(self._active), STATE_FILE)
         kind = self._view.kind(path)
         if kind == MISSING:
             self._add(MAKE_LINK, path, text)
-        elif kind == FILE:
+        elif kind == FILE or self._view.text(path) != text:
             self._replace(path, text)
 
     # ---- First home ----------------------------------------------------------------------------------------

@@ -101,7 +101,8 @@ def _state_problems(request: AdoptionRequest, view: View) -> list[str]:
     active = request.active_link
     path = state_path(active)
     if view.kind(path) == LINK:
-        if link_target(path, view.text(path)) == os.path.join(active, STATE_FILE):
+        shared = [link.target for link in request.links if link.name == STATE_FILE]
+        if link_target(path, view.text(path)) in (os.path.join(active, STATE_FILE), *shared):
             return []
         return [f"{path}: found a link to {view.text(path)}, expected a file; it is left as it is"]
     problems = _kind_problems(view, path, FILE)

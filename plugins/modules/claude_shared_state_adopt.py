@@ -8,21 +8,26 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: claude_shared_state_adopt
 short_description: Make the Claude Code home of a machine in use that of the first account
-version_added: 0.5.0
+version_added: 0.4.0
 author:
   - secuaas.claude contributors (@secuaas)
 description:
   - On a machine where Claude Code is in use, O(active_link) is a folder, and conversations lie in it. This module makes
-    that folder the home of the first account, puts the link in its place, and moves the conversations of every account
-    home into the shared folders.
+    that folder the home of the first account, puts the link in its place, and moves what O(links) names in every
+    account home, conversations and the person's settings, to the shared targets.
   - Nothing is lost. A copy is compared with its original, and the original stays under a name that ends in
     V(.before-adoption-) and the date, beside the place that it had. It may be removed once everything works. Only the
     login, V(.credentials.json), is moved by a rename, so that it never exists twice.
-  - Of two files of one name the longer one stays if the other is its beginning. Otherwise both stay, the second as
-    V(<name>.kept-<home>), and a notice tells it.
+  - Of two files of one name the longer one stays if the other is its beginning. Otherwise both stay, that of a later
+    home as V(<name>.kept-<home>), and a notice tells it. The home in use comes before the accounts, in their order.
+    An empty JSON object counts as the beginning of every file.
+  - Deny rules of a V(settings.json) that is kept so are not in force. That is told before everything else, by the name
+    of the file, and again by each run until they are in the one that is used, or the kept one is gone.
   - The state file beside the folder, V(~/.claude.json), is copied into the home, and replaced by a link to the copy, so
-    that a session started by hand sees the same. If the home has a state file already, the keys that it lacks are
-    added, but none that holds an API key.
+    that a session started by hand sees the same. Where the homes share it, that is a link to the shared file. If the
+    home has a state file already, the keys that it lacks are added, but none that holds an API key.
+  - A V(.claude.json) that O(links) names becomes that of all homes. It has the keys of every home, the identity of the
+    active account only, and no API key. A server or another entry is never made of two.
   - If the first account's home exists too, what it holds is brought into the home in use.
   - Refused, before anything is touched, while a session of Claude Code uses one of the homes, if a link leads
     elsewhere, if both homes hold a login, or if there is no space for the copies.
@@ -50,7 +55,7 @@ options:
     description:
       - The configuration directories of the accounts, as absolute paths.
       - The folder at O(active_link) becomes the first one. Of the others, those that exist are looked at for
-        conversations.
+        what O(links) names.
     type: list
     elements: str
     required: true
@@ -66,7 +71,8 @@ options:
     default: /home/ubuntu
   links:
     description:
-      - The links that every account home must have, to shared folders.
+      - The links that every account home must have, to shared folders and files.
+      - Targets and links that are missing are made in every home that exists. A login or a lock is refused.
       - The default is the three that Claude Code needs, V(session-env), V(file-history) and V(projects).
     type: list
     elements: dict
@@ -77,11 +83,13 @@ options:
         required: true
       target:
         description:
-          - The shared folder, as an absolute path.
+          - The shared folder or file, as an absolute path.
           - The default is V(.claude-<name>-shared) under O(shared_root).
         type: str
       kind:
-        description: A V(file) is passed over, because only folders of conversations are adopted.
+        description:
+          - What the target is, and what is expected in the place of the link. Of a V(file) that is shared only its
+            owner has rights.
         type: str
         choices: [directory, file]
         default: directory
@@ -106,6 +114,22 @@ EXAMPLES = r"""
     active_link: /home/ubuntu/.claude
     owner: ubuntu
   become: true
+
+- name: Bring the settings of its accounts together too
+  secuaas.claude.claude_shared_state_adopt:
+    account_homes:
+      - /home/ubuntu/.claude-compte1
+      - /home/ubuntu/.claude-compte2
+    active_link: /home/ubuntu/.claude
+    links:
+      - {name: session-env}
+      - {name: file-history}
+      - {name: projects}
+      - {name: skills}
+      - {name: settings.json, kind: file}
+      - {name: .claude.json, kind: file}
+    owner: ubuntu
+  become: true
 """
 
 RETURN = r"""
@@ -119,10 +143,10 @@ steps:
   contains:
     action:
       description:
-        - V(make_folder), V(copy) and V(make_link) make an entry where there was none.
+        - V(make_folder), V(make_file), V(copy) and V(make_link) make an entry where there was none.
         - V(extend) replaces a file by one of which it is the beginning.
         - V(keep) gives a file a second, dated name, before V(write) replaces a state file by a merged one, or
-          V(replace) replaces it by a link.
+          V(replace) replaces a file by a link.
         - V(move) renames a file or a folder.
         - V(clear) removes what an interrupted run has left of a file that it was writing.
       type: str
@@ -141,8 +165,8 @@ steps:
       sample: copy /home/ubuntu/.claude.json -> /home/ubuntu/.claude/.claude.json
 notices:
   description:
-    - What the operator has to know. Files that are both kept, entries that are not copied and stay with the original,
-      and the names of keys that are not merged.
+    - What the operator has to know. Deny rules that are not in force, files that are both kept, entries that are not
+      copied and stay with the original, and the names of keys that are not merged.
   returned: always
   type: list
   elements: str
@@ -188,13 +212,11 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    owner, links = module.params["owner"], module.params["links"]
-    if links is not None:
-        links = [link for link in links if link["kind"] == "directory"]
+    owner = module.params["owner"]
     request = AdoptionRequest(
         homes=tuple(module.params["account_homes"]),
         active_link=module.params["active_link"],
-        links=required_links(module.params["shared_root"], links),
+        links=required_links(module.params["shared_root"], module.params["links"]),
         date=time.strftime("%Y-%m-%d", time.gmtime()),
     )
     user = find_user(owner)

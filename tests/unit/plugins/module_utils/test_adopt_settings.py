@@ -50,7 +50,8 @@ def test_every_home_has_every_link_and_the_module_of_the_links_finds_nothing_to_
     assert machine.read(".claude-keybindings.json-shared") == b"{}"
     assert machine.read(".claude-history.jsonl-shared") == b""
     assert machine.read(f".claude-compte1/settings.json{ASIDE}") == settings
-    assert os.readlink(machine.state) == ".claude/.claude.json"
+    # Of two links in a row the real CLI replaces the second one by a file.
+    assert os.readlink(machine.state) == machine.shared("claude.json")
     before = picture(machine.user)
     assert machine.adopted() == {"steps": [], "notices": [], "failures": []}
     reports = validate_all(machine.homes, machine.request.links)
@@ -224,6 +225,8 @@ def test_the_identity_of_the_active_account_is_shared(machine: Machine) -> None:
     assert state["mcpServers"] == STATE["mcpServers"]
     assert b"deny" in machine.read(".claude-settings.json-shared"), "the first account's settings win"
     assert os.readlink(machine.home) == machine.homes[1]
+    assert os.readlink(machine.state) == machine.shared("claude.json")
+    assert os.readlink(f"{machine.state}{ASIDE}-2") == ".claude/.claude.json"
     assert machine.adopted()["steps"] == []
 
 
