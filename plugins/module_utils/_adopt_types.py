@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from ansible_collections.secuaas.claude.plugins.module_utils._state_file import STATE_FILE
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import SharedSymlink
 
-MISSING, FOLDER, FILE, LINK, OTHER = "missing", "folder", "file", "link", "other"
+MISSING, FOLDER, FILE, LINK, OTHER = "missing", "folder", "file", "link", "special file"
 """Kinds of an entry."""
 
 SAME, PREFIX, EXTENSION, DIFFERENT = "same", "prefix", "extension", "different"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import time
@@ -13,7 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.secuaas.claude.plugins.module_utils import _account_trust, shared_symlinks
+from ansible_collections.secuaas.claude.plugins.module_utils import _account_trust, _adopt_run, shared_symlinks
+from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import AdoptionRequest
 from ansible_collections.secuaas.claude.plugins.module_utils._run_as import RunAsError, run_as
 from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import picture
 from user_host import DEADLINE, UserHost, become, needs_root
@@ -23,6 +25,8 @@ from claude_failover.cli import main
 pytestmark = needs_root
 LEAST_RUNS = 25
 LEAST_SECONDS = 1.5
+LEAST_STEPS = 100
+PAUSE = 0.02  # seconds between two swaps, of the order of a run
 
 
 def places_of(host: UserHost) -> list[str]:
@@ -87,6 +91,20 @@ def seed_trust(host: UserHost) -> None:
         run_as(host.user, lambda: _account_trust.seed(host.homes, ["/srv"], host.path("home", ".claude")))
 
 
+def adopt(host: UserHost) -> list[dict[str, str]]:
+    """Do what the module claude_shared_state_adopt does; return the steps that were done."""
+    active = host.path("home", ".claude")
+    request = AdoptionRequest(tuple(host.homes), active, (*links_of(host), state_link(host)), "2026-11-26")
+    with contextlib.suppress(RunAsError):
+        steps: list[dict[str, str]] = run_as(host.user, lambda: _adopt_run.adopt(request, check_mode=False))["steps"]
+        return steps
+    return []
+
+
+def state_link(host: UserHost) -> shared_symlinks.SharedSymlink:
+    return shared_symlinks.shared_symlink(host.home, ".claude.json", shared_symlinks.FILE)
+
+
 def command(*words: str) -> Callable[[UserHost], None]:
     def run(host: UserHost) -> None:
         assert main.main(["--config", host.config, *words]) != 0
@@ -94,9 +112,10 @@ def command(*words: str) -> Callable[[UserHost], None]:
     return run
 
 
-WORK: dict[str, Callable[[UserHost], None]] = {
+WORK: dict[str, Callable[[UserHost], object]] = {
     "claude_shared_symlinks": lambda host: make_links(host, host.user.pw_name),
     "claude_failover_trust": seed_trust,
+    "claude_shared_state_adopt": adopt,
     "validate": command("validate"),
     "validate --strict": command("validate", "--strict"),
     "login": command("login", "a"),
@@ -119,6 +138,62 @@ def test_a_racing_user_leads_root_nowhere(raced: UserHost, work: str, monkeypatc
         WORK[work](raced)
         runs += 1
         assert picture(raced.roots) == before
+
+
+def use_and_swap(host: UserHost) -> None:
+    """Make a home in use again and again, and lead the targets to root's folders and back, one by one."""
+    active = host.path("home", ".claude")
+    targets = [link.target for link in (*links_of(host), state_link(host))]
+    for number in itertools.count():
+        with contextlib.suppress(OSError):
+            os.unlink(active)
+        for place in (active, *host.homes):
+            with contextlib.suppress(OSError):
+                os.rename(place, f"{place}.{number}")
+        os.makedirs(f"{active}/projects")
+        files = [f"{active}/projects/{number}-{part}.jsonl" for part in range(50)]
+        for path in (*files, f"{active}/settings.json", f"{active}.json.new"):
+            with open(path, "w", encoding="ascii") as stream:
+                stream.write('{"number": %d}' % number)
+        os.rename(f"{active}.json.new", f"{active}.json")
+        for place in targets:
+            time.sleep(PAUSE)  # a plan is only made where nothing leads elsewhere
+            with contextlib.suppress(OSError):
+                os.rename(place, f"{place}.own")
+            with contextlib.suppress(OSError):
+                os.symlink(os.path.join(host.roots, os.path.basename(place)), place)
+                time.sleep(PAUSE)
+                os.unlink(place)
+            with contextlib.suppress(OSError):
+                os.rename(f"{place}.own", place)
+
+
+def test_a_user_who_swaps_what_is_adopted_leads_root_nowhere(host: UserHost) -> None:
+    os.makedirs(host.path("home", "own-files"))
+    os.chown(host.path("home", "own-files"), host.user.pw_uid, host.user.pw_gid)
+    make_folders(host, host.roots)
+    with open(os.path.join(host.roots, "settings.json"), "w", encoding="ascii") as stream:
+        stream.write("roots")
+    os.chmod(os.path.join(host.roots, "settings.json"), 0o600)
+    before = picture(host.roots)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            become(host.user)()
+            use_and_swap(host)
+        finally:
+            os._exit(1)
+    try:
+        end, runs, done = time.monotonic() + DEADLINE, 0, 0
+        while runs < LEAST_RUNS or done < LEAST_STEPS:
+            assert time.monotonic() < end, f"{runs} runs did {done} steps"
+            done += len(adopt(host))
+            runs += 1
+            assert picture(host.roots) == before
+        assert os.waitpid(pid, os.WNOHANG) == (0, 0), "the user is still at it"
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def test_without_the_owners_name_the_race_is_won(raced: UserHost) -> None:

@@ -184,6 +184,89 @@ def test_a_shared_state_file_of_the_users_leads_root_nowhere(host: UserHost, pyt
     assert picture(host.roots) == before
 
 
+def adopt(host: UserHost, python_path: str, owner: str | None = None, *, check: bool = False) -> dict[str, Any]:
+    kinds = {"projects": "directory", "settings.json": "file", "history.jsonl": "file", ".claude.json": "file"}
+    return run(
+        "claude_shared_state_adopt",
+        python_path,
+        check=check,
+        account_homes=host.homes,
+        active_link=host.path("home", ".claude"),
+        shared_root=host.home,
+        links=[{"name": name, "kind": kind} for name, kind in kinds.items()],
+        owner=owner or host.user.pw_name,
+    )
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("place", ["settings.json", ".claude.json", "projects"])
+def test_a_home_in_use_with_a_link_to_roots_is_not_adopted(
+    host: UserHost, python_path: str, place: str, check: bool
+) -> None:
+    secret = f"{host.roots}/secret"
+    with open(secret, "w", encoding="ascii") as stream:
+        stream.write("of root")
+    os.chmod(secret, 0o600)
+
+    def plant() -> None:
+        os.mkdir(host.path("home", ".claude"))
+        os.symlink(secret, host.path("home", ".claude", place))
+
+    assert host.as_user(plant) == 0
+    before = picture(host.folder)
+    result = adopt(host, python_path, check=check)
+    assert result["failures"] == [failure for failure in result["failures"] if f"found a link to {secret}" in failure]
+    assert result["failed"]
+    assert picture(host.folder) == before
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("place", ["settings.json", ".claude.json", "projects/x", "history.jsonl"])
+def test_a_fifo_holds_no_adoption_up(host: UserHost, python_path: str, place: str, check: bool) -> None:
+    path = host.path("home", ".claude", place)
+
+    def plant() -> None:
+        os.makedirs(os.path.dirname(path))
+        os.mkfifo(path)
+
+    assert host.as_user(plant) == 0
+    result = adopt(host, python_path, check=check)
+    if place == "projects/x":
+        assert any(f"{path}: neither file, folder nor link" in notice for notice in result["notices"]), result
+    else:
+        assert f"{path}: found a special file, expected a file" in result["msg"].replace(" or a link", "")
+
+
+def test_an_adoption_reads_no_state_without_end(host: UserHost, python_path: str) -> None:
+    def plant() -> None:
+        os.mkdir(host.path("home", ".claude"))
+        with open(host.path("home", ".claude.json"), "wb") as stream:
+            stream.truncate(1 << 36)
+
+    assert host.as_user(plant) == 0
+    before = sorted(os.listdir(host.home))
+    assert "MiB" in adopt(host, python_path)["msg"]
+    assert sorted(os.listdir(host.home)) == before
+
+
+def test_what_is_adopted_stays_the_users_and_closed_to_others(host: UserHost, python_path: str) -> None:
+    def plant() -> None:
+        os.makedirs(host.path("home", ".claude", "projects"))
+        for name in (".claude/projects/a.jsonl", ".claude/settings.json", ".claude/.credentials.json", ".claude.json"):
+            with open(host.path("home", name), "w", encoding="ascii") as stream:
+                stream.write("{}")
+            os.chmod(host.path("home", name), 0o644)
+
+    assert host.as_user(plant) == 0
+    assert "found root, and" in adopt(host, python_path, "root")["msg"]
+    result = adopt(host, python_path)
+    assert result["changed"], result
+    shared = [entry for entry in os.scandir(host.home) if entry.name.endswith("-shared")]
+    assert {entry.stat().st_uid for entry in shared} == {host.user.pw_uid}
+    assert {entry.stat().st_mode & 0o077 for entry in shared} == {0}
+    assert len(shared) == 4
+
+
 def test_nothing_is_read_for_a_user_who_is_still_to_be_made(host: UserHost, python_path: str) -> None:
     os.mkdir(host.homes[0])
     with open(f"{host.roots}/secret", "w", encoding="utf-8") as stream:
