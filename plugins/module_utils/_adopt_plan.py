@@ -56,7 +56,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
     Tree,
     View,
     link_target,
-    state_path,
+    persons_state_path,
 )
 from ansible_collections.secuaas.claude.plugins.module_utils._state_file import STATE_FILE, StateFileError
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import FILE as TO_FILE
@@ -88,7 +88,7 @@ class _Planner:
         self._is_in_use = view.kind(self._active) == FOLDER
         self._joins = self._is_in_use and view.kind(self._first) == FOLDER
         self._is_persons = os.path.basename(self._active) == PERSONS_FOLDER
-        persons = state_path(self._active)
+        persons = persons_state_path(self._active)
         self._persons_state = persons if self._is_persons and view.kind(persons) == FILE else ""
         self._shared_state = next((link.target for link in request.links if link.name == STATE_FILE), "")
 
@@ -238,7 +238,7 @@ class _Planner:
 
     def _link_state(self) -> None:
         """Make the state file of a session without ``CLAUDE_CONFIG_DIR`` a link to that of the active home."""
-        path = state_path(self._active)
+        path = persons_state_path(self._active)
         text = self._shared_state or os.path.join(os.path.basename(self._active), STATE_FILE)
         kind = self._view.kind(path)
         if kind == MISSING:

@@ -18,7 +18,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
     AdoptionRequest,
     View,
     link_target,
-    state_path,
+    persons_state_path,
 )
 from ansible_collections.secuaas.claude.plugins.module_utils._state_file import STATE_FILE
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import DIRECTORY, SharedSymlink
@@ -99,7 +99,7 @@ def _first_home_problems(view: View, active: str, first: str) -> list[str]:
 
 def _state_problems(request: AdoptionRequest, view: View) -> list[str]:
     active = request.active_link
-    path = state_path(active)
+    path = persons_state_path(active)
     if view.kind(path) == LINK:
         shared = [link.target for link in request.links if link.name == STATE_FILE]
         if link_target(path, view.text(path)) in (os.path.join(active, STATE_FILE), *shared):

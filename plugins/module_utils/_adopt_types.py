@@ -124,7 +124,7 @@ class View(Protocol):
         """Return True if both are on one file system, and ``path`` is not the root of one."""
 
 
-def state_path(active_link: str) -> str:
+def persons_state_path(active_link: str) -> str:
     """Return the state file of a session without ``CLAUDE_CONFIG_DIR``."""
     return os.path.join(os.path.dirname(active_link), STATE_FILE)
 

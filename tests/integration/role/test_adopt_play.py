@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import picture
-from ansible_collections.secuaas.claude.tests.unit.plugins.used_machine import SECRET, Machine
+from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import NAMES, picture, texts, walk
+from ansible_collections.secuaas.claude.tests.unit.plugins.used_machine import SECRET, SETTINGS, Machine
 
 pytestmark = pytest.mark.skipif(
     sys.version_info < (3, 10), reason="SKIPPED, NOT TESTED: a controller needs Python 3.10 or newer"
 )
 
 
-def adopt(folder: Path, python_path: str, machine: Machine, *words: str) -> str:
+def adopt(folder: Path, python_path: str, machine: Machine, *words: str, expected: int = 0) -> str:
     """Run the playbook on this machine; return its output, in which nothing is that may not be seen."""
     host = {
         "ansible_connection": "local",
@@ -40,6 +40,7 @@ def adopt(folder: Path, python_path: str, machine: Machine, *words: str) -> str:
             "HOME": str(folder),
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_PIPELINING": "true",
+            "ANSIBLE_LOG_PATH": str(folder / "ansible.log"),
             "ANSIBLE_COLLECTIONS_PATH": python_path,
         },
         capture_output=True,
@@ -48,7 +49,7 @@ def adopt(folder: Path, python_path: str, machine: Machine, *words: str) -> str:
         cwd=folder,
     )
     output = done.stdout + done.stderr
-    assert done.returncode == 0, output
+    assert done.returncode == expected, output
     assert SECRET not in output
     return output
 
@@ -64,7 +65,7 @@ def test_the_plan_is_shown_and_then_done(tmp_path: Path, python_path: str) -> No
         f"copy {machine.home}/projects/-srv-work/one.jsonl -> {shared}/one.jsonl",
         f"move {machine.home} -> {machine.homes[0]}",
         f"make_link {machine.home} -> {machine.homes[0]}",
-        f"replace {machine.state} -> .claude/.claude.json",
+        f"replace {machine.state} -> {machine.shared('claude.json')}",
     ]
     assert [line for line in shown if json.dumps(line) not in plan] == []
     done = adopt(tmp_path, python_path, machine)
@@ -72,3 +73,39 @@ def test_the_plan_is_shown_and_then_done(tmp_path: Path, python_path: str) -> No
     assert f"kept as {shared}/one.jsonl.kept-claude-compte2" in done
     assert os.readlink(machine.home) == machine.homes[0]
     assert "changed=0" in adopt(tmp_path, python_path, machine)
+
+
+def test_the_persons_settings_are_brought_together_unless_they_are_not_to_be_shared(
+    tmp_path: Path, python_path: str
+) -> None:
+    machine = Machine(str(tmp_path / "machine"), settings=True).fill()
+    adopt(tmp_path, python_path, machine, "-e", "claude_failover_shared_settings=false")
+    assert texts(machine.homes[0]) == {name: machine.shared(name) for name in NAMES}
+    adopt(tmp_path, python_path, machine)
+    for home in machine.homes:
+        assert texts(home) == {name: machine.shared(name) for name in (*NAMES, *SETTINGS)}
+    assert "changed=0" in adopt(tmp_path, python_path, machine)
+
+
+def test_nothing_that_a_file_holds_is_told(tmp_path: Path, python_path: str) -> None:
+    """With all that Ansible can say, in check mode, in a run that is refused, in the run, and in the one after it."""
+    machine = Machine(str(tmp_path / "machine"), settings=True).fill()
+    state = {
+        "oauthAccount": {"emailAddress": SECRET, "accountUuid": SECRET},
+        "customApiKeyResponses": {"approved": [SECRET]},
+        "mcpServers": {"http": {"url": SECRET, "headers": {"Authorization": SECRET}}},
+    }
+    machine.put(".claude-compte2/.claude.json", state)
+    machine.put(".claude-compte2/settings.json", {"permissions": {"deny": [SECRET]}, "env": {"KEY": SECRET}})
+    for name in ("CLAUDE.md", "history.jsonl", "keybindings.json", "agents/x.md", "plugins/config.json"):
+        machine.put(f".claude/{name}", SECRET)
+        machine.put(f".claude-compte2/{name}", SECRET + "2")
+    broken = machine.put(".claude/.claude.json", "{" + SECRET)
+    told = [adopt(tmp_path, python_path, machine, "-vvv", expected=2)]
+    assert "is not valid JSON" in told[0]
+    os.unlink(broken)
+    told += [adopt(tmp_path, python_path, machine, "-vvv", *words) for words in (["--check"], [], [])]
+    kept = f"{machine.shared('settings.json')}.kept-claude-compte2: its deny rules are not in force"
+    assert [kept in output for output in told] == [False, True, True, True]
+    logged = [path for path in walk(str(tmp_path)) if os.path.isfile(path) and not path.startswith(machine.base)]
+    assert [path for path in logged if SECRET in Path(path).read_text(encoding="utf-8", errors="replace")] == []
