@@ -34,6 +34,13 @@ _DENIED = (errno.EACCES, errno.EPERM)
 _CONTENTS = {DIRECTORY: "an account's sessions", FILE: "an account's settings or history"}
 
 
+def _first_content(name: str) -> bytes:
+    """Return what the file of a link begins with."""
+    if name == "keybindings.json":
+        return b'{"bindings": []}'  # without the list Claude Code calls the file invalid
+    return b"{}" if name.endswith(".json") else b""
+
+
 class LinkSetup:
     """One run over account homes: the links to set up, and the file system to set them up on."""
 
@@ -86,8 +93,9 @@ class LinkSetup:
     def _ensure_target(self, link: SharedSymlink) -> str:
         """Create the target of a link, once in a run; return the problem or an empty text."""
         if link.target not in self._target_problems:
-            content = b"{}" if link.name.endswith(".json") else b""
-            problem = self._ensure_entry("shared target", os.path.normpath(link.target), link.kind, content)
+            problem = self._ensure_entry(
+                "shared target", os.path.normpath(link.target), link.kind, _first_content(link.name)
+            )
             self._target_problems[link.target] = problem
         return self._target_problems[link.target]
 

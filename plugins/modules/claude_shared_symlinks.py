@@ -73,7 +73,7 @@ options:
         description:
           - The kind of the target. It is created as such where it is missing; another kind is an error.
           - A file is created with the permissions 0600, and is empty. If O(links[].name) ends in C(.json), it holds
-            C({}).
+            C({}), and if it is C(keybindings.json), an empty list of C(bindings).
         type: str
         choices: [directory, file]
         default: directory

@@ -68,6 +68,21 @@ def test_a_missing_target_is_made_for_its_owner_alone(base: str, umask: int, mod
     assert set(report.created) == set(picture(base)) - {base}, "no temporary file is left"
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (".claude.json", "{}"),
+        ("CLAUDE.md", ""),
+        # Without the list `/doctor` of Claude Code 2.1.197 calls the file invalid.
+        ("keybindings.json", '{"bindings": []}'),
+    ],
+)
+def test_a_file_begins_as_claude_code_takes_it(base: str, name: str, content: str) -> None:
+    made = links.shared_symlink(base, name, "file")
+    links.ensure_for_account(f"{base}/a", [made])
+    assert pathlib.Path(made.target).read_text() == content
+
+
 def test_a_target_that_is_there_is_left_as_it_is(base: str) -> None:
     os.mkdir(f"{base}/shared")
     pathlib.Path(settings_of(base)).write_text(MINE)
