@@ -25,7 +25,9 @@ from typing import Any
 
 from stub_world import World
 
-DIRECTIVE = re.compile(r"\[\[(tool|slow|agent) (.*?)\]\]")
+DIRECTIVE = re.compile(r"\[\[(tool|slow|agent|use) (.*?)\]\]")
+#: Words that a test writes into a home, to see which of them a request bears.
+MARK = re.compile(r"MARK(?:-[A-Z]+)+")
 SESSION = re.compile(r"session_?(?:id)?[\"':\\ ]*_?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
 ACCOUNT = re.compile(r"account_?(?:uuid)?[\"':\\ ]*_?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
 # The header names, and that the first three suffice, were seen on Claude Code 2.1.330.
@@ -47,6 +49,14 @@ def texts_of(content: Any) -> list[str]:
     return [
         block["text"] for block in content if block.get("type") == "text" and not block["text"].lstrip().startswith("<")
     ]
+
+
+def last_results(body: dict[str, Any]) -> str:
+    """Return what the tools answered to whose use the last user message replies."""
+    users = [message["content"] for message in body.get("messages", []) if message.get("role") == "user"]
+    blocks = users[-1] if users and isinstance(users[-1], list) else []
+    results = [block.get("content") or "" for block in blocks if block.get("type") == "tool_result"]
+    return "\n".join(result if isinstance(result, str) else json.dumps(result) for result in results)
 
 
 def last_user(body: dict[str, Any]) -> tuple[str, bool]:
@@ -201,6 +211,8 @@ class Handler(BaseHTTPRequestHandler):
             kind=kind,
             prompt=prompt[:400],
             tool_result=result,
+            results=last_results(body)[:400],
+            marks=sorted(set(MARK.findall(json.dumps(body)))),
             model=body.get("model"),
             messages=len(body.get("messages", [])),
             session=found.group(1) if found else None,
@@ -256,6 +268,9 @@ class Handler(BaseHTTPRequestHandler):
             use = bash(directive.group(2))
         elif directive and directive.group(1) == "agent":
             use = agent(directive.group(2), body)
+        elif directive and directive.group(1) == "use":
+            name, _space, arguments = directive.group(2).partition(" ")
+            use = name, json.loads(arguments)
         elif directive:
             time.sleep(float(directive.group(2)))
         elif account.get("mode") == "tool" and kind == "turn" and not result:

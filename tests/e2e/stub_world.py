@@ -13,8 +13,9 @@ unified headers), ``overloaded`` (529), ``unauthorized`` (401), ``warning`` (200
 ``utilization``), ``tool`` (with ``command``), ``slow`` (with ``seconds``) or ``hold`` (the answer waits until
 the mode is another one). ``hold`` names a prompt whose answer waits until it names another one. ``refresh`` is
 ``ok``, ``invalid_grant`` or ``hold``. A prompt can ask for one thing under ``ok``: ``[[tool COMMAND]]``,
-``[[slow SECONDS]]``, ``[[agent PROMPT]]`` (a sub-agent in the background). ``organizations``: by the tag of an
-account that of its organization, where it is not its own. ``features`` are the server-side flags that are on.
+``[[slow SECONDS]]``, ``[[agent PROMPT]]`` (a sub-agent in the background), ``[[use TOOL {...}]]`` (a tool by its name,
+with its input). ``organizations``: by the tag of an account that of its organization, where it is not its own.
+``features`` are the server-side flags that are on.
 
 The fake Claude reads the same file, so that one scenario runs on both.
 """

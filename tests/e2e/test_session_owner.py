@@ -150,12 +150,8 @@ def owners(world: World, conversation: str) -> set[str]:
 
 def begin(world: World, **failover: object) -> tuple[Daemon, Session]:
     """Start the daemon with the session main, which has a conversation, and a notify command that keeps the events."""
-    keep = world.path("bin", "keep")
-    with open(keep, "w", encoding="ascii") as stream:
-        stream.write(f"#!/bin/sh\nexec cat >>{world.path('tmp', 'events')}\n")
-    os.chmod(keep, 0o755)
     daemon = Daemon(world, [{"name": "main"}], **failover)
-    daemon.config["notify"] = {"command": [keep]}
+    daemon.keep_events()
     daemon.start()
     main = Session(world, "main", identity=daemon.row("main")["uuid"])
     main.wait_ready()
@@ -164,15 +160,6 @@ def begin(world: World, **failover: object) -> tuple[Daemon, Session]:
     main.keys("Enter")
     until(lambda: any(r["type"] == "assistant" for r in world.records(main.id)), "the answer", show=main.screen)
     return daemon, main
-
-
-def events(world: World, name: str) -> list[dict[str, Any]]:
-    """Return the events of a name that the notify command was given."""
-    try:
-        with open(world.path("tmp", "events"), encoding="utf-8") as stream:
-            return [event for event in map(json.loads, stream) if event.get("event") == name]
-    except FileNotFoundError:
-        return []
 
 
 def ended(main: Session) -> None:
@@ -189,7 +176,7 @@ def test_the_question_is_told_and_left_to_a_person(guarded: World) -> None:
     pid = main.pid()
     row = until(lambda: r if (r := daemon.row("main"))["state"] == "waiting" else None, "the status", show=daemon.log)
     assert "whose this conversation is" in row["reason"]
-    told = until(lambda: events(guarded, "session_owner"), "the event", show=daemon.log)
+    told = until(lambda: daemon.events("session_owner"), "the event", show=daemon.log)
     assert [(event["state"], event["session"], event["severity"]) for event in told] == [("begins", "main", "warning")]
     time.sleep(6)  # some rounds of the daemon's
     assert (main.pid(), main.dead()) == (pid, None)
@@ -199,7 +186,7 @@ def test_the_question_is_told_and_left_to_a_person(guarded: World) -> None:
     main.answer_owner()
     until(lambda: daemon.row("main")["uuid"] == main.id, "the copy in the registry", show=daemon.log)
     until(lambda: daemon.row("main")["state"] == "idle", "the session to be idle", show=daemon.log)
-    assert [event["state"] for event in events(guarded, "session_owner")] == ["begins", "over"]
+    assert [event["state"] for event in daemon.events("session_owner")] == ["begins", "over"]
 
 
 def test_accounts_of_different_organizations_do_not_mix_by_accident(worlds: MakeWorld) -> None:

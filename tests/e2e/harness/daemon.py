@@ -68,6 +68,11 @@ class Daemon:
             "control_socket": world.path("control.sock"),
         }
 
+    def configure(self) -> Daemon:
+        """Write the configuration; that is all that commands need which ask no daemon."""
+        self.world.write_json(self.world.path("config.yml"), self.config)
+        return self
+
     def start(self, crash: tuple[str, str] | None = None) -> Daemon:
         """Write the configuration, start the daemon and wait until it is ready.
 
@@ -78,7 +83,7 @@ class Daemon:
             program = [self.world.path("crashing.py"), self.library, *crash]
             with open(program[0], "w", encoding="ascii") as stream:
                 stream.write(CRASHING)
-        self.world.write_json(self.world.path("config.yml"), self.config)
+        self.configure()
         env = self.world.env(CLAUDE_FAILOVER_LAUNCHER=self.launcher)
         before = self.log().count("ready: ")
         with open(self.world.path("daemon.log"), "ab") as log:
@@ -92,6 +97,22 @@ class Daemon:
         self.world.children.append(self.process)
         until(lambda: self.log().count("ready: ") > before, "the daemon to be ready", show=self.log)
         return self
+
+    def keep_events(self) -> None:
+        """Configure a notify command that keeps what it is given, for `events`."""
+        keep = self.world.path("bin", "keep")
+        with open(keep, "w", encoding="ascii") as stream:
+            stream.write(f"#!/bin/sh\nexec cat >>{self.world.path('tmp', 'events')}\n")
+        os.chmod(keep, 0o755)
+        self.config["notify"] = {"command": [keep]}
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return the events of a name, oldest first."""
+        try:
+            with open(self.world.path("tmp", "events"), encoding="utf-8") as stream:
+                return [event for event in map(json.loads, stream) if event.get("event") == name]
+        except FileNotFoundError:
+            return []
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End the daemon; returns its exit code."""

@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A person's own things in a home: memory, rule, style, agent, command, skill, plugin, MCP server, key, hook, history.
+
+Each bears a mark that the stub finds in a request. What a command's file says has the stub use a tool, so that one turn
+shows the command and what becomes of the tool.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from typing import Any
+
+from .world import World
+
+#: Marks that every request of a conversation bears (2.1.197, 2.1.332).
+ALWAYS = {"MARK-MEMORY", "MARK-RULE", "MARK-STYLE", "MARK-AGENT-LISTED", "MARK-SKILL-LISTED"}
+DENIED = "Permission to use Bash with command touch forbidden has been denied."
+OLD_PROMPT = "typed long ago"
+MARKETPLACE, PLUGIN = "bazaar", "marked@bazaar"
+SERVER = "notes"
+ALLOWED = '[[use Bash {"command": "printenv OWN_VARIABLE", "description": "An allowed step"}]]'
+#: What a person types, and what the tool that is used then answers in it.
+USES = {
+    "/marked-command": DENIED,
+    "/marked-skill": "noted for me",
+    "/marked:plugin-command": "MARK-AGENT",
+    f"say {ALLOWED}": "of the settings",
+}
+TEXTS = {
+    "CLAUDE.md": "MARK-MEMORY\n",
+    "rules/marked.md": "MARK-RULE\n",
+    "output-styles/marked.md": "---\nname: Marked\ndescription: A style\n---\nMARK-STYLE\n",
+    "agents/marked.md": "---\nname: marked\ndescription: MARK-AGENT-LISTED\n---\nMARK-AGENT\n",
+    "commands/marked-command.md": "---\ndescription: A command\n---\nMARK-COMMAND\n"
+    '[[use Bash {"command": "touch forbidden", "description": "A denied step"}]]\n',
+    "skills/marked-skill/SKILL.md": "---\nname: marked-skill\ndescription: MARK-SKILL-LISTED\n---\nMARK-SKILL\n"
+    f'[[use mcp__{SERVER}__note {{"text": "for me"}}]]\n',
+}
+SETTINGS = {
+    "permissions": {
+        "deny": ["Bash(touch *)"],
+        "allow": ["Bash(printenv *)", f"mcp__{SERVER}"],
+    },
+    "env": {"OWN_VARIABLE": "of the settings"},
+    "outputStyle": "Marked",
+}
+KEY = "C-y"
+KEYS = {"bindings": [{"context": "Global", "bindings": {"ctrl+y": "app:toggleTranscript"}}]}
+MARKET = {
+    ".claude-plugin/marketplace.json": json.dumps(
+        {
+            "name": MARKETPLACE,
+            "owner": {"name": "e2e"},
+            "plugins": [{"name": "marked", "source": "./marked", "description": "A plugin"}],
+        }
+    ),
+    "marked/.claude-plugin/plugin.json": '{"name": "marked", "version": "1.0.0", "description": "A plugin"}',
+    "marked/commands/plugin-command.md": "---\ndescription: A command\n---\nMARK-PLUGIN\n"
+    '[[use Agent {"description": "An errand", "prompt": "run it", "subagent_type": "marked"}]]\n',
+}
+#: An MCP server over standard input and output, with one tool.
+MCP_SERVER = """#!/usr/bin/python3
+import json, sys
+
+TOOL = {
+    "name": "note",
+    "description": "Takes a note",
+    "inputSchema": {"type": "object", "properties": {"text": {"type": "string"}}},
+}
+ANSWERS = {
+    "initialize": lambda asked: {
+        "protocolVersion": asked["protocolVersion"],
+        "capabilities": {"tools": {}},
+        "serverInfo": {"name": "notes", "version": "1"},
+    },
+    "tools/list": lambda asked: {"tools": [TOOL]},
+    "tools/call": lambda asked: {"content": [{"type": "text", "text": "noted " + asked["arguments"]["text"]}]},
+}
+for line in sys.stdin:
+    request = json.loads(line)
+    if "id" in request:
+        answer = ANSWERS.get(request["method"])
+        unknown = {"error": {"code": -32601, "message": "unknown"}}
+        body = {"result": answer(request.get("params"))} if answer else unknown
+        print(json.dumps({"jsonrpc": "2.0", "id": request["id"], **body}), flush=True)
+"""
+
+
+def move_in(world: World) -> None:
+    """Write what a person keeps by editing files, through the active link, and have the CLI write the rest."""
+    for name, text in TEXTS.items():
+        _write(world, os.path.join(world.link, name), text)
+    for name, text in MARKET.items():
+        _write(world, world.path("market", name), text)
+    path = os.path.join(world.link, "settings.json")
+    with open(path, encoding="utf-8") as stream:
+        settings = json.load(stream)
+    _write(world, path, json.dumps({**settings, **SETTINGS, "hooks": own_hooks(world)}))
+    old = {"display": OLD_PROMPT, "pastedContents": {}, "timestamp": 1, "project": world.cwd}
+    _write(world, os.path.join(world.link, "history.jsonl"), json.dumps({**old, "sessionId": str(uuid.uuid4())}) + "\n")
+    _write(world, os.path.join(world.link, "keybindings.json"), json.dumps(KEYS))
+    server = world.path("bin", "notes")
+    _write(world, server, MCP_SERVER)
+    os.chmod(server, 0o755)
+    claude(world, "plugin", "marketplace", "add", world.path("market"))
+    claude(world, "plugin", "install", PLUGIN)
+    claude(world, "mcp", "add", "--scope", "user", SERVER, server)
+
+
+def own_hooks(world: World) -> dict[str, Any]:
+    """Return the hooks of the person's settings, which the world records."""
+    with open(world.session_settings, encoding="utf-8") as stream:
+        found: dict[str, Any] = json.load(stream)["hooks"]
+    return found
+
+
+def claude(world: World, *arguments: str) -> str:
+    """Run the CLI to its end; return what it printed."""
+    done = world.namespace.run([world.claude, *arguments], world.env(), timeout=120)
+    assert done.returncode == 0, (arguments, done)
+    return done.stdout
+
+
+def _write(world: World, path: str, text: str) -> None:
+    """Write a file as the ordinary user would: over what is there, with its folder."""
+    folder = os.path.dirname(path)
+    missing = []
+    while not os.path.isdir(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for folder in reversed(missing):
+        os.mkdir(folder)
+        os.chown(folder, world.namespace.uid, world.namespace.gid)
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    os.chown(path, world.namespace.uid, world.namespace.gid)
