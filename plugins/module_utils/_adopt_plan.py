@@ -34,7 +34,6 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
     CLEAR,
     COPY,
     CREDENTIALS,
-    EMPTY_JSON,
     FILE,
     FOLDER,
     KEEP,
@@ -60,7 +59,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
 )
 from ansible_collections.secuaas.claude.plugins.module_utils._state_file import STATE_FILE, StateFileError
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import FILE as TO_FILE
-from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import SharedSymlink
+from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import SharedSymlink, first_content
 
 
 def plan_adoption(request: AdoptionRequest, view: View) -> Plan:
@@ -155,8 +154,8 @@ class _Planner:
         if not self._exists(path) and self._joins and folder == self._first:
             return
         if not self._exists(target):
-            content = EMPTY_JSON if link.name.endswith(".json") else b""
-            self._append(Step(MAKE_FILE if link.kind == TO_FILE else MAKE_FOLDER, target, content=content))
+            action = MAKE_FILE if link.kind == TO_FILE else MAKE_FOLDER
+            self._append(Step(action, target, content=first_content(link.name)))
         if not self._exists(path):
             self._add(MAKE_LINK, path, target)
 
@@ -191,7 +190,8 @@ class _Planner:
         before = self._view.read(self._shared_state) if found else None
         sources = self._state_sources(home, places)
         if sources:
-            self._write_state(self._shared_state, before, EMPTY_JSON if before is None else before, sources)
+            base = first_content(STATE_FILE) if before is None else before
+            self._write_state(self._shared_state, before, base, sources)
         for place in places:
             if self._view.kind(place) == FILE:
                 self._replace(place, self._shared_state)

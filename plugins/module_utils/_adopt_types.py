@@ -23,8 +23,6 @@ MAKE_LINK, VERIFY, KEEP, WRITE, MOVE, REPLACE = "make_link", "verify", "keep", "
 """Actions of a step; ``_adopt_steps`` says what each does."""
 
 CREDENTIALS = ".credentials.json"
-EMPTY_JSON = b"{}"
-"""Content of a shared JSON file that was made before there was one."""
 PERSONS_FOLDER = ".claude"
 """Name of the home that a session without ``CLAUDE_CONFIG_DIR`` uses; its state file is beside it."""
 TEMPORARY = ".claude-adoption.tmp"
@@ -114,7 +112,7 @@ class View(Protocol):
     def relation(self, path: str, other: str) -> str:
         """Return the relation of the content of the file ``path`` to that of ``other``.
 
-        An empty JSON object is the beginning of every content.
+        What a shared file is made with is the beginning of every content.
         """
 
     def is_kept(self, path: str) -> bool:

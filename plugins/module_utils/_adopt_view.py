@@ -16,7 +16,6 @@ from typing import BinaryIO
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import (
     ASIDE,
     DIFFERENT,
-    EMPTY_JSON,
     EXTENSION,
     FILE,
     FOLDER,
@@ -30,6 +29,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
     Tree,
 )
 from ansible_collections.secuaas.claude.plugins.module_utils._state_file import StateFileError, read_regular
+from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import FIRST_CONTENTS
 
 _CHUNK = 1 << 20
 
@@ -94,7 +94,7 @@ class DiskView:
     def relation(self, path: str, other: str) -> str:
         """Return the relation of the content of the file ``path`` to that of ``other``.
 
-        An empty JSON object is the beginning of every content.
+        What a shared file is made with is the beginning of every content.
         """
         try:
             with open_regular(path) as one, open_regular(other) as two:
@@ -106,9 +106,9 @@ class DiskView:
                     if not chunk:
                         return SAME
                 begins = one.tell() == len(chunk)
-                if there.startswith(chunk) or (begins and chunk == EMPTY_JSON):
+                if there.startswith(chunk) or (begins and chunk in FIRST_CONTENTS):
                     return PREFIX
-                return EXTENSION if chunk.startswith(there) or (begins and there == EMPTY_JSON) else DIFFERENT
+                return EXTENSION if chunk.startswith(there) or (begins and there in FIRST_CONTENTS) else DIFFERENT
         except OSError as error:
             raise _unreadable(path, error) from None
 

@@ -27,18 +27,12 @@ from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types impo
     AccountReport,
     LinkReport,
     SharedSymlink,
+    first_content,
 )
 
 _ATTEMPTS = 8
 _DENIED = (errno.EACCES, errno.EPERM)
 _CONTENTS = {DIRECTORY: "an account's sessions", FILE: "an account's settings or history"}
-
-
-def _first_content(name: str) -> bytes:
-    """Return what the file of a link begins with."""
-    if name == "keybindings.json":
-        return b'{"bindings": []}'  # without the list Claude Code calls the file invalid
-    return b"{}" if name.endswith(".json") else b""
 
 
 class LinkSetup:
@@ -94,7 +88,7 @@ class LinkSetup:
         """Create the target of a link, once in a run; return the problem or an empty text."""
         if link.target not in self._target_problems:
             problem = self._ensure_entry(
-                "shared target", os.path.normpath(link.target), link.kind, _first_content(link.name)
+                "shared target", os.path.normpath(link.target), link.kind, first_content(link.name)
             )
             self._target_problems[link.target] = problem
         return self._target_problems[link.target]

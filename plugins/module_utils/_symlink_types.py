@@ -20,6 +20,17 @@ FILE = "file"
 KINDS = (DIRECTORY, FILE)
 
 
+FIRST_CONTENTS = (b"{}", b'{"bindings": []}')
+"""What JSON files begin with; without the list Claude Code calls its keybindings.json invalid."""
+
+
+def first_content(name: str) -> bytes:
+    """Return what the file of a link begins with."""
+    if name.endswith(".json"):
+        return FIRST_CONTENTS[name == "keybindings.json"]
+    return b""
+
+
 class SharedSymlink(NamedTuple):
     """A link that every account home must have: its text, its name inside the home, and the kind of its target.
 

@@ -20,7 +20,7 @@ description:
     login, V(.credentials.json), is moved by a rename, so that it never exists twice.
   - Of two files of one name the longer one stays if the other is its beginning. Otherwise both stay, that of a later
     home as V(<name>.kept-<home>), and a notice tells it. The home in use comes before the accounts, in their order.
-    An empty JSON object counts as the beginning of every file.
+    What a shared file is made with, such as an empty JSON object, counts as the beginning of every file.
   - Deny rules of a V(settings.json) that is kept so are not in force. That is told before everything else, by the name
     of the file, and again by each run until they are in the one that is used, or the kept one is gone.
   - The state file beside the folder, V(~/.claude.json), is copied into the home, and replaced by a link to the copy, so

@@ -47,7 +47,8 @@ def test_every_home_has_every_link_and_the_module_of_the_links_finds_nothing_to_
         assert texts(home) == {name: machine.shared(name) for name in (*NAMES, *SETTINGS)}
     assert machine.read(".claude-settings.json-shared") == settings
     assert machine.read(".claude-CLAUDE.md-shared") == b"be brief"
-    assert machine.read(".claude-keybindings.json-shared") == b"{}"
+    # As the module of the links makes it.
+    assert machine.read(".claude-keybindings.json-shared") == b'{"bindings": []}'
     assert machine.read(".claude-history.jsonl-shared") == b""
     assert machine.read(f".claude-compte1/settings.json{ASIDE}") == settings
     # Of two links in a row the real CLI replaces the second one by a file.
@@ -117,11 +118,14 @@ def test_a_longer_history_of_one_beginning_stays(machine: Machine) -> None:
 @pytest.mark.parametrize("content", ["{}", ""])
 def test_a_target_that_was_made_empty_is_filled(machine: Machine, content: str) -> None:
     """The role has made it before there was a home in use."""
+    machine.put(".claude/keybindings.json", "keys")
+    machine.put(".claude-keybindings.json-shared", '{"bindings": []}')
     for name in ("settings.json", "claude.json"):
         machine.put(f".claude-{name}-shared", content if name == "settings.json" else "{}")
     assert machine.adopted()["notices"] == [
         "%s: its key primaryApiKey is not merged; it stays in the original" % machine.state
     ]
+    assert machine.read(".claude-keybindings.json-shared") == b"keys"
     assert json.loads(machine.read(".claude-settings.json-shared"))["permissions"] == {"deny": ["Bash(rm:*)"]}
     assert state_of(machine)["oauthAccount"] == STATE["oauthAccount"]
 
