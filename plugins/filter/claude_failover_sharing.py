@@ -18,7 +18,7 @@ name: claude_failover_sharing
 author:
   - secuaas.claude contributors (@secuaas)
 short_description: Decide which of a person's entries the accounts of a host share
-version_added: 0.5.0
+version_added: 0.4.0
 description:
   - Decides by C(claude_failover_shared_settings) of the role P(secuaas.claude.claude_failover#role).
   - Written for that role.

@@ -59,7 +59,7 @@ options:
         text, the link stays and the file that it leads to is used.
       - Any other link in place of V(.claude.json) is an error, and not followed.
     type: str
-    version_added: 0.5.0
+    version_added: 0.4.0
   owner:
     description:
       - The user, by name or number, who owns the homes.

@@ -90,6 +90,11 @@ def test_a_session_of_the_link_follows_it(watched):
     assert of(watched.run(CLAUDE_CONFIG_DIR=watched.world.link + "/")) == (True, "a", None)
 
 
+@pytest.mark.parametrize("environment", [{}, {"CLAUDE_CONFIG_DIR": ""}])
+def test_a_session_without_the_variable_uses_the_folder_in_the_users_home(watched, environment):
+    assert of(watched.run(HOME=watched.world.folder, **environment)) == (True, "a", None)
+
+
 def test_a_login_in_the_environment_is_told_by_its_name(watched, caplog):
     with caplog.at_level(logging.WARNING):
         row = watched.run(CLAUDE_CONFIG_DIR=watched.world.link, ANTHROPIC_AUTH_TOKEN=TOKEN)

@@ -18,8 +18,8 @@ class Evidence:
     """One observation of a usage limit in a session.
 
     ``source``: ``hook``, ``transcript`` or ``pane``; ``at``: when the limit was shown; ``request_at``: when the refused
-    request started (the record that it answers), None if unknown; ``config_dir``: the CLAUDE_CONFIG_DIR of the
-    session's process, None if unknown; ``turn``: the turn's id, ``prompt_id`` in hooks and ``promptId`` in transcripts
+    request started (the record that it answers), None if unknown; ``config_dir``: the home that the session's
+    process uses, None if unknown; ``turn``: the turn's id, ``prompt_id`` in hooks and ``promptId`` in transcripts
     (2.1.330; None on older versions); ``ended``: whether the turn is known to have ended, ``interrupted``: whether by
     Escape; these two are not stored; ``foreign_login``: what makes the process's login another than that of its home,
     None if nothing is found.

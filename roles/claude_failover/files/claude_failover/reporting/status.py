@@ -109,7 +109,7 @@ def off_link_reason(tracked: TrackedSession, config: Config) -> str | None:
             f"its login does not follow the active link: {tracked.foreign_login}; its limits switch nothing and mark "
             "no account"
         )
-    return f"it was started with CLAUDE_CONFIG_DIR={tracked.config_dir}, and stays with that account at a switch"
+    return f"it was started with the home {tracked.config_dir}, and stays with that account at a switch"
 
 
 class StatusReport:

@@ -39,7 +39,7 @@ class ProcessLogin:
 
     Args:
         process: the process.
-        config_dir: its CLAUDE_CONFIG_DIR.
+        config_dir: its configuration directory.
         project: the folder that it was started in.
         config: the configuration.
         accounts_between: see `AccountsBetween`.

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..claude.login_settings import LoginSettings
+from ..claude.process_home import process_home
 from ..claude.session_files import SessionFiles
 from ..claude.transcript import UUID
-from ..common.processes import Snapshot, variable
+from ..common.processes import Snapshot
 from ..common.text import text_or_none, whole_number
 from ..config.holder import ConfigHolder
 from ..tmux.client import Pane
@@ -201,7 +202,7 @@ class SessionTable:
         if tracked.login is not None and not tracked.login.is_of(process):  # another one in the same shell
             tracked.config_dir = tracked.foreign_login = tracked.login = None
         # A dead process has no environment; its last known one still applies.
-        folder = variable(process.pid, "CLAUDE_CONFIG_DIR")
+        folder = process_home(process.pid)
         tracked.config_dir = folder or tracked.config_dir
         if folder is None:
             return

@@ -33,7 +33,7 @@ class TrackedSession:
         reason: why it is down or unusual.
         claude: its Claude Code process.
         version: of its Claude Code, None until it is known; ``version_process`` is the process's pid and start.
-        config_dir: CLAUDE_CONFIG_DIR of that process.
+        config_dir: the configuration directory of that process.
         foreign_login: what makes the login of that process another than that of its home; None if nothing is found.
         hook_seen: whether a hook of that process was received.
         resume_state: ``limited`` or ``resuming`` while a usage limit is handled, else None; never another value.
