@@ -54,6 +54,7 @@ OF_THE_HOST = {
     "claude_install",
     "claude_version",
     "seed_trust",
+    "shared_settings",
     "keep_releases",
 }
 TYPES = {
