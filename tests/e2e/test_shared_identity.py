@@ -170,12 +170,10 @@ def test_the_lock_of_the_file_is_that_of_the_home_and_abandoned_after_ten_second
 
     holder = threading.Thread(target=refresh)
     holder.start()
-    began = time.monotonic()
     code = add("alive")
     ended.set()
     holder.join()
     assert os.path.isdir(homes["A"]), "a lock that is held is left"
-    assert time.monotonic() - began > 3
     # 2.1.81 writes without the lock in the end, 2.1.332 gives up.
     servers = {"other-home", "abandoned"} | ({"alive"} if code == 0 else set())
     assert set(document(world)["mcpServers"]) == servers  # type: ignore[call-overload]
