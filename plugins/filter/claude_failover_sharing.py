@@ -148,7 +148,7 @@ def _reason_against(
 
 
 def _own_paths(facts: Sequence[str], names: Sequence[str]) -> list[str]:
-    paths = [fact[len("own=") :] for fact in facts if fact.startswith("own=")]
+    paths = [fact.partition("=")[2] for fact in facts if fact.startswith("own=")]
     return [path for path in paths if posixpath.basename(path) in names]
 
 
