@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
+from ..claude.credentials import credentials_file
 from ..claude.identity import Identity
 from ..config.model import Account
 
@@ -52,7 +53,7 @@ class HandLogins:
 
 def _stamp(home: str) -> tuple[int, int, int] | None:
     try:
-        status = os.stat(os.path.join(home, ".credentials.json"))
+        status = os.stat(credentials_file(home))
     except OSError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from ..claude.credentials import HomeLogin
+from ..claude.credentials import CREDENTIALS, HomeLogin
 from ..claude.home_file import HOME_FILE
 from ..common import clock
 from ..common.renaming import renamed
@@ -32,7 +32,7 @@ DOCUMENT = "login-warnings"
 CHECK_INTERVAL = 10.0  # seconds
 WARNED_DAYS = (7, 3, 1)  # before the end
 _LONGEST = timedelta(days=31)  # a login ends 27 to 30 days after it was made
-_FILES = (".credentials.json", HOME_FILE)
+_FILES = (CREDENTIALS, HOME_FILE)
 
 
 @dataclass(frozen=True)

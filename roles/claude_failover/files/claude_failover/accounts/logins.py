@@ -13,7 +13,7 @@ import logging
 import os
 from collections.abc import Mapping
 
-from ..claude.credentials import HomeLogin, read_login
+from ..claude.credentials import HomeLogin, credentials_file, read_login
 from ..common.renaming import renamed
 from ..config.model import Account
 from ..storage.store import Store, as_list
@@ -80,7 +80,7 @@ class Logins:
 def _stamp(home: str) -> list[int]:
     """Return inode, size and mtime of the credentials file: they change with every login and reveal nothing of it."""
     try:
-        status = os.stat(os.path.join(home, ".credentials.json"))
+        status = os.stat(credentials_file(home))
     except OSError:
         return []
     return [status.st_ino, status.st_size, status.st_mtime_ns]

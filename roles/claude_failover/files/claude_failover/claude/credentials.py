@@ -26,6 +26,14 @@ _ACCESS_TOKEN = re.compile(_ACCOUNT_OAUTH + rb'"accessToken"\s*:\s*"(?=[^"])')
 _ENDS_AT = re.compile(_ACCOUNT_OAUTH + rb'"refreshTokenExpiresAt"\s*:\s*([1-9][0-9]{,14})\s*[,}]')  # milliseconds
 
 
+CREDENTIALS = ".credentials.json"
+
+
+def credentials_file(home: str) -> str:
+    """Return the path of an account home's credentials file."""
+    return os.path.join(home, CREDENTIALS)
+
+
 class HomeLogin(NamedTuple):
     """The login of an account home.
 
@@ -40,7 +48,7 @@ class HomeLogin(NamedTuple):
 def read_login(home: str) -> HomeLogin:
     """Return the login of an account home, as its credentials file shows it. Never raises."""
     try:
-        raw = read_regular(os.path.join(home, ".credentials.json"), 1 << 20)
+        raw = read_regular(credentials_file(home), 1 << 20)
     except FileNotFoundError:
         return HomeLogin("missing")
     except OSError:
@@ -72,7 +80,7 @@ def touch_credentials(home: str) -> bool:
     40 s, until the file was touched (seen on 2.1.330).
     """
     try:
-        os.utime(os.path.join(home, ".credentials.json"))
+        os.utime(credentials_file(home))
     except FileNotFoundError:
         return False
     return True

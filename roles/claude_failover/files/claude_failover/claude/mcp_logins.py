@@ -10,11 +10,11 @@ for each server (seen on 2.1.197 and 2.1.332). A server that only asked for a lo
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from ..common import clock, json_text
 from ..storage.regular_file import read_regular
+from .credentials import credentials_file
 
 _MOST_BYTES = 1 << 20
 
@@ -22,7 +22,7 @@ _MOST_BYTES = 1 << 20
 def read_mcp_logins(home: str) -> frozenset[str] | None:
     """Return the names of the servers; None where the credentials file cannot be read. Never raises."""
     try:
-        raw = read_regular(os.path.join(home, ".credentials.json"), _MOST_BYTES)
+        raw = read_regular(credentials_file(home), _MOST_BYTES)
         document = json_text.parse_outline(raw)  # no token leaves the parser
     except FileNotFoundError:
         return frozenset()

@@ -9,6 +9,7 @@ import os
 import shlex
 from collections.abc import Collection, Iterator, Mapping
 
+from ..claude.credentials import credentials_file
 from ..claude.home_entries import read_object
 from ..claude.home_file import HOME_FILE
 from ..claude.login_settings import home_settings
@@ -50,7 +51,7 @@ def login_findings(logins: Logins, used: Collection[str]) -> Iterator[Finding]:
                 f"{' && '.join(lines)}; as the sessions' user, in the folder of the project where the server is its",
             )
         elif names is None and len(logins) > 1:
-            path = os.path.join(account.home, ".credentials.json")
+            path = credentials_file(account.home)
             yield Finding(
                 "mcp_login",
                 WARNING,
