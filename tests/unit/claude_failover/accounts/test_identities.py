@@ -14,7 +14,7 @@ import pytest
 
 from claude_failover.accounts.identities import Identities
 from claude_failover.claude.identity import Identity, read_identity
-from claude_failover.config.model import Account
+from claude_failover.config.model import Account, Config
 from claude_failover.storage.store import Store
 
 TOKENS = {"claudeAiOauth": {"accessToken": "made-up-access", "refreshToken": "made-up-refresh"}}
@@ -25,9 +25,10 @@ class World:
 
     def __init__(self, folder):
         self.folder = folder
-        self.accounts = [Account(name, str(folder / name)) for name in "abc"]
-        for account in self.accounts:
-            os.mkdir(account.home)
+        accounts = tuple(Account(name, str(folder / name)) for name in "abc")
+        self.config = Config(str(folder / "config.yml"), accounts, active_link=str(folder / "link"))
+        for home in self.config.homes:
+            os.mkdir(home)
         self.changes = []
 
     def login(self, name, who=None, **changed):
@@ -46,7 +47,7 @@ class World:
     def start(self, flipped=False):
         """Return the table of a daemon that starts now."""
         identities = Identities(Store(str(self.folder / "state")), lambda *change: self.changes.append(change))
-        identities.observe(self.accounts, flipped)
+        identities.observe(self.config, flipped)
         return identities
 
 
@@ -82,14 +83,14 @@ def test_another_identity_is_told_once_and_never_taken(world, caplog):
     world.start()
     world.login("a", who="stranger")
     identities = world.start()
-    identities.observe(world.accounts, False)
+    identities.observe(world.config, False)
     assert identities.get("a").account_uuid == "account-a"
     assert [(name, why is None) for name, why in world.changes] == [("a", False)]
     assert "run `claude-failover login a`" in world.changes[0][1]
     assert caplog.text.count("another login than the recorded one") == 1
     assert "example.invalid" not in caplog.text + world.changes[0][1]
     world.login("a")
-    identities.observe(world.accounts, False)
+    identities.observe(world.config, False)
     assert world.changes[1:] == [("a", None)]
 
 
@@ -119,7 +120,7 @@ def test_after_a_flip_no_home_is_believed_who_it_is(world, caplog):
     world.login("a", who="b")
     world.login("b", who="a")
     identities = world.start(flipped=True)
-    identities.observe(world.accounts, True)
+    identities.observe(world.config, True)
     assert [identities.get(name) for name in "ab"] == [None, None]
     assert caplog.text.count("run `claude-failover login a`") == 1
     assert not (world.folder / "state" / "identities.json").exists()
@@ -139,7 +140,7 @@ def test_a_login_of_another_process_is_seen(world):
     Identities(Store(str(world.folder / "state"))).record("b", Identity("account-b", "b@example.invalid"))
     assert identities.get("b") == Identity("account-b", "b@example.invalid")
     world.login("a")
-    identities.observe(world.accounts, False)
+    identities.observe(world.config, False)
     assert Identities(Store(str(world.folder / "state"))).get("b") == Identity("account-b", "b@example.invalid")
 
 
@@ -202,7 +203,7 @@ def test_another_accounts_name_is_told_once_however_often_the_homes_are_looked_a
     identities = world.start()
     world.login("b", who="a")
     for _time in range(3):
-        identities.observe(world.accounts, flipped=True)
+        identities.observe(world.config, flipped=True)
     assert caplog.text.count("account b: its home names the login of a; the record is kept") == 1
 
 
@@ -210,7 +211,7 @@ def test_one_account_in_another_organization_is_another_login(world):
     world.login("a")
     identities = world.start()
     world.login("a", organizationUuid="ORG-2")
-    identities.observe(world.accounts, flipped=False)
+    identities.observe(world.config, flipped=False)
     assert [(name, why is None) for name, why in world.changes] == [("a", False)]
 
 

@@ -452,7 +452,7 @@ def test_the_first_login_is_recorded_from_a_shared_file_while_it_is_the_only_one
     os.unlink(os.path.join(world.config.state_dir, "identities.json"))
     world.start()
     identities = world.switcher.availability.identities
-    identities.observe(world.config.accounts, flipped=False)
+    identities.observe(world.config, flipped=False)
     assert (identities.get("a").account_uuid, identities.get("b")) == ("account-a", None)
     assert identities.get("a").entry == account_entry("a")
 

@@ -5,7 +5,7 @@
 
 Who an account is comes from the record of its login. What its home says counts only where there is no record, the
 active link was never flipped (a running session writes another account's name there), and no other home with a login
-has the file.
+has the file. Where one has, the original counts that an adoption has kept.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..claude.identity import Identity, identity_from_json
 from ..common import clock, json_text
 from ..config.model import Config
 from ..storage.regular_file import read_regular
+from .adopted_identities import adopted_identities
 from .identities import DOCUMENT
 from .shared_home_file import named_identities
 
@@ -46,7 +47,9 @@ class AccountLogin(NamedTuple):
 def account_logins(config: Config) -> list[AccountLogin]:
     """Return the login of every account. Never raises."""
     recorded = recorded_identities(config.state_dir)
-    named = named_identities(config.accounts) if last_flip(config.state_dir) is None else {}
+    named = {}
+    if last_flip(config.state_dir) is None:
+        named = {**adopted_identities(config), **named_identities(config.accounts)}
     return [
         AccountLogin(account.name, read_login(account.home), recorded.get(account.name) or named.get(account.name))
         for account in config.accounts

@@ -4,8 +4,8 @@
 """Remember who each account is, from its login on; every comparison of accounts goes by this record.
 
 The record is made by ``claude-failover login``, and of a home that was logged in before at the start of the daemon, as
-long as the active link was never flipped. What a home's file says later counts for nothing: a running session can write
-another account's name there.
+long as the active link was never flipped; after an adoption, from the original of its file. What a home's file says
+later counts for nothing: a running session can write another account's name there.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..claude.identity import Identity, identity_from_json
 from ..common.renaming import renamed
-from ..config.model import Account
+from ..config.model import Config
 from ..storage.store import Store
+from .adopted_identities import adopted_identities
 from .shared_home_file import homes_in_common, named_identities
 
 log = logging.getLogger(__name__)
@@ -69,12 +70,14 @@ class Identities:
         self._recorded = renamed(self._recorded, names)
         self._save(", ".join(names.values()))
 
-    def observe(self, accounts: Sequence[Account], flipped: bool) -> None:
+    def observe(self, config: Config, flipped: bool) -> None:
         """Compare the homes that are logged in with the record, and record those that are not in it yet.
 
         ``flipped``: the active link was flipped before, so that none is recorded.
         """
-        named, shared = named_identities(accounts), homes_in_common(accounts)
+        named, shared = named_identities(config.accounts), homes_in_common(config.accounts)
+        if not flipped:
+            named = {**self._adopted(config), **named}
         for name, found in named.items():
             recorded = self.get(name)
             others = [other for other in named if other != name and self._is(other, found, named)]
@@ -106,6 +109,15 @@ class Identities:
                     "its home names another login than the recorded one; the record is kept. If that is right, run "
                     f"`claude-failover login {name}`",
                 )
+
+    def _adopted(self, config: Config) -> dict[str, Identity]:
+        """Return who the accounts without a record were at an adoption, but none that another one is recorded as."""
+        known = [self.get(account.name) for account in config.accounts]
+        return {
+            name: found
+            for name, found in adopted_identities(config).items()
+            if self.get(name) is None and not any(each is not None and each.is_login_of(found) for each in known)
+        }
 
     def _is(self, name: str, found: Identity, named: dict[str, Identity]) -> bool:
         """Return whether an account is, or without a record seems to be, the one found."""

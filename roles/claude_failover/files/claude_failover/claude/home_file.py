@@ -21,8 +21,13 @@ def home_file(home: str) -> str:
 
 def read_home_file(home: str) -> dict[str, Any]:
     """Return the object in the file; an empty one where there is none, or none that can be read."""
+    return read_file_at(home_file(home))
+
+
+def read_file_at(path: str, flags: int = os.O_RDONLY) -> dict[str, Any]:
+    """Return the object in such a file at another path; links are followed unless ``flags`` have O_NOFOLLOW."""
     try:
-        data = json_text.parse(read_regular(home_file(home)))
+        data = json_text.parse(read_regular(path, flags=flags))
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}

@@ -153,7 +153,7 @@ class FailoverController:
         """Compare who the homes say that they are with the record."""
         flip_log = self.switcher.flip_log
         unseen = flip_log.linked_account not in (None, self._availability.active())  # flipped while no daemon ran
-        self._availability.identities.observe(self._config.current.accounts, flip_log.last is not None or unseen)
+        self._availability.identities.observe(self._config.current, flip_log.last is not None or unseen)
 
     async def run(self) -> None:
         """Run rounds until cancelled."""
