@@ -19,9 +19,11 @@ import pytest
 import yaml
 from ansible_collections.secuaas.claude.plugins.filter import claude_failover_drift, claude_failover_sharing
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import required_shared, shared_symlink
+from ansible_collections.secuaas.claude.tests.unit.plugins.used_machine import SETTINGS
 
 from claude_failover.claude.settings import HOOK_EVENTS, own_settings
 from claude_failover.config import defaults
+from claude_failover.doctor import homes
 
 ROLE = os.path.join(
     os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))),
@@ -257,6 +259,17 @@ def test_the_person_s_entries_are_those_that_are_documented_with_their_usual_tar
         assert link == usual._asdict() | {"target": link["target"]}
         assert link["target"].replace(prefix, "/root/.claude-") == usual.target
     assert not set(names) & ({link.name for link in required_shared("/root")} | {".credentials.json"})
+
+
+def test_doctor_compares_what_is_shared() -> None:
+    """But not what there is of running sessions only, which no switch loses."""
+    read = {name.partition("/")[0] for name in homes.READERS}
+    shared = {link["name"] for link in VARS["__claude_failover_settings_links"]}
+    assert read == shared - {"sessions", "shell-snapshots"}
+
+
+def test_the_entries_of_the_tests_are_those_of_the_role() -> None:
+    assert {link["name"]: link["kind"] for link in VARS["__claude_failover_settings_links"]} == SETTINGS
 
 
 def test_the_role_passes_every_documented_option_to_the_sharing_filter() -> None:

@@ -23,7 +23,8 @@ from .home_differences import (
     difference_findings,
 )
 
-_READERS = {
+#: The entries that are compared, each with the function that reads it.
+READERS = {
     **dict.fromkeys((SETTINGS, HOME_FILE, KEYBINDINGS, PLUGINS, MARKETPLACES), read_object),
     **dict.fromkeys(TREES, read_tree),
     **dict.fromkeys(WORK, read_presence),
@@ -33,7 +34,7 @@ _READERS = {
 def check_home_differences(config: Config) -> Iterator[Finding]:
     """Look for what a session has under one account and lacks under another."""
     columns = {
-        name: read_all([_place(config, home, name) for home in config.homes], read) for name, read in _READERS.items()
+        name: read_all([_place(config, home, name) for home in config.homes], read) for name, read in READERS.items()
     }
     yield from difference_findings(
         [
