@@ -19,8 +19,6 @@ from ..common.text import one_line
 from ..config.model import Account, Config
 from ..host.finding import WARNING, Finding, ok
 
-Logins = Mapping[Account, "frozenset[str] | None"]
-
 
 def check_mcp_logins(config: Config) -> Iterator[Finding]:
     """Look for MCP servers that one account is logged in to, and another is not."""
@@ -30,7 +28,7 @@ def check_mcp_logins(config: Config) -> Iterator[Finding]:
     yield from login_findings(logins, _used(config, differ) if differ else frozenset())
 
 
-def login_findings(logins: Logins, used: Collection[str]) -> Iterator[Finding]:
+def login_findings(logins: Mapping[Account, frozenset[str] | None], used: Collection[str]) -> Iterator[Finding]:
     """Yield what each account lacks (pure); ``used``: the servers that are configured."""
     every = frozenset(used) & frozenset().union(*(names for names in logins.values() if names is not None))
     whole = True
