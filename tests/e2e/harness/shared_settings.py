@@ -11,15 +11,12 @@ import subprocess
 import sys
 from typing import Any
 
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import DIRECTORY
+from ansible_collections.secuaas.claude.tests.unit.plugins.used_machine import SETTINGS
+
 from .namespace import USER
 from .world import SHARED, World
 
-#: What a home shares beside the conversations, with ``claude_failover_shared_settings``.
-FOLDERS = (
-    *("agents", "commands", "skills", "rules", "output-styles", "plugins", "sessions", "shell-snapshots"),
-    *("plans", "tasks", "todos", "themes", "workflows"),
-)
-FILES = ("settings.json", "CLAUDE.md", "keybindings.json", "history.jsonl", ".claude.json")
 #: Files that `World` makes in each home, of which the first account's are the person's.
 MADE = ("settings.json", ".claude.json")
 MODULE = """
@@ -38,8 +35,8 @@ def target(world: World, name: str) -> str:
 
 def links(world: World) -> list[dict[str, str]]:
     """Return the shared links, as module and daemon take them."""
-    kinds = [*((name, "directory") for name in (*SHARED, *FOLDERS)), *((name, "file") for name in FILES)]
-    return [{"name": name, "target": target(world, name), "kind": kind} for name, kind in kinds]
+    kinds = {**dict.fromkeys(SHARED, DIRECTORY), **SETTINGS}
+    return [{"name": name, "target": target(world, name), "kind": kind} for name, kind in kinds.items()]
 
 
 def share(world: World, python_path: str) -> list[dict[str, Any]]:

@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import required_links
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import DIRECTORY, FILE, required_links
+from ansible_collections.secuaas.claude.tests.unit.plugins.used_machine import SETTINGS
 from playbook_run import on_a_controller
 from role_evaluation import HOST_FACTS, PASSWORD, ROLE, evaluate, template
 from user_host import needs_root
@@ -48,11 +49,8 @@ FILES = [
 WRONG = {"wrong": "__claude_failover_setting_errors"}
 TOLD = {**LINKS, "told": "__claude_failover_sharing.told", "state_file": "__claude_failover_shared_state_file"}
 USUAL = ["session-env", "file-history", "projects"]
-SETTINGS_FILES = ["settings.json", "CLAUDE.md", "keybindings.json", "history.jsonl", ".claude.json"]
-SETTINGS_FOLDERS = [
-    *("agents", "commands", "skills", "rules", "output-styles", "plugins", "sessions", "shell-snapshots", "plans"),
-    *("tasks", "todos", "themes", "workflows"),
-]
+SETTINGS_FILES = [name for name, kind in SETTINGS.items() if kind == FILE]
+SETTINGS_FOLDERS = [name for name, kind in SETTINGS.items() if kind == DIRECTORY]
 DRIFT = {"drift": "__claude_failover_drift"}
 SKIPPED = {"skipped": True, "changed": False}
 
@@ -312,9 +310,6 @@ def test_the_daemon_may_write_the_folder_of_a_file_and_not_the_file_alone(found:
         "/data/of me",
     ]
     assert 'RequiresMountsFor="/data//of me"' in unit
-
-
-SETTINGS = [*SETTINGS_FILES, *SETTINGS_FOLDERS]
 
 
 @pytest.mark.parametrize(
