@@ -61,7 +61,8 @@ def adoption_problems(request: AdoptionRequest, view: View) -> list[str]:
     if os.path.basename(active) == PERSONS_FOLDER:
         problems += _state_problems(request, view)
     for folder in folders:
-        problems += _kind_problems(view, os.path.join(folder, STATE_FILE), FILE, LINK)
+        path = os.path.join(folder, STATE_FILE)
+        problems += _kind_problems(view, path, FILE, LINK) + _kept_problems(view, path)
     return problems
 
 
@@ -73,7 +74,14 @@ def _link_problems(view: View, folder: str, link: SharedSymlink) -> list[str]:
         return [f"{found}; it is left as it is: put what it leads to in its place, or make that the target"]
     if kind == FOLDER and not view.can_be_renamed(path, path + ASIDE):
         return [f"{path}: found a file system of its own, expected a folder of {folder}; make it the shared folder"]
-    return _kind_problems(view, path, expected, LINK)
+    return _kind_problems(view, path, expected, LINK) + _kept_problems(view, path)
+
+
+def _kept_problems(view: View, path: str) -> list[str]:
+    if view.kind(path) != FILE or view.can_be_kept(path):
+        return []
+    expected = "expected one of the user's, which can get a second name; replace it by a copy"
+    return [f"{path}: found a file of another user or file system, {expected}"]
 
 
 def _kind_problems(view: View, path: str, *expected: str) -> list[str]:
@@ -105,7 +113,7 @@ def _state_problems(request: AdoptionRequest, view: View) -> list[str]:
         if link_target(path, view.text(path)) in (os.path.join(active, STATE_FILE), *shared):
             return []
         return [f"{path}: found a link to {view.text(path)}, expected a file; it is left as it is"]
-    problems = _kind_problems(view, path, FILE)
+    problems = _kind_problems(view, path, FILE) + _kept_problems(view, path)
     home = active if view.kind(active) != LINK else link_target(active, view.text(active))
     is_shared = any(link.name == STATE_FILE for link in request.links)
     if not is_shared and view.kind(path) == FILE and view.kind(os.path.join(home, STATE_FILE)) == LINK:

@@ -52,6 +52,8 @@ ACCOUNT_KEYS = frozenset(
 )
 """Keys that a change of account may change (2.1.332)."""
 _ACCOUNT_PREFIXES = ("cachedExperiment",)
+_REFUSED = "disabledMcpjsonServers"
+"""Servers of a project that were refused; one that was refused in any home stays so."""
 
 
 def merge_state(base: dict[str, Any], other: dict[str, Any], *, with_account: bool) -> tuple[dict[str, Any], list[str]]:
@@ -85,8 +87,14 @@ def merge_sources(base: bytes | None, sources: Iterable[StateSource]) -> tuple[b
             continue
         before = parse_state(content) if merged is None else merged
         with_account = source.has_account and "oauthAccount" not in before
-        merged, left = merge_state(before, parse_state(source.content), with_account=with_account)
+        parsed = parse_state(source.content)
+        merged, left = merge_state(before, parsed, with_account=with_account)
         notices += [f"{source.path}: its key {key} is not merged; it stays in the original" for key in left]
+        notices += [
+            f"{source.path}: its MCP server {name} is another one than that of the same name which is kept; it stays in"
+            " the original"
+            for name in _differing(before.get("mcpServers"), parsed.get("mcpServers"))
+        ]
         if merged != before:
             content = state_bytes(merged)
     return content or b"{}", notices
@@ -101,6 +109,13 @@ def _is_accounts(key: str) -> bool:
     return key in ACCOUNT_KEYS or key.startswith(_ACCOUNT_PREFIXES)
 
 
+def _differing(base: Any, other: Any) -> list[str]:
+    """Return the names that have another value in each of two objects."""
+    if not isinstance(base, dict) or not isinstance(other, dict):
+        return []
+    return sorted(name for name in base.keys() & other.keys() if base[name] != other[name])
+
+
 def _union(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     merged = copy.deepcopy(base)
     for key, value in other.items():
@@ -108,6 +123,8 @@ def _union(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
             merged[key] = copy.deepcopy(value)
         elif key in _CONTAINERS and isinstance(merged[key], dict) and isinstance(value, dict):
             merged[key] = _CONTAINERS[key](merged[key], value)
+        elif key == _REFUSED and isinstance(merged[key], list) and isinstance(value, list):
+            merged[key] += [name for name in value if name not in merged[key]]
     return merged
 
 

@@ -4,7 +4,7 @@
 """Plan the merge of one tree of files into another, without I/O.
 
 1. An entry whose path is free in the target is copied: folders with their mode, links with their text. A relative link
-   that leads out of its tree gets the absolute path that it leads to.
+   that leads out of its tree gets the absolute path that it leads to; one that leads back in stays inside.
 2. Of two files the longer one stays if the other is its beginning.
 3. Otherwise both stay: the second gets a name of its own beside the first, ``<name>.kept-<label>``.
 
@@ -97,8 +97,12 @@ def _portable(path: str, node: Node) -> Node:
     if node.kind != LINK or os.path.isabs(node.text):
         return node
     root = node.origin[: -len(path)]
-    leads_to = os.path.normpath(os.path.join(os.path.dirname(node.origin), node.text))
-    return node if f"{leads_to}/".startswith(root) else node._replace(text=leads_to)
+    folder = os.path.dirname(node.origin)
+    leads_to = os.path.normpath(os.path.join(folder, node.text))
+    if not f"{leads_to}/".startswith(root):
+        return node._replace(text=leads_to)
+    inside = os.path.relpath(leads_to, folder)
+    return node if os.path.normpath(node.text) == inside else node._replace(text=inside)
 
 
 def _next_action(node: Node, there: Node | None, relation: Callable[[str, str], str]) -> str | None:

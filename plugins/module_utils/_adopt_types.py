@@ -121,6 +121,9 @@ class View(Protocol):
     def can_be_renamed(self, path: str, new: str) -> bool:
         """Return True if both are on one file system, and ``path`` is not the root of one."""
 
+    def can_be_kept(self, path: str) -> bool:
+        """Return True if the file can get a second name beside its own."""
+
 
 def persons_state_path(active_link: str) -> str:
     """Return the state file of a session without ``CLAUDE_CONFIG_DIR``."""

@@ -128,6 +128,15 @@ class DiskView:
             raise _unreadable(path, error) from None
         return len(devices) == 1
 
+    def can_be_kept(self, path: str) -> bool:
+        """Return True if the file can get a second name: that of another user only if it can be written."""
+        try:
+            is_own = os.lstat(path).st_uid == os.geteuid()
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        is_writable = os.access(path, os.R_OK | os.W_OK, effective_ids=True)
+        return (is_own or is_writable) and self.can_be_renamed(path, path)
+
 
 def open_regular(path: str) -> BinaryIO:
     """Open a regular file for reading, without following a link. Raises OSError."""

@@ -59,11 +59,19 @@ def cli_processes(folders: list[str]) -> Iterator[tuple[int, str]]:
 
     Finds sessions that have written no file yet, and logins under way. Only this user's processes are readable.
     """
-    wanted = {os.fsencode(os.path.normpath(folder)): os.path.normpath(folder) for folder in folders}
+    wanted = {_entry(os.fsencode(folder)): os.path.normpath(folder) for folder in folders}
     for pid in pids():
         folder = config_dir(pid) if _is_cli(pid) else None
-        if folder is not None and os.path.normpath(folder) in wanted:
-            yield pid, wanted[os.path.normpath(folder)]
+        if folder is not None:
+            found = wanted.get(_entry(folder)) or wanted.get(os.path.realpath(folder))
+            if found is not None:
+                yield pid, found
+
+
+def _entry(folder: bytes) -> bytes:
+    """Return the path of an entry without links above it; it may be one itself, such as the active link."""
+    above, name = os.path.split(os.path.normpath(folder))
+    return os.path.join(os.path.realpath(above), name)
 
 
 def config_dir(pid: int) -> bytes | None:

@@ -12,7 +12,7 @@ from typing import Any, Union
 import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import _adopt_types as types
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_plan import plan_adoption
-from ansible_collections.secuaas.claude.plugins.module_utils._adopt_state import merge_state
+from ansible_collections.secuaas.claude.plugins.module_utils._adopt_state import StateSource, merge_sources, merge_state
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_tree import beside, merge_plan
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import AdoptionError, AdoptionRequest, Node
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import SharedSymlink
@@ -83,6 +83,9 @@ class Memory:
 
     def can_be_renamed(self, path: str, new: str) -> bool:
         return not {path, new} & self.mounts
+
+    def can_be_kept(self, path: str) -> bool:
+        return path not in self.mounts
 
 
 def state(**keys: Any) -> bytes:
@@ -275,6 +278,37 @@ def test_keys_are_added_and_none_is_changed() -> None:
     }
     assert left == []
     assert merge_state(merged, other, with_account=False)[0] == merged
+
+
+def test_a_server_that_was_refused_in_any_home_stays_refused() -> None:
+    base = {"projects": {"/p": {"disabledMcpjsonServers": ["a"]}, "/q": {"disabledMcpjsonServers": []}}}
+    other = {"projects": {"/p": {"disabledMcpjsonServers": ["b", "a"]}, "/q": {"disabledMcpjsonServers": ["c"]}}}
+    merged, _left = merge_state(base, other, with_account=False)
+    refused = {folder: row["disabledMcpjsonServers"] for folder, row in merged["projects"].items()}
+    assert refused == {"/p": ["a", "b"], "/q": ["c"]}
+    assert base["projects"]["/q"]["disabledMcpjsonServers"] == []
+    assert merge_state(merged, other, with_account=False)[0] == merged
+
+
+def test_a_server_of_the_same_name_that_is_another_one_is_told_by_name() -> None:
+    sources = [
+        StateSource(name, state(mcpServers={"same": {"url": "s"}, "db": {"url": name}}), has_account=False)
+        for name in ("one", "two")
+    ]
+    content, notices = merge_sources(b"{}", sources)
+    assert json.loads(content)["mcpServers"]["db"] == {"url": "one"}
+    (notice,) = notices
+    assert notice.startswith("two: its MCP server db is another one")
+
+
+@pytest.mark.parametrize("path", ["/u/.claude/settings.json", "/u/.claude/.claude.json", "/u/.claude.json"])
+def test_a_file_that_cannot_get_a_second_name_is_foreseen(path: str) -> None:
+    view = Memory({**IN_USE, path: state()})
+    view.mounts.add(path)
+    links = (*REQUEST.links, SharedSymlink("/u/settings", "settings.json", types.FILE))
+    with pytest.raises(AdoptionError) as refused:
+        plan_adoption(REQUEST._replace(links=links), view)
+    assert [problem.partition(": found a file of another user")[0] for problem in refused.value.problems] == [path]
 
 
 @pytest.mark.parametrize("with_account", [True, False])

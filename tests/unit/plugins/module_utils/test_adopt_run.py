@@ -371,6 +371,18 @@ def test_a_session_of_an_account_is_left_alone(machine: Machine, spawn: Spawn) -
     refused(machine, spawn("claude", CLAUDE_CONFIG_DIR=machine.homes[1]))
 
 
+def test_a_session_is_left_alone_by_whatever_path_it_knows_its_home(machine: Machine, spawn: Spawn, base: str) -> None:
+    os.symlink(machine.user, f"{base}/user")
+    refused(machine, spawn("claude", CLAUDE_CONFIG_DIR=f"{base}/user/.claude-compte2"))
+
+
+def test_a_session_whose_home_is_a_link_to_the_one_in_use_is_left_alone(
+    machine: Machine, spawn: Spawn, base: str
+) -> None:
+    os.symlink(machine.home, f"{base}/home")
+    refused(machine, spawn("claude", CLAUDE_CONFIG_DIR=f"{base}/home"))
+
+
 def test_a_session_with_a_file_is_left_alone(machine: Machine, spawn: Spawn) -> None:
     pid = spawn("anything")
     machine.put(f".claude/sessions/{pid}.json", {"pid": pid})

@@ -201,7 +201,9 @@ def test_the_state_files_of_all_homes_become_one(machine: Machine) -> None:
     assert state["projects"].keys() == {"/srv/work", "/srv/theirs"}
     assert state["mcpServers"] == {**STATE["mcpServers"], "more": {"command": "more"}}  # type: ignore[dict-item]
     assert state.keys() == STATE.keys() - {"primaryApiKey"}
-    assert [notice.split(":")[0] for notice in notices] == [machine.state, f"{machine.homes[1]}/.claude.json"]
+    second = f"{machine.homes[1]}/.claude.json"
+    assert [notice.split(":")[0] for notice in notices] == [machine.state, second, second]
+    assert "its MCP server tool is another one" in notices[2]
     assert json.loads(machine.read(f".claude-compte2/.claude.json{ASIDE}")) == theirs
     assert machine.read(".claude.json") == machine.read(".claude-compte2/.claude.json")
     assert json.loads(machine.read(f".claude.json{ASIDE}")) == STATE
@@ -253,7 +255,9 @@ def test_a_link_into_the_persons_own_folders_leads_there_from_its_new_place(mach
     os.makedirs(f"{machine.home}/skills/whole")
     os.symlink("../../dotfiles/skill", f"{machine.home}/skills/dot")
     os.symlink("whole", f"{machine.home}/skills/inner")
+    os.symlink("../skills/whole", f"{machine.home}/skills/around")
     machine.adopted()
+    assert os.path.samefile(f"{machine.shared('skills')}/around", f"{machine.shared('skills')}/whole")
     assert machine.read(".claude/skills/dot/SKILL.md") == b"dot"
     assert os.readlink(f"{machine.shared('skills')}/inner") == "whole"
     assert machine.adopted()["steps"] == []
