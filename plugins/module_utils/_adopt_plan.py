@@ -253,9 +253,12 @@ class _Planner:
         # The originals that the steps until then make there, too.
         made = [os.path.basename(path) for path in self._planned if os.path.dirname(path) == self._first]
         names = self._view.names(self._first) + made
-        own = [name for name in names if ASIDE in name or name.endswith(".lock") or ".lock." in name]
+        locks = [name for name in names if name.endswith(".lock") or ".lock." in name]
+        own = [name for name in names if ASIDE in name or name.startswith(CREDENTIALS)] + locks
+        for name in sorted({name for name in own if name.startswith(CREDENTIALS)} - {CREDENTIALS, *locks}):
+            self._notices.append(f"{os.path.join(self._first, name)}: it can hold a login; it stays with the original")
         shared = [link.name for link in self._request.links]
-        left_out = frozenset([STATE_FILE, CREDENTIALS, TEMPORARY, *shared, *own])
+        left_out = frozenset([STATE_FILE, TEMPORARY, *shared, *own])
         self._merge(self._first, self._active, left_out, _label(self._first))
         if self._has_login(self._first):
             self._add(MOVE, os.path.join(self._active, CREDENTIALS), os.path.join(self._first, CREDENTIALS))

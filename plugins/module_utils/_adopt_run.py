@@ -135,7 +135,7 @@ def request_text_problems(request: AdoptionRequest) -> list[str]:
     return text_problems([*request.homes, request.active_link], list(request.links)) + [
         f"link name {link.name!r}: found what is an account's own, expected something of the person's"
         for link in request.links
-        if link.name == CREDENTIALS or link.name.endswith(".lock")
+        if link.name.startswith(CREDENTIALS) or link.name.endswith(".lock")
     ]
 
 

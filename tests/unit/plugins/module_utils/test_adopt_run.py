@@ -17,6 +17,7 @@ from typing import Any, Callable
 import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import _adopt_run, _adopt_steps
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import Step
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import FILE, shared_symlink
 from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import NAMES, needs_root, picture, texts, walk
 from ansible_collections.secuaas.claude.tests.unit.plugins.used_machine import DATE, SECRET, STATE, Machine
 
@@ -158,6 +159,25 @@ def test_a_login_of_the_first_home_comes_with_its_identity(machine: Machine) -> 
     assert any("primaryApiKey" in notice for notice in result["notices"])
     assert machine.logins() == [f"{home}/.credentials.json" for home in machine.homes]
     assert machine.read(".claude-compte1/.credentials.json") == b"first"
+
+
+@pytest.mark.parametrize("name", [".credentials.json.bak", ".credentials.json.tmp.7.a1", ".credentials.json~"])
+def test_no_copy_of_a_login_is_made(machine: Machine, name: str) -> None:
+    machine.put(f".claude-compte1/{name}", "an old login")
+    machine.put(".claude-compte1/agents/mine.md", "mine")
+    result = machine.adopted()
+    assert machine.contents().count(b"an old login") == 1
+    assert machine.read(f".claude-compte1{ASIDE}/{name}") == b"an old login"
+    assert [notice for notice in result["notices"] if name in notice] == [
+        f"{machine.homes[0]}/{name}: it can hold a login; it stays with the original"
+    ]
+
+
+def test_a_copy_of_a_login_is_not_shared(machine: Machine) -> None:
+    link = shared_symlink(machine.user, ".credentials.json.bak", FILE)
+    request = machine.request._replace(links=(*machine.request.links, link))
+    (failure,) = _adopt_run.adopt(request, check_mode=True)["failures"]
+    assert "found what is an account's own" in failure
 
 
 def test_two_logins_for_one_home_are_refused(machine: Machine) -> None:
