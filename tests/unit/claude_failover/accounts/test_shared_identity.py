@@ -226,6 +226,29 @@ def test_a_lock_that_is_held_keeps_no_switch_and_it_is_written_later(shared, cap
     assert (shared.named, shared.store.unsaved.problems) == ("b", {})
 
 
+@pytest.mark.parametrize("text", [".claude/.claude.json", "TARGET"])
+def test_a_session_that_was_started_by_hand_holds_the_lock_beside_the_link_of_the_person(shared, text):
+    """Without CLAUDE_CONFIG_DIR its file is ~/.claude.json, and its lock lies beside that, before and after a flip."""
+    os.symlink(text.replace("TARGET", shared.state_link.target), os.path.join(shared.folder, ".claude.json"))
+    path = os.path.join(shared.folder, ".claude.json.lock")
+    os.mkdir(path)
+    switch(shared, "b")
+    assert (shared.named, os.path.isdir(path)) == ("a", True)
+    assert "is held by another process" in shared.store.unsaved.problems[PENDING]
+    os.rmdir(path)
+    shared.store.unsaved.retry()
+    assert (shared.named, leftovers(shared)) == ("b", [])
+
+
+@pytest.mark.parametrize("link", ["", "elsewhere.json"])
+def test_the_file_of_a_person_that_is_another_one_has_a_lock_of_its_own(shared, link):
+    if link:
+        os.symlink(link, os.path.join(shared.folder, ".claude.json"))
+    os.mkdir(os.path.join(shared.folder, ".claude.json.lock"))
+    switch(shared, "b")
+    assert (shared.named, shared.store.unsaved.problems) == ("b", {})
+
+
 def test_a_lock_of_a_dead_session_is_removed_after_ten_seconds(shared):
     lock(shared, "b")
     switch(shared, "b")

@@ -14,12 +14,12 @@ import os
 from ..claude.credentials import credentials_file, login_state
 from ..claude.home_file import HOME_FILE, home_file, read_file_at
 from ..claude.identity import Identity, named_identity
+from ..claude.process_home import DEFAULT_HOME
 from ..config.model import Account, Config
 from .shared_home_file import homes_in_common
 
 #: The name of an original between its old name and the date, as the module claude_shared_state_adopt gives it.
 _ASIDE = ".before-adoption-"
-_DEFAULT_HOME = ".claude"  # its file is beside it (2.1.81 to 2.1.332)
 
 
 def adopted_identities(config: Config) -> dict[str, Identity]:
@@ -42,7 +42,7 @@ def _identity(account: Account, config: Config) -> Identity | None:
             return None  # the home is one of two, and the login can be that of either
         originals = _kept(home_file(account.home))
         link = config.active_link
-        if os.path.basename(link) == _DEFAULT_HOME and os.path.realpath(link) == os.path.realpath(account.home):
+        if os.path.basename(link) == DEFAULT_HOME and os.path.realpath(link) == os.path.realpath(account.home):
             originals += _kept(os.path.join(os.path.dirname(link), HOME_FILE))
         times = [os.lstat(path).st_mtime_ns for path in originals]
         if not times or os.stat(credentials_file(account.home)).st_mtime_ns > max(times):

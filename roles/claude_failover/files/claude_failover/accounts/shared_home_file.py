@@ -13,6 +13,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 from ..claude.credentials import login_state
 from ..claude.home_file import HOME_FILE, home_file
 from ..claude.identity import Identity, read_identity
+from ..claude.process_home import DEFAULT_HOME
 from ..config.model import Account, Config
 
 
@@ -33,6 +34,16 @@ def sharing_homes(config: Config) -> list[str]:
     homes = [home for home in config.homes if _is_link_to(home_file(home), target)]
     homes.sort(key=lambda home: os.path.realpath(home) != active)
     return homes if homes and os.path.realpath(homes[0]) == active else []
+
+
+def persons_folders(config: Config) -> list[str]:
+    """Return the folder in which a session without CLAUDE_CONFIG_DIR has the file, and its lock, or none.
+
+    A file there that is not the active home's counts as none.
+    """
+    folder, name = os.path.split(config.active_link)
+    is_same = os.path.realpath(home_file(folder)) == os.path.realpath(home_file(config.active_link))
+    return [folder] if name == DEFAULT_HOME and is_same else []
 
 
 def homes_in_common(accounts: Sequence[Account]) -> list[str]:

@@ -28,7 +28,7 @@ from .active_link import read_active
 from .hand_logins import HandLogins
 from .identities import Identities
 from .login_lock import is_login_under_way
-from .shared_home_file import sharing_homes
+from .shared_home_file import persons_folders, sharing_homes
 
 log = logging.getLogger(__name__)
 
@@ -200,7 +200,7 @@ class SharedIdentity:
                 done.append(f"{_ONBOARDING} is true again, which /logout had set to false for every account")
             return bool(done)
 
-        if edit_home_file(homes, change, self._locks, wait=wait):
+        if edit_home_file(homes, change, self._locks, also=persons_folders(config), wait=wait):
             if any(text.startswith(_ONBOARDING) for text in done):
                 self._onboardings.append(self._now())
             log.info("the .claude.json that the homes share: %s", "; ".join(done))

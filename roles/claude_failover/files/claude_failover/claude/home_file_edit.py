@@ -27,27 +27,31 @@ _POLL = 0.01
 Change = Callable[[dict[str, Any]], bool]
 
 
-def edit_home_file(homes: Sequence[str], change: Change, locks: HomeFileLocks, *, wait: float = 0.0) -> bool:
+def edit_home_file(
+    homes: Sequence[str], change: Change, locks: HomeFileLocks, *, also: Sequence[str] = (), wait: float = 0.0
+) -> bool:
     """Apply ``change`` to the object in the file that the homes share; return whether it changed anything.
 
     ``change`` returns whether it has changed anything, and can be called several times. ``wait``: seconds that the
-    locks of all homes are waited for; then that of the first home suffices, which has to be the active one.
+    locks of all homes are waited for; then that of the first home suffices, which has to be the active one, with those
+    in the folders ``also``: a lock stays behind at a flip in a home, and not there.
     Raises OSError, also for a file that is no JSON object; then nothing has changed.
     """
     path = home_file(homes[0])
+    needed = [*homes[:1], *also]
     if not change(_read(path)):
         return False
     end = time.monotonic() + wait
     while True:
         is_last = time.monotonic() >= end
         try:
-            with locks.held(homes) as are_held:
+            with locks.held([*needed, *homes[1:]]) as are_held:
                 return _edit(path, change, are_held)
         except BlockingIOError:
             if is_last:
                 break
             time.sleep(_POLL)
-    with locks.held(homes[:1]) as are_held:
+    with locks.held(needed) as are_held:
         return _edit(path, change, are_held)
 
 

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Claude Code's own lock of ``.claude.json``: a folder beside the file's path as it is spelled, so in each home.
 
+That of a session without CLAUDE_CONFIG_DIR lies beside ``~/.claude.json``.
+
 Its holder sets the folder's mtime anew every 5 s, and whoever wants a lock whose mtime is older than 10 s removes it
 (2.1.81 and 2.1.332). Claude Code takes the lock of its own home only. One that it holds at a flip of the active link
 stays in the home that was left, since it is removed by the path through the link (2.1.332). 2.1.81 writes without the

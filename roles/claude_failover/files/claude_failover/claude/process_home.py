@@ -9,7 +9,8 @@ import os
 
 from ..common.processes import variable
 
-_DEFAULT = ".claude"  # below the user's home directory, without CLAUDE_CONFIG_DIR (2.1.81 to 2.1.332)
+#: Below the user's home directory, without CLAUDE_CONFIG_DIR; its ``.claude.json`` is beside it (2.1.81 to 2.1.332).
+DEFAULT_HOME = ".claude"
 
 
 def process_home(pid: int) -> str | None:
@@ -18,4 +19,4 @@ def process_home(pid: int) -> str | None:
     if folder:
         return folder
     user_home = variable(pid, "HOME")
-    return os.path.join(user_home, _DEFAULT) if user_home else None
+    return os.path.join(user_home, DEFAULT_HOME) if user_home else None

@@ -21,7 +21,7 @@ from ..accounts.home_logins import (
 )
 from ..accounts.identities import DOCUMENT, Identities
 from ..accounts.login_lock import login_lock
-from ..accounts.shared_home_file import homes_in_common
+from ..accounts.shared_home_file import homes_in_common, persons_folders
 from ..claude.credentials import read_login
 from ..claude.home_file import home_file, read_home_file
 from ..claude.home_file_edit import edit_home_file
@@ -131,7 +131,7 @@ class LoginOutcome:
             return True
 
         try:
-            restored = edit_home_file(homes, change, HomeFileLocks(), wait=LOCK_WAIT)
+            restored = edit_home_file(homes, change, HomeFileLocks(), also=persons_folders(config), wait=LOCK_WAIT)
         except OSError as error:
             text = (
                 f"{active.name}: its home names {self._account.name} now, which its sessions send with their requests, "
