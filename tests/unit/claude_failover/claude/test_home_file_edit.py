@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -155,7 +156,29 @@ def test_a_lock_that_another_process_has_taken_meanwhile_is_left_to_it_and_nothi
     assert [sorted(names) for names in homes.names[1]] == [[".claude.json", ".claude.json.lock"], [".claude.json"]]
 
 
-def test_a_home_that_cannot_be_written_is_told(homes, monkeypatch):
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.ENOENT])
+def test_another_home_in_which_no_lock_can_be_made_is_done_without_and_told_once(homes, monkeypatch, caplog, number):
+    real, refused = os.mkdir, [homes.homes[1]]
+
+    def make(path, *arguments):
+        if os.path.dirname(path) in refused:
+            raise OSError(number, os.strerror(number), path)
+        real(path, *arguments)
+
+    monkeypatch.setattr(os, "mkdir", make)
+    assert homes.edit() is True
+    assert homes.edit(lambda document: document.update(new=2) is None) is True
+    assert json.loads(homes.target.read_text("utf-8"))["new"] == 2
+    assert caplog.text.count(f"{homes.homes[1]}/.claude.json.lock cannot be taken ({os.strerror(number)})") == 1
+    refused.clear()
+    assert homes.edit(lambda document: document.update(new=3) is None) is True
+    refused.append(homes.homes[1])
+    assert homes.edit(lambda document: document.update(new=4) is None) is True
+    assert caplog.text.count("cannot be taken") == 2
+    assert homes.names[1] == [[".claude.json"], [".claude.json"]]
+
+
+def test_the_home_in_use_that_cannot_be_written_is_told(homes, monkeypatch):
     def refuse(path, *_arguments):
         raise PermissionError(13, "Permission denied", path)
 

@@ -15,11 +15,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 
 from .home_file import home_file
+
+log = logging.getLogger(__name__)
 
 #: Seconds without an update after which a lock is abandoned. They are measured here, so no jump of the clock matters.
 STALE = 10.0
@@ -33,25 +36,45 @@ class HomeFileLocks:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._seen: dict[str, tuple[_Stamp, float]] = {}  # by path: the lock of another process, and since when
+        self._told: set[str] = set()
 
     @contextlib.contextmanager
     def held(self, homes: Sequence[str]) -> Iterator[Callable[[], bool]]:
         """Hold the locks in all homes, or raise BlockingIOError at once: another process holds one. Raises OSError.
 
-        What is returned tells whether all of them are held still: after a long pause another process may have taken
-        one.
+        Where none can be made, as in a home that may not be written, it is done without, but for the first home. That
+        is told. What is returned tells whether all that are held are so still: after a long pause another process may
+        have taken one.
         """
         taken: dict[str, _Stamp] = {}
         try:
-            for path in (home_file(home) + ".lock" for home in homes):
-                self._take(path)
-                taken[path] = _stamp(path)
+            for number, path in enumerate(home_file(home) + ".lock" for home in homes):
+                try:
+                    self._take(path)
+                    taken[path] = _stamp(path)
+                except BlockingIOError:
+                    raise
+                except OSError as error:
+                    if number == 0:
+                        raise
+                    self._tell(path, error.strerror or type(error).__name__)
+                else:
+                    self._told.discard(path)
             yield lambda: all(_stamp_or_none(path) == stamp for path, stamp in taken.items())
         finally:
             for path, stamp in taken.items():
                 if _stamp_or_none(path) == stamp:
                     with contextlib.suppress(FileNotFoundError):
                         os.rmdir(path)
+
+    def _tell(self, path: str, why: str) -> None:
+        if path not in self._told:
+            self._told.add(path)
+            log.warning(
+                "%s cannot be taken (%s); the file is written without it. Let the user of the daemon write that folder",
+                path,
+                why,
+            )
 
     def _take(self, path: str) -> None:
         try:
