@@ -56,6 +56,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
     View,
     link_target,
     persons_state_path,
+    persons_state_text,
 )
 from ansible_collections.secuaas.claude.plugins.module_utils._state_file import STATE_FILE, StateFileError
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import FILE as TO_FILE
@@ -147,6 +148,8 @@ class _Planner:
             self._notices += merge.notices
             self._append(Step(VERIFY, target, path, _label(folder)))
             self._replace(path, target)
+        elif kind == LINK and self._view.text(path) != target:
+            self._replace(path, target)
 
     def _complete(self, folder: str, link: SharedSymlink) -> None:
         """Make a link that is missing, and its target first: little is created through a link that leads nowhere."""
@@ -193,7 +196,8 @@ class _Planner:
             base = first_content(STATE_FILE) if before is None else before
             self._write_state(self._shared_state, before, base, sources)
         for place in places:
-            if self._view.kind(place) == FILE:
+            kind = self._view.kind(place)
+            if kind == FILE or (kind == LINK and self._view.text(place) != self._shared_state):
                 self._replace(place, self._shared_state)
         return bool(folders)
 
@@ -239,7 +243,7 @@ class _Planner:
     def _link_state(self) -> None:
         """Make the state file of a session without ``CLAUDE_CONFIG_DIR`` a link to that of the active home."""
         path = persons_state_path(self._active)
-        text = self._shared_state or os.path.join(os.path.basename(self._active), STATE_FILE)
+        text = persons_state_text(self._request)
         kind = self._view.kind(path)
         if kind == MISSING:
             self._add(MAKE_LINK, path, text)

@@ -19,6 +19,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
     View,
     link_target,
     persons_state_path,
+    persons_state_text,
 )
 from ansible_collections.secuaas.claude.plugins.module_utils._state_file import STATE_FILE
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import DIRECTORY, SharedSymlink
@@ -57,12 +58,13 @@ def adoption_problems(request: AdoptionRequest, view: View) -> list[str]:
         if view.kind(parent) not in (FOLDER, LINK):
             problems.append(f"{parent}: found no folder, expected one for {link.target}; make it first")
     if kind == FOLDER:
-        problems += _first_home_problems(view, active, first)
+        problems += _first_home_problems(view, active, first) + _relative_problems(request, view)
     if os.path.basename(active) == PERSONS_FOLDER:
         problems += _state_problems(request, view)
     for folder in folders:
         path = os.path.join(folder, STATE_FILE)
-        problems += _kind_problems(view, path, FILE, LINK) + _kept_problems(view, path)
+        problems += _kind_problems(view, path, FILE, LINK)
+        problems += _kept_problems(view, path) if view.kind(path) == FILE else []
     return problems
 
 
@@ -70,18 +72,50 @@ def _link_problems(view: View, folder: str, link: SharedSymlink) -> list[str]:
     path, expected = os.path.join(folder, link.name), _KINDS[link.kind]
     kind = view.kind(path)
     if kind == LINK and view.text(path) != link.target:
+        leads_to = link_target(path, view.text(path))
+        if leads_to == link.target:
+            return _kept_problems(view, path)
         found = f"{path}: found a link to {view.text(path)}, expected one to {link.target}, or a {expected}"
-        return [f"{found}; it is left as it is: put what it leads to in its place, or make that the target"]
+        entry = f"{{name: {link.name}, kind: {link.kind}, target: {leads_to}}} in claude_failover_shared_links"
+        return [f"{found}; it is left as it is: put what it leads to in its place, or share it where it is by {entry}"]
     if kind == FOLDER and not view.can_be_renamed(path, path + ASIDE):
         return [f"{path}: found a file system of its own, expected a folder of {folder}; make it the shared folder"]
-    return _kind_problems(view, path, expected, LINK) + _kept_problems(view, path)
+    return _kind_problems(view, path, expected, LINK) + (_kept_problems(view, path) if kind == FILE else [])
+
+
+def _relative_problems(request: AdoptionRequest, view: View) -> list[str]:
+    """Return the relative links below the folder at the active link that lead elsewhere once it is the first home.
+
+    What is to be shared does not count: it is copied, and its links are made to fit.
+    """
+    active, first = request.active_link, request.homes[0]
+    if os.path.dirname(active) == os.path.dirname(first):
+        return []
+    shared = [link.name for link in request.links]
+    pending = [os.path.join(active, name) for name in view.names(active) if name not in shared and ASIDE not in name]
+    problems = []
+    for path in pending:
+        kind = view.kind(path)
+        if kind == FOLDER:
+            pending += [os.path.join(path, name) for name in view.names(path)]
+        elif kind == LINK:
+            text, moved = view.text(path), first + path[len(active) :]
+            leads_to = link_target(path, text)
+            wanted = first + leads_to[len(active) :] if f"{leads_to}/".startswith(f"{active}/") else leads_to
+            if link_target(moved, text) != wanted:
+                problems.append(
+                    f"{path}: found a link to {text}, which leads elsewhere from {first}; expected one to {leads_to},"
+                    " its absolute path; make it so"
+                )
+    return problems
 
 
 def _kept_problems(view: View, path: str) -> list[str]:
-    if view.kind(path) != FILE or view.can_be_kept(path):
+    kind = view.kind(path)
+    if kind not in (FILE, LINK) or view.can_be_kept(path):
         return []
     expected = "expected one of the user's, which can get a second name; replace it by a copy"
-    return [f"{path}: found a file of another user or file system, {expected}"]
+    return [f"{path}: found a {kind} of another user or file system, {expected}"]
 
 
 def _kind_problems(view: View, path: str, *expected: str) -> list[str]:
@@ -110,8 +144,10 @@ def _state_problems(request: AdoptionRequest, view: View) -> list[str]:
     path = persons_state_path(active)
     if view.kind(path) == LINK:
         shared = [link.target for link in request.links if link.name == STATE_FILE]
-        if link_target(path, view.text(path)) in (os.path.join(active, STATE_FILE), *shared):
+        if view.text(path) == persons_state_text(request):
             return []
+        if link_target(path, view.text(path)) in (os.path.join(active, STATE_FILE), *shared):
+            return _kept_problems(view, path)
         return [f"{path}: found a link to {view.text(path)}, expected a file; it is left as it is"]
     problems = _kind_problems(view, path, FILE) + _kept_problems(view, path)
     home = active if view.kind(active) != LINK else link_target(active, view.text(active))

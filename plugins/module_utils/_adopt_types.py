@@ -130,6 +130,12 @@ def persons_state_path(active_link: str) -> str:
     return os.path.join(os.path.dirname(active_link), STATE_FILE)
 
 
+def persons_state_text(request: AdoptionRequest) -> str:
+    """Return the text of the link that an adoption makes there."""
+    shared = next((link.target for link in request.links if link.name == STATE_FILE), "")
+    return shared or os.path.join(os.path.basename(request.active_link), STATE_FILE)
+
+
 def link_target(path: str, text: str) -> str:
     """Return the path that a link leads to, by its text."""
     return os.path.normpath(os.path.join(os.path.dirname(path), text))

@@ -129,12 +129,13 @@ class DiskView:
         return len(devices) == 1
 
     def can_be_kept(self, path: str) -> bool:
-        """Return True if the file can get a second name: that of another user only if it can be written."""
+        """Return True if the file or link can get a second name: a file of another user only if it can be written."""
         try:
-            is_own = os.lstat(path).st_uid == os.geteuid()
+            status = os.lstat(path)
         except OSError as error:
             raise _unreadable(path, error) from None
-        is_writable = os.access(path, os.R_OK | os.W_OK, effective_ids=True)
+        is_own = status.st_uid == os.geteuid()
+        is_writable = stat.S_ISREG(status.st_mode) and os.access(path, os.R_OK | os.W_OK, effective_ids=True)
         return (is_own or is_writable) and self.can_be_renamed(path, path)
 
 

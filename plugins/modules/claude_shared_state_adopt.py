@@ -29,6 +29,9 @@ description:
   - A V(.claude.json) that O(links) names becomes that of all homes. It has the keys of every home, the identity of the
     active account only, and no API key. A server or another entry is never made of two.
   - If the first account's home exists too, what it holds is brought into the home in use.
+  - A link of a dotfiles manager in the place of an entry that is to be shared is refused, with the way to share what it
+    leads to, which is then neither moved nor changed. A relative link in the home is refused where the first account's
+    home is in another folder, so that it would lead elsewhere.
   - Refused, before anything is touched, while a session of Claude Code uses one of the homes, if a link leads
     elsewhere, if both homes hold a login, or if there is no space for the copies.
   - A run that was interrupted is finished by the next one. A second run changes nothing.

@@ -199,6 +199,72 @@ def test_the_state_of_another_home_is_left_alone() -> None:
     assert ("make_link", "/u/active") in [(step.action, step.path) for step in plan.steps]
 
 
+def test_a_link_that_is_right_may_be_of_another_user_and_one_to_the_same_file_gets_the_right_text() -> None:
+    view = Memory(ADOPTED)
+    view.mounts.update(("/u/.claude.json", "/u/one/projects"))
+    assert plan_adoption(REQUEST, view).steps == []
+    links = (*REQUEST.links, SharedSymlink("/u/state", ".claude.json", types.FILE))
+    view = Memory({**ADOPTED, "/u/state": b"{}", "/u/one/.claude.json": "../state", "/u/.claude.json": "state"})
+    replaced = [step for step in plan_adoption(REQUEST._replace(links=links), view).steps if step.action == "replace"]
+    assert [(step.path, step.source) for step in replaced] == [
+        ("/u/one/.claude.json", "/u/state"),
+        ("/u/.claude.json", "/u/state"),
+    ]
+    view.mounts.add("/u/.claude.json")
+    with pytest.raises(AdoptionError, match=r"/u/\.claude\.json: found a link of another user"):
+        plan_adoption(REQUEST._replace(links=links), view)
+
+
+FAR = REQUEST._replace(homes=("/srv/a/one", "/u/two"))
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "breaks"),
+    [
+        ("CLAUDE.md", "../dotfiles/CLAUDE.md", True),
+        ("agents/me.md", "../../dotfiles/me.md", True),
+        ("CLAUDE.md", "../.claude/other.md", True),  # inside, by a name that it has no more
+        ("CLAUDE.md", "/u/dotfiles/CLAUDE.md", False),
+        ("CLAUDE.md", "other.md", False),
+        ("agents/me.md", "../other.md", False),
+        ("projects/link", "../../../outside", False),  # it is copied, and its text is made to fit
+    ],
+)
+def test_a_relative_link_that_would_lead_elsewhere_from_the_first_home_is_refused(
+    path: str, text: str, breaks: bool
+) -> None:
+    entries = {**IN_USE, "/srv": None, "/srv/a": None, "/u/.claude/agents": None, f"/u/.claude/{path}": text}
+    view = Memory(entries)
+    plan_adoption(REQUEST, view)  # beside it every relative link leads where it led
+    if not breaks:
+        plan_adoption(FAR, view)
+        return
+    with pytest.raises(AdoptionError) as refused:
+        plan_adoption(FAR, view)
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"/u/.claude/{path}: found a link to {text}, which leads elsewhere from /srv/a/one")
+
+
+def test_a_link_of_the_persons_to_the_shared_file_itself_is_replaced_and_kept() -> None:
+    links = (*REQUEST.links, SharedSymlink("/u/dotfiles/CLAUDE.md", "CLAUDE.md", types.FILE))
+    entries: dict[str, Content] = {
+        **IN_USE,
+        "/u/dotfiles": None,
+        "/u/dotfiles/CLAUDE.md": b"be brief",
+        "/u/.claude/CLAUDE.md": "../dotfiles/CLAUDE.md",
+    }
+    view = Memory(entries)
+    plan = plan_adoption(REQUEST._replace(links=links), view)
+    kept = "/u/.claude/CLAUDE.md.before-adoption-D"
+    assert [(step.action, step.path, step.source) for step in plan.steps if "CLAUDE.md" in step.path] == [
+        ("keep", kept, "/u/.claude/CLAUDE.md"),
+        ("replace", "/u/.claude/CLAUDE.md", "/u/dotfiles/CLAUDE.md"),
+    ]
+    view.mounts.add("/u/.claude/CLAUDE.md")
+    with pytest.raises(AdoptionError, match="can get a second name"):
+        plan_adoption(REQUEST._replace(links=links), view)
+
+
 @pytest.mark.parametrize("mount", ["/u/.claude", "/u/.claude/projects"])
 def test_what_no_rename_can_move_is_refused(mount: str) -> None:
     (problem,) = problems(IN_USE, mount)

@@ -14,7 +14,12 @@ from ansible_collections.secuaas.claude.plugins.module_utils import _adopt_run, 
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_settings import deny_notice
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_state import merge_sources
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import Step
-from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import SharedSymlinkError, validate_all
+from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import (
+    FILE,
+    SharedSymlink,
+    SharedSymlinkError,
+    validate_all,
+)
 from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import NAMES, picture, texts, walk
 from ansible_collections.secuaas.claude.tests.unit.plugins.used_machine import DATE, SECRET, SETTINGS, STATE, Machine
 
@@ -38,6 +43,39 @@ def told(result: dict[str, Any]) -> list[str]:
 def state_of(machine: Machine) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(machine.read(".claude-claude.json-shared"))
     return found
+
+
+def dotfiles(machine: Machine) -> str:
+    """Let a dotfiles manager hold CLAUDE.md; return the path of the link that it makes."""
+    path = f"{machine.home}/CLAUDE.md"
+    machine.put("dotfiles/CLAUDE.md", "of the dotfiles")
+    os.unlink(path)
+    os.symlink("../dotfiles/CLAUDE.md", path)
+    return path
+
+
+def test_a_link_of_a_dotfiles_manager_is_refused_with_the_way_to_share_its_file(machine: Machine) -> None:
+    path = dotfiles(machine)
+    before = picture(machine.user)
+    (failure,) = machine.adopt()["failures"]
+    assert failure.startswith(f"{path}: found a link to ../dotfiles/CLAUDE.md")
+    assert f"{{name: CLAUDE.md, kind: file, target: {machine.user}/dotfiles/CLAUDE.md}}" in failure
+    assert picture(machine.user) == before
+
+
+def test_the_file_of_a_dotfiles_manager_is_shared_where_it_is_the_target(machine: Machine) -> None:
+    dotfiles(machine)
+    target = SharedSymlink(f"{machine.user}/dotfiles/CLAUDE.md", "CLAUDE.md", FILE)
+    links = tuple(target if link.name == "CLAUDE.md" else link for link in machine.request.links)
+    request = machine.request._replace(links=links)
+    inode = os.stat(target.target).st_ino
+    assert _adopt_run.adopt(request, check_mode=False)["failures"] == []
+    for home in machine.homes:
+        assert os.readlink(f"{home}/CLAUDE.md") == target.target
+    assert (os.stat(target.target).st_ino, machine.read("dotfiles/CLAUDE.md")) == (inode, b"of the dotfiles")
+    assert os.readlink(f"{machine.homes[0]}/CLAUDE.md{ASIDE}") == "../dotfiles/CLAUDE.md"
+    assert _adopt_run.adopt(request, check_mode=False)["steps"] == []
+    assert [report.created for report in validate_all(machine.homes, links)] == [(), ()]
 
 
 def test_every_home_has_every_link_and_the_module_of_the_links_finds_nothing_to_do(machine: Machine) -> None:
