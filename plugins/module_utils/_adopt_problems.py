@@ -21,7 +21,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
     persons_state_path,
     persons_state_text,
 )
-from ansible_collections.secuaas.claude.plugins.module_utils._state_file import STATE_FILE
+from ansible_collections.secuaas.claude.plugins.module_utils._state_file import OLD_STATE_FILE, STATE_FILE
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import DIRECTORY, SharedSymlink
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import FILE as TO_FILE
 
@@ -52,11 +52,13 @@ def adoption_problems(request: AdoptionRequest, view: View) -> list[str]:
     for folder in folders:
         problems += [problem for link in request.links for problem in _link_problems(view, folder, link)]
         problems += _kind_problems(view, os.path.join(folder, CREDENTIALS), FILE)
+        problems += _old_state_problems(view, folder)
     for link in request.links:
         problems += _kind_problems(view, link.target, _KINDS[link.kind])
-        parent = os.path.dirname(link.target)
+    for path in [link.target for link in request.links] + _to_be_made(request, view):
+        parent = os.path.dirname(path)
         if view.kind(parent) not in (FOLDER, LINK):
-            problems.append(f"{parent}: found no folder, expected one for {link.target}; make it first")
+            problems.append(f"{parent}: found no folder, expected one for {path}; make it first")
     if kind == FOLDER:
         problems += _first_home_problems(view, active, first) + _relative_problems(request, view)
     if os.path.basename(active) == PERSONS_FOLDER:
@@ -66,6 +68,22 @@ def adoption_problems(request: AdoptionRequest, view: View) -> list[str]:
         problems += _kind_problems(view, path, FILE, LINK)
         problems += _kept_problems(view, path) if view.kind(path) == FILE else []
     return problems
+
+
+def _to_be_made(request: AdoptionRequest, view: View) -> list[str]:
+    """Return the first account's home and the active link, if the adoption makes one of them."""
+    active, first = request.active_link, request.homes[0]
+    has_state = os.path.basename(active) == PERSONS_FOLDER and view.kind(persons_state_path(active)) == FILE
+    is_made = has_state or FOLDER in (view.kind(active), view.kind(first))
+    return [path for path in (first, active) if is_made and view.kind(path) == MISSING]
+
+
+def _old_state_problems(view: View, folder: str) -> list[str]:
+    path = os.path.join(folder, OLD_STATE_FILE)
+    if view.kind(path) == MISSING:
+        return []
+    found = f"{path}: found what Claude Code reads instead of {STATE_FILE}, a state file of old versions, expected none"
+    return [f"{found}; end the sessions, and make it the {STATE_FILE} of that home, or move it away"]
 
 
 def _link_problems(view: View, folder: str, link: SharedSymlink) -> list[str]:
@@ -134,7 +152,7 @@ def _first_home_problems(view: View, active: str, first: str) -> list[str]:
             f"{active} and {first}: found a login in both, expected one, for the two become one home; log out of the"
             " one that is not wanted, or list another account first"
         )
-    if not view.can_be_renamed(active, first):
+    if view.kind(os.path.dirname(first)) in (FOLDER, LINK) and not view.can_be_renamed(active, first):
         problems.append(f"{active} and {first}: found two file systems, expected one, so that a rename can move it")
     return problems
 

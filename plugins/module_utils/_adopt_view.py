@@ -123,7 +123,7 @@ class DiskView:
     def can_be_renamed(self, path: str, new: str) -> bool:
         """Return True if both are on one file system, and ``path`` is not the root of one."""
         try:
-            devices = {os.lstat(place).st_dev for place in (path, os.path.dirname(path), os.path.dirname(new))}
+            devices = {os.lstat(path).st_dev, *(os.stat(os.path.dirname(place)).st_dev for place in (path, new))}
         except OSError as error:
             raise _unreadable(path, error) from None
         return len(devices) == 1

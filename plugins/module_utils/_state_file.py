@@ -14,6 +14,8 @@ import stat
 from typing import Any, NamedTuple, NoReturn
 
 STATE_FILE = ".claude.json"
+OLD_STATE_FILE = ".config.json"
+"""Name of what Claude Code reads instead, if a home has it (2.1.78 to 2.1.332; that one not if it is empty)."""
 MAXIMUM_BYTES = 64 << 20
 
 

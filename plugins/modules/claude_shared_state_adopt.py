@@ -33,7 +33,8 @@ description:
     leads to, which is then neither moved nor changed. A relative link in the home is refused where the first account's
     home is in another folder, so that it would lead elsewhere.
   - Refused, before anything is touched, while a session of Claude Code uses one of the homes, if a link leads
-    elsewhere, if both homes hold a login, or if there is no space for the copies.
+    elsewhere, if both homes hold a login, if a home holds V(.config.json), which Claude Code reads instead of its state
+    file, if a folder that is to hold a home is missing, or if there is no space for the copies.
   - A run that was interrupted is finished by the next one. A second run changes nothing.
 extends_documentation_fragment:
   - secuaas.claude.attributes

@@ -191,6 +191,32 @@ def test_what_is_not_as_expected_is_refused(entries: dict[str, Content], expecte
     assert expected in problem
 
 
+@pytest.mark.parametrize("entries", [IN_USE, {"/u/.claude.json": b"{}"}])
+def test_a_missing_folder_for_the_first_home_is_foreseen(entries: dict[str, Content]) -> None:
+    with pytest.raises(AdoptionError) as refused:
+        plan_adoption(FAR, Memory(entries))
+    assert refused.value.problems == ["/srv/a: found no folder, expected one for /srv/a/one; make it first"]
+
+
+def test_a_missing_folder_for_the_active_link_is_foreseen() -> None:
+    view = Memory({"/u/one": None})
+    request = REQUEST._replace(active_link="/srv/a/.claude")
+    with pytest.raises(AdoptionError) as refused:
+        plan_adoption(request, view)
+    assert refused.value.problems == ["/srv/a: found no folder, expected one for /srv/a/.claude; make it first"]
+
+
+def test_a_missing_folder_does_not_matter_where_nothing_is_to_be_adopted() -> None:
+    assert plan_adoption(FAR._replace(active_link="/srv/a/.claude"), Memory({})).steps == []
+
+
+@pytest.mark.parametrize("home", ["/u/.claude", "/u/two"])
+@pytest.mark.parametrize("content", [b"{}", b"", "elsewhere", None])
+def test_a_state_file_of_old_versions_is_refused(home: str, content: Content) -> None:
+    (problem,) = problems({**IN_USE, "/u/two": None, f"{home}/.config.json": content})
+    assert problem.startswith(f"{home}/.config.json: found what Claude Code reads instead of .claude.json")
+
+
 def test_the_state_of_another_home_is_left_alone() -> None:
     entries: dict[str, Content] = {"/u/.claude": None, "/u/.claude.json": b"{}", "/u/active": None}
     request = REQUEST._replace(active_link="/u/active")

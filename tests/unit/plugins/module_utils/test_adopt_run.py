@@ -227,6 +227,22 @@ def test_a_link_of_somebody_is_not_followed(machine: Machine, place: str, expect
     assert picture(machine.base) == before
 
 
+def test_a_missing_folder_for_the_first_home_is_told_with_the_other_reasons(machine: Machine) -> None:
+    machine.put(".claude-projects-shared", "file")
+    homes = (f"{machine.user}/accounts/one", machine.homes[1])
+    failures = _adopt_run.adopt(machine.request._replace(homes=homes), check_mode=True)["failures"]
+    assert [failure.partition(":")[0] for failure in failures] == [machine.shared(), f"{machine.user}/accounts"]
+    assert "make it first" in failures[1]
+
+
+def test_a_folder_that_is_a_link_to_another_file_system_is_foreseen(machine: Machine) -> None:
+    os.symlink("/dev/shm", f"{machine.user}/accounts")
+    assert os.stat("/dev/shm").st_dev != os.stat(machine.user).st_dev
+    homes = (f"{machine.user}/accounts/{os.path.basename(machine.base)}", machine.homes[1])
+    (failure,) = _adopt_run.adopt(machine.request._replace(homes=homes), check_mode=True)["failures"]
+    assert "found two file systems" in failure
+
+
 def test_every_reason_is_told_at_once(machine: Machine) -> None:
     machine.put(".claude-compte1", "file")
     machine.put(".claude-projects-shared", "file")
