@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_plan import plan_adoption
@@ -44,9 +44,10 @@ from ansible_collections.secuaas.claude.plugins.module_utils._symlink_request im
 _RESERVE = 16 << 20  # bytes that a file system keeps free
 
 
-def adopt(request: AdoptionRequest, *, check_mode: bool) -> dict[str, Any]:
+def adopt(request: AdoptionRequest, *, check_mode: bool, seen: Collection[int] = ()) -> dict[str, Any]:
     """Adopt the machine; return ``steps``, ``notices`` and ``failures`` in the form of an Ansible result.
 
+    ``seen`` are processes that use the homes, some of which only root can see. They matter if anything is to be done.
     The steps are those that were done; in check mode those that a run would do. After a failure the next run does the
     rest.
     """
@@ -59,6 +60,7 @@ def adopt(request: AdoptionRequest, *, check_mode: bool) -> dict[str, Any]:
             raise AdoptionError(problems)
         plan = plan_adoption(request, DiskView())
         if plan.steps:
+            _require_none(seen)
             require_unused(request)
             _check_space(plan)
             if not check_mode:
@@ -142,11 +144,19 @@ def request_text_problems(request: AdoptionRequest) -> list[str]:
 def require_unused(request: AdoptionRequest) -> None:
     """Raise AdoptionError while a process of the CLI uses one of the homes."""
     homes = [*request.homes, request.active_link]
-    users = {pid for home in homes for pid in session_pids(home)}
-    users.update(pid for pid, _folder in cli_processes(homes))
+    _require_none({pid for home in homes for pid in session_pids(home)} | cli_users(request))
+
+
+def cli_users(request: AdoptionRequest) -> set[int]:
+    """Return the processes of the CLI that use one of the homes by their environment; opens no file of a user."""
+    if request_text_problems(request):
+        return set()
+    users = {pid for pid, _folder in cli_processes([*request.homes, request.active_link])}
     folder, name = os.path.split(request.active_link)
-    if name == PERSONS_FOLDER:
-        users.update(default_home_pids(folder))
+    return users.union(default_home_pids(folder) if name == PERSONS_FOLDER else ())
+
+
+def _require_none(users: Collection[int]) -> None:
     if users:
         numbers = ", ".join(map(str, sorted(users)))
         raise AdoptionError([f"a session of Claude Code uses these homes (process {numbers}); end it, and run again"])

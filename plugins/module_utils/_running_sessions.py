@@ -57,7 +57,7 @@ def _recorded_start(path: str) -> str | None:
 def cli_processes(folders: list[str]) -> Iterator[tuple[int, str]]:
     """Yield each process of the CLI that has one of the folders as ``CLAUDE_CONFIG_DIR``, with that folder.
 
-    Finds sessions that have written no file yet, and logins under way. Only this user's processes are readable.
+    Finds sessions that have written no file yet, and logins under way. Only root can read those of other users.
     """
     wanted = {_entry(os.fsencode(folder)): os.path.normpath(folder) for folder in folders}
     for pid in pids():
@@ -75,9 +75,18 @@ def _entry(folder: bytes) -> bytes:
 
 
 def config_dir(pid: int) -> bytes | None:
-    """Return ``CLAUDE_CONFIG_DIR`` of a process; None without it, or where this user may not read it."""
+    """Return ``CLAUDE_CONFIG_DIR`` of a process, which may be relative to where that is.
+
+    None without it, or where this user may not read it.
+    """
     pairs = (variable.partition(b"=") for variable in _nul_separated(pid, "environ"))
-    return next((value for name, _equals, value in pairs if name == b"CLAUDE_CONFIG_DIR" and value), None)
+    folder = next((value for name, _equals, value in pairs if name == b"CLAUDE_CONFIG_DIR" and value), None)
+    if folder is None or os.path.isabs(folder):
+        return folder
+    try:
+        return os.path.join(os.fsencode(os.readlink(f"/proc/{pid}/cwd")), folder)
+    except OSError:
+        return None  # it has ended
 
 
 def default_home_pids(user_home: str) -> Iterator[int]:

@@ -187,7 +187,13 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.secuaas.claude.plugins.module_utils._adopt_run import adopt, packed, root_problems, unpacked
+from ansible_collections.secuaas.claude.plugins.module_utils._adopt_run import (
+    adopt,
+    cli_users,
+    packed,
+    root_problems,
+    unpacked,
+)
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import AdoptionRequest
 from ansible_collections.secuaas.claude.plugins.module_utils._run_as import RunAsError, find_user, run_as
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import DEFAULT_SHARED_ROOT, required_links
@@ -229,7 +235,12 @@ def main() -> None:
         result["failures"] = root_problems(request, user.pw_uid)
         try:
             if not result["failures"]:
-                result = unpacked(run_as(user, lambda: packed(adopt(request, check_mode=module.check_mode)), DEADLINE))
+                seen = cli_users(request)
+
+                def work() -> str:
+                    return packed(adopt(request, check_mode=module.check_mode, seen=seen))
+
+                result = unpacked(run_as(user, work, DEADLINE))
         except RunAsError as error:
             result["failures"] = [f"{error}; run again: nothing is lost, and the next run does the rest"]
     elif not module.check_mode:

@@ -17,6 +17,7 @@ from typing import Any, Callable
 import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import _adopt_run, _adopt_steps
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import Step
+from ansible_collections.secuaas.claude.plugins.module_utils._running_sessions import is_elsewhere
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import FILE, shared_symlink
 from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import NAMES, needs_root, picture, texts, walk
 from ansible_collections.secuaas.claude.tests.unit.plugins.used_machine import DATE, SECRET, STATE, Machine
@@ -364,11 +365,12 @@ def spawn(base: str) -> Iterator[Spawn]:
     """Start a process that waits to be ended, with the given name, arguments and environment."""
     children = []
 
-    def start(name: str, *arguments: str, **environment: str) -> int:
+    def start(name: str, *arguments: str, cwd: str = "/", **environment: str) -> int:
         program = f"{base}/bin{len(children)}/{name}"
         os.makedirs(os.path.dirname(program))
         shutil.copy("/bin/sh", program)
-        child = subprocess.Popen([program, "-c", "read line", *arguments], env=environment, stdin=subprocess.PIPE)
+        command = [program, "-c", "read line", *arguments]
+        child = subprocess.Popen(command, cwd=cwd, env=environment, stdin=subprocess.PIPE)
         children.append(child)
         end = time.monotonic() + 10
         while b"read line" not in read_raw(f"/proc/{child.pid}/cmdline"):
@@ -410,6 +412,18 @@ def test_a_session_of_an_account_is_left_alone(machine: Machine, spawn: Spawn) -
 def test_a_session_is_left_alone_by_whatever_path_it_knows_its_home(machine: Machine, spawn: Spawn, base: str) -> None:
     os.symlink(machine.user, f"{base}/user")
     refused(machine, spawn("claude", CLAUDE_CONFIG_DIR=f"{base}/user/.claude-compte2"))
+
+
+@pytest.mark.parametrize(("folder", "named"), [("", ".claude-compte2"), ("work", "../.claude-compte2/")])
+def test_a_session_with_a_relative_path_of_its_home_is_left_alone(
+    machine: Machine, spawn: Spawn, folder: str, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(machine.base)  # a path is not relative to where the adoption runs
+    os.makedirs(f"{machine.user}/{folder}", exist_ok=True)
+    pid = spawn("claude", cwd=f"{machine.user}/{folder}", CLAUDE_CONFIG_DIR=named)
+    refused(machine, pid)
+    assert is_elsewhere(pid, machine.homes[0])
+    assert not is_elsewhere(pid, machine.homes[1])
 
 
 def test_a_session_whose_home_is_a_link_to_the_one_in_use_is_left_alone(

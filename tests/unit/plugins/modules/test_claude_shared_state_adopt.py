@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import shutil
+import subprocess
 from typing import Any
 
 import pytest
@@ -130,6 +132,33 @@ def test_root_works_in_the_name_of_the_owner(run: Runner, base: str) -> None:
     result = run(owner=user.pw_name)
     assert result["changed"] is True, result
     assert {os.lstat(path).st_uid for path in walk(run.machine.user)} == {user.pw_uid}
+
+
+@needs_root
+@pytest.mark.parametrize("variable", ["HOME", "CLAUDE_CONFIG_DIR"])
+def test_a_session_of_root_in_the_home_of_the_owner_is_left_alone(run: Runner, base: str, variable: str) -> None:
+    user = some_user()
+    os.chmod(base, 0o755)
+    for path in walk(run.machine.user):
+        os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+    program = f"{base}/bin/claude"
+    os.mkdir(os.path.dirname(program))
+    shutil.copy("/bin/sh", program)
+    value = {"HOME": run.machine.user, "CLAUDE_CONFIG_DIR": os.path.basename(run.machine.homes[1])}[variable]
+    command = [program, "-c", "echo up; read line"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    before = picture(run.machine.user)
+    with subprocess.Popen(command, cwd=run.machine.user, env={variable: value}, **pipes) as session:
+        assert session.stdout is not None
+        assert session.stdout.readline() == b"up\n"
+        for check in (True, False):
+            assert f"process {session.pid})" in run(owner=user.pw_name, check=check)["msg"]
+        assert picture(run.machine.user) == before
+        session.communicate(b"\n")
+    assert run(owner=user.pw_name)["changed"] is True
+    with subprocess.Popen(command, cwd=run.machine.user, env={variable: value}, **pipes) as session:
+        assert run(owner=user.pw_name)["changed"] is False
+        session.communicate(b"\n")
 
 
 def test_the_documentation_names_the_options_and_results(run: Runner) -> None:

@@ -128,6 +128,14 @@ def _null_separated(pid: int, name: str) -> list[str]:
         return []
 
 
+def working_directory(pid: int) -> str | None:
+    """Return the directory that a process is in; None if it is not readable."""
+    try:
+        return os.readlink(f"/proc/{pid}/cwd")
+    except OSError:
+        return None
+
+
 def age(process: Process) -> float:
     """Return how long ago a process was started, in seconds, which no jump of the wall clock changes."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) - process.start / os.sysconf("SC_CLK_TCK")
