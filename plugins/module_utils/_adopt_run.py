@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_plan import plan_adoption
@@ -34,6 +34,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_view import DiskView
 from ansible_collections.secuaas.claude.plugins.module_utils._foreign_text import escaped
 from ansible_collections.secuaas.claude.plugins.module_utils._path_owner import ROOT, describe_owner, path_owner
+from ansible_collections.secuaas.claude.plugins.module_utils._run_as import RunAsError
 from ansible_collections.secuaas.claude.plugins.module_utils._running_sessions import (
     cli_processes,
     default_home_pids,
@@ -41,24 +42,34 @@ from ansible_collections.secuaas.claude.plugins.module_utils._running_sessions i
 )
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_request import placement_problems, text_problems
 
+MAXIMUM_UNPACKED = 256 << 20
+"""Bytes of the longest result; that of 100000 files has 40 MB."""
 _RESERVE = 16 << 20  # bytes that a file system keeps free
 
 
-def adopt(request: AdoptionRequest, *, check_mode: bool, seen: Collection[int] = ()) -> dict[str, Any]:
+def adopt(
+    request: AdoptionRequest,
+    *,
+    check_mode: bool,
+    seen: Collection[int] = (),
+    progress: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
     """Adopt the machine; return ``steps``, ``notices`` and ``failures`` in the form of an Ansible result.
 
     ``seen`` are processes that use the homes, some of which only root can see. They matter if anything is to be done.
+    ``progress`` is called for each entry that is looked at, while files are compared, and before each step.
     The steps are those that were done; in check mode those that a run would do. After a failure the next run does the
     rest.
     """
     plan = Plan([], [])
     failures: list[str] = []
-    runner = StepRunner(lambda: require_unused(request))
+    view = DiskView(progress)
+    runner = StepRunner(lambda: require_unused(request), view)
     try:
         problems = request_problems(request)
         if problems:
             raise AdoptionError(problems)
-        plan = plan_adoption(request, DiskView())
+        plan = plan_adoption(request, view)
         if plan.steps:
             _require_none(seen)
             require_unused(request)
@@ -88,8 +99,12 @@ def packed(result: dict[str, Any]) -> str:
 
 
 def unpacked(answer: str) -> dict[str, Any]:
-    """Return the result of ``packed``."""
-    result: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(answer)))
+    """Return the result of ``packed``. Raises RunAsError if it is longer than MAXIMUM_UNPACKED."""
+    stream = zlib.decompressobj()
+    raw = stream.decompress(base64.b64decode(answer), MAXIMUM_UNPACKED)
+    if not stream.eof:
+        raise RunAsError(f"the answer has more than {MAXIMUM_UNPACKED >> 20} MiB")
+    result: dict[str, Any] = json.loads(raw)
     return result
 
 

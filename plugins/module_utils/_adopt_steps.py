@@ -61,10 +61,10 @@ _UNUSED_ONLY = (MOVE, WRITE, REPLACE)
 class StepRunner:
     """Does steps; ``check_unused`` raises AdoptionError while a session uses a home. ``done`` lists those that are."""
 
-    def __init__(self, check_unused: Callable[[], None]) -> None:
+    def __init__(self, check_unused: Callable[[], None], view: DiskView) -> None:
         self._check_unused = check_unused
         self.done: list[Step] = []
-        self._view = DiskView()
+        self._view = view
         self._unsynced: set[str] = set()
         self._actions: dict[str, Callable[[Step], None]] = {
             CLEAR: self._clear,
@@ -83,6 +83,7 @@ class StepRunner:
     def run(self, steps: Iterable[Step]) -> None:
         """Do the steps in order. Raises AdoptionError at the first one that cannot be done."""
         for step in steps:
+            self._view.progress()
             if step.action in _UNUSED_ONLY:
                 self._check_unused()
             try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections
 import os
 import stat
+from collections.abc import Callable
 from typing import BinaryIO
 
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import (
@@ -35,10 +36,14 @@ _CHUNK = 1 << 20
 
 
 class DiskView:
-    """The disk as it is; a View."""
+    """The disk as it is; a View. ``progress`` is called for each entry, and for each chunk of what is compared."""
+
+    def __init__(self, progress: Callable[[], None] = lambda: None) -> None:
+        self.progress = progress
 
     def kind(self, path: str) -> str:
         """Return the kind of an entry."""
+        self.progress()
         try:
             return _kind_of(os.lstat(path).st_mode)
         except (FileNotFoundError, NotADirectoryError):
@@ -99,6 +104,7 @@ class DiskView:
         try:
             with open_regular(path) as one, open_regular(other) as two:
                 while True:
+                    self.progress()
                     chunk = one.read(_CHUNK)
                     there = two.read(_CHUNK)
                     if chunk != there:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import json
 import os
@@ -24,6 +25,26 @@ MAXIMUM_ANSWER = 16 << 20
 _END_TIMEOUT = 5.0  # seconds for a process to end after its answer, and again after SIGKILL
 _CHUNK = 1 << 16
 _POLL = 0.002
+_GOES_ON = b"\n"  # before the answer
+
+
+class Progress:
+    """Called by the work to show that it goes on; after ``idle`` seconds without a call its process is ended.
+
+    In the process that waits for it, a call does nothing.
+    """
+
+    def __init__(self, idle: float, every: float = 1.0) -> None:
+        self.idle = idle
+        self.descriptor: int | None = None  # of the child, to write to
+        self._every = every
+        self._next = 0.0
+
+    def __call__(self) -> None:
+        if self.descriptor is not None and time.monotonic() >= self._next:
+            self._next = time.monotonic() + self._every
+            with contextlib.suppress(BrokenPipeError):  # nobody waits any more
+                os.write(self.descriptor, _GOES_ON)
 
 
 class RunAsError(Exception):
@@ -54,13 +75,15 @@ def current_user_name() -> str:
         return str(os.geteuid())
 
 
-def run_as(user: pwd.struct_passwd, work: Callable[[], Any], deadline: float | None = None) -> Any:
+def run_as(
+    user: pwd.struct_passwd, work: Callable[[], Any], deadline: float | None = None, progress: Progress | None = None
+) -> Any:
     """Call ``work`` with the ids and groups of ``user``; return its result after a round trip through JSON.
 
     As root the call is made in a child process, so a link that the user plants cannot lead it where the user could
     not write anyway. The kernel lets the user neither trace nor read that process (PR_SET_DUMPABLE in prctl(2));
     if the user kills it, the call fails, and if the user stops it, it is killed after ``deadline`` seconds, by default
-    DEADLINE. The process that is ``user`` already makes the call itself.
+    DEADLINE, or earlier where it shows no ``progress``. The process that is ``user`` already makes the call itself.
 
     Raises RunAsError if the call ends without a result, takes too long, or has a result of more than MAXIMUM_ANSWER,
     and if this process is neither root nor the user.
@@ -79,12 +102,11 @@ def run_as(user: pwd.struct_passwd, work: Callable[[], Any], deadline: float | N
         os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
         return work()
 
-    return run_apart(
-        work_as_user, f"the process that works as {user.pw_name}", DEADLINE if deadline is None else deadline
-    )
+    name = f"the process that works as {user.pw_name}"
+    return run_apart(work_as_user, name, DEADLINE if deadline is None else deadline, progress)
 
 
-def run_apart(work: Callable[[], Any], name: str, deadline: float) -> Any:
+def run_apart(work: Callable[[], Any], name: str, deadline: float, progress: Progress | None = None) -> Any:
     """Call ``work`` in a child process, for ``deadline`` seconds; return its result after a round trip through JSON.
 
     For work that another user can hold up. ``name`` is that of the process in messages. Raises RunAsError if the call
@@ -93,10 +115,10 @@ def run_apart(work: Callable[[], Any], name: str, deadline: float) -> Any:
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _run_child(work, reader, writer)
+        _run_child(work, reader, writer, progress)
     os.close(writer)
     try:
-        raw = _read_answer(reader, pid, name, deadline)
+        raw = _read_answer(reader, pid, name, deadline, deadline if progress is None else progress.idle)
         status = _wait_for_child(pid, min(_END_TIMEOUT, deadline))
     finally:
         os.close(reader)
@@ -107,10 +129,12 @@ def run_apart(work: Callable[[], Any], name: str, deadline: float) -> Any:
     return answer["done"]
 
 
-def _run_child(work: Callable[[], Any], reader: int, writer: int) -> None:
+def _run_child(work: Callable[[], Any], reader: int, writer: int, progress: Progress | None) -> None:
     """Call ``work``, write the answer to ``writer`` and exit; never returns."""
     try:
         os.close(reader)
+        if progress is not None:
+            progress.descriptor = writer
         try:
             answer = {"done": work()}
         except Exception as exc:
@@ -124,20 +148,22 @@ def _run_child(work: Callable[[], Any], reader: int, writer: int) -> None:
         os._exit(0)
 
 
-def _read_answer(reader: int, pid: int, name: str, deadline: float) -> bytes:
-    """Read the child's answer until it closes the pipe. Raises RunAsError."""
+def _read_answer(reader: int, pid: int, name: str, deadline: float, idle: float) -> bytes:
+    """Read the child's answer until it closes the pipe. Raises RunAsError, also after ``idle`` seconds with nothing."""
     end = time.monotonic() + deadline
     poll = select.poll()
     poll.register(reader, select.POLLIN)
     answer = bytearray()
     while True:
-        if not poll.poll(max(end - time.monotonic(), 0) * 1000):
+        left = max(end - time.monotonic(), 0)
+        if not poll.poll(min(left, idle) * 1000):
             stopped = "; it was stopped by a signal" if _is_stopped(pid) else ""
-            raise RunAsError(f"{name} did not end within {deadline:g} s and was killed{stopped}")
+            late = f"did not end within {deadline:g} s" if left <= idle else f"went on with nothing for {idle:g} s"
+            raise RunAsError(f"{name} {late} and was killed{stopped}")
         chunk = os.read(reader, _CHUNK)
         if not chunk:
             return bytes(answer)
-        answer += chunk
+        answer += chunk.lstrip(_GOES_ON) if not answer else chunk
         if len(answer) > MAXIMUM_ANSWER:
             raise RunAsError(f"{name} answered with more than {MAXIMUM_ANSWER} bytes")
 

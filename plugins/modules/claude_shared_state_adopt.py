@@ -195,11 +195,13 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_run import (
     unpacked,
 )
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import AdoptionRequest
-from ansible_collections.secuaas.claude.plugins.module_utils._run_as import RunAsError, find_user, run_as
+from ansible_collections.secuaas.claude.plugins.module_utils._run_as import Progress, RunAsError, find_user, run_as
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import DEFAULT_SHARED_ROOT, required_links
 
-DEADLINE = 6 * 3600.0
-"""Seconds for the whole adoption; the copies of a year of conversations take minutes."""
+DEADLINE = 3600.0
+"""Seconds for the whole adoption; the copies of a year of conversations take minutes; the next run does the rest."""
+IDLE = 300.0
+"""Seconds for a step, such as the copy of a conversation: the user can stop the process that does it."""
 
 
 def main() -> None:
@@ -235,12 +237,12 @@ def main() -> None:
         result["failures"] = root_problems(request, user.pw_uid)
         try:
             if not result["failures"]:
-                seen = cli_users(request)
+                seen, progress = cli_users(request), Progress(IDLE)
 
                 def work() -> str:
-                    return packed(adopt(request, check_mode=module.check_mode, seen=seen))
+                    return packed(adopt(request, check_mode=module.check_mode, seen=seen, progress=progress))
 
-                result = unpacked(run_as(user, work, DEADLINE))
+                result = unpacked(run_as(user, work, DEADLINE, progress))
         except RunAsError as error:
             result["failures"] = [f"{error}; run again: nothing is lost, and the next run does the rest"]
     elif not module.check_mode:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import _run_as as module
 from ansible_collections.secuaas.claude.plugins.module_utils._run_as import (
+    Progress,
     RunAsError,
     current_user_name,
     find_group,
@@ -162,6 +163,50 @@ def test_a_process_that_the_user_stops_is_ended_and_told(ignored: bool) -> None:
 def test_a_process_that_is_stopped_after_its_answer_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "_exit", lambda _code: os.kill(os.getpid(), signal.SIGSTOP))
     assert run_as(some_user(), lambda: 7) == 7
+
+
+@needs_root
+@pytest.mark.usefixtures("no_child_is_left")
+def test_a_process_that_shows_no_progress_is_ended_and_told() -> None:
+    with pytest.raises(RunAsError, match=r"went on with nothing for 0\.5 s and was killed; it was stopped") as caught:
+        run_as(some_user(), lambda: os.kill(os.getpid(), signal.SIGSTOP), 300.0, Progress(0.5))
+    assert "process that works as" in str(caught.value)
+
+
+@needs_root
+@pytest.mark.usefixtures("no_child_is_left")
+def test_a_process_that_shows_progress_may_work_longer_but_not_beyond_its_deadline() -> None:
+    progress = Progress(1.0, every=0.0)
+
+    def work(seconds: float) -> float:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            progress()
+            time.sleep(0.01)
+        return seconds
+
+    assert run_as(some_user(), lambda: work(2.0), 300.0, progress) == 2.0
+    with pytest.raises(RunAsError, match=r"did not end within 1\.5 s and was killed$"):
+        run_as(some_user(), lambda: work(300.0), 1.5, progress)
+
+
+@needs_root
+@pytest.mark.usefixtures("no_child_is_left")
+def test_a_process_that_dies_after_some_progress_is_told() -> None:
+    progress = Progress(30.0, every=0.0)
+
+    def die() -> None:
+        progress()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(RunAsError, match="ended before it was done \\(wait status 9\\)"):
+        run_as(some_user(), die, 300.0, progress)
+
+
+def test_progress_in_the_process_itself_is_written_nowhere() -> None:
+    progress = Progress(30.0, every=0.0)
+    progress()
+    assert run_as(pwd.getpwuid(os.geteuid()), lambda: progress() or 7, 300.0, progress) == 7
 
 
 @needs_root

@@ -9,13 +9,17 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
+import tracemalloc
 from typing import Any
 
 import pytest
 import yaml
 from ansible.module_utils import basic
-from ansible_collections.secuaas.claude.plugins.module_utils import _adopt_run, _run_as
+from ansible_collections.secuaas.claude.plugins.module_utils import _adopt_run, _adopt_steps, _run_as
+from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import Step
+from ansible_collections.secuaas.claude.plugins.module_utils._run_as import RunAsError
 from ansible_collections.secuaas.claude.plugins.modules import claude_shared_state_adopt as module
 from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import needs_root, picture, some_user, walk
 from ansible_collections.secuaas.claude.tests.unit.plugins.used_machine import SECRET, Machine
@@ -102,6 +106,45 @@ def test_the_plan_of_a_year_is_not_too_long_for_an_answer() -> None:
     answer = _adopt_run.packed(result)
     assert len(answer) < _run_as.MAXIMUM_ANSWER < len(json.dumps(result))
     assert _adopt_run.unpacked(answer) == result
+
+
+def test_an_answer_that_becomes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A zip bomb: 200 MB that pack to 300 kB, of which no more is unpacked than may be."""
+    answer = _adopt_run.packed({"steps": [], "notices": ["x" * 200_000_000], "failures": []})
+    assert len(answer) < 1 << 20
+    monkeypatch.setattr(_adopt_run, "MAXIMUM_UNPACKED", 1 << 20)
+    tracemalloc.start()
+    with pytest.raises(RunAsError, match="more than 1 MiB"):
+        _adopt_run.unpacked(answer)
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
+
+
+@needs_root
+def test_a_user_who_stops_the_process_holds_the_adoption_up_for_as_long_as_a_step_takes(
+    run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = some_user()
+    for path in walk(run.machine.user):
+        os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+    copy = _adopt_steps._write_copy
+
+    def stopped(step: Step) -> str:
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return copy(step)
+
+    monkeypatch.setattr(module, "IDLE", 1.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(_adopt_steps, "_write_copy", stopped)
+        result = run(owner=user.pw_name)
+    assert "went on with nothing for 1 s and was killed; it was stopped by a signal; run again" in result["msg"]
+    assert run(owner=user.pw_name)["changed"] is True
+
+
+def test_every_file_that_is_read_and_every_step_is_progress(run: Runner) -> None:
+    seen: list[int] = []
+    result = _adopt_run.adopt(run.machine.request, check_mode=False, progress=lambda: seen.append(1))
+    assert len(seen) > len(result["steps"]) > 5
 
 
 def test_a_home_below_another_is_refused(run: Runner) -> None:
