@@ -178,6 +178,62 @@ def test_a_record_counts_more_than_an_original(machine):
     assert (seen(world), recorded(world), changes) == (["account-a", "account-other"],) * 2 + ([],)
 
 
+def record_in_part(world, **accounts):
+    """Record accounts as a release did that knew of no shared file: without the entry that is written there."""
+    known = {name: {"account_uuid": f"account-{who}", "organization": "Acme"} for name, who in accounts.items()}
+    world.store.save("identities", known)
+    world.start()
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_a_record_in_part_is_completed_from_the_original(machine, flipped):
+    world = machine.adopt()
+    record_in_part(world, a="a", b="b")
+    if flipped:
+        world.switcher.flip_log.add(Flip(world.now, "a", "b", "limit"))
+    assert recorded(world) == ["account-a", "account-b"]
+    assert [Identities(world.store).get(name).entry for name in "ab"] == [account_entry("a"), account_entry("b")]
+    world.start()
+    asyncio.run(world.switcher.recover())
+    for name in "ba":
+        world.flip_by_hand(name)
+        asyncio.run(world.switcher.observe())
+        assert world.named == name
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda original: original.unlink(),
+        make_fifo,
+        lambda original: original.write_text("{"),
+        lambda original: original.write_text(json.dumps({"oauthAccount": account_entry("other")})),
+        lambda original: original.write_text(json.dumps({"oauthAccount": account_entry("a")})),
+    ],
+    ids=["gone", "fifo", "torn", "other", "another account's"],
+)
+def test_a_record_in_part_that_nothing_completes_is_told_and_no_wrong_name_is_written(machine, spoil, caplog):
+    world = machine.adopt()
+    record_in_part(world, a="a", b="b")
+    spoil(machine.original(".claude-b/.claude.json"))
+    assert recorded(world) == ["account-a", "account-b"]
+    assert Identities(world.store).get("b").entry is None
+    world.start()
+    asyncio.run(world.switcher.recover())
+    world.flip_by_hand("b")
+    asyncio.run(world.switcher.observe())
+    assert world.named == "a"
+    assert "account b: who it is is not known until its next login" in caplog.text
+    assert "run `claude-failover login b`" in caplog.text
+
+
+def test_two_records_in_part_of_one_login_are_not_completed(machine):
+    world = machine.adopt()
+    record_in_part(world, a="b", b="b")
+    recorded(world)
+    assert [Identities(world.store).get(name).entry for name in "ab"] == [None, None]
+
+
 def test_after_a_flip_the_originals_tell_nothing(machine):
     world = machine.adopt()
     world.switcher.flip_log.add(Flip(world.now, "a", "b", "limit"))

@@ -10,6 +10,7 @@ originals under dated names, and they say who each account was.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from ..claude.credentials import credentials_file, login_state
 from ..claude.home_file import HOME_FILE, home_file, read_file_at
@@ -34,6 +35,25 @@ def adopted_identities(config: Config) -> dict[str, Identity]:
     return {name: identity for name, identity in found.items() if identity is not None}
 
 
+def completed_identities(config: Config, recorded: Mapping[str, Identity]) -> dict[str, Identity]:
+    """Return the whole identity of each account that an older release has recorded in part, by account name.
+
+    It is in an original that names the login of that account's record, and of no other's.
+    """
+    found: dict[str, Identity] = {}
+    folder = os.path.dirname(config.active_link)
+    for path in dict.fromkeys(home_file(place) for place in (folder, *config.homes)):
+        try:
+            named = [_named(original) for original in _kept(path)]
+        except OSError:
+            continue
+        for identity in named:
+            owners = [name for name, known in recorded.items() if identity and known.is_login_of(identity)]
+            if identity and identity.entry is not None and len(owners) == 1 and recorded[owners[0]].entry is None:
+                found.setdefault(owners[0], identity)
+    return found
+
+
 def _identity(account: Account, config: Config) -> Identity | None:
     if login_state(account.home) != "ok":
         return None
@@ -47,11 +67,15 @@ def _identity(account: Account, config: Config) -> Identity | None:
         times = [os.lstat(path).st_mtime_ns for path in originals]
         if not times or os.stat(credentials_file(account.home)).st_mtime_ns > max(times):
             return None
-        first, *others = [named_identity(read_file_at(path, os.O_RDONLY | os.O_NOFOLLOW)) for path in originals]
+        first, *others = map(_named, originals)
     except OSError:
         return None
     same = first is not None and all(other is not None and first.is_login_of(other) for other in others)
     return first if same else None
+
+
+def _named(original: str) -> Identity | None:
+    return named_identity(read_file_at(original, os.O_RDONLY | os.O_NOFOLLOW))
 
 
 def _kept(path: str) -> list[str]:

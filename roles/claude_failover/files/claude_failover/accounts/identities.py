@@ -20,7 +20,7 @@ from ..claude.identity import Identity, identity_from_json
 from ..common.renaming import renamed
 from ..config.model import Config
 from ..storage.store import Store
-from .adopted_identities import adopted_identities
+from .adopted_identities import adopted_identities, completed_identities
 from .shared_home_file import homes_in_common, named_identities
 
 log = logging.getLogger(__name__)
@@ -75,6 +75,7 @@ class Identities:
 
         ``flipped``: the active link was flipped before, so that none is recorded.
         """
+        self._complete(config)
         named, shared = named_identities(config.accounts), homes_in_common(config.accounts)
         if not flipped:
             named = {**self._adopted(config), **named}
@@ -109,6 +110,15 @@ class Identities:
                     "its home names another login than the recorded one; the record is kept. If that is right, run "
                     f"`claude-failover login {name}`",
                 )
+
+    def _complete(self, config: Config) -> None:
+        """Record the whole of those that an older release has recorded in part, before an adoption."""
+        known = {account.name: self.get(account.name) for account in config.accounts}
+        recorded = {name: identity for name, identity in known.items() if identity is not None}
+        if any(identity.entry is None for identity in recorded.values()):
+            for name, found in completed_identities(config, recorded).items():
+                self.record(name, found)
+                log.info("account %s: the record of who it is was completed, from its original file", name)
 
     def _adopted(self, config: Config) -> dict[str, Identity]:
         """Return who the accounts without a record were at an adoption, but none that another one is recorded as."""
