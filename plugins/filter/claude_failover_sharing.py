@@ -143,7 +143,7 @@ def _reason_against(
         return ""
     return (
         "%s. Each is left as it is. The playbook secuaas.claude.adopt (playbooks/adopt.yml) brings the homes together "
-        "and loses nothing; the accounts share all of it afterwards."
+        "once the sessions in them have ended, and loses nothing; the accounts share all of it afterwards."
     ) % "; ".join("%s has its own %s" % (folder, ", ".join(names)) for folder, names in own.items())
 
 

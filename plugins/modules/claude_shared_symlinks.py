@@ -213,8 +213,8 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
 )
 
 ADOPT = (
-    "\nThe playbook secuaas.claude.adopt (playbooks/adopt.yml) brings homes in use together and loses nothing; with "
-    "--check it tells what it would do"
+    "\nThe playbook secuaas.claude.adopt (playbooks/adopt.yml) brings homes in use together, once the sessions in them "
+    "have ended, and loses nothing; with --check it tells what it would do"
 )
 """What the failure ends with where an entry of a home is in a link's place."""
 

@@ -81,6 +81,8 @@ def test_deny_rules_that_a_switch_loses_come_first_and_are_an_error(homes):
     )
     assert "the account b lacks 1 deny rule of settings.json" in second.found
     assert homes.world.home("b") in second.mend and "secuaas.claude.adopt" in second.mend
+    steps = ("claude-failover stop NAME", "/exit", "secuaas.claude.adopt", "secuaas.claude.site")
+    assert sorted(steps, key=second.mend.find) == list(steps) and all(step in second.mend for step in steps)
     assert "private" not in str(homes.found())
 
 

@@ -29,8 +29,8 @@ TREES = ("CLAUDE.md", "agents", "commands", "skills", "rules", "output-styles", 
 WORK = ("history.jsonl", "plans", "tasks", "todos")
 
 _SHARE = (
-    "ansible-playbook -i INVENTORY secuaas.claude.adopt, then secuaas.claude.site, with "
-    "claude_failover_shared_settings: auto"
+    "end the sessions (claude-failover stop NAME; /exit in one that was started by hand), then ansible-playbook "
+    "-i INVENTORY secuaas.claude.adopt, and secuaas.claude.site, with claude_failover_shared_settings: auto"
 )
 _SHOWN = 5  # names
 _LONGEST = 60  # characters of one
