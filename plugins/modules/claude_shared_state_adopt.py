@@ -16,8 +16,9 @@ description:
     that folder the home of the first account, puts the link in its place, and moves what O(links) names in every
     account home, conversations and the person's settings, to the shared targets.
   - Nothing is lost. A copy is compared with its original, and the original stays under a name that ends in
-    V(.before-adoption-) and the date, beside the place that it had. It may be removed once everything works. Only the
-    login, V(.credentials.json), is moved by a rename, so that it never exists twice.
+    V(.before-adoption-) and the date, beside the place that it had, with all that it held, API keys too. It may be
+    removed once everything works and the daemon has started. Only the login, V(.credentials.json), is moved by a
+    rename, so that it never exists twice.
   - Of two files of one name the longer one stays if the other is its beginning. Otherwise both stay, that of a later
     home as V(<name>.kept-<home>), and a notice tells it. The home in use comes before the accounts, in their order.
     What a shared file is made with, such as an empty JSON object, counts as the beginning of every file.

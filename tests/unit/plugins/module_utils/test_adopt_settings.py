@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import NAM
 from ansible_collections.secuaas.claude.tests.unit.plugins.used_machine import DATE, SECRET, SETTINGS, STATE, Machine
 
 pytestmark = pytest.mark.usefixtures("unflushed")
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 4))
 ASIDE = f".before-adoption-{DATE}"
 
 
@@ -76,6 +79,23 @@ def test_the_file_of_a_dotfiles_manager_is_shared_where_it_is_the_target(machine
     assert os.readlink(f"{machine.homes[0]}/CLAUDE.md{ASIDE}") == "../dotfiles/CLAUDE.md"
     assert _adopt_run.adopt(request, check_mode=False)["steps"] == []
     assert [report.created for report in validate_all(machine.homes, links)] == [(), ()]
+
+
+def test_the_commands_of_the_readme_show_and_remove_every_original_and_nothing_else(machine: Machine) -> None:
+    machine.put(".claude-compte1/.credentials.json.bak", "an old login")
+    machine.put(".claude-compte1/notes.before-adoption", "the person's")
+    machine.adopted()
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as stream:
+        show, remove = re.findall(r"^find ~ .*before-adoption.*$", stream.read(), re.MULTILINE)
+    environment = {"HOME": machine.user, "PATH": os.environ["PATH"]}
+    shown = subprocess.run(["bash", "-c", show], env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    originals = [path for path in walk(machine.user) if ASIDE in os.path.basename(path)]
+    tops = [path for path in originals if ASIDE not in os.path.dirname(path)]
+    assert sorted(shown.splitlines()) == sorted(tops) != []
+    before = [(path, os.lstat(path).st_ino) for path in walk(machine.user) if ASIDE not in path]
+    subprocess.run(["bash", "-c", remove], env=environment, check=True, input="y\n", text=True, stderr=subprocess.PIPE)
+    assert [(path, os.lstat(path).st_ino) for path in walk(machine.user)] == before
+    assert machine.adopted()["steps"] == []
 
 
 def test_every_home_has_every_link_and_the_module_of_the_links_finds_nothing_to_do(machine: Machine) -> None:
