@@ -73,6 +73,7 @@ def require_nothing_lost(machine: Machine, before: list[bytes], logins: int) -> 
     """Every file is still somewhere; a login is there once."""
     assert digests(machine.contents()).keys() >= digests(before).keys()
     assert len(machine.logins()) == logins
+    assert machine.contents().count(b"an old login") == before.count(b"an old login")
 
 
 def require_adopted(machine: Machine, conversations: list[bytes]) -> None:
@@ -107,7 +108,11 @@ def with_a_first_home(base: str, settings: bool) -> Machine:
     os.unlink(f"{machine.home}/.credentials.json")
     machine.put(".claude-compte1/.credentials.json", "first")
     machine.put(".claude-compte1/.claude.json", {"oauthAccount": {"emailAddress": "first"}, "theme": "dark"})
+    machine.put(".claude-compte1/.credentials.json.bak", "an old login")
     machine.put(".claude-compte1/settings.json", "{}")
+    machine.put(".claude-keybindings.json-shared", '{"bindings": [1]}')
+    # To what is to be shared, by another text.
+    os.symlink("../.claude-keybindings.json-shared", f"{machine.home}/keybindings.json")
     machine.put(".claude-compte1/projects/-srv-work/one.jsonl", "1\n2\n3\n")
     machine.put(".claude-compte1/projects/-srv-work/two.jsonl", "not the other\n")
     machine.put(".claude-projects-shared/-srv-work/one.jsonl", "1\n")
@@ -125,7 +130,7 @@ def test_killed_before_every_change_and_run_again(build: Callable[[str, bool], M
             machine = build(base, shared)
             before, conversations, logins = machine.contents(), machine.conversations(), len(machine.logins())
             ended = not killed_at(machine, change)
-            require_nothing_lost(machine, [*conversations], logins)
+            require_nothing_lost(machine, [*conversations, *(one for one in before if one == b"an old login")], logins)
             machine.adopted()
             require_adopted(machine, conversations)
             # The prefixes of longer files are the one thing that is not kept as it was.
