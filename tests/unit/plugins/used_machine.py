@@ -22,8 +22,8 @@ from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import wal
 DATE = "2026-11-26"
 SETTINGS = {
     **dict.fromkeys(("settings.json", "CLAUDE.md", "keybindings.json", "history.jsonl", ".claude.json"), FILE),
-    **dict.fromkeys(("agents", "commands", "skills", "rules", "output-styles", "plugins", "sessions"), DIRECTORY),
-    **dict.fromkeys(("shell-snapshots", "plans", "tasks", "todos", "themes", "workflows"), DIRECTORY),
+    **dict.fromkeys(("agents", "commands", "skills", "hooks", "rules", "output-styles", "plugins"), DIRECTORY),
+    **dict.fromkeys(("sessions", "shell-snapshots", "plans", "tasks", "todos", "themes", "workflows"), DIRECTORY),
 }
 """Names and kinds of the links by which accounts share the person's settings."""
 SECRET = "a-token-or-an-address-that-nobody-is-to-see"

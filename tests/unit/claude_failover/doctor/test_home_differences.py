@@ -158,7 +158,9 @@ def test_permissions_hooks_plugins_and_other_settings_are_told_by_name_or_number
     assert SECRET not in str(homes.found()) and "TOKEN" not in str(homes.found())
 
 
-@pytest.mark.parametrize("entry", ["agents", "commands", "skills", "rules", "output-styles", "themes", "workflows"])
+@pytest.mark.parametrize(
+    "entry", ["agents", "commands", "skills", "hooks", "rules", "output-styles", "themes", "workflows"]
+)
 def test_files_below_a_folder_are_told_by_name(homes, entry):
     homes.write("a", f"{entry}/one/SKILL.md", SECRET)
     homes.write("b", f"{entry}/one/SKILL.md", SECRET + "!")

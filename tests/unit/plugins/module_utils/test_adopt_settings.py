@@ -307,6 +307,16 @@ def test_the_identity_of_the_first_homes_login_is_shared(machine: Machine) -> No
     assert machine.read(f".claude-compte1{ASIDE}/skills{ASIDE}/mine/SKILL.md") == b"mine"
 
 
+def test_a_hook_in_the_folder_of_hooks_can_be_called_under_every_account(machine: Machine) -> None:
+    os.chmod(machine.put(".claude/hooks/guard.sh", "guard"), 0o755)
+    machine.put(".claude-compte2/hooks/other.sh", "other")
+    machine.adopted()
+    for home in machine.homes:
+        assert os.readlink(f"{home}/hooks") == machine.shared("hooks")
+        assert sorted(os.listdir(f"{home}/hooks")) == ["guard.sh", "other.sh"]
+        assert os.stat(f"{home}/hooks/guard.sh").st_mode & 0o777 == 0o755
+
+
 def test_a_link_into_the_persons_own_folders_leads_there_from_its_new_place(machine: Machine) -> None:
     """Skills are often links to a folder of dotfiles, relative ones."""
     machine.put("dotfiles/skill/SKILL.md", "dot")

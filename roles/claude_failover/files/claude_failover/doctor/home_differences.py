@@ -25,7 +25,7 @@ KEYBINDINGS = "keybindings.json"
 PLUGINS = "plugins/installed_plugins.json"
 MARKETPLACES = "plugins/known_marketplaces.json"
 #: What a person wrote, and what Claude Code writes of a person's work.
-TREES = ("CLAUDE.md", "agents", "commands", "skills", "rules", "output-styles", "themes", "workflows")
+TREES = ("CLAUDE.md", "agents", "commands", "skills", "hooks", "rules", "output-styles", "themes", "workflows")
 WORK = ("history.jsonl", "plans", "tasks", "todos")
 
 _SHARE = (
