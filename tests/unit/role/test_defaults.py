@@ -262,10 +262,10 @@ def test_the_person_s_entries_are_those_that_are_documented_with_their_usual_tar
 
 
 def test_doctor_compares_what_is_shared() -> None:
-    """But not what there is of running sessions only, which no switch loses."""
+    """But not what there is of running sessions only, which no switch loses; and the local settings, never shared."""
     read = {name.partition("/")[0] for name in homes.READERS}
     shared = {link["name"] for link in VARS["__claude_failover_settings_links"]}
-    assert read == shared - {"sessions", "shell-snapshots"}
+    assert read == shared - {"sessions", "shell-snapshots"} | {"settings.local.json"}
 
 
 def test_the_entries_of_the_tests_are_those_of_the_role() -> None:

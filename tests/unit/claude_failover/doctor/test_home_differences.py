@@ -92,6 +92,36 @@ def test_the_same_rules_in_another_order_or_twice_are_the_same(homes):
     assert homes.wrong() == []
 
 
+def test_deny_rules_of_the_local_settings_are_compared_too(homes):
+    """Sessions in the folder that holds the active link have them."""
+    homes.write("a", "settings.local.json", {**deny("Read(/private/x)"), "hooks": {"PreToolUse": [SECRET]}})
+    assert homes.wrong() == [
+        ("deny_rules", "error", ""),
+        ("settings", "warning", "settings.local.json (b lacks hooks)"),
+    ]
+    first = homes.found()[0]
+    path = f"{homes.world.home('b')}/settings.local.json"
+    assert first.found == (
+        "the account b lacks 1 deny rule of settings.local.json that another account has: what is denied before a "
+        f"switch to it is allowed afterwards ({path})"
+    )
+    assert first.mend == f"add the rules to {path}, or move them to the settings.json of every home"
+    assert "private" not in str(homes.found()) and SECRET not in str(homes.found())
+    homes.write("b", "settings.local.json", {**deny("Read(/private/x)"), "hooks": {"PreToolUse": [SECRET]}})
+    assert homes.wrong() == []
+    assert homes.found()[0].found == (
+        "every account has the same deny rules in settings.json (0) and settings.local.json (1)"
+    )
+
+
+def test_other_rules_of_the_local_settings_are_told_without_those_that_are_denied(homes):
+    homes.write("a", "settings.local.json", {"permissions": {"deny": ["A"], "allow": [SECRET]}})
+    homes.write("b", "settings.local.json", {"permissions": {"deny": ["A"], "allow": ["other"]}})
+    assert homes.wrong() == [("settings", "warning", "settings.local.json (different: permissions)")]
+    homes.write("b", "settings.local.json", {"permissions": {"deny": ["A", "B"], "allow": [SECRET]}})
+    assert homes.wrong() == [("deny_rules", "error", "")]
+
+
 def test_an_account_that_is_held_out_is_a_warning(homes):
     homes.write("a", "settings.json", deny("A"))
     first, second = homes.world.config.accounts
@@ -110,16 +140,17 @@ def test_an_account_that_is_held_out_is_a_warning(homes):
     ],
 )
 @pytest.mark.parametrize("denied", [True, False])
-def test_settings_that_cannot_be_read_are_told_and_not_waited_for(homes, content, why, denied):
+@pytest.mark.parametrize("name", ["settings.json", "settings.local.json"])
+def test_settings_that_cannot_be_read_are_told_and_not_waited_for(homes, name, content, why, denied):
     if denied:
-        homes.write("a", "settings.json", deny("A"))
-    path = os.path.join(homes.world.home("b"), "settings.json")
+        homes.write("a", name, deny("A"))
+    path = os.path.join(homes.world.home("b"), name)
     if isinstance(content, str):
-        homes.write("b", "settings.json", content)
+        homes.write("b", name, content)
     else:
         content(path)
-    ((name, level, _rest),) = homes.wrong()
-    assert (name, level) == (("deny_rules", "error") if denied else ("home_entry", "warning"))
+    ((finding, level, _rest),) = homes.wrong()
+    assert (finding, level) == (("deny_rules", "error") if denied else ("home_entry", "warning"))
     (row,) = [row for row in homes.found() if row.level != "ok"]
     assert why in row.found and path in row.found
     assert SECRET not in str(homes.found())

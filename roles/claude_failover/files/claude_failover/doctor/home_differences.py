@@ -21,6 +21,8 @@ from ..common.text import counted, one_line, shorten
 from ..host.finding import ERROR, WARNING, Finding, ok
 
 SETTINGS = "settings.json"
+#: Those of the folder that the active link is in, as a project; never shared.
+LOCAL_SETTINGS = "settings.local.json"
 KEYBINDINGS = "keybindings.json"
 PLUGINS = "plugins/installed_plugins.json"
 MARKETPLACES = "plugins/known_marketplaces.json"
@@ -36,6 +38,10 @@ _SHOWN = 5  # names
 _LONGEST = 60  # characters of one
 _APART = ("permissions", "hooks", "enabledPlugins")  # keys of the settings that are compared by themselves
 _RULES = ("deny", "ask", "allow")  # lists below permissions
+_MEND_OF_RULES = {
+    SETTINGS: f"share the settings: {_SHARE}",
+    LOCAL_SETTINGS: f"move them to the {SETTINGS} of every home",
+}
 
 Key = tuple[str, ...]  # begins with the name that is shown
 Row = Mapping[Key, str]
@@ -57,8 +63,9 @@ def difference_findings(homes: Sequence[HomeContent]) -> Iterator[Finding]:
     wrong = [*_deny_rules(homes), *_ways(homes), *_unknown(homes)]
     yield from wrong
     if not any(finding.name == "deny_rules" for finding in wrong):
-        count = len(_rules(homes[0].entries[SETTINGS].content, "deny"))
-        yield ok("deny_rules", f"every account has the same deny rules in {SETTINGS} ({count})")
+        counts = {name: len(_rules(homes[0].entries[name].content, "deny")) for name in _MEND_OF_RULES}
+        shown = [f"{name} ({count})" for name, count in counts.items() if count or name == SETTINGS]
+        yield ok("deny_rules", f"every account has the same deny rules in {' and '.join(shown)}")
     if all(finding.name == "deny_rules" for finding in wrong):
         yield ok("homes", f"the homes of {len(homes)} accounts hold the same settings and the same of a person's work")
 
@@ -68,19 +75,24 @@ def _deny_rules(homes: Sequence[HomeContent]) -> Iterator[Finding]:
 
     It is one because a switch is made with nobody there: the session goes on without the rule.
     """
-    rules = [_rules(home.entries[SETTINGS].content, "deny") for home in homes]
+    for name, otherwise in _MEND_OF_RULES.items():
+        yield from _deny_rules_of(homes, name, otherwise)
+
+
+def _deny_rules_of(homes: Sequence[HomeContent], name: str, otherwise: str) -> Iterator[Finding]:
+    rules = [_rules(home.entries[name].content, "deny") for home in homes]
     every: set[str] = set().union(*rules)
     for home, own in zip(homes, rules):
-        problem, path = home.entries[SETTINGS].problem, os.path.join(home.home, SETTINGS)
+        problem, path = home.entries[name].problem, os.path.join(home.home, name)
         lost = every - own
         if not lost:
             continue
         number = counted(len(lost), "deny rule")
         found = (
-            f"the account {home.account} lacks {number} of {SETTINGS} that another account has: what is denied before "
+            f"the account {home.account} lacks {number} of {name} that another account has: what is denied before "
             f"a switch to it is allowed afterwards ({path})"
         )
-        mend = f"add the rules to {shlex.quote(path)}, or share the settings: {_SHARE}"
+        mend = f"add the rules to {shlex.quote(path)}, or {otherwise}"
         if problem:
             found = f"{path} of the account {home.account} cannot be read ({problem}); another account has {number}"
             mend = f"claude-failover doctor, once {shlex.quote(path)} is a file with a JSON object"
@@ -106,6 +118,8 @@ def _ways(homes: Sequence[HomeContent]) -> Iterator[Finding]:
         yield from _finding(name, what, _clauses(rows))
     rows = {name: _row({key: row[key] for key in row if key not in _APART}) for name, row in settings.items()}
     yield from _finding("settings", "other settings", _clauses(rows))
+    rows = {name: _row(_without_deny_rules(row)) for name, row in _known(homes, LOCAL_SETTINGS).items()}
+    yield from _finding("settings", LOCAL_SETTINGS, _clauses(rows), f"make {LOCAL_SETTINGS} the same in every home")
     for entry in (*TREES, KEYBINDINGS):
         if not _is_shared(homes, entry):
             rows = {name: _row(content) for name, content in _known(homes, entry).items()}
@@ -146,23 +160,24 @@ def _of_the_state(state: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
 
 
 def _unknown(homes: Sequence[HomeContent]) -> Iterator[Finding]:
-    denied = any(_rules(home.entries[SETTINGS].content, "deny") for home in homes)  # then it is told with them
+    denied = [name for name in _MEND_OF_RULES if any(_rules(home.entries[name].content, "deny") for home in homes)]
     for name in homes[0].entries:
         if name not in (SETTINGS, HOME_FILE) and _is_shared(homes, name):
             continue
         for home in homes:
             problem = home.entries[name].problem
-            if problem and (name != SETTINGS or not denied):
+            if problem and name not in denied:  # else it is told with the rules
                 path = os.path.join(home.home, name)
                 found = f"{path} could not be compared: {problem}"
-                mend = f"{shlex.join(['ls', '-ldL', path])}, and give it the form of the others; or share it: {_SHARE}"
+                mend = f"{shlex.join(['ls', '-ldL', path])}, and give it the form of the others"
+                mend += f"; or share it: {_SHARE}" if name != LOCAL_SETTINGS else ""
                 yield Finding("home_entry", WARNING, found, "an entry that can be compared, or is shared", mend)
 
 
-def _finding(name: str, what: str, clauses: Sequence[str]) -> Iterator[Finding]:
+def _finding(name: str, what: str, clauses: Sequence[str], mend: str = _SHARE) -> Iterator[Finding]:
     if clauses:
         found = f"not the same under every account: {what} ({'; '.join(clauses)})"
-        yield Finding(name, WARNING, found, "the same under every account", _SHARE)
+        yield Finding(name, WARNING, found, "the same under every account", mend)
 
 
 def _clauses(rows: Mapping[str, Row]) -> list[str]:
@@ -210,6 +225,12 @@ def _rules(settings: Mapping[str, Any], kind: str) -> set[str]:
 def _other_permissions(settings: Mapping[str, Any]) -> Row:
     permissions = _object(settings.get("permissions"))
     return _row({key: value for key, value in permissions.items() if key not in _RULES})
+
+
+def _without_deny_rules(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    permissions = {key: value for key, value in _object(settings.get("permissions")).items() if key != "deny"}
+    rest = {key: value for key, value in settings.items() if key != "permissions"}
+    return {**rest, "permissions": permissions} if permissions else rest
 
 
 def _listed(state: Mapping[str, Any], key: str) -> set[Key]:

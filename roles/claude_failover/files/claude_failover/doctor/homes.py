@@ -14,6 +14,7 @@ from ..config.model import Config
 from ..host.finding import Finding
 from .home_differences import (
     KEYBINDINGS,
+    LOCAL_SETTINGS,
     MARKETPLACES,
     PLUGINS,
     SETTINGS,
@@ -25,7 +26,7 @@ from .home_differences import (
 
 #: The entries that are compared, each with the function that reads it.
 READERS = {
-    **dict.fromkeys((SETTINGS, HOME_FILE, KEYBINDINGS, PLUGINS, MARKETPLACES), read_object),
+    **dict.fromkeys((SETTINGS, LOCAL_SETTINGS, HOME_FILE, KEYBINDINGS, PLUGINS, MARKETPLACES), read_object),
     **dict.fromkeys(TREES, read_tree),
     **dict.fromkeys(WORK, read_presence),
 }
