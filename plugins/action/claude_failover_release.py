@@ -20,7 +20,7 @@ from ansible_collections.secuaas.claude.plugins.plugin_utils._secret_diff import
 
 _COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _PACKAGE = "ansible_collections.secuaas.claude.plugins.module_utils"
-_SHARED_MODULES = ("shared_symlinks", "control_client")
+_SHARED_MODULES = ("shared_symlinks", "control_client", "_home_scripts")
 
 
 def release_sources(collection: str) -> dict[str, bytes]:

@@ -26,6 +26,7 @@ from __future__ import annotations
 import os
 
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_problems import adoption_problems
+from ansible_collections.secuaas.claude.plugins.module_utils._adopt_scripts import script_notices
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_settings import SETTINGS_FILE, deny_notice
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_state import StateSource, is_equal, merge_sources
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_tree import file_merge, kept_beside, merge_plan
@@ -34,6 +35,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
     CLEAR,
     COPY,
     CREDENTIALS,
+    EXTEND,
     FILE,
     FOLDER,
     KEEP,
@@ -119,7 +121,9 @@ class _Planner:
             self._add(MAKE_LINK, self._active, self._first)
         if has_state and self._is_persons:
             self._link_state()
-        return Plan(self._steps, self._deny_notices(folders) + self._notices)
+        targets = [link.target for link in self._request.links if link.name in (SETTINGS_FILE, STATE_FILE)]
+        scripts = script_notices(self._request, self._view, map(self._content_after, targets))
+        return Plan(self._steps, self._deny_notices(folders) + scripts + self._notices)
 
     def _current_home(self) -> str:
         """Return the path that the active home has until the plan renames it."""
@@ -183,6 +187,15 @@ class _Planner:
                 contents = [self._view.read(there[one].origin) for one in (name, kept)]
                 notices.append(deny_notice(path, contents[0], os.path.join(root, kept), contents[1]))
         return list(filter(None, notices))
+
+    def _content_after(self, path: str) -> bytes:
+        """Return what a file holds after the steps; nothing if it is missing."""
+        for step in reversed(self._steps):
+            if step.path == path and step.action in (COPY, EXTEND):
+                return self._view.read(step.source)
+            if step.path == path and step.action in (MAKE_FILE, WRITE):
+                return step.content
+        return self._view.read(path) if self._view.kind(path) == FILE else b""
 
     # ---- State file ----------------------------------------------------------------------------------------
 

@@ -24,6 +24,9 @@ description:
     What a shared file is made with, such as an empty JSON object, counts as the beginning of every file.
   - Deny rules of a V(settings.json) that is kept so are not in force. That is told before everything else, by the name
     of the file, and again by each run until they are in the one that is used, or the kept one is gone.
+  - A file of a home that a command in the shared V(settings.json) or V(.claude.json) names by O(active_link), and that
+    another home lacks, such as the script of a hook, is told by its name, and again by each run until no home lacks it.
+    It may be moved to V(hooks), which homes can share, or to a folder outside of the homes.
   - The state file beside the folder, V(~/.claude.json), is copied into the home, and replaced by a link to the copy, so
     that a session started by hand sees the same. Where the homes share it, that is a link to the shared file. If the
     home has a state file already, the keys that it lacks are added, but none that holds an API key.
@@ -170,8 +173,8 @@ steps:
       sample: copy /home/ubuntu/.claude.json -> /home/ubuntu/.claude/.claude.json
 notices:
   description:
-    - What the operator has to know. Deny rules that are not in force, files that are both kept, entries that are not
-      copied and stay with the original, and the names of keys that are not merged.
+    - What the operator has to know. Deny rules that are not in force, scripts that a home lacks, files that are both
+      kept, entries that are not copied and stay with the original, and the names of keys that are not merged.
   returned: always
   type: list
   elements: str

@@ -64,6 +64,7 @@ from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.control.operations import operations
 from claude_failover.control.requests import BadRequest, answer_to
 from claude_failover.detection.monitor import LimitMonitor
+from claude_failover.doctor.home_scripts import check_home_scripts
 from claude_failover.doctor.homes import check_home_differences
 from claude_failover.doctor.mcp_logins import check_mcp_logins
 from claude_failover.failover.resumer import SessionResumer
@@ -397,7 +398,8 @@ def state_file(raw: bytes) -> None:
 _HOME = json.dumps(
     {
         "permissions": {"deny": ["A"], "allow": [], "defaultMode": "plan"},
-        "hooks": {"Stop": []},
+        "hooks": {"PreToolUse": [{"hooks": [{"command": "sh -c '$CLAUDE_CONFIG_DIR/.claude.json' >x"}]}]},
+        "apiKeyHelper": "${CLAUDE_CONFIG_DIR:-x}/settings.json",
         "enabledPlugins": {"p@m": True},
         "enabledMcpjsonServers": ["x"],
         "mcpServers": {"srv": {"url": "u", "headers": {}}},
@@ -420,7 +422,7 @@ def home_differences(raw: bytes) -> None:
         stream.write(_HOME)
     accounts = tuple(Account(name, home) for name, home in zip("ab", homes))
     config = Config("/etc/x.yml", accounts, sessions=(SessionConfig("main", homes[0]),))
-    found = [*check_home_differences(config), *check_mcp_logins(config)]
+    found = [*check_home_differences(config), *check_home_scripts(config), *check_mcp_logins(config)]
     assert found
     can_go_out(host_look.document(found))
     can_be_printed(host_look.page(found))

@@ -253,6 +253,8 @@ def test_homes_are_compared_with_nothing_of_roots(host: UserHost) -> None:
         os.chown(home, host.user.pw_uid, host.user.pw_gid)
     for name in ("settings.json", "agents", ".credentials.json"):
         os.symlink(f"{secret}/{name}", f"{host.homes[0]}/{name}")
+    with open(f"{host.homes[1]}/settings.json", "w", encoding="utf-8") as stream:
+        stream.write(json.dumps({"statusLine": {"command": host.path("home", ".claude", "agents", "planted.md")}}))
     os.symlink(f"{secret}/.mcp.json", f"{host.home}/.mcp.json")
     host.write_config(sessions=[{"name": "x", "cwd": host.home, "command": ["/bin/true"], "claude_args": False}])
     found = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from typing import Any
 
@@ -315,6 +316,80 @@ def test_a_hook_in_the_folder_of_hooks_can_be_called_under_every_account(machine
         assert os.readlink(f"{home}/hooks") == machine.shared("hooks")
         assert sorted(os.listdir(f"{home}/hooks")) == ["guard.sh", "other.sh"]
         assert os.stat(f"{home}/hooks/guard.sh").st_mode & 0o777 == 0o755
+
+
+def test_scripts_that_only_one_home_has_are_told_and_not_what_is_passed_to_them(machine: Machine) -> None:
+    def hook(command: str) -> list[Any]:
+        return [{"matcher": "Bash", "hooks": [{"type": "command", "command": f"{command} {SECRET}"}]}]
+
+    machine.put(
+        ".claude/settings.json",
+        {
+            "hooks": {"PreToolUse": hook("~/.claude/guard.sh") + hook("~/.claude/hooks/shared.sh"), "Stop": hook("x")},
+            "statusLine": {"command": f"TOKEN={SECRET} bash $CLAUDE_CONFIG_DIR/statusline.sh >> ~/.claude/log"},
+        },
+    )
+    machine.put(".claude.json", {"mcpServers": {"x": {"command": f"{machine.home}/server.py", "args": [SECRET]}}})
+    for name in ("guard.sh", "statusline.sh", "log", "hooks/shared.sh", "server.py"):
+        machine.put(f".claude/{name}", "script")
+    foreseen, notices = machine.adopt(check=True)["notices"], machine.adopted()["notices"]
+    assert foreseen == notices
+    first, second = machine.homes
+    named = f"a command of the settings or an MCP server names it, and it is missing in {second}"
+    mend = (
+        f"; move it to a folder outside of the homes, or to {machine.home}/hooks, which all accounts share, and "
+        "correct its path where it is named"
+    )
+    guarded = f"a hook for PreToolUse or PermissionRequest calls it, and it is missing in {second}"
+    effect = ": after a switch there, what it denies can be let through"
+    assert notices == [
+        f"{first}/guard.sh: {guarded}{effect}{mend}",
+        f"{first}/statusline.sh: {named}{mend}",
+        f"{first}/server.py: {named}{mend}",
+    ]
+    # Until somebody has moved them: the run that told it may have been killed.
+    assert machine.adopted() == {"steps": [], "notices": notices, "failures": []}
+    for name in ("guard.sh", "statusline.sh"):
+        machine.put(f".claude-compte2/{name}", "script")
+    os.unlink(f"{first}/server.py")
+    assert machine.adopted()["notices"] == []
+
+
+def test_scripts_of_the_first_home_and_the_one_in_use_are_those_of_one_home(machine: Machine) -> None:
+    machine.put(".claude/settings.json", {"apiKeyHelper": "~/.claude/one.sh", "otelHeadersHelper": "~/.claude/two.sh"})
+    machine.put(".claude-compte1/one.sh", "one")
+    machine.put(".claude-compte2/one.sh", "one")
+    machine.put(".claude-compte2/two.sh", "two")
+    (notice,) = told(machine.adopted())
+    first, second = machine.homes
+    assert notice.startswith(f"{second}/two.sh: a command of the settings")
+    assert f"it is missing in {first};" in notice
+    assert machine.adopted()["notices"] == [notice]
+
+
+def test_scripts_are_told_where_a_home_is_still_to_be_made(machine: Machine) -> None:
+    shutil.rmtree(machine.homes[1])
+    machine.put(".claude/settings.json", {"apiKeyHelper": "~/.claude/one.sh"})
+    machine.put(".claude/one.sh", "one")
+    (notice,) = told(machine.adopted())
+    assert f"it is missing in {machine.homes[1]};" in notice
+
+
+@pytest.mark.parametrize(
+    "settings",
+    ["no JSON", "", {"apiKeyHelper": "~/.claude/" + "x" * 300}, {"apiKeyHelper": "~/.claude/loop/x"}],
+)
+def test_settings_whose_scripts_are_not_known_are_adopted(machine: Machine, settings: Any) -> None:
+    machine.put(".claude/settings.json", settings)
+    os.symlink("loop", f"{machine.home}/loop")
+    assert told(machine.adopted()) == []
+
+
+def test_the_scripts_of_settings_that_are_not_shared_are_not_told(machine: Machine) -> None:
+    machine.settings = False
+    machine.put(".claude/settings.json", {"apiKeyHelper": "~/.claude/one.sh"})
+    machine.put(".claude/one.sh", "one")
+    assert machine.adopted()["notices"] == []
 
 
 def test_a_link_into_the_persons_own_folders_leads_there_from_its_new_place(machine: Machine) -> None:

@@ -30,7 +30,7 @@ MARKETPLACES = "plugins/known_marketplaces.json"
 TREES = ("CLAUDE.md", "agents", "commands", "skills", "hooks", "rules", "output-styles", "themes", "workflows")
 WORK = ("history.jsonl", "plans", "tasks", "todos")
 
-_SHARE = (
+SHARE = (
     "end the sessions (claude-failover stop NAME; /exit in one that was started by hand), then ansible-playbook "
     "-i INVENTORY secuaas.claude.adopt, and secuaas.claude.site, with claude_failover_shared_settings: auto"
 )
@@ -39,7 +39,7 @@ _LONGEST = 60  # characters of one
 _APART = ("permissions", "hooks", "enabledPlugins")  # keys of the settings that are compared by themselves
 _RULES = ("deny", "ask", "allow")  # lists below permissions
 _MEND_OF_RULES = {
-    SETTINGS: f"share the settings: {_SHARE}",
+    SETTINGS: f"share the settings: {SHARE}",
     LOCAL_SETTINGS: f"move them to the {SETTINGS} of every home",
 }
 
@@ -132,7 +132,7 @@ def _ways(homes: Sequence[HomeContent]) -> Iterator[Finding]:
     own = [entry for entry in WORK if len({row.get("") for row in _known(homes, entry).values()}) > 1]
     if own:
         found_own = f"each account has its own {', '.join(own)}: that of one is missing after a switch to another"
-        yield Finding("home_entry", WARNING, found_own, "one that all accounts share", _SHARE)
+        yield Finding("home_entry", WARNING, found_own, "one that all accounts share", SHARE)
 
 
 def _of_the_state(state: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
@@ -156,7 +156,7 @@ def _of_the_state(state: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
     if len(set(done.values())) > 1:
         names = ", ".join(name for name, value in done.items() if not value)
         found = f"a session that starts under {names} stands at the first-run screen, and not under another account"
-        yield Finding("onboarding", WARNING, found, f"hasCompletedOnboarding in {HOME_FILE} of every home", _SHARE)
+        yield Finding("onboarding", WARNING, found, f"hasCompletedOnboarding in {HOME_FILE} of every home", SHARE)
 
 
 def _unknown(homes: Sequence[HomeContent]) -> Iterator[Finding]:
@@ -170,11 +170,11 @@ def _unknown(homes: Sequence[HomeContent]) -> Iterator[Finding]:
                 path = os.path.join(home.home, name)
                 found = f"{path} could not be compared: {problem}"
                 mend = f"{shlex.join(['ls', '-ldL', path])}, and give it the form of the others"
-                mend += f"; or share it: {_SHARE}" if name != LOCAL_SETTINGS else ""
+                mend += f"; or share it: {SHARE}" if name != LOCAL_SETTINGS else ""
                 yield Finding("home_entry", WARNING, found, "an entry that can be compared, or is shared", mend)
 
 
-def _finding(name: str, what: str, clauses: Sequence[str], mend: str = _SHARE) -> Iterator[Finding]:
+def _finding(name: str, what: str, clauses: Sequence[str], mend: str = SHARE) -> Iterator[Finding]:
     if clauses:
         found = f"not the same under every account: {what} ({'; '.join(clauses)})"
         yield Finding(name, WARNING, found, "the same under every account", mend)
@@ -191,11 +191,11 @@ def _clauses(rows: Mapping[str, Row]) -> list[str]:
                 lacking.setdefault(account, []).append(key[0])
         if len({value for value in values.values() if value is not None}) > 1:
             other.append(key[0])
-    found = [f"{account} lacks {_names(names)}" for account, names in lacking.items()]
-    return [*found, *([f"different: {_names(other)}"] if other else [])]
+    found = [f"{account} lacks {named(names)}" for account, names in lacking.items()]
+    return [*found, *([f"different: {named(other)}"] if other else [])]
 
 
-def _names(names: Sequence[str]) -> str:
+def named(names: Sequence[str]) -> str:
     shown = [shorten(one_line(name), _LONGEST) or "the content" for name in dict.fromkeys(names)]
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     return ", ".join(shown[:_SHOWN]) + more

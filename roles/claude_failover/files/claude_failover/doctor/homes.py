@@ -35,7 +35,7 @@ READERS = {
 def check_home_differences(config: Config) -> Iterator[Finding]:
     """Look for what a session has under one account and lacks under another."""
     columns = {
-        name: read_all([_place(config, home, name) for home in config.homes], read) for name, read in READERS.items()
+        name: read_all([place_of(config, home, name) for home in config.homes], read) for name, read in READERS.items()
     }
     yield from difference_findings(
         [
@@ -47,7 +47,7 @@ def check_home_differences(config: Config) -> Iterator[Finding]:
     )
 
 
-def _place(config: Config, home: str, name: str) -> str:
+def place_of(config: Config, home: str, name: str) -> str:
     """Return where an entry is, or will be: a shared link that is missing is made before an account is used."""
     entry, _separator, below = name.partition("/")
     path = os.path.join(home, entry)

@@ -30,10 +30,10 @@ def register(commands: Any) -> None:
         "look at everything that has to be right",
         "Look at everything that has to be right: the configuration, the links, folders and programs that a start\n"
         "depends on, the version of Claude Code, the logins, what differs between the accounts' homes (deny rules\n"
-        "first, by names and never by content), the running daemon with its sessions and sources, and the systemd\n"
-        "units. Each line is ok, warning or error, with what was expected and what mends it. It needs no\n"
-        "daemon and no valid configuration, and changes nothing. Run this as the sessions' user; root looks as that\n"
-        "user. The exit code is 1 where there is an error.",
+        "first, by names and never by content), the scripts there that commands call, the running daemon with its\n"
+        "sessions and sources, and the systemd units. Each line is ok, warning or error, with what was expected and\n"
+        "what mends it. It needs no daemon and no valid configuration, and changes nothing. Run this as the sessions'\n"
+        "user; root looks as that user. The exit code is 1 where there is an error.",
         ["claude-failover doctor", "claude-failover doctor --json | jq '.checks[] | select(.level != \"ok\")'"],
     )
     common.add_json_option(parser)
@@ -98,6 +98,7 @@ def _refuse_others(config: Config, arguments: argparse.Namespace) -> None:
 
 def _of_the_user(config: Config, arguments: argparse.Namespace) -> list[Finding]:
     """Return what is found in the folders of the daemon's user, by root in that user's name."""
+    from ...doctor.home_scripts import check_home_scripts
     from ...doctor.homes import check_home_differences
     from ...doctor.logins import check_logins
     from ...doctor.mcp_logins import check_mcp_logins
@@ -106,7 +107,8 @@ def _of_the_user(config: Config, arguments: argparse.Namespace) -> list[Finding]
     from ...host.tmux_server import check_tmux_server
 
     try:
-        wanted = (*WITH_PROGRAMS, check_tmux_server, check_logins, check_home_differences, check_mcp_logins)
+        of_homes = (check_home_differences, check_home_scripts, check_mcp_logins)
+        wanted = (*WITH_PROGRAMS, check_tmux_server, check_logins, *of_homes)
         return host_look.look_as_user(config, arguments, wanted)
     except Refused as error:
         expected = "folders that only root or one user can change"
