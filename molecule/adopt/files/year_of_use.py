@@ -47,7 +47,15 @@ FILES: dict[str, Union[str, dict[str, Any]]] = {
         "env": {"KEY": f"{PLANTED}-variable"},
         "extraKnownMarketplaces": {"market": {"source": {"source": "directory", "path": MARKET}}},
         "enabledPlugins": {"tool@market": True},
+        "hooks": {
+            "PreToolUse": [
+                {"hooks": [{"type": "command", "command": f"sh ~/.claude/guard.sh {PLANTED}-argument"}]},
+                {"hooks": [{"type": "command", "command": "sh ~/.claude/hooks/guard.sh"}]},
+            ]
+        },
     },
+    ".claude/guard.sh": "true\n",
+    ".claude/hooks/guard.sh": "true\n",
     ".claude/CLAUDE.md": f"{PLANTED}-memory\n",
     ".claude/keybindings.json": {"bindings": []},
     ".claude/history.jsonl": json.dumps({"display": f"{PLANTED}-prompt"}) + "\n",
