@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A person's own things in a home: memory, rule, style, agent, command, skill, plugin, MCP server, key, hook, history.
+"""A person's own things in a home: memory, rule, style, agent, command, skill, plugin, MCP server, key, hooks, history.
 
 Each bears a mark that the stub finds in a request. What a command's file says has the stub use a tool, so that one turn
 shows the command and what becomes of the tool.
@@ -22,6 +22,8 @@ DENIED = "Permission to use Bash with command touch forbidden has been denied."
 OLD_PROMPT = "typed long ago"
 MARKETPLACE, PLUGIN = "bazaar", "marked@bazaar"
 SERVER = "notes"
+REFUSED = "refused by the guard"
+GUARDED = '[[use Bash {"command": "printenv GUARDED", "description": "A guarded step"}]]'
 ALLOWED = '[[use Bash {"command": "printenv OWN_VARIABLE", "description": "An allowed step"}]]'
 #: What a person types, and what the tool that is used then answers in it.
 USES = {
@@ -29,8 +31,10 @@ USES = {
     "/marked-skill": "noted for me",
     "/marked:plugin-command": "MARK-AGENT",
     f"say {ALLOWED}": "of the settings",
+    f"say {GUARDED}": REFUSED,
 }
 TEXTS = {
+    "hooks/guard.sh": f"#!/bin/sh\nif grep -q 'printenv GUARDED'; then echo {REFUSED} >&2; exit 2; fi\n",
     "CLAUDE.md": "MARK-MEMORY\n",
     "rules/marked.md": "MARK-RULE\n",
     "output-styles/marked.md": "---\nname: Marked\ndescription: A style\n---\nMARK-STYLE\n",
@@ -94,6 +98,7 @@ def move_in(world: World) -> None:
     """Write what a person keeps by editing files, through the active link, and have the CLI write the rest."""
     for name, text in TEXTS.items():
         _write(world, os.path.join(world.link, name), text)
+    os.chmod(os.path.join(world.link, "hooks", "guard.sh"), 0o755)
     for name, text in MARKET.items():
         _write(world, world.path("market", name), text)
     path = os.path.join(world.link, "settings.json")
@@ -112,10 +117,11 @@ def move_in(world: World) -> None:
 
 
 def own_hooks(world: World) -> dict[str, Any]:
-    """Return the hooks of the person's settings, which the world records."""
+    """Return the hooks of the person's settings: those that the world records, and a guard in the home."""
     with open(world.session_settings, encoding="utf-8") as stream:
         found: dict[str, Any] = json.load(stream)["hooks"]
-    return found
+    guard = {"type": "command", "command": '"$CLAUDE_CONFIG_DIR/hooks/guard.sh"'}
+    return {**found, "PreToolUse": [{"matcher": "Bash", "hooks": [guard]}]}
 
 
 def claude(world: World, *arguments: str) -> str:
