@@ -141,7 +141,7 @@ def test_a_logout_leaves_no_session_with_the_first_run_questions(worlds: MakeWor
 def test_the_lock_of_the_file_is_that_of_the_home_and_abandoned_after_ten_seconds(
     worlds: MakeWorld, version: str
 ) -> None:
-    """`claude_failover.claude.home_file_lock` says so, and relies on it."""
+    """`claude_failover.claude.state_file_lock` says so, and relies on it."""
     world = worlds(real(version), guard=False)
     share(world)
     homes = {tag: os.path.join(world.account_home(tag), STATE_FILE + ".lock") for tag in world.accounts}

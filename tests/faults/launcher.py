@@ -183,7 +183,7 @@ class Injector:
 def install(plan: dict[str, Any]) -> None:
     """Put the injector below the daemon."""
     injector = Injector(plan)
-    from claude_failover.claude import home_file_edit, settings
+    from claude_failover.claude import settings, state_file_edit
     from claude_failover.storage import files, store
 
     write_atomic, append_line = files.write_atomic, files.append_line
@@ -200,7 +200,7 @@ def install(plan: dict[str, Any]) -> None:
     def name_account(path: str, data: bytes, mode: int, *, before_rename: Callable[[str], None]) -> None:
         injector.run("account named", lambda: write_atomic(path, data, mode, before_rename=before_rename))
 
-    home_file_edit.write_atomic = name_account  # type: ignore[assignment]
+    state_file_edit.write_atomic = name_account  # type: ignore[assignment]
     store.write_atomic = settings.write_atomic = write  # type: ignore[assignment]
     store.append_line = append  # type: ignore[assignment]
     os.open, os.fsync, os.symlink, os.rename = injector.open, injector.fsync, injector.symlink, injector.rename

@@ -36,13 +36,13 @@ from claude_failover.accounts.renames import AccountRenames
 from claude_failover.accounts.usage import Usage
 from claude_failover.claude import remote_control, settings, transcript
 from claude_failover.claude.background_jobs import BackgroundJob, background_jobs
-from claude_failover.claude.home_file_edit import edit_home_file
-from claude_failover.claude.home_file_lock import HomeFileLocks
 from claude_failover.claude.identity import Identity, named_identity, read_identity
 from claude_failover.claude.lineage import newest_descendant
 from claude_failover.claude.prompt_box import find_dialog, find_prompt_box, holds
 from claude_failover.claude.screen import parse_screen
 from claude_failover.claude.session_files import SessionFiles
+from claude_failover.claude.state_file_edit import edit_state_file
+from claude_failover.claude.state_file_lock import StateFileLocks
 from claude_failover.claude.turns import (
     is_conversation_record,
     is_reply,
@@ -382,7 +382,7 @@ def state_file(raw: bytes) -> None:
         return True
 
     try:
-        edit_home_file(homes[::-1], change, HomeFileLocks())
+        edit_state_file(homes[::-1], change, StateFileLocks())
         changed = True
     except OSError:
         changed = False

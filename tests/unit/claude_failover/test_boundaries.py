@@ -37,7 +37,7 @@ EXCEPTIONS = {
     ("hook.py", "json"),
     ("hook.py", "print"),
     # A file of Claude Code's goes back with all else that it held, lone surrogates too.
-    ("claude/home_file_edit.py", "json"),
+    ("claude/state_file_edit.py", "json"),
     # Both tell where the first byte is that is no UTF-8.
     ("config/yaml_loader.py", "decode"),
     ("cli/commands/dispatch.py", "decode"),

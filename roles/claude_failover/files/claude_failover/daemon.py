@@ -19,8 +19,8 @@ from contextlib import AsyncExitStack
 from typing import Callable
 
 from .accounts.active_link import check_active_kept, ensure_active
-from .accounts.shared_home_file import shared_home_file
 from .accounts.shared_links import validate_links
+from .accounts.shared_state_file import shared_state_file
 from .accounts.spare_inode import keep_spare
 from .claude.settings import base_settings
 from .common import clock
@@ -109,7 +109,7 @@ class Daemon:
             lock.acquire()
             self._cleanup.callback(lock.release)
         clear_temporary_files(folder)
-        shared = shared_home_file(self.config.current)
+        shared = shared_state_file(self.config.current)
         if shared is not None:
             clear_temporary_files_of(shared)
 

@@ -16,9 +16,9 @@ from switch_world import World, account_entry, wait_until
 
 from claude_failover.accounts import login_lock, shared_identity
 from claude_failover.accounts.identities import Identities
-from claude_failover.accounts.shared_home_file import shared_home_file, sharing_homes
 from claude_failover.accounts.shared_identity import SHARED_STATE, SharedIdentity
-from claude_failover.claude import home_file_edit
+from claude_failover.accounts.shared_state_file import shared_state_file, sharing_homes
+from claude_failover.claude import state_file_edit
 from claude_failover.claude.identity import Identity
 from claude_failover.common.errors import Refused
 from claude_failover.storage.store import Store
@@ -182,7 +182,7 @@ def test_homes_that_share_no_file_are_left_alone(tmp_path):
         with open(os.path.join(world.home(name), ".claude.json")) as stream:
             found = json.load(stream)
         assert (found["oauthAccount"]["accountUuid"], found["hasCompletedOnboarding"]) == ("account-a", False)
-    assert (shared_home_file(world.config), sharing_homes(world.config)) == (None, [])
+    assert (shared_state_file(world.config), sharing_homes(world.config)) == (None, [])
 
 
 def test_a_link_that_was_replaced_by_a_file_shares_no_more(shared):
@@ -287,7 +287,7 @@ def test_a_disk_that_takes_nothing_keeps_no_switch_and_it_is_written_later(share
         raise OSError(number, os.strerror(number), path)
 
     with monkeypatch.context() as patched:
-        patched.setattr(home_file_edit, "write_atomic", refuse)
+        patched.setattr(state_file_edit, "write_atomic", refuse)
         assert switch(shared, "b")["outcome"] == "switched"
         assert os.strerror(number) in shared.store.unsaved.problems[PENDING]
     shared.store.unsaved.retry()
@@ -310,7 +310,7 @@ def test_a_file_that_is_no_json_object_is_told_and_left(shared, text, caplog):
 
 
 def test_a_bug_ends_no_switch(shared, monkeypatch, caplog):
-    monkeypatch.setattr(shared_identity, "edit_home_file", lambda *_arguments, **_more: 1 / 0)
+    monkeypatch.setattr(shared_identity, "edit_state_file", lambda *_arguments, **_more: 1 / 0)
     assert switch(shared, "b")["outcome"] == "switched"
     assert "ZeroDivisionError" in caplog.text
     shared.store.unsaved.retry()
@@ -319,14 +319,14 @@ def test_a_bug_ends_no_switch(shared, monkeypatch, caplog):
 
 def test_a_file_that_claude_code_changes_meanwhile_keeps_that_change(shared, monkeypatch):
     """2.1.81 writes without the lock where it stays held."""
-    real, changes = home_file_edit.write_atomic, [{"numStartups": 8}]
+    real, changes = state_file_edit.write_atomic, [{"numStartups": 8}]
 
     def write(path, data, mode, *, before_rename):
         if changes:
             shared.write_state(**changes.pop())
         real(path, data, mode, before_rename=before_rename)
 
-    monkeypatch.setattr(home_file_edit, "write_atomic", write)
+    monkeypatch.setattr(state_file_edit, "write_atomic", write)
     switch(shared, "b")
     assert (shared.named, shared.state_document["numStartups"]) in [("a", 8), ("b", 8)]
     shared.store.unsaved.retry()

@@ -733,7 +733,7 @@ def test_a_login_that_another_account_has_is_an_error(world: World) -> None:
     assert (done.returncode, "found one login in 2 homes" in done.stderr) == (3, True)
 
 
-def share_home_files(world: World) -> str:
+def share_state_files(world: World) -> str:
     """Give both homes one ``.claude.json``, and make a active; returns the file's path."""
     shared = world.path("home", ".claude-shared.json")
     log_in(world, "a", "ann")
@@ -765,7 +765,7 @@ with open(home + "/.claude.json", "w") as stream:
 
 
 def test_the_active_accounts_name_is_put_back_where_the_login_of_another_replaced_it(world: World) -> None:
-    shared = share_home_files(world)
+    shared = share_state_files(world)
     os.mkdir(world.path("state"), 0o700)
     provide_claude(world, LOG_IN_SHARED)
     done = world.run("login", "b")
@@ -787,7 +787,7 @@ def test_the_active_accounts_name_is_put_back_where_the_login_of_another_replace
 
 def test_a_login_that_is_left_as_it_is_records_nobody_elses_name(world: World) -> None:
     """The shared file names the active account all the while."""
-    share_home_files(world)
+    share_state_files(world)
     os.mkdir(world.path("state"), 0o700)
     provide_claude(world, "#!/bin/sh\nexit 0\n")
     log_in_to = world.path("home", ".claude-b", ".credentials.json")
@@ -800,7 +800,7 @@ def test_a_login_that_is_left_as_it_is_records_nobody_elses_name(world: World) -
 
 
 def test_a_login_with_the_active_accounts_login_is_found_in_a_shared_file_too(world: World) -> None:
-    share_home_files(world)
+    share_state_files(world)
     os.mkdir(world.path("state"), 0o700)
     document = {"version": 1, "data": {"a": {"account_uuid": "ann"}}}
     with open(world.path("state", "identities.json"), "w", encoding="utf-8") as stream:
@@ -813,7 +813,7 @@ def test_a_login_with_the_active_accounts_login_is_found_in_a_shared_file_too(wo
 
 
 def test_two_logins_at_one_time_are_refused_where_the_homes_share_the_file(world: World) -> None:
-    share_home_files(world)
+    share_state_files(world)
     os.mkdir(world.path("state"), 0o700)
     with login_lock(world.path("state")):
         provide_claude(world, "#!/bin/sh\ntouch $CLAUDE_CONFIG_DIR/started\n")
@@ -823,7 +823,7 @@ def test_two_logins_at_one_time_are_refused_where_the_homes_share_the_file(world
 
 
 def test_a_name_that_cannot_be_put_back_is_told(world: World) -> None:
-    shared = share_home_files(world)
+    shared = share_state_files(world)
     lock = world.path("home", ".claude-a", ".claude.json.lock")
     os.mkdir(lock)
     provide_claude(world, LOG_IN_SHARED)
@@ -837,7 +837,7 @@ def test_a_name_that_cannot_be_put_back_is_told(world: World) -> None:
 
 
 def test_the_login_of_the_active_account_keeps_its_new_name(world: World) -> None:
-    share_home_files(world)
+    share_state_files(world)
     provide_claude(world, LOG_IN_SHARED)
     done = world.run("login", "a")
     assert done.returncode == 0

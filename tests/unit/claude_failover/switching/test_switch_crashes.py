@@ -16,7 +16,7 @@ import pytest
 import switch_world
 from switch_world import Harness, World
 
-from claude_failover.claude import home_file_lock
+from claude_failover.claude import state_file_lock
 from claude_failover.switching import open_records
 from claude_failover.switching.steps import ROLL_BACK, STEPS
 
@@ -26,7 +26,7 @@ FORKS = """
 import asyncio, errno, json, os, signal, sys, traceback
 sys.path.insert(0, sys.argv[1])
 from claude_failover.accounts import active_link
-from claude_failover.claude import home_file_edit
+from claude_failover.claude import state_file_edit
 from claude_failover.storage import store
 from claude_failover.switching import open_records
 from switch_world import Harness, World
@@ -60,9 +60,9 @@ def switch(folder, moment, step, full):
     if step == "in-flip":  # the link is flipped, but not in the flip log
         switcher.flip_log.add = die
     if step.startswith("in-name"):  # the shared .claude.json is to be renamed over, or was
-        write = home_file_edit.write_atomic
+        write = state_file_edit.write_atomic
         before = {"before_rename": die} if step == "in-name" else {}
-        home_file_edit.write_atomic = lambda *data, **_before: (write(*data, **before), die())
+        state_file_edit.write_atomic = lambda *data, **_before: (write(*data, **before), die())
     if step == "in-end":  # all but the record
         switcher.journal.add_record = die
     if step == "in-close":  # the record is in the log, and still in the journal
@@ -105,7 +105,7 @@ BEFORE = {
 def quick(monkeypatch):
     monkeypatch.setattr(open_records, "STRAGGLERS", 0.0)
     monkeypatch.setattr(open_records, "ANSWERS", 0.0)
-    monkeypatch.setattr(home_file_lock, "STALE", 0.0)  # as if 10 s had passed since the crash
+    monkeypatch.setattr(state_file_lock, "STALE", 0.0)  # as if 10 s had passed since the crash
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ import os
 from collections.abc import Mapping
 
 from ..claude.credentials import credentials_file, login_state
-from ..claude.home_file import HOME_FILE, home_file, read_file_at
 from ..claude.identity import Identity, named_identity
 from ..claude.process_home import DEFAULT_HOME
+from ..claude.state_file import STATE_FILE, read_file_at, state_file
 from ..config.model import Account, Config
-from .shared_home_file import homes_in_common
+from .shared_state_file import homes_in_common
 
 #: The name of an original between its old name and the date, as the module claude_shared_state_adopt gives it.
 _ASIDE = ".before-adoption-"
@@ -42,7 +42,7 @@ def completed_identities(config: Config, recorded: Mapping[str, Identity]) -> di
     """
     found: dict[str, Identity] = {}
     folder = os.path.dirname(config.active_link)
-    for path in dict.fromkeys(home_file(place) for place in (folder, *config.homes)):
+    for path in dict.fromkeys(state_file(place) for place in (folder, *config.homes)):
         try:
             named = [_named(original) for original in _kept(path)]
         except OSError:
@@ -60,10 +60,10 @@ def _identity(account: Account, config: Config) -> Identity | None:
     try:
         if any(_has_file(folder) for folder in _kept(account.home)):
             return None  # the home is one of two, and the login can be that of either
-        originals = _kept(home_file(account.home))
+        originals = _kept(state_file(account.home))
         link = config.active_link
         if os.path.basename(link) == DEFAULT_HOME and os.path.realpath(link) == os.path.realpath(account.home):
-            originals += _kept(os.path.join(os.path.dirname(link), HOME_FILE))
+            originals += _kept(os.path.join(os.path.dirname(link), STATE_FILE))
         times = [os.lstat(path).st_mtime_ns for path in originals]
         if not times or os.stat(credentials_file(account.home)).st_mtime_ns > max(times):
             return None
@@ -86,4 +86,4 @@ def _kept(path: str) -> list[str]:
 
 
 def _has_file(folder: str) -> bool:
-    return any(name.startswith(HOME_FILE) for name in os.listdir(folder))
+    return any(name.startswith(STATE_FILE) for name in os.listdir(folder))

@@ -22,7 +22,7 @@ from ..config.model import Config
 from ..storage.regular_file import read_regular
 from .adopted_identities import adopted_identities
 from .identities import DOCUMENT
-from .shared_home_file import named_identities
+from .shared_state_file import named_identities
 
 _FLIPS = "flips"  # the document of `switching.flip_log`
 

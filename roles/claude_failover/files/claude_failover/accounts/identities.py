@@ -21,7 +21,7 @@ from ..common.renaming import renamed
 from ..config.model import Config
 from ..storage.store import Store
 from .adopted_identities import adopted_identities, completed_identities
-from .shared_home_file import homes_in_common, named_identities
+from .shared_state_file import homes_in_common, named_identities
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from ..claude.credentials import CREDENTIALS, HomeLogin
-from ..claude.home_file import HOME_FILE
+from ..claude.state_file import STATE_FILE
 from ..common import clock
 from ..common.renaming import renamed
 from ..common.text import counted
@@ -32,7 +32,7 @@ DOCUMENT = "login-warnings"
 CHECK_INTERVAL = 10.0  # seconds
 WARNED_DAYS = (7, 3, 1)  # before the end
 _LONGEST = timedelta(days=31)  # a login ends 27 to 30 days after it was made
-_FILES = (CREDENTIALS, HOME_FILE)
+_FILES = (CREDENTIALS, STATE_FILE)
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from collections.abc import Callable
 from typing import Any, Optional
 
 from ..claude.credentials import login_state
-from ..claude.home_file import read_home_file
-from ..claude.home_file_edit import edit_home_file
-from ..claude.home_file_lock import HomeFileLocks
 from ..claude.identity import KEY, Identity, named_identity
+from ..claude.state_file import read_state_file
+from ..claude.state_file_edit import edit_state_file
+from ..claude.state_file_lock import StateFileLocks
 from ..config.holder import ConfigHolder
 from ..config.model import Account
 from ..storage.pending_writes import PendingWrites
@@ -28,7 +28,7 @@ from .active_link import read_active
 from .hand_logins import HandLogins
 from .identities import Identities
 from .login_lock import is_login_under_way
-from .shared_home_file import persons_folders, sharing_homes
+from .shared_state_file import persons_folders, sharing_homes
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class SharedIdentity:
         self._identities = identities
         self._unsaved = unsaved
         self._now = now
-        self._locks = HomeFileLocks(now)
+        self._locks = StateFileLocks(now)
         self._hand_logins = HandLogins(now)
         self._is_replaced: _Test = _never
         self._left: tuple[str | None, float] | None = None  # the account left by the last flip, and when
@@ -103,7 +103,7 @@ class SharedIdentity:
             return
         active = read_active(config.active_link, config.accounts).account
         logged_in = self._hand_logins.look(config.accounts)
-        document = read_home_file(config.active_link)
+        document = read_state_file(config.active_link)
         found = named_identity(document)
         if document.get(_ONBOARDING) is False:
             self._put(_never)
@@ -200,7 +200,7 @@ class SharedIdentity:
                 done.append(f"{_ONBOARDING} is true again, which /logout had set to false for every account")
             return bool(done)
 
-        if edit_home_file(homes, change, self._locks, also=persons_folders(config), wait=wait):
+        if edit_state_file(homes, change, self._locks, also=persons_folders(config), wait=wait):
             if any(text.startswith(_ONBOARDING) for text in done):
                 self._onboardings.append(self._now())
             log.info("the .claude.json that the homes share: %s", "; ".join(done))

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..common import json_text
 from ..common.text import printable, shorten
-from .home_file import read_home_file
+from .state_file import read_state_file
 
 KEY = "oauthAccount"
 _MOST = 300  # characters of one value
@@ -72,7 +72,7 @@ def identity_status(identity: Identity | None) -> dict[str, Any]:
 
 def read_identity(home: str) -> Identity | None:
     """Return the identity that a home's file names; None without one, or where the file cannot be read."""
-    return named_identity(read_home_file(home))
+    return named_identity(read_state_file(home))
 
 
 def named_identity(document: Mapping[str, Any]) -> Identity | None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .home_file import read_home_file
+from .state_file import read_state_file
 
 COMMAND = "/remote-control"
 _DROPPED, _REASON = "Remote Control disconnected", "account or organization changed"
@@ -52,4 +52,4 @@ def is_on(records: Iterable[Mapping[str, Any]]) -> bool:
 
 def was_agreed_to(home: str) -> bool:
     """Return whether the question of a first use was answered under the account with this home."""
-    return read_home_file(home).get("remoteDialogSeen") is True
+    return read_state_file(home).get("remoteDialogSeen") is True

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read the state files of running Claude Code processes, ``<home>/sessions/<pid>.json``.
+"""Read the session files of running Claude Code processes, ``<home>/sessions/<pid>.json``.
 
 Keys seen on 2.1.330: ``pid, sessionId, cwd, startedAt`` (ms), ``version``, ``procStart`` (clock ticks since boot, a
 string), ``status`` = idle | busy | waiting, ``statusUpdatedAt`` (ms), ``parkedJobId`` (the background job that the

@@ -21,12 +21,12 @@ from ..accounts.home_logins import (
 )
 from ..accounts.identities import DOCUMENT, Identities
 from ..accounts.login_lock import login_lock
-from ..accounts.shared_home_file import homes_in_common, persons_folders
+from ..accounts.shared_state_file import homes_in_common, persons_folders
 from ..claude.credentials import read_login
-from ..claude.home_file import home_file, read_home_file
-from ..claude.home_file_edit import edit_home_file
-from ..claude.home_file_lock import HomeFileLocks
 from ..claude.identity import KEY, Identity, named_identity, read_identity
+from ..claude.state_file import read_state_file, state_file
+from ..claude.state_file_edit import edit_state_file
+from ..claude.state_file_lock import StateFileLocks
 from ..common import clock
 from ..config.model import Account, Config
 from ..storage.store import Store
@@ -83,7 +83,7 @@ class LoginOutcome:
         return Moment(
             active.name if active is not None else None,
             last_flip(self._config.state_dir),
-            read_home_file(home),
+            read_state_file(home),
             read_login(home),
         )
 
@@ -115,7 +115,7 @@ class LoginOutcome:
         if active is None or active.name == self._account.name or found is None:
             return []
         homes = [active.home, self._account.home]
-        if len({os.path.realpath(home_file(home)) for home in homes}) > 1:
+        if len({os.path.realpath(state_file(home)) for home in homes}) > 1:
             return []
         recorded, before = self._recorded.get(active.name), self._before.named
         known = recorded if recorded is not None and recorded.entry is not None else before
@@ -131,7 +131,7 @@ class LoginOutcome:
             return True
 
         try:
-            restored = edit_home_file(homes, change, HomeFileLocks(), also=persons_folders(config), wait=LOCK_WAIT)
+            restored = edit_state_file(homes, change, StateFileLocks(), also=persons_folders(config), wait=LOCK_WAIT)
         except OSError as error:
             text = (
                 f"{active.name}: its home names {self._account.name} now, which its sessions send with their requests, "

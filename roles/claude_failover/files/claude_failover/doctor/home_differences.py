@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..claude.home_entries import HomeEntry
-from ..claude.home_file import HOME_FILE
 from ..claude.mcp_servers import own_servers, projects
+from ..claude.state_file import STATE_FILE
 from ..common import json_text
 from ..common.text import counted, one_line, shorten
 from ..host.finding import ERROR, WARNING, Finding, ok
@@ -102,7 +102,7 @@ def _deny_rules_of(homes: Sequence[HomeContent], name: str, otherwise: str) -> I
 
 def _ways(homes: Sequence[HomeContent]) -> Iterator[Finding]:
     """Yield what else differs, each way in which homes can differ at most once."""
-    settings, state = _known(homes, SETTINGS), _known(homes, HOME_FILE)
+    settings, state = _known(homes, SETTINGS), _known(homes, STATE_FILE)
     clauses = [
         clause
         for kind in ("ask", "allow")
@@ -156,13 +156,13 @@ def _of_the_state(state: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
     if len(set(done.values())) > 1:
         names = ", ".join(name for name, value in done.items() if not value)
         found = f"a session that starts under {names} stands at the first-run screen, and not under another account"
-        yield Finding("onboarding", WARNING, found, f"hasCompletedOnboarding in {HOME_FILE} of every home", SHARE)
+        yield Finding("onboarding", WARNING, found, f"hasCompletedOnboarding in {STATE_FILE} of every home", SHARE)
 
 
 def _unknown(homes: Sequence[HomeContent]) -> Iterator[Finding]:
     denied = [name for name in _MEND_OF_RULES if any(_rules(home.entries[name].content, "deny") for home in homes)]
     for name in homes[0].entries:
-        if name not in (SETTINGS, HOME_FILE) and _is_shared(homes, name):
+        if name not in (SETTINGS, STATE_FILE) and _is_shared(homes, name):
             continue
         for home in homes:
             problem = home.entries[name].problem

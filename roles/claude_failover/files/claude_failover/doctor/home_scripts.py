@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from ansible_collections.secuaas.claude.plugins.module_utils._home_scripts import PERMISSION_EVENTS, called_files
 
 from ..claude.home_entries import read_all, read_object
-from ..claude.home_file import HOME_FILE
+from ..claude.state_file import STATE_FILE
 from ..config.model import Config
 from ..host.finding import ERROR, WARNING, Finding, ok
 from .home_differences import LOCAL_SETTINGS, SETTINGS, SHARE, named
 from .homes import place_of
 
-SOURCES = (SETTINGS, LOCAL_SETTINGS, HOME_FILE)
+SOURCES = (SETTINGS, LOCAL_SETTINGS, STATE_FILE)
 _HOOKS = "hooks"  # the shared folder that such files can lie in
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 
 from ..claude.home_entries import read_all, read_object, read_presence, read_tree
-from ..claude.home_file import HOME_FILE
+from ..claude.state_file import STATE_FILE
 from ..config.model import Config
 from ..host.finding import Finding
 from .home_differences import (
@@ -26,7 +26,7 @@ from .home_differences import (
 
 #: The entries that are compared, each with the function that reads it.
 READERS = {
-    **dict.fromkeys((SETTINGS, LOCAL_SETTINGS, HOME_FILE, KEYBINDINGS, PLUGINS, MARKETPLACES), read_object),
+    **dict.fromkeys((SETTINGS, LOCAL_SETTINGS, STATE_FILE, KEYBINDINGS, PLUGINS, MARKETPLACES), read_object),
     **dict.fromkeys(TREES, read_tree),
     **dict.fromkeys(WORK, read_presence),
 }

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from ..accounts.home_logins import AccountLogin, account_logins, shared_login_mend, shared_logins
 from ..accounts.login_watch import days_left
-from ..accounts.shared_home_file import homes_in_common
+from ..accounts.shared_state_file import homes_in_common
 from ..common import clock
 from ..common.text import counted
 from ..config.model import Account, Config

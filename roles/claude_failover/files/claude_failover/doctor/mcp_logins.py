@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterator, Mapping
 
 from ..claude.credentials import credentials_file
 from ..claude.home_entries import read_object
-from ..claude.home_file import HOME_FILE
 from ..claude.login_settings import home_settings
 from ..claude.mcp_logins import read_mcp_logins
 from ..claude.mcp_servers import is_of_a_plugin, project_names, projects, remote_names
+from ..claude.state_file import STATE_FILE
 from ..common.text import one_line
 from ..config.model import Account, Config
 from ..host.finding import WARNING, Finding, ok
@@ -64,7 +64,7 @@ def login_findings(logins: Mapping[Account, frozenset[str] | None], used: Collec
 def _used(config: Config, names: frozenset[str]) -> frozenset[str]:
     """Return those of the servers that a home, a plugin or the project of a configured session has."""
     homes = [
-        (read_object(os.path.join(home, HOME_FILE)).content, read_object(home_settings(home)).content)
+        (read_object(os.path.join(home, STATE_FILE)).content, read_object(home_settings(home)).content)
         for home in config.homes
     ]
     used = {name for state, settings in homes for name in remote_names(state, settings)}

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks import FILE
 
 from ..claude.credentials import login_state
-from ..claude.home_file import HOME_FILE, home_file
 from ..claude.identity import Identity, read_identity
 from ..claude.process_home import DEFAULT_HOME
+from ..claude.state_file import STATE_FILE, state_file
 from ..config.model import Account, Config
 
 
-def shared_home_file(config: Config) -> str | None:
+def shared_state_file(config: Config) -> str | None:
     """Return the file that the configuration says all homes share, or None."""
-    return next((link.target for link in config.shared_links if (link.name, link.kind) == (HOME_FILE, FILE)), None)
+    return next((link.target for link in config.shared_links if (link.name, link.kind) == (STATE_FILE, FILE)), None)
 
 
 def sharing_homes(config: Config) -> list[str]:
@@ -27,11 +27,11 @@ def sharing_homes(config: Config) -> list[str]:
 
     A link that was replaced by a regular file shares no more (told by `link_watch`).
     """
-    target = shared_home_file(config)
+    target = shared_state_file(config)
     if target is None:
         return []
     active = os.path.realpath(config.active_link)
-    homes = [home for home in config.homes if _is_link_to(home_file(home), target)]
+    homes = [home for home in config.homes if _is_link_to(state_file(home), target)]
     homes.sort(key=lambda home: os.path.realpath(home) != active)
     return homes if homes and os.path.realpath(homes[0]) == active else []
 
@@ -42,13 +42,13 @@ def persons_folders(config: Config) -> list[str]:
     A file there that is not the active home's counts as none.
     """
     folder, name = os.path.split(config.active_link)
-    is_same = os.path.realpath(home_file(folder)) == os.path.realpath(home_file(config.active_link))
+    is_same = os.path.realpath(state_file(folder)) == os.path.realpath(state_file(config.active_link))
     return [folder] if name == DEFAULT_HOME and is_same else []
 
 
 def homes_in_common(accounts: Sequence[Account]) -> list[str]:
     """Return the names of the accounts whose file another home has too, by whatever link."""
-    files = [os.path.realpath(home_file(account.home)) for account in accounts]
+    files = [os.path.realpath(state_file(account.home)) for account in accounts]
     return [account.name for account, file in zip(accounts, files) if files.count(file) > 1]
 
 
@@ -57,7 +57,7 @@ def named_identities(accounts: Sequence[Account]) -> dict[str, Identity]:
 
     A file that homes share says it only of the one that is logged in, while there is no login in any other.
     """
-    files = {account.name: os.path.realpath(home_file(account.home)) for account in accounts}
+    files = {account.name: os.path.realpath(state_file(account.home)) for account in accounts}
     logins = {account.name: login_state(account.home) for account in accounts}
     found = {}
     for account in accounts:

@@ -19,16 +19,16 @@ from typing import Any, NoReturn
 
 from ..storage.files import write_atomic
 from ..storage.regular_file import read_regular
-from .home_file import home_file
-from .home_file_lock import HomeFileLocks
+from .state_file import state_file
+from .state_file_lock import StateFileLocks
 
 _POLL = 0.01
 
 Change = Callable[[dict[str, Any]], bool]
 
 
-def edit_home_file(
-    homes: Sequence[str], change: Change, locks: HomeFileLocks, *, also: Sequence[str] = (), wait: float = 0.0
+def edit_state_file(
+    homes: Sequence[str], change: Change, locks: StateFileLocks, *, also: Sequence[str] = (), wait: float = 0.0
 ) -> bool:
     """Apply ``change`` to the object in the file that the homes share; return whether it changed anything.
 
@@ -37,7 +37,7 @@ def edit_home_file(
     in the folders ``also``: a lock stays behind at a flip in a home, and not there.
     Raises OSError, also for a file that is no JSON object; then nothing has changed.
     """
-    path = home_file(homes[0])
+    path = state_file(homes[0])
     needed = [*homes[:1], *also]
     if not change(_read(path)):
         return False

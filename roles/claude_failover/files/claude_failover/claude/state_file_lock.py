@@ -20,7 +20,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from .home_file import home_file
+from .state_file import state_file
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ STALE = 10.0
 _Stamp = tuple[int, int]
 
 
-class HomeFileLocks:
+class StateFileLocks:
     """Takes the locks, and remembers those of others, to know an abandoned one."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -48,7 +48,7 @@ class HomeFileLocks:
         """
         taken: dict[str, _Stamp] = {}
         try:
-            for number, path in enumerate(home_file(home) + ".lock" for home in homes):
+            for number, path in enumerate(state_file(home) + ".lock" for home in homes):
                 try:
                     self._take(path)
                     taken[path] = _stamp(path)

@@ -14,9 +14,9 @@ import time
 
 import pytest
 
-from claude_failover.claude import home_file_edit
-from claude_failover.claude.home_file_edit import edit_home_file
-from claude_failover.claude.home_file_lock import HomeFileLocks
+from claude_failover.claude import state_file_edit
+from claude_failover.claude.state_file_edit import edit_state_file
+from claude_failover.claude.state_file_lock import StateFileLocks
 
 # As JSON.parse of Claude Code reads it; the order, and what Python or the daemon's own JSON would refuse, stay.
 TEXT = '{"b": "\\ud83d", "a": {"n": 1.5, "big": 1180591620717411303424, "e": 1e-7, "": null}, "é": ["\\u0000", true]}'
@@ -34,10 +34,10 @@ class Homes:
             os.symlink(self.target, folder / name / ".claude.json")
             self.homes.append(str(folder / name))
         self.passed = 0.0
-        self.locks = HomeFileLocks(lambda: self.passed)
+        self.locks = StateFileLocks(lambda: self.passed)
 
     def edit(self, change=lambda document: document.update(new=1) is None, **options):
-        return edit_home_file(self.homes, change, self.locks, **options)
+        return edit_state_file(self.homes, change, self.locks, **options)
 
     @property
     def names(self):
@@ -83,13 +83,13 @@ def test_a_number_that_json_lacks_is_not_written(homes):
 
 
 def test_the_locks_of_all_homes_are_held_meanwhile(homes, monkeypatch):
-    real, seen = home_file_edit.write_atomic, []
+    real, seen = state_file_edit.write_atomic, []
 
     def write(*arguments, **options):
         seen.extend(sorted(os.listdir(home)) for home in homes.homes)
         real(*arguments, **options)
 
-    monkeypatch.setattr(home_file_edit, "write_atomic", write)
+    monkeypatch.setattr(state_file_edit, "write_atomic", write)
     homes.edit()
     assert seen == [[".claude.json", ".claude.json.lock"]] * 2
 
@@ -141,7 +141,7 @@ def test_a_lock_is_abandoned_when_it_stayed_as_it_is_for_ten_seconds(homes):
 
 
 def test_a_lock_that_another_process_has_taken_meanwhile_is_left_to_it_and_nothing_is_written(homes, monkeypatch):
-    real, path = home_file_edit.write_atomic, os.path.join(homes.homes[0], ".claude.json.lock")
+    real, path = state_file_edit.write_atomic, os.path.join(homes.homes[0], ".claude.json.lock")
 
     def write(*arguments, **options):
         os.rmdir(path)  # as Claude Code does with a lock 10 s old, after a pause of this process
@@ -149,7 +149,7 @@ def test_a_lock_that_another_process_has_taken_meanwhile_is_left_to_it_and_nothi
         os.utime(path, (5, 5))  # which makes it another one, whatever inode it got
         real(*arguments, **options)
 
-    monkeypatch.setattr(home_file_edit, "write_atomic", write)
+    monkeypatch.setattr(state_file_edit, "write_atomic", write)
     with pytest.raises(BlockingIOError, match="is held by another process"):
         homes.edit()
     assert homes.target.read_text("utf-8") == TEXT

@@ -11,17 +11,17 @@ from typing import Any
 from ..common import json_text
 from ..storage.regular_file import read_regular
 
-HOME_FILE = ".claude.json"
+STATE_FILE = ".claude.json"
 
 
-def home_file(home: str) -> str:
+def state_file(home: str) -> str:
     """Return the path of the file, which can be a link to one that homes share."""
-    return os.path.join(home, HOME_FILE)
+    return os.path.join(home, STATE_FILE)
 
 
-def read_home_file(home: str) -> dict[str, Any]:
+def read_state_file(home: str) -> dict[str, Any]:
     """Return the object in the file; an empty one where there is none, or none that can be read."""
-    return read_file_at(home_file(home))
+    return read_file_at(state_file(home))
 
 
 def read_file_at(path: str, flags: int = os.O_RDONLY) -> dict[str, Any]:
