@@ -58,8 +58,8 @@ def called_files(document: Mapping[str, Any], active_link: str) -> dict[str, boo
 
 def _commands(document: Mapping[str, Any]) -> Iterator[tuple[bool, list[Any]]]:
     for event, rows in _object(document.get("hooks")).items():
-        for row in _list(rows):
-            for hook in _list(_object(row).get("hooks")):
+        for row in _items(rows):
+            for hook in _items(_object(row).get("hooks")):
                 yield event in PERMISSION_EVENTS, _command_words(hook)
     for key in _COMMANDS:
         yield False, _shell_words(document.get(key))
@@ -67,11 +67,11 @@ def _commands(document: Mapping[str, Any]) -> Iterator[tuple[bool, list[Any]]]:
         yield False, _command_words(document.get(key))
     for item in (document, *_object(document.get("projects")).values()):
         for server in _object(_object(item).get("mcpServers")).values():
-            yield False, [_object(server).get("command"), *_list(_object(server).get("args"))]
+            yield False, [_object(server).get("command"), *_items(_object(server).get("args"))]
 
 
 def _command_words(value: Any) -> list[Any]:
-    return [*_shell_words(_object(value).get("command")), *_list(_object(value).get("args"))]
+    return [*_shell_words(_object(value).get("command")), *_items(_object(value).get("args"))]
 
 
 def _shell_words(command: Any) -> list[str]:
@@ -118,5 +118,5 @@ def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _list(value: Any) -> list[Any]:
+def _items(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []

@@ -66,6 +66,7 @@ def read_regular(path: str) -> StateFile | None:
 
 
 def parse_state(raw: bytes) -> dict[str, Any]:
+    """Return the object that a state file holds. Raises StateFileError, whose text quotes nothing of it."""
     try:
         data = json.loads(raw, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
