@@ -98,7 +98,7 @@ def test_the_folder_of_hooks_is_named_as_shared_only_where_it_is(homes):
     homes.write("a", "guard.sh")
     (row,) = homes.found()
     assert row.mend.endswith("claude_failover_shared_settings: auto")
-    assert f"{homes.world.link}/hooks, and share that: ansible-playbook" in row.mend
+    assert f"{homes.world.link}/hooks, and share that: end the sessions" in row.mend
 
 
 def test_an_account_that_is_held_out_is_a_warning(homes):
