@@ -9,6 +9,7 @@ What cannot be read is an AdoptionError: a plan that passes over it would leave 
 from __future__ import annotations
 
 import collections
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -84,6 +85,8 @@ class DiskView:
 
     def _node(self, path: str) -> Node:
         kind = self.kind(path)
+        if kind == MISSING:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)  # it was there when it was listed
         return Node(kind, path, self.text(path) if kind == LINK else "")
 
     def read(self, path: str) -> bytes:

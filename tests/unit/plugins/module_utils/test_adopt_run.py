@@ -343,6 +343,18 @@ def test_what_vanishes_meanwhile_is_told(machine: Machine, monkeypatch: pytest.M
     assert failure.endswith("link: No such file or directory; run again")
 
 
+def test_a_file_that_vanishes_once_it_is_listed_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the session file of a session that ends."""
+    listdir = os.listdir
+    ghost = f"{machine.home}/projects"
+    monkeypatch.setattr(os, "listdir", lambda path: [*listdir(path), "ghost"] if path == ghost else listdir(path))
+    for check in (True, False):
+        (failure,) = machine.adopt(check=check)["failures"]
+        assert failure == f"{ghost}/ghost: No such file or directory; run again"
+    monkeypatch.undo()
+    machine.adopted()
+
+
 def test_two_adoptions_do_not_meet(machine: Machine) -> None:
     """Ansible was ended, and the process that works in the user's name goes on."""
     descriptor = os.open(machine.user, os.O_RDONLY)
