@@ -13,6 +13,7 @@ import threading
 import pytest
 from panes import pane
 
+from claude_failover.common import clock
 from claude_failover.common.errors import FailoverError, Refused
 from claude_failover.common.processes import read
 from claude_failover.config.holder import ConfigHolder
@@ -137,6 +138,27 @@ def test_a_stop_holds_while_the_session_is_being_started(tmp_path, monkeypatch):
         assert [each.dead for each in daemon.tmux.listed] == [True]
 
     run(tmp_path, test, FakeTmux(), SessionConfig("main", str(tmp_path)))
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_session_is_not_ended_while_its_answer_is_being_written(tmp_path, monkeypatch, force):
+    async def test(daemon):
+        daemon.table.observe(await daemon.tmux.panes())
+        tracked = daemon.table.get("main")
+        ages = []
+
+        async def end(_tracked, *, force):
+            ages.append((clock.now() - tracked.activity_at).total_seconds())
+            await ended(daemon)(_tracked, force=force)
+
+        monkeypatch.setattr(session_control, "end_program", end)
+        tracked.record_activity("idle")
+        await daemon.control.stop("main", force)
+        (age,) = ages
+        assert age >= 0.5
+
+    tmux = FakeTmux(pane(session="main", pid=os.getpid()))
+    run(tmp_path, test, tmux, SessionConfig("main", str(tmp_path)))
 
 
 def ended(daemon):
