@@ -23,6 +23,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from stub_mcp import answer as mcp_answer
 from stub_world import World
 
 DIRECTIVE = re.compile(r"\[\[(tool|slow|agent|use) (.*?)\]\]")
@@ -146,6 +147,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.reply(200, {}, record)
             elif path in ("/api/hello", "/v1/oauth/hello"):
                 self.reply(200, {"message": "hello"}, record)
+            elif path == "/mcp":
+                self.mcp(body, record)
             elif path == "/v1/mcp_servers":
                 self.reply(200, {"data": [], "has_more": False}, record)
             elif self.command == "HEAD" or path == "/":
@@ -174,6 +177,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(raw)
+
+    def mcp(self, body: dict[str, Any], record: dict[str, Any]) -> None:
+        """Answer a message to the MCP server that the stub is as well; it has no stream of its own messages."""
+        told = mcp_answer(body)
+        status = 405 if self.command != "POST" else 202 if told is None else 200
+        self.reply(status, told or {}, record)
 
     def refresh(self, body: dict[str, Any], record: dict[str, Any]) -> None:
         """Answer a token refresh: new made-up tokens, ``invalid_grant``, or nothing until the world changes."""

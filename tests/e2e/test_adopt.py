@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A home that the real Claude Code CLI has made is adopted: it asks nothing anew, knows its servers, and goes on."""
+"""A home that the real Claude Code CLI has made is adopted: it asks nothing anew, has all that it had, and goes on."""
 
 from __future__ import annotations
 
@@ -26,23 +26,13 @@ from conftest import MakeWorld, real
 from harness import cli
 from harness.daemon import Daemon
 from harness.driven import RESUME, Driven, one_switch, turns_of
+from harness.person import HTTP_SERVER, PROJECT_SERVER, SERVER, USES, move_in, servers, use
 from harness.session import Session
 from harness.wait import until
 from harness.world import SHARED, World
 
 OLDEST = "2.1.81"
-SERVER = """
-import json, sys
-for line in sys.stdin:
-    call = json.loads(line)
-    if call.get("method") == "initialize":
-        told = {"protocolVersion": call["params"]["protocolVersion"], "capabilities": {}}
-        told["serverInfo"] = {"name": "told", "version": "1"}
-        print(json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": told}), flush=True)
-    elif "id" in call:
-        print(json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": {}}), flush=True)
-"""
-"""A server that speaks on its standard output, without a tool."""
+EDITS = ("--permission-mode", "acceptEdits")  # auto mode asks a classifier
 
 
 class UsedMachine:
@@ -81,14 +71,11 @@ class UsedMachine:
         until(ready, f"the prompt box of {version}", every=1, show=session.screen)
         session.wait_ready()
         session.ask(text)
+        # 2.1.197 loses what it writes when SIGTERM comes, the prompt too: in 3 of 6 runs, right after the answer.
+        session.until(lambda: _is_written(self.world, session.id), f"the answer of {version} in its file")
         os.kill(session.pid(), signal.SIGTERM)
         until(session.dead, f"the end of {version}", show=session.screen)
         return session.id
-
-    def claude(self, *arguments: str) -> str:
-        done = self.world.namespace.run([self.world.claude, *arguments], self.world.env())
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
     def adopt(self) -> dict[str, Any]:
         """Do what the module does, in the name of the world's user."""
@@ -120,19 +107,14 @@ def files_below(folder: str) -> dict[str, bytes]:
 def test_a_home_of_the_real_cli_is_adopted_and_a_failover_goes_on_in_it(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Conversations of three versions, a server and settings; then no question, and the oldest conversation."""
+    """Conversations of three versions, all that a person has; then no question, and the oldest conversation."""
     world = make_world(real(cli.NEW), accounts="AB")
     machine = UsedMachine(world, monkeypatch)
-    server = world.path("server.py")
-    with open(server, "w", encoding="ascii") as stream:
-        stream.write(SERVER)
-    world.write_json(
-        os.path.join(world.link, "settings.json"),
-        {"skipDangerousModePermissionPrompt": True, "permissions": {"deny": ["Bash(rm:*)"]}},
-    )
+    move_in(world)
+    known = dict.fromkeys((SERVER, HTTP_SERVER, PROJECT_SERVER), True)
     texts = {version: f"hello {version}" for version in dict.fromkeys((OLDEST, cli.OLD, cli.NEW))}
     ids = {version: machine.converse(version, text) for version, text in texts.items()}
-    machine.claude("mcp", "add", "--scope", "user", "told", "--", "/usr/bin/python3", server)
+    assert servers(world) == known
     before = files_below(os.path.join(world.link, "projects"))
     assert {f"{identity}.jsonl" for identity in ids.values()} <= before.keys()
 
@@ -147,19 +129,20 @@ def test_a_home_of_the_real_cli_is_adopted_and_a_failover_goes_on_in_it(
     after = files_below(world.shared("projects"))
     assert {name: after.get(name) for name in before} == before
 
-    plain = Session(world, "plain", identity=ids[cli.OLD]).start(resume=True)
-    assert texts[cli.OLD] in plain.screen()
-    plain.ask("and then")
+    plain = Session(world, "plain", identity=ids[cli.OLD]).start(*EDITS, resume=True)
+    plain.wait_screen(texts[cli.OLD])
+    for text in USES:
+        use(plain, "A", text)
     world.tmux("kill-session", "-t", "=plain")
-    assert "Connected" in machine.claude("mcp", "list")
+    assert servers(world) == known
     monkeypatch.undo()
     daemon = Daemon(world, [])
     daemon.config["shared_links"] = [
         {"name": link.name, "target": link.target, "kind": link.kind} for link in links_of(world)
     ]
     daemon.start()
-    hand = Driven(world, "hand", identity=ids[OLDEST]).start(settings=False, resume=True)
-    assert texts[OLDEST] in hand.screen()
+    hand = Driven(world, "hand", identity=ids[OLDEST]).start(*EDITS, settings=False, resume=True)
+    hand.wait_screen(texts[OLDEST])
     until(lambda: daemon.row("hand")["uuid"] == hand.id, "its conversation to be known", show=daemon.log)
     world.set("A", "limit")
     hand.prompt("the big job")
@@ -173,12 +156,20 @@ def test_a_home_of_the_real_cli_is_adopted_and_a_failover_goes_on_in_it(
         "the big job",
         RESUME,
     ]
-    assert "Connected" in machine.claude("mcp", "list"), "under the second account too"
+    assert servers(world) == known, "under the second account too"
+    for text in USES:
+        use(hand, "B", text)
     with open(machine.state, encoding="utf-8") as stream:
-        assert "told" in json.load(stream)["mcpServers"]
+        assert list(json.load(stream)["mcpServers"]) == [SERVER, HTTP_SERVER]
     assert os.readlink(machine.state) == world.shared("claude.json")
     reports = validate_all([world.account_home(tag) for tag in world.accounts], links_of(world), check_mode=True)
     assert [report.created for report in reports] == [(), ()]
+
+
+def _is_written(world: World, identity: str) -> bool:
+    """Return whether the file of a conversation in the one home has the end of a turn."""
+    raw = files_below(os.path.join(world.link, "projects")).get(f"{identity}.jsonl", b"")
+    return b'"type":"assistant"' in raw and b'"type":"system"' in raw
 
 
 def _uses(world: World) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from typing import Any
 
 import pytest
@@ -16,7 +15,21 @@ from conftest import MakeWorld, real
 from harness import cli
 from harness.daemon import Daemon
 from harness.driven import JOB, RESUME, Driven, went_on_hot
-from harness.person import ALWAYS, KEY, OLD_PROMPT, PLUGIN, SERVER, USES, claude, move_in
+from harness.person import (
+    ALWAYS,
+    HTTP_SERVER,
+    KEY,
+    OLD_PROMPT,
+    PLUGIN,
+    PROJECT_SERVER,
+    SERVER,
+    USES,
+    claude,
+    move_in,
+    say,
+    servers,
+    use,
+)
 from harness.session import Session
 from harness.shared_settings import links, share, target
 from harness.wait import until
@@ -50,35 +63,6 @@ def validated(daemon: Daemon) -> None:
 # -- a flip ---------------------------------------------------------------------------------------------------------
 
 
-def say(session: Session, text: str) -> float:
-    """Type a line into the prompt box, and press Enter once it is seen there; return the moment."""
-    session.until(lambda: session.status() == "idle", "an idle session")
-    session.wait_ready()
-    session.text(text)
-    until(lambda: text[:60] in (session.box() or ""), f"{text!r} in the prompt box", show=session.screen)
-    session.keys("Enter")
-    return time.time()
-
-
-def use(session: Session, tag: str, text: str) -> dict[str, Any]:
-    """Type what has a tool used; return the request that shows what became of it."""
-    before = len(session.world.turns(session.ids))
-    say(session, text)
-
-    def seen() -> dict[str, Any] | None:
-        turns = session.world.turns(session.ids)[before:]
-        return next((turn for turn in turns if USES[text] in turn["results"] + str(turn["marks"])), None)
-
-    turn = session.until(seen, f"{USES[text]!r} in a request after {text!r}", show=lambda: shown(session, before))
-    assert turn["tag"] == tag
-    session.until(lambda: len(session.world.turns(session.ids)) >= before + 2, "the end of the turn")
-    return turn
-
-
-def shown(session: Session, before: int) -> str:
-    return session.screen() + json.dumps(session.world.turns(session.ids)[before:], indent=1)
-
-
 def typed_before(session: Session) -> list[str]:
     """Return the prompts that arrow-up brings back, newest first, to the oldest; the prompt box is empty then."""
     found = [""]
@@ -109,6 +93,7 @@ def experience(session: Session, tag: str) -> dict[str, Any]:
     session.wait_screen("Showing detailed transcript")
     session.keys(KEY)
     session.wait_ready()
+    found["servers"] = servers(world)
     found["agents"] = [
         (row["pid"] == session.pid(), row["sessionId"], row["cwd"])
         for row in json.loads(claude(world, "agents", "--json"))
@@ -129,12 +114,13 @@ def test_a_flip_changes_nothing_but_the_account(make_shared: MakeWorld, version:
         "marks": sorted(ALWAYS),
         "history": [*reversed(USES), OLD_PROMPT],
         "hooks": list(USES),
+        "servers": dict.fromkeys((SERVER, HTTP_SERVER, PROJECT_SERVER), True),
         "agents": [(True, main.id, world.cwd)],
     }
     main.refused()
     main.answered(RESUME, "B")
     assert went_on_hot(daemon)["source"] == "hook"
-    assert in_states(daemon, main, "[[slow 3]] wait") == {"busy": "busy", "idle": "idle"}
+    passes_through_states(daemon, main, "[[slow 3]] wait")
     after = [*reversed(USES), "[[slow 3]] wait", RESUME, JOB, *found.pop("history")]
     again = experience(main, "B")
     assert (again.pop("history"), again) == (after, found)
@@ -164,14 +150,14 @@ def begin_shared(world: World, **sections: Any) -> tuple[Daemon, Driven]:
     return daemon, main
 
 
-def in_states(daemon: Daemon, main: Session, text: str) -> dict[str, str | None]:
-    """Type a prompt; return what the session's own file says, by the states that the daemon tells until it is idle."""
-    found: dict[str, str | None] = {}
+def passes_through_states(daemon: Daemon, main: Session, text: str) -> None:
+    """Type a prompt; check that the daemon and the session's own file tell of each state of the turn alike.
+
+    The daemon has the end from the Stop hook, which comes before the file says so.
+    """
     say(main, text)
     for state in ("busy", "idle"):
-        until(lambda: daemon.row("main")["state"] == state, f"main {state}", show=daemon.log)  # noqa: B023  at once
-        found[state] = main.status()
-    return found
+        until(lambda: daemon.row("main")["state"] == main.status() == state, state, show=daemon.log)  # noqa: B023  at once
 
 
 # -- what the CLI writes --------------------------------------------------------------------------------------------
@@ -209,7 +195,7 @@ def test_what_the_cli_writes_keeps_the_links(make_shared: MakeWorld, version: st
     validated(daemon)
     settings, state = content(world, "settings.json"), content(world, ".claude.json")
     assert (off, settings["enabledPlugins"]) == ({PLUGIN: False}, {PLUGIN: True})
-    assert list(state["mcpServers"]) == [SERVER]
+    assert list(state["mcpServers"]) == [SERVER, HTTP_SERVER]
     # The theme is in the state file of old versions.
     assert {"theme", "model"} <= {**settings, **state}.keys(), (settings, list(state))
     with open(target(world, "history.jsonl"), encoding="utf-8") as stream:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A person's own things in a home: memory, rule, style, agent, command, skill, plugin, MCP server, key, hooks, history.
+"""A person's own things in a home: memory, rule, style, agent, command, skill, plugin, MCP servers, key, hooks.
 
 Each bears a mark that the stub finds in a request. What a command's file says has the stub use a tool, so that one turn
 shows the command and what becomes of the tool.
@@ -11,17 +11,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import time
 import uuid
 from typing import Any
 
-from .world import World
+from .session import Session
+from .wait import until
+from .world import HERE, PORT, World
 
 #: Marks that every request of a conversation bears (2.1.197, 2.1.332).
 ALWAYS = {"MARK-MEMORY", "MARK-RULE", "MARK-STYLE", "MARK-AGENT-LISTED", "MARK-SKILL-LISTED"}
 DENIED = "Permission to use Bash with command touch forbidden has been denied."
 OLD_PROMPT = "typed long ago"
 MARKETPLACE, PLUGIN = "bazaar", "marked@bazaar"
-SERVER = "notes"
+SERVER, HTTP_SERVER, PROJECT_SERVER = "notes", "web-notes", "project-notes"
 REFUSED = "refused by the guard"
 GUARDED = '[[use Bash {"command": "printenv GUARDED", "description": "A guarded step"}]]'
 ALLOWED = '[[use Bash {"command": "printenv OWN_VARIABLE", "description": "An allowed step"}]]'
@@ -51,6 +55,8 @@ SETTINGS = {
     },
     "env": {"OWN_VARIABLE": "of the settings"},
     "outputStyle": "Marked",
+    # 2.1.332 asks about a project's server, also where the state file has the answer of an older version.
+    "enabledMcpjsonServers": [PROJECT_SERVER],
 }
 KEY = "C-y"
 KEYS = {"bindings": [{"context": "Global", "bindings": {"ctrl+y": "app:toggleTranscript"}}]}
@@ -66,32 +72,6 @@ MARKET = {
     "marked/commands/plugin-command.md": "---\ndescription: A command\n---\nMARK-PLUGIN\n"
     '[[use Agent {"description": "An errand", "prompt": "run it", "subagent_type": "marked"}]]\n',
 }
-#: An MCP server over standard input and output, with one tool.
-MCP_SERVER = """#!/usr/bin/python3
-import json, sys
-
-TOOL = {
-    "name": "note",
-    "description": "Takes a note",
-    "inputSchema": {"type": "object", "properties": {"text": {"type": "string"}}},
-}
-ANSWERS = {
-    "initialize": lambda asked: {
-        "protocolVersion": asked["protocolVersion"],
-        "capabilities": {"tools": {}},
-        "serverInfo": {"name": "notes", "version": "1"},
-    },
-    "tools/list": lambda asked: {"tools": [TOOL]},
-    "tools/call": lambda asked: {"content": [{"type": "text", "text": "noted " + asked["arguments"]["text"]}]},
-}
-for line in sys.stdin:
-    request = json.loads(line)
-    if "id" in request:
-        answer = ANSWERS.get(request["method"])
-        unknown = {"error": {"code": -32601, "message": "unknown"}}
-        body = {"result": answer(request.get("params"))} if answer else unknown
-        print(json.dumps({"jsonrpc": "2.0", "id": request["id"], **body}), flush=True)
-"""
 
 
 def move_in(world: World) -> None:
@@ -108,19 +88,54 @@ def move_in(world: World) -> None:
     old = {"display": OLD_PROMPT, "pastedContents": {}, "timestamp": 1, "project": world.cwd}
     _write(world, os.path.join(world.link, "history.jsonl"), json.dumps({**old, "sessionId": str(uuid.uuid4())}) + "\n")
     _write(world, os.path.join(world.link, "keybindings.json"), json.dumps(KEYS))
-    server = world.path("bin", "notes")
-    _write(world, server, MCP_SERVER)
-    os.chmod(server, 0o755)
     claude(world, "plugin", "marketplace", "add", world.path("market"))
     claude(world, "plugin", "install", PLUGIN)
-    claude(world, "mcp", "add", "--scope", "user", SERVER, server)
+    program = shutil.copy(os.path.join(HERE, "stub_mcp.py"), world.path("bin", "notes.py"))
+    for scope, name in (("user", SERVER), ("project", PROJECT_SERVER)):
+        claude(world, "mcp", "add", "--scope", scope, name, "/usr/bin/python3", program)
+    claude(world, "mcp", "add", "--scope", "user", "--transport", "http", HTTP_SERVER, f"http://127.0.0.1:{PORT}/mcp")
+
+
+def say(session: Session, text: str) -> float:
+    """Type a line into the prompt box, and press Enter once it is seen there; return the moment."""
+    session.until(lambda: session.status() == "idle", "an idle session")
+    session.wait_ready()
+    session.text(text)
+    until(lambda: text[:60] in (session.box() or ""), f"{text!r} in the prompt box", show=session.screen)
+    session.keys("Enter")
+    return time.time()
+
+
+def use(session: Session, tag: str, text: str) -> dict[str, Any]:
+    """Type what has a tool used; return the request that shows what became of it."""
+    before = len(session.world.turns(session.ids))
+    say(session, text)
+
+    def seen() -> dict[str, Any] | None:
+        turns = session.world.turns(session.ids)[before:]
+        return next((turn for turn in turns if USES[text] in turn["results"] + str(turn["marks"])), None)
+
+    turn = session.until(seen, f"{USES[text]!r} in a request after {text!r}", show=lambda: _shown(session, before))
+    assert turn["tag"] == tag
+    session.until(lambda: len(session.world.turns(session.ids)) >= before + 2, "the end of the turn")
+    return turn
+
+
+def _shown(session: Session, before: int) -> str:
+    return session.screen() + json.dumps(session.world.turns(session.ids)[before:], indent=1)
+
+
+def servers(world: World) -> dict[str, bool]:
+    """Return the MCP servers that the CLI knows in the world's folder, and whether each one answers."""
+    rows = [row.partition(": ") for row in claude(world, "mcp", "list").splitlines() if ": " in row]
+    return {name: "Connected" in rest for name, _colon, rest in rows}
 
 
 def own_hooks(world: World) -> dict[str, Any]:
     """Return the hooks of the person's settings: those that the world records, and a guard in the home."""
     with open(world.session_settings, encoding="utf-8") as stream:
         found: dict[str, Any] = json.load(stream)["hooks"]
-    guard = {"type": "command", "command": '"$CLAUDE_CONFIG_DIR/hooks/guard.sh"'}
+    guard = {"type": "command", "command": '"${CLAUDE_CONFIG_DIR:-$HOME/.claude}/hooks/guard.sh"'}
     return {**found, "PreToolUse": [{"matcher": "Bash", "hooks": [guard]}]}
 
 
