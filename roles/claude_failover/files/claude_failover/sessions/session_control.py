@@ -31,7 +31,7 @@ from .tracked_session import TrackedSession
 
 log = logging.getLogger(__name__)
 
-#: Seconds after its Stop hook in which SIGTERM can cost the turn its records (2.1.197: at once in 6 of 13 runs, after
+#: Seconds after its Stop hook in which SIGTERM can cost the turn its records (2.1.197: at once in 7 of 13 runs, after
 #: 0.3 s in 0 of 13).
 WRITE_WAIT = 0.5
 
