@@ -13,7 +13,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.secuaas.claude.plugins.filter import claude_failover_sharing as plugin
 
 decide = plugin.FilterModule().filters()["claude_failover_sharing"]
-USUAL = ["session-env", "file-history", "projects"]
+USUAL = ("session-env", "file-history", "projects")
 LINKS = [
     {"name": name, "kind": kind, "target": f"/h/.claude-{name.lstrip('.')}-shared"}
     for name, kind in (
@@ -38,7 +38,7 @@ def sharing(
     installed: Any = None,
 ) -> Any:
     text = "" if installed is None else yaml.safe_dump(installed)
-    return decide(setting, links=LINKS, shared_links=shared, shared_root=root, facts=facts, installed=text)
+    return decide(setting, links=LINKS, shared_links=list(shared), shared_root=root, facts=facts, installed=text)
 
 
 def told(found: Any) -> str:
@@ -93,14 +93,19 @@ def test_the_same_host_with_another_shared_root_stays_so_too() -> None:
     """The move of the targets is then refused, link by link, instead of forgotten."""
     moved = [{**link, "target": link["target"].replace("/h/", "/srv/")} for link in LINKS]
     found = decide(
-        "auto", links=moved, shared_links=USUAL, shared_root="/srv", facts=IN_USE, installed=yaml.safe_dump(SHARING)
+        "auto",
+        links=moved,
+        shared_links=list(USUAL),
+        shared_root="/srv",
+        facts=IN_USE,
+        installed=yaml.safe_dump(SHARING),
     )
     assert found == {"links": moved, "divergent": True, "told": []}
 
 
 @pytest.mark.parametrize("text", ["", "- a list", "}: [", "shared_links: 5", "shared_links: [5]", "x: 2026-13-45"])
 def test_a_damaged_configuration_shares_nothing(text: str) -> None:
-    found = decide("auto", links=LINKS, shared_links=USUAL, shared_root="/h", facts=IN_USE, installed=text)
+    found = decide("auto", links=LINKS, shared_links=list(USUAL), shared_root="/h", facts=IN_USE, installed=text)
     assert found["links"] == ["sessions"]
 
 
