@@ -109,7 +109,9 @@ def _below(word: Any, active_link: str) -> str:
     if not os.path.isabs(word):
         return ""
     path = os.path.normpath(word)
-    below = path[len(active_link) + 1 :] if path.startswith(f"{active_link}/") else ""
+    inside, _link, below = path.partition(f"{active_link}/")
+    if inside:
+        return ""
     is_known = below.isprintable() and not set(below) & _EXPANDED and below != _LOGIN
     return below if is_known else ""
 
