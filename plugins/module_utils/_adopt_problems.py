@@ -117,9 +117,9 @@ def _relative_problems(request: AdoptionRequest, view: View) -> list[str]:
         if kind == FOLDER:
             pending += [os.path.join(path, name) for name in view.names(path)]
         elif kind == LINK:
-            text, moved = view.text(path), first + path[len(active) :]
+            text, moved = view.text(path), first + path.removeprefix(active)
             leads_to = link_target(path, text)
-            wanted = first + leads_to[len(active) :] if f"{leads_to}/".startswith(f"{active}/") else leads_to
+            wanted = first + leads_to.removeprefix(active) if f"{leads_to}/".startswith(f"{active}/") else leads_to
             if link_target(moved, text) != wanted:
                 problems.append(
                     f"{path}: found a link to {text}, which leads elsewhere from {first}; expected one to {leads_to},"
