@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import time
 import uuid
 from typing import Any, Callable
@@ -265,7 +264,7 @@ class Session:
         ).strip()
         dead, status, number, server = text.split("|")
         if dead == "1" and not status and not number:
-            os.kill(int(server), signal.SIGCHLD)
+            self.world.namespace.run(["kill", "-CHLD", server], self.world.env())
             return None
         return (status, number) if dead == "1" else None
 
