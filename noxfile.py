@@ -534,18 +534,20 @@ def e2e(session: nox.Session) -> None:
         env = {"CI": "true", "CLAUDE_E2E_GUARD": os.environ.get("CLAUDE_E2E_GUARD") or "short"}
         versions = os.environ.get("CLAUDE", "").split()
         waiting = (f"--numprocesses={1 + (os.cpu_count() or 1)}", "--dist=worksteal")  # the CLI mostly waits
-        if not versions:
-            pytest(stage, f"pytest on Python {session.python}", "tests/e2e", *waiting, limit=3600, env=env)
-        for version in versions:
-            pytest(
-                stage,
-                f"Claude Code {version}, pytest on Python {session.python}",
-                "tests/e2e",
-                *waiting,
-                limit=3600,
-                env={**env, "CLAUDE_E2E_VERSION": version},
-                part=version,
-            )
+        with docker_engine(stage, "tests/e2e/test_systemd.py") as engine:
+            env.update(images(stage, engine, "bookworm") if engine else {})
+            if not versions:
+                pytest(stage, f"pytest on Python {session.python}", "tests/e2e", *waiting, limit=3600, env=env)
+            for version in versions:
+                pytest(
+                    stage,
+                    f"Claude Code {version}, pytest on Python {session.python}",
+                    "tests/e2e",
+                    *waiting,
+                    limit=3600,
+                    env={**env, "CLAUDE_E2E_VERSION": version},
+                    part=version,
+                )
 
 
 @nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)

@@ -8,6 +8,7 @@ that says what is missing.
 
 Prerequisites, all of Debian: root (for the namespaces), ``iproute2``, ``util-linux``, ``tmux``, ``openssl``,
 ``python3`` with ``python3-yaml``, and ``npm`` to fetch the CLI (once, into ``.cache/claude-cli`` of the checkout).
+A test that boots systemd in a `container` is skipped, and says so, where no Docker Engine answers.
 
 The CLI is a native program: **no Node is needed to run it**, only npm to download it, and the npm of Debian 12 will do:
 npm 9.2.0 under Node 18.20.4 installs the pinned 2.1.330 with a warning (the package wants Node >= 22), as does npm
