@@ -34,7 +34,6 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
     ASIDE,
     CLEAR,
     COPY,
-    CREDENTIALS,
     EXTEND,
     FILE,
     FOLDER,
@@ -61,8 +60,12 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
     persons_state_text,
 )
 from ansible_collections.secuaas.claude.plugins.module_utils._state_file import STATE_FILE, StateFileError
+from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import (
+    CREDENTIALS,
+    SharedSymlink,
+    first_content,
+)
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import FILE as TO_FILE
-from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import SharedSymlink, first_content
 
 
 def plan_adoption(request: AdoptionRequest, view: View) -> Plan:

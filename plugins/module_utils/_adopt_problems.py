@@ -9,7 +9,6 @@ import os
 
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import (
     ASIDE,
-    CREDENTIALS,
     FILE,
     FOLDER,
     LINK,
@@ -22,7 +21,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import
     persons_state_text,
 )
 from ansible_collections.secuaas.claude.plugins.module_utils._state_file import OLD_STATE_FILE, STATE_FILE
-from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import DIRECTORY, SharedSymlink
+from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import CREDENTIALS, DIRECTORY, SharedSymlink
 from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import FILE as TO_FILE
 
 _KINDS = {DIRECTORY: FOLDER, TO_FILE: FILE}

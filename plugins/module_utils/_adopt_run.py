@@ -18,7 +18,6 @@ from ansible_collections.secuaas.claude.plugins.module_utils._adopt_plan import 
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_steps import StepRunner
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import (
     COPY,
-    CREDENTIALS,
     EXTEND,
     FOLDER,
     LINK,
@@ -149,11 +148,7 @@ def request_text_problems(request: AdoptionRequest) -> list[str]:
     """Return the reasons why the paths of a request cannot be used that show in their text."""
     if not request.homes:
         return ["account_homes: found an empty list, expected at least one absolute path"]
-    return text_problems([*request.homes, request.active_link], list(request.links)) + [
-        f"link name {link.name!r}: found what is an account's own, expected something of the person's"
-        for link in request.links
-        if link.name.startswith(CREDENTIALS) or link.name.endswith(".lock")
-    ]
+    return text_problems([*request.homes, request.active_link], list(request.links))
 
 
 def require_unused(request: AdoptionRequest) -> None:

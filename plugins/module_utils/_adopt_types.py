@@ -22,7 +22,6 @@ CLEAR, MAKE_FOLDER, MAKE_FILE, COPY, EXTEND = "clear", "make_folder", "make_file
 MAKE_LINK, VERIFY, KEEP, WRITE, MOVE, REPLACE = "make_link", "verify", "keep", "write", "move", "replace"
 """Actions of a step; ``_adopt_steps`` says what each does."""
 
-CREDENTIALS = ".credentials.json"
 PERSONS_FOLDER = ".claude"
 """Name of the home that a session without ``CLAUDE_CONFIG_DIR`` uses; its state file is beside it."""
 TEMPORARY = ".claude-adoption.tmp"

@@ -18,7 +18,12 @@ from ansible_collections.secuaas.claude.plugins.module_utils._symlink_filesystem
     file_identity,
     path_and_parents,
 )
-from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import FILE, KINDS, SharedSymlink
+from ansible_collections.secuaas.claude.plugins.module_utils._symlink_types import (
+    CREDENTIALS,
+    FILE,
+    KINDS,
+    SharedSymlink,
+)
 
 
 class RequestError(Exception):
@@ -128,6 +133,8 @@ def _name_problem(name: str) -> str:
         found = "the directory itself or its parent"
     elif "/" in name:
         found = "a '/'"
+    elif name.startswith(CREDENTIALS) or name.endswith(".lock"):
+        found = "what is an account's own: its login or a lock"
     else:
         found = _unusable_character(name)
     return found and f"link name {name!r}: found {found}, expected the name of one entry in the account home"

@@ -16,6 +16,8 @@ NOT_A_SYMLINK = "not_a_symlink"
 ERROR = "error"
 
 DIRECTORY = "directory"
+CREDENTIALS = ".credentials.json"
+"""The file of a home's login; names that begin so can hold a copy of it."""
 FILE = "file"
 KINDS = (DIRECTORY, FILE)
 

@@ -62,6 +62,13 @@ def test_a_shared_root_that_is_no_plain_absolute_path(base: str, root: str) -> N
     refusal(base, [f"{base}/a"], links.required_shared(root))
 
 
+@pytest.mark.parametrize("name", [".credentials.json", ".credentials.json.bak", ".claude.json.lock"])
+def test_an_accounts_login_and_its_locks_are_not_shared(base: str, name: str) -> None:
+    assert f"link name {name!r}: found what is an account's own" in refusal(
+        base, [f"{base}/a"], [Link(f"{base}/shared", name)]
+    )
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "/", "a/b", "/a", "a/", "a\0b"])
 def test_a_link_name_that_is_no_name(base: str, name: str) -> None:
     assert f"link name {name!r}" in refusal(base, [f"{base}/a"], [Link(f"{base}/shared", name)])
