@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .enclosure import Enclosure
 from .namespace import NAMES
 
 IMAGE = os.environ.get("MOLECULE_IMAGE_BOOKWORM", "claude-failover-molecule:bookworm")
@@ -50,7 +51,7 @@ def lacking_engine() -> str | None:
     return None
 
 
-class Container:
+class Container(Enclosure):
     """A machine with systemd and a user, from `boot` to `clear`."""
 
     def __init__(self) -> None:
@@ -80,19 +81,6 @@ class Container:
         user = "0:0" if root else f"{self.uid}:{self.gid}"
         enter = ["docker", "exec", "--interactive", f"--user={user}", "--workdir=" + env.get("PWD", "/"), self.name]
         return [*enter, "env", "-i", *(f"{key}={value}" for key, value in env.items()), *argv]
-
-    def run(
-        self, argv: Sequence[str], env: Mapping[str, str], *, timeout: float = 60, stdin: str = "", root: bool = False
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command inside to its end; its outcome is the caller's to judge."""
-        return subprocess.run(
-            self.command(argv, env, root=root),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
 
     def start(
         self, argv: Sequence[str], env: Mapping[str, str], *, root: bool = False, **options: Any

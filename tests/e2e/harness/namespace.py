@@ -18,6 +18,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .enclosure import Enclosure
+
 NAMES = (
     "api.anthropic.com",
     "platform.claude.com",
@@ -46,7 +48,7 @@ def missing() -> list[str]:
     return lacks
 
 
-class Namespace:
+class Namespace(Enclosure):
     """Network and mount namespaces that live until `close`, or until this process ends."""
 
     def __init__(self, folder: str) -> None:
@@ -79,19 +81,6 @@ class Namespace:
         ]
         ids = [] if root else ["setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups"]
         return [*enter, *ids, "env", "-i", *(f"{key}={value}" for key, value in env.items()), *argv]
-
-    def run(
-        self, argv: Sequence[str], env: Mapping[str, str], *, timeout: float = 60, stdin: str = "", root: bool = False
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command inside to its end; its outcome is the caller's to judge."""
-        return subprocess.run(
-            self.command(argv, env, root=root),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
 
     def start(
         self, argv: Sequence[str], env: Mapping[str, str], *, root: bool = False, **options: Any
