@@ -360,6 +360,7 @@ ROWS = [
         CONFIG,
         DAEMON_UNIT,
     ),
+    _row("notify_waiting_after", "another time", "the daemon restarts", 30, CONFIG),
     _row(
         "service_enabled",
         "`false`",

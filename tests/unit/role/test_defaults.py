@@ -64,6 +64,7 @@ CONTRACT = [
     "control_group",
     "metrics_textfile_dir",
     "notify_command",
+    "notify_waiting_after",
     "service_enabled",
     "service_state",
     "claude_install",
@@ -84,7 +85,7 @@ def test_defaults_and_documented_defaults_are_equal() -> None:
 @pytest.mark.parametrize("name", sorted(OPTIONS))
 def test_every_option_has_a_description_and_a_type(name: str) -> None:
     assert OPTIONS[name]["description"]
-    assert OPTIONS[name]["type"] in ("str", "bool", "int", "list", "dict")
+    assert OPTIONS[name]["type"] in ("str", "bool", "int", "float", "list", "dict")
 
 
 def test_every_variable_is_declared_and_used() -> None:

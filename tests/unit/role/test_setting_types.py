@@ -83,6 +83,7 @@ def test_the_search_finds_a_raw_use_of_every_kind() -> None:
         "claude_failover_failover",
         "claude_failover_keep_releases",
         "claude_failover_lifecycle",
+        "claude_failover_notify_waiting_after",
         "claude_failover_seed_trust",
         "claude_failover_service_enabled",
         "claude_failover_sessions",

@@ -38,6 +38,7 @@ EXPOSED = {
     "control_group": "control_group",
     "metrics_textfile_dir": "metrics.textfile",
     "notify_command": "notify.command",
+    "notify_waiting_after": "notify.waiting_after",
 }
 # Keys that the role sets by itself, or leaves at the daemon's default.
 FIXED = {"state_dir", "control_socket", "tmux.binary"}

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..claude.identity import Identity, identity_from_json
+from ..common.log_fields import log_fields
 from ..common.renaming import renamed
 from ..config.model import Config
 from ..storage.store import Store
@@ -139,8 +140,11 @@ class Identities:
         if (name in self._changed) == (why is not None):
             return
         (self._changed.add if why else self._changed.discard)(name)
+        fields = log_fields(account=name, event="identity_changed")
         if why:
-            log.warning("account %s: %s", name, why)
+            log.warning("account %s: %s", name, why, extra=fields)
+        else:
+            log.info("account %s: its home names the recorded login again", name, extra=fields)
         self.on_change(name, why)
 
     def _tell(self, name: str, why: str, level: int = logging.WARNING) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
 from .shared_links import links_problem
 
@@ -42,8 +43,10 @@ class LinkWatch:
         self._told = {name: problem for name, problem in looked if problem is not None}
         for name, problem in self._told.items():
             if told.get(name) != problem:
-                log.error("account %s: %s", name, problem)
+                event = "links_divergent" if name not in told else None  # of one account's links the event is one
+                log.error("account %s: %s", name, problem, extra=log_fields(account=name, event=event))
                 self._on_change(name, problem)
         for name in told.keys() - self._told.keys():
-            log.info("account %s: its shared links are right again", name)
+            fields = log_fields(account=name, event="links_divergent")
+            log.info("account %s: its shared links are right again", name, extra=fields)
             self._on_change(name, None)

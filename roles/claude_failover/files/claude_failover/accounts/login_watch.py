@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from ..claude.credentials import CREDENTIALS, HomeLogin
 from ..claude.state_file import STATE_FILE
 from ..common import clock
+from ..common.log_fields import log_fields
 from ..common.renaming import renamed
 from ..common.text import counted
 from ..config.holder import ConfigHolder
@@ -136,12 +137,23 @@ class LoginWatch:
         days = days_left(login, now)
         moved = told is not None and told.end != end
         if told is not None and self._is_over(told, login, days, moved, now):
-            log.info("account %s: its login %s", account.name, "was made anew" if moved else "can be used again")
+            log.info(
+                "account %s: its login %s",
+                account.name,
+                "was made anew" if moved else "can be used again",
+                extra=log_fields(account=account.name, event="login_ends"),
+            )
             self._on_warning(LoginWarning(account.name, ends_at=login.ends_at, renewed=moved))
             told = None
         if days is not None and (told is None or days < told.days):
             why = warning_text(account.name, login, days)
-            log.log(logging.WARNING if days > 1 else logging.ERROR, "account %s: %s", account.name, why)
+            log.log(
+                logging.WARNING if days > 1 else logging.ERROR,
+                "account %s: %s",
+                account.name,
+                why,
+                extra=log_fields(account=account.name, event="login_ends"),
+            )
             self._on_warning(LoginWarning(account.name, days, login.ends_at, why))
             told = _Told(days, end)
         elif days is not None and moved:

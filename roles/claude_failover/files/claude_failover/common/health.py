@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from . import clock
+from .log_fields import log_fields
 from .text import one_line, shorten
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class SourceHealth:
         now = Blindness(source, known.since if known else clock.now(), reason)
         self._blind[source] = now
         if known is None:
-            log.error("blind: source=%s reason=%r", source, reason)
+            log.warning("blind: source=%s reason=%r", source, reason, extra=log_fields(event="source_blind"))
             self._tell(now, True)
 
     def failed_by_bug(self, source: str, error: Exception) -> str:
@@ -69,11 +70,12 @@ class SourceHealth:
         """Record that a source works."""
         known = self._blind.pop(source, None)
         if known is not None:
-            log.warning(
+            log.info(
                 "no longer blind: source=%s since=%s reason=%r",
                 source,
                 clock.wall_iso(known.since),
                 known.reason,
+                extra=log_fields(event="source_blind"),
             )
             self._tell(known, False)
 

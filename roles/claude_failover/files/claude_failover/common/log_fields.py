@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Optional
+
+#: The level of a log line, by the severity of what it tells.
+LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 ATTRIBUTE = "claude_fields"  # of a logging.LogRecord
 

@@ -23,6 +23,8 @@ from ..failover.idle_sessions import IdleSessions
 from ..failover.owner_copy import OwnerCopy
 from ..failover.resumer import SessionResumer
 from ..limits.evidence import Evidence
+from ..reporting.event_log import EventLog
+from ..reporting.event_reporter import EventReporter
 from ..reporting.metrics import Metrics
 from ..reporting.notifier import Notifier
 from ..reporting.source_events import SourceEvents
@@ -91,10 +93,20 @@ class Parts:
         )
         cleanup.push_async_callback(self.monitor.stop)
         self.notifier = Notifier(config)
-        self.sessions.on_set_aside = self.notifier.on_set_aside
-        self.monitor.lost_contexts.on_lost = self.notifier.on_context_lost
         cleanup.push_async_callback(self.notifier.stop)
-        budget = PromptBudget(store, lambda _session: self.failover.active_account(), on_spent=self.notifier.on_spent)
+        self.events = EventReporter(config, store)
+        event_log = EventLog(store)
+        self.events.subscribe(event_log.append)
+        self.events.subscribe(self.notifier.send)
+        self.events.every_round.append(event_log.retry)
+        self.sessions.on_set_aside = self.events.on_set_aside
+        self.monitor.classifier.on_unknown = self.events.on_unknown_wording
+        lost_contexts = self.monitor.lost_contexts
+        lost_contexts.restore(self.events.lost_contexts())
+        lost_contexts.on_lost = lambda session, why: self.events.on_context_lost(
+            session, why, lost_contexts.conversation_of(session)
+        )
+        budget = PromptBudget(store, lambda _session: self.failover.active_account(), on_spent=self.events.on_spent)
         self.remote_control = RemoteControl(config, self.tmux, self.sessions, budget)
         self.resumer = SessionResumer(
             config, self.tmux, self.sessions, self.lifecycle, self.monitor.newest_turns.of, store, budget
@@ -108,9 +120,9 @@ class Parts:
             set_aside=self.sessions.set_aside,
             on_record=self._on_record,
             answered=self.monitor.answered_requests.newest,
-            on_set_aside=self.notifier.on_set_aside,
-            on_identity_change=self.notifier.on_identity_change,
-            on_advice=self.notifier.on_advice,
+            on_set_aside=self.events.on_doubt,
+            on_identity_change=self.events.on_identity_change,
+            on_advice=self.events.on_advice,
             budget=budget,
         )
         self.sessions.accounts_between = self.failover.switcher.flip_log.accounts_between
@@ -118,13 +130,15 @@ class Parts:
         availability = self.failover.switcher.availability
         config.subscribe(self.failover.switcher.shared_identity.on_start)
         self.login_watch = LoginWatch(
-            config, store, availability.logins, self._on_logins_changed, self.notifier.on_login_warning
+            config, store, availability.logins, self._on_logins_changed, self.events.on_login_warning
         )
-        self.link_watch = LinkWatch(config, self.notifier.on_links_change)
+        self.link_watch = LinkWatch(config, self.events.on_links_change)
+        self.failover.resume_queue.on_not_resumed = self.events.on_not_resumed
         account_renames.parts = [
             self.failover.rename_accounts,
             budget.rename_accounts,
             self.login_watch.rename_accounts,
+            self.events.rename_accounts,
         ]
         account_renames.apply()
         owner_copy = OwnerCopy(config, self.tmux, registry, availability)
@@ -152,6 +166,7 @@ class Parts:
                 budget.rename,
                 self.failover.rename_session,
                 self.dispatcher.rename_session,
+                self.events.rename_session,
             ],
             always=[state.rename],
         )
@@ -167,10 +182,12 @@ class Parts:
             self.dispatcher,
             health,
             store.unsaved.problems,
+            self.events.open_events,
         )
+        self.events.status = self.status.document
         self.metrics = Metrics(config, self.failover.logged(), self.status.document)
         health.subscribe(lambda _item, _begins: self._write_metrics())
-        self.source_events = SourceEvents(health, self.notifier.send)
+        self.source_events = SourceEvents(health, self.events.report)
 
     def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Return the endless loops of the parts, by name."""
@@ -188,6 +205,7 @@ class Parts:
             "shared identity": self.failover.switcher.shared_identity.run,
             "logins": self.login_watch.run,
             "reconciler": self.reconciler.run,
+            "events": self.events.run,
         }
 
     # -- callbacks between the parts -----------------------------------------------------------------------
@@ -207,17 +225,18 @@ class Parts:
 
     def _on_owner_question(self, session: str, why: str | None) -> None:
         self.failover.on_owner_question(session, why)
-        self.notifier.on_owner_question(session, why)
+        self.events.on_owner_question(session, why)
 
     def _on_turn(self, event: TurnEvent) -> None:
         self.resumer.on_turn(event)
         self.failover.on_turn(event)
         self.dispatcher.on_turn(event)
+        self.events.on_turn(event)
 
     def _on_record(self, record: Record) -> None:
         self.metrics.add(record)
         self._write_metrics()
-        self.notifier.send(record)
+        self.events.on_record(record)
 
     def _write_metrics(self) -> None:
         if self._is_ready():  # during the start there is no complete status

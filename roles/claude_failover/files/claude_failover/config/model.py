@@ -135,9 +135,10 @@ class MetricsConfig:
 
 @dataclass(frozen=True)
 class NotifyConfig:
-    """The command that is started for each event."""
+    """The command that is started for each event. A session that waits is told of after ``waiting_after`` seconds."""
 
     command: tuple[str, ...] | None = field(default=None, metadata=key(optional(values.notify_command)))
+    waiting_after: float = field(default=600, metadata=key(number(1, 30 * 86400, "seconds")))
 
 
 def _shared_links(shared_root: str) -> Check[tuple[SharedSymlink, ...]]:

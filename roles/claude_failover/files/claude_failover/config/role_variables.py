@@ -14,6 +14,7 @@ _NAMED = {
     "tmux.socket": "tmux_socket",
     "metrics.textfile": "metrics_textfile_dir",
     "notify.command": "notify_command",
+    "notify.waiting_after": "notify_waiting_after",
 }
 _FIXED = ("state_dir", "control_socket", "tmux.binary")  # no variable sets them
 

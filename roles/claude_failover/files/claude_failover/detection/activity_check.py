@@ -135,6 +135,7 @@ class ActivityCheck:
         if question is not None and tracked.start_question is None:
             log.warning("session %s: %s", tracked.name, question)
         tracked.start_question = question
+        tracked.start_question_kind = found[0] if found is not None else None
 
 
 def _is_untold(tracked: TrackedSession, flip: datetime | None) -> bool:

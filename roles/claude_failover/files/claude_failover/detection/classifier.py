@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..common import clock
+from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
 from ..limits import (
     UNDECIDED,
@@ -30,13 +31,15 @@ MAX_WORDINGS = 1000  # unknown wordings that are remembered, and so logged
 class Classifier:
     """The classifiers of `limits`, with the operator's patterns and the host's time zone.
 
-    A text that resembles a limit in an unknown wording, or of which that is not decided, is logged once.
+    A text that resembles a limit in an unknown wording, or of which that is not decided, is logged once, and
+    ``on_unknown`` is called with it and its rule.
     """
 
     def __init__(self, config: ConfigHolder) -> None:
         self._config = config
         self._zone = clock.host_zone()
         self._unknown: set[str] = set()
+        self.on_unknown: Callable[[str, str], None] = lambda _text, _rule: None
 
     @property
     def _patterns(self) -> tuple[re.Pattern[str], ...]:
@@ -76,5 +79,7 @@ class Classifier:
                 if undecided
                 else "looks like a usage limit in an unknown wording",
                 snippet,
+                extra=log_fields(event="unknown_wording"),
             )
+            self.on_unknown(snippet, verdict.rule)
         return verdict

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
 from ..claude.local_commands import compaction_summary
+from ..common.log_fields import log_fields
 from ..sessions.tracked_session import TrackedSession
 from .classifier import Classifier
 
@@ -32,6 +33,14 @@ class LostContexts:
         self.on_lost: Callable[[str, str | None], None] = lambda _session, _why: None
         self._lost: dict[str, str] = {}  # by session: the conversation
 
+    def restore(self, lost: Mapping[str, str]) -> None:
+        """Go on with what was told before a restart: the lost conversation of each session."""
+        self._lost.update(lost)
+
+    def conversation_of(self, session: str) -> str | None:
+        """Return the lost conversation of a session, None if none is known."""
+        return self._lost.get(session)
+
     def on_records(self, tracked: TrackedSession, uuid: str, records: Iterable[Mapping[str, Any]]) -> None:
         """Look at records of a session's conversation, in their order."""
         known = self._lost.get(tracked.name)
@@ -43,6 +52,7 @@ class LostContexts:
         if lost == (known == uuid) and (lost or known is None):
             return
         why = None
+        fields = log_fields(session=tracked.name, event="context_lost")
         if lost:
             self._lost[tracked.name] = uuid
             why = (
@@ -50,9 +60,9 @@ class LostContexts:
                 f"before in conversation {uuid}; its transcript still holds it: have the session read it, and update "
                 "Claude Code to 2.1.197 or newer"
             )
-            log.warning("session %s: %s", tracked.name, why)
+            log.warning("session %s: %s", tracked.name, why, extra=fields)
         else:
             del self._lost[tracked.name]
-            log.info("session %s: its model has another summary or conversation now", tracked.name)
+            log.info("session %s: its model has another summary or conversation now", tracked.name, extra=fields)
         tracked.lost_context = why
         self.on_lost(tracked.name, why)

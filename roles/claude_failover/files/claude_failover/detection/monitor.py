@@ -79,6 +79,8 @@ class LimitMonitor:
         last_flip: see `ActivityCheck`.
         health: is told which sources work.
         settings: returns the daemon's Claude Code settings, with which sessions are started.
+
+    ``classifier`` tells unknown wordings, ``lost_contexts`` sessions whose model lost the conversation.
     """
 
     def __init__(
@@ -110,15 +112,13 @@ class LimitMonitor:
         self._failed_at: dict[str, datetime] = {}  # by session: the hook of the newest refusal
         self._turns_without_hook: dict[str, int] = {}  # by session: turns that ended
         self._config = config
-        self._classifier = Classifier(config)
+        self.classifier = Classifier(config)
         self._filter = EvidenceFilter(on_evidence)
-        self.lost_contexts = LostContexts(self._classifier)
-        self.newest_turns = NewestTurns(
-            sessions, registry, self._classifier, lambda: self._projects, self.lost_contexts
-        )
+        self.lost_contexts = LostContexts(self.classifier)
+        self.newest_turns = NewestTurns(sessions, registry, self.classifier, lambda: self._projects, self.lost_contexts)
         self.answered_requests = AnsweredRequests(sessions, registry, lambda: self._projects)
         self.pane_sweep = PaneSweep(
-            config, sessions, tmux, self._classifier, self._filter, self.newest_turns.of, health=self._health
+            config, sessions, tmux, self.classifier, self._filter, self.newest_turns.of, health=self._health
         )
         self.owner_watch = OwnerWatch(config, sessions, tmux, on_owner_question)
         self.activity_check = ActivityCheck(sessions, tmux, lambda: self._projects, self.newest_turns.of, last_flip)
@@ -241,7 +241,7 @@ class LimitMonitor:
         if payload.get("error") == "authentication_failed":
             self._on_login_dead(tracked, message)
             return
-        verdict = self._classifier.classify_hook(payload)
+        verdict = self.classifier.classify_hook(payload)
         newest = self.newest_turns.of(tracked)
         turn = text_or_none(payload.get("prompt_id"))
         began = self._turn_began.get(tracked.name)
@@ -302,7 +302,7 @@ class LimitMonitor:
                 self._on_reply(tracked, uuid, record, moment)
 
     def _on_reply(self, tracked: TrackedSession, uuid: str, record: Mapping[str, Any], moment: datetime) -> None:
-        verdict = self._classifier.classify_record(record)
+        verdict = self.classifier.classify_record(record)
         if is_answer(record) and not verdict.limited:
             self.answered_requests.on_answer(uuid, self._requested_at.get(uuid))
         if verdict.limited:

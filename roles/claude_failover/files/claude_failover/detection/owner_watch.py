@@ -17,6 +17,7 @@ from collections.abc import Awaitable
 from typing import Callable
 
 from ..claude.prompt_box import OWNER_DIALOGS, Dialog, find_dialog
+from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
 from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
@@ -98,9 +99,11 @@ class OwnerWatch:
 
     def _tell(self, tracked: TrackedSession, why: str | None) -> None:
         if (tracked.question is None) != (why is None):
+            fields = log_fields(session=tracked.name, event="session_owner")
             if why is None:
-                log.info("session %s: Claude Code does not ask any more whose its conversation is", tracked.name)
+                text = "session %s: Claude Code does not ask any more whose its conversation is"
+                log.info(text, tracked.name, extra=fields)
             else:
-                log.warning("session %s: %s", tracked.name, why)
+                log.warning("session %s: %s", tracked.name, why, extra=fields)
             self._on_question(tracked.name, why)
         tracked.question = why

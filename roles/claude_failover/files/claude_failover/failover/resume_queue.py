@@ -18,6 +18,7 @@ from ..claude.held_back import is_held_back
 from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.backoff import Backoff
+from ..common.log_fields import log_fields
 from ..limits.evidence import Evidence
 from ..switching.flip_log import FlipLog
 from ..switching.open_records import OpenRecords
@@ -61,6 +62,8 @@ class ResumeQueue:
         wake: called from the event loop when a resumption has ended.
         on_set_aside: called with a session that is set aside in doubt, and why (None: it is not any more).
         now: the current time.
+
+    ``on_not_resumed`` is called with a session that is left to a person, and the result of the last attempt.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class ResumeQueue:
         self._records = records
         self._wake = wake
         self._on_set_aside = on_set_aside
+        self.on_not_resumed: Callable[[str, str], None] = lambda _session, _result: None
         self._now = now
         self._tasks: dict[asyncio.Task[None], tuple[str, ...]] = {}  # the sessions that each task resumes
         # By session, of its last resumption: time.monotonic() of its end (infinite while it runs), and the evidence.
@@ -120,7 +124,8 @@ class ResumeQueue:
         self._resumer.mark_limited(evidence)
         if doubted is not None:
             note = set_aside_note(why)
-            log.error("session %s: set aside: %s", session, note)
+            fields = log_fields(session=session, account=account, event="session_set_aside")
+            log.warning("session %s: set aside: %s", session, note, extra=fields)
             self._resumer.mark_set_aside(session, note)
             self._on_set_aside(session, note)
 
@@ -129,7 +134,9 @@ class ResumeQueue:
         for name, item in self._state.limited_sessions.items():
             self._resumer.mark_limited(item.evidence)
             if item.doubted is not None:
-                self._resumer.mark_set_aside(name, set_aside_note(item.why))
+                note = set_aside_note(item.why)
+                self._resumer.mark_set_aside(name, note)
+                self._on_set_aside(name, note)
 
     def rename(self, old: str, new: str) -> None:
         """Give a session another name, with its evidence and its doubts."""
@@ -201,7 +208,8 @@ class ResumeQueue:
         """Take a session from the limited ones; one that was set aside is told not to be any more."""
         item = self._state.limited_sessions.pop(session, None)
         if item is not None and item.doubted is not None:
-            log.info("session %s: it is no longer set aside", session)
+            fields = log_fields(session=session, event="session_set_aside")
+            log.info("session %s: it is no longer set aside", session, extra=fields)
             self._on_set_aside(session, None)
 
     def on_copied(self, session: str, old: str, new: str | None) -> None:
@@ -307,7 +315,10 @@ class ResumeQueue:
                 self._retry_at[session] = time.monotonic() + delay
                 log.warning("session %s: not resumed (%s); tried again in %.0f s", session, result, delay)
                 return
-            log.error("session %s: not resumed (%s), and not tried again: it is left to you", session, result)
+            fields = log_fields(session=session, event="session_not_resumed")
+            text = "session %s: not resumed (%s), and not tried again: it is left to you"
+            log.error(text, session, result, extra=fields)
+            self.on_not_resumed(session, result)
         self._backoff.pop(session, None)
         self._retry_at.pop(session, None)
         self._take(session)

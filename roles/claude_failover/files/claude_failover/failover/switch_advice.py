@@ -13,6 +13,7 @@ from typing import Any
 
 from ..common import clock
 from ..common.limit_words import limit_word
+from ..common.log_fields import log_fields
 from ..switching.record import Record
 from ..switching.switcher import SwitchRequest
 
@@ -91,12 +92,18 @@ class SwitchAdvice:
             self.current = dataclasses.replace(advice, since=known.since)
             return
         self.current = advice
-        log.warning("%s", advice.text())
+        fields = log_fields(
+            session=preview["trigger_session"],
+            account=preview["from_account"],
+            limit=preview["limit"],
+            event="switch_advised",
+        )
+        log.warning("%s", advice.text(), extra=fields)
         self._on_change(advice)
 
     def withdraw(self) -> None:
         """End the advice: the switch was made, or is not due any more."""
         if self.current is not None:
-            log.info("no switch is due any more")
+            log.info("no switch is due any more", extra=log_fields(event="switch_advised"))
             self.current = None
             self._on_change(None)

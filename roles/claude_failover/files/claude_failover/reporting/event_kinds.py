@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 INFO, WARNING, ERROR = SEVERITIES = ("info", "warning", "error")
 BEGINS, OVER = STATES = ("begins", "over")
+REPORTER = "reporting.event_reporter"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class EventKind:
     details: tuple[str, ...] = ()
     lasts: bool = True
     stage: tuple[str, ...] = ()
-    logger: str = "reporting.event_reporter"
+    logger: str = REPORTER
     found: str = "push"
     retold: bool = False
 
@@ -43,6 +44,11 @@ class EventKind:
     def severity(self) -> str:
         """The usual severity when it begins."""
         return self.severities[0]
+
+    @property
+    def is_logged_by_part(self) -> bool:
+        """True if the log line of its begin, and of its end where the same part tells it, is a part's."""
+        return self.logger != REPORTER
 
 
 _ROWS = (

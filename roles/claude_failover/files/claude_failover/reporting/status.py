@@ -9,7 +9,7 @@ The keys of accounts and of switching come from `FailoverController.account_stat
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -73,6 +73,7 @@ def session_row(
         or off_link_reason(tracked, config)
         or tracked.lost_context
         or tracked.notice,
+        "waits_for": tracked.waits_for,
         "restart_needed": bool(changed_keys(tracked, config)),
         "next_try_at": clock.optional_wall_iso(tracked.next_try_at),
         "configured": tracked.spec is not None,
@@ -126,8 +127,10 @@ class StatusReport:
         dispatcher: Dispatcher,
         health: SourceHealth,
         unsaved: Mapping[str, str],
+        open_events: Callable[[], list[dict[str, Any]]] = list,
     ) -> None:
-        """``unsaved``: why a document is newer in memory than on the disk, by its name."""
+        """``unsaved``: why a document is newer in memory than on the disk, by its name; ``open_events``: the events
+        that have begun and are not over, worst first."""
         self._config = config
         self._started_at = started_at
         self._tmux = tmux
@@ -137,6 +140,7 @@ class StatusReport:
         self._dispatcher = dispatcher
         self._health = health
         self._unsaved = unsaved
+        self._open_events = open_events
 
     def document(self) -> dict[str, Any]:
         """Return the document of ``status --json``."""
@@ -155,6 +159,7 @@ class StatusReport:
             "blind": self._health.rows(),
             "queue": self._dispatcher.counts(),
             "unsaved": [{"document": name, "reason": reason} for name, reason in self._unsaved.items()],
+            "open_events": self._open_events(),
             **self._failover.status(),
             "failback": self._failover.failback_status(),
             "pace": self._failover.pace_status(),

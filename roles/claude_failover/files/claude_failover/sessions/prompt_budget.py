@@ -18,6 +18,7 @@ from typing import Any
 
 from ..claude.turns import TurnEvent, is_prompt_of
 from ..common import clock
+from ..common.log_fields import log_fields
 from ..common.renaming import renamed
 from ..storage.store import Store, as_items, as_list
 
@@ -114,7 +115,8 @@ class PromptBudget:
                 "and type a prompt to go on"
             )
             self._save()
-            log.error("session %s: %s", session, series.spent)
+            fields = log_fields(session=session, account=account or None, event="prompts_spent")
+            log.error("session %s: %s", session, series.spent, extra=fields)
             self._on_spent(session, series.spent)
         return series.spent
 
@@ -185,7 +187,11 @@ class PromptBudget:
             return
         self._save()
         if series.spent is not None:
-            log.info("session %s: it is answered or prompted again, and can be sent prompts", session)
+            log.info(
+                "session %s: it is answered or prompted again, and can be sent prompts",
+                session,
+                extra=log_fields(session=session, event="prompts_spent"),
+            )
             self._on_spent(session, None)
 
     def on_refused(self, session: str, account: str, ends: datetime, named: bool = True) -> None:

@@ -16,6 +16,7 @@ from ..claude.login_settings import LoginSettings
 from ..claude.process_home import process_home
 from ..claude.session_files import SessionFiles
 from ..claude.transcript import UUID
+from ..common.log_fields import log_fields
 from ..common.processes import Snapshot
 from ..common.text import text_or_none, whole_number
 from ..config.holder import ConfigHolder
@@ -109,12 +110,13 @@ class SessionTable:
         for name in [*found, *(name for name in self._told if name not in found)]:
             why = found.get(name)
             if why != self._told.get(name):
+                fields = log_fields(session=name, event="session_set_aside")
                 if why is not None:
-                    log.warning("session %s is set aside: %s", name, why)
+                    log.warning("session %s is set aside: %s", name, why, extra=fields)
                     self._told[name] = why
                     self._tracked[name].resume_state = self._tracked[name].resume_note = None
                 else:
-                    log.info("session %s is set aside no more", name)
+                    log.info("session %s is set aside no more", name, extra=fields)
                     del self._told[name]
                 self.on_set_aside(name, why)
 

@@ -44,6 +44,7 @@ class TrackedSession:
         remote_control_returns: True while the command of Remote Control is typed; nobody else types meanwhile.
         question: why it waits for a person's answer to a question of Claude Code's own.
         start_question: the same, of a question that Claude Code stands at before its first prompt box.
+        start_question_kind: the kind of that question, as `find_start_question` has it.
         started_for: the name of the session that the daemon started the pane's program for; None if it did not.
         launch: what the pane's program was started with, None if that is unknown.
         next_try_at: when it is started again, None if it is not due.
@@ -71,6 +72,7 @@ class TrackedSession:
     remote_control_returns: bool = False
     question: str | None = None
     start_question: str | None = None
+    start_question_kind: str | None = None
     started_for: str | None = None
     launch: Launch | None = None
     next_try_at: datetime | None = None
@@ -124,6 +126,21 @@ class TrackedSession:
         if self.remote_control_returns:
             return "resuming"
         return "waiting" if self.parked_job else self.activity
+
+    @property
+    def waits_for(self) -> str | None:
+        """The answer that it waits for, None if its state is not ``waiting``.
+
+        It is ``owner``, the kind of a question at its start, ``background`` (its conversation runs there) or ``answer``
+        (to a permission, or to another question).
+        """
+        if self.state != "waiting":
+            return None
+        if self.question is not None:
+            return "owner"
+        if self.start_question is not None:
+            return self.start_question_kind or "other"
+        return "background" if self.parked_job else "answer"
 
     def record_version(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Record the version of its process from records of its transcript, where its session file has none."""

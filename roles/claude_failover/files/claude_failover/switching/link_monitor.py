@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 
 from ..accounts.active_link import ActiveLink, describe_active, read_active
 from ..common import clock
+from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence
 from .flip_log import Flip, FlipLog
@@ -83,10 +84,11 @@ class ActiveLinkMonitor:
         """Suspend switching when the link leads to no account; resume it when it leads to one."""
         if link.account is not None:
             if self.suspended is not None:
-                log.warning(
+                log.info(
                     "switching is resumed: active_link %s leads to account %s",
                     self._config.current.active_link,
                     link.account.name,
+                    extra=log_fields(account=link.account.name, event="switching_suspended"),
                 )
             self.suspended = None
             return
@@ -94,7 +96,8 @@ class ActiveLinkMonitor:
         if link.kind == "missing":
             why = f"active_link {self._config.current.active_link} is missing. Make it: " + why.rpartition(": ")[2]
         if self.suspended != why:
-            log.error("switching is suspended: %s", why)
+            event = "switching_suspended" if self.suspended is None else None  # another reason is no other event
+            log.error("switching is suspended: %s", why, extra=log_fields(event=event))
         self.suspended = why
 
     def record_external_change(self, name: str | None, more: str = "", trigger: Evidence | None = None) -> Record:

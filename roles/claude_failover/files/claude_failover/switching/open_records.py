@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from ..common import clock
+from ..common.log_fields import LEVELS, log_fields
 from .journal import Journal
-from .record import Record, log_line, session_row
+from .record import Record, log_line, session_row, severity_of
 
 log = logging.getLogger(__name__)
 
@@ -143,8 +144,14 @@ class OpenRecords:
             self._tell(record)
 
     def _tell(self, record: Record) -> None:
-        level = logging.INFO if record["outcome"] == "switched" else logging.WARNING
-        log.log(level, "switch %s", log_line(record))
+        fields = log_fields(
+            session=record["trigger_session"],
+            account=record["to_account"],
+            limit=record["limit"],
+            switch_id=record["id"],
+            event="switch",
+        )
+        log.log(LEVELS[severity_of(record)], "switch %s", log_line(record), extra=fields)
         self._on_closed(record)
 
 

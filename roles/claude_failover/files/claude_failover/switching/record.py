@@ -120,6 +120,17 @@ def session_row(result: Mapping[str, Any]) -> dict[str, Any]:
     return {key: result.get(key) for key in ("name", "uuid", "method", "result", "seconds")}
 
 
+def severity_of(record: Record) -> str:
+    """Return how much a record concerns a person: ``info``, ``warning`` or ``error``.
+
+    To stay is usual where the switch was asked for by hand, or the active account has reset.
+    """
+    outcome = record["outcome"]
+    if outcome == "switched" or (outcome == "stayed" and record["reason"] in ("manual", "reset")):
+        return "info"
+    return "error" if outcome == "failed" else "warning"
+
+
 def log_line(record: Record) -> str:
     """Return the record as one line of ``key=value`` fields, for the log."""
     fields = {

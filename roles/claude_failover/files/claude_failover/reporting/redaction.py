@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Remove from an event what must not leave the host: tokens, addresses, the paths of homes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..common.text import one_line, shorten
+from ..config.model import Config
+
+MAX_TEXT = 1000  # characters of a text in an event
+
+_TOKEN = re.compile(r"\bsk-[A-Za-z]+-[A-Za-z0-9_-]{4,}|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+|[A-Za-z0-9_-]{60,}")
+_SECRET = re.compile(
+    r"\b(bearer|authorization:|(?:api[_-]?key|token|password|secret)\s*[=:])\s*(?!\[token\])\S+", re.IGNORECASE
+)
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_HOME = re.compile(r"(?<![\w.-])(?:/(?:var/|usr/)?home/[^/\s'\"]+|/root)(?![\w.-])")
+_NAMES = frozenset(
+    {"id", "time", "event", "severity", "state", "host", "session", "account", "since", "name", "uuid"}
+    | {"accounts", "from_account", "to_account", "trigger_session"}
+)
+
+
+class Redactor:
+    """Redacts with the paths of one configuration."""
+
+    def __init__(self, config: Config) -> None:
+        named = {config.active_link: "[active link]"}
+        named.update({account.home: f"[home of {account.name}]" for account in config.accounts})
+        homes = {config.shared_root: "~", os.path.expanduser("~"): "~"}
+        self._paths = {path: name for path, name in {**homes, **named}.items() if len(path.strip("/")) > 0}
+        # The longest first: a home lies below another's folder. A name that only begins so is another one.
+        longest = sorted(self._paths, key=len, reverse=True)
+        self._pattern = re.compile(r"(?<![\w.-])(?:" + "|".join(map(re.escape, longest)) + r")(?![\w-]|\.\w)")
+
+    def text(self, text: str) -> str:
+        """Return a text on one line, without what must not leave the host."""
+        found = self._pattern.sub(lambda match: self._paths[match.group()], one_line(text))
+        found = _HOME.sub("~", found)
+        found = _SECRET.sub(lambda match: f"{match.group(1)} [token]", _TOKEN.sub("[token]", found))
+        return shorten(_ADDRESS.sub("[address]", found), MAX_TEXT)
+
+    def event(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an event whose texts are redacted; names of sessions and accounts, times and ids are not."""
+        return {key: value if key in _NAMES else self._value(value) for key, value in event.items()}
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return self.event(value)
+        return [self._value(item) for item in value] if isinstance(value, (list, tuple)) else value
