@@ -65,7 +65,7 @@ class Parts:
         is_ready: Callable[[], bool],
     ) -> None:
         self._is_ready = is_ready
-        store = Store(config.current.state_dir)
+        self.store = store = Store(config.current.state_dir)
         cleanup.callback(store.unsaved.close)
         ClockDocument(store)
         account_renames = AccountRenames(config, store)  # the first to see another configuration

@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, Optional
+from typing import Any
 
 from ..accounts.login_watch import LoginWarning
 from ..claude.turns import TurnEvent
@@ -44,22 +44,15 @@ class EventReporter:
     """Gives each event to its subscribers, in the order of their subscription.
 
     ``status``, to be set before the first round, returns the document of ``status --json``. The functions in
-    ``every_round`` are called at the end of each round.
+    ``every_round`` are called at the end of each round. ``root`` is the folder of the releases, ``monotonic`` returns
+    the time.
     """
 
-    def __init__(
-        self,
-        config: ConfigHolder,
-        store: Store,
-        *,
-        root: Optional[str] = None,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """``root``: the folder of the releases, by default that of this one; ``monotonic``: the time, for tests."""
+    def __init__(self, config: ConfigHolder, store: Store) -> None:
         self._config = config
         self._book = CauseBook(store)
-        self._root = root or release_root()
-        self._monotonic = monotonic
+        self.root = release_root()
+        self.monotonic: Callable[[], float] = time.monotonic
         self._subscribers: list[Callable[[Event], None]] = []
         self._seen: dict[CauseKey, _Sighting] = {}
         self._first_round: float | None = None
@@ -156,7 +149,7 @@ class EventReporter:
 
     def run_round(self) -> None:
         """Compare the status with what was told."""
-        status, now = self.status(), self._monotonic()
+        status, now = self.status(), self.monotonic()
         if self._first_round is None:
             self._first_round = now
         config = self._config.current
@@ -164,7 +157,7 @@ class EventReporter:
             status,
             waiting_after=config.notify.waiting_after,
             across_organizations=config.failover.across_organizations,
-            undone=read_undone(self._root),
+            undone=read_undone(self.root),
         )
         self._compare(list(found), now)
         self._end_stale(status, settled=now - self._first_round >= SETTLE)
@@ -254,7 +247,9 @@ class EventReporter:
             if cause is None:
                 return
             known = {key: value for key, value in event["details"].items() if value is not None}
-            event["details"] = {**cause.event["details"], **known}
+            begun = cause.event
+            event.update({field: begun[field] for field in ("session", "account")})
+            event["details"] = {**begun["details"], **known}
         elif kind.lasts and not self._book.begin(event):
             return
         if not is_logged:
