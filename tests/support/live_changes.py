@@ -361,6 +361,7 @@ ROWS = [
         DAEMON_UNIT,
     ),
     _row("notify_waiting_after", "another time", "the daemon restarts", 30, CONFIG),
+    _row("log_level", "another one", "the daemon restarts", "debug", CONFIG),
     _row(
         "service_enabled",
         "`false`",

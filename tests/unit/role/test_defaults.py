@@ -65,6 +65,7 @@ CONTRACT = [
     "metrics_textfile_dir",
     "notify_command",
     "notify_waiting_after",
+    "log_level",
     "service_enabled",
     "service_state",
     "claude_install",

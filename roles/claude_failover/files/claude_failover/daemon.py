@@ -55,6 +55,7 @@ class Daemon:
 
     def __init__(self, config: Config) -> None:
         self.config = ConfigHolder(config)
+        self.config.subscribe(lambda: log_format.set_level(self.config.current.log.level))
         self.systemd = SystemdNotifier()
         self.health = SourceHealth()
         self._started_at = clock.wall()
@@ -254,7 +255,7 @@ class Daemon:
 
 def run(config: Config) -> int:
     """Run the daemon in the foreground until SIGTERM or SIGINT; returns its exit code."""
-    log_format.set_up()
+    log_format.set_up(config.log.level)
     return asyncio.run(_run(config))
 
 

@@ -39,6 +39,7 @@ EXPOSED = {
     "metrics_textfile_dir": "metrics.textfile",
     "notify_command": "notify.command",
     "notify_waiting_after": "notify.waiting_after",
+    "log_level": "log.level",
 }
 # Keys that the role sets by itself, or leaves at the daemon's default.
 FIXED = {"state_dir", "control_socket", "tmux.binary"}

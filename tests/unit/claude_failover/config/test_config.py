@@ -57,6 +57,7 @@ control_socket: /run/claude-failover/control.sock
 control_group: null
 metrics: {textfile: null}
 notify: {command: null}
+log: {level: info}
 """
 ACCOUNTS = "accounts: [{name: a, home: /h/a}, {name: b, home: /h/b}]\n"
 
@@ -419,6 +420,9 @@ def test_a_socket_path_has_at_most_107_bytes(key: str) -> None:
         ("notify.command", "logger"),
         ("notify.command", "[]"),
         ("notify.command", "{}"),
+        ("log.level", "INFO"),
+        ("log.level", "null"),
+        ("log.level", "6"),
     ],
 )
 def test_values_that_are_refused(key: str, value: str) -> None:
@@ -427,7 +431,7 @@ def test_values_that_are_refused(key: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["null", "[]", "text", "5"])
-@pytest.mark.parametrize("key", ["failover", "detection", "lifecycle", "tmux", "metrics", "notify"])
+@pytest.mark.parametrize("key", ["failover", "detection", "lifecycle", "tmux", "metrics", "notify", "log"])
 def test_sections_that_are_no_mapping(key: str, value: str) -> None:
     problem = the_problem(f"{key}: {value}\n")
     assert problem.key == key

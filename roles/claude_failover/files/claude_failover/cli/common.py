@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..common import json_text
 from ..common.errors import FailoverError, NoAnswer, NotRunning, UsageError
+from ..common.journal_stream import is_journal, prefixed
 from ..common.text import printable
 from ..config import defaults
 from .answers import check_answer
@@ -239,7 +241,8 @@ def format_json(document: Any, indent: int | None) -> str:
 def print_message(text: str) -> None:
     """Print a message on standard error; one of several lines (file:line: …) gets no prefix."""
     start = "" if "\n" in text else "claude-failover: "
-    sys.stderr.write(f"{start}{printable(text)}\n")
+    message = f"{start}{printable(text)}"
+    sys.stderr.write((prefixed(message, logging.ERROR) if is_journal(sys.stderr) else message) + "\n")
 
 
 def terminal_format() -> dict[str, Any]:

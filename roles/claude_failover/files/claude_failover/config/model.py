@@ -141,6 +141,13 @@ class NotifyConfig:
     waiting_after: float = field(default=600, metadata=key(number(1, 30 * 86400, "seconds")))
 
 
+@dataclass(frozen=True)
+class LogConfig:
+    """The least level of what is logged."""
+
+    level: str = field(default="info", metadata=key(validators.Choice("debug", "info", "warning", "error")))
+
+
 def _shared_links(shared_root: str) -> Check[tuple[SharedSymlink, ...]]:
     """Return a check for the shared links; one without a target has its usual one under ``shared_root``."""
 
@@ -196,6 +203,7 @@ class Config:
     control_group: str | None = field(default=None, metadata=key(optional(values.group_name)))
     metrics: MetricsConfig = field(default=MetricsConfig(), metadata=key(mapping(MetricsConfig)))
     notify: NotifyConfig = field(default=NotifyConfig(), metadata=key(mapping(NotifyConfig)))
+    log: LogConfig = field(default=LogConfig(), metadata=key(mapping(LogConfig)))
 
     def account(self, name: str) -> Account | None:
         """Return the account of that name, or None."""

@@ -15,6 +15,7 @@ _NAMED = {
     "metrics.textfile": "metrics_textfile_dir",
     "notify.command": "notify_command",
     "notify.waiting_after": "notify_waiting_after",
+    "log.level": "log_level",
 }
 _FIXED = ("state_dir", "control_socket", "tmux.binary")  # no variable sets them
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The daemon's log on standard error.
+"""The daemon's log: in the journal where standard error leads there, else on standard error.
 
 Each record is one line; names of files and texts of exceptions in it, which are foreign, can neither begin a line nor
 reach the terminal that shows the log. The lines of a traceback are indented, and no record begins with a blank.
@@ -10,13 +10,17 @@ reach the terminal that shows the log. The lines of a traceback are indented, an
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from typing import Any
 
+from ..common.journal_stream import is_journal, prefixed
 from ..common.text import escaped, shorten
+from . import systemd_journal
+
+log = logging.getLogger(__name__)
 
 MAX_MESSAGE = 8000  # characters
+_RECORD = "%(levelname)s %(message)s"
 
 
 class LogFormatter(logging.Formatter):
@@ -35,13 +39,39 @@ class LogFormatter(logging.Formatter):
         return _indented(super().formatStack(stack_info))
 
 
-def set_up() -> None:
-    """Write the log to standard error, from INFO on."""
-    handler = logging.StreamHandler(sys.stderr)
-    journal = "JOURNAL_STREAM" in os.environ  # journald adds the time
-    time = "" if journal else "%(asctime)s "
-    handler.setFormatter(LogFormatter(time + "%(levelname)s %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.INFO)
+class PrefixFormatter(LogFormatter):
+    """Formats a record with its priority before each line, as systemd reads it from a unit's standard error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines of a record."""
+        return prefixed(super().format(record), record.levelno)
+
+
+def set_up(level: str) -> None:
+    """Write the log from ``level`` on: to the journal with its fields, as lines with priorities, or with the time."""
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    if not is_journal(sys.stderr):
+        handler.setFormatter(LogFormatter("%(asctime)s " + _RECORD))
+        _start(handler, level)
+        return
+    handler.setFormatter(PrefixFormatter(_RECORD))
+    send = systemd_journal.sender()
+    if send is not None:
+        handler = systemd_journal.JournalHandler(send, handler)
+        handler.setFormatter(LogFormatter(_RECORD))
+    _start(handler, level)
+    if send is None:
+        log.info("the journal gets no fields CLAUDE_*: python3-systemd is not installed, or cannot be used")
+
+
+def set_level(level: str) -> None:
+    """Write the log from ``level`` on: ``debug``, ``info``, ``warning`` or ``error``."""
+    logging.getLogger().setLevel(level.upper())
+
+
+def _start(handler: logging.Handler, level: str) -> None:
+    logging.basicConfig(handlers=[handler])
+    set_level(level)
 
 
 def _indented(text: str) -> str:
