@@ -27,6 +27,7 @@ from .common import clock
 from .common.background_loops import BackgroundLoops
 from .common.errors import FailoverError, failure_of
 from .common.health import SourceHealth
+from .common.log_fields import log_fields
 from .common.repeated_faults import RepeatedFaults
 from .composition.parts import Parts
 from .config.access import check_reloadable, check_writable
@@ -121,7 +122,9 @@ class Daemon:
         path, accounts = self.config.current.active_link, self.config.current.accounts
         made_for = ensure_active(path, accounts, last_active(Store(self.config.current.state_dir)))
         if made_for is not None:
-            log.info("start: created the active link %s to %s", path, made_for.home)
+            log.info(
+                "start: created the active link %s to %s", path, made_for.home, extra=log_fields(account=made_for.name)
+            )
         keep_spare(path)
 
     async def _build_parts(self) -> None:

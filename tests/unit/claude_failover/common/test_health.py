@@ -48,7 +48,7 @@ def test_its_begin_and_its_end_are_logged_and_told_once(caplog):
         health.works("hooks")
     assert told == [("hooks", True, True), ("hooks", False, False)]
     first, second = [record.getMessage() for record in caplog.records]
-    assert first == "blind: source=hooks reason='gone'"
+    assert first == 'blind: source=hooks reason="gone"'
     assert second.startswith("no longer blind: source=hooks since=")
 
 

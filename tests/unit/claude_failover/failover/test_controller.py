@@ -841,7 +841,7 @@ def test_a_record_is_closed_at_its_bound(world, harness, monkeypatch):
 
 
 def test_evidence_is_logged_with_all_that_decides(world, harness, caplog):
-    caplog.set_level("INFO", logger="claude_failover.failover.controller")
+    caplog.set_level("INFO", logger="claude_failover.failover.attribution")
     run(harness, world.evidence("main", limit="opus"))
     (text,) = [text for text in caplog.messages if text.startswith("session main")]
     facts = ("Opus limit", "hook", "usage-limit-reached", "2026-11-22T21:30:00.000Z", "account a", "never flipped")
@@ -855,7 +855,7 @@ def test_an_account_out_of_usage_is_logged_with_limit_and_reset(world, harness, 
 
 
 def test_evidence_of_an_unknown_account_is_logged_as_such(world, harness, caplog):
-    caplog.set_level("INFO", logger="claude_failover.failover.controller")
+    caplog.set_level("INFO", logger="claude_failover.failover.attribution")
     run(harness, world.evidence("main", config_dir="/elsewhere"))
     assert "account unknown: the session uses /elsewhere" in caplog.text
 

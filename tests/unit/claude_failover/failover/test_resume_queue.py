@@ -237,7 +237,7 @@ def test_a_bug_in_a_resumption_is_logged_with_its_sessions(world, harness, queue
     for name in ("one", "two"):
         queue.add(world.evidence(name), "a")
     asyncio.run(go_on())
-    assert "resuming one, two failed: RuntimeError('a bug')" in caplog.text
+    assert "resuming one, two: a bug; it is tried again" in caplog.text
     assert list(queue.limited()) == ["one", "two"]
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Entries of the journal: by a stand-in for ``python3-systemd``, and by the package with a socket in journald's place."""
+"""Entries of the journal: by a stand-in for ``python3-systemd``, and by the package, with a socket of ours."""
 
 from __future__ import annotations
 

@@ -97,7 +97,9 @@ class Identities:
                 )
             elif recorded is None:
                 self.record(name, found)
-                log.info("account %s: who it is was recorded, from what its home says", name)
+                log.info(
+                    "account %s: who it is was recorded, from what its home says", name, extra=log_fields(account=name)
+                )
             elif recorded.is_login_of(found):
                 if recorded.entry is None and found.entry is not None:
                     self.record(name, found)  # an older release has recorded it in part
@@ -119,7 +121,11 @@ class Identities:
         if any(identity.entry is None for identity in recorded.values()):
             for name, found in completed_identities(config, recorded).items():
                 self.record(name, found)
-                log.info("account %s: the record of who it is was completed, from its original file", name)
+                log.info(
+                    "account %s: the record of who it is was completed, from its original file",
+                    name,
+                    extra=log_fields(account=name),
+                )
 
     def _adopted(self, config: Config) -> dict[str, Identity]:
         """Return who the accounts without a record were at an adoption, but none that another one is recorded as."""
@@ -150,7 +156,7 @@ class Identities:
     def _tell(self, name: str, why: str, level: int = logging.WARNING) -> None:
         if (name, why) not in self._told:
             self._told.add((name, why))
-            log.log(level, "account %s: %s", name, why)
+            log.log(level, "account %s: %s", name, why, extra=log_fields(account=name))
 
     def _read(self) -> None:
         self._stamp = _stamp(self._store.path(DOCUMENT))

@@ -193,14 +193,15 @@ class LoginWatch:
 
 def _log_change(name: str, login: HomeLogin) -> None:
     if login.state != "ok":
-        log.info("account %s: login=%s", name, login.state)
+        log.info("account %s: login=%s", name, login.state, extra=log_fields(account=name))
     elif login.ends_at is not None:
-        log.info("account %s: login=ok until=%s", name, clock.iso(login.ends_at))
+        log.info("account %s: login=ok until=%s", name, clock.iso(login.ends_at), extra=log_fields(account=name))
     else:
         log.info(
             "account %s: login=ok until=unknown: Claude Code before 2.1.260 writes no date, so nothing is told before "
             "the login ends",
             name,
+            extra=log_fields(account=name),
         )
 
 

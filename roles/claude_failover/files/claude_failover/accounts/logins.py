@@ -14,6 +14,7 @@ import os
 from collections.abc import Mapping
 
 from ..claude.credentials import HomeLogin, credentials_file, read_login
+from ..common.log_fields import log_fields
 from ..common.renaming import renamed
 from ..config.model import Account
 from ..storage.store import Store, as_list
@@ -67,7 +68,9 @@ class Logins:
         if stamp == _stamp(account.home):
             return login._replace(state="expired") if login.state == "ok" else login
         log.info(
-            "account %s: its credentials have changed since the server rejected them, and are used again", account.name
+            "account %s: its credentials have changed since the server rejected them, and are used again",
+            account.name,
+            extra=log_fields(account=account.name),
         )
         del self._rejected[account.name]
         self._save(account.name)

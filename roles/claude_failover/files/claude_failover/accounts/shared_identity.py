@@ -21,6 +21,7 @@ from ..claude.identity import KEY, Identity, named_identity
 from ..claude.state_file import read_state_file
 from ..claude.state_file_edit import edit_state_file
 from ..claude.state_file_lock import StateFileLocks
+from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
 from ..config.model import Account
 from ..storage.pending_writes import PendingWrites
@@ -156,7 +157,11 @@ class SharedIdentity:
             )
             return
         self._identities.record(name, found)
-        log.info("account %s: who it is was recorded, after a login by hand in its home", name)
+        log.info(
+            "account %s: who it is was recorded, after a login by hand in its home",
+            name,
+            extra=log_fields(account=name),
+        )
         if name != active.name:
             self._put(lambda now: now is not None and now.is_login_of(found))
         self._identities.set_changed(active.name, None)
@@ -236,4 +241,4 @@ class SharedIdentity:
     def _tell(self, name: str, why: str) -> None:
         if (name, why) not in self._told:
             self._told.add((name, why))
-            log.warning("account %s: %s", name, why)
+            log.warning("account %s: %s", name, why, extra=log_fields(account=name))

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..common import json_text
 from ..common.errors import FailoverError, NoAnswer, NotRunning, UsageError
-from ..common.journal_stream import is_journal, prefixed
+from ..common.journal_stream import ERROR, is_journal, prefixed
 from ..common.text import printable
 from ..config import defaults
 from .answers import check_answer
@@ -242,7 +241,7 @@ def print_message(text: str) -> None:
     """Print a message on standard error; one of several lines (file:line: …) gets no prefix."""
     start = "" if "\n" in text else "claude-failover: "
     message = f"{start}{printable(text)}"
-    sys.stderr.write((prefixed(message, logging.ERROR) if is_journal(sys.stderr) else message) + "\n")
+    sys.stderr.write((prefixed(message, ERROR) if is_journal(sys.stderr) else message) + "\n")
 
 
 def terminal_format() -> dict[str, Any]:

@@ -54,7 +54,7 @@ class SourceHealth:
         now = Blindness(source, known.since if known else clock.now(), reason)
         self._blind[source] = now
         if known is None:
-            log.warning("blind: source=%s reason=%r", source, reason, extra=log_fields(event="source_blind"))
+            log.warning('blind: source=%s reason="%s"', source, reason, extra=log_fields(event="source_blind"))
             self._tell(now, True)
 
     def failed_by_bug(self, source: str, error: Exception) -> str:
@@ -71,7 +71,7 @@ class SourceHealth:
         known = self._blind.pop(source, None)
         if known is not None:
             log.info(
-                "no longer blind: source=%s since=%s reason=%r",
+                'no longer blind: source=%s since=%s reason="%s"',
                 source,
                 clock.wall_iso(known.since),
                 known.reason,

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import Any
 
-_PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+ERROR = 40  # the level of `logging`, which takes a command line long to import
+_PRIORITIES = ((ERROR, 3), (30, 4), (20, 6))
 _DEBUG = 7
 
 

@@ -223,7 +223,7 @@ class ControlServer:
         self._tasks.discard(task)
         connection.close()
         if not task.cancelled() and task.exception() is not None:
-            log.error("control socket: a bug: %r", task.exception(), exc_info=task.exception())
+            log.error("control socket: a bug", exc_info=task.exception())
 
     async def _serve_requests(self, connection: ClientConnection) -> None:
         loop = asyncio.get_running_loop()

@@ -24,6 +24,7 @@ from ..claude.running_turn import find_running_turn
 from ..claude.start_screen import find_start_question
 from ..claude.transcript import sizes_of
 from ..common import clock
+from ..common.log_fields import log_fields
 from ..common.text import one_line
 from ..limits.evidence import Evidence
 from ..sessions.table import SessionTable
@@ -94,7 +95,12 @@ class ActivityCheck:
             else:
                 await self._look(tracked, tracked.pane.pane_id, began, before)
             if tracked.activity != activity:
-                log.info("session %s: it is %s, which its session file does not tell", tracked.name, tracked.activity)
+                log.info(
+                    "session %s: it is %s, which its session file does not tell",
+                    tracked.name,
+                    tracked.activity,
+                    extra=log_fields(session=tracked.name),
+                )
 
     def _read_transcript(self, tracked: TrackedSession) -> None:
         uuid = self._sessions.conversation(tracked.name)
@@ -133,7 +139,7 @@ class ActivityCheck:
             what = _QUESTIONS.get(kind, f"Claude Code asks: {one_line(title)}")
             question = f"{what}; see: claude-failover attach {shlex.quote(tracked.name)}"
         if question is not None and tracked.start_question is None:
-            log.warning("session %s: %s", tracked.name, question)
+            log.warning("session %s: %s", tracked.name, question, extra=log_fields(session=tracked.name))
         tracked.start_question = question
         tracked.start_question_kind = found[0] if found is not None else None
 

@@ -74,12 +74,13 @@ class Classifier:
         if snippet not in self._unknown and len(self._unknown) < MAX_WORDINGS:
             self._unknown.add(snippet)
             log.warning(
-                "this %s, and nothing was switched: %r. If it is one, add a pattern for it to detection.extra_patterns",
+                "this %s, and nothing was switched: '%s'. If it is one, add a pattern for it to "
+                "detection.extra_patterns",
                 f"need not be a limit of the account ({verdict.rule})"
                 if undecided
                 else "looks like a usage limit in an unknown wording",
                 snippet,
-                extra=log_fields(event="unknown_wording"),
+                extra=log_fields(limit=verdict.limit, event="unknown_wording"),
             )
             self.on_unknown(snippet, verdict.rule)
         return verdict

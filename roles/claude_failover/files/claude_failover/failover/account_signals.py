@@ -13,6 +13,7 @@ from typing import Any
 from ..accounts.availability import AccountAvailability
 from ..accounts.pace import Pace
 from ..accounts.usage import read_windows
+from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
 from ..config.model import Account
 from ..sessions.session_account import account_of
@@ -73,7 +74,11 @@ class AccountSignals:
         """Record that the server rejected a session's login: its account is no target until the credentials change."""
         account = self._account_of(session)
         if account is None:
-            log.warning("session %s: the login of its account was rejected, but the account is not known", session.name)
+            log.warning(
+                "session %s: the login of its account was rejected, but the account is not known",
+                session.name,
+                extra=log_fields(session=session.name),
+            )
             return
         last = self._flip_log.last
         if last is not None and last.target == account.name and self._now() - last.at < _STALE_REJECTION:
@@ -85,8 +90,9 @@ class AccountSignals:
         log.error(
             "account %s: its login is dead%s. It is no switch target until you log it in: claude-failover login %s",
             account.name,
-            f" ({message[:200]!r})" if message else "",
+            f" ('{message[:200]}')" if message else "",
             account.name,
+            extra=log_fields(account=account.name),
         )
 
     def _account_of(self, session: TrackedSession) -> Account | None:

@@ -5,18 +5,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..accounts.exhaustion import Exhaustion
+from ..common import clock
 from ..common.file_identity import is_same_entry
+from ..common.limit_words import limit_word
+from ..common.log_fields import log_fields
 from ..config.login_origin import listed
 from ..config.model import Account
 from ..limits.evidence import Evidence
 from ..switching.flip_log import Flip, account_at
 from .doubt import bearers, cleared
+
+log = logging.getLogger(__name__)
 
 # Claude Code reads changed credentials within about 2 s of a flip (2.1.330): a request begun until then can bear the
 # old account's token. Recorded limits tell the accounts apart for a little longer, but no more: windows of two
@@ -35,6 +41,21 @@ class Attribution:
     follows_link: bool
     why: str
     doubted: str | None = None
+
+    def log(self, evidence: Evidence) -> None:
+        """Log the evidence, and the account that it is attributed to."""
+        verdict = evidence.verdict
+        log.info(
+            "session %s: %s limit reported by %s (%s), resets %s; account %s: %s",
+            evidence.session,
+            limit_word(verdict.limit),
+            evidence.source,
+            verdict.rule,
+            clock.optional_iso(verdict.resets_at),
+            self.account or "unknown",
+            self.why,
+            extra=log_fields(session=evidence.session, account=self.account, limit=verdict.limit),
+        )
 
 
 def attribute(

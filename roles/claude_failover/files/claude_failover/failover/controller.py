@@ -23,6 +23,7 @@ from ..common import clock
 from ..common.errors import UsageError
 from ..common.event_wait import wait_for_event
 from ..common.limit_words import limit_word
+from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
 from ..config.model import Account
 from ..limits.evidence import Evidence
@@ -330,7 +331,11 @@ class FailoverController:
                 except OSError:  # a full disk: the evidence is attributed in the next round
                     raise
                 except Exception:
-                    log.exception("session %s: a bug while attributing evidence, which is ignored", evidence.session)
+                    log.exception(
+                        "session %s: a bug while attributing evidence, which is ignored",
+                        evidence.session,
+                        extra=log_fields(session=evidence.session),
+                    )
                 del self._state.unattributed[0]
 
     def _attribute(self, evidence: Evidence) -> None:
@@ -345,16 +350,7 @@ class FailoverController:
             self._set_aside(evidence.session),
             self._answered,
         )
-        log.info(
-            "session %s: %s limit reported by %s (%s), resets %s; account %s: %s",
-            evidence.session,
-            limit_word(verdict.limit),
-            evidence.source,
-            verdict.rule,
-            clock.optional_iso(verdict.resets_at),
-            attribution.account or "unknown",
-            attribution.why,
-        )
+        attribution.log(evidence)
         until, known = reset_of(
             verdict, evidence.at, evidence.request_at, self._config.current.failover.unknown_reset_wait
         )
@@ -366,6 +362,7 @@ class FailoverController:
                     attribution.account,
                     limit_word(limit),
                     clock.wall_iso(until),
+                    extra=log_fields(account=attribution.account, limit=limit),
                 )
             if self._budget is not None:
                 self._budget.on_refused(evidence.session, attribution.account, until, known)
@@ -380,7 +377,7 @@ class FailoverController:
         try:
             record = await self.switcher.switch(request)
         except SwitchSuperseded as error:
-            log.info("no switch (%s): %s", request.reason, error)
+            log.info("no switch (%s): %s", request.reason, error, extra=log_fields(account=active))
         else:
             self._on_switch_finished(record)
             if request.trigger is not None and record["outcome"] == "stayed":

@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from ..common.log_fields import log_fields
 from ..common.text import natural_key
 from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
@@ -68,5 +69,6 @@ class IdleSessions:
                 "waits for it no longer",
                 name,
                 PARKED / 60,
+                extra=log_fields(session=name),
             )
         return True

@@ -24,6 +24,7 @@ from ..claude.prompt_box import Dialog
 from ..claude.session_files import SessionFiles
 from ..claude.transcript import NotATranscriptError, sizes_of
 from ..common.backoff import Backoff
+from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
 from ..detection.owner_watch import WHY
 from ..sessions.registry import SessionRegistry
@@ -150,11 +151,20 @@ class OwnerCopy:
             asked = self._config.current.failover.session_owner == "copy" and self._asked_about(tracked)
             return known == active and uuid is not None and asked == uuid
 
-        log.info("session %s: its conversation is copied to the active account", tracked.name)
+        log.info(
+            "session %s: its conversation is copied to the active account",
+            tracked.name,
+            extra=log_fields(session=tracked.name),
+        )
         try:
             failure = await self._copy(self._tmux, pane_id, address, allowed)
         except TmuxError as error:
             failure = str(error)
         if failure is not None:
-            log.warning("session %s: its conversation was not copied: %s", tracked.name, failure)
+            log.warning(
+                "session %s: its conversation was not copied: %s",
+                tracked.name,
+                failure,
+                extra=log_fields(session=tracked.name),
+            )
         return failure

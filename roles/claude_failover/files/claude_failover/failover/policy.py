@@ -18,6 +18,7 @@ from ..accounts.availability import RESET_MARGIN, AccountAvailability
 from ..accounts.exhaustion import MODEL_LIMITS, SAME_RESET
 from ..common import clock
 from ..common.backoff import Backoff
+from ..common.log_fields import log_fields
 from ..common.text import natural_key
 from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence, moved_on
@@ -207,7 +208,11 @@ class SwitchPolicy:
         for item in triggers:
             evidence = item.evidence
             if moved_on(self._newest_turn(evidence.session), evidence):
-                log.info("session %s: its newest turn is no longer limited: nothing to do", evidence.session)
+                log.info(
+                    "session %s: its newest turn is no longer limited: nothing to do",
+                    evidence.session,
+                    extra=log_fields(session=evidence.session),
+                )
                 self._resume_queue.remove(evidence.session)
                 continue
             return evidence
@@ -252,6 +257,7 @@ class SwitchPolicy:
                 "no account can be used; %d sessions wait, %s",
                 len(self._resume_queue.limited()),
                 f"until {clock.wall_iso(until)}" if until else "for an account to be logged in or repaired",
+                extra=log_fields(account=active, limit=limit),
             )
 
     # -- sessions in doubt -------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from ..common.log_fields import log_fields
 from ..limits.evidence import Evidence
 from ..switching.flip_log import FlipLog
 from ..switching.open_records import OpenRecords
-from ..switching.record import session_row
+from ..switching.record import result_line
 from .doubt import with_account
 from .state import FailoverState, LimitedSession
 
@@ -185,7 +185,11 @@ class ResumeQueue:
         _ended, known = self._last.get(event.session, (0.0, None))
         if known is None or event.session not in self._unanswered or known.uuid != event.uuid:
             return
-        log.warning("session %s: Claude Code held the prompt back; it is sent again", event.session)
+        log.warning(
+            "session %s: Claude Code held the prompt back; it is sent again",
+            event.session,
+            extra=log_fields(session=event.session),
+        )
         evidence = dataclasses.replace(known, at=event.at + _RECORD_DELAY, request_at=None, turn=event.turn)
         with self._state.update():
             self._state.limited_sessions[event.session] = LimitedSession(evidence, None)
@@ -201,7 +205,11 @@ class ResumeQueue:
         if over:
             with self._state.update():
                 for name in over:
-                    log.info("session %s: the doubt about its login has ended with the reset", name)
+                    log.info(
+                        "session %s: the doubt about its login has ended with the reset",
+                        name,
+                        extra=log_fields(session=name),
+                    )
                     del self._state.doubts[name]
 
     def _take(self, session: str) -> None:
@@ -303,7 +311,13 @@ class ResumeQueue:
                 if item is not None and _same_refusal(item.evidence, evidence):
                     self._record_result(evidence.session, result_of.get(evidence.session, "gone"))
         for result in results:
-            log.info("session %s: resume result: %s", result.get("name"), session_row(result))
+            name = str(result.get("name"))
+            log.info(
+                "session %s: resume result: %s",
+                name,
+                result_line(result),
+                extra=log_fields(session=name, switch_id=record_id),
+            )
         self._records.add_sessions(record_id, results)
 
     def _record_result(self, session: str, result: str) -> None:
@@ -313,7 +327,13 @@ class ResumeQueue:
             delay = backoff.failed(0.0)
             if backoff.failures < _ATTEMPTS:
                 self._retry_at[session] = time.monotonic() + delay
-                log.warning("session %s: not resumed (%s); tried again in %.0f s", session, result, delay)
+                log.warning(
+                    "session %s: not resumed (%s); tried again in %.0f s",
+                    session,
+                    result,
+                    delay,
+                    extra=log_fields(session=session),
+                )
                 return
             fields = log_fields(session=session, event="session_not_resumed")
             text = "session %s: not resumed (%s), and not tried again: it is left to you"
@@ -328,7 +348,7 @@ class ResumeQueue:
         for name in names:
             self._last[name] = (time.monotonic(), self._last[name][1])
         if not task.cancelled() and task.exception() is not None:
-            log.error("resuming %s failed: %r; it is tried again", ", ".join(names), task.exception())
+            log.error("resuming %s: a bug; it is tried again", ", ".join(names), exc_info=task.exception())
         self._wake()
 
 

@@ -25,6 +25,7 @@ from ..claude.prompt_delivery import Delivery, Timing, deliver
 from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.errors import FailoverError
+from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence, moved_on
 from ..limits.retry import waits_for_reset
@@ -140,7 +141,7 @@ class SessionResumer:
                 except (FailoverError, OSError) as error:
                     method, result = "none", f"failed: {error}"
                 except Exception as error:  # a bug in one session must not make the others be resumed twice
-                    log.exception("resume: session %s: a bug", name)
+                    log.exception("resume: session %s: a bug", name, extra=log_fields(session=name))
                     method, result = "none", f"failed: {error!r}"
                 finally:
                     self._under_way.end(name)
@@ -158,6 +159,7 @@ class SessionResumer:
             result,
             method,
             seconds,
+            extra=log_fields(session=name),
         )
         uuid = self._sessions.conversation(name)
         return {"name": name, "uuid": uuid, "method": method, "result": result, "seconds": seconds}
@@ -186,7 +188,12 @@ class SessionResumer:
         if spec is None or not spec.claude_args:
             # The daemon did not choose its command line, and cannot add --resume.
             return "none", f"failed: {delivery.detail}; the daemon cannot restart this session"
-        log.warning("resume: session %s: %s; it is restarted", tracked.name, delivery.detail)
+        log.warning(
+            "resume: session %s: %s; it is restarted",
+            tracked.name,
+            delivery.detail,
+            extra=log_fields(session=tracked.name),
+        )
         await end_claude(tracked, force=True)
         await self._lifecycle.restart(tracked, spec)
         delivery = await self._deliver(tracked, STARTED)

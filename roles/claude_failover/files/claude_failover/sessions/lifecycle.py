@@ -19,6 +19,7 @@ from ..common import clock
 from ..common.backoff import Backoff
 from ..common.errors import FailoverError, Refused
 from ..common.event_wait import wait_for_event
+from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
 from ..config.model import SessionConfig
 from ..tmux.client import Pane, Tmux, TmuxError, TmuxGone, TmuxNotFound
@@ -143,7 +144,7 @@ class SessionLifecycle:
 
     def _try_now(self, name: str) -> None:
         """Make a session that is down due now, whatever its back-off."""
-        log.info("session %s: what kept it from starting is mended", name)
+        log.info("session %s: what kept it from starting is mended", name, extra=log_fields(session=name))
         restarts = self._restart_state(name)
         restarts.backoff.failures, restarts.due = 0, time.monotonic()
 
@@ -155,7 +156,7 @@ class SessionLifecycle:
         except (FailoverError, OSError) as error:
             tracked.reason = str(error)
             self._delay_restart(tracked, ran=0.0)
-            log.error("session %s: %s", tracked.name, error)
+            log.error("session %s: %s", tracked.name, error, extra=log_fields(session=tracked.name))
         finally:
             self._maintained = None
             left.set()
@@ -180,7 +181,7 @@ class SessionLifecycle:
         if why is not None:
             restarts.due = tracked.next_try_at = None
             if tracked.reason != why:
-                log.info("session %s: stays down: %s", tracked.name, why)
+                log.info("session %s: stays down: %s", tracked.name, why, extra=log_fields(session=tracked.name))
             tracked.reason = why
         elif restarts.due is None or time.monotonic() >= restarts.due:
             await self.start(tracked, tracked.spec)
@@ -204,7 +205,7 @@ class SessionLifecycle:
     def _tell_moved(self, name: str, moved: str | None) -> None:
         """Log once that a session has a conversation in the background."""
         if moved is not None and self._moved.get(name) != moved:
-            log.warning("session %s: %s", name, moved)
+            log.warning("session %s: %s", name, moved, extra=log_fields(session=name))
         self._moved[name] = moved
 
     def _startup_problem(self, tracked: TrackedSession, spec: SessionConfig | None) -> str | None:
@@ -269,7 +270,9 @@ class SessionLifecycle:
         started = self._restart_state(tracked.name).started
         delay = self._delay_restart(tracked, time.monotonic() - started if started else 0.0)
         tracked.reason = reason
-        log.warning("session %s: %s; next start in %.0f s", tracked.name, reason, delay)
+        log.warning(
+            "session %s: %s; next start in %.0f s", tracked.name, reason, delay, extra=log_fields(session=tracked.name)
+        )
 
     def _delay_restart(self, tracked: TrackedSession, ran: float) -> float:
         restarts = self._restart_state(tracked.name)

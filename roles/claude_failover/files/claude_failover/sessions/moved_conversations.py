@@ -19,6 +19,7 @@ from ..claude.background_jobs import BackgroundJob, background_jobs, holder_of
 from ..claude.lineage import newest_descendant
 from ..claude.settings import file_name, settings_folder
 from ..common.errors import FailoverError
+from ..common.log_fields import log_fields
 from ..config.model import Config
 from .registry import RegistryEntry
 from .tracked_session import TrackedSession
@@ -83,6 +84,7 @@ def newest_conversation(name: str, known: RegistryEntry, config: Config) -> Regi
         name,
         known.uuid,
         descent.uuid,
+        extra=log_fields(session=name),
     )
     return dataclasses.replace(known, uuid=descent.uuid, source="assigned", transcript=None, pid=None, started=None)
 

@@ -221,7 +221,12 @@ class PromptBudget:
             if not long:
                 series.renewed.append(name)
         if series.counts:
-            log.info("session %s: the limit of %s has reset, its prompts are counted anew", session, passed[0][0])
+            log.info(
+                "session %s: the limit of %s has reset, its prompts are counted anew",
+                session,
+                passed[0][0],
+                extra=log_fields(session=session, account=passed[0][0]),
+            )
             series.counts = {}
         self._save()
 

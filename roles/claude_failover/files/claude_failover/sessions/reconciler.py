@@ -12,6 +12,7 @@ import asyncio
 import logging
 
 from ..common.errors import FailoverError
+from ..common.log_fields import log_fields
 from ..common.processes import is_alive
 from ..config.holder import ConfigHolder
 from .changes import change_reason, changed_keys
@@ -64,7 +65,7 @@ class SessionReconciler:
     def _tell(self, name: str, kind: str, what: str | None) -> None:
         """Log once what a person should know of a session, until it changes."""
         if what is not None and self._told.get((name, kind)) != what:
-            log.warning("session %s: %s", name, what)
+            log.warning("session %s: %s", name, what, extra=log_fields(session=name))
         self._told[name, kind] = what
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..claude.transcript import UUID
 from ..common import clock
+from ..common.log_fields import log_fields
 from ..common.processes import is_alive
 from ..storage.store import Store, as_optional_text
 
@@ -94,6 +95,7 @@ class SessionRegistry:
                 entry.source,
                 current.uuid,
                 current.source,
+                extra=log_fields(session=name),
             )
         self._entries[name] = entry
         self._pending.attempt(DOCUMENT, self._save, "the registry of conversations")

@@ -17,6 +17,7 @@ from typing import Any
 from ..claude.prompt_delivery import deliver
 from ..claude.remote_control import COMMAND, drop_of, is_on, was_agreed_to
 from ..claude.transcript import read_conversation, sizes_of
+from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
 from ..tmux.client import Tmux, TmuxError
 from .prompt_budget import PromptBudget
@@ -57,11 +58,17 @@ class RemoteControl:
                 try:
                     await self._check(tracked)
                 except TmuxError as error:
-                    log.error("session %s: Remote Control: %s", tracked.name, error)
+                    log.error(
+                        "session %s: Remote Control: %s", tracked.name, error, extra=log_fields(session=tracked.name)
+                    )
                 except OSError:
                     raise
                 except Exception:  # a bug must not end the daemon
-                    log.exception("session %s: Remote Control: a bug; the other sessions are looked at", tracked.name)
+                    log.exception(
+                        "session %s: Remote Control: a bug; the other sessions are looked at",
+                        tracked.name,
+                        extra=log_fields(session=tracked.name),
+                    )
 
     async def _check(self, tracked: TrackedSession) -> None:
         drop = await self._drop(tracked.name)
@@ -112,7 +119,12 @@ class RemoteControl:
             tracked.remote_control_returns = False
         if delivery.result == "delivered":
             tracked.notice = None
-            log.info("session %s: Remote Control is on again, after %.1f s", tracked.name, delivery.seconds)
+            log.info(
+                "session %s: Remote Control is on again, after %.1f s",
+                tracked.name,
+                delivery.seconds,
+                extra=log_fields(session=tracked.name),
+            )
             return
         if not delivery.submitted and delivery.result != "bound":
             self._typed.pop(tracked.name, None)  # a draft or a dialog stands there: the next look tries again
@@ -120,5 +132,5 @@ class RemoteControl:
 
     def _tell(self, tracked: TrackedSession, notice: str) -> None:
         if tracked.notice != notice:
-            log.warning("session %s: %s", tracked.name, notice)
+            log.warning("session %s: %s", tracked.name, notice, extra=log_fields(session=tracked.name))
         tracked.notice = notice

@@ -12,6 +12,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 
+from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
 from ..tmux.client import Pane, Tmux
 from .launch import SESSION_VARIABLE
@@ -52,13 +53,14 @@ class SessionRenames:
                 for rename in self._parts:
                     rename(old, new)
                 self._registry.rename(old, new)
-                log.warning("session %s: renamed to %s, with its conversation", old, new)
+                log.warning("session %s: renamed to %s, with its conversation", old, new, extra=log_fields(session=new))
             elif (old, new) not in self._told:
                 self._told.add((old, new))
                 log.warning(
                     "session %s: has a conversation of its own; that of %s (renamed_from) is kept under that name",
                     new,
                     old,
+                    extra=log_fields(session=new),
                 )
 
     async def apply(self, panes: list[Pane]) -> list[Pane]:

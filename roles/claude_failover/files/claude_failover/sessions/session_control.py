@@ -18,6 +18,7 @@ from typing import Any
 from ..claude.prompt_box import find_prompt_box
 from ..common import clock
 from ..common.errors import Refused, UsageError
+from ..common.log_fields import log_fields
 from ..common.processes import read
 from ..tmux.client import Tmux
 from .launch import SESSION_VARIABLE, start_problem
@@ -80,10 +81,15 @@ class SessionControl:
             if tracked.spec is None:
                 if tracked.pane is not None:
                     await self._tmux.kill_pane(tracked.pane.pane_id)
-                log.warning("session %s: ended%s, as it is no longer configured", session, forced)
+                log.warning(
+                    "session %s: ended%s, as it is no longer configured",
+                    session,
+                    forced,
+                    extra=log_fields(session=session),
+                )
                 return self._answer(tracked, "ended; the configuration has no such session any more")
             tracked.reason, tracked.next_try_at = STOPPED_REASON, None
-            log.warning("session %s: %s%s", session, STOPPED_REASON, forced)
+            log.warning("session %s: %s%s", session, STOPPED_REASON, forced, extra=log_fields(session=session))
             restart = "claude-failover restart " + shlex.quote(session)
             return self._answer(tracked, f"stopped; it stays down until: {restart}")
 
@@ -114,7 +120,13 @@ class SessionControl:
                 raise Refused(f"session {session} was ended, and the configuration has no such session any more")
             await self._lifecycle.start(tracked, tracked.spec)
             tracked.reason = None
-            log.warning("session %s: restarted %s%s", session, why, ", by force" if force else "")
+            log.warning(
+                "session %s: restarted %s%s",
+                session,
+                why,
+                ", by force" if force else "",
+                extra=log_fields(session=session),
+            )
             return self._answer(tracked, "restarted" if was_up else "started")
 
     async def _observed(self, name: str) -> TrackedSession:

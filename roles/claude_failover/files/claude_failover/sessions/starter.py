@@ -14,6 +14,7 @@ from typing import Any
 from ..claude.settings import session_defaults, settings_folder, with_own_settings
 from ..claude.transcript import paths_of
 from ..common.errors import FailoverError
+from ..common.log_fields import log_fields
 from ..common.processes import is_alive, read
 from ..config.holder import ConfigHolder
 from ..config.model import SessionConfig
@@ -83,7 +84,13 @@ class SessionStarter:
             pane = next((item for item in await self._tmux.panes() if item.pane_id == dead_pane.pane_id), None)
         tracked.pane, tracked.activity, tracked.activity_at = pane, "starting", None
         tracked.started_for, tracked.launch = spec.name, launch
-        log.info("session %s: started in %s, conversation %s", spec.name, spec.cwd, conversation or "unknown")
+        log.info(
+            "session %s: started in %s, conversation %s",
+            spec.name,
+            spec.cwd,
+            conversation or "unknown",
+            extra=log_fields(session=spec.name),
+        )
         if conversation is not None and pane is not None:
             process = read(pane.pid)
             tracked.claude = process

@@ -217,6 +217,7 @@ class SessionTable:
                 "account; to change that, remove this and restart the session",
                 tracked.name,
                 tracked.foreign_login,
+                extra=log_fields(session=tracked.name),
             )
 
     def conversation(self, name: str) -> str | None:

@@ -120,7 +120,12 @@ class ActiveLinkMonitor:
             # One change has one id: a crash before the next line does not lead to a second record.
             record_id=hashlib.sha256(f"{identity} {origin} {name}".encode()).hexdigest()[:16],
         )
-        log.warning("active_link %s: %s", self._config.current.active_link, record["detail"])
+        log.warning(
+            "active_link %s: %s",
+            self._config.current.active_link,
+            record["detail"],
+            extra=log_fields(account=name, switch_id=record["id"]),
+        )
         self._journal.add_record(record)
         self._flip_log.add(Flip(at, origin, name, "external"))
         return record

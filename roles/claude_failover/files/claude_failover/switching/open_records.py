@@ -133,7 +133,12 @@ class OpenRecords:
             self._journal.close(record)
         except OSError as error:
             if not told:
-                log.error("the record of switch %s cannot be stored; it is tried again: %s", name, error)
+                log.error(
+                    "the record of switch %s cannot be stored; it is tried again: %s",
+                    name,
+                    error,
+                    extra=log_fields(switch_id=name),
+                )
             self._told.add(name)
             self._opened_at[name] = time.monotonic()
         else:

@@ -145,8 +145,16 @@ def log_line(record: Record) -> str:
         "sessions": len(record["sessions"]),
         "seconds": record["seconds"],
     }
-    text = " ".join(f"{key}={_field(value)}" for key, value in fields.items() if value is not None)
-    return text + (f" detail={_field(record['detail'])}" if record["detail"] else "")
+    return _fields(fields) + (f" detail={_field(record['detail'])}" if record["detail"] else "")
+
+
+def result_line(result: Mapping[str, Any]) -> str:
+    """Return the result of a session's resumption as ``key=value`` fields, for the log; without its name."""
+    return _fields({key: value for key, value in session_row(result).items() if key != "name"})
+
+
+def _fields(fields: Mapping[str, object]) -> str:
+    return " ".join(f"{key}={_field(value)}" for key, value in fields.items() if value is not None)
 
 
 def _field(value: object) -> str:

@@ -13,6 +13,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 from ..common import clock
+from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
 from ..config.model import Account
 from .flip_log import Flip, FlipLog
@@ -45,7 +46,7 @@ class SwitchRecovery:
         link = await self._link_monitor.read_stable()
         name = link.account.name if link.account is not None else None
         target = self._config.current.account(entry.target)
-        interruption = f"interrupted at the step {entry.step!r}"
+        interruption = f"interrupted at the step '{entry.step}'"
         log.warning(
             "switch %s from %s to %s was %s; the link leads to %s",
             entry.id,
@@ -53,6 +54,7 @@ class SwitchRecovery:
             entry.target,
             interruption,
             name,
+            extra=log_fields(account=entry.target, switch_id=entry.id),
         )
         began = clock.parse_iso(entry.time)
         if target is not None:

@@ -23,6 +23,7 @@ from ..accounts.shared_links import ensure_links
 from ..claude import refresh_lock
 from ..claude.credentials import touch_credentials
 from ..common.errors import FailoverError, Refused
+from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
 from ..config.model import Account
 from .flip_log import Flip, FlipLog
@@ -151,7 +152,12 @@ class SwitchProcedure:
             touch_credentials(account.home)
             self._logins.update_stamp(account)
         except OSError as error:
-            log.error("the times of the credentials of %s could not be set: %s", account.name, error)
+            log.error(
+                "the times of the credentials of %s could not be set: %s",
+                account.name,
+                error,
+                extra=log_fields(account=account.name),
+            )
 
     def finish(self, switch: SwitchInProgress, outcome: str, detail: str) -> Record:
         """End the switch in the journal; returns its record."""
@@ -180,7 +186,13 @@ class SwitchProcedure:
         except OSError as error:
             if not switch.flipped:
                 raise
-            log.error("switch %s, step %s: %s; the switch is continued", switch.entry.id, step.name, error)
+            log.error(
+                "switch %s, step %s: %s; the switch is continued",
+                switch.entry.id,
+                step.name,
+                error,
+                extra=log_fields(account=switch.target.name, switch_id=switch.entry.id),
+            )
 
     async def _keep_external_change(self, switch: SwitchInProgress) -> Record:
         """End the switch before its flip: the link was changed by hand, or cannot be read any more."""
@@ -239,6 +251,7 @@ class SwitchProcedure:
                 "switch %s: a token refresh began in %s just before the flip: flipped back; waiting",
                 switch.entry.id,
                 switch.origin.home,
+                extra=log_fields(account=switch.origin.name, switch_id=switch.entry.id),
             )
         self._flip_log.add(Flip(at, switch.entry.origin, switch.entry.target, switch.entry.reason))
 

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Callable
 
 from ..claude.prompt_delivery import Delivery
+from ..common.log_fields import log_fields
 from ..sessions.prompt_budget import PromptBudget
 from ..tmux.client import Pane, TmuxError, TmuxNotFound
 from .guarded_terminal import AssignmentRevoked, CommandTerminalProtocol, GuardedTerminal
@@ -132,7 +133,7 @@ class TaskDelivery:
         except OSError as error:  # a disk that is full for long must not use up the task's attempts
             why, counts = str(error), False
         except Exception as error:  # counts as an attempt, so that a bug does not repeat the delivery for ever
-            log.exception("task %s: internal error in its delivery", task_id)
+            log.exception("task %s: internal error in its delivery", task_id, extra=log_fields(session=name))
             why, counts = f"internal error: {error!r}; see the daemon's log", True
         await self._conclude(task_id, assignment, guard.typed, why, counts)
 
@@ -164,10 +165,16 @@ class TaskDelivery:
         self._pool.back_off(assignment.session)
         if task.state == SENT:
             # Enter may have been pressed; the tracker finds out.
-            log.warning("task %s: sent to session %s: %s; its outcome is tracked", task.id, assignment.session, why)
+            log.warning(
+                "task %s: sent to session %s: %s; its outcome is tracked",
+                task.id,
+                assignment.session,
+                why,
+                extra=log_fields(session=assignment.session),
+            )
             return
         if task.assignment is None:
-            log.info("task %s: %s; it stays queued", task.id, why)
+            log.info("task %s: %s; it stays queued", task.id, why, extra=log_fields(session=assignment.session))
             return
         kept = typed and await self._may_remain(assignment, task.prompt)
         current = self._tasks.get(task_id) or task

@@ -28,6 +28,7 @@ from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.errors import FailoverError, Refused, UsageError
 from ..common.event_wait import wait_for_event
+from ..common.log_fields import log_fields
 from ..common.processes import is_alive
 from ..config.holder import ConfigHolder
 from ..sessions import ownership
@@ -142,7 +143,13 @@ class Dispatcher:
                 task = self.tasks.add(text, self._now(), wanted=session, cwd=cwd, request_id=request_id)
             except OSError as error:
                 raise Refused(f"the task could not be stored, and was not taken: {error}") from None
-            log.info("task %s: queued, %d bytes, for %s", task.id, len(text.encode()), session or cwd or "any session")
+            log.info(
+                "task %s: queued, %d bytes, for %s",
+                task.id,
+                len(text.encode()),
+                session or cwd or "any session",
+                extra=log_fields(session=session),
+            )
             self._assign()
         await self._delivery.wait(task, ANSWER_WITHIN)
         return self._row(self.tasks.get(task.id) or task)
@@ -160,7 +167,13 @@ class Dispatcher:
                 f"request_id {request_id!r} is that of task {task.id}, which has another prompt, session or cwd; "
                 "expected the same, or another id"
             )
-        log.info("task %s: asked for again, as request %s; it is %s", task.id, request_id, task.state)
+        log.info(
+            "task %s: asked for again, as request %s; it is %s",
+            task.id,
+            request_id,
+            task.state,
+            extra=log_fields(session=task.session),
+        )
         return task
 
     def queue(self) -> list[dict[str, Any]]:
@@ -254,7 +267,7 @@ class Dispatcher:
             try:
                 await self._tracker.track(task)
             except TmuxError as error:
-                log.debug("task %s: %s", task.id, error)
+                log.debug("task %s: %s", task.id, error, extra=log_fields(session=task.session))
         self._assign()
 
     def _wake_up(self) -> None:

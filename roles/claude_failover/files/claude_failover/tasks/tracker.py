@@ -20,6 +20,7 @@ from ..claude.local_commands import ENDINGS, command_state
 from ..claude.transcript import read_conversation
 from ..claude.turns import TurnEvent, is_prompt_of
 from ..common import clock
+from ..common.log_fields import log_fields
 from ..common.text import whole_number
 from ..config.holder import ConfigHolder
 from ..limits import classify_transcript
@@ -86,6 +87,7 @@ class TaskTracker:
                     "task %s: the daemon ended during its delivery to session %s; its outcome is tracked",
                     task.id,
                     task.session,
+                    extra=log_fields(session=task.session),
                 )
 
     # -- events --------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import logging
 from datetime import datetime
 from typing import Callable
 
+from ..common.log_fields import log_fields
 from .queue import TaskQueue
 from .task import ACCEPTED, DONE, FAILED, QUEUED, Assignment, Task
 from .timers import Timers
@@ -38,7 +39,7 @@ class TaskTransitions:
 
     def accept(self, task: Task, at: datetime) -> None:
         """Record that the session has begun the task's turn."""
-        log.info("task %s: accepted by session %s", task.id, task.session)
+        log.info("task %s: accepted by session %s", task.id, task.session, extra=log_fields(session=task.session))
         self._timers.forget(task)
         assignment = task.assignment
         self._tasks.record_transition(
@@ -55,7 +56,12 @@ class TaskTransitions:
     def follow(self, task: Task, uuid: str) -> None:
         """Record that the task's conversation goes on as a copy with another id."""
         if task.assignment is not None:
-            log.info("task %s: its conversation goes on as the copy %s", task.id, uuid)
+            log.info(
+                "task %s: its conversation goes on as the copy %s",
+                task.id,
+                uuid,
+                extra=log_fields(session=task.session),
+            )
             self._tasks.record_transition(
                 dataclasses.replace(task, assignment=dataclasses.replace(task.assignment, uuid=uuid))
             )
@@ -71,7 +77,7 @@ class TaskTransitions:
         if attempts >= MAX_ATTEMPTS:
             self.fail(dataclasses.replace(task, attempts=attempts), f"{detail}; given up after {attempts} attempts")
             return
-        log.warning("task %s: %s; requeued", task.id, detail)
+        log.warning("task %s: %s; requeued", task.id, detail, extra=log_fields(session=task.session))
         self._tasks.record_transition(
             dataclasses.replace(
                 task,
@@ -100,6 +106,7 @@ class TaskTransitions:
             state,
             f" by {task.session}" if task.session else "",
             f": {detail}" if detail else "",
+            extra=log_fields(session=task.session),
         )
         self._timers.forget(task)
         self._tasks.record_transition(dataclasses.replace(task, state=state, detail=detail, finished_at=self._now()))
