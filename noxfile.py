@@ -301,7 +301,8 @@ def unit(session: nox.Session) -> None:
     with Stage(session) as stage:
         stage.install(*unit_requirements())
         install_world(stage)
-        pytest(stage, f"pytest on Python {session.python}", *PARALLEL, *session.posargs)
+        judge = {"PROMTOOL": stage.require(GATES / "prometheus.sh").strip()}
+        pytest(stage, f"pytest on Python {session.python}", *PARALLEL, *session.posargs, env=judge)
 
 
 @nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)

@@ -73,6 +73,7 @@ from claude_failover.limits import classify_hook, classify_pane, classify_record
 from claude_failover.limits.evidence import evidence_from_json, evidence_to_json
 from claude_failover.reporting import metrics
 from claude_failover.reporting.log_format import LogFormatter
+from claude_failover.reporting.tallies import Tallies
 from claude_failover.sessions import table
 from claude_failover.sessions.launch import launch_in, launch_of
 from claude_failover.sessions.lifecycle_state import STOPPED, LifecycleEntry, LifecycleState
@@ -445,7 +446,7 @@ def status_line(raw: bytes) -> None:
         usage.next_reset(account, NOW)
         can_go_out(found)
         status = {**_STATUS, "accounts": [{**_STATUS["accounts"][0], "used_percent": found}]}
-        text = metrics.render(status, {})
+        text = metrics.render(status, Tallies())
         assert text.encode().decode() == text
         assert len(text) < 20_000
         can_be_printed(render.status(status, NOW, columns=100))
@@ -684,7 +685,7 @@ def _journal(loaded: Journal) -> Any:
     entry = None if loaded.entry is None else loaded.entry.to_json()
     for record in loaded.open_records():
         log_line(record)
-    metrics.count(loaded.history(10))
+    Tallies(loaded.history(10))
     return [entry, loaded.open_records(), loaded.history(10)]
 
 
@@ -743,13 +744,13 @@ def switch_log(raw: bytes) -> None:
         stream.write(raw)
     journal = Journal(store)
     before = journal.history(1000)
-    metrics.count(before)
+    tallies = Tallies(before)
     for record in before:
         can_go_out(record)
         log_line(record).encode()
     status = {**_STATUS, "last_switch": before[0] if before else None}
     can_be_printed(render.status(status, NOW))
-    metrics.render(status, metrics.count(before)).encode()
+    metrics.render(status, tallies).encode()
     added = {**_RECORD, "id": "0123456789abcdef", "time": "2027-01-01T00:00:00.000Z"}
     journal.add_record(added)
     journal.close(added)

@@ -21,6 +21,7 @@ from claude_failover.failover import controller, policy, resume_queue
 from claude_failover.limits import Verdict
 from claude_failover.reporting.metrics import Metrics
 from claude_failover.reporting.notifier import Notifier
+from claude_failover.reporting.tallies import Tallies
 from claude_failover.switching import open_records, steps
 from claude_failover.switching.switcher import SwitchSuperseded
 
@@ -992,10 +993,11 @@ def test_the_notify_command_gets_the_record_and_the_metrics_are_written(tmp_path
         "unsaved": [],
         "last_switch": None,
     }
-    metrics, notifier = Metrics(world.config_holder, [], lambda: status), Notifier(world.config_holder)
+    tallies, notifier = Tallies(), Notifier(world.config_holder)
+    metrics = Metrics(world.config_holder, tallies, lambda: status)
 
     def on_record(record):
-        metrics.add(record)
+        tallies.add_record(record)
         metrics.write()
         notifier.send(record)
 

@@ -1,15 +1,13 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Test records, metrics, the notify command and usage figures."""
+"""Test records, the notify command and usage figures."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
 import json
-import os
-import re
 import time
 from types import SimpleNamespace
 
@@ -19,139 +17,15 @@ from switch_world import T0, World, minutes
 from claude_failover.accounts.usage import Usage
 from claude_failover.claude import refresh_lock
 from claude_failover.config.holder import ConfigHolder
-from claude_failover.config.model import MetricsConfig, NotifyConfig
+from claude_failover.config.model import NotifyConfig
 from claude_failover.limits.evidence import evidence_from_json, evidence_to_json
-from claude_failover.reporting.metrics import Metrics, render
 from claude_failover.reporting.notifier import Notifier
 from claude_failover.storage.store import Store
 from claude_failover.switching.record import is_record, log_line, new_record, session_row
 
-STATUS = {
-    "version": "0.4.0",
-    "started_at": "2026-11-22T20:00:00.000Z",
-    "accounts": [
-        {
-            "name": 'a"\\\n',
-            "active": True,
-            "login": "ok",
-            "login_expires_at": "2026-11-26T20:00:00.000Z",
-            "links": "ok",
-            "exhausted": [{"limit": "five_hour", "until": "2026-11-22T21:36:00.000Z"}],
-            "used_percent": {"five_hour": 92},
-        },
-        {
-            "name": "b",
-            "active": False,
-            "login": "expired",
-            "login_expires_at": None,
-            "links": "divergent",
-            "exhausted": [],
-            "used_percent": {},
-        },
-    ],
-    "sessions": [{"state": "idle"}, {"state": "idle"}, {"state": "limited"}],
-    "queue": {"queued": 3},
-    "cooldown_until": "2026-11-22T20:01:00.000Z",
-    "switching": False,
-    "suspended": "led away",
-    "blind": [{"source": "transcripts", "since": "2026-11-22T20:00:00.000Z", "reason": "gone"}],
-    "unsaved": [{"document": "registry", "reason": "[Errno 28] No space left on device"}],
-    "last_switch": {"time": "2026-11-22T20:00:00.000Z", "seconds": 0.25},
-}
 
-
-def holder(metrics_textfile=None, notify_command=None):
-    return ConfigHolder(SimpleNamespace(metrics=MetricsConfig(metrics_textfile), notify=NotifyConfig(notify_command)))
-
-
-def test_the_metrics_are_in_the_text_format():
-    text = render(STATUS, {("limit", "switched"): 2})
-    lines = text.splitlines()
-    for line in (
-        'claude_failover_info{version="0.4.0"} 1',
-        'claude_failover_account_active{account="a\\"\\\\\\n"} 1',
-        'claude_failover_account_login_ok{account="b"} 0',
-        'claude_failover_account_login_expires_seconds{account="a\\"\\\\\\n"} 1795723200',
-        'claude_failover_account_links_ok{account="b"} 0',
-        'claude_failover_account_exhausted_until_seconds{account="a\\"\\\\\\n",limit="five_hour"} 1795383360',
-        'claude_failover_sessions{state="idle"} 2',
-        'claude_failover_tasks{state="queued"} 3',
-        "claude_failover_suspended 1",
-        'claude_failover_source_blind{source="transcripts"} 1',
-        'claude_failover_source_blind{source="panes"} 0',
-        "claude_failover_unsaved_documents 1",
-        "claude_failover_cooldown_until_seconds 1795377660",
-        "claude_failover_last_switch_duration_seconds 0.25",
-        'claude_failover_switches_total{reason="limit",outcome="switched"} 2',
-        'claude_failover_switches_total{reason="manual",outcome="failed"} 0',
-    ):
-        assert line in lines, line
-    assert text.count("account_login_expires_seconds{") == 1, "only where it is known"
-    named = {line.split()[2] for line in lines if line.startswith("# TYPE")}
-    assert {line.split("{")[0].split()[0] for line in lines if not line.startswith("#")} == named
-    assert text.endswith("\n")
-
-
-def test_nothing_yet_is_a_valid_file_too():
-    empty = {**STATUS, "accounts": [], "sessions": [], "queue": {}, "cooldown_until": None, "last_switch": None}
-    assert "claude_failover_account_active" not in render(empty, {})
-
-
-def test_the_file_is_readable_for_the_node_exporter_and_counts_go_on(tmp_path):
-    path = tmp_path / "cf.prom"
-    metrics = Metrics(holder(metrics_textfile=str(path)), [{"reason": "limit", "outcome": "switched"}], lambda: STATUS)
-    metrics.add({"reason": "limit", "outcome": "switched"})
-    metrics.write()
-    assert 'reason="limit",outcome="switched"} 2' in path.read_text()
-    assert os.stat(path).st_mode & 0o777 == 0o644
-    assert os.listdir(tmp_path) == ["cf.prom"]
-
-
-def test_a_bug_in_the_metrics_is_logged_and_ends_nothing(tmp_path, caplog):
-    path = tmp_path / "cf.prom"
-
-    def broken():
-        raise KeyError("no such key")
-
-    Metrics(holder(metrics_textfile=str(path)), [], broken).write()
-    assert "metrics: a bug" in caplog.text
-    assert not path.exists()
-
-
-def test_a_window_whose_name_is_no_text_is_written_escaped(tmp_path):
-    path = tmp_path / "cf.prom"
-    status = {**STATUS, "accounts": [{**STATUS["accounts"][0], "used_percent": {"\ud83d": 5}}]}
-    Metrics(holder(metrics_textfile=str(path)), [], lambda: status).write()
-    assert "\\ud83d" in path.read_text()
-
-
-def test_a_label_of_any_text_is_one_that_the_node_exporter_reads(tmp_path):
-    path = tmp_path / "cf.prom"
-    name = '\ud83d\n"\\' + "x" * 100_000
-    status = {**STATUS, "accounts": [{**STATUS["accounts"][0], "used_percent": {name: 5}}]}
-    Metrics(holder(metrics_textfile=str(path)), [], lambda: status).write()
-    rows = [line for line in path.read_text().splitlines() if "used_percent{" in line]
-    found = re.fullmatch(r'[a-z_]+\{account=".*",window="((?:[^"\\\n]|\\[\\"n])*)"\} 5', rows[0])
-    assert found is not None
-    assert len(found.group(1)) < 250
-
-
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/etc/passwd", path)])
-def test_nothing_but_a_regular_file_is_replaced_by_the_metrics(tmp_path, caplog, make):
-    path = tmp_path / "cf.prom"
-    make(path)
-    before = os.lstat(path)
-    Metrics(holder(metrics_textfile=str(path)), [], lambda: STATUS).write()
-    assert os.path.samestat(os.lstat(path), before)
-    assert "not a regular file" in caplog.text
-
-
-def test_a_failed_write_of_the_metrics_is_logged_once(tmp_path, caplog):
-    metrics = Metrics(holder(metrics_textfile=str(tmp_path / "missing" / "cf.prom")), [], lambda: STATUS)
-    for _time in range(3):
-        metrics.write()
-    assert caplog.text.count("cannot write") == 1
-    Metrics(holder(), [], lambda: STATUS).write()
+def holder(notify_command=None):
+    return ConfigHolder(SimpleNamespace(notify=NotifyConfig(notify_command)))
 
 
 def notify(command, records, timeout=10.0):

@@ -29,6 +29,7 @@ from ..reporting.metrics import Metrics
 from ..reporting.notifier import Notifier
 from ..reporting.source_events import SourceEvents
 from ..reporting.status import StatusReport
+from ..reporting.tallies import Tallies
 from ..sessions.lifecycle import SessionLifecycle
 from ..sessions.lifecycle_state import LifecycleState
 from ..sessions.prompt_budget import PromptBudget
@@ -71,6 +72,7 @@ class Parts:
         account_renames = AccountRenames(config, store)  # the first to see another configuration
         registry = SessionRegistry(store)
         self.settings = base_settings(config.current)
+        self.tallies = Tallies()
         self.sessions = SessionTable(config, registry)
         self.tmux = Tmux(config.current.tmux.binary, config.current.tmux.socket, health=health)
         cleanup.push_async_callback(self.tmux.stop)
@@ -100,13 +102,18 @@ class Parts:
         self.events.subscribe(self.notifier.send)
         self.events.every_round.append(event_log.retry)
         self.sessions.on_set_aside = self.events.on_set_aside
-        self.monitor.classifier.on_unknown = self.events.on_unknown_wording
+        self.monitor.classifier.on_unknown = self._on_unknown_wording
         lost_contexts = self.monitor.lost_contexts
         lost_contexts.restore(self.events.lost_contexts())
         lost_contexts.on_lost = lambda session, why: self.events.on_context_lost(
             session, why, lost_contexts.conversation_of(session)
         )
-        budget = PromptBudget(store, lambda _session: self.failover.active_account(), on_spent=self.events.on_spent)
+        budget = PromptBudget(
+            store,
+            lambda _session: self.failover.active_account(),
+            on_spent=self.events.on_spent,
+            on_taken=self.tallies.add_prompt,
+        )
         self.remote_control = RemoteControl(config, self.tmux, self.sessions, budget)
         self.resumer = SessionResumer(
             config, self.tmux, self.sessions, self.lifecycle, self.monitor.newest_turns.of, store, budget
@@ -185,7 +192,9 @@ class Parts:
             self.events.open_events,
         )
         self.events.status = self.status.document
-        self.metrics = Metrics(config, self.failover.logged(), self.status.document)
+        for record in self.failover.logged():
+            self.tallies.add_record(record)
+        self.metrics = Metrics(config, self.tallies, self.status.document)
         health.subscribe(lambda _item, _begins: self._write_metrics())
         self.source_events = SourceEvents(health, self.events.report)
 
@@ -233,8 +242,12 @@ class Parts:
         self.dispatcher.on_turn(event)
         self.events.on_turn(event)
 
+    def _on_unknown_wording(self, text: str, rule: str) -> None:
+        self.tallies.add_unknown_wording()
+        self.events.on_unknown_wording(text, rule)
+
     def _on_record(self, record: Record) -> None:
-        self.metrics.add(record)
+        self.tallies.add_record(record)
         self._write_metrics()
         self.events.on_record(record)
 

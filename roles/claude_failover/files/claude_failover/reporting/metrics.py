@@ -7,43 +7,48 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..common import clock
 from ..common.health import SOURCES
-from ..common.text import decoded, shorten
+from ..common.release import release_name
 from ..config.holder import ConfigHolder
+from ..sessions.tracked_session import STATES
 from ..storage.files import write_atomic
 from ..storage.regular_file import require_replaceable
-from ..switching.record import OUTCOMES, REASONS
+from ..tasks.task import STATES as TASK_STATES
+from .event_names import EVENTS, SEVERITIES
+from .exposition import Exposition, Sample
+from .tallies import Tallies
 
 log = logging.getLogger(__name__)
 
-Totals = Mapping[tuple[str, str], int]
-_PREFIX = "claude_failover_"
-
-MAX_LABEL = 200  # characters of a label's value
 INTERVAL = 15.0  # seconds between two writes without a switch
 
 
-def count(records: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
-    """Count records by reason and outcome."""
-    return Counter((str(row.get("reason")), str(row.get("outcome"))) for row in records)
-
-
-def render(status: Mapping[str, Any], totals: Totals) -> str:
+def render(status: Mapping[str, Any], tallies: Tallies) -> str:
     """Return the text of the metrics file.
 
     Args:
         status: the document of ``status --json``.
-        totals: the number of switches by reason and outcome.
+        tallies: the counts of what happened.
     """
-    text = _Exposition()
-    text.gauge("info", "The daemon that wrote this file.", [({"version": status["version"]}, 1)])
+    text = Exposition()
+    info = {"version": status["version"], "release": release_name() or "", "python": platform.python_version()}
+    text.gauge("info", "The daemon that wrote this file, with its release.", [(info, 1)])
     text.gauge("start_time_seconds", "When the daemon was started.", [({}, _epoch(status["started_at"]))])
-    accounts = status["accounts"]
+    _add_accounts(text, status["accounts"])
+    _add_sessions(text, status)
+    _add_switching(text, status)
+    _add_faults(text, status)
+    _add_tallies(text, tallies)
+    return str(text)
+
+
+def _add_accounts(text: Exposition, accounts: Sequence[Mapping[str, Any]]) -> None:
     text.gauge(
         "account_active",
         "Whether the active link leads to the account.",
@@ -86,12 +91,16 @@ def render(status: Mapping[str, Any], totals: Totals) -> str:
             for window, used in row["used_percent"].items()
         ],
     )
-    states = Counter(row["state"] for row in status["sessions"])
-    text.gauge("sessions", "Sessions by state.", [({"state": state}, states[state]) for state in sorted(states)])
-    queue = status["queue"]
-    text.gauge(
-        "tasks", "Tasks of the dispatcher by state.", [({"state": state}, queue[state]) for state in sorted(queue)]
-    )
+
+
+def _add_sessions(text: Exposition, status: Mapping[str, Any]) -> None:
+    sessions = Counter({**dict.fromkeys(STATES, 0), **Counter(row["state"] for row in status["sessions"])})
+    text.gauge("sessions", "Sessions by state.", _by("state", sessions))
+    queue = {**dict.fromkeys(TASK_STATES, 0), **status["queue"]}
+    text.gauge("tasks", "Tasks of the dispatcher by state.", _by("state", queue))
+
+
+def _add_switching(text: Exposition, status: Mapping[str, Any]) -> None:
     text.gauge("switching", "Whether a switch is in progress.", [({}, int(bool(status["switching"])))])
     text.gauge(
         "switch_advised",
@@ -103,6 +112,19 @@ def render(status: Mapping[str, Any], totals: Totals) -> str:
         "Whether switching is suspended: the active link leads to no configured account.",
         [({}, int(bool(status["suspended"])))],
     )
+    if status["cooldown_until"]:
+        text.gauge(
+            "cooldown_until_seconds",
+            "Until when no automatic switch is made; absent when there is no such time.",
+            [({}, _epoch(status["cooldown_until"]))],
+        )
+    last = status["last_switch"]
+    if last:
+        text.gauge("last_switch_time_seconds", "When the last switch began.", [({}, _epoch(last["time"]))])
+        text.gauge("last_switch_duration_seconds", "How long the last switch took.", [({}, last["seconds"])])
+
+
+def _add_faults(text: Exposition, status: Mapping[str, Any]) -> None:
     blind = {row["source"] for row in status["blind"]}
     text.gauge(
         "source_blind",
@@ -114,20 +136,44 @@ def render(status: Mapping[str, Any], totals: Totals) -> str:
         "State documents that are newer in memory than on the disk, which refuses them.",
         [({}, len(status["unsaved"]))],
     )
-    if status["cooldown_until"]:
-        text.gauge(
-            "cooldown_until_seconds",
-            "Until when no automatic switch is made.",
-            [({}, _epoch(status["cooldown_until"]))],
-        )
-    last = status["last_switch"]
-    if last:
-        text.gauge("last_switch_time_seconds", "When the last switch began.", [({}, _epoch(last["time"]))])
-        text.gauge("last_switch_duration_seconds", "How long the last switch took.", [({}, last["seconds"])])
-    pairs = sorted({(reason, outcome) for reason in REASONS for outcome in OUTCOMES} | set(totals))
-    switches = [({"reason": reason, "outcome": outcome}, totals.get((reason, outcome), 0)) for reason, outcome in pairs]
-    text.add("switches_total", "Switches by reason and outcome.", "counter", switches)
-    return str(text)
+    known = [(event, severity) for event in EVENTS for severity in SEVERITIES]
+    begun = Counter((str(row["event"]), str(row["severity"])) for row in status.get("open_events", []))
+    text.gauge(
+        "event_active",
+        "Events that have begun and are not over, by event and severity.",
+        [({"event": pair[0], "severity": pair[1]}, begun[pair]) for pair in sorted({*known, *begun})],
+    )
+
+
+def _add_tallies(text: Exposition, tallies: Tallies) -> None:
+    text.counter(
+        "switches_total",
+        "Switches by reason and outcome.",
+        [
+            ({"reason": reason, "outcome": outcome}, number)
+            for (reason, outcome), number in sorted(tallies.switches.items())
+        ],
+    )
+    text.counter(
+        "session_results_total",
+        "Sessions of switches, by what became of them.",
+        _by("result", tallies.results),
+    )
+    text.histogram(
+        "resume_seconds",
+        "How long it took to prompt or restart a session after a switch.",
+        tallies.resume_seconds,
+    )
+    text.counter("prompts_sent_total", "Prompts that the daemon has sent since its start.", [({}, tallies.prompts)])
+    text.counter(
+        "unknown_wordings_total",
+        "Texts that resemble a usage limit in an unknown wording, since the daemon's start.",
+        [({}, tallies.unknown_wordings)],
+    )
+
+
+def _by(label: str, numbers: Mapping[str, int]) -> list[Sample]:
+    return [({label: name}, number) for name, number in sorted(numbers.items())]
 
 
 class Metrics:
@@ -135,21 +181,15 @@ class Metrics:
 
     Args:
         config: the configuration.
-        records: the records of all switches so far.
+        tallies: the counts of what happened.
         status: returns the document of ``status --json``.
     """
 
-    def __init__(
-        self, config: ConfigHolder, records: Iterable[Mapping[str, Any]], status: Callable[[], Mapping[str, Any]]
-    ) -> None:
+    def __init__(self, config: ConfigHolder, tallies: Tallies, status: Callable[[], Mapping[str, Any]]) -> None:
         self._config = config
-        self._totals = count(records)
+        self._tallies = tallies
         self._status = status
         self._failed = False
-
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Count one more record."""
-        self._totals.update(count([record]))
 
     async def run(self) -> None:
         """Write the file now and every `INTERVAL` seconds, until cancelled."""
@@ -163,7 +203,7 @@ class Metrics:
         if path is None:
             return
         try:
-            text = render(self._status(), self._totals)
+            text = render(self._status(), self._tallies)
             require_replaceable(path)
             write_atomic(path, text.encode(), 0o644)
             self._failed = False
@@ -173,30 +213,6 @@ class Metrics:
             self._failed = True
         except Exception:  # a bug in what only shows the state must not end the daemon
             log.exception("metrics: a bug; %s is written again in %g s", path, INTERVAL)
-
-
-class _Exposition:
-    def __init__(self) -> None:
-        self._lines: list[str] = []
-
-    def __str__(self) -> str:
-        return "".join(line + "\n" for line in self._lines)
-
-    def gauge(self, name: str, help_text: str, samples: Iterable[tuple[Mapping[str, str], float]]) -> None:
-        self.add(name, help_text, "gauge", samples)
-
-    def add(self, name: str, help_text: str, kind: str, samples: Iterable[tuple[Mapping[str, str], float]]) -> None:
-        lines = []
-        for labels, value in samples:
-            pairs = ",".join(f'{key}="{_label(text)}"' for key, text in labels.items())
-            lines.append(f"{_PREFIX}{name}{'{' + pairs + '}' if pairs else ''} {value:.15g}")
-        if lines:
-            self._lines += [f"# HELP {_PREFIX}{name} {help_text}", f"# TYPE {_PREFIX}{name} {kind}", *lines]
-
-
-def _label(text: str) -> str:
-    text = decoded(shorten(text, MAX_LABEL).encode(errors="backslashreplace"))  # the file is UTF-8
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _epoch(moment: str) -> float:

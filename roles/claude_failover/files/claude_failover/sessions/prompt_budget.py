@@ -68,6 +68,7 @@ class PromptBudget:
         store: the durable documents.
         account: returns the name of the account that the session's next request uses, None when it is unknown.
         on_spent: called with a session, and why it is left to a person (None: it is not any more).
+        on_taken: called when an Enter key was counted.
         now: the current time.
     """
 
@@ -77,11 +78,13 @@ class PromptBudget:
         account: Callable[[str], str | None],
         *,
         on_spent: Callable[[str, str | None], None] = lambda _session, _why: None,
+        on_taken: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         self._store = store
         self._account = account
         self._on_spent = on_spent
+        self._on_taken = on_taken
         self._now = now
         self._series: dict[str, _Series] = {}
         store.reserve(DOCUMENT)
@@ -134,6 +137,7 @@ class PromptBudget:
         series.texts = [*[known for known in series.texts if known != text[:_TEXT_MAX]], text[:_TEXT_MAX]][-_TEXTS:]
         series.awaited, series.turn, series.last = True, None, self._now()
         self._save()
+        self._on_taken()
         return None
 
     def spent(self) -> dict[str, str]:

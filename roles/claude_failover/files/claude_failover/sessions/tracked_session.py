@@ -20,6 +20,9 @@ from ..tmux.client import Pane
 from .launch import Launch
 from .process_login import ProcessLogin
 
+#: Every value of `TrackedSession.state`.
+STATES = ("starting", "idle", "busy", "waiting", "limited", "resuming", "other", "down")
+
 
 @dataclass
 class TrackedSession:

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import Any
 
 from ... import VERSION
+from ...common.release import library_folder, release_name
 from .. import common
 
 
@@ -33,9 +33,5 @@ def run(_arguments: argparse.Namespace) -> int:
 
 def release() -> str:
     """Return the name of the installed release, or the folder of a checkout."""
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-    library = os.path.dirname(package)
-    folder = os.path.dirname(library)
-    if os.path.basename(library) == "lib" and os.path.basename(os.path.dirname(folder)) == "releases":
-        return f"release {os.path.basename(folder)}"
-    return f"not installed, run from {library}"
+    name = release_name()
+    return f"release {name}" if name is not None else f"not installed, run from {library_folder()}"
