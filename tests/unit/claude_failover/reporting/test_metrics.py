@@ -118,12 +118,14 @@ def test_the_metrics_are_in_the_text_format():
         "claude_failover_prompts_sent_total 1",
         "claude_failover_unknown_wordings_total 1",
         'claude_failover_event_active{event="session_down",severity="error"} 2',
-        'claude_failover_event_active{event="session_down",severity="warning"} 0',
+        'claude_failover_event_active{event="login_ends",severity="warning"} 0',
+        'claude_failover_event_active{event="login_ends",severity="error"} 0',
         'claude_failover_event_active{event="source_blind",severity="warning"} 1',
         'claude_failover_event_active{event="of_a_later_release",severity="info"} 1',
     ):
         assert line in lines, line
     assert re.search(r'^claude_failover_info\{version="0.4.0",release="",python="3[.0-9]+"\} 1$', text, re.MULTILINE)
+    assert 'event="switch"' not in text, "it is told once, and so never open"
     assert text.count("account_login_expires_seconds{") == 1, "only where it is known"
     assert text.endswith("\n")
     assert judged(text) == (0, "")

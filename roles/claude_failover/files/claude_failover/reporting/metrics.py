@@ -20,7 +20,7 @@ from ..sessions.tracked_session import STATES
 from ..storage.files import write_atomic
 from ..storage.regular_file import require_replaceable
 from ..tasks.task import STATES as TASK_STATES
-from .event_names import EVENTS, SEVERITIES
+from .event_kinds import KINDS
 from .exposition import Exposition, Sample
 from .tallies import Tallies
 
@@ -136,7 +136,7 @@ def _add_faults(text: Exposition, status: Mapping[str, Any]) -> None:
         "State documents that are newer in memory than on the disk, which refuses them.",
         [({}, len(status["unsaved"]))],
     )
-    known = [(event, severity) for event in EVENTS for severity in SEVERITIES]
+    known = [(kind.name, severity) for kind in KINDS.values() if kind.lasts for severity in kind.severities]
     begun = Counter((str(row["event"]), str(row["severity"])) for row in status.get("open_events", []))
     text.gauge(
         "event_active",
