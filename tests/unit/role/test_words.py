@@ -52,3 +52,17 @@ def test_the_words_are_those_of_the_last_start_that_said_something(
 def test_the_words_of_the_daemon_are_bounded_and_plain(tmp_path: Path) -> None:
     assert words(tmp_path, "\x1b[2Jbad\x07\n" + "x" * 5000 + "\n", "") == ["[2Jbad", "x" * 1000]
     assert "--lines=5" in (tmp_path / "calls").read_text(encoding="utf-8")
+
+
+def test_the_words_of_an_entry_of_many_lines_are_its_last_ones(tmp_path: Path) -> None:
+    assert words(tmp_path, "ERROR a bug\n" + "  line\n" * 40 + "  ValueError: x\n", "") == [
+        *["  line"] * 4,
+        "  ValueError: x",
+    ]
+
+
+def test_the_words_are_those_that_the_daemon_sends_and_those_that_it_prints(tmp_path: Path) -> None:
+    words(tmp_path, "refused\n", "")
+    calls = (tmp_path / "calls").read_text(encoding="utf-8").split()
+    unit = ["_SYSTEMD_UNIT=claude-failover.service", "_SYSTEMD_INVOCATION_ID=0123abcd"]
+    assert calls[-7:] == [*unit, "_TRANSPORT=stdout", "+", *unit, "SYSLOG_IDENTIFIER=claude-failover"]
