@@ -9,11 +9,13 @@ import json
 import logging
 import os
 import stat
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from claude_failover.accounts.identities import Identities
-from claude_failover.claude.identity import Identity, read_identity
+from claude_failover.claude.credentials import read_login
+from claude_failover.claude.identity import Identity, identity_status, read_identity
 from claude_failover.config.model import Account, Config
 from claude_failover.storage.store import Store
 
@@ -223,3 +225,40 @@ def test_a_file_that_homes_share_names_nobody(world):
     world.login("c")
     identities = world.start()
     assert [identities.get(name) is None for name in "abc"] == [True, True, False]
+
+
+END = datetime(2026, 12, 20, 7, 30, 1, 123000, tzinfo=timezone.utc)
+
+
+def digests(ends_at=END, **more):
+    status = identity_status(Identity(**{"account_uuid": "u-1", "organization_uuid": "o-1", **more}), ends_at)
+    return status["identity_digest"], status["login_digest"]
+
+
+def test_one_account_has_one_digest_on_every_host_whatever_else_is_known_of_it():
+    assert digests()[0] == digests(address="me@example.invalid", plan="max", entry={"accountUuid": "u-1"})[0]
+    assert len({digests()[0], digests(account_uuid="u-2")[0], digests(organization_uuid="o-2")[0]}) == 3
+
+
+def test_two_logins_of_one_account_differ_by_a_millisecond_and_a_copied_one_does_not():
+    login = digests()[1]
+    assert login == digests(address="me@example.invalid")[1]
+    assert login not in (digests(END + timedelta(milliseconds=1))[1], digests(account_uuid="u-2")[1], digests()[0])
+
+
+def test_no_digest_shows_who_it_is_and_none_is_made_of_nothing():
+    shown = "".join(digests(address="me@example.invalid"))
+    assert not any(part in shown for part in ("me", "example", "u-1", "o-1", str(int(END.timestamp()))))
+    assert [len(digest) for digest in digests()] == [16, 16]
+    assert digests(None)[1] is None
+    nobody = identity_status(None, END)
+    assert (nobody["identity_digest"], nobody["login_digest"]) == (None, None)
+
+
+def test_the_end_of_a_login_that_a_file_tells_keeps_its_milliseconds(tmp_path):
+    seen = set()
+    for end in range(1798761600000, 1798761600000 + 1000, 7):
+        login = '{"claudeAiOauth":{"accessToken":"x","refreshToken":"y","refreshTokenExpiresAt":%d}}' % end
+        (tmp_path / ".credentials.json").write_text(login, encoding="utf-8")
+        seen.add(digests(read_login(str(tmp_path)).ends_at)[1])
+    assert len(seen) == len(range(0, 1000, 7))

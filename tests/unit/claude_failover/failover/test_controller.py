@@ -697,6 +697,8 @@ def test_the_status_of_an_account_holds_login_limits_and_usage(world, harness):
         "login_expires_at": None,
         "identity": None,
         "identity_recorded": False,
+        "identity_digest": None,
+        "login_digest": None,
         "exhausted": [{"limit": "five_hour", "until": "2026-11-22T20:10:00.000Z"}],
         "used_percent": {"five_hour": 42},
     }
@@ -737,6 +739,8 @@ def test_a_controller_makes_its_own_switcher_over_the_store(world, harness):
         "login_expires_at": None,
         "identity": None,
         "identity_recorded": False,
+        "identity_digest": None,
+        "login_digest": None,
         "exhausted": [{"limit": "five_hour", "until": "2026-11-22T20:10:00.000Z"}],
         "used_percent": {"five_hour": 42},
     }

@@ -175,6 +175,54 @@ def test_the_same_request_is_the_same_task_as_long_as_it_is_kept(world):
     assert run(world.dispatcher.dispatch(**{**asked, "request_id": "another"}))["id"] != first["id"]
 
 
+def test_a_row_says_whether_its_request_was_known(world):
+    asked = {"prompt": "do it", "request_id": "x"}
+    assert [run(world.dispatcher.dispatch(**asked))["known"] for _time in range(2)] == [False, True]
+    assert run(world.dispatcher.dispatch("do it"))["known"] is False
+
+
+def test_a_dry_run_tells_the_session_and_takes_no_task(world):
+    row = run(world.dispatcher.dispatch("do it", request_id="x", dry_run=True))
+    assert (row["id"], row["state"], row["session"], row["known"]) == (None, "queued", "w1", False)
+    assert (world.disk.documents, world.times_sent("do it")) == ({}, 0)
+    task_id = run(world.dispatcher.dispatch("do it", request_id="x"))["id"]
+    again = run(world.dispatcher.dispatch("do it", request_id="x", dry_run=True))
+    assert (again["id"], again["known"]) == (task_id, True)
+    waits = run(world.dispatcher.dispatch("another", dry_run=True))
+    assert waits["session"] is None and "w1 is busy" in waits["detail"]
+    assert len(list(world.dispatcher.tasks)) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        ({"prompt": "do it", "session": "main"}, Refused),
+        ({"prompt": "do it", "session": "nobody"}, UsageError),
+        ({"prompt": "do it", "cwd": "/srv/other"}, Refused),
+        ({"prompt": "/exit"}, Refused),
+        ({"prompt": " "}, UsageError),
+        ({"prompt": "do it", "request_id": "a b"}, UsageError),
+    ],
+)
+def test_a_dry_run_refuses_as_the_request_would(world, asked, error):
+    with pytest.raises(error) as meant:
+        run(world.dispatcher.dispatch(**asked))
+    with pytest.raises(error) as foreseen:
+        run(world.dispatcher.dispatch(**asked, dry_run=True))
+    assert str(foreseen.value) == str(meant.value)
+
+
+def test_the_pool_holds_what_may_get_a_task_in_some_state(world):
+    world.place("w1").claude.state = "busy"
+    world.observe()
+    assert {name: world.dispatcher.in_pool(tracked) for name, tracked in world.tracked.items()} == {
+        "main": False,
+        "w1": True,
+    }
+    world.replan("w1", claude_args=False)
+    assert not world.dispatcher.in_pool(world.get("w1"))
+
+
 def test_a_request_repeated_at_once_is_one_task(world):
     async def both():
         asked = {"prompt": "do it", "request_id": "x"}

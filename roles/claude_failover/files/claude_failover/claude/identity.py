@@ -9,8 +9,10 @@ what it had read in the home before (seen on 2.1.330 and 2.1.332 in 7 of 18 flip
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from ..common import json_text
@@ -21,6 +23,7 @@ KEY = "oauthAccount"
 _MOST = 300  # characters of one value
 _MOST_ENTRY = 1 << 16  # of the whole entry, as JSON
 _MARK = "sk-ant-"  # of a token
+_DIGEST = 16  # hexadecimal digits: enough to tell the accounts of a fleet apart
 
 #: The key of each field in ``oauthAccount`` (2.1.330).
 _KEYS = {
@@ -59,15 +62,31 @@ class Identity:
         return {"address": self.address, "organisation": self.organization, "plan": self.plan}
 
 
-def identity_status(identity: Identity | None) -> dict[str, Any]:
+def identity_status(identity: Identity | None, login_ends_at: datetime | None = None) -> dict[str, Any]:
     """Return the keys of ``accounts`` in the status that say who an account is.
 
-    ``identity_recorded``: whether a file that homes share can be made to name it.
+    ``identity_recorded``: whether a file that homes share can be made to name it. ``identity_digest`` is the same on all
+    hosts on which the account is logged in, ``login_digest`` only where one login was copied: of two logins of an
+    account the ends differ, in milliseconds.
     """
     return {
         "identity": identity.to_status() if identity is not None else None,
         "identity_recorded": identity is not None and identity.entry is not None,
+        "identity_digest": _digest(*_key(identity)) if identity is not None else None,
+        "login_digest": _digest(*_key(identity), str(round(login_ends_at.timestamp() * 1000)))
+        if identity is not None and login_ends_at is not None
+        else None,
     }
+
+
+def _key(identity: Identity) -> tuple[str, str]:
+    """Return what tells accounts apart: one account can be of several organizations."""
+    return identity.account_uuid, identity.organization_uuid or ""
+
+
+def _digest(*parts: str) -> str:
+    text = "\n".join(("claude-failover", *parts))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
 
 
 def read_identity(home: str) -> Identity | None:

@@ -83,6 +83,7 @@ def operations(parts: PartsProtocol, reload_config: Callable[[], Config]) -> dic
                 "cwd": (str, _NULL),
                 "request_id": (str, _NULL),
                 "command": (bool,),
+                "dry_run": (bool,),
             },
             required=("prompt",),
         ),

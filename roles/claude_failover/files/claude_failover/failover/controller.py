@@ -287,7 +287,7 @@ class FailoverController:
         return {
             "login": login.state,
             "login_expires_at": clock.optional_iso(login.ends_at),
-            **identity_status(self._availability.identities.get(account.name)),
+            **identity_status(self._availability.identities.get(account.name), login.ends_at),
             "exhausted": self._availability.exhaustion.status_rows(account.name, self._now()),
             "used_percent": self._availability.usage.percent(account.name, self._now()),
         }

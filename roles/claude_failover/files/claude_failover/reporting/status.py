@@ -52,8 +52,12 @@ def session_row(
     registry: SessionRegistry,
     active: Account | None,
     own_limit: str | None = None,
+    in_pool: bool = False,
 ) -> dict[str, Any]:
-    """Return one row of ``sessions``; ``own_limit``: the limit that it stands at, where no switch moves it."""
+    """Return one row of ``sessions``.
+
+    ``own_limit``: the limit that it stands at, where no switch moves it; ``in_pool``: whether it may get tasks.
+    """
     entry = registry.get(tracked.name)
     pane = tracked.pane
     account = account_of(tracked, config, active)
@@ -80,6 +84,7 @@ def session_row(
         "version": tracked.version,
         "follows_link": follows_link(tracked, config),
         "dedicated": tracked.dedicated,
+        "in_pool": in_pool,
         "cwd": tracked.cwd,
         "account": account.name if account else None,
         "pid": pane.pid if pane and tracked.up else None,
@@ -172,7 +177,15 @@ class StatusReport:
     def _rows(self, config: Config, active: Account | None) -> list[dict[str, Any]]:
         own_limit = self._failover.own_limit
         return [
-            session_row(tracked, config, self._registry, active, own_limit(tracked.name)) for tracked in self._listed()
+            session_row(
+                tracked,
+                config,
+                self._registry,
+                active,
+                own_limit(tracked.name),
+                self._dispatcher.in_pool(tracked),
+            )
+            for tracked in self._listed()
         ]
 
     def _listed(self) -> list[TrackedSession]:

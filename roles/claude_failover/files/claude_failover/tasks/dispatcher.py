@@ -125,20 +125,24 @@ class Dispatcher:
         cwd: str | None = None,
         request_id: str | None = None,
         command: bool = False,
+        dry_run: bool = False,
     ) -> dict[str, Any]:
         """Queue a task, and deliver it if a session can have it now; returns its row within `ANSWER_WITHIN` seconds.
 
         ``cwd`` is an absolute path: only sessions that work in that folder are eligible. A task that was asked for
-        under the same ``request_id`` is the task, as long as it is kept. Only where a ``command`` of Claude Code is
-        meant may the prompt begin with a slash. Raises UsageError for an unusable prompt, path or id and for a session
-        that does not exist; Refused for a task that is not accepted.
+        under the same ``request_id`` is the task, as long as it is kept; the row says with ``known`` whether there was
+        one. Only where a ``command`` of Claude Code is meant may the prompt begin with a slash. A dry run takes no
+        task: its row has no id. Raises UsageError for an unusable prompt, path or id and for a session that does not
+        exist; Refused for a task that is not accepted.
         """
         text = check_command(normalize_prompt(prompt), command)
         if cwd is not None and not (os.path.isabs(cwd) and "\0" not in cwd):
             raise UsageError(f"cwd: found {cwd!r}, expected an absolute path")
-        task = self._known(request_id, text, session, cwd)
+        known = task = self._known(request_id, text, session, cwd)
         if task is None:
             self._pool.check(TaskRequirements(session, cwd))
+            if dry_run:
+                return {**self._preview(text, session, cwd, request_id), "known": False}
             try:
                 task = self.tasks.add(text, self._now(), wanted=session, cwd=cwd, request_id=request_id)
             except OSError as error:
@@ -151,8 +155,16 @@ class Dispatcher:
                 extra=log_fields(session=session),
             )
             self._assign()
-        await self._delivery.wait(task, ANSWER_WITHIN)
-        return self._row(self.tasks.get(task.id) or task)
+        if not dry_run:
+            await self._delivery.wait(task, ANSWER_WITHIN)
+        return {**self._row(self.tasks.get(task.id) or task), "known": known is not None}
+
+    def _preview(self, text: str, session: str | None, cwd: str | None, request_id: str | None) -> dict[str, Any]:
+        """Return the row of a task that is not taken, with the session that would get it now."""
+        task = Task("", 0, text, self._now(), wanted=session, cwd=cwd, request_id=request_id)
+        chosen = choose(self._pool.snapshot(), requirements_of(task), self._reserved())
+        row = self._row(task) if chosen is None else {**task.row(), "session": chosen}
+        return {**row, "id": None}
 
     def _known(self, request_id: str | None, text: str, session: str | None, cwd: str | None) -> Task | None:
         """Return the task that was asked for under that id, or None. Raises UsageError; Refused for another task."""
@@ -205,6 +217,10 @@ class Dispatcher:
             renamed = dataclasses.replace(task, wanted=new if task.wanted == old else task.wanted)
             if renamed != self.tasks.get(task.id):
                 self.tasks.record_transition(renamed)
+
+    def in_pool(self, tracked: TrackedSession) -> bool:
+        """Return whether tasks may go to a session, in some state of it."""
+        return self._pool.holds(tracked)
 
     def task_of(self, session: str) -> str | None:
         """Return the id of the unfinished task that the session has, or None."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Callable, Protocol
@@ -15,7 +16,7 @@ from ..config.model import SessionConfig
 from ..sessions.ownership import RegistryProtocol
 from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import Pane
-from .routing import PooledSession, TaskRequirements, check_requirements, refusal
+from .routing import PooledSession, TaskRequirements, check_requirements, disqualification, refusal
 from .task import Assignment
 
 BACKOFF = (1.0, 60.0)  # seconds without a task after a failed delivery: first and longest
@@ -56,6 +57,10 @@ class SessionPool:
         """Return the current state of every session, in the order of the session table."""
         return [self._pooled(tracked, tracked.pane) for tracked in self._sessions]
 
+    def holds(self, tracked: TrackedSession) -> bool:
+        """Return whether tasks may go to a session, in some state of it."""
+        return disqualification(self._unverified(tracked), TaskRequirements()) is None
+
     def check(self, requirements: TaskRequirements) -> None:
         """Check a task's requirements. Raises Refused, UsageError; see `routing.check_requirements`."""
         sessions = list(self._sessions)
@@ -93,6 +98,13 @@ class SessionPool:
         return None
 
     def _pooled(self, tracked: TrackedSession, pane: Pane | None) -> PooledSession:
+        pooled = self._unverified(tracked)
+        if not pooled.configured or pooled.state != "idle":
+            return pooled
+        problem = self._ownership_problem(tracked, self._registry, pane)
+        return dataclasses.replace(pooled, ownership_problem=problem)
+
+    def _unverified(self, tracked: TrackedSession) -> PooledSession:
         spec = self._config.current.session(tracked.name)
         return PooledSession(
             name=tracked.name,
@@ -101,9 +113,7 @@ class SessionPool:
             claude_args=spec is not None and spec.claude_args and not self._runs_otherwise(tracked, spec),
             cwd=tracked.cwd if spec is not None else None,
             state=tracked.state,
-            ownership_problem=self._ownership_problem(tracked, self._registry, pane)
-            if spec is not None and tracked.state == "idle"
-            else None,
+            ownership_problem=None,
         )
 
     def _runs_otherwise(self, tracked: TrackedSession, spec: SessionConfig) -> bool:
