@@ -65,8 +65,8 @@ class Identity:
 def identity_status(identity: Identity | None, login_ends_at: datetime | None = None) -> dict[str, Any]:
     """Return the keys of ``accounts`` in the status that say who an account is.
 
-    ``identity_recorded``: whether a file that homes share can be made to name it. ``identity_digest`` is the same on all
-    hosts on which the account is logged in, ``login_digest`` only where one login was copied: of two logins of an
+    ``identity_recorded``: whether a file that homes share can be made to name it. ``identity_digest`` is the same on
+    all hosts on which the account is logged in, ``login_digest`` only where one login was copied: of two logins of an
     account the ends differ, in milliseconds.
     """
     return {
