@@ -40,11 +40,14 @@ def status_facts(document: Any, addresses: bool) -> dict[str, Any]:
     found["sessions"] = expect_rows("status", found.get("sessions"), "name", "state")
     if isinstance(found.get("last_switch"), dict):
         found["last_switch"] = switch_facts(found["last_switch"])
-    if addresses:
-        return _mapped(found, without_tokens)
     # An account may be called by its address.
     names = {row["name"]: f"account-{number}" for number, row in enumerate(found["accounts"], 1)}
-    return _mapped(found, lambda text: _without_addresses(without_tokens(text), names))
+
+    def allowed(text: str) -> str:
+        return without_tokens(text) if addresses else _without_addresses(without_tokens(text), names)
+
+    facts: dict[str, Any] = _mapped(found, allowed)
+    return facts
 
 
 def switch_facts(record: Mapping[str, Any]) -> dict[str, Any]:
