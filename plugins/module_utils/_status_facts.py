@@ -36,7 +36,7 @@ _TOKEN = re.compile(r"sk-ant-[\w-]+")
 def status_facts(document: Any, addresses: bool) -> dict[str, Any]:
     """Return the facts of a status document. Raises ControlError for one that is none."""
     found = dict(expect_object("status", document))
-    found["accounts"] = [_account(row, addresses) for row in expect_rows("status", found.get("accounts"), "name")]
+    found["accounts"] = [_account_facts(row, addresses) for row in expect_rows("status", found.get("accounts"), "name")]
     found["sessions"] = expect_rows("status", found.get("sessions"), "name", "state")
     if isinstance(found.get("last_switch"), dict):
         found["last_switch"] = switch_facts(found["last_switch"])
@@ -65,7 +65,7 @@ def without_tokens(text: str) -> str:
     return _TOKEN.sub("(token)", text)
 
 
-def _account(row: dict[str, Any], addresses: bool) -> dict[str, Any]:
+def _account_facts(row: dict[str, Any], addresses: bool) -> dict[str, Any]:
     """Return the row of an account; the name of an organization is often made of the address."""
     identity = row.get("identity")
     if addresses or not isinstance(identity, dict):
