@@ -240,9 +240,8 @@ def _copied_logins(statuses: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple
 
 def _copied_text(name: str, hosts: Sequence[str]) -> str:
     return (
-        "account %s: found one login on %s; expected one of its own on each host, because a copied login ends for all "
-        "when one of them uses it up: claude-failover login %s on all but one"
-        % (name, ", ".join(one_line(host) for host in hosts), name)
+        "account %s: found one login on %s, which was copied; expected one of its own on each host: claude-failover "
+        "login %s on all but one" % (name, ", ".join(one_line(host) for host in hosts), name)
     )
 
 

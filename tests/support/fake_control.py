@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -74,7 +75,8 @@ class FakeControl:
                 if callable(answer):
                     answer = answer(request)
                 if answer is not None:
-                    connection.sendall(answer if isinstance(answer, bytes) else json.dumps(answer).encode() + b"\n")
+                    with contextlib.suppress(OSError):  # who asked may have gone
+                        connection.sendall(answer if isinstance(answer, bytes) else json.dumps(answer).encode() + b"\n")
 
 
 def account(name: str, **more: Any) -> dict[str, Any]:
