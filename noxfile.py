@@ -222,6 +222,7 @@ def mypy(stage: Stage) -> None:
     for path in sorted(copy.glob("plugins/*/*.py")):
         if path.parent.name in ("module_utils", "modules", "action", "callback", "filter", "plugin_utils"):
             targets += ["-m", f"ansible_collections.{NAME}.plugins.{path.parent.name}.{path.stem}"]
+    targets += ["-m", f"ansible_collections.{NAME}.extensions.eda.plugins.event_source.claude_failover"]
     mypy_path = os.pathsep.join([str(ROOT / "build"), str(copy / DAEMON)])
     stage.check(
         "mypy", "mypy", "--strict", "--cache-dir", CACHE / "mypy", *targets, cwd=copy, env={"MYPYPATH": mypy_path}
