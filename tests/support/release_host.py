@@ -27,12 +27,21 @@ if sys.argv[1:2] == ["check-config"]:
     sys.exit("line 1: found 'bad', expected 'good'" if "bad" in text else 0)
 print(VERSION, sys.argv[1:], sys.flags.no_site, sys.flags.isolated)
 """
+# Its hook says how it was started.
+HOOK = b"""\
+import sys
+from . import VERSION
+def main(arguments):
+    print(VERSION, arguments, sys.flags.no_site, sys.flags.isolated, sys.path[0])
+    return 0
+"""
 
 
 def sources(version: str) -> dict[str, bytes]:
     return {
         "__main__.py": MAIN,
         "claude_failover/__init__.py": b'VERSION = "%s"\n' % version.encode(),
+        "claude_failover/hook.py": HOOK,
         "claude_failover/inner/__init__.py": b"",
         "claude_failover/inner/deep.py": b"DEPTH = 2\n",
     }

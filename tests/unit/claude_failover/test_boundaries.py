@@ -26,7 +26,17 @@ CALLS = {
     "decode": ({".decode"}, {"common/text.py", "common/json_text.py"}),
     "digits": ({".isdigit", ".isdecimal", ".isnumeric"}, {"common/text.py"}),
     "open": (
-        {"open", "io.open", "os.open", "os.fdopen", ".read_text", ".read_bytes", ".write_text", ".write_bytes"},
+        {
+            "open",
+            "io.open",
+            "os.open",
+            "os.fdopen",
+            "posix.open",
+            ".read_text",
+            ".read_bytes",
+            ".write_text",
+            ".write_bytes",
+        },
         {"storage/regular_file.py"},
     ),
     "print": ({"print", "sys.stdout.write", "sys.stderr.write"}, {"cli/common.py"}),
@@ -35,6 +45,7 @@ CALLS = {
 EXCEPTIONS = {
     # Its process is the session's, and starts with every event: it imports next to nothing. It answers to nobody.
     ("hook.py", "json"),
+    ("hook.py", "open"),
     ("hook.py", "print"),
     # A file of Claude Code's goes back with all else that it held, lone surrogates too.
     ("claude/state_file_edit.py", "json"),

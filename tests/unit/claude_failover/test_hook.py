@@ -194,46 +194,44 @@ def test_settings_in_a_fifo_are_not_waited_for(tmp_path, python_path):
     assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
 
 
-def test_the_hook_imports_next_to_nothing(python_path):
-    """Every module that the hook imports is paid by each of Claude Code's turns."""
-    code = (
-        "import sys; before = set(sys.modules); sys.argv = ['x', 'hook']\n"
-        "from claude_failover import __main__, hook\n"
-        "hook.request(b'{}', {'TMUX': 'x'})\n"
-        "print(sorted(set(sys.modules) - before))"
-    )
-    result = subprocess.run(
-        [sys.executable, "-S", "-c", code], capture_output=True, env={"PYTHONPATH": python_path}, text=True, check=True
-    )
-    for heavy in ("json", "re", "asyncio", "argparse", "subprocess", "yaml", "logging", "tempfile"):
-        assert f"'{heavy}'" not in result.stdout, result.stdout
+IMPORTED = {"__future__", "_json", "_socket", "claude_failover", "claude_failover.hook", "posix", "time"}
+REPORT = """\
+import sys
+before = set(sys.modules)
+from claude_failover import hook
+hook.main(["--socket", sys.argv[1]])
+sys.stderr.write(" ".join(set(sys.modules) - before))
+"""
 
 
-def test_the_status_line_imports_no_other_part_of_the_daemon(python_path):
-    code = (
-        "import sys\n"
-        "from claude_failover import __main__, hook\n"
-        "hook.show_status_line(b'{}', {'CLAUDE_CONFIG_DIR': '/nowhere'})\n"
-        "print(*sorted(name for name in sys.modules if name.partition('.')[0] == 'claude_failover'))\n"
-        "print('asyncio' in sys.modules, 'yaml' in sys.modules)"
-    )
+def imported_by_the_hook(payload, python_path, socket_path, environment=()):
+    """Return the modules that a call of the hook adds to those of the interpreter."""
     result = subprocess.run(
-        [sys.executable, "-S", "-c", code],
+        [sys.executable, "-S", "-c", REPORT, socket_path],
+        input=payload,
         capture_output=True,
-        env={"PYTHONPATH": python_path},
-        cwd="/",
-        text=True,
+        env={"PYTHONPATH": python_path, **dict(environment)},
+        timeout=30,
         check=True,
     )
-    ours, heavy = result.stdout.splitlines()
-    assert ours.split() == [
-        "claude_failover",
-        "claude_failover.__main__",
-        "claude_failover.hook",
-        "claude_failover.storage",
-        "claude_failover.storage.regular_file",
-    ]
-    assert heavy == "False False"
+    assert result.stdout == b""
+    return set(result.stderr.decode().split())
+
+
+def test_the_hook_imports_next_to_nothing(listener, python_path):
+    """Every module that the hook imports is paid by each of Claude Code's turns."""
+    path, server = listener
+    assert imported_by_the_hook(PAYLOAD, python_path, path, {"TMUX": "x"}) <= IMPORTED
+    assert received(server)["env"] == {"TMUX": "x"}
+
+
+def test_the_status_line_imports_next_to_nothing(tmp_path, listener, python_path):
+    path, server = listener
+    (tmp_path / "settings.json").write_text('{"hooks": {}, "statusLine": {"type": "command", "command": ""}}')
+    payload = b'{"rate_limits": {}, "workspace": {"project_dir": "/nowhere"}}'
+    environment = {"CLAUDE_CONFIG_DIR": str(tmp_path)}
+    assert imported_by_the_hook(payload, python_path, path, environment) <= IMPORTED
+    assert received(server)["payload"]["rate_limits"] == {}
 
 
 def test_a_byte_that_is_no_utf8_costs_a_character_and_not_the_event():
@@ -245,3 +243,52 @@ def test_a_payload_without_end_is_read_and_not_kept(monkeypatch):
     monkeypatch.setattr(hook, "PAYLOAD_LIMIT", 1000)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x" * 1_000_000)))
     assert hook._payload() == b""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": [1, 2.5, -1e400, true, null, "\\u00e9\\ud800"], "b": {"c": []}}',
+        " \r\n\t{}\n",
+        "[NaN, -Infinity]",
+        "",
+        "{",
+        "[1] x",
+        '{"a" 1}',
+        '"a\nb"',
+        "[" * 100_000,
+        "nul",
+    ],
+)
+def test_json_is_read_as_json_loads_reads_it(text):
+    def outcome(parse, given):
+        try:
+            return repr(parse(given))
+        except (ValueError, RecursionError) as error:
+            return ValueError if isinstance(error, ValueError) else RecursionError
+
+    assert outcome(hook.parsed, text.encode()) == outcome(json.loads, text)
+
+
+def test_a_mark_of_the_byte_order_in_settings_is_passed_over():
+    assert hook.parsed(b"\xef\xbb\xbf{}") == {}
+
+
+def test_a_python_without_the_c_scanner_reads_json_too(monkeypatch):
+    monkeypatch.setitem(sys.modules, "_json", None)
+    assert hook.parsed(b' {"a": 1} ') == {"a": 1}
+
+
+def test_a_python_without_the_c_module_of_sockets_delivers_too(listener, monkeypatch):
+    path, server = listener
+    monkeypatch.setitem(sys.modules, "_socket", None)
+    hook.deliver(path, b"{}\n")
+    assert received(server) == {}
+
+
+def test_a_status_line_without_figures_is_not_sent(listener, tmp_path, python_path):
+    path, server = listener
+    server.setblocking(False)
+    run(["--socket", path], b'{"model": {}}', python_path, {"CLAUDE_CONFIG_DIR": str(tmp_path)})
+    with pytest.raises(BlockingIOError):
+        server.accept()

@@ -4,8 +4,9 @@
 """``claude-failover hook``: deliver Claude Code's hook and status line payloads to the daemon.
 
 It reads no configuration, prints nothing into a conversation, waits for no answer and always exits 0, whatever the
-state of the daemon. Claude Code waits for it, so it imports as little as possible: the start-up of Python is most of
-its cost.
+state of the daemon. Claude Code waits for it, and the start-up of Python is most of its cost: it imports built-in
+modules only, and none of the package's (``socket`` and ``json`` take as long as the interpreter itself, ``os`` a sixth
+of that, Python 3.11).
 
 A status line payload has no ``hook_event_name`` (seen on Claude Code 2.1.330). The sessions of the daemon have this
 command as their status line, so it then runs the operator's own status line command with the same input.
@@ -13,8 +14,7 @@ command as their status line, so it then runs the operator's own status line com
 
 from __future__ import annotations
 
-import os
-import socket
+import posix
 import sys
 import time
 
@@ -49,16 +49,35 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(USAGE)
         return 0
     try:
-        payload = _payload()
-        deliver(_socket_path(arguments), request(payload, dict(os.environ)))
+        _handle(_payload(), arguments)
     except Exception:  # a failing hook would be shown in the conversation
-        payload = payload if "payload" in locals() else b""
-    if payload and b'"hook_event_name"' not in payload:
-        try:
-            show_status_line(payload, dict(os.environ))
-        except Exception:  # likewise
-            return 0
+        return 0
     return 0
+
+
+def _handle(payload: bytes, arguments: list[str]) -> None:
+    environment = {_text(name): _text(value) for name, value in posix.environ.items()}
+    try:
+        if is_for_daemon(payload):
+            deliver(_socket_path(arguments), request(payload, environment))
+    finally:
+        if payload and not is_event(payload):
+            show_status_line(payload, environment)
+
+
+def is_event(payload: bytes) -> bool:
+    """Return False for the payload of a status line."""
+    return b'"hook_event_name"' in payload
+
+
+def is_for_daemon(payload: bytes) -> bool:
+    """Return False for a status line without figures: before the first answer, and without a subscription."""
+    return is_event(payload) or b'"rate_limits"' in payload
+
+
+def _text(value: bytes) -> str:
+    # As `os.environ` has it in a locale of UTF-8, which is the daemon's.
+    return str(value, "utf-8", "surrogateescape")
 
 
 def _payload() -> bytes:
@@ -118,7 +137,9 @@ def _shortened(value: Any) -> Any:
 
 def deliver(path: str, line: bytes) -> None:
     """Send one line to the socket at ``path``, without waiting for an answer. Raises OSError."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as connection:
+    sockets = _sockets()
+    connection = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM | sockets.SOCK_CLOEXEC)
+    try:
         connection.settimeout(TIMEOUT)
         end = time.monotonic() + TIMEOUT
         while True:
@@ -130,6 +151,18 @@ def deliver(path: str, line: bytes) -> None:
                     raise
                 time.sleep(RETRY_PAUSE)
         connection.sendall(line)
+    finally:
+        connection.close()
+
+
+def _sockets() -> Any:
+    try:
+        import _socket  # the C module behind socket, which imports selectors and enum
+    except ImportError:
+        import socket
+
+        return socket
+    return _socket
 
 
 def show_status_line(payload: bytes, environment: dict[str, str]) -> None:
@@ -138,37 +171,83 @@ def show_status_line(payload: bytes, environment: dict[str, str]) -> None:
     Settings are searched in Claude Code's order of precedence: the session's own, the project's local settings, the
     project's, the account's. Raises OSError, ValueError.
     """
-    import json
-
     command = environment.get(STATUS_LINE_VARIABLE)
     if not command:
-        folder = json.loads(payload).get("workspace", {}).get("project_dir") or os.getcwd()
-        home = environment.get("CLAUDE_CONFIG_DIR") or os.path.expanduser("~/.claude")
+        folder = parsed(payload).get("workspace", {}).get("project_dir") or posix.getcwd()
+        home = environment.get("CLAUDE_CONFIG_DIR") or _default_home(environment)
         for path in (
-            os.path.join(folder, ".claude", "settings.local.json"),
-            os.path.join(folder, ".claude", "settings.json"),
-            os.path.join(home, "settings.json"),
+            f"{folder}/.claude/settings.local.json",
+            f"{folder}/.claude/settings.json",
+            f"{home}/settings.json",
         ):
             command = _status_line_of(path)
             if command:
                 break
     if not command:
         return
-    source = os.memfd_create("status-line", 0)
-    os.write(source, payload)
-    os.lseek(source, 0, os.SEEK_SET)
-    os.dup2(source, 0)
-    os.execv("/bin/sh", ["sh", "-c", command])
+    source = posix.memfd_create("status-line", 0)
+    posix.write(source, payload)
+    posix.lseek(source, 0, 0)
+    posix.dup2(source, 0)
+    posix.execv("/bin/sh", [b"sh", b"-c", command.encode("utf-8", "surrogateescape")])
+
+
+def _default_home(environment: dict[str, str]) -> str:
+    if environment.get("HOME"):
+        return environment["HOME"] + "/.claude"
+    import os
+
+    return os.path.expanduser("~/.claude")
 
 
 def _status_line_of(path: str) -> str | None:
-    import json
-
-    from .storage.regular_file import read_regular
-
     try:
-        line = json.loads(read_regular(path, PAYLOAD_LIMIT)).get("statusLine")
+        line = parsed(_content(path)).get("statusLine")
     except (OSError, ValueError, AttributeError, RecursionError):
         return None
     command = line.get("command") if isinstance(line, dict) and line.get("type") == "command" else None
     return command if isinstance(command, str) else None
+
+
+def _content(path: str) -> bytes:
+    """Return the content of a regular file, as `storage.regular_file` does. Raises OSError, ValueError."""
+    entry = posix.open(path.encode("utf-8", "surrogateescape"), posix.O_PATH | posix.O_CLOEXEC)
+    try:
+        if posix.fstat(entry).st_mode & 0o170000 != 0o100000:
+            raise OSError(f"{path} is no regular file")
+        flags = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK | posix.O_NOCTTY
+        with open(posix.open(f"/proc/self/fd/{entry}", flags), "rb") as stream:
+            return stream.read(PAYLOAD_LIMIT)
+    finally:
+        posix.close(entry)
+
+
+def parsed(content: bytes) -> Any:
+    """Return the value of a JSON text. Raises ValueError, RecursionError."""
+    text = str(content, "utf-8").lstrip("\ufeff").strip(" \t\r\n")
+    try:
+        # The C function behind json.loads, without importing json and re.
+        from _json import make_scanner
+
+        grammar: Any = _Grammar()
+        scan = make_scanner(grammar)
+    except (ImportError, AttributeError, TypeError):
+        import json
+
+        return json.loads(text)
+    try:
+        value, end = scan(text, 0)
+    except StopIteration:
+        raise ValueError("found no JSON, expected an object") from None
+    if end != len(text):
+        raise ValueError("found more than one JSON value, expected one")
+    return value
+
+
+class _Grammar:
+    """The attributes of a `json.JSONDecoder` that its scanner reads."""
+
+    strict = True
+    object_hook = object_pairs_hook = array_hook = None
+    parse_float = parse_constant = float
+    parse_int = int

@@ -41,7 +41,7 @@ def test_it_installs_a_release_that_runs_and_then_finds_nothing_to_do(host: Host
     assert sorted(first["created"]) == sorted([f"{host.folder}/etc/cf", host.config, host.launcher])
     assert os.readlink(host.layout.current) == f"releases/{name}"
     assert host.start("version") == "1.0.0 ['version'] 0 1"
-    assert host.start("hook", "--socket", "x") == "1.0.0 ['hook', '--socket', 'x'] 1 1"
+    assert host.start("hook", "--socket", "x") == f"1.0.0 ['--socket', 'x'] 1 1 {host.layout.library(name)}"
     before = host.tree()
     second = host.run()
     assert second["changed"] is False
@@ -455,3 +455,26 @@ def test_a_hook_without_a_release_does_not_fail_a_session(host: Host) -> None:
     done = subprocess.run([host.launcher, "status"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "leads to no release" in done.stderr
+
+
+@pytest.mark.parametrize("hook", ["raise ValueError", "def main(arguments): raise SystemExit(2)", "nonsense ("])
+def test_a_release_that_fails_does_not_fail_a_session(host: Host, hook: str) -> None:
+    """Claude Code takes exit code 2 of a hook for a refusal, and shows standard error."""
+    name = host.run()["release"]
+    shutil.rmtree(os.path.join(host.layout.library(name), "claude_failover", "__pycache__"))
+    with open(os.path.join(host.layout.library(name), "claude_failover", "hook.py"), "w", encoding="utf-8") as file:
+        file.write(hook)
+    done = subprocess.run([host.launcher, "hook", "--socket", "x"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("kind", ["absolute", "folder"])
+def test_a_hook_finds_a_release_by_a_link_or_a_folder_of_somebody_elses(host: Host, kind: str) -> None:
+    folder = host.layout.folder(host.run()["release"])
+    os.unlink(host.layout.current)
+    if kind == "folder":
+        os.rename(folder, host.layout.current)
+        folder = host.layout.current
+    else:
+        os.symlink(folder, host.layout.current)
+    assert host.start("hook", "--socket", "x") == f"1.0.0 ['--socket', 'x'] 1 1 {folder}/lib"
