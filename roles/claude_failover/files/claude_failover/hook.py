@@ -35,8 +35,11 @@ ENVIRONMENT = (
     "TMUX",
     "TMUX_PANE",
 )
+SESSION_VARIABLE = "CLAUDE_FAILOVER_SESSION"
 STATUS_LINE_VARIABLE = "CLAUDE_FAILOVER_STATUS_LINE"
 TIMEOUT = 0.25  # seconds; bounds the delay of a session if the daemon hangs
+RESEND = 10.0  # seconds after which a session sends figures again that have not changed
+MEMORY_LIMIT = 1 << 16  # bytes; longer figures are always sent
 RETRY_PAUSE = 0.01  # seconds between connection attempts while the socket's queue is full
 LINE_LIMIT = 1 << 20  # bytes; limit of the control socket
 PAYLOAD_LIMIT = 32 << 20  # bytes; a longer payload is read to its end and not delivered
@@ -57,22 +60,15 @@ def main(arguments: list[str]) -> int:
 
 def _handle(payload: bytes, arguments: list[str]) -> None:
     environment = {_text(name): _text(value) for name, value in posix.environ.items()}
+    if b'"hook_event_name"' in payload:
+        deliver(_socket_path(arguments), request(payload, environment))
+        return
     try:
-        if is_for_daemon(payload):
-            deliver(_socket_path(arguments), request(payload, environment))
+        if b'"rate_limits"' in payload:  # from the first answer on, and with a subscription only
+            deliver_figures(_socket_path(arguments), payload, environment)
     finally:
-        if payload and not is_event(payload):
+        if payload:
             show_status_line(payload, environment)
-
-
-def is_event(payload: bytes) -> bool:
-    """Return False for the payload of a status line."""
-    return b'"hook_event_name"' in payload
-
-
-def is_for_daemon(payload: bytes) -> bool:
-    """Return False for a status line without figures: before the first answer, and without a subscription."""
-    return is_event(payload) or b'"rate_limits"' in payload
 
 
 def _text(value: bytes) -> str:
@@ -163,6 +159,64 @@ def _sockets() -> Any:
 
         return socket
     return _socket
+
+
+def deliver_figures(path: str, payload: bytes, environment: dict[str, str]) -> None:
+    """Deliver a status line, unless its figures are those that the session has sent within `RESEND`.
+
+    They are remembered in a file beside the socket. Whatever is wrong with that file, they are sent. Raises OSError,
+    ValueError.
+    """
+    memory = -1
+    try:
+        try:
+            figures = _figures(path, payload, environment)
+            memory = _open_memory(path, environment)
+            if _is_recent(posix.read(memory, MEMORY_LIMIT), figures):
+                return
+            posix.ftruncate(memory, 0)
+        except (OSError, ValueError, LookupError, AttributeError, RecursionError):
+            figures = b""
+        deliver(path, request(payload, environment))
+        if figures:
+            posix.pwrite(memory, b"%d %b" % (int(time.monotonic()), figures), 0)
+    finally:
+        if memory >= 0:
+            posix.close(memory)
+
+
+def _open_memory(path: str, environment: dict[str, str]) -> int:
+    """Open the file with the figures that the session has sent last. Raises OSError, ValueError, LookupError."""
+    name = environment[SESSION_VARIABLE].replace("%", "%25").replace("/", "%2F")
+    flags = posix.O_RDWR | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC
+    memory = posix.open(f"{path}.figures-{name}".encode("utf-8", "surrogateescape"), flags, 0o600)
+    found = posix.fstat(memory)
+    if found.st_mode & 0o170000 != 0o100000 or found.st_uid != posix.geteuid() or found.st_nlink != 1:
+        posix.close(memory)
+        raise OSError(f"{path}: the figures beside it are in no file of this user's own")
+    return memory
+
+
+def _figures(path: str, payload: bytes, environment: dict[str, str]) -> bytes:
+    """Return the figures of a status line with all that the daemon judges them by.
+
+    That is the process, the account that the active link leads to, and the daemon: each start makes the socket anew.
+    """
+    listener = posix.stat(path)
+    home = environment.get("CLAUDE_CONFIG_DIR", "")
+    try:
+        account = posix.readlink(home)
+    except OSError:
+        account = home
+    asking = [environment.get(name) for name in ENVIRONMENT]
+    known = (listener.st_dev, listener.st_ino, listener.st_ctime_ns, account, asking, parsed(payload)["rate_limits"])
+    return ascii(known).encode()
+
+
+def _is_recent(content: bytes, figures: bytes) -> bool:
+    """Return True if a memory holds the figures, and is not older than `RESEND` by a clock that never jumps."""
+    moment, _blank, known = content.partition(b" ")
+    return known == figures and 0 <= time.monotonic() - int(moment) < RESEND
 
 
 def show_status_line(payload: bytes, environment: dict[str, str]) -> None:
