@@ -51,17 +51,33 @@ def log_calls(source: str) -> list[ast.Call]:
     ]
 
 
-def format_of(call: ast.Call) -> str:
-    texts = [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+def format_of(arguments: list[ast.expr]) -> str:
+    texts = [each.value for each in arguments if isinstance(each, ast.Constant) and isinstance(each.value, str)]
     return texts[0] if texts else ""
+
+
+def assigned(source: str, line: int, value: ast.expr) -> ast.expr:
+    """Return the value that a name was given last above a line, or what is no name itself."""
+    if not isinstance(value, ast.Name):
+        return value
+    above = [
+        (node.lineno, node.value)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Assign)
+        and node.lineno < line
+        and any(isinstance(target, ast.Name) and target.id == value.id for target in node.targets)
+    ]
+    return max(above, key=lambda row: row[0], default=(0, value))[1]
 
 
 def problems(source: str) -> list[str]:
     """Return what is wrong with the calls of the log in a module."""
     found = []
     for call in log_calls(source):
-        text, written = format_of(call), [ast.unparse(each) for each in call.args]
-        extra = "".join(ast.unparse(keyword.value) for keyword in call.keywords if keyword.arg == "extra")
+        given = [assigned(source, call.lineno, each) for each in call.args]
+        text, written = format_of(given), [ast.unparse(each) for each in call.args]
+        extras = [keyword.value for keyword in call.keywords if keyword.arg == "extra"]
+        extra = "".join(ast.unparse(assigned(source, call.lineno, each)) for each in extras)
         missing = [
             noun
             for noun in FIELD
@@ -126,6 +142,8 @@ def test_a_wrong_call_is_found(call: str, problem: str) -> None:
     "call",
     [
         "log.info('session %s: up', name, extra=log_fields(session=name))",
+        "fields = log_fields(session=name)\nlog.info('session %s: up', name, extra=fields)",
+        "text = 'session %s: up'\nlog.info(text, name, extra=log_fields(session=name))",
         "log.info('%d sessions', len(sessions))",
         "log.error('switch %s: account %s', i, a, extra=log_fields(switch_id=i, account=a))",
         "other.info('session %s: up', name)",
