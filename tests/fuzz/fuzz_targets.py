@@ -72,6 +72,8 @@ from claude_failover.failover.state import FailoverState
 from claude_failover.limits import classify_hook, classify_pane, classify_record, classify_transcript
 from claude_failover.limits.evidence import evidence_from_json, evidence_to_json
 from claude_failover.reporting import metrics
+from claude_failover.reporting.cause_book import CauseBook
+from claude_failover.reporting.events import new_event
 from claude_failover.reporting.log_format import LogFormatter
 from claude_failover.reporting.tallies import Tallies
 from claude_failover.sessions import table
@@ -850,6 +852,12 @@ def targets() -> list[Target]:
         lambda loaded: loaded.rename_accounts({"a": "zz"}),
         lambda loaded: {name: list(told) for name, told in loaded._told.items()},
     )
+    told = _document(
+        "told-causes",
+        CauseBook,
+        lambda loaded: loaded.begin(new_event("source_blind", True, "blind", details={"source": "zz"})) and None,
+        lambda loaded: [loaded.open_rows(), [sorted(cause.event) for cause in loaded.causes()]],
+    )
     accounts = _document(
         "accounts",
         lambda store: AccountRenames(ConfigHolder(_LAUNCHED[1]), store),
@@ -919,6 +927,11 @@ def targets() -> list[Target]:
             [_stored({"a": {"account_uuid": "u", "address": "a@b", "plan": None, "entry": {"accountUuid": "u"}}})],
         ),
         Target("login-warnings", warnings, [_stored({"a": 3, "b": 0}, ends={"a": clock.iso(NOW)})]),
+        Target(
+            "told-causes",
+            told,
+            [_stored([{"event": new_event("session_down", True, "down", session="main"), "since": clock.iso(NOW)}])],
+        ),
         Target("accounts", accounts, [_stored({"a": "/home/a", "b": "/home/b"})]),
         Target("home-identity", home_identity, [b'{"oauthAccount": {"accountUuid": "U", "emailAddress": "a@b"}}']),
         Target("home-differences", home_differences, [_HOME]),

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from ..common import clock
 from ..common.text import natural_key
 from ..storage.store import Store
 from .event_kinds import KINDS, SEVERITIES, EventKind
@@ -123,6 +124,7 @@ class CauseBook:
 
 
 def _cause(row: Any) -> OpenCause:
+    """Return the cause of a stored row. Raises KeyError, TypeError, ValueError."""
     event, since = row["event"], row["since"]
     texts = [event[name] for name in ("id", "time", "event", "severity", "state", "summary", "host")]
     optional = [event[name] for name in ("session", "account")]
@@ -132,4 +134,5 @@ def _cause(row: Any) -> OpenCause:
         raise TypeError("found a name that is no text")
     if event["event"] not in KINDS or event["severity"] not in SEVERITIES:
         raise ValueError(f"found the event {event['event']!r}, which this release does not know")
+    clock.parse_iso(since)  # raises ValueError
     return OpenCause(event, since, seen=False)

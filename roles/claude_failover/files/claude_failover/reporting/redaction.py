@@ -33,7 +33,8 @@ class Redactor:
     def __init__(self, config: Config) -> None:
         named = {config.active_link: "[active link]"}
         named.update({account.home: f"[home of {account.name}]" for account in config.accounts})
-        homes = {config.shared_root: "~", os.path.expanduser("~"): "~"}
+        folders = [config.active_link, *(account.home for account in config.accounts)]
+        homes = dict.fromkeys([config.shared_root, os.path.expanduser("~"), *map(os.path.dirname, folders)], "~")
         self._paths = {path: name for path, name in {**homes, **named}.items() if len(path.strip("/")) > 0}
         # The longest first: a home lies below another's folder. A name that only begins so is another one.
         longest = sorted(self._paths, key=len, reverse=True)
