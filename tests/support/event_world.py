@@ -287,8 +287,7 @@ async def identity_changed(world: EventWorld) -> Story:
 
 
 async def links_divergent(world: EventWorld) -> Story:
-    path = os.path.join(world.home("b"), "projects")
-    target = os.readlink(path)
+    path, target = os.path.join(world.home("b"), "projects"), world.path(".claude-projects-shared")
     os.unlink(path)
     os.symlink(world.folder, path)
     world.parts.link_watch.check()
