@@ -19,6 +19,7 @@ from claude_failover.claude import refresh_lock
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import NotifyConfig
 from claude_failover.limits.evidence import evidence_from_json, evidence_to_json
+from claude_failover.reporting.log_format import LogFormatter
 from claude_failover.reporting.notifier import Notifier
 from claude_failover.storage.store import Store
 from claude_failover.switching.record import is_record, log_line, new_record, session_row
@@ -68,6 +69,34 @@ def test_without_a_command_nothing_is_run():
 def test_a_failing_command_is_logged_only(command, reason, caplog):
     notify(command, [{"id": 1, "text": "x" * 1000000}])
     assert reason in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("echo 'no route to host' >&2; exit 3", "exited with status 3; it says: no route to host"),
+        ("echo only >&2", None),
+        ("exit 3", "exited with status 3"),
+        ("head -c 3000000 /dev/zero | tr '\\0' x >&2; echo ' the end' >&2; exit 3", "x the end"),
+        ("printf '\\033[2J\\377' >&2; exit 3", "it says: \x1b[2J\ufffd"),
+        ("sleep 20 >/dev/null & echo why >&2; exit 3", "it says: why"),  # a child holds the standard error open
+    ],
+)
+def test_the_end_of_what_a_failing_command_says_is_logged(script, told, caplog):
+    assert notify(("sh", "-c", script), [{"id": 1}]) < 60
+    if told is None:
+        assert caplog.records == []
+        return
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert record.getMessage().endswith(told)
+    assert len(record.getMessage()) < 2100
+    assert "\x1b" not in LogFormatter("%(message)s").format(record), "the log escapes it"
+
+
+def test_what_a_hanging_command_has_said_is_logged(caplog):
+    notify(("sh", "-c", "echo 'trying the next server' >&2; sleep 300"), [{"id": 1}], timeout=1.0)
+    assert "took more than 1 s and was killed; it says: trying the next server" in caplog.text
 
 
 def test_a_hanging_command_is_killed_with_its_children(tmp_path, caplog):

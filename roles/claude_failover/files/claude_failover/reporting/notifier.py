@@ -10,8 +10,8 @@ fails has written to its standard error is logged, as far as it is short.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+import os
 import time
 from typing import Any
 
@@ -25,7 +25,7 @@ TIMEOUT = 10.0  # seconds that one run may take
 _MAX_RUNNING = 4  # runs at once
 _MAX_WAITING = 100  # events
 _MAX_ERROR = 2000  # bytes of the standard error, the last ones
-_ERROR_WAIT = 1.0  # seconds for the standard error after a run has ended: one of its children can hold it open
+_LAST_CHUNKS = 16  # a pipe holds no more when a run has ended; what it has left behind can go on to write
 
 
 class Notifier:
@@ -73,54 +73,83 @@ class Notifier:
         self._start_runs()
 
     async def _run(self, command: tuple[str, ...], event: dict[str, Any]) -> None:
+        errors = _ErrorPipe()
         try:
             child = await child_process.started(
                 asyncio.create_subprocess_exec(
                     *command,
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.DEVNULL,
-                    stderr=asyncio.subprocess.PIPE,
+                    stderr=errors.writer,
                     start_new_session=True,  # its children are killed with it
                 )
             )
         except OSError as error:
             log.error("notify: cannot run %s: %s", command[0], error)
+            errors.close()
             return
-        errors = bytearray()
-        reading = asyncio.ensure_future(_read_end(child.stderr, errors))
+        except asyncio.CancelledError:
+            errors.close()
+            raise
+        errors.close_writer()
         try:
-            await asyncio.wait_for(_feed(child, json_text.render(event).encode() + b"\n"), self._timeout)
-            await asyncio.wait([reading], timeout=_ERROR_WAIT)
+            # communicate() ignores a command that does not read its input.
+            await asyncio.wait_for(child.communicate(json_text.render(event).encode() + b"\n"), self._timeout)
         except asyncio.TimeoutError:
-            log.error("notify: %s took more than %g s and was killed%s", command[0], self._timeout, _told(errors))
+            log.error("notify: %s took more than %g s and was killed%s", command[0], self._timeout, errors.said())
         finally:
             await child_process.end(child)
-            reading.cancel()
+            said = errors.said()
+            errors.close()
         if child.returncode and child.returncode > 0:
-            log.error("notify: %s exited with status %d%s", command[0], child.returncode, _told(errors))
+            log.error("notify: %s exited with status %d%s", command[0], child.returncode, said)
 
 
-async def _feed(child: asyncio.subprocess.Process, text: bytes) -> None:
-    """Give a child its input, and wait until it has ended. One that does not read its input is no failure."""
-    if child.stdin is not None:
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            child.stdin.write(text)
-            await child.stdin.drain()
-        child.stdin.close()
-    await child.wait()
+class _ErrorPipe:
+    """The standard error of a run, of which the last bytes are kept.
 
+    A pipe of its own, since asyncio (CPython 3.13.0) waits for the end of its pipes before it tells the end of a child,
+    and something that the run has left behind can hold them open.
+    """
 
-async def _read_end(stream: asyncio.StreamReader | None, end: bytearray) -> None:
-    """Read a stream to its end, and keep its last bytes in ``end``."""
-    while stream is not None:
-        chunk = await stream.read(65536)
+    def __init__(self) -> None:
+        self._reader, self.writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        self._end = bytearray()
+        self._open = {self._reader, self.writer}
+        asyncio.get_running_loop().add_reader(self._reader, self._read)
+
+    def _read(self) -> bool:
+        """Read what there is; return False at the end, or where nothing is there yet."""
+        try:
+            chunk = os.read(self._reader, 65536)
+        except BlockingIOError:
+            return False
+        self._end += chunk
+        del self._end[:-_MAX_ERROR]
         if not chunk:
-            return
-        end += chunk
-        del end[:-_MAX_ERROR]
+            asyncio.get_running_loop().remove_reader(self._reader)
+        return bool(chunk)
 
+    def said(self) -> str:
+        """Return what is logged of it; the log escapes what is no plain text."""
+        if self._reader in self._open:
+            for _chunk in range(_LAST_CHUNKS):
+                if not self._read():
+                    break
+        text = decoded(bytes(self._end)).strip()
+        return f"; it says: {text}" if text else ""
 
-def _told(errors: bytearray) -> str:
-    """Return what is logged of a run's standard error; the log escapes what is no plain text."""
-    text = decoded(bytes(errors)).strip()
-    return f"; it says: {text}" if text else ""
+    def close_writer(self) -> None:
+        """Close the end that the child has by now."""
+        if self.writer in self._open:
+            self._open.remove(self.writer)
+            os.close(self.writer)
+
+    def close(self) -> None:
+        """Close both ends."""
+        self.close_writer()
+        if self._reader in self._open:
+            self._open.remove(self._reader)
+            asyncio.get_running_loop().remove_reader(self._reader)
+            os.close(self._reader)

@@ -18,7 +18,7 @@ MAX_TEXT = 1000  # characters of a text in an event
 _TOKEN = re.compile(r"\bsk-[A-Za-z]+-[A-Za-z0-9_-]{4,}|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+|[A-Za-z0-9_-]{60,}")
 _SECRET = re.compile(
     r"\b(authorization:(?:\s*(?:bearer|basic|token)\b)?|bearer|(?:api[_-]?key|token|password|secret)\s*[=:])"
-    r"\s*(?!\[token\])\S+",
+    r"(?!\s*(?:(?:bearer|basic|token)\s+)?\[token\])\s*\S+",
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
