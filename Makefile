@@ -12,14 +12,14 @@ NOX = mkdir -p .cache && grep '^nox==' tests/requirements.txt >.cache/nox.txt &&
 	playbooks/provision/venv.sh .cache/venv/nox .cache/nox.txt && .cache/venv/nox/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help provision drift doctor quick test setup lint unit docs changelog sanity build importer security molecule \
+.PHONY: help provision drift doctor status quick test setup lint unit docs changelog sanity build importer security molecule \
 	faults e2e fuzz clean
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "  provision, drift and doctor take INVENTORY=FILE (default: this machine), provision CHECK=1 (predict,"
-	@echo "  change nothing), and all ARGS='…' for ansible-playbook."
+	@echo "  provision, drift, doctor and status take INVENTORY=FILE (default: this machine), provision CHECK=1"
+	@echo "  (predict, change nothing), and all ARGS='…' for ansible-playbook."
 	@echo "  The gates take VERBOSE=1 and ANSIBLE_CORE=2.16 (another ansible-core than the pinned one); unit takes"
 	@echo "  UNIT_PYTHONS='3.11 3.12'; security and molecule take INSTALL_DOCKER=1 (install and start Docker Engine"
 	@echo "  where there is none), molecule MOLECULE_SCENARIOS='default drift'; e2e takes CLAUDE='2.1.81 2.1.197"
@@ -34,6 +34,9 @@ drift: ## report what on the machines differs from what is configured; changes n
 
 doctor: ## look at everything that has to be right on the machines; changes nothing
 	@INVENTORY='$(INVENTORY)' playbooks/provision/provision.sh doctor $(ARGS)
+
+status: ## show the accounts, sessions and switches of the machines, worst first; changes nothing
+	@INVENTORY='$(INVENTORY)' playbooks/provision/provision.sh status $(ARGS)
 
 quick: ## the fast loop: ruff, mypy, import-linter, unit tests but the slow ones on the newest Python at hand
 	@$(NOX) -s quick

@@ -406,7 +406,8 @@ def build(session: nox.Session) -> None:
         syntax = ("ansible-playbook", "--syntax-check", "-i")
         local = "playbooks/inventories/local.yml"
         stage.check("playbooks/site.yml reads in a checkout", *syntax, local, "playbooks/site.yml", cwd=copy)
-        for playbook in (f"{NAME}.site", f"{NAME}.drift", f"{NAME}.doctor", f"{NAME}.rollback", f"{NAME}.adopt"):
+        names = ("site", "drift", "doctor", "rollback", "adopt", "status", "switch", "dispatch")
+        for playbook in (f"{NAME}.{name}" for name in names):
             stage.check(f"{playbook} reads", *syntax, INSTALLED / local, playbook, env=env, cwd=CACHE)
         documented = {"module": "claude_shared_symlinks", "filter": "claude_failover_drift", "role": "claude_failover"}
         for kind, name in documented.items():

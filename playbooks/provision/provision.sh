@@ -3,11 +3,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Behind `make provision`, `make drift` and `make doctor`: a virtual environment with ansible-core and this collection in
+# Behind `make provision`, `drift`, `doctor` and `status`: a virtual environment with ansible-core and this collection in
 # it, one playbook, and, where this machine itself was provisioned, its status and the next step. For another inventory
 # the run ends with a line for each host.
 #
-#   INVENTORY=FILE CHECK=1 provision.sh site|drift|doctor [argument of ansible-playbook…]
+#   INVENTORY=FILE CHECK=1 provision.sh site|drift|doctor|status [argument of ansible-playbook…]
 set -eu
 
 playbook=$1
