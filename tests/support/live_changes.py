@@ -360,6 +360,14 @@ ROWS = [
         CONFIG,
         DAEMON_UNIT,
     ),
+    _row(
+        "notify_urls",
+        "any URL",
+        "the daemon restarts; its unit may use the network, and `apprise` is installed",
+        ["json://127.0.0.1/planted"],
+        CONFIG,
+        DAEMON_UNIT,
+    ),
     _row("notify_waiting_after", "another time", "the daemon restarts", 30, CONFIG),
     _row("log_level", "another one", "the daemon restarts", "debug", CONFIG),
     _row(

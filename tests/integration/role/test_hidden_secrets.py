@@ -68,6 +68,7 @@ class Host:
             "claude_failover_home": home,
             "claude_failover_tmux_socket": f"{folder}/run/tmux.sock",
             "claude_failover_notify_command": ["curl", "--header", "Authorization: planted-notify", "https://x"],
+            "claude_failover_notify_urls": ["ntfys://planted-user:planted-word@example.org/planted-topic"],
             "claude_failover_tmux_extra_config": "set-option -g mouse on\nset-environment -g KEY planted-tmux",
             "claude_failover_sessions": [
                 {
@@ -81,7 +82,7 @@ class Host:
         }
         # What of the real machine would be asked or written.
         self._stand_ins = {
-            "__claude_failover_probe_script": "printf '%s\\n' user group tmux python3-yaml python3-systemd",
+            "__claude_failover_probe_script": "printf '%s\\n' user group tmux python3-yaml python3-systemd apprise",
             "__claude_failover_config_dir": f"{folder}/etc",
             "__claude_failover_state_dir": f"{folder}/state",
             "__claude_failover_control_socket": f"{folder}/run/control.sock",

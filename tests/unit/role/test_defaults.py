@@ -64,6 +64,7 @@ CONTRACT = [
     "control_group",
     "metrics_textfile_dir",
     "notify_command",
+    "notify_urls",
     "notify_waiting_after",
     "log_level",
     "service_enabled",

@@ -38,6 +38,7 @@ EXPOSED = {
     "control_group": "control_group",
     "metrics_textfile_dir": "metrics.textfile",
     "notify_command": "notify.command",
+    "notify_urls": "notify.urls",
     "notify_waiting_after": "notify.waiting_after",
     "log_level": "log.level",
 }

@@ -420,6 +420,8 @@ def test_a_socket_path_has_at_most_107_bytes(key: str) -> None:
         ("notify.command", "logger"),
         ("notify.command", "[]"),
         ("notify.command", "{}"),
+        ("notify.urls", "json://x"),
+        ("notify.urls", "null"),
         ("log.level", "INFO"),
         ("log.level", "null"),
         ("log.level", "6"),
@@ -649,11 +651,11 @@ def test_no_secret_is_shown() -> None:
         f'  - {{name: b, cwd: /, command: [claude, "--resume={secret}", "{secret}\\n"],\n'
         f'     env: {{T: "{secret}\\0"}}}}\n'
         f"  - '{secret}'\n"
-        f"notify: {{command: '{secret}'}}\n"
+        f"notify: {{command: '{secret}', urls: ['{secret}', 'json://a b{secret}', 5]}}\n"
     )
     with pytest.raises(ConfigError) as caught:
         parse(text, "x")
-    assert len(caught.value.problems) == 7
+    assert len(caught.value.problems) == 10
     assert secret not in str(caught.value)
     with pytest.raises(ConfigError) as caught:
         parse(ACCOUNTS + f"sessions: '{secret}'\nnotify: '{secret}'\n", "x")

@@ -23,6 +23,7 @@ from ..failover.idle_sessions import IdleSessions
 from ..failover.owner_copy import OwnerCopy
 from ..failover.resumer import SessionResumer
 from ..limits.evidence import Evidence
+from ..reporting.apprise import AppriseNotifier
 from ..reporting.event_log import EventLog
 from ..reporting.event_reporter import EventReporter
 from ..reporting.metrics import Metrics
@@ -96,10 +97,13 @@ class Parts:
         cleanup.push_async_callback(self.monitor.stop)
         self.notifier = Notifier(config)
         cleanup.push_async_callback(self.notifier.stop)
+        apprise = AppriseNotifier(config)
+        cleanup.push_async_callback(apprise.stop)
         self.events = EventReporter(config, store)
         event_log = EventLog(store)
         self.events.subscribe(event_log.append)
         self.events.subscribe(self.notifier.send)
+        self.events.subscribe(apprise.send)
         self.events.every_round.append(event_log.retry)
         self.sessions.on_set_aside = self.events.on_set_aside
         self.monitor.classifier.on_unknown = self._on_unknown_wording

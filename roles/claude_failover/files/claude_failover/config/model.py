@@ -135,9 +135,13 @@ class MetricsConfig:
 
 @dataclass(frozen=True)
 class NotifyConfig:
-    """The command that is started for each event. A session that waits is told of after ``waiting_after`` seconds."""
+    """The command that is started for each event, and the URLs that it is sent to by apprise.
+
+    A session that waits is told of after ``waiting_after`` seconds.
+    """
 
     command: tuple[str, ...] | None = field(default=None, metadata=key(optional(values.notify_command)))
+    urls: tuple[str, ...] = field(default=(), metadata=key(values.notify_urls))
     waiting_after: float = field(default=600, metadata=key(number(1, 30 * 86400, "seconds")))
 
 

@@ -14,6 +14,7 @@ _NAMED = {
     "tmux.socket": "tmux_socket",
     "metrics.textfile": "metrics_textfile_dir",
     "notify.command": "notify_command",
+    "notify.urls": "notify_urls",
     "notify.waiting_after": "notify_waiting_after",
     "log.level": "log_level",
 }

@@ -23,6 +23,8 @@ from .validators import AlreadyReported, Check, Location, ValidationError, descr
 _ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_].*", re.DOTALL)
+# 0.9.7 to 1.9 of apprise take no longer scheme. Blanks would end it in their configuration.
+_NOTIFY_URL = re.compile(r"[A-Za-z0-9]{1,12}://[!-~\u00a1-\u167f\u2e80-\ud7ff]{1,2000}")
 _GROUP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?")
 # Claude Code 2.1.330: each chooses the conversation to open, which the daemon does.
 _FORBIDDEN = {"--resume": "-r", "--continue": "-c", "--session-id": ""}
@@ -227,3 +229,20 @@ def notify_command(value: Any, location: Location) -> tuple[str, ...]:
     words = validators.list_of(validators.hidden_text, what, least=1, secret=True)(value, location)
     program(words[0], location.item(0))
     return words
+
+
+def notify_urls(value: Any, location: Location) -> tuple[str, ...]:
+    """Check for URLs of apprise; none of them is shown."""
+    return validators.list_of(_notify_url, "a list of URLs of apprise, as in ntfys://HOST/TOPIC", secret=True)(
+        value, location
+    )
+
+
+def _notify_url(value: Any, _location: Location) -> str:
+    # A line of apprise's own configuration could be another thing, such as an include.
+    if not isinstance(value, str) or not _NOTIFY_URL.fullmatch(value):
+        raise ValidationError(
+            validators.describe(value, secret=True),
+            "a URL of apprise: SCHEME://…, without blanks",
+        )
+    return value

@@ -18,7 +18,13 @@ from ..config.model import Config
 from .finding import ERROR, Finding, errors, warnings
 from .folders import check_homes, check_metrics, check_state_dir, check_working_folders
 from .links import check_active_link, check_shared_links
-from .programs import check_claude_version, check_notify_command, check_session_programs, check_tmux_program
+from .programs import (
+    check_apprise,
+    check_claude_version,
+    check_notify_command,
+    check_session_programs,
+    check_tmux_program,
+)
 from .tmux_server import check_tmux_socket
 
 log = logging.getLogger(__name__)
@@ -37,6 +43,7 @@ CONDITIONS: tuple[Condition, ...] = (
     check_session_programs,
     check_metrics,
     check_notify_command,
+    check_apprise,
 )
 #: The same, and what has to be asked of the programs themselves.
 WITH_PROGRAMS: tuple[Condition, ...] = (*CONDITIONS, check_claude_version)

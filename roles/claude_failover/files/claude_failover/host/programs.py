@@ -54,6 +54,22 @@ def check_notify_command(config: Config) -> Iterator[Finding]:
     )
 
 
+def check_apprise(config: Config) -> Iterator[Finding]:
+    """Look for the program that sends to the URLs of ``notify``."""
+    if not config.notify.urls:
+        return
+    if shutil.which("apprise") is not None:
+        yield ok("notify_urls", "apprise, which sends to the URLs of notify, is there")
+        return
+    yield Finding(
+        "notify_urls",
+        WARNING,
+        f"notify.urls: found no executable program 'apprise' (PATH is {os.environ.get('PATH', '')})",
+        "the program of the package apprise; nothing is sent to the URLs without it",
+        "sudo apt-get install apprise",
+    )
+
+
 def check_session_programs(config: Config) -> Iterator[Finding]:
     """Look for the programs of the sessions: Claude Code, where none is configured."""
     found = 0

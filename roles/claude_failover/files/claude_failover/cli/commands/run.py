@@ -69,6 +69,7 @@ def _programs(config: Config) -> Iterator[str]:
 
     path = other_user.session_environment()["PATH"]
     named = [(config.tmux.binary, path), *((words[0], path) for words in [config.notify.command] if words)]
+    named += [("apprise", path)] if config.notify.urls else []
     named += [(session.command[0], session.env.get("PATH", path)) for session in config.sessions]
     for name, folders in named:
         program = shutil.which(name, path=folders)
