@@ -171,6 +171,11 @@ def test_a_memory_that_is_none_costs_no_figures_and_no_other_file(lines, tmp_pat
     assert other.read_text() == "mine"
 
 
+def test_figures_that_are_too_long_to_remember_are_sent(lines):
+    assert [lines.sends("9" * hook.MEMORY_LIMIT), lines.sends("9" * hook.MEMORY_LIMIT)] == [True, True]
+    assert os.path.getsize(lines.memory) == 0
+
+
 def test_the_memory_is_the_users_own_and_small(lines):
     for percent in range(5):
         assert lines.sends(percent)

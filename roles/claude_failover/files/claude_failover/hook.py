@@ -39,7 +39,7 @@ SESSION_VARIABLE = "CLAUDE_FAILOVER_SESSION"
 STATUS_LINE_VARIABLE = "CLAUDE_FAILOVER_STATUS_LINE"
 TIMEOUT = 0.25  # seconds; bounds the delay of a session if the daemon hangs
 RESEND = 10.0  # seconds after which a session sends figures again that have not changed
-MEMORY_LIMIT = 1 << 16  # bytes; longer figures are always sent
+MEMORY_LIMIT = 1 << 16  # bytes; figures of half of it and more are always sent
 RETRY_PAUSE = 0.01  # seconds between connection attempts while the socket's queue is full
 LINE_LIMIT = 1 << 20  # bytes; limit of the control socket
 PAYLOAD_LIMIT = 32 << 20  # bytes; a longer payload is read to its end and not delivered
@@ -178,7 +178,7 @@ def deliver_figures(path: str, payload: bytes, environment: dict[str, str]) -> N
         except (OSError, ValueError, LookupError, AttributeError, RecursionError):
             figures = b""
         deliver(path, request(payload, environment))
-        if figures:
+        if 0 < len(figures) < MEMORY_LIMIT // 2:
             posix.pwrite(memory, b"%d %b" % (int(time.monotonic()), figures), 0)
     finally:
         if memory >= 0:
