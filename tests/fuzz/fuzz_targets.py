@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import dataclasses
 import json
 import logging
@@ -336,6 +337,8 @@ class _Session:
 def hook_payload(raw: bytes) -> None:
     session = _Session()
     environment = {**session.environment, "CLAUDE_CODE_SESSION_ID": raw[:50].decode("utf-8", "surrogateescape")}
+    with contextlib.suppress(ValueError, RecursionError):
+        assert ascii(hook.parsed(raw)) == ascii(json.loads(raw))
     line = hook.request(raw, environment)
     assert line.count(b"\n") == 1
     try:
