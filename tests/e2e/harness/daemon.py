@@ -12,6 +12,8 @@ import subprocess
 from typing import Any
 
 from ansible_collections.secuaas.claude.plugins.action.claude_failover_release import release_sources
+from ansible_collections.secuaas.claude.plugins.module_utils._release_launcher import launcher_text
+from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import Layout
 from ansible_collections.secuaas.claude.plugins.module_utils._release_store import write_sources
 
 from .wait import until
@@ -49,9 +51,10 @@ class Daemon:
         self.library = world.path("lib")
         write_sources(self.library, release_sources(ROOT))
         self.launcher = world.path("bin", "claude-failover")
+        layout = Layout(world.folder, "/usr/bin/python3")
+        os.symlink(os.curdir, layout.current)
         with open(self.launcher, "w", encoding="ascii") as stream:
-            stream.write(f'#!/bin/sh\n[ "$1" = hook ] && set -- -S {self.library} "$@" || set -- {self.library} "$@"\n')
-            stream.write('exec /usr/bin/python3 -I "$@"\n')
+            stream.write(launcher_text(layout))
         os.chmod(self.launcher, 0o755)
         environment = {name: value for name, value in world.env().items() if name not in OWN}
         self.config = {
