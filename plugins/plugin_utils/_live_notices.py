@@ -94,6 +94,10 @@ def _session_notices(before: Document, after: Document) -> Iterator[str]:
     old, new = ({str(row.get("name")): row for row in rows(config, "sessions")} for config in (before, after))
     renamed = {str(row["renamed_from"]) for row in new.values() if row.get("renamed_from")}
     hooks = [section(config, "detection").get("hooks", True) for config in (before, after)]
+    telemetry = [
+        {key: value for key, value in section(config, "telemetry").items() if value is not None}
+        for config in (before, after)
+    ]
     for name, row in new.items():
         former = name if name in old else row.get("renamed_from")
         if former not in old:
@@ -102,7 +106,9 @@ def _session_notices(before: Document, after: Document) -> Iterator[str]:
         if former != name:
             yield f"The session {former} is called {name}, and keeps its conversation."
         keys = [key for key, default in _STARTED_WITH.items() if old[former].get(key, default) != row.get(key, default)]
-        yield from _changed_session(name, keys + ["detection.hooks"] * (hooks[0] != hooks[1]), after)
+        keys += ["detection.hooks"] * (hooks[0] != hooks[1])
+        keys += ["telemetry"] * (telemetry[0] != telemetry[1] and row.get("claude_args", True) is not False)
+        yield from _changed_session(name, keys, after)
     for name in old:
         if name in new or name in renamed:
             continue

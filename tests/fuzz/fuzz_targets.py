@@ -195,6 +195,7 @@ failover: {cooldown: 60, strategy: headroom}
 detection: {extra_patterns: ["out of (coffee|tea)"]}
 notify: {command: [/usr/bin/logger, -t, secret]}
 metrics: {textfile: /var/lib/node/claude.prom}
+telemetry: {endpoint: "https://collector:4318", protocol: grpc, headers_file: /etc/headers.json}
 """
 
 

@@ -371,6 +371,14 @@ ROWS = [
     _row("notify_waiting_after", "another time", "the daemon restarts", 30, CONFIG),
     _row("log_level", "another one", "the daemon restarts", "debug", CONFIG),
     _row(
+        "telemetry",
+        "any key",
+        "told: each session goes on as it was started; the daemon restarts",
+        {"endpoint": "https://collector.example:4318"},
+        CONFIG,
+        told=("without the change of telemetry; to apply it: claude-failover restart main",),
+    ),
+    _row(
         "service_enabled",
         "`false`",
         "both units are disabled, and go on",

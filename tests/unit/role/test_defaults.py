@@ -67,6 +67,7 @@ CONTRACT = [
     "notify_urls",
     "notify_waiting_after",
     "log_level",
+    "telemetry",
     "service_enabled",
     "service_state",
     "claude_install",

@@ -41,6 +41,7 @@ EXPOSED = {
     "notify_urls": "notify.urls",
     "notify_waiting_after": "notify.waiting_after",
     "log_level": "log.level",
+    "telemetry": "telemetry",
 }
 # Keys that the role sets by itself, or leaves at the daemon's default.
 FIXED = {"state_dir", "control_socket", "tmux.binary"}
@@ -211,7 +212,7 @@ def options_of(section: Any) -> dict[str, Any]:
     return options
 
 
-@pytest.mark.parametrize("name", ["accounts", "sessions", "failover", "detection", "lifecycle"])
+@pytest.mark.parametrize("name", ["accounts", "sessions", "failover", "detection", "lifecycle", "telemetry"])
 def test_sub_options_are_compared_in_all_that_they_say(name: str) -> None:
     field = configuration_keys()[name]
     full = {**OPTIONS[name], "options": options_of(sections_in(field))}
@@ -230,7 +231,7 @@ def test_sub_options_are_compared_in_all_that_they_say(name: str) -> None:
             assert len(differences({**full, "options": options}, field)) == 1
 
 
-@pytest.mark.parametrize("name", ["shared_links", "sessions", "failover", "detection", "lifecycle"])
+@pytest.mark.parametrize("name", ["shared_links", "sessions", "failover", "detection", "lifecycle", "telemetry"])
 def test_a_key_that_only_the_daemon_has_is_a_difference(name: str) -> None:
     section = model.SharedLink if name == "shared_links" else sections_in(configuration_keys()[name])
 
@@ -243,7 +244,7 @@ def test_a_key_that_only_the_daemon_has_is_a_difference(name: str) -> None:
     assert section_differences(name, option, More) != []
 
 
-@pytest.mark.parametrize("name", ["sessions", "failover", "detection", "lifecycle"])
+@pytest.mark.parametrize("name", ["sessions", "failover", "detection", "lifecycle", "telemetry"])
 def test_a_key_that_only_the_role_describes_is_a_difference(name: str) -> None:
     field = configuration_keys()[name]
     described = " ".join(OPTIONS[name]["description"]) + " And C(another)."

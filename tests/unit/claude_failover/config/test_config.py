@@ -58,6 +58,7 @@ control_group: null
 metrics: {textfile: null}
 notify: {command: null}
 log: {level: info}
+telemetry: {endpoint: null, protocol: http/protobuf, headers_file: null}
 """
 ACCOUNTS = "accounts: [{name: a, home: /h/a}, {name: b, home: /h/b}]\n"
 
@@ -153,6 +154,15 @@ def test_transcripts_stand_in_the_shared_folder_or_else_in_the_active_accounts()
 def test_paths_lose_slashes_that_would_follow_a_link() -> None:
     config = parse("accounts: [{name: a, home: /h/a/}]\nactive_link: /h//link/\n", "x")
     assert (config.accounts[0].home, config.active_link) == ("/h/a", "/h/link")
+
+
+def test_headers_go_to_an_endpoint_only() -> None:
+    (problem,) = problems_of(ACCOUNTS + "telemetry: {headers_file: /etc/headers.json}\n")
+    assert problem.key == "telemetry.headers_file" and "telemetry.endpoint" in problem.found
+
+
+def test_no_login_of_an_endpoint_is_shown() -> None:
+    assert "secret" not in str(problems_of(ACCOUNTS + "telemetry: {endpoint: 'https://a:secret@collector'}\n"))
 
 
 def test_every_optional_value_can_be_set() -> None:
@@ -425,6 +435,15 @@ def test_a_socket_path_has_at_most_107_bytes(key: str) -> None:
         ("log.level", "INFO"),
         ("log.level", "null"),
         ("log.level", "6"),
+        ("telemetry.endpoint", "collector:4318"),
+        ("telemetry.endpoint", "ftp://collector"),
+        ("telemetry.endpoint", "https://"),
+        ("telemetry.endpoint", "https://somebody:secret@collector"),
+        ("telemetry.endpoint", "https://collector/?token=secret"),
+        ("telemetry.endpoint", "https://collector:99999"),
+        ("telemetry.endpoint", "'https://[collector'"),
+        ("telemetry.protocol", "http"),
+        ("telemetry.headers_file", "headers.json"),
     ],
 )
 def test_values_that_are_refused(key: str, value: str) -> None:
@@ -433,7 +452,7 @@ def test_values_that_are_refused(key: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["null", "[]", "text", "5"])
-@pytest.mark.parametrize("key", ["failover", "detection", "lifecycle", "tmux", "metrics", "notify", "log"])
+@pytest.mark.parametrize("key", ["failover", "detection", "lifecycle", "tmux", "metrics", "notify", "log", "telemetry"])
 def test_sections_that_are_no_mapping(key: str, value: str) -> None:
     problem = the_problem(f"{key}: {value}\n")
     assert problem.key == key
@@ -727,6 +746,7 @@ def test_targets_in_homes_or_in_the_active_link(target: str) -> None:
         ("control_socket: /home/ubuntu/.claude", "control_socket"),
         ("tmux: {socket: /home/ubuntu/.claude/s}", "tmux.socket"),
         ("metrics: {textfile: /home/ubuntu/.claude}", "metrics.textfile"),
+        ("telemetry: {endpoint: 'http://x', headers_file: /home/ubuntu/.claude/h}", "telemetry.headers_file"),
     ],
 )
 def test_nothing_of_the_daemon_is_or_lies_in_the_active_link(text: str, key: str) -> None:
@@ -779,6 +799,8 @@ _KEYS = st.one_of(
             "restart_backoff",
             "active_link",
             "notify",
+            "telemetry",
+            "endpoint",
         ]
     ),
     st.text(alphabet=string.printable, max_size=8),

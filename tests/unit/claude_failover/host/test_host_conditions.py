@@ -190,6 +190,28 @@ def test_a_metrics_folder_that_does_not_exist(place):
     assert place.wrong() == []
 
 
+def test_headers_of_the_telemetry_that_others_can_read_or_that_are_none(place):
+    headers = place.folder / "headers.json"
+    row = only(place.wrong(telemetry={"endpoint": "https://collector.example", "headers_file": str(headers)}))
+    assert (row.name, row.level) == ("telemetry", WARNING) and "No such file" in row.found
+    headers.mkdir()
+    assert "no regular file" in only(place.wrong()).found
+    headers.rmdir()
+    for text in ("a secret", '["a secret"]', '{"Authorization": 5}', '"a secret"'):
+        headers.write_text(text)
+        headers.chmod(0o600)
+        row = only(place.wrong())
+        assert "no JSON object" in row.found and "secret" not in str(row)
+    headers.write_text('{"Authorization": "Bearer secret"}')
+    for mode in (0o644, 0o620, 0o604):
+        headers.chmod(mode)
+        row = only(place.wrong())
+        assert f"{mode:04o}" in row.found and "chmod 0600" in row.mend
+    for mode in (0o600, 0o640, 0o400):
+        headers.chmod(mode)
+        assert place.wrong() == []
+
+
 def test_a_notify_command_that_does_not_exist(place):
     row = only(place.wrong(notify={"command": [str(place.folder / "tell"), "secret"]}))
     assert (row.name, row.level) == ("notify", WARNING)

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import pathlib
 import threading
 from dataclasses import replace
 
@@ -14,7 +16,7 @@ import pytest
 
 from claude_failover.common.errors import FailoverError
 from claude_failover.config.holder import ConfigHolder
-from claude_failover.config.model import Account, Config, SessionConfig
+from claude_failover.config.model import Account, Config, SessionConfig, TelemetryConfig
 from claude_failover.reporting.status import session_row
 from claude_failover.sessions import launch, lifecycle, starter
 from claude_failover.sessions.lifecycle_state import LifecycleState
@@ -164,6 +166,29 @@ def test_a_session_that_was_ended_between_two_checks_is_started_at_once(tmp_path
     tmux.values = {}
     asyncio.run(loop.check())
     assert len(tmux.started) == 1
+
+
+@pytest.mark.parametrize("claude_args", [True, False])
+def test_a_session_of_claude_code_is_started_with_its_telemetry(tmp_path, claude_args):
+    tmux = FakeTmux()
+    command = ("claude", "--settings", '{"model": "opus"}') if claude_args else ("sh",)
+    spec = SessionConfig("a b", "/", command, claude_args=claude_args, env={"OTEL_LOGS_EXPORTER": "none"})
+    telemetry = TelemetryConfig("http://collector", "http/json", "/etc/headers.json")
+    config = replace(configuration(tmp_path, spec), telemetry=telemetry)
+
+    async def start():
+        await parts(ConfigHolder(config), tmux)[2].check()
+
+    asyncio.run(start())
+    ((_name, _cwd, words, environment),) = tmux.started
+    if not claude_args:
+        assert {name for name in environment if "OTEL" in name or "TELEMETRY" in name} == {"OTEL_LOGS_EXPORTER"}
+        return
+    assert environment["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector"
+    assert environment["OTEL_RESOURCE_ATTRIBUTES"].endswith(",claude.session=a%20b")
+    assert environment["OTEL_LOGS_EXPORTER"] == "none", "the session's own env wins"
+    settings = json.loads(pathlib.Path(words[words.index("--settings") + 1]).read_text())
+    assert (settings["otelHeadersHelper"], settings["model"]) == ("cat -- /etc/headers.json", "opus")
 
 
 @pytest.mark.parametrize(("env", "expected"), [({}, "active"), ({"CLAUDE_CONFIG_DIR": "/mine"}, "/mine")])

@@ -163,7 +163,7 @@ def test_what_a_renamed_session_runs_without_is_told_too() -> None:
 def test_the_keys_that_take_effect_at_a_start_are_those_of_the_daemon() -> None:
     config = Config("/etc/x.yml", (Account("a", "/home/a"),))
     spec = SessionConfig("main", "/srv")
-    assert {"cwd", *launch_of(spec, config).digests} == {*_STARTED_WITH, "detection.hooks"}
+    assert {"cwd", *launch_of(spec, config).digests} == {*_STARTED_WITH, "detection.hooks", "telemetry"}
     assert {key: default for key, default in _STARTED_WITH.items() if key != "cwd"} == {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in ((key, getattr(spec, key)) for key in _STARTED_WITH if key != "cwd")

@@ -152,6 +152,17 @@ class LogConfig:
     level: str = field(default="info", metadata=key(validators.Choice("debug", "info", "warning", "error")))
 
 
+@dataclass(frozen=True)
+class TelemetryConfig:
+    """Claude Code's own OpenTelemetry: where the sessions send it, and the file of the headers."""
+
+    endpoint: str | None = field(default=None, metadata=key(optional(values.endpoint)))
+    protocol: str = field(
+        default="http/protobuf", metadata=key(validators.Choice("http/protobuf", "http/json", "grpc"))
+    )
+    headers_file: str | None = field(default=None, metadata=key(optional(validators.path)))
+
+
 def _shared_links(shared_root: str) -> Check[tuple[SharedSymlink, ...]]:
     """Return a check for the shared links; one without a target has its usual one under ``shared_root``."""
 
@@ -208,6 +219,7 @@ class Config:
     metrics: MetricsConfig = field(default=MetricsConfig(), metadata=key(mapping(MetricsConfig)))
     notify: NotifyConfig = field(default=NotifyConfig(), metadata=key(mapping(NotifyConfig)))
     log: LogConfig = field(default=LogConfig(), metadata=key(mapping(LogConfig)))
+    telemetry: TelemetryConfig = field(default=TelemetryConfig(), metadata=key(mapping(TelemetryConfig)))
 
     def account(self, name: str) -> Account | None:
         """Return the account of that name, or None."""

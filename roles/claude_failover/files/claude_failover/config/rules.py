@@ -143,6 +143,7 @@ def check_outside_link(config: Config, _document: Mapping[Any, Any], problems: l
         "control_socket": config.control_socket,
         "tmux.socket": config.tmux.socket,
         "metrics.textfile": config.metrics.textfile,
+        "telemetry.headers_file": config.telemetry.headers_file,
     }
     for key, path in paths.items():
         if path and _lies_in(path, config.active_link, follow_last=False):
@@ -157,6 +158,13 @@ def check_sockets(config: Config, _document: Mapping[Any, Any], problems: list[P
         )
 
 
+def check_telemetry(config: Config, _document: Mapping[Any, Any], problems: list[Problem]) -> None:
+    """Report headers that go nowhere."""
+    if config.telemetry.headers_file is not None and config.telemetry.endpoint is None:
+        found = f"{describe(config.telemetry.headers_file)}, without telemetry.endpoint"
+        Location("telemetry.headers_file", problems).reject(found, "an endpoint beside it, or no file")
+
+
 RULES: tuple[Rule, ...] = (
     check_accounts,
     check_links,
@@ -166,6 +174,7 @@ RULES: tuple[Rule, ...] = (
     check_nesting,
     check_outside_link,
     check_sockets,
+    check_telemetry,
 )
 
 

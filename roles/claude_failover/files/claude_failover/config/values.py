@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Sequence
 from re import Pattern
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..tmux.quoting import EXPANDED, HOLDER, name_expected
 from . import validators
@@ -246,3 +247,17 @@ def _notify_url(value: Any, _location: Location) -> str:
             "a URL of apprise: SCHEME://…, without blanks",
         )
     return value
+
+
+def endpoint(value: Any, location: Location) -> str:
+    """Check for the address of a collector: http or https, a host, and no login in it, which anybody could read."""
+    expected = "an address as https://collector.example:4318, with no login and no query in it"
+    written = validators.hidden_text(value, location)
+    try:
+        parts = urlsplit(written)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        whole = False
+    if not whole or "@" in parts.netloc or parts.query or parts.fragment or not written.isascii() or " " in written:
+        raise ValidationError("another text", expected)
+    return written

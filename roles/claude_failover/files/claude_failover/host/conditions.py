@@ -25,6 +25,7 @@ from .programs import (
     check_session_programs,
     check_tmux_program,
 )
+from .telemetry import check_telemetry
 from .tmux_server import check_tmux_socket
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ CONDITIONS: tuple[Condition, ...] = (
     check_metrics,
     check_notify_command,
     check_apprise,
+    check_telemetry,
 )
 #: The same, and what has to be asked of the programs themselves.
 WITH_PROGRAMS: tuple[Condition, ...] = (*CONDITIONS, check_claude_version)

@@ -53,6 +53,8 @@ class Launch:
 def launch_of(spec: SessionConfig, config: Config, environment: Iterable[str] = ()) -> Launch:
     """Return what a process that is started now, with the variables of these names, is started with."""
     values = {**{key: getattr(spec, key) for key in _KEYS}, "detection.hooks": config.detection.hooks}
+    if spec.claude_args:
+        values["telemetry"] = vars(config.telemetry)
     return Launch(spec.cwd, {key: _digest(value) for key, value in values.items()}, tuple(sorted(environment)))
 
 

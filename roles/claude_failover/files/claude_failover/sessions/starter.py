@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..claude.settings import session_defaults, settings_folder, with_own_settings
+from ..claude.telemetry import telemetry_settings, telemetry_variables
 from ..claude.transcript import paths_of
 from ..common.errors import FailoverError
 from ..common.log_fields import log_fields
@@ -125,8 +127,11 @@ class SessionStarter:
 
     def _prepare(self, spec: SessionConfig) -> tuple[list[str], dict[str, str], str | None]:
         """Return the command, the environment and the conversation with which to start a session."""
+        telemetry = self._config.current.telemetry
+        variables = telemetry_variables(telemetry, spec.name, socket.gethostname()) if spec.claude_args else {}
         environment = {
             "CLAUDE_CONFIG_DIR": self._config.current.active_link,
+            **variables,
             **spec.env,  # may set CLAUDE_CONFIG_DIR with claude_args: false
             SESSION_VARIABLE: spec.name,
         }
@@ -138,7 +143,7 @@ class SessionStarter:
             self._settings() if self._config.current.detection.hooks else {},
             settings_folder(self._config.current.state_dir),
             spec.name,
-            session_defaults(spec),
+            {**telemetry_settings(telemetry), **session_defaults(spec)},
         )
         known = self._registry.get(spec.name)
         conversation = known.uuid if known is not None else str(uuid.uuid4())
