@@ -20,6 +20,8 @@ import pytest
 import yaml
 from import_path import ROOT
 
+from claude_failover.reporting.event_kinds import KINDS, SEVERITIES
+
 EDA = Path(ROOT, "extensions", "eda")
 BOUND = 30  # seconds for what comes at once
 # As ansible-rulebook loads it: by its path, outside of any package.
@@ -408,6 +410,11 @@ def test_the_documentation_has_every_argument_with_its_default() -> None:
     assert chosen.path == options["state_dir"]["default"] + "/events.jsonl"
     assert (chosen.start, chosen.interval) == (options["from"]["default"], options["interval"]["default"])
     assert tuple(options["severities"]["choices"]) == SOURCE["SEVERITIES"]
+
+
+def test_the_events_are_those_of_the_daemon() -> None:
+    assert set(SOURCE["EVENTS"]) == set(KINDS)
+    assert tuple(SOURCE["SEVERITIES"]) == SEVERITIES
 
 
 def examples() -> list[dict[str, Any]]:
