@@ -13,7 +13,7 @@ NOX = mkdir -p .cache && grep '^nox==' tests/requirements.txt >.cache/nox.txt &&
 
 .DEFAULT_GOAL := help
 .PHONY: help provision drift doctor status quick test setup lint unit docs changelog sanity build importer security molecule \
-	faults e2e fuzz clean
+	faults e2e fuzz pictures clean
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -85,6 +85,9 @@ e2e: ## the real Claude Code CLI against a stub of its API, with no way out of t
 
 fuzz: ## mutated inputs from everywhere, for BUDGET seconds each (60); prints the executions of each target
 	@$(NOX) -s fuzz
+
+pictures: ## the pictures of the README anew, from a real run with the stand-in for Claude Code
+	@$(NOX) -s pictures
 
 clean: ## remove what the gates made (.cache, build)
 	rm -rf .cache build

@@ -568,5 +568,14 @@ def fuzz(session: nox.Session) -> None:
         )
 
 
+@nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)
+def pictures(session: nox.Session) -> None:
+    """the pictures of the README, from a real run with the stand-in for Claude Code"""
+    with Stage(session) as stage:
+        stage.install(pins()["rich"], "PyYAML")
+        install_world(stage)
+        stage.check("pictures", "python", ROOT / "tests" / "pictures" / "make_pictures.py", limit=300)
+
+
 if __name__ == "__main__":
     nox.main()
