@@ -10,6 +10,7 @@ import os
 import sys
 
 from .. import VERSION
+from ..common import checkout
 from ..common.errors import FailoverError
 from . import common
 from .commands import COMMANDS
@@ -75,6 +76,8 @@ def main(arguments: list[str]) -> int:
         code = _failed(str(error), 1)
         _drop_output()
         return code
+    except ModuleNotFoundError as error:
+        return _failed(checkout.incomplete(), 1) if checkout.is_shared(error.name) else _bug(error)
     except Exception as error:
         return _bug(error)
 
