@@ -12,7 +12,7 @@ NOX = mkdir -p .cache && grep '^nox==' tests/requirements.txt >.cache/nox.txt &&
 	playbooks/provision/venv.sh .cache/venv/nox .cache/nox.txt && .cache/venv/nox/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help provision drift doctor status quick test setup lint unit docs changelog sanity build importer security molecule \
+.PHONY: help demo provision drift doctor status quick test setup lint unit docs changelog sanity build importer security molecule \
 	faults e2e fuzz pictures clean
 
 help: ## this text
@@ -25,6 +25,14 @@ help: ## this text
 	@echo "  where there is none), molecule MOLECULE_SCENARIOS='default drift'; e2e takes CLAUDE='2.1.81 2.1.197"
 	@echo "  latest' (default: the version that the role installs, and an old one for some tests); fuzz takes"
 	@echo "  BUDGET=600 and FUZZ_TARGETS='pane hook'."
+
+# The first Python that can run it, without an environment of its own. Where none can, the system's says what is missing.
+demo: ## a failover as it happens, in a scratch folder: no root, no account, ten seconds, nothing left
+	@command -v python3 >/dev/null || { echo "found no python3: sudo apt-get install tmux python3-yaml" >&2; exit 1; }; \
+	for python in python3 /usr/bin/python3; do \
+		"$$python" -c 'import sys, yaml; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && break; \
+	done; \
+	exec "$$python" -B roles/claude_failover/files rehearse --narrate $(ARGS)
 
 provision: ## set up the machines of an inventory, or this one
 	@INVENTORY='$(INVENTORY)' CHECK='$(CHECK)' playbooks/provision/provision.sh site $(ARGS)

@@ -22,7 +22,8 @@ from ansible_collections.secuaas.claude.plugins.action import claude_failover_re
 from ansible_collections.secuaas.claude.plugins.module_utils import control_client
 from ansible_collections.secuaas.claude.plugins.module_utils._proc import pids
 
-from claude_failover.rehearsal.rehearsal import FIRST, SECOND, Rehearsal, RehearsalHost
+from claude_failover.rehearsal.host import FIRST, SECOND, RehearsalHost
+from claude_failover.rehearsal.rehearsal import Rehearsal
 
 MARK = "PLANTED"
 SESSION_TOKEN, DAEMON_TOKEN = f"{MARK}-session", f"{MARK}-daemon"
@@ -123,14 +124,14 @@ def holds_token(text: str | bytes) -> bool:
 
 
 def written(host: PlantedHost) -> Iterator[tuple[str, bytes]]:
-    """Yield every file of the host but those in which the tokens were planted, and those of the fake Claude."""
+    """Yield every file of the host but those with planted tokens, those of the fake Claude, and bytecode."""
     planted = {
         os.path.join(host.home(name), file)
         for name in (FIRST, SECOND)
         for file in (".credentials.json", ".claude.json")
     }
     for where, folders, names in os.walk(host.folder):
-        folders[:] = [name for name in folders if os.path.join(where, name) != host.path("world")]
+        folders[:] = [name for name in folders if os.path.join(where, name) not in map(host.path, ("world", "pycache"))]
         for name in names:
             path = os.path.join(where, name)
             if path not in planted and path != host.path("config.yml") and os.path.isfile(path):

@@ -85,7 +85,7 @@ def add_config_option(parser: argparse.ArgumentParser, default: str | None) -> N
     )
 
 
-def add_json_option(parser: argparse.ArgumentParser) -> None:
+def add_json_option(parser: argparse._ActionsContainer) -> None:
     """Add ``--json``."""
     parser.add_argument("--json", action="store_true", help="print JSON")
 

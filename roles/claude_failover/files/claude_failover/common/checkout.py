@@ -24,7 +24,7 @@ def is_installed() -> bool:
 
 
 def make_importable() -> None:
-    """Let ``ansible_collections.secuaas.claude`` be the checkout that this package lies in, unless it is importable."""
+    """Make this checkout importable as ``ansible_collections.secuaas.claude``, unless there is such a package."""
     if is_installed() or _is_importable() or not os.path.isfile(os.path.join(_CHECKOUT, _SHARED_FILE)):
         return
     namespace, _, _ = _COLLECTION.partition(".")

@@ -10,13 +10,10 @@ the programs run in an environment of their own.
 from __future__ import annotations
 
 import asyncio
-import json
+import importlib.util
 import os
 import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
@@ -24,19 +21,15 @@ from typing import Any, TypeVar
 
 from ..claude.prompt_delivery import deliver
 from ..common.errors import FailoverError
-from ..storage.files import write_atomic
 from ..tmux.client import Tmux
-from ..tmux.quoting import HOLDER
-from .fake_claude.credentials import made_up
-from .fake_claude.launcher import install
-from .fake_claude.world import WORLD_VARIABLE
+from . import scratch
+from .host import FIRST, LIMITED, OTHER, SECOND, RehearsalHost
+from .scenes import Observer, Scene, turn_on_screen
 
 STEP_TIMEOUT = 30.0  # seconds; a step normally takes one or two
 POLL = 0.02
-REMOVAL_TIMEOUT = 10.0  # seconds for the sessions to end after their tmux server
-FIRST, SECOND = "first", "second"
+DRAWN_TIMEOUT = 5.0  # seconds for a turn to be on the screen; it is logged a little earlier
 LOG_TAIL = 20  # lines of the log shown after a failed rehearsal
-LIMITED, OTHER = "limited", "other"
 JOB = "a long job that runs into the limit"
 
 T = TypeVar("T")
@@ -76,152 +69,13 @@ class RehearsalResult:
         return {**asdict(self), "verdict": "ok" if self.ok else "failed"}
 
 
-def own_command() -> tuple[list[str], dict[str, str]]:
-    """Return the command that runs this release as another process, and the variables that it needs."""
-    library = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    if os.path.isdir(os.path.join(library, "ansible_collections")):
-        return [sys.executable, "-I", library], {}
-    return [sys.executable, "-m", "claude_failover"], {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-
-
-class RehearsalHost:
-    """A made-up host in a scratch folder: accounts, configuration, programs."""
-
-    def __init__(self, folder: str, tmux_binary: str) -> None:
-        self.folder = folder
-        self.tmux_binary = tmux_binary
-        self.command, extra = own_command()
-        self.environment = {
-            **extra,
-            "PATH": f"{self.path('bin')}:{os.environ.get('PATH', '/usr/bin:/bin')}",
-            "HOME": self.path("home"),
-            "LANG": "C.UTF-8",
-            "TERM": "xterm-256color",
-            "TZ": "UTC",
-            "CLAUDE_FAILOVER_LAUNCHER": self.path("bin/claude-failover"),
-        }
-        self.processes: list[subprocess.Popen[bytes]] = []
-
-    def path(self, name: str) -> str:
-        """Return a path in the folder."""
-        return os.path.join(self.folder, name)
-
-    def home(self, account: str) -> str:
-        """Return the home of an account."""
-        return self.path(f"home/.claude-{account}")
-
-    def build(self) -> None:
-        """Create the accounts, the configuration and the programs. Raises OSError."""
-        for name in ("bin", "home", "work", "shared", "world"):
-            os.mkdir(self.path(name), 0o700)
-        for account in (FIRST, SECOND):
-            os.mkdir(self.home(account), 0o700)
-            self._write_json(os.path.join(self.home(account), ".credentials.json"), made_up(account))
-            projects = {self.path("work"): {"hasTrustDialogAccepted": True}}
-            settled = {"hasCompletedOnboarding": True, "projects": projects}
-            self._write_json(os.path.join(self.home(account), ".claude.json"), settled)
-        self.set_world({})
-        world = f"{WORLD_VARIABLE}={self.path('world/world.json')}"
-        install(self.path("bin"), ["env", world, *self.command, "fake-claude"])
-        launcher = "#!/bin/sh\nexec " + " ".join(f"'{word}'" for word in self.command) + ' "$@"\n'
-        write_atomic(self.path("bin/claude-failover"), launcher.encode(), 0o700)
-        # As in the role's file: the holder session exists before any client connects.
-        conf = f"set -s exit-empty off\nset -g remain-on-exit on\nnew-session -d -s {HOLDER} -- sleep infinity\n"
-        write_atomic(self.path("tmux.conf"), conf.encode())
-        # JSON is valid YAML and is written without a library.
-        self._write_json(
-            self.path("config.yml"),
-            {
-                "accounts": [{"name": name, "home": self.home(name)} for name in (FIRST, SECOND)],
-                "active_link": self.path("home/.claude"),
-                "shared_root": self.path("shared"),
-                "sessions": [
-                    {"name": name, "cwd": self.path("work"), "command": ["claude"]} for name in (LIMITED, OTHER)
-                ],
-                "lifecycle": {"check_interval": 0.5},
-                "tmux": {"socket": self.path("tmux.sock"), "binary": self.tmux_binary},
-                "state_dir": self.path("state"),
-                "control_socket": self.path("control.sock"),
-            },
-        )
-
-    def _write_json(self, path: str, content: Any) -> None:
-        write_atomic(path, json.dumps(content, indent=1).encode())
-
-    def set_world(self, accounts: dict[str, Any]) -> None:
-        """Set the response for each account. Raises OSError."""
-        self._write_json(self.path("world/world.json"), {"accounts": accounts})
-
-    def spawn(self, *command: str) -> None:
-        """Start a program with its output in the file log. Raises OSError."""
-        with open(self.path("log"), "ab") as log:
-            self.processes.append(
-                subprocess.Popen(
-                    command,
-                    env=self.environment,
-                    cwd=self.folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                )
-            )
-
-    def requests(self) -> list[dict[str, Any]]:
-        """Return the logged requests, oldest first."""
-        return self._read_lines("world/requests.jsonl")
-
-    def switches(self) -> list[dict[str, Any]]:
-        """Return the switch records, oldest first."""
-        return self._read_lines("state/switches.jsonl")
-
-    def _read_lines(self, name: str) -> list[dict[str, Any]]:
-        try:
-            with open(self.path(name), encoding="utf-8") as stream:
-                return [json.loads(line) for line in stream if line.endswith("\n")]
-        except FileNotFoundError:
-            return []
-
-    def turns(self, account: str, prompt: str, mode: str = "ok") -> list[dict[str, Any]]:
-        """Return the finished requests of an account with this prompt and mode."""
-        return [
-            row
-            for row in self.requests()
-            if (row.get("tag"), row.get("prompt"), row.get("mode")) == (account, prompt, mode)
-        ]
-
-    def transcript(self, uuid: str) -> str:
-        """Return the text of a conversation's transcript in the shared folder; empty if there is none."""
-        for folder, _folders, names in os.walk(self.path("shared/.claude-projects-shared")):
-            if uuid + ".jsonl" in names:
-                with open(os.path.join(folder, uuid + ".jsonl"), encoding="utf-8") as stream:
-                    return stream.read()
-        return ""
-
-    def log(self) -> list[str]:
-        """Return the lines of the log; none if no program was started. Raises OSError."""
-        try:
-            with open(self.path("log"), encoding="utf-8", errors="replace") as stream:
-                return stream.read().splitlines()
-        except FileNotFoundError:
-            return []
-
-    def end(self) -> None:
-        """End the started programs, the daemon before the tmux server."""
-        for process in reversed(self.processes):
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                try:
-                    process.wait(5)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-
-
 class Rehearsal:
-    """Runs the steps of a rehearsal and measures each."""
+    """Runs the steps of a rehearsal, measures each, and tells the ``observer`` of its scenes."""
 
-    def __init__(self, host: RehearsalHost) -> None:
+    def __init__(self, host: RehearsalHost, observer: Observer | None = None) -> None:
         self.host = host
+        self._observer = observer
+        self._begun = time.monotonic()
         self.result = RehearsalResult()
         self.tmux = Tmux(host.tmux_binary, host.path("tmux.sock"))
         self._sessions: dict[str, str] = {}
@@ -243,6 +97,8 @@ class Rehearsal:
                 try:
                     detail = await step()
                     self.result.steps.append(RehearsalStep(name, True, round(time.monotonic() - begun, 3), detail))
+                except BrokenPipeError:  # the observer's output: nobody reads it any more
+                    raise
                 except (StepFailed, FailoverError, OSError) as error:
                     self.result.steps.append(RehearsalStep(name, False, round(time.monotonic() - begun, 3), str(error)))
                     return self.result
@@ -250,6 +106,21 @@ class Rehearsal:
         finally:
             await self.tmux.stop()
         return self.result
+
+    def _tell(self, text: str, tone: str = "", session: str = "", screen: tuple[str, ...] = ()) -> None:
+        if self._observer is not None:
+            self._observer(Scene(time.monotonic() - self._begun, text, tone, session, screen))
+
+    async def _show(self, text: str, tone: str, session: str, prompt: str) -> None:
+        """Tell of a scene with a session's turn, as soon as that is drawn."""
+        if self._observer is None:
+            return None
+        end = time.monotonic() + DRAWN_TIMEOUT
+        while True:
+            screen = turn_on_screen(await self.tmux.screen(self._sessions[session]), prompt)
+            if len(screen) > 1 or time.monotonic() >= end:
+                return self._tell(text, tone, session, screen)
+            await asyncio.sleep(POLL)
 
     async def _wait_for(self, condition: Callable[[], T], description: str) -> T:
         end = time.monotonic() + STEP_TIMEOUT
@@ -275,7 +146,12 @@ class Rehearsal:
         await self._wait_for(lambda: self.tmux.connected, "a connection to the tmux server")
         host.spawn(*host.command, "--config", host.path("config.yml"), "run")
         await self._wait_for(lambda: os.path.exists(host.path("control.sock")), "the daemon")
+        self._tell(f"The daemon runs. Of two accounts, {FIRST} and {SECOND}, {FIRST} is active:", screen=self._link())
         return ""
+
+    def _link(self) -> tuple[str, ...]:
+        """Return the active link as a person would write it."""
+        return (f"~/.claude -> ~/{os.path.basename(os.path.realpath(self.host.path('home/.claude')))}",)
 
     async def _check_sessions(self) -> str:
         end = time.monotonic() + STEP_TIMEOUT
@@ -288,6 +164,7 @@ class Rehearsal:
             await asyncio.sleep(POLL)
         for name in (LIMITED, OTHER):
             await self._prompt(name, f"hello from {name}", FIRST)
+            await self._show(f"Session {name} is at work:", "good", name, f"hello from {name}")
         return "both were answered under the first account"
 
     async def _prompt(self, session: str, prompt: str, account: str, mode: str = "ok") -> None:
@@ -303,17 +180,21 @@ class Rehearsal:
         limit = {"mode": "limit", "claim": "five_hour", "resets_at": int(time.time()) + 3600}
         self.host.set_world({FIRST: limit})
         await self._prompt(LIMITED, JOB, FIRST, "limit")
+        await self._show(f"Account {FIRST} is out of usage, as session {LIMITED} is told:", "bad", LIMITED, JOB)
         return "HTTP 429, as from the real API"
 
     async def _check_switched(self) -> str:
         link = self.host.path("home/.claude")
         await self._wait_for(lambda: os.path.realpath(link) == os.path.realpath(self.host.home(SECOND)), "the flip")
+        self._tell("The daemon flips the active link:", "good", screen=self._link())
         return f"{link} leads to {self.host.home(SECOND)}"
 
     async def _check_continued(self) -> str:
         answered = await self._wait_for(lambda: self.host.turns(SECOND, "continue"), "the session to continue")
         refused = self.host.turns(FIRST, JOB, "limit")[0]
         self.result.seconds = round(answered[0]["ended"] - refused["ended"], 3)
+        after = f"{self.result.seconds:.1f} s after the refusal"
+        await self._show(f"Session {LIMITED} goes on by itself, {after}:", "good", LIMITED, "continue")
         records = await self._wait_for(self.host.switches, "the record of the switch")
         self.result.switch = records[-1]
         if len(records) != 1 or records[-1]["outcome"] != "switched":
@@ -322,6 +203,7 @@ class Rehearsal:
 
     async def _check_other(self) -> str:
         await self._prompt(OTHER, "and you?", SECOND)
+        await self._show(f"Session {OTHER} has moved by itself:", "good", OTHER, "and you?")
         return "its next request was answered under the second account"
 
     async def _check_transcript(self) -> str:
@@ -330,42 +212,43 @@ class Rehearsal:
         missing = [prompt for prompt in (f"hello from {LIMITED}", JOB, "continue") if prompt not in text]
         if missing:
             raise StepFailed(f"the transcript of {uuid} lacks {missing!r}")
+        self._tell("Nothing is lost: the conversation has every prompt, before and after.", "good")
         return "the transcript has every prompt, before and after"
 
 
-def rehearse(tmux_binary: str = "tmux", *, keep: bool = False) -> RehearsalResult:
-    """Rehearse a failover in a scratch folder, which is removed unless ``keep``; returns the result.
+def rehearse(tmux_binary: str = "tmux", *, keep: bool = False, observer: Observer | None = None) -> RehearsalResult:
+    """Rehearse a failover in a scratch folder; returns the result.
 
-    Raises FailoverError if there is no tmux, OSError.
+    The folder is removed, unless ``keep`` and there is a result. No process is left, also after an interrupt.
+
+    ``observer`` is called with each scene; what it raises ends the rehearsal. Raises FailoverError if a program or a
+    place for the folder is missing, OSError.
     """
-    if shutil.which(tmux_binary) is None:
-        raise FailoverError(f"{tmux_binary!r} is not an executable program: install tmux, or set tmux.binary")
-    # Under /tmp: a socket path is limited to 107 bytes.
-    folder = tempfile.mkdtemp(prefix="claude-failover-rehearsal-", dir="/tmp")
+    _check_programs(tmux_binary)
+    folder = scratch.make()
     host = RehearsalHost(folder, tmux_binary)
+    result = None
     try:
-        result = asyncio.run(Rehearsal(host).run())
+        result = asyncio.run(Rehearsal(host, observer).run())
         if not result.ok:
             result.log = host.log()[-LOG_TAIL:]
     finally:
-        host.end()
-        if not keep:
-            _remove(folder)
+        with scratch.undisturbed():
+            try:
+                host.end()
+            finally:
+                if not keep or result is None:
+                    scratch.remove(folder)
     result.folder = folder if keep else None
     return result
 
 
-def _remove(folder: str) -> None:
-    """Remove the folder; retries while sessions of the ended tmux server still write into it.
-
-    Raises OSError after REMOVAL_TIMEOUT.
-    """
-    end = time.monotonic() + REMOVAL_TIMEOUT
-    while True:
-        try:
-            shutil.rmtree(folder)
-            return
-        except OSError:
-            if time.monotonic() >= end:
-                raise
-        time.sleep(POLL)
+def _check_programs(tmux_binary: str) -> None:
+    missing = [] if shutil.which(tmux_binary) else [f"no program {tmux_binary!r}"]
+    if importlib.util.find_spec("yaml") is None:
+        own = " (a virtual environment has packages of its own)" if sys.prefix != sys.base_prefix else ""
+        missing.append(f"no PyYAML for {sys.executable}{own}")
+    if missing:
+        raise FailoverError(
+            f"found {' and '.join(missing)}; expected tmux and PyYAML: sudo apt-get install tmux python3-yaml"
+        )

@@ -6,10 +6,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
 
 from ...common.text import one_line
 from .. import common, other_user
+from ..narration import Narrator
+
+if TYPE_CHECKING:
+    from ...rehearsal.scenes import Observer, Scene
 
 
 def register(commands: Any) -> None:
@@ -22,10 +28,14 @@ def register(commands: Any) -> None:
         "Rehearse a whole failover on this host with this release's daemon, a private tmux server and a stand-in for\n"
         "claude, in a scratch folder with made-up logins. The host's accounts, sessions and daemon are not touched,\n"
         "and nothing leaves the host. Exit code 0 means that every step succeeded.",
-        ["claude-failover rehearse", "claude-failover rehearse --keep --json"],
+        ["claude-failover rehearse", "claude-failover rehearse --narrate", "claude-failover rehearse --keep --json"],
     )
     parser.add_argument("--keep", action="store_true", help="keep the folder with the daemon's log")
-    common.add_json_option(parser)
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument(
+        "--narrate", action="store_true", help="tell what happens as it happens, with the sessions' screens"
+    )
+    common.add_json_option(shape)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,17 +47,51 @@ def run(arguments: argparse.Namespace) -> int:
     config = common.load_readable_config(arguments)
     binary = config.tmux.binary if config else "tmux"
     other_user.refuse_root([shutil.which(binary) or binary], arguments, "rehearse")
-    result = rehearsal.rehearse(binary, keep=arguments.keep)
+    _end_as_by_interrupt()
+    narrator = Narrator(**common.terminal_format(), encoding=sys.stdout.encoding) if arguments.narrate else None
+    if narrator is not None:
+        common.print_text(narrator.head())
+    try:
+        result = rehearsal.rehearse(binary, keep=arguments.keep, observer=_observer(narrator))
+    except KeyboardInterrupt:
+        common.print_message("interrupted; nothing is left of the rehearsal")
+        raise
     if arguments.json:
         common.print_json(result.to_json())
         return 0 if result.ok else 1
     for step in result.steps:
-        mark = "ok    " if step.ok else "FAILED"
-        detail = f": {one_line(step.detail)}" if step.detail else ""
-        common.print_text(f"{mark}  {step.seconds:6.2f} s  {step.step}{detail}")
+        if narrator is None or not step.ok:
+            mark = "ok    " if step.ok else "FAILED"
+            detail = f": {one_line(step.detail)}" if step.detail else ""
+            common.print_text(f"{mark}  {step.seconds:6.2f} s  {step.step}{detail}")
     for line in result.log:
         common.print_text(f"log: {one_line(line)}")
     if result.folder:
         common.print_text(f"kept: {result.folder} (the daemon's log is the file log)")
-    common.print_text("The rehearsal " + ("succeeded." if result.ok else "FAILED; --keep keeps its folder."))
+    if narrator is not None and result.ok:
+        common.print_text(narrator.end(removed=not result.folder))
+    else:
+        common.print_text("The rehearsal " + ("succeeded." if result.ok else "FAILED; --keep keeps its folder."))
     return 0 if result.ok else 1
+
+
+def _observer(narrator: Narrator | None) -> Observer | None:
+    if narrator is None:
+        return None
+
+    def tell(scene: Scene) -> None:
+        common.print_text(narrator.scene(scene))
+        sys.stdout.flush()  # as it happens, in a pipe too
+
+    return tell
+
+
+def _end_as_by_interrupt() -> None:
+    """End the rehearsal in order, as Ctrl-C does, by SIGTERM and the end of the terminal too."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(_number: int, _frame: Any) -> None:
+    raise KeyboardInterrupt

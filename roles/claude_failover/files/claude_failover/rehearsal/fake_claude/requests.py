@@ -153,7 +153,7 @@ class FakeApi:
             await asyncio.sleep(float(wanted[1]) if wanted is not None else float(account.get("seconds", 2)))
         self.count += 1
         last = "tool done" if tool_result else prompt[:100]
-        text = f"STUB-OK #{self.count} tag={tag} last=[{last}]"
+        text = str(account.get("answer") or f"STUB-OK #{self.count} tag={tag} last=[{last}]")
         if wanted is not None and wanted[0] == "tool":
             return Answer("tool", tag, text, status=200, account={**account, "command": wanted[1]})
         return Answer("text", tag, text, status=200, account=account)

@@ -10,8 +10,8 @@ The file, named by ``CLAUDE_FAKE_WORLD``::
 ``mode`` is ``ok``, ``limit`` (``claim`` as the API names it, ``resets_at`` epoch seconds), ``throttle``,
 ``overloaded``, ``unauthorized``, ``warning`` (``claim``, ``utilization``), ``tool`` (``command``), ``slow``
 (``seconds``) or ``hold`` (no answer until the mode is another one). ``refresh`` is ``ok``, ``invalid_grant`` or
-``hold``; ``used`` maps a window to the fraction used. A prompt may contain ``[[tool COMMAND]]`` or
-``[[slow SECONDS]]``. The default mode is ``ok``.
+``hold``; ``used`` maps a window to the fraction used; ``answer`` is the text of all answers. A prompt may contain
+``[[tool COMMAND]]`` or ``[[slow SECONDS]]``. The default mode is ``ok``.
 
 Requests are logged to ``requests.jsonl`` in the same folder, with the account's tag, never its token.
 """
