@@ -26,12 +26,14 @@ help: ## this text
 	@echo "  latest' (default: the version that the role installs, and an old one for some tests); fuzz takes"
 	@echo "  BUDGET=600 and FUZZ_TARGETS='pane hook'."
 
-# The first Python that can run it, without an environment of its own. Where none can, the system's says what is missing.
+# The first Python that can run it (or PYTHON), without an environment of its own; where none can, the last one says why.
+demo: export PYTHON ?= python3 /usr/bin/python3
 demo: ## a failover as it happens, in a scratch folder: no root, no account, ten seconds, nothing left
-	@command -v python3 >/dev/null || { echo "found no python3: sudo apt-get install tmux python3-yaml" >&2; exit 1; }; \
-	for python in python3 /usr/bin/python3; do \
+	@for python in $$PYTHON; do \
 		"$$python" -c 'import sys, yaml; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && break; \
 	done; \
+	command -v "$$python" >/dev/null || { \
+		echo "found no $$python; expected Python 3.9 or newer: sudo apt-get install tmux python3-yaml" >&2; exit 1; }; \
 	exec "$$python" -B roles/claude_failover/files rehearse --narrate $(ARGS)
 
 provision: ## set up the machines of an inventory, or this one

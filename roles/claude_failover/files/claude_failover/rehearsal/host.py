@@ -27,10 +27,11 @@ LIMITED, OTHER = "limited", "other"
 
 def own_command() -> tuple[list[str], dict[str, str]]:
     """Return the command that runs this release as another process, and the variables that it needs."""
+    python = sys.executable or os.readlink("/proc/self/exe")  # it is empty where no PATH is set
     if checkout.is_installed():
-        return [sys.executable, "-I", checkout.LIBRARY], {}
+        return [python, "-I", checkout.LIBRARY], {}
     path = os.pathsep.join(folder for folder in sys.path if folder)
-    return [sys.executable, checkout.LIBRARY], {"PYTHONPATH": path}
+    return [python, checkout.LIBRARY], {"PYTHONPATH": path}
 
 
 class RehearsalHost:

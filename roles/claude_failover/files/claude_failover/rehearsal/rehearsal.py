@@ -247,7 +247,7 @@ def _check_programs(tmux_binary: str) -> None:
     missing = [] if shutil.which(tmux_binary) else [f"no program {tmux_binary!r}"]
     if importlib.util.find_spec("yaml") is None:
         own = " (a virtual environment has packages of its own)" if sys.prefix != sys.base_prefix else ""
-        missing.append(f"no PyYAML for {sys.executable}{own}")
+        missing.append(f"no PyYAML for {sys.executable or 'python3'}{own}")
     if missing:
         raise FailoverError(
             f"found {' and '.join(missing)}; expected tmux and PyYAML: sudo apt-get install tmux python3-yaml"
