@@ -32,21 +32,24 @@ class Narrator:
         self._columns = min(columns or _WIDEST, _WIDEST)
         self._colour = colour
         self._plain = not _can_encode(encoding)
+        self._begun = False
 
-    def head(self) -> str:
-        """Return what comes before the first scene."""
-        return "\n".join(wrap(_HEAD, self._columns)) + "\n\n"
+    def lines(self, scene: Scene) -> str:
+        """Return the lines of the next scene: its time and text, and the rows of the screen."""
+        page = self._page(scene)
+        if not self._begun:
+            self._begun = True
+            page = "\n".join([*wrap(_HEAD, self._columns), "", page])
+        return page.translate(_PLAIN) if self._plain else page
 
-    def scene(self, scene: Scene) -> str:
-        """Return the lines of one scene: its time and text, and the rows of the screen."""
+    def _page(self, scene: Scene) -> str:
         first, *rest = wrap(one_line(scene.text), self._columns - len(_INDENT))
         lines = [f"{scene.seconds:5.1f} s  {first}", *(_INDENT + line for line in rest)]
         edge = f"{_INDENT}│ "
         lines += [edge + fit(printable(row), self._columns - len(edge)) for row in scene.screen]
         if scene.tone:
             lines[-1] = self._paint(lines[-1], scene.tone)
-        page = "\n".join(lines)
-        return page.translate(_PLAIN) if self._plain else page
+        return "\n".join(lines)
 
     def end(self, *, removed: bool) -> str:
         """Return what comes after the last scene of a rehearsal that succeeded."""

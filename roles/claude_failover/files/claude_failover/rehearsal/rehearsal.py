@@ -137,6 +137,7 @@ class Rehearsal:
 
     async def _start(self) -> str:
         host = self.host
+        self._tell(f"The scratch folder is {host.folder}")
         host.build()
         socket = host.path("tmux.sock")
         host.spawn(host.tmux_binary, "-D", "-f", host.path("tmux.conf"), "-S", socket)

@@ -32,9 +32,11 @@ Observer = Callable[[Scene], None]
 def turn_on_screen(rows: Sequence[str], prompt: str) -> tuple[str, ...]:
     """Return the prompt of the newest such turn and the first row that answers it; the latter may be missing yet."""
     found: tuple[str, ...] = ()
+    unanswered = False
     for row in (row.rstrip() for row in rows):
-        if row == _PROMPT + prompt:
-            found = (row,)
-        elif len(found) == 1 and row.startswith(_ITEMS):
-            found = (*found, row)
+        if row.startswith(_PROMPT):
+            unanswered = row == _PROMPT + prompt
+            found = (row,) if unanswered else found
+        elif unanswered and row.startswith(_ITEMS):
+            found, unanswered = (*found, row), False
     return found

@@ -49,8 +49,6 @@ def run(arguments: argparse.Namespace) -> int:
     other_user.refuse_root([shutil.which(binary) or binary], arguments, "rehearse")
     _end_as_by_interrupt()
     narrator = Narrator(**common.terminal_format(), encoding=sys.stdout.encoding) if arguments.narrate else None
-    if narrator is not None:
-        common.print_text(narrator.head())
     try:
         result = rehearsal.rehearse(binary, keep=arguments.keep, observer=_observer(narrator))
     except KeyboardInterrupt:
@@ -80,7 +78,7 @@ def _observer(narrator: Narrator | None) -> Observer | None:
         return None
 
     def tell(scene: Scene) -> None:
-        common.print_text(narrator.scene(scene))
+        common.print_text(narrator.lines(scene))
         sys.stdout.flush()  # as it happens, in a pipe too
 
     return tell
