@@ -12,8 +12,8 @@ NOX = mkdir -p .cache && grep '^nox==' tests/requirements.txt >.cache/nox.txt &&
 	playbooks/provision/venv.sh .cache/venv/nox .cache/nox.txt && .cache/venv/nox/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help demo provision drift doctor status quick test setup lint unit docs changelog sanity build importer security molecule \
-	faults e2e fuzz pictures clean
+.PHONY: help demo provision drift doctor status quick test setup lint unit docs changelog sanity build importer security \
+	molecule faults e2e fuzz pictures clean
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

@@ -28,7 +28,7 @@ from .scenes import Observer, Scene, turn_on_screen
 
 STEP_TIMEOUT = 30.0  # seconds; a step normally takes one or two
 POLL = 0.02
-DRAWN_TIMEOUT = 5.0  # seconds for a turn to be on the screen; it is logged a little earlier
+DRAWN_TIMEOUT = 15.0  # seconds for a turn to be on the screen; it is logged a little earlier
 LOG_TAIL = 20  # lines of the log shown after a failed rehearsal
 JOB = "a long job that runs into the limit"
 
@@ -114,13 +114,13 @@ class Rehearsal:
     async def _show(self, text: str, tone: str, session: str, prompt: str) -> None:
         """Tell of a scene with a session's turn, as soon as that is drawn."""
         if self._observer is None:
-            return None
+            return
         end = time.monotonic() + DRAWN_TIMEOUT
-        while True:
-            screen = turn_on_screen(await self.tmux.screen(self._sessions[session]), prompt)
-            if len(screen) > 1 or time.monotonic() >= end:
-                return self._tell(text, tone, session, screen)
+        screen: tuple[str, ...] = ()
+        while len(screen) < 2 and time.monotonic() < end:
             await asyncio.sleep(POLL)
+            screen = turn_on_screen(await self.tmux.screen(self._sessions[session]), prompt)
+        self._tell(text, tone, session, screen)
 
     async def _wait_for(self, condition: Callable[[], T], description: str) -> T:
         end = time.monotonic() + STEP_TIMEOUT
