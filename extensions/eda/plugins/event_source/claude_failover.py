@@ -117,12 +117,8 @@ class Position:
         found = json.loads(text)
         if isinstance(found, dict):
             offset, length, sha256 = found.get("offset"), found.get("length"), found.get("sha256")
-            if (
-                type(offset) is int
-                and type(length) is int
-                and isinstance(sha256, str)
-                and 0 <= length <= min(offset, LONGEST_LINE)
-            ):
+            are_numbers = isinstance(offset, int) and isinstance(length, int)
+            if are_numbers and isinstance(sha256, str) and 0 <= length <= min(offset, LONGEST_LINE):
                 return cls(offset, length, sha256)
         raise ValueError("it is no position of this event source")
 
