@@ -21,13 +21,12 @@ from typing import Optional
 
 from ..common import child_process
 from ..common.text import decoded
+from .output_pipe import MAX_OUTPUT, OutputPipe
 
 log = logging.getLogger(__name__)
 
 _MAX_RUNNING = 4  # runs at once
 _MAX_WAITING = 100  # runs
-_MAX_OUTPUT = 2000  # bytes of what a run writes, the last ones
-_OUTPUT_WAIT = 1.0  # seconds for the output after a run has ended: one of its children can hold it open
 
 ATTACHED = "{attached}"  # in a word of the command: the path of the attached file
 
@@ -88,34 +87,34 @@ class ProgramRuns:
         self._start_runs()
 
     async def _run(self, run: ProgramRun) -> None:
-        name, pipe, joined = run.command[0], asyncio.subprocess.PIPE, asyncio.subprocess.STDOUT
-        try:
-            with _attached(run) as (command, descriptors):
-                child = await child_process.started(
-                    asyncio.create_subprocess_exec(
-                        *command,
-                        stdin=pipe,
-                        stdout=pipe if run.all_output else asyncio.subprocess.DEVNULL,
-                        stderr=joined if run.all_output else pipe,
-                        pass_fds=descriptors,
-                        start_new_session=True,  # its children are killed with it
+        name, nowhere = run.command[0], asyncio.subprocess.DEVNULL
+        with OutputPipe() as output:
+            try:
+                with _attached(run) as (command, descriptors):
+                    child = await child_process.started(
+                        asyncio.create_subprocess_exec(
+                            *command,
+                            stdin=asyncio.subprocess.PIPE,
+                            stdout=output.writer if run.all_output else nowhere,
+                            stderr=output.writer,
+                            pass_fds=descriptors,
+                            start_new_session=True,  # its children are killed with it
+                        )
                     )
-                )
-        except OSError as error:
-            log.error("notify: cannot run %s: %s", name, error)
-            return
-        output = bytearray()
-        reading = asyncio.ensure_future(_read_end(child.stdout if run.all_output else child.stderr, output))
-        try:
-            await asyncio.wait_for(_feed(child, run.text), self._timeout)
-            await asyncio.wait([reading], timeout=_OUTPUT_WAIT)
-        except asyncio.TimeoutError:
-            log.error("notify: %s took more than %g s and was killed%s", name, self._timeout, _told(run, output))
-        finally:
-            await child_process.end(child)
-            reading.cancel()
-        if child.returncode and child.returncode > 0:
-            log.error("notify: %s exited with status %d%s", name, child.returncode, _told(run, output))
+            except OSError as error:
+                log.error("notify: cannot run %s: %s", name, error)
+                return
+            output.close_writer()
+            try:
+                # communicate() ignores a program that does not read its input.
+                await asyncio.wait_for(child.communicate(run.text), self._timeout)
+            except asyncio.TimeoutError:
+                said = _told(run, output.last())
+                log.error("notify: %s took more than %g s and was killed%s", name, self._timeout, said)
+            finally:
+                await child_process.end(child)
+            if child.returncode and child.returncode > 0:
+                log.error("notify: %s exited with status %d%s", name, child.returncode, _told(run, output.last()))
 
 
 @contextlib.contextmanager
@@ -137,30 +136,10 @@ def _write_all(descriptor: int, content: bytes) -> None:
         content = content[os.write(descriptor, content) :]
 
 
-async def _feed(child: asyncio.subprocess.Process, text: bytes) -> None:
-    """Give a child its input, and wait until it has ended. One that does not read its input is no failure."""
-    if child.stdin is not None:
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            child.stdin.write(text)
-            await child.stdin.drain()
-        child.stdin.close()
-    await child.wait()
-
-
-async def _read_end(stream: Optional[asyncio.StreamReader], end: bytearray) -> None:
-    """Read a stream to its end, and keep its last bytes in ``end``."""
-    while stream is not None:
-        chunk = await stream.read(65536)
-        if not chunk:
-            return
-        end += chunk
-        del end[:-_MAX_OUTPUT]
-
-
-def _told(run: ProgramRun, output: bytearray) -> str:
+def _told(run: ProgramRun, output: bytes) -> str:
     """Return what is logged of a run's output; the log escapes what is no plain text."""
-    text = decoded(bytes(output))
-    if len(output) == _MAX_OUTPUT:
+    text = decoded(output)
+    if len(output) == MAX_OUTPUT:
         text = re.sub(r"^\S+", "…", text)  # the rest of a word, which could not be recognised
     text = run.says(text).strip()
     return f"; it says: {text}" if text else ""
