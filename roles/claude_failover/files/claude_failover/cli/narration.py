@@ -43,21 +43,18 @@ class Narrator:
         return page.translate(_PLAIN) if self._plain else page
 
     def _page(self, scene: Scene) -> str:
-        first, *rest = wrap(one_line(scene.text), self._columns - len(_INDENT))
-        lines = [f"{scene.seconds:5.1f} s  {first}", *(_INDENT + line for line in rest)]
+        text = wrap(one_line(scene.text), self._columns - len(_INDENT))
+        lines = list(zip([f"{scene.seconds:5.1f} s  ", *[_INDENT] * (len(text) - 1)], text))
         edge = f"{_INDENT}│ "
-        lines += [edge + fit(printable(row), self._columns - len(edge)) for row in scene.screen]
+        lines += [(edge, fit(printable(row), self._columns - len(edge))) for row in scene.screen]
         if scene.tone:
-            lines[-1] = self._paint(lines[-1], scene.tone)
-        return "\n".join(lines)
+            start, last = lines[-1]
+            lines[-1] = (start, paint(last, scene.tone, self._colour))
+        return "\n".join(start + line for start, line in lines)
 
     def end(self, *, removed: bool) -> str:
         """Return what comes after the last scene of a rehearsal that succeeded."""
         return "\n" + "\n".join(wrap(_REMOVED if removed else _KEPT, self._columns))
-
-    def _paint(self, line: str, tone: str) -> str:
-        start = line[: len(_INDENT)]
-        return start + paint(line[len(start) :], tone, self._colour)
 
 
 def _can_encode(encoding: str) -> bool:
