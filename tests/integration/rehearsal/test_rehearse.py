@@ -70,7 +70,7 @@ def test_without_tmux_it_says_so(python_path, tmp_path):
 
 def test_a_failover_that_does_not_happen_is_a_failed_rehearsal(tmp_path, monkeypatch):
     """The verdict can fail: here the second account is out of usage too."""
-    monkeypatch.setattr(rehearsal, "STEP_TIMEOUT", 5.0)
+    monkeypatch.setattr(rehearsal, "STEP_TIMEOUT", 10.0)
     set_world = rehearsal.RehearsalHost.set_world
 
     def both_limited(host, accounts):
