@@ -113,3 +113,31 @@ def test_the_examples_of_the_documentation_run_under_their_action_group(pool: Po
     wait_for(
         lambda: sorted(pool.prompts()) == ["run the tests and fix what fails", "work through the list"], "both prompts"
     )
+
+
+@on_a_controller
+def test_the_playbooks_of_the_fleet_run_on_a_real_daemon(pool: Pool, fleet: Fleet) -> None:
+    begin(pool)
+    fleet.add("vm1", pool.control_socket)
+    fleet.add("bare", fleet.path("nobody"))
+    report = fleet.path("fleet.json")
+
+    switched = fleet.run("secuaas.claude.switch", "--limit", "vm1", claude_failover_switch_account="compte2")
+    given = fleet.run(
+        "secuaas.claude.dispatch",
+        claude_failover_dispatch_prompt="do it",
+        claude_failover_dispatch_wait=True,
+        claude_failover_dispatch_timeout=60,
+    )
+    shown = fleet.run("secuaas.claude.status", claude_failover_status_json=report)
+
+    for done in (switched, given, shown):
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "is done, session worker, request id" in " ".join(given.stdout.split())
+    with open(report, encoding="utf-8") as stream:
+        text = stream.read()
+    bare, host = json.loads(text)["hosts"]
+    assert (bare["state"], host["state"], host["active"]["name"]) == ("not running", "running", "compte2")
+    assert (host["last_switch"]["to"], host["last_switch"]["reason"]) == ("compte2", "manual")
+    assert sorted(row["name"] for row in json.loads(text)["accounts"]) == ["compte1", "compte2"]
+    assert "example.com" not in text and pool.folder not in text and "do it" not in text + shown.stdout
