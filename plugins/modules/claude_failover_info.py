@@ -176,6 +176,11 @@ status:
     suspended:
       description: Why no switch is made. V(null) where switches are made.
       type: str
+    open_events:
+      description: What has begun and is not over, worst first. The daemon's other events are in its event log.
+      type: list
+      elements: dict
+      sample: [{event: session_down, severity: error, session: pool-1, summary: session pool-1 is down}]
     blind:
       description: The sources that do not work.
       type: list

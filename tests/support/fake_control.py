@@ -135,6 +135,7 @@ def status(**more: Any) -> dict[str, Any]:
         "automatic": True,
         "advised_switch": None,
         "last_switch": None,
+        "open_events": [],
         "failback": {"waits_for": None},
         "pace": {"per_hour": None, "runs_out_at": None},
         **more,

@@ -152,6 +152,17 @@ def test_an_open_event_of_the_daemon_is_told_once() -> None:
     ]
 
 
+def test_a_limited_session_that_an_event_tells_of_is_told_once() -> None:
+    event = {
+        "event": "prompts_spent",
+        "severity": "error",
+        "session": "s",
+        "summary": "session s: the bound is reached",
+    }
+    (host,) = report(vm1=running(session("s", state="limited"), open_events=[event]))["hosts"]
+    assert texts(host) == ["error: session s: the bound is reached"]
+
+
 def test_the_use_of_an_account_is_the_highest_figure_and_its_sessions_are_added() -> None:
     def host(percent: int, *states: str, **more: Any) -> dict[str, Any]:
         rows = [account("one", active=True, identity_digest="d1", used_percent={"five_hour": percent}, **more)]
