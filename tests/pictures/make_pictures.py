@@ -23,17 +23,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-import import_path  # noqa: E402, F401 (makes the daemon importable)
+from import_path import ROOT  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.text import Text  # noqa: E402
 
 from claude_failover.claude.refresh_lock import LOCK  # noqa: E402
 from claude_failover.rehearsal.rehearsal import FIRST, SECOND, RehearsalHost  # noqa: E402
 
-PICTURES = ROOT / "docs" / "pictures"
+PICTURES = Path(ROOT, "docs", "pictures")
 COLUMNS, LINES = 100, 24
 BOUND = 60.0  # seconds for what normally takes one or two
 ACCOUNTS = {"compte1": FIRST, "compte2": SECOND}

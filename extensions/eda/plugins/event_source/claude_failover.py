@@ -117,9 +117,10 @@ class Position:
         found = json.loads(text)
         if isinstance(found, dict):
             offset, length, sha256 = found.get("offset"), found.get("length"), found.get("sha256")
-            are_numbers = isinstance(offset, int) and isinstance(length, int)
-            if are_numbers and isinstance(sha256, str) and 0 <= length <= min(offset, LONGEST_LINE):
-                return cls(offset, length, sha256)
+            if isinstance(offset, int) and isinstance(length, int) and isinstance(sha256, str):
+                position = cls(offset, length, sha256)
+                if 0 <= length <= min(offset, LONGEST_LINE):
+                    return position
         raise ValueError("it is no position of this event source")
 
     def render(self) -> bytes:
