@@ -51,9 +51,9 @@ from claude_failover.claude.turns import (
     record_time,
     refused_request_time,
 )
-from claude_failover.cli import host_look, render
+from claude_failover.cli import history_page, host_look, render
 from claude_failover.cli.answers import check_answer
-from claude_failover.cli.commands import history, switch
+from claude_failover.cli.commands import switch
 from claude_failover.common import ansi, clock, json_text, processes
 from claude_failover.common.errors import FailoverError, UsageError
 from claude_failover.common.steady_clock import SteadyClock
@@ -276,8 +276,8 @@ def control_answer(raw: bytes) -> None:
 _ANSWERED: tuple[tuple[str, dict[str, Any], Callable[[Any], str]], ...] = (
     ("status", {}, lambda result: render.status(result, NOW)),
     ("sessions", {}, lambda result: render.sessions(result, NOW)),
-    ("history", {}, lambda result: history.page(result, NOW)),
-    ("switch", {}, switch.explain),
+    ("history", {}, lambda result: history_page.page(result, NOW)),
+    ("switch", {}, lambda result: switch.explain(result, NOW)),
     ("dispatch", {}, render.task),
     ("queue", {}, lambda result: render.tasks(result, NOW)),
     ("queue", {"cancel": "x"}, render.task),
@@ -432,7 +432,7 @@ def home_differences(raw: bytes) -> None:
     found = [*check_home_differences(config), *check_home_scripts(config), *check_mcp_logins(config)]
     assert found
     can_go_out(host_look.document(found))
-    can_be_printed(host_look.page(found))
+    can_be_printed(host_look.page(found, NOW))
 
 
 def status_line(raw: bytes) -> None:

@@ -52,8 +52,6 @@ EXCEPTIONS = {
     # Both tell where the first byte is that is no UTF-8.
     ("config/yaml_loader.py", "decode"),
     ("cli/commands/dispatch.py", "decode"),
-    # Digits are asked for together with `isascii`.
-    ("cli/commands/history.py", "digits"),
     # /proc and /etc, which no user of the daemon's can change.
     ("common/processes.py", "open"),
     ("common/clock.py", "open"),

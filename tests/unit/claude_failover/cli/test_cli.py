@@ -264,6 +264,22 @@ def test_wrong_use(world: World, arguments: list[str]) -> None:
     assert "usage: claude-failover" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["histry"], "found no command 'histry'; claude-failover --help lists them; did you mean history?"),
+        (["hook-events"], "found no command 'hook-events'; claude-failover --help lists them\n"),
+        (["status", "--wach"], "unrecognized arguments: --wach; did you mean --watch?"),
+        (["login", "xyz"], "expected one of: a, b\n"),
+        (["login", "A"], "expected one of: a, b; did you mean a?"),
+    ],
+)
+def test_a_mistyped_word_gets_a_hint_at_what_may_be_meant(world: World, arguments: list[str], said: str) -> None:
+    done = world.run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
 def test_version(world: World) -> None:
     done = world.run("version")
     assert done.returncode == 0
@@ -943,7 +959,7 @@ def tmux(world: World) -> Iterator[Callable[..., str]]:
 def test_attach_takes_exactly_the_session_that_is_named(world: World, tmux: Callable[..., str]) -> None:
     done = world.run("attach", "main")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "claude-failover: found no session 'main'; there are: main-2\n"
+    assert done.stderr == "claude-failover: found no session 'main'; there are: main-2; did you mean main-2?\n"
     tmux("new-session", "-d", "-s", "main", "echo THE-ONE; sleep 1000")
     command = [sys.executable, "-m", "claude_failover", "attach", "main"]
     environment = {**world.environment, "CLAUDE_FAILOVER_CONFIG": world.config, "TMUX": "/another/server,1,0"}

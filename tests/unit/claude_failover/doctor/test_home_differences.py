@@ -17,6 +17,7 @@ from switch_world import World
 
 from claude_failover.claude import home_entries
 from claude_failover.cli import host_look
+from claude_failover.common import clock
 from claude_failover.doctor.homes import check_home_differences
 
 SECRET = "PLANTED-secret"
@@ -376,7 +377,7 @@ def test_many_long_and_strange_names_are_bounded_and_printable(homes):
 def test_lines_fit_on_80_columns_but_for_what_is_to_be_copied(homes):
     homes.write("a", "settings.json", {**deny("A"), "hooks": {f"Event{number}": [] for number in range(9)}})
     homes.write("a", ".claude.json", {"mcpServers": {"x" * 40: {}, "y" * 40: {}}})
-    lines = host_look.page(homes.found()).splitlines()
+    lines = host_look.page(homes.found(), clock.wall()).splitlines()
     assert [line for line in lines if len(line) > 80 and "mend: " not in line and " " in line.strip()] == []
     assert textwrap.dedent(lines[0]).startswith("error     the account b lacks 1 deny rule of settings.json")
 

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from ..common import json_text
 from ..common.errors import FailoverError, NoAnswer, NotRunning, UsageError
@@ -18,6 +18,7 @@ from ..common.journal_stream import ERROR, is_journal, prefixed
 from ..common.text import printable
 from ..config import defaults
 from .answers import check_answer
+from .command_parser import HelpFormatter
 
 if TYPE_CHECKING:
     from ..config.model import Config
@@ -33,21 +34,6 @@ exit codes:
 Handler = Callable[[argparse.Namespace], int]
 
 
-class CommandParser(argparse.ArgumentParser):
-    """Removes control characters from error messages, which quote the command line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the usage and the message, and exit with code 2."""
-        super().error(printable(message))
-
-
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Keeps line breaks of descriptions and examples, and starts the help of options further right."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=28)
-
-
 def add_command(
     commands: Any,
     name: str,
@@ -59,15 +45,16 @@ def add_command(
 ) -> argparse.ArgumentParser:
     """Add the parser of a command; its help has a description, examples and exit codes.
 
+    A blank line in ``description`` begins a paragraph; an example may have several lines, and a comment.
     ``handler`` gets the parsed arguments and returns the exit code.
     """
-    lines = "\n".join(f"  {example}" for example in examples)
+    lines = "\n".join(f"  {line}" for example in examples for line in example.split("\n"))
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=brief,
         description=description,
         epilog=f"example{'s' if len(examples) > 1 else ''}:\n{lines}\n\n{exit_codes}",
-        formatter_class=_Formatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     add_config_option(parser, default=argparse.SUPPRESS)

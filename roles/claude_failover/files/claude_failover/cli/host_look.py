@@ -9,11 +9,13 @@ import argparse
 import pwd
 import textwrap
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..common.errors import Refused
 from ..common.text import one_line
 from . import other_user
+from .times import with_moments
 
 if TYPE_CHECKING:
     from ..config.model import Config
@@ -68,15 +70,15 @@ def document(rows: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-def page(rows: Sequence[Finding]) -> str:
+def page(rows: Sequence[Finding], now: datetime) -> str:
     """Return the findings as text: a line each, and below one that is not right what was expected and what mends it."""
     from ..host.finding import OK
 
     lines: list[str] = []
     for row in rows:
-        lines += _wrapped(f"{row.level:8}", row.found)
+        lines += _wrapped(f"{row.level:8}", with_moments(row.found, now))
         if row.level != OK:
-            lines += _wrapped("", f"expected {row.expected}")
+            lines += _wrapped("", with_moments(f"expected {row.expected}", now))
             lines.append(f"{'':10}mend: {one_line(row.mend)}")  # not wrapped: it is to be copied
     return "\n".join(lines)
 

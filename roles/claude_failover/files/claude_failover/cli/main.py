@@ -13,6 +13,7 @@ from .. import VERSION
 from ..common import checkout
 from ..common.errors import FailoverError
 from . import common
+from .command_parser import CommandParser, HelpFormatter, refuse_unknown
 from .commands import COMMANDS
 
 EXIT_BUG = 70
@@ -20,7 +21,7 @@ EXIT_INTERRUPTED = 130  # as a shell reports SIGINT
 EXIT_BROKEN_PIPE = 141  # as a shell reports SIGPIPE
 
 _DESCRIPTION = """\
-Keep Claude Code sessions working when their account hits a usage limit: the daemon points the active link to
+Keep Claude Code sessions working when their account hits a usage limit: the daemon points the active link to \
 the next account's home, and the sessions continue."""
 _EPILOG = f"""\
 first steps:
@@ -36,11 +37,11 @@ Run "claude-failover COMMAND --help" for the options and examples of a command."
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    top = common.CommandParser(
+    top = CommandParser(
         prog="claude-failover",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     common.add_config_option(top, default=None)
@@ -108,7 +109,8 @@ def _hook(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: list[str]) -> int:
     top = parser()
-    parsed = top.parse_args(arguments)
+    parsed, unknown = top.parse_known_args(arguments)
+    refuse_unknown(top, parsed.command, unknown)
     if parsed.command is None:
         top.print_help(sys.stderr)
         return 2

@@ -17,7 +17,7 @@ from ..common.limit_words import limit_word
 from ..common.text import one_line
 from .layout import Cell, fits, paint, paragraphs, table, wrap
 from .login_lines import login_line
-from .times import age, moment
+from .times import age, moment, with_moments
 
 _TONES = {
     "ok": "good",
@@ -68,7 +68,8 @@ def status(
         _accounts(accounts, now, columns, colour),
         _logins(accounts, now, columns, colour),
     ]
-    below = paragraphs(_footer(document, now), columns, colour)
+    footer = [Cell(with_moments(line.text, now), line.tone) for line in _footer(document, now)]
+    below = paragraphs(footer, columns, colour)
     rows = _mappings(document.get("sessions"))
 
     def page(shown: int) -> str:
@@ -141,7 +142,7 @@ def _most_needed(rows: Sequence[Mapping[str, Any]], number: int) -> list[Mapping
 def _reason(row: Mapping[str, Any], now: datetime, columns: int | None, colour: bool) -> list[str]:
     name = one_line(_text(row.get("name")))
     next_try = f"; next start {moment(row['next_try_at'], now)}" if row.get("next_try_at") else ""
-    first, *more = wrap(f"  {name}: {one_line(str(row['reason']))}{next_try}", columns, "    ")
+    first, *more = wrap(f"  {name}: {with_moments(one_line(str(row['reason'])), now)}{next_try}", columns, "    ")
     painted = f"  {paint(name, 'strong', colour)}{first[2 + len(name) :]}" if first.startswith(f"  {name}:") else first
     return [painted, *more]
 
@@ -169,7 +170,7 @@ def tasks(rows: Sequence[Mapping[str, Any]], now: datetime, *, columns: int | No
         for row in rows
     ]
     page = table(("TASK", "STATE", "SESSION", "CREATED", "PROMPT"), cells, columns=columns, colour=colour)
-    details = ["  " + one_line(f"{row['id']}: {row['detail']}") for row in rows if row["detail"]]
+    details = ["  " + with_moments(one_line(f"{row['id']}: {row['detail']}"), now) for row in rows if row["detail"]]
     return page + ("\n\n" + "\n".join(details) if details else "")
 
 

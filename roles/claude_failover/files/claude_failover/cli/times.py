@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
 from ..common.clock import parse_iso
 from ..common.text import one_line
+
+_ISO = re.compile(r"(?<![\w.:-])\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?Z(?![\w-])", re.ASCII)
 
 
 def duration(seconds: float) -> str:
@@ -39,6 +42,11 @@ def moment(value: Any, now: datetime) -> str:
         relative = "now"
     date = "" if when.date() == now.date() else when.strftime("%Y-%m-%d ")
     return f"{date}{when.strftime('%H:%M')}Z ({relative})"
+
+
+def with_moments(text: str, now: datetime) -> str:
+    """Return ``text`` with each ISO time in UTC in it formatted by `moment`; text is what a daemon told."""
+    return _ISO.sub(lambda found: moment(found.group(), now), text)
 
 
 def age(value: Any, now: datetime) -> str:

@@ -13,7 +13,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from .validators import AlreadyReported, Check, Location, ValidationError, closest, describe
+from ..common.suggestions import did_you_mean
+from .validators import AlreadyReported, Check, Location, ValidationError, describe
 
 T = TypeVar("T")
 _METADATA = "key"
@@ -126,7 +127,7 @@ class Section:
             location.reject(describe(value, secret=True), f"a mapping with the keys {', '.join(known)}")
         for name in self._value:
             if name not in known:
-                expected = f"one of {', '.join(known)}{closest(name, known)}"
+                expected = f"one of {', '.join(known)}{did_you_mean(name, known)}"
                 location.below(name).reject("an unknown key", expected)
 
     def get(self, name: str, check: Check[T], default: T) -> T:

@@ -9,11 +9,11 @@ checked value, raises ``ValidationError``, or raises ``AlreadyReported`` after i
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from ..common.suggestions import did_you_mean
 from ..common.text import printable, shorten
 
 T = TypeVar("T")
@@ -91,12 +91,6 @@ def describe(value: Any, *, secret: bool = False) -> str:
     if isinstance(value, Sequence):
         return f"a list of {len(value)}"
     return f"a {type(value).__name__}" if secret else f"the {type(value).__name__} {shorten(str(value), _SHOWN)}"
-
-
-def closest(word: Any, names: Sequence[str]) -> str:
-    """Return a hint at the one of ``names`` that ``word`` may be a misspelling of; empty text if none is close."""
-    close = difflib.get_close_matches(str(word).lower(), names, 1, 0.6)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def text(value: Any, _location: Location) -> str:
@@ -177,7 +171,7 @@ class Choice:
 
     def __call__(self, value: Any, _location: Location) -> str:
         if not isinstance(value, str) or value not in self.names:
-            expected = f"one of {', '.join(self.names)}{closest(value, self.names)}"
+            expected = f"one of {', '.join(self.names)}{did_you_mean(value, self.names)}"
             raise ValidationError(describe(value), expected)
         return value
 

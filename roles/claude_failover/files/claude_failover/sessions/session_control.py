@@ -20,6 +20,8 @@ from ..common import clock
 from ..common.errors import Refused, UsageError
 from ..common.log_fields import log_fields
 from ..common.processes import read
+from ..common.suggestions import did_you_mean
+from ..common.text import natural_key
 from ..tmux.client import Tmux
 from .launch import SESSION_VARIABLE, start_problem
 from .lifecycle import SessionLifecycle
@@ -134,8 +136,9 @@ class SessionControl:
         self._sessions.observe(await self._tmux.panes())
         tracked = self._sessions.get(name)
         if tracked is None:
-            names = ", ".join(item.name for item in self._sessions) or "none"
-            raise UsageError(f"session {name!r} does not exist; there are: {names}")
+            names = sorted((item.name for item in self._sessions), key=natural_key)
+            known = ", ".join(names) or "none"
+            raise UsageError(f"session {name!r} does not exist; there are: {known}{did_you_mean(name, names)}")
         return tracked
 
     async def _check_own(self, tracked: TrackedSession) -> None:

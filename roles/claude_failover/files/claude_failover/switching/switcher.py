@@ -22,6 +22,7 @@ from ..accounts.usage import Usage
 from ..claude import refresh_lock
 from ..common import clock
 from ..common.errors import FailoverError, Refused, UsageError
+from ..common.suggestions import did_you_mean
 from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence
 from ..storage.store import Store
@@ -134,8 +135,9 @@ class Switcher:
         Raises UsageError for an unknown account; SwitchSuperseded when another account than ``expected`` is active.
         """
         if request.target is not None and self._config.current.account(request.target) is None:
-            names = ", ".join(account.name for account in self._config.current.accounts)
-            raise UsageError(f"there is no account {request.target!r}; configured are {names}")
+            names = [account.name for account in self._config.current.accounts]
+            hint = did_you_mean(request.target, names)
+            raise UsageError(f"there is no account {request.target!r}; configured are {', '.join(names)}{hint}")
         if request.dry_run:
             return self._preview(request)  # changes nothing, so it need not wait for a switch in progress
         async with self._switch_lock():

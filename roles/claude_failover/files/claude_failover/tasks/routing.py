@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ..common.errors import Refused, UsageError
+from ..common.suggestions import did_you_mean
 from ..config.model import Config
 from .task import Task
 
@@ -126,8 +127,9 @@ def check_requirements(
                 f"tasks go to the sessions of the pool: {pool}"
             )
         if spec is None:
+            hint = did_you_mean(requirements.session, (known.name for known in config.sessions))
             raise UsageError(
-                f"session {requirements.session!r} does not exist; tasks go to the sessions of the pool: {pool}"
+                f"session {requirements.session!r} does not exist; tasks go to the sessions of the pool: {pool}{hint}"
             )
         if spec.dedicated:
             raise Refused(f"session {spec.name} is dedicated, and never gets a task; the pool has: {pool}")

@@ -56,7 +56,7 @@ def test_transcript(call):
     raw = fixture("transcripts", "limit_five_hour.jsonl")
     code, out = call(raw, "--source", "transcript", "--now", NOW)
     assert code == 0
-    assert out.startswith("usage limit: 5-hour, resets 2026-11-22T21:36:33.000Z\n")
+    assert out.startswith("usage limit: 5-hour, resets 21:36Z (in 1 h 26 min)\n")
     assert call(raw + b'{"type": "user", "mess', "--source", "transcript")[0] == 0
     assert call(raw + b'{"type": "user", "message": {"content": "go on"}}\n', "--source", "transcript")[0] == 1
     assert call(b"", "--source", "transcript")[0] == 1

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 import pytest
 
 from claude_failover.cli import common, main
-from claude_failover.cli.commands import history, switch
+from claude_failover.cli.commands import switch
 from claude_failover.common.errors import FailoverError
 
 NOW = datetime(2026, 11, 22, 20, 10, tzinfo=timezone.utc)
@@ -70,8 +70,8 @@ def test_the_options_are_the_requests_keys(call, words, options):
 
 def test_a_switch_by_hand_reads_forwards():
     record = {**RECORD, "reason": "manual", "detail": "by hand: a is needed; b: can be used"}
-    assert switch.explain(record) == "switched from a to b by hand: a is needed; b: can be used"
-    assert switch.explain({**record, "outcome": "stayed"}) == "stayed with b: by hand: a is needed; b: can be used"
+    assert switch.explain(record, NOW) == "switched from a to b by hand: a is needed; b: can be used"
+    assert switch.explain({**record, "outcome": "stayed"}, NOW) == "stayed with b: by hand: a is needed; b: can be used"
 
 
 def test_a_refusal_is_exit_1_with_the_reason(call):
@@ -102,32 +102,9 @@ def test_a_dry_run_shows_every_candidate(call):
     ],
 )
 def test_outcomes_in_words(outcome, dry, head):
-    assert switch.explain({**RECORD, "outcome": outcome, "dry_run": dry}).startswith(head + ":")
+    assert switch.explain({**RECORD, "outcome": outcome, "dry_run": dry}, NOW).startswith(head + ":")
 
 
 def test_json_is_what_the_daemon_said(call):
     code, out, _err, _asked = call(RECORD, "switch", "--json")
     assert (code, json.loads(out)) == (0, RECORD)
-    code, out, _err, asked = call([RECORD], "history", "--json", "-n", "3")
-    assert (code, json.loads(out), asked) == (0, [RECORD], ("history", {"limit": 3}))
-
-
-def test_the_history_is_a_table(call):
-    code, out, _err, asked = call([RECORD], "history")
-    assert (code, asked) == (0, ("history", {"limit": 20}))
-    for text in ("limit", "a -> b", "switched", "5-hour", "main", "0.5 s", "b: can be used"):
-        assert text in out
-
-
-def test_an_empty_history_says_so(call):
-    assert call([], "history")[1] == "No switches yet.\n"
-
-
-@pytest.mark.parametrize("number", ["0", "-1", "x", "1.5", ""])
-def test_a_wrong_number_is_wrong_use(call, number):
-    assert call([], "history", f"-n={number}")[0] == 2
-
-
-def test_what_comes_from_elsewhere_is_printable():
-    row = {**RECORD, "trigger_session": "a\x1b]0;x\x07", "detail": "\x9b31m", "to_account": "\n", "seconds": None}
-    assert all(character.isprintable() or character == "\n" for character in history.page([row], NOW))

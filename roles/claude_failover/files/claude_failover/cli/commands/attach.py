@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 from ...common.errors import Refused
+from ...common.suggestions import did_you_mean
 from ...common.text import natural_key
 from ...common.users import user_name
 from ...config import defaults
@@ -29,7 +30,9 @@ def register(commands: Any) -> None:
         "attach to a session's terminal",
         "Attach this terminal to a session. Detach with the prefix key and d (Ctrl-b d by default). Run this as the\n"
         "sessions' user; root gets the line to run instead.",
-        ["claude-failover attach main"],
+        [
+            "claude-failover attach main    # then Ctrl-b d, to leave it",
+        ],
     )
     parser.add_argument("name", metavar="NAME", help="session name, as shown by status")
 
@@ -95,4 +98,4 @@ def _check_exists(program: str, path: str, name: str) -> None:
     names = [each for each in os.fsdecode(listed.stdout).splitlines() if each != HOLDER]
     if name not in names:
         known = ", ".join(sorted(names, key=natural_key))
-        raise Refused(f"found no session {name!r}; there are: {known or 'none'}")
+        raise Refused(f"found no session {name!r}; there are: {known or 'none'}{did_you_mean(name, names)}")

@@ -9,6 +9,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ...common import clock
 from ...common.text import counted
 from .. import common, host_look
 
@@ -28,7 +29,7 @@ def register(commands: Any) -> None:
         "sessions' user. Nothing is changed, and the daemon is not contacted.",
         [
             "claude-failover check-config",
-            "claude-failover check-config --host new.yml",
+            "claude-failover check-config --host new.yml    # could it start with it?",
             "… | claude-failover check-config -",
         ],
     )
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         common.print_text(f"{config.path}: valid: {', '.join(counts)}")
         if findings:
-            common.print_text(host_look.page(findings))
+            common.print_text(host_look.page(findings, clock.wall()))
     return host_look.exit_code(findings)
 
 

@@ -16,6 +16,7 @@ from ...common.errors import UsageError
 from ...common.limit_words import limit_word
 from ...common.text import decoded
 from .. import common
+from ..times import moment
 
 if TYPE_CHECKING:
     from ...limits import Verdict
@@ -42,7 +43,7 @@ def register(commands: Any) -> None:
         [
             "tmux capture-pane -p -t main | claude-failover classify --source pane",
             "claude-failover classify --source transcript --json < session.jsonl",
-            "claude-failover classify --source hook --now 2026-11-22T20:10:00Z --tz Europe/Paris < payload.json",
+            "claude-failover classify --source hook --tz Europe/Paris < hook.json",
         ],
         EXIT_CODES,
     )
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     now, zone = _now(arguments.now), _zone(arguments.tz)
     verdict = classify(arguments.source, sys.stdin.buffer.read(STDIN_MAX), now=now, tz=zone)
-    common.print_result(arguments, verdict.to_json(), lambda: explain(verdict))
+    common.print_result(arguments, verdict.to_json(), lambda: explain(verdict, now))
     return EXIT_LIMIT if verdict.limited else EXIT_NONE
 
 
@@ -98,9 +99,9 @@ def classify(source: str, raw: bytes, *, now: datetime, tz: tzinfo) -> Verdict:
     return classify_transcript(records, now=now, tz=tz)
 
 
-def explain(verdict: Verdict) -> str:
+def explain(verdict: Verdict, now: datetime) -> str:
     """Describe a verdict, one fact per line."""
-    resets = clock.iso(verdict.resets_at) if verdict.resets_at else "unknown"
+    resets = moment(clock.iso(verdict.resets_at), now) if verdict.resets_at else "unknown"
     head = f"usage limit: {limit_word(verdict.limit)}, resets {resets}" if verdict.limited else "no usage limit"
     return "\n".join([head, f"rule: {verdict.rule}", f"detail: {verdict.detail}", f"snippet: {verdict.snippet}"])
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ... import VERSION
+from ...common import clock
 from ...common.errors import FailoverError, NotRunning, Refused
 from ...common.text import counted
 from ...common.users import user_name
@@ -34,7 +35,10 @@ def register(commands: Any) -> None:
         "sessions and sources, and the systemd units. Each line is ok, warning or error, with what was expected and\n"
         "what mends it. It needs no daemon and no valid configuration, and changes nothing. Run this as the sessions'\n"
         "user; root looks as that user. The exit code is 1 where there is an error.",
-        ["claude-failover doctor", "claude-failover doctor --json | jq '.checks[] | select(.level != \"ok\")'"],
+        [
+            "claude-failover doctor",
+            "claude-failover doctor --json | jq '.checks[] | select(.level != \"ok\")'",
+        ],
     )
     common.add_json_option(parser)
 
@@ -48,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         common.print_json({"version": VERSION, **host_look.document(found)})
     else:
         document = host_look.document(found)
-        common.print_text(host_look.page(found))
+        common.print_text(host_look.page(found, clock.wall()))
         common.print_text(f"\n{counted(document['errors'], 'error')}, {counted(document['warnings'], 'warning')}")
     return host_look.exit_code(found)
 

@@ -6,21 +6,15 @@
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from ...common import clock
-from ...common.limit_words import limit_word
-from ...common.text import one_line
-from .. import common
-from ..layout import Cell, fits, paragraphs, table
-from ..times import moment
+from ...common.suggestions import did_you_mean
+from ...common.text import one_line, whole_number
+from .. import common, history_page
 
 DEFAULT_LIMIT = 20
-_AGE = re.compile(r"(?<=\dZ) \((?:in .*|.* ago|now)\)$")
-_TONES = {"switched": "good", "stayed": "warn", "refused": "warn", "failed": "bad"}
+SEARCHED = 1000  # records that --session looks through
 
 
 def register(commands: Any) -> None:
@@ -30,9 +24,14 @@ def register(commands: Any) -> None:
         "history",
         run,
         "show the switches, newest first",
-        "Show the switches, including refused and failed ones: reason, accounts, trigger and outcome. --json prints\n"
-        "the full records with the result for every session, as in switches.jsonl in the daemon's state folder.",
-        ["claude-failover history", "claude-failover history -n 1 --json"],
+        "Show the switches, newest first, refused and failed ones too: when, from which account to which, why (which "
+        "session reached which limit, and when that resets), how long it took, and what became of each session.\n\n"
+        "--json prints the full records, as in switches.jsonl in the daemon's state folder.",
+        [
+            "claude-failover history                   # the last 20",
+            "claude-failover history --session main    # those that concern a session",
+            "claude-failover history -n 1 --json       # the newest, all that is known",
+        ],
     )
     parser.add_argument(
         "-n",
@@ -42,70 +41,29 @@ def register(commands: Any) -> None:
         default=DEFAULT_LIMIT,
         help=f"number of switches (default: {DEFAULT_LIMIT})",
     )
+    parser.add_argument("--session", metavar="NAME", help="only switches that concern this session, and its own fate")
     common.add_json_option(parser)
 
 
 def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
+    number = whole_number(text)
+    if not number:
         raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number, 1 or more")
-    return int(text)
+    return number
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the history."""
-    rows = common.request(arguments, "history", {"limit": arguments.number})
-    common.print_result(arguments, rows, lambda: page(rows, clock.wall(), **common.terminal_format()))
+    session: str | None = arguments.session
+    limit = arguments.number if session is None else max(arguments.number, SEARCHED)
+    rows = common.request(arguments, "history", {"limit": limit})
+    if session is not None:
+        found = [row for row in rows if history_page.concerns(row, session)][: arguments.number]
+        if not found and not arguments.json:
+            hint = did_you_mean(session, history_page.session_names(rows))
+            common.print_text(one_line(f"No switches that concern the session {session}{hint}"))
+            return 0
+        rows = found
+    terminal = common.terminal_format()
+    common.print_result(arguments, rows, lambda: history_page.page(rows, clock.wall(), session=session, **terminal))
     return 0
-
-
-_HEAD = ("TIME", "REASON", "ACCOUNTS", "OUTCOME", "LIMIT", "RESETS", "TRIGGER", "SESSIONS", "TOOK")
-_WHOLE = ("TIME", "ACCOUNTS", "OUTCOME", "RESETS")
-
-
-def page(rows: Sequence[Mapping[str, Any]], now: datetime, *, columns: int | None = None, colour: bool = False) -> str:
-    """Return the table of switches, with their details below it; in a narrow terminal without how long ago they were,
-    or as a list."""
-    if not rows:
-        return "No switches yet."
-    cells = [_cells(row, now) for row in rows]
-    shown = table(_HEAD, cells, columns=columns, colour=colour, whole=_HEAD)
-    if not fits(shown, columns):
-        short = [[Cell(_without_age(cell.text), cell.tone) for cell in line] for line in cells]
-        shown = table(_HEAD, short, columns=columns, colour=colour, whole=_WHOLE)
-    if not fits(shown, columns):
-        shown = paragraphs([line for row in cells for line in _list(row)], columns, colour)
-    details = [
-        Cell(one_line(f"{moment(row.get('time'), now)}: {_text(row['detail'])}")) for row in rows if row.get("detail")
-    ]
-    indented = [Cell(f"  {line.text}") for line in details]
-    return shown + (f"\n\n{paragraphs(indented, columns, colour)}" if details else "")
-
-
-def _cells(row: Mapping[str, Any], now: datetime) -> list[Cell]:
-    outcome, sessions = _text(row.get("outcome")), row.get("sessions")
-    return [
-        Cell(moment(row.get("time"), now)),
-        Cell(_text(row.get("reason"))),
-        Cell(f"{_text(row.get('from_account'))} -> {_text(row.get('to_account'))}", "strong"),
-        Cell(outcome, _TONES.get(outcome, "")),
-        Cell(limit_word(row.get("limit"))),
-        Cell(moment(row.get("resets_at"), now)),
-        Cell(_text(row.get("trigger_session"))),
-        Cell(str(len(sessions)) if isinstance(sessions, list) else "-"),
-        Cell(f"{row['seconds']:.1f} s" if isinstance(row.get("seconds"), (int, float)) else "-"),
-    ]
-
-
-def _without_age(text: str) -> str:
-    return _AGE.sub("", text)
-
-
-def _list(row: Sequence[Cell]) -> list[Cell]:
-    """Return the lines of one switch."""
-    time, reason, accounts, outcome, limit, resets, trigger, _sessions, took = (one_line(cell.text) for cell in row)
-    why = reason if limit == "-" else f"{reason}, {limit} until {resets}, seen in {trigger}"
-    return [Cell(f"{time}: {outcome}", row[3].tone), Cell(f"  {accounts}", "strong"), Cell(f"  {why}; took {took}")]
-
-
-def _text(value: Any) -> str:
-    return "-" if value is None else str(value)

@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ...common.errors import Refused, UsageError
+from ...common.suggestions import did_you_mean
 from ...common.users import home_folder, session_path, user_name
 from .. import common, other_user
 
@@ -28,7 +29,9 @@ def register(commands: Any) -> None:
         "machine, once for each account, and again before the login ends. Leave it with /exit when it shows its\n"
         "prompt. Then it is told who is logged in and until when; a login that another home has is an error. Run\n"
         "this as the owner of the homes; root gets the line to run instead.",
-        ["claude-failover login compte1"],
+        [
+            "claude-failover login compte1    # then /login, and /exit",
+        ],
     )
     parser.add_argument("account", metavar="ACCOUNT", help="account name in the configuration")
 
@@ -40,8 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     config = common.load_config(arguments)
     account = config.account(arguments.account)
     if account is None:
-        names = ", ".join(each.name for each in config.accounts)
-        raise UsageError(f"found no account {arguments.account!r} in {config.path}; expected one of: {names}")
+        names = [each.name for each in config.accounts]
+        raise UsageError(
+            f"found no account {arguments.account!r} in {config.path}; expected one of: {', '.join(names)}"
+            f"{did_you_mean(arguments.account, names)}"
+        )
     try:
         owner = other_user.owner_of(account.home)
     except FileNotFoundError:

@@ -28,7 +28,11 @@ def register(commands: Any) -> None:
         "Rehearse a whole failover on this host with this release's daemon, a private tmux server and a stand-in for\n"
         "claude, in a scratch folder with made-up logins. The host's accounts, sessions and daemon are not touched,\n"
         "and nothing leaves the host. Exit code 0 means that every step succeeded.",
-        ["claude-failover rehearse", "claude-failover rehearse --narrate", "claude-failover rehearse --keep --json"],
+        [
+            "claude-failover rehearse",
+            "claude-failover rehearse --narrate        # with the sessions' screens",
+            "claude-failover rehearse --keep --json    # the log stays for a look",
+        ],
     )
     parser.add_argument("--keep", action="store_true", help="keep the folder with the daemon's log")
     shape = parser.add_mutually_exclusive_group()

@@ -21,7 +21,9 @@ def register(commands: Any) -> None:
         "reload the daemon's configuration",
         "Reload the daemon's configuration, as SIGHUP does. An invalid configuration, or one that needs a restart, is\n"
         "refused and the old one stays in effect.",
-        ["claude-failover check-config && claude-failover reload"],
+        [
+            "claude-failover check-config && claude-failover reload",
+        ],
     )
 
 

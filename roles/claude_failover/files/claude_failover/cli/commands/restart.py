@@ -21,7 +21,10 @@ def register(commands: Any) -> None:
         "End a session's program, and start it as it is configured now, in the same conversation. One that is down,\n"
         "or was stopped by hand, is started. A session that has something under way (a turn, a question, a task, a\n"
         "draft) is refused; with --force its turn is ended in the middle.",
-        ["claude-failover restart main", "claude-failover restart main --force"],
+        [
+            "claude-failover restart main",
+            "claude-failover restart main --force    # in the middle of its turn",
+        ],
     )
 
 

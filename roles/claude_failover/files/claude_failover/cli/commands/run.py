@@ -26,10 +26,10 @@ def register(commands: Any) -> None:
         "run the daemon in the foreground",
         "Run the daemon in the foreground until SIGTERM or SIGINT. It validates the shared links first and refuses to\n"
         "start if one diverges. Stopping it stops no tmux session. SIGHUP reloads the configuration. Run this as the\n"
-        "sessions' user; root gets the line to run instead.\n"
+        "sessions' user; root gets the line to run instead.\n\n"
         "Exit code 1 or 2 means that a person has to mend something; 75 that something is missing, full, read-only or\n"
         "used up, and that a later start can succeed, which systemd makes by itself.",
-        ["claude-failover run", "claude-failover --config ./config.yml run"],
+        ["claude-failover run", "claude-failover --config ./config.yml run    # with another configuration"],
         common.EXIT_CODES.replace("  3   the daemon is not running\n", "").replace(
             "  70  a bug", "  70  a bug\n  75  a passing fault: to be tried again"
         ),

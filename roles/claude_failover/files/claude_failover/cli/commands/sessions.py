@@ -21,7 +21,10 @@ def register(commands: Any) -> None:
         "show the watched sessions",
         "Show every watched session: its state and the reason, the account of its next request, and its conversation\n"
         "with the source that identified it.",
-        ["claude-failover sessions", "claude-failover sessions --json | jq '.[] | select(.state == \"down\")'"],
+        [
+            "claude-failover sessions",
+            "claude-failover sessions --json | jq '.[] | select(.state == \"down\")'",
+        ],
     )
     common.add_json_option(parser)
 

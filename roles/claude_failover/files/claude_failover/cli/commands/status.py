@@ -16,6 +16,7 @@ from ...common import clock
 from ...common.errors import FailoverError, NotRunning
 from ...common.text import printable
 from .. import common, render
+from ..times import moment
 
 WATCH_INTERVAL = 2.0  # seconds
 
@@ -29,7 +30,11 @@ def register(commands: Any) -> None:
         "show accounts, sessions and the last switch",
         "Show the active account, the state of every account and session, and the last switch. Times are UTC. With\n"
         "--watch, redraw every two seconds until Ctrl-C.",
-        ["claude-failover status", "claude-failover status --watch", "claude-failover status --json | jq .accounts"],
+        [
+            "claude-failover status                        # once",
+            "claude-failover status --watch                # until q",
+            "claude-failover status --json | jq .accounts  # for a script",
+        ],
     )
     common.add_json_option(parser)
     parser.add_argument("--watch", action="store_true", help="redraw until Ctrl-C; with --json, one document per line")
@@ -67,7 +72,7 @@ def _watch(draw: Callable[[], str], *, clear: bool) -> int:
             try:
                 text = draw()
             except NotRunning as error:
-                text = printable(f"{clock.iso(clock.wall())} {error}") if clear else ""
+                text = printable(f"{moment(clock.iso(clock.wall()), clock.wall())}: {error}") if clear else ""
                 if not clear:
                     common.print_message(str(error))
             except FailoverError as error:

@@ -22,7 +22,7 @@ def register(commands: Any) -> None:
         "Its conversation stays. A session that the configuration names no more is ended for good. A session that has\n"
         "something under way (a turn, a question, a task, a draft) is refused; with --force its turn is ended in the\n"
         "middle.",
-        ["claude-failover stop main", "claude-failover stop main --force"],
+        ["claude-failover stop main", "claude-failover stop main --force    # in the middle of its turn"],
     )
 
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from ...common import clock
 from ...common.text import one_line
 from .. import common
 from ..layout import Cell, table
+from ..times import with_moments
 
 TIMEOUT = 90.0  # seconds; a switch may wait for a login refresh
 
@@ -27,9 +30,9 @@ def register(commands: Any) -> None:
         "it. The cooldown is ignored. A switch to the active account does nothing (exit 0). An exhausted account\n"
         "needs --force. Divergent links and a dead login are refused even with --force.",
         [
-            "claude-failover switch --dry-run",
+            "claude-failover switch --dry-run          # where would one lead, and why?",
             "claude-failover switch compte2 --reason 'compte1 is needed elsewhere'",
-            "claude-failover switch compte2 --force",
+            "claude-failover switch compte2 --force    # although it is exhausted",
         ],
     )
     parser.add_argument("account", metavar="ACCOUNT", nargs="?", help="target account (default: by the strategy)")
@@ -46,11 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
         if getattr(arguments, key) is not None:
             options[key] = getattr(arguments, key)
     record = common.request(arguments, "switch", options, timeout=TIMEOUT)
-    common.print_result(arguments, record, lambda: explain(record))
+    common.print_result(arguments, record, lambda: explain(record, clock.wall()))
     return 0
 
 
-def explain(record: Mapping[str, Any]) -> str:
+def explain(record: Mapping[str, Any], now: datetime) -> str:
     """Describe the result of a switch or of a dry run."""
     dry = bool(record.get("dry_run"))
     origin, target = one_line(str(record.get("from_account"))), one_line(str(record.get("to_account")))
@@ -61,13 +64,17 @@ def explain(record: Mapping[str, Any]) -> str:
         head = f"{'would stay' if dry else 'stayed'} with {target}"
     else:
         head = f"would be {outcome}" if dry else str(outcome)
-    detail = one_line(str(record.get("detail") or ""))
+    detail = with_moments(one_line(str(record.get("detail") or "")), now)
     by_hand = outcome == "switched" and not dry and detail.startswith("by hand")
     lines = [f"{one_line(head)}{' ' if by_hand else ': '}{detail}"]
     rows = record.get("candidates")
     if isinstance(rows, list) and rows:
         cells = [
-            [Cell(str(row.get("account"))), Cell("yes" if row.get("eligible") else "no"), Cell(str(row.get("why")))]
+            [
+                Cell(str(row.get("account"))),
+                Cell("yes" if row.get("eligible") else "no"),
+                Cell(with_moments(str(row.get("why")), now)),
+            ]
             for row in rows
             if isinstance(row, dict)
         ]

@@ -32,7 +32,10 @@ def register(commands: Any) -> None:
         "changed; the exit code is then 1. So is a login that two homes have, between which no switch would help. Who\n"
         "is logged in where, and until when, is told. Root creates nothing in the folders of another user, and gets\n"
         "the line to run instead; with --strict it reads them as that user.",
-        ["claude-failover validate --strict", "claude-failover validate --json"],
+        [
+            "claude-failover validate --strict    # look only",
+            "claude-failover validate --json",
+        ],
     )
     parser.add_argument("--strict", action="store_true", help="create nothing; a missing link is an error")
     common.add_json_option(parser)

@@ -21,7 +21,9 @@ def register(commands: Any) -> None:
         run,
         "print the version and the release",
         "Print the version and the installed release.",
-        ["claude-failover version"],
+        [
+            "claude-failover version",
+        ],
     )
 
 
