@@ -109,6 +109,17 @@ def apply(spec: FileSpec, difference: Difference) -> None:
             raise
 
 
+def is_foreign(path: str, mark: str) -> bool:
+    """Return whether there is something at a path that is no regular file with the text ``mark``. Raises OSError."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return True
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    with open(path, "rb") as file:
+        return mark.encode("utf-8") not in file.read()
+
+
 def remove_file(path: str, *, folder: bool) -> bool:
     """Remove a file, or a folder if it is empty; return False if there was none. Raises OSError."""
     if not is_removable(path, folder=folder):

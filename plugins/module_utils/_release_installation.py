@@ -73,7 +73,7 @@ def install_release(params: Mapping[str, Any], *, check_mode: bool, warn: Callab
         raise _release_bundle.BundleError("the bundle is damaged: %s" % error) from error
     sources = _release_bundle.members_below(members, _release_bundle.LIBRARY)
     name = _release_bundle.release_name(sources)
-    specs = _file_specs(params, members, layout)
+    specs = _file_specs(params, members, layout, warn)
     plan = _plan_installation(params, layout, name, sources, specs, check_mode, warn)
     if check_mode or not plan.result["changed"]:
         _predict_validation(params, layout, sources, plan, check_mode)
@@ -94,7 +94,8 @@ def remove_installation(params: Mapping[str, Any], *, check_mode: bool, warn: Ca
     check_places([params["root"]], [params["launcher"], *(entry["path"] for entry in params["files"])])
     previous = _release_store.read_current(layout)
     launcher = params["launcher"]
-    entries = [(entry["path"], False) for entry in params["files"] if not entry["directory"]]
+    files = [entry for entry in params["files"] if not entry["directory"]]
+    entries = [(entry["path"], False) for entry in files if not _is_left(entry, warn)]
     if os.path.isfile(launcher) and not os.path.islink(launcher):
         with open(launcher, "rb") as file:
             ours = _release_launcher.is_launcher(file.read())
@@ -140,8 +141,21 @@ def check_places(folders: Sequence[str], paths: Sequence[str]) -> None:
             )
 
 
-def _file_specs(params: Mapping[str, Any], members: Mapping[str, bytes], layout: Layout) -> list[_host_files.FileSpec]:
-    """Return the specification of every file, the launcher last. Raises ValueError for an impossible option."""
+def _is_left(entry: Mapping[str, Any], warn: Callable[[str], None]) -> bool:
+    """Return whether a file is somebody else's, and is left as it is; ``warn`` is called then. Raises OSError."""
+    if entry.get("mark") is None or not _host_files.is_foreign(entry["path"], entry["mark"]):
+        return False
+    warn("%s was not written by this collection, and is left as it is" % entry["path"])
+    return True
+
+
+def _file_specs(
+    params: Mapping[str, Any], members: Mapping[str, bytes], layout: Layout, warn: Callable[[str], None]
+) -> list[_host_files.FileSpec]:
+    """Return the specification of every file, the launcher last; those that are somebody else's are left out.
+
+    Raises ValueError for an impossible option, OSError.
+    """
     contents = _release_bundle.members_below(members, _release_bundle.FILES)
     specs = []
     for index, entry in enumerate(params["files"]):
@@ -154,7 +168,8 @@ def _file_specs(params: Mapping[str, Any], members: Mapping[str, bytes], layout:
         content = None if entry["directory"] else contents.get(str(index))
         if content is None and not entry["directory"]:
             raise ValueError("src of %s is missing; expected the name of a template" % entry["path"])
-        specs.append(_host_files.FileSpec(entry["path"], content, mode, entry["owner"], entry["group"]))
+        if not _is_left(entry, warn):
+            specs.append(_host_files.FileSpec(entry["path"], content, mode, entry["owner"], entry["group"]))
     launcher = _release_launcher.launcher_text(layout).encode("utf-8")
     return [*specs, _host_files.FileSpec(params["launcher"], launcher, _LAUNCHER_MODE)]
 

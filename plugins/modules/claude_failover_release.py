@@ -93,8 +93,8 @@ options:
   files:
     description:
       - Files and folders that belong to the installation, in the order of their creation.
-      - With O(state=absent) only O(files[].path) and O(files[].directory) are used. V(rolled_back) and V(undone) go by
-        the files that were recorded.
+      - With O(state=absent) only O(files[].path), O(files[].directory) and O(files[].mark) are used. V(rolled_back) and
+        V(undone) go by the files that were recorded.
       - A symbolic link or another kind of entry at such a path is an error and is left as it is.
     type: list
     elements: dict
@@ -130,6 +130,11 @@ options:
         description: Whether the daemon reads it at its start, so that a change of it makes a RV(restart) necessary.
         type: bool
         default: false
+      mark:
+        description:
+          - A text that every file of the installation at this path has. What is there without it is somebody else's. It
+            is neither replaced nor removed, and a warning names it.
+        type: str
   user:
     description:
       - The user, by name or number, as whom the daemon runs. With it a process of another user is no daemon for
@@ -330,6 +335,7 @@ ARGUMENT_SPEC = {
             "mode": {"type": "str"},
             "config": {"type": "bool", "default": False},
             "restart": {"type": "bool", "default": False},
+            "mark": {"type": "str"},
         },
     },
     "user": {"type": "str"},

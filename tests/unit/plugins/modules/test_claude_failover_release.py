@@ -478,3 +478,44 @@ def test_a_hook_finds_a_release_by_a_link_or_a_folder_of_somebody_elses(host: Ho
     else:
         os.symlink(folder, host.layout.current)
     assert host.start("hook", "--socket", "x") == f"1.0.0 ['--socket', 'x'] 1 1 {folder}/lib"
+
+
+def with_mark(host: Host, text: str) -> dict[str, Any]:
+    """Arguments with a file that has a mark, and the path of that file."""
+    arguments = host.arguments()
+    members = bundles.unpack(base64.b64decode(arguments["bundle"]))
+    members[bundles.FILES + "2"] = text.encode()
+    path = f"{host.folder}/share/completions/cf"
+    files = [*arguments["files"], {"path": path, "src": "x", "mark": "of this role"}]
+    return {"files": files, "bundle": base64.b64encode(bundles.pack(members)).decode()}
+
+
+def test_a_file_with_a_mark_is_made_replaced_and_removed(host: Host) -> None:
+    path = f"{host.folder}/share/completions/cf"
+    assert path in host.run(**with_mark(host, "# of this role, 1\n"))["created"]
+    second = host.run(**with_mark(host, "# of this role, 2\n"))
+    assert (second["updated"], second["restart"]) == ([path], False)
+    gone = host.run(**with_mark(host, ""), state="absent")
+    assert path in gone["removed"]
+    assert "left as it is" not in gone["told"]
+    assert not os.path.exists(path)
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize("kind", ["file", "link", "folder"])
+def test_what_somebody_else_has_in_the_place_of_a_marked_file_stays_and_is_told(
+    host: Host, kind: str, state: str
+) -> None:
+    path = f"{host.folder}/share/completions/cf"
+    os.makedirs(os.path.dirname(path))
+    if kind == "file":
+        append(path)
+    elif kind == "link":
+        os.symlink("/nonexistent", path)
+    else:
+        os.mkdir(path)
+    before = host.tree()[path]
+    done = host.run(**with_mark(host, "# of this role\n"), state=state)
+    assert f"{path} was not written by this collection, and is left as it is" in done["told"]
+    assert path not in [*done.get("created", []), *done.get("updated", []), *done.get("removed", [])]
+    assert host.tree()[path] == before

@@ -14,6 +14,7 @@ from . import (
     attach,
     check_config,
     classify,
+    complete,
     dispatch,
     doctor,
     history,
@@ -51,4 +52,5 @@ COMMANDS = (
     history,
     classify,
     rehearse,
+    complete,
 )
