@@ -16,7 +16,7 @@ from playbook_run import run_playbook
 ROLE = os.path.join(
     os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "roles", "claude_failover"
 )
-HOST_FACTS = ["systemd", "user", "group", "looked", "tmux", "python3-yaml", "python3-systemd"]
+HOST_FACTS = ["systemd", "user", "group", "looked", "tmux", "python3-yaml", "python3-systemd", "python3-rich"]
 PASSWORD = "of a test"
 
 

@@ -550,7 +550,7 @@ def test_drift_is_reported_by_kind(found: dict[str, Any]) -> None:
     assert "/opt/claude-failover/releases/1-a: is missing" in found["gone"]["drift"]["code"]
     assert found["host"]["drift"] == {
         "host": [
-            "packages missing: python3-yaml python3-systemd",
+            "packages missing: python3-yaml python3-systemd python3-rich",
             "/usr/local/bin/claude: not the Claude Code CLI 2.1.332",
             "user missing: ubuntu",
             "group missing: ubuntu",
@@ -561,7 +561,7 @@ def test_drift_is_reported_by_kind(found: dict[str, Any]) -> None:
 def test_every_result_of_the_comparison_is_reported(found: dict[str, Any]) -> None:
     assert found["everything"]["drift"] == {
         "host": [
-            "packages missing: tmux python3-yaml python3-systemd",
+            "packages missing: tmux python3-yaml python3-systemd python3-rich",
             "Claude Code CLI missing: 1.2.3",
             "/usr/local/bin/claude: not the Claude Code CLI 1.2.3",
             "user missing: ubuntu",

@@ -55,7 +55,7 @@ complete -c claude-failover -n '__fish_seen_subcommand_from login' -a '(__claude
 complete -c claude-failover -n '__fish_seen_subcommand_from status' -s h -l help -d 'show this help message and exit'
 complete -c claude-failover -n '__fish_seen_subcommand_from status' -l config -r -F -d 'configuration file (default: $CLAUDE_FAILOVER_CONFIG, else /etc/claude-failover/config.yml)'
 complete -c claude-failover -n '__fish_seen_subcommand_from status' -l json -d 'print JSON'
-complete -c claude-failover -n '__fish_seen_subcommand_from status' -l watch -d 'redraw until Ctrl-C; with --json, one document per line'
+complete -c claude-failover -n '__fish_seen_subcommand_from status' -l watch -d 'show it until q or Ctrl-C; with --json, one document per line'
 complete -c claude-failover -n '__fish_seen_subcommand_from sessions' -s h -l help -d 'show this help message and exit'
 complete -c claude-failover -n '__fish_seen_subcommand_from sessions' -l config -r -F -d 'configuration file (default: $CLAUDE_FAILOVER_CONFIG, else /etc/claude-failover/config.yml)'
 complete -c claude-failover -n '__fish_seen_subcommand_from sessions' -l json -d 'print JSON'

@@ -96,7 +96,7 @@ _claude_failover() {
           '(-h --help)'{-h,--help}'[show this help message and exit]' \
           '--config=[configuration file (default\: $CLAUDE_FAILOVER_CONFIG, else /etc/claude-failover/config.yml)]:FILE:_files' \
           '--json[print JSON]' \
-          '--watch[redraw until Ctrl-C; with --json, one document per line]'
+          '--watch[show it until q or Ctrl-C; with --json, one document per line]'
         ;;
       sessions)
         _arguments \

@@ -480,10 +480,11 @@ def test_a_page_on_a_terminal_has_colour_unless_told_otherwise(world: World, dae
         assert shown.endswith(b"status 0")
 
 
-def test_watch_draws_again_and_ends_with_ctrl_c(world: World, daemon: FakeDaemon) -> None:
+def test_watch_without_rich_draws_again_and_ends_with_ctrl_c(world: World, daemon: FakeDaemon) -> None:
     code = (
+        "import sys; sys.modules['rich'] = None;"
         "import claude_failover.cli.commands.status as status; status.WATCH_INTERVAL = 0.05;"
-        "import sys; from claude_failover.cli import main; sys.exit(main.main(sys.argv[1:]))"
+        "from claude_failover.cli import main; sys.exit(main.main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", code, "status", "--watch"]
     environment = {**world.environment, "CLAUDE_FAILOVER_CONFIG": world.config}

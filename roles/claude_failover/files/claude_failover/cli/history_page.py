@@ -74,6 +74,15 @@ def _switch(
             yield paint(piece, cell.tone, colour)
 
 
+def short(row: Mapping[str, Any], now: datetime) -> Cell:
+    """Return a switch in one line, in the tone of its outcome."""
+    outcome, accounts = _text(row.get("outcome")), f"{_text(row.get('from_account'))} -> {_text(row.get('to_account'))}"
+    if outcome == "stayed":
+        accounts = f"with {_text(row.get('to_account'))}"
+    told = f"{moment(row.get('time'), now)}: {outcome} {accounts}: {why(row, now)}"
+    return Cell(one_line(told), _TONES.get(outcome, ""))
+
+
 def why(row: Mapping[str, Any], now: datetime) -> str:
     """Return the cause of a switch in words: the session, the limit with its reset, and the account."""
     reason, origin = row.get("reason"), _text(row.get("from_account"))

@@ -60,7 +60,7 @@ def status(
 
     Of a page that has more lines than ``height``, sessions are left out, those first that need nobody.
     """
-    blind = [Cell(_blind(row, now), "bad") for row in _mappings(document.get("blind"))]
+    blind = blind_sources(document, now)
     accounts = _mappings(document.get("accounts"))
     above = [
         _heading(document, now, columns, colour),
@@ -68,8 +68,9 @@ def status(
         _accounts(accounts, now, columns, colour),
         _logins(accounts, now, columns, colour),
     ]
-    footer = [Cell(with_moments(line.text, now), line.tone) for line in _footer(document, now)]
-    below = paragraphs(footer, columns, colour)
+    last = document.get("last_switch")
+    switched = [Cell(with_moments(f"Last switch: {_switch(last, now)}", now))] if isinstance(last, Mapping) else []
+    below = paragraphs([*notices(document, now), *switched], columns, colour)
     rows = _mappings(document.get("sessions"))
 
     def page(shown: int) -> str:
@@ -139,10 +140,22 @@ def _most_needed(rows: Sequence[Mapping[str, Any]], number: int) -> list[Mapping
     return [rows[i] for i in sorted(ranked[:number])]
 
 
+def tone(state: object) -> str:
+    """Return the tone of a state of a session, an account or a link."""
+    return _TONES.get(str(state), "")
+
+
+def reason(row: Mapping[str, Any], now: datetime) -> str:
+    """Return why a session is as it is, and when it is started next; empty where nothing is told."""
+    if not row.get("reason"):
+        return ""
+    next_try = f"; next start {moment(row['next_try_at'], now)}" if row.get("next_try_at") else ""
+    return f"{with_moments(one_line(str(row['reason'])), now)}{next_try}"
+
+
 def _reason(row: Mapping[str, Any], now: datetime, columns: int | None, colour: bool) -> list[str]:
     name = one_line(_text(row.get("name")))
-    next_try = f"; next start {moment(row['next_try_at'], now)}" if row.get("next_try_at") else ""
-    first, *more = wrap(f"  {name}: {with_moments(one_line(str(row['reason'])), now)}{next_try}", columns, "    ")
+    first, *more = wrap(f"  {name}: {reason(row, now)}", columns, "    ")
     painted = f"  {paint(name, 'strong', colour)}{first[2 + len(name) :]}" if first.startswith(f"  {name}:") else first
     return [painted, *more]
 
@@ -185,6 +198,11 @@ def links(reports: Sequence[Mapping[str, Any]], *, columns: int | None = None, c
         for report in reports
     ]
     return table(("STATUS", "LINK", "TARGET"), rows, columns=columns, colour=colour)
+
+
+def blind_sources(document: Mapping[str, Any], now: datetime) -> list[Cell]:
+    """Return a line for each source that does not work."""
+    return [Cell(_blind(row, now), "bad") for row in _mappings(document.get("blind"))]
 
 
 def _blind(row: Mapping[str, Any], now: datetime) -> str:
@@ -259,7 +277,12 @@ def _used(value: Any) -> str:
     return ", ".join(parts)
 
 
-def _footer(document: Mapping[str, Any], now: datetime) -> list[Cell]:
+def notices(document: Mapping[str, Any], now: datetime) -> list[Cell]:
+    """Return what a person may have to know beside accounts and sessions, each in a line."""
+    return [Cell(with_moments(line.text, now), line.tone) for line in _notices(document, now)]
+
+
+def _notices(document: Mapping[str, Any], now: datetime) -> list[Cell]:
     lines = []
     for row in _mappings(document.get("accounts")):
         if row.get("login") in ("missing", "expired"):
@@ -301,9 +324,6 @@ def _footer(document: Mapping[str, Any], now: datetime) -> list[Cell]:
     queue = document.get("queue")
     if isinstance(queue, Mapping) and any(queue.values()):
         lines.append(Cell("Queue: " + ", ".join(one_line(f"{n} {state}") for state, n in queue.items() if n)))
-    last = document.get("last_switch")
-    if isinstance(last, Mapping):
-        lines.append(Cell(f"Last switch: {_switch(last, now)}"))
     return lines
 
 

@@ -55,6 +55,12 @@ def age(value: Any, now: datetime) -> str:
     return "-" if when is None else f"{duration((now - when).total_seconds())} ago"
 
 
+def remaining(value: Any, now: datetime) -> float | None:
+    """Return the seconds until an ISO time, negative when it has come; None if there is none."""
+    when = _time(value)
+    return None if when is None else (when - now).total_seconds()
+
+
 def is_past(value: Any, now: datetime) -> bool:
     """Return whether an ISO time has come."""
     when = _time(value)

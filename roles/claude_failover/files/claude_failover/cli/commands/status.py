@@ -17,6 +17,7 @@ from ...common.errors import FailoverError, NotRunning
 from ...common.text import printable
 from .. import common, render
 from ..times import moment
+from ..watch import loop
 
 WATCH_INTERVAL = 2.0  # seconds
 
@@ -28,8 +29,10 @@ def register(commands: Any) -> None:
         "status",
         run,
         "show accounts, sessions and the last switch",
-        "Show the active account, the state of every account and session, and the last switch. Times are UTC. With\n"
-        "--watch, redraw every two seconds until Ctrl-C.",
+        "Show the active account, the state of every account and session, and the last switch. Times are UTC.\n\n"
+        "With --watch it is shown until q or Ctrl-C, with bars, what is open, and the sessions worst first; they can "
+        "be scrolled, and / filters them by name, state, account, folder or reason. Without python3-rich, and where "
+        "standard output is no terminal, the page is printed every two seconds instead.",
         [
             "claude-failover status                        # once",
             "claude-failover status --watch                # until q",
@@ -37,7 +40,9 @@ def register(commands: Any) -> None:
         ],
     )
     common.add_json_option(parser)
-    parser.add_argument("--watch", action="store_true", help="redraw until Ctrl-C; with --json, one document per line")
+    parser.add_argument(
+        "--watch", action="store_true", help="show it until q or Ctrl-C; with --json, one document per line"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.watch:
         common.print_text(draw())
         return 0
+    if not arguments.json and loop.is_possible():
+        return loop.run(lambda op, options: common.request(arguments, op, options), WATCH_INTERVAL)
     return _watch(draw, clear=sys.stdout.isatty() and not arguments.json)
 
 
