@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from claude_failover.cli import layout
 from claude_failover.cli.watch.content import WORST_FIRST, LastAnswers, session_groups
 from claude_failover.cli.watch.keys import ViewState
-from claude_failover.cli.watch.view import Frame, draw
+from claude_failover.cli.watch.view import SMALLEST, Frame, draw
 
 NOW = datetime(2026, 11, 22, 20, 54, 0, tzinfo=timezone.utc)
 SIZES = [(80, 24), (200, 50)]
@@ -96,7 +96,7 @@ def test_accounts_have_bars_resets_and_the_end_of_their_login(size: tuple[int, i
 def test_sessions_are_grouped_worst_first_and_sorted_as_people_count(size: tuple[int, int]) -> None:
     rows = [session("s10"), session("s9"), session("b", "busy"), session("x", "strange"), session("w", "waiting")]
     rows.append(session("d", "down", reason="exited with status 3", next_try_at="2026-11-22T20:55:00.000Z"))
-    lines = shown(document(sessions=0) | {"sessions": rows}, size)
+    lines = shown({**document(), "sessions": rows}, size)
     wanted = [r"down \(1\)", "  d ", "    exited with status 3; next start 20:55Z", r"waiting \(1\)", "  w "]
     wanted += [r"strange \(1\)", "  x ", r"busy \(1\)", "  b ", r"idle \(2\)", "  s9 ", "  s10 "]
     found = [next((pattern for pattern in wanted if re.match(pattern, line)), None) for line in lines]
@@ -145,7 +145,7 @@ def test_sessions_scroll_to_the_last_and_a_filter_finds_one() -> None:
 
 def test_many_accounts_leave_room_for_sessions() -> None:
     rows = [account(f"compte{number}", active=number == 77) for number in range(100)]
-    lines = shown(document(20) | {"accounts": rows, "active_account": "compte77"})
+    lines = shown({**document(20), "accounts": rows, "active_account": "compte77"})
     assert any(line.startswith("* compte77 ") for line in lines)
     assert re.search(r"  and \d\d more", "\n".join(lines))
     assert any(re.match("  s0 ", line) for line in lines)
@@ -157,10 +157,14 @@ def test_a_daemon_that_is_gone_is_told_above_the_last_picture() -> None:
     assert any("compte1" in line for line in lines[2:])
 
 
-@pytest.mark.parametrize("size", [(1, 1), (2, 3), (20, 5), (39, 10), (79, 12), (500, 200)])
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (29, 50), (30, 8), (31, 7), (39, 10), (79, 12), (500, 200)])
 def test_no_size_breaks_it(size: tuple[int, int]) -> None:
     assert len(shown(document(50), size)) == size[1]
     assert len(shown({}, size)) == size[1]
+    long = account("n" * 64, exhausted=[{"limit": "five_hour", "until": "soon"}], used_percent={"five_hour": 1e5})
+    rows = [session("漢" * 40, "waiting", account="é" * 64, reason="why " * 99)]
+    found = shown({**document(), "accounts": [long] * 9, "sessions": rows}, size)
+    assert found[-1].startswith("q: end") or size < SMALLEST or size[1] < SMALLEST[1]
 
 
 def test_without_colour_there_is_none() -> None:

@@ -27,6 +27,7 @@ from .keys import ViewState
 
 _STYLES = {"good": "green", "bad": "bold red", "warn": "yellow", "dim": "dim", "strong": "bold", "": ""}
 _SEVERITIES = {"error": "bad", "warning": "warn", "info": ""}
+SMALLEST = (30, 8)  # columns and lines
 _WIDE = 120  # columns from which a session's folder, and the whole end of a login, have room
 _LOGIN_ENDS = 7 * 86400  # seconds before it, in which it is told
 _REASON_LINES = 2
@@ -45,6 +46,8 @@ def draw(
     answers: LastAnswers, state: ViewState, now: datetime, *, width: int, height: int, colour: bool = True
 ) -> Frame:
     """Return the screen: ``height`` lines of at most ``width`` columns, with the colours of the terminal's theme."""
+    if width < SMALLEST[0] or height < SMALLEST[1]:  # rich 11.2 does not end in columns of no width
+        return Frame([*"a larger terminal is needed"[:width].splitlines(), *[""] * height][:height], 1, 0)
     painter = _Painter(width, colour)
     document = answers.document
     sessions = painter.sessions(document, state, now)
