@@ -25,15 +25,15 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from import_path import ROOT  # noqa: E402
-from rich.console import Console  # noqa: E402
-from rich.text import Text  # noqa: E402
+from import_path import ROOT
+from rich.console import Console
+from rich.text import Text
 
-from claude_failover.claude.refresh_lock import LOCK  # noqa: E402
-from claude_failover.rehearsal.rehearsal import FIRST, SECOND, RehearsalHost  # noqa: E402
+from claude_failover.claude.refresh_lock import LOCK
+from claude_failover.rehearsal.rehearsal import FIRST, SECOND, RehearsalHost
 
 PICTURES = Path(ROOT, "docs", "pictures")
-COLUMNS, LINES = 100, 24
+COLUMNS, LINES = 100, 20
 BOUND = 60.0  # seconds for what normally takes one or two
 ACCOUNTS = {"compte1": FIRST, "compte2": SECOND}
 SESSIONS = ("main", "review", "ops")
@@ -165,7 +165,13 @@ def main() -> None:
         take(host, "during", lambda screen: "limited" in screen)
         os.rmdir(lock)
         wait_for(lambda: host.states().get("main") == "idle", "the resumed session")
-        take(host, "after", lambda screen: "limited" not in screen.partition("sessions")[0] and "switch" in screen)
+        take(host, "after", goes_on)
+
+
+def goes_on(screen: str) -> bool:
+    """Tell if the second account is active, its use is known, and no session is limited or being resumed."""
+    active = re.search("active( account)?: compte2", screen, re.IGNORECASE)
+    return bool(active and re.search(r"\b8 ?%", screen)) and not re.search("limited|resuming", screen)
 
 
 if __name__ == "__main__":
