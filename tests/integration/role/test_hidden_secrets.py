@@ -82,7 +82,8 @@ class Host:
         }
         # What of the real machine would be asked or written.
         self._stand_ins = {
-            "__claude_failover_probe_script": "printf '%s\\n' user group tmux python3-yaml python3-systemd python3-rich apprise",
+            "__claude_failover_probe_script": "printf '%s\\n' user group tmux"
+            " python3-yaml python3-systemd python3-rich apprise",
             "__claude_failover_config_dir": f"{folder}/etc",
             "__claude_failover_state_dir": f"{folder}/state",
             "__claude_failover_control_socket": f"{folder}/run/control.sock",

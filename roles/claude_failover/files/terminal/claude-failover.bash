@@ -80,7 +80,7 @@ _claude_failover() {
         queue:-*) _claude_failover_words '-h --help --config --cancel --json'; return ;;
         history:-*) _claude_failover_words '-h --help --config -n --session --json'; return ;;
         classify:-*) _claude_failover_words '-h --help --config --source --now --tz --json'; return ;;
-        rehearse:-*) _claude_failover_words '-h --help --config --keep --json'; return ;;
+        rehearse:-*) _claude_failover_words '-h --help --config --keep --narrate --json'; return ;;
     esac
     case $command in
         '') _claude_failover_words 'run check-config reload version validate doctor login status sessions attach restart stop switch dispatch queue history classify rehearse' ;;

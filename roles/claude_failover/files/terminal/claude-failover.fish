@@ -105,4 +105,5 @@ complete -c claude-failover -n '__fish_seen_subcommand_from classify' -l json -d
 complete -c claude-failover -n '__fish_seen_subcommand_from rehearse' -s h -l help -d 'show this help message and exit'
 complete -c claude-failover -n '__fish_seen_subcommand_from rehearse' -l config -r -F -d 'configuration file (default: $CLAUDE_FAILOVER_CONFIG, else /etc/claude-failover/config.yml)'
 complete -c claude-failover -n '__fish_seen_subcommand_from rehearse' -l keep -d 'keep the folder with the daemon\'s log'
+complete -c claude-failover -n '__fish_seen_subcommand_from rehearse' -l narrate -d 'tell what happens as it happens, with the sessions\' screens'
 complete -c claude-failover -n '__fish_seen_subcommand_from rehearse' -l json -d 'print JSON'

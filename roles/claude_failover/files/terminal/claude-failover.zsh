@@ -177,6 +177,7 @@ _claude_failover() {
           '(-h --help)'{-h,--help}'[show this help message and exit]' \
           '--config=[configuration file (default\: $CLAUDE_FAILOVER_CONFIG, else /etc/claude-failover/config.yml)]:FILE:_files' \
           '--keep[keep the folder with the daemon'\''s log]' \
+          '--narrate[tell what happens as it happens, with the sessions'\'' screens]' \
           '--json[print JSON]'
         ;;
     esac
