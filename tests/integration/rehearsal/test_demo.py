@@ -150,7 +150,7 @@ def test_the_end_of_the_terminal_ends_it_with_nothing_left(tmp_path: Path) -> No
     folder = folder_in(terminal.output.decode())
     os.close(terminal.master)
     os.waitpid(terminal.pid, 0)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + BOUND
     while left_of(folder):
         assert time.monotonic() < deadline, left_of(folder)
         time.sleep(0.05)

@@ -234,14 +234,23 @@ def rehearse(tmux_binary: str = "tmux", *, keep: bool = False, observer: Observe
         if not result.ok:
             result.log = host.log()[-LOG_TAIL:]
     finally:
-        with scratch.undisturbed():
-            try:
-                host.end()
-            finally:
-                if not keep or result is None:
-                    scratch.remove(folder)
+        _clean_up(host, removed=not keep or result is None)
     result.folder = folder if keep else None
     return result
+
+
+def _clean_up(host: RehearsalHost, *, removed: bool) -> None:
+    while True:
+        try:
+            with scratch.undisturbed():
+                try:
+                    host.end()
+                finally:
+                    if removed:
+                        scratch.remove(host.folder)
+            return
+        except KeyboardInterrupt:  # another one, before the signals were ignored
+            continue
 
 
 def _check_programs(tmux_binary: str) -> None:
