@@ -101,7 +101,8 @@ class EventWorld:
         await self.parts.failover.recover()
         await self.parts.failover.switcher.observe()  # the link as it is found
         self.parts.source_events.start()
-        self.show()
+        if self.main is not None:
+            self.show()
         self.round()
         return self
 

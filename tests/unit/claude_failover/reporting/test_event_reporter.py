@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from datetime import timedelta
 
@@ -110,6 +111,43 @@ def test_a_part_of_the_table_that_is_broken_is_left_out(tmp_path):
         Store(world.config.state_dir).save("told-causes", broken)
         async with EventWorld(tmp_path) as again:
             assert open_names(again) == ["source_blind"]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(("name", "ways"), [("login_ends", "account b"), ("prompts_spent", "session main")])
+def test_what_a_release_without_the_table_has_told_is_open_after_the_upgrade(tmp_path, name, ways, caplog):
+    async def scenario():
+        async with EventWorld(tmp_path) as world:
+            await world.begin(name)
+            Store(world.config.state_dir).save("told-causes", [])
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            async with EventWorld(tmp_path) as again:
+                (row,) = again.status["open_events"]
+                assert (row["event"], row["summary"].partition(":")[0]) == (name, ways)
+                assert [event["event"] for event in again.logged()] == [name, name]
+        assert [line.name.rpartition(".")[2] for line in caplog.records] == ["event_reporter"]
+        async with EventWorld(tmp_path) as third:
+            assert open_names(third) == [name]
+            assert len(third.logged()) == 2
+            await third.begin(name)
+            await third.end()
+            assert states(third, name) == ["over"]
+
+    run(scenario)
+
+
+def test_the_spent_prompts_of_a_session_that_is_gone_are_not_told_at_each_start(tmp_path):
+    async def scenario():
+        async with EventWorld(tmp_path) as world:
+            await world.begin("prompts_spent")
+        for expected in (["over"], []):
+            again = EventWorld(tmp_path)
+            again.config = dataclasses.replace(again.config, sessions=())
+            async with again:
+                assert states(again, "prompts_spent") == expected
+                assert again.status["open_events"] == []
 
     run(scenario)
 

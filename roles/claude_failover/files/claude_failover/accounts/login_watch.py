@@ -124,6 +124,19 @@ class LoginWatch:
         for name in set(self._told) - {account.name for account in accounts}:
             self._set_told(name, None)
 
+    def warnings(self) -> list[LoginWarning]:
+        """Return what was told and is not over, by this run or an earlier one."""
+        looked = [
+            (name, told, self._logins.look(account))
+            for account in self._config.current.accounts
+            for name, told in self._told.items()
+            if name == account.name
+        ]
+        return [
+            LoginWarning(name, told.days, login.ends_at, warning_text(name, login, told.days))
+            for name, told, login in looked
+        ]
+
     def rename_accounts(self, names: Mapping[str, str]) -> None:
         """Give accounts other names, by the old ones."""
         self._told = renamed(self._told, names)

@@ -201,6 +201,8 @@ class Parts:
         self.metrics = Metrics(config, self.tallies, self.status.document)
         health.subscribe(lambda _item, _begins: self._write_metrics())
         self.source_events = SourceEvents(health, self.events.report)
+        spent = {name: why for name, why in budget.spent().items() if config.current.session(name) is not None}
+        self.events.adopt(spent, self.login_watch.warnings())
 
     def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Return the endless loops of the parts, by name."""

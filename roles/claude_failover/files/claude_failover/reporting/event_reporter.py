@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -77,6 +77,13 @@ class EventReporter:
 
     def _open_causes(self, name: str) -> list[OpenCause]:
         return [cause for cause in self._book.causes() if cause.kind.name == name]
+
+    def adopt(self, spent: Mapping[str, str], warnings: Iterable[LoginWarning]) -> None:
+        """Tell what parts have kept on the disk, unless it was told: by a release before this table, it was not."""
+        kept = [events.spent_event(session, why) for session, why in spent.items()]
+        for event in [*kept, *map(events.login_event, warnings)]:
+            if cause_key(event) not in self._book:
+                self.report(event, is_logged=False)
 
     # -- told by parts, which log them -------------------------------------------------------------------------
 
