@@ -156,7 +156,7 @@ def test_no_secret_is_shown_by_a_first_run_or_a_change(host: Host, mode: list[st
     assert set(hidden + shown) <= set(first.splitlines())
     if mode:
         host.run()
-    assert host.config.read_text(encoding="utf-8").count("planted") == 3
+    assert host.config.read_text(encoding="utf-8").count("planted") == 6
     host.variables["claude_failover_sessions"][0]["env"] = {"TOKEN": "planted-second", "EDITOR": "planted-editor"}
     host.variables["claude_failover_sessions"][0]["cwd"] = "/srv/other"
     change = host.run(*mode)

@@ -134,9 +134,8 @@ def test_what_a_failing_run_says_is_logged_without_the_urls(
 
 def test_a_secret_is_not_shown_where_the_output_is_cut(stand_in: StandIn, caplog: pytest.LogCaptureFixture) -> None:
     """The 2000 bytes that are kept begin within the URL, which cannot be recognised any more."""
-    stand_in.write(
-        STAND_IN.replace('print("Unparseable URL " + urls.split()[0])', 'print(urls.strip() + " ok" * 300)'), 1
-    )
+    first = 'print("Unparseable URL " + urls.split()[0])'
+    stand_in.write(STAND_IN.replace(first, 'print(urls.strip() + " ok" * 300)'), code=1)
     send(EVENT, "json://example.org/" + "ab1" * 600)
     assert "it says: … " in caplog.text
     assert "ok ok" in caplog.text
