@@ -50,6 +50,7 @@ class Answering:
     def __init__(self, path: str) -> None:
         self.path = path
         self.asked = 0
+        self.switches: list[dict[str, Any]] = []
         self.document = status()
         self._listener: socket.socket | None = None
         self.start()
@@ -70,7 +71,7 @@ class Answering:
                 if not line:
                     return
                 self.asked += 1
-                result: Any = self.document if json.loads(line)["op"] == "status" else []
+                result: Any = self.document if json.loads(line)["op"] == "status" else self.switches
                 with contextlib.suppress(OSError):
                     connection.sendall(json.dumps({"ok": True, "result": result}).encode() + b"\n")
 
@@ -198,6 +199,17 @@ def test_a_daemon_that_goes_away_is_told_in_the_picture_until_it_is_back(watchin
     watching.daemon.document = status(sessions=[session("fresh", "busy")])
     watching.daemon.start()
     watching.wait(lambda screen: "  fresh " in screen and "no answer" not in screen)
+    watching.type("q")
+    watching.given_back(0)
+
+
+def test_a_switch_is_in_the_picture_with_those_before(watching: Watching) -> None:
+    watching.open(80, 24)
+    watching.wait(lambda screen: "q: end" in screen and "last switches" not in screen)
+    row = {"time": "2026-11-22T20:53:30.000Z", "reason": "manual", "from_account": "a", "outcome": "switched"}
+    watching.daemon.switches = [{**row, "to_account": name, "sessions": []} for name in ("c", "b")]
+    watching.daemon.document = status(last_switch=watching.daemon.switches[0])
+    watching.wait(lambda screen: re.search("last switches.*\n.* a -> c: by hand\n.* a -> b: by hand\n", screen))
     watching.type("q")
     watching.given_back(0)
 

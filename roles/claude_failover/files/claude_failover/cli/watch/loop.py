@@ -94,14 +94,16 @@ class _Poller:
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._bug: Exception | None = None
-        self._snapshot = self._answer()
+        self._switches: list[dict[str, Any]] | None = None
+        self._last_switch: Any = None  # with which they were asked for
+        self._known = self._answer()
 
     def answers(self) -> LastAnswers:
         """Return what is known. Raises what the thread did not foresee."""
         with self._lock:
             if self._bug is not None:
                 raise self._bug
-            return self._snapshot
+            return self._known
 
     def start(self, on_answer: Callable[[], None]) -> None:
         """Start to ask; ``on_answer`` is called after each answer."""
@@ -118,20 +120,22 @@ class _Poller:
                 found = self._answer()
             except FailoverError as error:
                 with self._lock:
-                    since = self._snapshot.problem_since or clock.wall()
-                    self._snapshot = self._snapshot._replace(problem=str(error), problem_since=since)
+                    since = self._known.problem_since or clock.wall()
+                    self._known = self._known._replace(problem=str(error), problem_since=since)
             except Exception as error:
                 with self._lock:
                     self._bug = error
             else:
                 with self._lock:
-                    self._snapshot = found
+                    self._known = found
             on_answer()
 
     def _answer(self) -> LastAnswers:
         document = self._ask("status", None)
-        try:
-            switches = self._ask("history", {"limit": SWITCHES})
-        except FailoverError:  # the status has the last one
-            switches = []
-        return LastAnswers(document, switches)
+        if self._switches is None or document.get("last_switch") != self._last_switch:
+            try:
+                self._switches = self._ask("history", {"limit": SWITCHES})
+            except FailoverError:  # the status has the last one
+                self._switches = []
+            self._last_switch = document.get("last_switch")
+        return LastAnswers(document, self._switches)
