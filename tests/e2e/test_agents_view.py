@@ -123,9 +123,15 @@ def move_to_background(session: Session) -> str:
 
     Claude Code starts one program after another for it, and on a busy host can give the last one up, which opening it
     starts again. What changes on the screen there is passed on before the whole of it is drawn, and the row of the
-    prompt box can stay empty (2.1.332).
+    prompt box can stay empty (2.1.332). A conversation whose transcript is not on the disk yet cannot be moved: 2.1.197
+    writes it after the turn's end.
     """
     world = session.world
+    until(
+        lambda: any(record["type"] == "assistant" for record in world.records(session.id)),
+        "the answer in the transcript",
+        show=session.screen,
+    )
     press_left(session)
     session.wait_screen(VIEW)
     until(lambda: background_processes(world, "daemon", "run"), "Claude Code's own daemon", show=session.screen)
