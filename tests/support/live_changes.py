@@ -61,6 +61,8 @@ class Row:
     sessions: str = LIVE
     new_link: str = ""
     """Home to which the role makes the active link."""
+    package: str = ""
+    """Package that the host lacks for it."""
 
     @property
     def name(self) -> str:
@@ -80,7 +82,7 @@ class Row:
     @property
     def drift(self) -> str:
         """The kinds of drift before the play."""
-        kinds = []
+        kinds = ["host"] if self.package else []
         if self.refused or {CONFIG, SETTINGS, TMUX_CONF} & set(self.files):
             kinds.append("configuration")
         if {DAEMON_UNIT, TMUX_UNIT} & set(self.files):
@@ -367,6 +369,7 @@ ROWS = [
         ["json://127.0.0.1/planted"],
         CONFIG,
         DAEMON_UNIT,
+        package="apprise",
     ),
     _row("notify_waiting_after", "another time", "the daemon restarts", 30, CONFIG),
     _row("log_level", "another one", "the daemon restarts", "debug", CONFIG),

@@ -96,6 +96,7 @@ def test_a_change_is_predicted_told_and_seen(before: dict[str, Any], after: dict
         assert bool(found["waits"]) == row.waits
     assert found["changes"]["new_link_home"] == row.new_link
     assert ", ".join(found["drift"]) == row.drift
+    assert row.package in str(found["drift"].get("host", ""))
     assert row.files or row.task, "a change that changes no file is made by a task"
 
 
