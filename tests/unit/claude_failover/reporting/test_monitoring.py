@@ -79,8 +79,17 @@ def test_every_event_has_an_alert() -> None:
 def test_an_alert_says_how_bad_it_is_and_what_to_do() -> None:
     for rule in rules():
         assert rule["labels"]["severity"] in ("warning", "error", "{{ $labels.severity }}"), rule["alert"]
-        assert set(rule["annotations"]) == {"summary", "description"}, rule["alert"]
+        about_event = "event" in rule["labels"] or 'event="' in rule["expr"]
+        told = {"summary", "description"} | ({"runbook_url"} if about_event else set())
+        assert set(rule["annotations"]) == told, rule["alert"]
         assert "$labels.instance" in rule["annotations"]["summary"], rule["alert"]
+
+
+def test_an_alert_of_an_event_links_to_its_place_in_the_runbook() -> None:
+    """test_runbook.py holds a heading for each event."""
+    page = "https://github.com/secuaas/ansible-collection-claude/blob/main/docs/runbook.md"
+    found = {rule["annotations"]["runbook_url"] for rule in rules() if "runbook_url" in rule["annotations"]}
+    assert found == {f"{page}#{{{{ $labels.event }}}}", f"{page}#switch"}
 
 
 def test_the_rules_ask_for_series_that_are_written() -> None:
