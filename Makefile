@@ -12,7 +12,7 @@ NOX = mkdir -p .cache && grep '^nox==' tests/requirements.txt >.cache/nox.txt &&
 	playbooks/provision/venv.sh .cache/venv/nox .cache/nox.txt && .cache/venv/nox/bin/nox
 
 .DEFAULT_GOAL := help
-.PHONY: help demo provision drift doctor status quick test setup lint unit docs changelog sanity build importer security \
+.PHONY: help demo provision drift doctor status quick test setup lint unit docs changelog sanity build importer page security \
 	molecule faults e2e fuzz pictures clean
 
 help: ## this text
@@ -77,6 +77,9 @@ build: ## build, install, read the playbooks from the installed collection
 
 importer: ## galaxy-importer: whether Galaxy takes the collection
 	@$(NOX) -s importer
+
+page: ## the page of a fleet in headless Chromium: axe-core's rules, on phone and desk, in light and dark
+	@$(NOX) -s page
 
 security: ## tests/security in a container, by root, who makes processes of real other users there
 	@$(NOX) -s security

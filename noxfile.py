@@ -56,6 +56,7 @@ PUBLISHED = {
     *("CHANGELOG.md", "CONTRIBUTING.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "SECURITY.md"),
     *("changelogs", "docs", "extensions", "meta", "playbooks", "plugins", "roles"),
 }
+AXE = "axe-core@4.14.1"  # of npm
 NO_ENGINE = 75  # exit code of molecule/docker-engine.sh: there is none, and it may not be installed
 ENGINE_PID = CACHE / "dockerd" / "pid"
 # What tests/e2e needs beside its environment: program and Debian package.
@@ -150,7 +151,7 @@ nox.options.envdir = CACHE / (f"nox-ansible-{ANSIBLE_CORE}" if ANSIBLE_CORE else
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "unit", "faults", "docs", "changelog", "sanity", "build", "importer"]
-nox.options.sessions += ["security", "molecule"]
+nox.options.sessions += ["page", "security", "molecule"]
 os.environ.setdefault("NOX_ENABLE_STALENESS_CHECK", "1")
 # Before the launchers of a version manager.
 _new = {os.path.dirname(program) for program in PYTHONS.values()} - set(os.environ.get("PATH", "").split(os.pathsep))
@@ -432,7 +433,35 @@ def importer(session: nox.Session) -> None:
         )
 
 
-# --- molecule, security, e2e, fuzz -----------------------------------------------------------------------------------
+# --- page, molecule, security, e2e, fuzz ----------------------------------------------------------------------------
+
+
+def install_browser(stage: Stage) -> None:
+    """Install headless Chromium, and npm."""
+    needed = {"chromium-headless-shell": "chromium-headless-shell", "npm": "npm"}
+    if missing := [package for program, package in needed.items() if shutil.which(program) is None]:
+        install_debian(stage, *missing)
+
+
+@nox.session(python=TOOLS_PYTHON)
+def page(session: nox.Session) -> None:
+    """the page of a fleet in headless Chromium: axe-core's rules, on phone and desk, in light and dark"""
+    with Stage(session) as stage:
+        install(stage, "ansible-core")
+        install_browser(stage)
+        folder = CACHE / "page"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        stage.require("npm", "pack", "--silent", "--pack-destination", folder, AXE)
+        with tarfile.open(next(folder.glob("axe-core-*.tgz"))) as archive:
+            axe = archive.extractfile("package/axe.min.js")
+            (folder / "axe.min.js").write_bytes(axe.read() if axe else b"")
+        copy_tree()
+        made = folder / "fleet.html"
+        make = ROOT / "tests" / "pictures" / "make_fleet_page.py"
+        if stage.check("the playbook makes the page", "python", make, ROOT / "build", made):
+            look = GATES / "page" / "look.py"
+            stage.check("looks at the page", "python", look, made, folder / "axe.min.js", folder / "pictures")
 
 
 @contextlib.contextmanager
@@ -572,9 +601,17 @@ def fuzz(session: nox.Session) -> None:
 def pictures(session: nox.Session) -> None:
     """the pictures of the README, from a real run with the stand-in for Claude Code"""
     with Stage(session) as stage:
-        stage.install(pins()["rich"], "PyYAML")
+        stage.install(pins()["rich"], pins()["ansible-core"], "PyYAML")
         install_world(stage)
+        install_browser(stage)
         stage.check("pictures", "python", ROOT / "tests" / "pictures" / "make_pictures.py", limit=300)
+        copy_tree()
+        made, picture = CACHE / "page" / "example.html", ROOT / "docs" / "pictures" / "fleet.png"
+        made.parent.mkdir(parents=True, exist_ok=True)
+        make = ROOT / "tests" / "pictures" / "make_fleet_page.py"
+        if stage.check("page of a fleet", "python", make, "--example", ROOT / "build", made):
+            look = GATES / "page" / "look.py"
+            stage.check("picture of the page", "python", look, "--picture", made, picture)
 
 
 if __name__ == "__main__":

@@ -108,7 +108,8 @@ from ansible_collections.secuaas.claude.plugins.module_utils._daemon_client impo
 from ansible_collections.secuaas.claude.plugins.module_utils._status_facts import switch_facts
 from ansible_collections.secuaas.claude.plugins.module_utils.control_client import ControlError, NoAnswer
 
-SWITCHED, STAYED = "switched", "stayed"
+SWITCHED = "switched"
+STAYED = "stayed"
 
 
 def switch_result(record: dict[str, Any]) -> dict[str, Any]:
