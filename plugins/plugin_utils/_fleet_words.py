@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
@@ -67,12 +68,12 @@ def time_left(end: datetime, now: datetime) -> str:
 
 def per_cent(value: Any) -> Optional[int]:
     """Return a share of a window as a whole number from 0 to 100, None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
         return None
     return round(min(100, max(0, value)))
 
 
-def bar(share: Optional[int], width: int = BAR) -> str:
+def share_bar(share: Optional[int], width: int = BAR) -> str:
     """Return a share as a bar of characters; what is used at all has one."""
     if share is None:
         return ""
@@ -92,7 +93,7 @@ def used(windows: Any) -> dict[str, Any]:
     if not shares:
         return {"window": None, "percent": None, "bar": ""}
     name = max(shares, key=lambda each: shares[each])
-    return {"window": window_word(name), "percent": shares[name], "bar": bar(shares[name])}
+    return {"window": window_word(name), "percent": shares[name], "bar": share_bar(shares[name])}
 
 
 def usable_shares(windows: Any) -> dict[str, int]:

@@ -84,10 +84,12 @@ def test_a_failing_command_is_logged_only(command, reason, caplog):
 )
 def test_the_end_of_what_a_failing_command_says_is_logged(script, told, caplog):
     assert notify(("sh", "-c", script), [{"id": 1}]) < 60
+    # asyncio itself (CPython 3.9) tells of an input that is not read.
+    ours = [record for record in caplog.records if record.name.startswith("claude_failover")]
     if told is None:
-        assert caplog.records == []
+        assert ours == []
         return
-    (record,) = caplog.records
+    (record,) = ours
     assert record.levelname == "ERROR"
     assert record.getMessage().endswith(told)
     assert len(record.getMessage()) < 2100

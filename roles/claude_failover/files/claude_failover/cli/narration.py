@@ -22,7 +22,9 @@ _HEAD = (
 _REMOVED = "The rehearsal is over. Nothing is left of it: no process, no folder, no tmux server."
 _KEPT = "The rehearsal is over. Its folder is kept."
 # Signs of Claude Code's screen, for a terminal without them.
-_PLAIN = str.maketrans({"❯": ">", "●": "*", "✻": "*", "⎿": "`", "│": "|", "·": "-", "…": ".", "\xa0": " ", "’": "'"})
+_PLAIN = str.maketrans(
+    {"❯": ">", "●": "*", "✻": "*", "⎿": "`", "│": "|", "·": "-", "…": ".", "\xa0": " ", "\u2019": "'"}
+)
 
 
 class Narrator:

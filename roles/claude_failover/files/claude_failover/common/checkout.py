@@ -27,7 +27,7 @@ def make_importable() -> None:
     """Make this checkout importable as ``ansible_collections.secuaas.claude``, unless there is such a package."""
     if is_installed() or _is_importable() or not os.path.isfile(os.path.join(_CHECKOUT, _SHARED_FILE)):
         return
-    namespace, _, _ = _COLLECTION.partition(".")
+    namespace = _COLLECTION.partition(".")[0]
     for name, path in ((namespace, []), (f"{namespace}.secuaas", []), (_COLLECTION, [_CHECKOUT])):
         package = types.ModuleType(name)
         package.__path__ = path
