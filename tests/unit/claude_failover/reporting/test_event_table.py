@@ -18,6 +18,7 @@ from json_schema import errors
 
 from claude_failover.common.log_fields import ATTRIBUTE, LEVELS
 from claude_failover.reporting.event_kinds import KINDS
+from claude_failover.reporting.metrics import render
 
 DOCS = pathlib.Path(__file__).parents[4] / "docs"
 SCHEMA = json.loads((DOCS / "events.schema.json").read_text(encoding="utf-8"))
@@ -44,16 +45,23 @@ class Walk:
             assert self.of_event(world.status["open_events"]) == []
             await world.begin(self.name)
             self.open_begun = world.status["open_events"]
+            self.metrics_begun = self.metrics_of(world)
             world.round()
             assert world.status["open_events"] == self.open_begun, "a further round tells nothing"
             await world.end()
             self.open_over = world.status["open_events"]
+            self.metrics_over = self.metrics_of(world)
             world.round(1000)
             self.told, self.logged = world.told, world.logged()
         text = self.notified_path.read_text(encoding="utf-8")
         self.notified = [json.loads(line) for line in text.splitlines()]
         self.leaving = text + json.dumps([self.logged, self.open_begun, self.open_over])
         self.folder = str(folder)
+
+    def metrics_of(self, world):
+        """Return the series that are not 0, with their values."""
+        series = re.findall(r"^(claude_failover_\S+) (\S+)$", render(world.status, world.parts.tallies), re.MULTILINE)
+        return {name: float(value) for name, value in series if float(value) != 0}
 
     def of_event(self, rows):
         return [row for row in rows if row["event"] == self.name]
@@ -80,6 +88,9 @@ def test_an_event_is_told_once_everywhere_when_it_begins_and_once_when_it_is_ove
         **{key: begins[key] for key in ("event", "severity", "session", "account", "summary")},
     }
     assert walked.of_event(walked.open_over) == []
+    active = f'claude_failover_event_active{{event="{name}",severity="{kind.severity}"}}'
+    assert walked.metrics_begun[active] == 1
+    assert [series for series in walked.metrics_over if f'event="{name}"' in series] == []
     assert [line.levelno for line in walked.lines] == [LEVELS[kind.severity], logging.INFO]
     assert walked.lines[0].name == f"claude_failover.{kind.logger}"
     for field in ("session", "account"):
@@ -101,6 +112,7 @@ def test_a_switch_is_told_once_as_its_record_with_the_keys_of_an_event(walk):
     assert (event["severity"], event["state"], event["account"], event["session"]) == ("info", "begins", "b", None)
     assert walked.notified == walked.logged == [event]
     assert walked.open_begun == []
+    assert walked.metrics_begun['claude_failover_switches_total{reason="manual",outcome="switched"}'] == 1
     (line,) = walked.lines
     assert (line.levelno, line.name) == (logging.INFO, "claude_failover.switching.open_records")
     fields = getattr(line, ATTRIBUTE)
@@ -148,6 +160,14 @@ def test_the_schema_and_the_page_name_every_event_as_the_table_does():
         (name, ", ".join(kind.severities), kind.meaning, ", ".join(f"`{key}`" for key in kind.details))
         for name, kind in KINDS.items()
     ]
+
+
+def test_the_runbook_has_a_section_for_every_event():
+    runbook = (DOCS / "runbook.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^### (\w+)\n+(.*?)(?=\n#)", runbook, re.MULTILINE | re.DOTALL))
+    for name, kind in KINDS.items():
+        said = re.findall(r"`(\w+)`", sections[name].partition("\n")[0].partition(".")[0])
+        assert sections[name].startswith("Severity") and set(said) == set(kind.severities), name
 
 
 def test_the_log_of_events_is_for_its_user_only(tmp_path):
