@@ -139,7 +139,7 @@ def documents() -> Iterator[tuple[str, str]]:
     for folder in ("docs", "playbooks", "plugins", "roles"):
         files += glob.glob(f"{ROOT}/{folder}/**", recursive=True)
     for name in sorted(set(files)):
-        if os.path.isfile(name) and "__pycache__" not in name:
+        if os.path.isfile(name) and "__pycache__" not in name and not name.endswith(".png"):
             with open(name, encoding="utf-8") as stream:
                 for number, line in enumerate(stream, 1):
                     yield f"{name}:{number}", line
