@@ -102,6 +102,7 @@ def expected_settings(word: bool) -> dict[str, Any]:
         "service_enabled": word,
         "seed_trust": word,
         "keep_releases": 5,
+        "telemetry": {},
         "notify_waiting_after": 600,
     }
 
