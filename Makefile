@@ -99,7 +99,7 @@ e2e: ## the real Claude Code CLI against a stub of its API, with no way out of t
 fuzz: ## mutated inputs from everywhere, for BUDGET seconds each (60); prints the executions of each target
 	@$(NOX) -s fuzz
 
-pictures: ## the pictures of the README anew, from a real run with the stand-in for Claude Code
+pictures: ## the pictures of the documentation anew, from a real run with the stand-in for Claude Code
 	@$(NOX) -s pictures
 
 clean: ## remove what the gates made (.cache, build)

@@ -599,19 +599,23 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)
 def pictures(session: nox.Session) -> None:
-    """the pictures of the README, from a real run with the stand-in for Claude Code"""
+    """the pictures of the documentation, from a real run with the stand-in for Claude Code"""
     with Stage(session) as stage:
         stage.install(pins()["rich"], pins()["ansible-core"], "PyYAML")
         install_world(stage)
         install_browser(stage)
-        stage.check("pictures", "python", ROOT / "tests" / "pictures" / "make_pictures.py", limit=300)
+        folder, shown = ROOT / "tests" / "pictures", ROOT / "docs" / "pictures"
+        stage.check("pictures", "python", folder / "make_pictures.py", limit=300)
+        server = stage.require(GATES / "prometheus.sh", "prometheus").strip()
+        every_panel = "every panel of the dashboard has a series"
+        stage.check(every_panel, "python", folder / "make_dashboard.py", server, shown / "dashboard.svg", limit=1800)
         copy_tree()
-        made, picture = CACHE / "page" / "example.html", ROOT / "docs" / "pictures" / "fleet.png"
+        made = CACHE / "page" / "example.html"
         made.parent.mkdir(parents=True, exist_ok=True)
-        make = ROOT / "tests" / "pictures" / "make_fleet_page.py"
+        make = folder / "make_fleet_page.py"
         if stage.check("page of a fleet", "python", make, "--example", ROOT / "build", made):
             look = GATES / "page" / "look.py"
-            stage.check("picture of the page", "python", look, "--picture", made, picture)
+            stage.check("picture of the page", "python", look, "--picture", made, shown / "fleet.png")
 
 
 if __name__ == "__main__":

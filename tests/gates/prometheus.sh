@@ -3,14 +3,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Takes promtool out of Debian's package prometheus into .cache/prometheus, and prints its path. Nothing is installed,
-# so no server is started.
+# prometheus.sh [promtool|prometheus]
+#
+# Takes promtool and the server out of Debian's package prometheus into .cache/prometheus, and prints the path of the
+# one that is named (promtool). Nothing is installed, so no server is started.
 set -eu
 
+name=${1:-promtool}
 folder=$(cd "$(dirname "$0")/../.." && pwd)/.cache/prometheus
-program=$folder/promtool
+program=$folder/$name
 
-if installed=$(command -v promtool); then
+case $name in
+    promtool | prometheus) ;;
+    *)
+        printf 'prometheus.sh: found %s, expected promtool or prometheus\n' "$name" >&2
+        exit 2
+        ;;
+esac
+if installed=$(command -v "$name"); then
     printf '%s\n' "$installed"
     exit 0
 fi
@@ -25,7 +35,9 @@ if [ ! -x "$program" ]; then
     fi
     dpkg-deb -x ./prometheus_*.deb tree
     mkdir -p "$folder"
-    mv tree/usr/bin/promtool "$program.$$"
-    mv "$program.$$" "$program"  # by one rename: two stages may run at once
+    for each in promtool prometheus; do
+        mv "tree/usr/bin/$each" "$folder/$each.$$"
+        mv "$folder/$each.$$" "$folder/$each"  # by one rename: two stages may run at once
+    done
 fi
 printf '%s\n' "$program"

@@ -100,20 +100,20 @@ class PictureHost(RehearsalHost):
         return [f"{name}={value}" for name, value in {**self.environment, "TERM": "tmux-256color"}.items()]
 
 
-def wait_for(condition: Callable[[], Any], what: str) -> None:
+def wait_for(condition: Callable[[], Any], what: str, bound: float = BOUND) -> None:
     """Wait until a condition holds. Raises RuntimeError at the bound."""
-    end = time.monotonic() + BOUND
+    end = time.monotonic() + bound
     while not condition():
         if time.monotonic() > end:
-            raise RuntimeError(f"waited {BOUND:.0f} s for {what}")
+            raise RuntimeError(f"waited {bound:.0f} s for {what}")
         time.sleep(0.1)
 
 
 @contextlib.contextmanager
-def host_in_a_folder() -> Iterator[PictureHost]:
+def host_in_a_folder(kind: type[PictureHost] = PictureHost) -> Iterator[PictureHost]:
     """Give a host that runs; nothing of it is left."""
     folder = tempfile.mkdtemp(prefix="cf-")
-    host = PictureHost(folder, shutil.which("tmux") or "tmux")
+    host = kind(folder, shutil.which("tmux") or "tmux")
     try:
         host.build()
         host.spawn(host.tmux_binary, "-D", "-f", host.path("tmux.conf"), "-S", host.path("tmux.sock"))
@@ -121,8 +121,9 @@ def host_in_a_folder() -> Iterator[PictureHost]:
         host.spawn(*host.command, "--config", host.path("config.yml"), "run")
         yield host
     finally:
-        with contextlib.suppress(subprocess.CalledProcessError):
-            host.terminal("kill-server")
+        if os.path.exists(host.path("terminal.sock")):
+            with contextlib.suppress(subprocess.CalledProcessError):
+                host.terminal("kill-server")
         host.end()
         shutil.rmtree(folder, ignore_errors=True)
 
