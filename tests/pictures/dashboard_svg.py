@@ -18,7 +18,7 @@ from panel_values import Series, moment, number, series_of, threshold_color
 
 COLUMN, ROW, GAP = 50, 24, 6  # pixels of the grid
 LINE = 17  # pixels between two lines of text
-CHARACTER = 6.3  # pixels, at most, of an average character of a text of 12 pixels
+CHARACTER = 7.2  # pixels of an average character of a text of 12 pixels, also in bold
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D31", "#5B5B5B")  # colour-blind safe
 INK, PALE, EDGE = "#1f2328", "#636c76", "#d1d9e0"
 

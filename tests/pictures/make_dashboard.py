@@ -110,7 +110,8 @@ def main() -> int:
         with prometheus(program, Path(host.path("prometheus")), metrics) as server:
             start = time.time()
             run(host, server)
-            end = start + (time.time() - start) // STEP * STEP
+            end = time.time()  # the panels of the present show what the last step has brought
+            start = end - (end - start) // STEP * STEP
             results = ask(server, dashboard["panels"], start, end)
     Path(picture).write_text(draw(dashboard, results, start, end, STEP), encoding="utf-8")
     failed = False
