@@ -31,13 +31,15 @@ TASK_KEYS = (
 
 _ADDRESS = re.compile(r"[\w.!#$%&*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
 _TOKEN = re.compile(r"sk-ant-[\w-]+")
+_NOT_AGAIN = re.compile(r"; not started again \(restart: [a-z_]+\)")
 
 
 def status_facts(document: Any, addresses: bool) -> dict[str, Any]:
     """Return the facts of a status document. Raises ControlError for one that is none."""
     found = dict(expect_object("status", document))
     found["accounts"] = [_account_facts(row, addresses) for row in expect_rows("status", found.get("accounts"), "name")]
-    found["sessions"] = expect_rows("status", found.get("sessions"), "name", "state")
+    sessions = expect_rows("status", found.get("sessions"), "name", "state")
+    found["sessions"] = [_session_facts(row) for row in sessions]
     if isinstance(found.get("last_switch"), dict):
         found["last_switch"] = switch_facts(found["last_switch"])
     # An account may be called by its address.
@@ -71,6 +73,16 @@ def _account_facts(row: dict[str, Any], addresses: bool) -> dict[str, Any]:
     if addresses or not isinstance(identity, dict):
         return row
     return {**row, "identity": {"plan": identity.get("plan")}}
+
+
+def _session_facts(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of a session; why it is down ends with the last words that its program has printed."""
+    reason = row.get("reason")
+    if row["state"] != "down" or not isinstance(reason, str):
+        return row
+    ends = list(_NOT_AGAIN.finditer(reason))
+    before = reason[: ends[-1].start()] if ends else reason
+    return {**row, "reason": before.partition(": ")[0] + (ends[-1].group() if ends else "")}
 
 
 def _without_addresses(text: str, names: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ ERROR, WARNING, INFO, OK = "error", "warning", "info", "ok"
 LEVELS = (ERROR, WARNING, INFO, OK)
 _LOGIN_ENDS_WITHIN = timedelta(days=3)
 # The daemon's reasons for a session that is down as somebody wanted it.
-_AS_MEANT = ("stopped by hand", "not started again (restart:")
+_AS_MEANT = re.compile(r"stopped by hand|.*; not started again \(restart: [a-z_]+\)$")
 # The problem that an open event of the daemon tells of, by its name.
 _KINDS = {
     "session_down": "session",
@@ -120,7 +121,7 @@ def _session_problems(row: Mapping[str, Any]) -> Iterator[Problem]:
     name = one_line(row.get("name"))
     text = "session %s is %s%s" % (name, state, ": %s" % reason if reason else "")
     if state == "down":
-        meant = reason.startswith(_AS_MEANT) or row.get("configured") is False
+        meant = _AS_MEANT.match(reason) is not None or row.get("configured") is False
         yield Problem(INFO if meant else ERROR, text, "session", name)
     elif state in ("waiting", "limited"):
         yield Problem(WARNING, text, "session", name)

@@ -30,7 +30,9 @@ USER = "claude"
 BOOTED = (
     "until [ -S /run/dbus/system_bus_socket ]; do sleep 0.1; done; systemctl is-system-running --wait || [ $? -eq 1 ]"
 )
-INSTALL = "apt-get -qq update && apt-get -qq -y install --no-install-recommends tmux python3-yaml"
+#: Of the role too: a container without a network can install nothing.
+PACKAGES = "tmux python3-yaml python3-systemd python3-rich"
+INSTALL = f"apt-get -qq update && apt-get -qq -y install --no-install-recommends {PACKAGES}"
 ADD_USER = (
     "groupadd --gid {0.gid} {user} && "
     "useradd --uid {0.uid} --gid {0.gid} --shell /bin/bash --no-create-home --home-dir {home} {user}"

@@ -90,8 +90,11 @@ def test_a_folder_that_is_not_there_is_no_fact(tmp_path: Path) -> None:
 def test_only_the_roles_own_link_is_a_fact(tmp_path: Path) -> None:
     folder = tmp_path / DEFAULT
     folder.mkdir(parents=True)
-    (folder / "claude_failover.prom").write_text("")
+    (folder / "claude_failover.prom").write_text("# HELP claude_failover_info The daemon\n")
     assert looked(tmp_path) == [f"textfile_dir={folder}"]
+    for foreign in ("", "other_metric 1\n"):
+        (folder / "claude_failover.prom").write_text(foreign)
+        assert looked(tmp_path) == [f"textfile_dir={folder}", f"textfile_foreign={folder}/claude_failover.prom"]
     (folder / "claude_failover.prom").unlink()
     (folder / "claude_failover.prom").symlink_to(f"{OWN}/claude_failover.prom")
     assert looked(tmp_path) == [f"textfile_dir={folder}", f"textfile_link={folder}/claude_failover.prom"]
@@ -139,7 +142,7 @@ class Handover:
         self.exporter.mkdir()
         self.link = self.exporter / "claude_failover.prom"
 
-    def run(self, wanted: str, *facts: str, check: bool = False, state: str = "present") -> str:
+    def run(self, wanted: str, *facts: str, check: bool = False, state: str = "present", fails: bool = False) -> str:
         variables = {
             "claude_failover_state": state,
             "claude_failover_metrics_textfile_dir": wanted,
@@ -152,14 +155,14 @@ class Handover:
         play = {"hosts": "all", "gather_facts": False, "vars_files": files, "tasks": tasks}
         (self.root / "play.yml").write_text(yaml.safe_dump([play]))
         done = run_playbook(str(self.root / "play.yml"), COLLECTIONS, *(["--check"] if check else []))
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert (done.returncode == 0) == (not fails), done.stdout + done.stderr
         return done.stdout
 
 
 def test_the_link_is_made_once_and_goes_when_it_is_not_wanted(tmp_path: Path) -> None:
     handover = Handover(tmp_path)
     directory, link = f"textfile_dir={handover.exporter}", f"textfile_link={handover.link}"
-    handover.link.write_text("of an earlier configuration")
+    handover.link.write_text("# HELP claude_failover_info of an earlier configuration")
     assert "changed=1" in handover.run("auto", directory, check=True)
     assert not handover.link.is_symlink()
     assert "changed=1" in handover.run("auto", directory)
@@ -177,6 +180,15 @@ def test_a_file_that_is_not_the_roles_stays(tmp_path: Path) -> None:
     handover.link.write_text("a person's")
     assert "changed=0" in handover.run(str(handover.exporter), f"textfile_dir={handover.exporter}")
     assert handover.link.read_text() == "a person's"
+
+
+def test_a_file_of_anothers_in_the_place_of_the_link_fails_and_stays(tmp_path: Path) -> None:
+    handover = Handover(tmp_path)
+    handover.link.write_text("other_metric 1")
+    foreign = f"textfile_foreign={handover.link}"
+    told = handover.run("auto", f"textfile_dir={handover.exporter}", foreign, fails=True)
+    assert "It is left as it is" in told
+    assert handover.link.read_text() == "other_metric 1"
 
 
 def test_a_host_without_an_exporter_is_told_and_does_not_fail(tmp_path: Path) -> None:

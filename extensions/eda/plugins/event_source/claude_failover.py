@@ -348,6 +348,8 @@ def note_position(path: Optional[str], position: Position) -> None:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(descriptor, "wb") as stream:
             stream.write(position.render())
+            stream.flush()
+            os.fsync(stream.fileno())
         os.replace(temporary, path)
 
 

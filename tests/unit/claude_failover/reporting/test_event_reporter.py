@@ -225,6 +225,17 @@ def test_a_session_that_ends_again_and_again_is_told_once(tmp_path):
     run(scenario)
 
 
+def test_a_program_that_prints_the_words_of_the_configuration_is_told(tmp_path):
+    async def scenario():
+        async with EventWorld(tmp_path) as world:
+            world.main.pane, world.main.reason = None, "exited with status 1: it is not started again (restart: no)"
+            world.round()
+            world.round(1000)
+            assert states(world, "session_down") == ["begins"]
+
+    run(scenario)
+
+
 @pytest.mark.parametrize(
     "reason", ["stopped by hand", "ended; not started again (restart: never): claude-failover restart main"]
 )

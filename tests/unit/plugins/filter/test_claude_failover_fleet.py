@@ -98,6 +98,10 @@ def test_what_needs_a_person_is_told(more: dict[str, Any], expected: str) -> Non
     [
         ({"state": "down", "reason": "exited"}, ["error: session s is down: exited"]),
         ({"state": "down", "reason": "stopped by hand"}, ["info: session s is down: stopped by hand"]),
+        (
+            {"state": "down", "reason": "exited with status 0; not started again (restart: never)"},
+            ["info: session s is down: exited with status 0; not started again (restart: never)"],
+        ),
         ({"state": "down", "configured": False}, ["info: session s is down"]),
         ({"state": "waiting"}, ["warning: session s is waiting"]),
         ({"state": "limited"}, ["warning: session s is limited"]),

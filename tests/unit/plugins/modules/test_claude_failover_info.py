@@ -78,6 +78,26 @@ def test_no_address_token_or_screen_leaves_the_host(run: Run, daemon: FakeContro
     assert found["sessions"][0]["reason"] == "asks account-2, (token)"
 
 
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("exited with status 1: > fire Alice, the password is hunter2", "exited with status 1"),
+        (
+            "exited with status 0: bye: a; not started again (restart: on_failure): claude-failover restart s",
+            "exited with status 0; not started again (restart: on_failure)",
+        ),
+        ("stopped by hand", "stopped by hand"),
+        (None, None),
+    ],
+)
+def test_the_last_words_of_a_program_stay_on_the_host(
+    run: Run, daemon: FakeControl, reason: str | None, shown: str | None
+) -> None:
+    daemon.answers["status"] = done(status(sessions=[session("s", state="down", reason=reason)]))
+    (row,) = run(addresses=True)["status"]["sessions"]
+    assert row["reason"] == shown
+
+
 def test_addresses_are_returned_where_they_are_asked_for_and_a_token_is_not(run: Run, daemon: FakeControl) -> None:
     daemon.answers["status"] = done(planted())
     result = run(addresses=True)

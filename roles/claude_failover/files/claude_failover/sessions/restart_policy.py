@@ -9,6 +9,7 @@ second time on a guess: after a reboot, or where nobody has seen how it ended, `
 
 from __future__ import annotations
 
+import re
 import shlex
 
 from ..config.model import SessionConfig
@@ -17,6 +18,8 @@ from .lifecycle_state import ENDED, RESTARTING, STARTED, STOPPED, LifecycleEntry
 
 STOPPED_REASON = "stopped by hand"
 _NOT_AGAIN = "not started again (restart:"
+# At the end: what stands before it can be the last words of the program.
+_AS_CONFIGURED = re.compile(r"; not started again \(restart: [a-z_]+\): claude-failover restart .+$")
 
 
 def stays_down(spec: SessionConfig, entry: LifecycleEntry | None, pane: Pane | None) -> str | None:
@@ -35,7 +38,7 @@ def stays_down(spec: SessionConfig, entry: LifecycleEntry | None, pane: Pane | N
 
 def is_meant(reason: str) -> bool:
     """Return whether a session is down for that reason as somebody wanted it: by hand, or by the configuration."""
-    return reason.startswith(STOPPED_REASON) or _NOT_AGAIN in reason
+    return reason.startswith(STOPPED_REASON) or _AS_CONFIGURED.search(reason) is not None
 
 
 def before_start(spec: SessionConfig) -> LifecycleEntry | None:
