@@ -17,6 +17,7 @@ from claude_failover.common import clock
 from claude_failover.config.model import Account, NotifyConfig, SessionConfig
 from claude_failover.limits import Verdict
 from claude_failover.limits.evidence import Evidence
+from claude_failover.reporting import cause_book
 from claude_failover.reporting.event_kinds import KINDS
 from claude_failover.reporting.event_reporter import MAX_WORDINGS, SETTLE
 from claude_failover.storage.store import Store
@@ -434,3 +435,24 @@ def test_a_switch_that_failed_is_an_error_and_one_that_stays_by_hand_is_none(tmp
             assert world.status["open_events"] == []
 
     run(scenario)
+
+
+def test_more_causes_than_are_kept_are_logged_once_and_hide_nothing_of_the_host(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(cause_book, "MAX_CAUSES", 2)
+
+    async def scenario():
+        async with EventWorld(tmp_path) as world:
+            for name in ("one", "two", "three", "four"):
+                world.parts.events.on_spent(name, "its bound is reached")
+            assert states(world, "prompts_spent") == ["begins", "begins"]
+            await world.begin("source_blind")
+            assert states(world, "source_blind") == ["begins"]
+            world.parts.events.on_spent("one", None)
+            world.parts.events.on_spent("two", None)
+            world.parts.events.on_spent("three", "its bound is reached")
+            assert states(world, "prompts_spent") == ["begins", "begins", "over", "over", "begins"]
+
+    run(scenario)
+    assert [record.getMessage() for record in caplog.records].count(
+        "events: found 2 open causes; no more is told of sessions until some are over"
+    ) == 1

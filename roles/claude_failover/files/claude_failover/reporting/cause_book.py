@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +15,10 @@ from ..common.text import natural_key
 from ..storage.store import Store
 from .event_kinds import KINDS, SEVERITIES, EventKind
 
+log = logging.getLogger(__name__)
+
 DOCUMENT = "told-causes"
-MAX_CAUSES = 500  # of all kinds; what is more is not told
+MAX_CAUSES = 500  # of all kinds; beyond it only what is about no session is told
 
 CauseKey = tuple[str, ...]
 
@@ -56,6 +59,7 @@ class CauseBook:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._causes: dict[CauseKey, OpenCause] = {}
+        self._is_full = False
         for row in store.load(DOCUMENT, []):
             cause = store.read_part(DOCUMENT, "a cause that was told", _cause, row)
             if cause is not None:
@@ -73,7 +77,12 @@ class CauseBook:
         key = cause_key(event)
         known = self._causes.get(key)
         if known is None:
-            if len(self._causes) >= MAX_CAUSES:
+            if len(self._causes) >= MAX_CAUSES and event["session"] is not None:
+                if not self._is_full:
+                    log.error(
+                        "events: found %d open causes; no more is told of sessions until some are over", MAX_CAUSES
+                    )
+                self._is_full = True
                 return False
             self._causes[key] = OpenCause(event, event["time"])
             self._keep()
@@ -89,6 +98,7 @@ class CauseBook:
         """Close a cause; return it, or None if it is not open."""
         cause = self._causes.pop(key, None)
         if cause is not None:
+            self._is_full = False
             self._keep()
         return cause
 
