@@ -321,3 +321,11 @@ def test_a_command_with_a_name_of_whoever_answers_can_be_copied():
     page = render.status(document, NOW)
     assert "claude-failover login 'a; reboot'" in page
     assert "claude-failover switch '$(reboot)'" in page
+
+
+def test_every_open_event_is_on_the_page_of_the_status() -> None:
+    row = {"event": "prompts_spent", "severity": "error", "since": "2026-03-01T10:00:00.000Z", "session": "main"}
+    events = [{**row, "account": None, "summary": "session main: its bound is reached\x1b[2J"}]
+    page = render.status({**STATUS, "open_events": events}, NOW)
+    assert "error: session main: its bound is reached" in page
+    assert "\x1b" not in page

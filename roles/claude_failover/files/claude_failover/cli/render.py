@@ -47,6 +47,8 @@ _TASK_TONES = {
     "cancelled": "dim",
 }
 
+_SEVERITIES = {"error": "bad", "warning": "warn"}
+
 
 def status(
     document: Mapping[str, Any],
@@ -60,11 +62,11 @@ def status(
 
     Of a page that has more lines than ``height``, sessions are left out, those first that need nobody.
     """
-    blind = blind_sources(document, now)
+    needs = open_events(document, now) or blind_sources(document, now)
     accounts = _mappings(document.get("accounts"))
     above = [
         _heading(document, now, columns, colour),
-        paragraphs(blind, columns, colour),
+        paragraphs(needs, columns, colour),
         _accounts(accounts, now, columns, colour),
         _logins(accounts, now, columns, colour),
     ]
@@ -280,6 +282,17 @@ def _used(value: Any) -> str:
 def notices(document: Mapping[str, Any], now: datetime) -> list[Cell]:
     """Return what a person may have to know beside accounts and sessions, each in a line."""
     return [Cell(with_moments(line.text, now), line.tone) for line in _notices(document, now)]
+
+
+def open_events(document: Mapping[str, Any], now: datetime) -> list[Cell]:
+    """Return the events that have begun and are not over, the worst first, as the daemon has them."""
+    cells = []
+    for row in _mappings(document.get("open_events")):
+        severity = one_line(_text(row.get("severity")))
+        told = one_line(_text(row.get("summary") or row.get("event")))
+        tone = _SEVERITIES.get(severity, "")
+        cells.append(Cell(with_moments(f"{severity}: {told}, since {_text(row.get('since'))}", now), tone))
+    return cells
 
 
 def _notices(document: Mapping[str, Any], now: datetime) -> list[Cell]:

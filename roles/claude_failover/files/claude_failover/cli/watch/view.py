@@ -20,13 +20,12 @@ from rich.text import Text
 
 from ...common.limit_words import limit_word
 from .. import history_page, render
-from ..layout import Cell, wrap
+from ..layout import wrap
 from ..times import age, duration, moment, remaining
 from .content import LastAnswers, counts, mappings, session_groups, text_of
 from .keys import ViewState
 
 _STYLES = {"good": "green", "bad": "bold red", "warn": "yellow", "dim": "dim", "strong": "bold", "": ""}
-_SEVERITIES = {"error": "bad", "warning": "warn", "info": ""}
 SMALLEST = (30, 8)  # columns and lines
 _WIDE = 120  # columns from which a session's folder, and the whole end of a login, have room
 _LOGIN_ENDS = 7 * 86400  # seconds before it, in which it is told
@@ -191,9 +190,9 @@ class _Painter:
 
     def notices(self, document: Mapping[str, Any], now: datetime, *, most: int) -> list[str]:
         """Return the open events, and below them what else a person may have to know."""
-        events = mappings(document.get("open_events"))
-        cells = [_event(row, now) for row in events] or render.blind_sources(document, now)
-        cells += render.notices(document, now)
+        events = render.open_events(document, now)
+        cells = events or render.blind_sources(document, now)
+        cells = [*cells, *render.notices(document, now)]
         if not cells:
             return []
         shown = cells if len(cells) <= most else cells[: max(most - 1, 1)]
@@ -289,9 +288,3 @@ def _windows(rows: Sequence[Mapping[str, Any]], most: int) -> list[str]:
         found.update(dict.fromkeys(map(str, used if isinstance(used, Mapping) else ())))
     known = {str(key) for row in rows if isinstance(row.get("used_percent"), Mapping) for key in row["used_percent"]}
     return [window for window in found if window in known][:most]
-
-
-def _event(row: Mapping[str, Any], now: datetime) -> Cell:
-    severity = text_of(row.get("severity"))
-    told = text_of(row.get("summary") or row.get("event"))
-    return Cell(f"{severity}: {told}, since {moment(row.get('since'), now)}", _SEVERITIES.get(severity, ""))
