@@ -21,7 +21,7 @@ FIELD = {"session": "session", "account": "account", "switch": "switch_id"}
 # What returns a mapping or a list, by the end of its name.
 OBJECTS = re.compile(r"(_row|_rows|_document|to_json|to_status|as_dict|asdict)$")
 # The fields of a whole record are made beside the call.
-EXCEPTIONS = {("switching/open_records.py", "switch %s"), ("reporting/notifier.py", "notify: %r")}
+EXCEPTIONS = {("switching/open_records.py", "switch %s")}
 FILES = sorted(
     name
     for name in (

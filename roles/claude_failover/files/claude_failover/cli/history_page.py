@@ -14,6 +14,7 @@ from typing import Any
 
 from ..common.limit_words import limit_word
 from ..common.text import counted, natural_key, one_line
+from .document import as_text, mappings
 from .layout import Cell, paint, wrap
 from .times import duration, moment, with_moments
 
@@ -47,12 +48,14 @@ def page(
 
 def concerns(row: Mapping[str, Any], session: str) -> bool:
     """Return whether a switch was made for a session, or has a result of it."""
-    return row.get("trigger_session") == session or any(each.get("name") == session for each in _sessions(row))
+    return row.get("trigger_session") == session or any(
+        each.get("name") == session for each in mappings(row.get("sessions"))
+    )
 
 
 def session_names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the names of the sessions in switches, as people count."""
-    found = {str(each.get("name")) for row in rows for each in _sessions(row)}
+    found = {str(each.get("name")) for row in rows for each in mappings(row.get("sessions"))}
     found |= {str(row["trigger_session"]) for row in rows if row.get("trigger_session") is not None}
     return sorted(found, key=natural_key)
 
@@ -60,11 +63,11 @@ def session_names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def _switch(
     row: Mapping[str, Any], now: datetime, session: str | None, columns: int | None, colour: bool
 ) -> Iterator[str]:
-    outcome = one_line(_text(row.get("outcome")))
+    outcome = one_line(as_text(row.get("outcome")))
     took = f" in {_length(row['seconds'])}" if _is_number(row.get("seconds")) else ""
-    accounts = one_line(f"{_text(row.get('from_account'))} -> {_text(row.get('to_account'))}")
+    accounts = one_line(f"{as_text(row.get('from_account'))} -> {as_text(row.get('to_account'))}")
     if outcome == "stayed":
-        accounts = one_line(f"with {_text(row.get('to_account'))}")
+        accounts = one_line(f"with {as_text(row.get('to_account'))}")
     head = f"{moment(row.get('time'), now)}: {outcome} {accounts}{took}"
     first, *more = wrap(head, columns, "  ")
     yield first.replace(f" {outcome} ", f" {paint(outcome, _TONES.get(outcome, ''), colour)} ", 1)
@@ -76,16 +79,19 @@ def _switch(
 
 def short(row: Mapping[str, Any], now: datetime) -> Cell:
     """Return a switch in one line, in the tone of its outcome."""
-    outcome, accounts = _text(row.get("outcome")), f"{_text(row.get('from_account'))} -> {_text(row.get('to_account'))}"
+    outcome, accounts = (
+        as_text(row.get("outcome")),
+        f"{as_text(row.get('from_account'))} -> {as_text(row.get('to_account'))}",
+    )
     if outcome == "stayed":
-        accounts = f"with {_text(row.get('to_account'))}"
+        accounts = f"with {as_text(row.get('to_account'))}"
     told = f"{moment(row.get('time'), now)}: {outcome} {accounts}: {why(row, now)}"
     return Cell(one_line(told), _TONES.get(outcome, ""))
 
 
 def why(row: Mapping[str, Any], now: datetime) -> str:
     """Return the cause of a switch in words: the session, the limit with its reset, and the account."""
-    reason, origin = row.get("reason"), _text(row.get("from_account"))
+    reason, origin = row.get("reason"), as_text(row.get("from_account"))
     session, limit = row.get("trigger_session"), row.get("limit")
     the_limit = "a limit" if limit is None else f"the {limit_word(limit)} limit"
     resets = f", which resets {moment(row['resets_at'], now)}" if row.get("resets_at") is not None else ""
@@ -100,7 +106,7 @@ def why(row: Mapping[str, Any], now: datetime) -> str:
         "manual": "by hand",
         "external": "the active link was changed by hand",
     }
-    return one_line(words.get(str(reason), f"{_text(reason)}{seen}"))
+    return one_line(words.get(str(reason), f"{as_text(reason)}{seen}"))
 
 
 def _detail(row: Mapping[str, Any], now: datetime) -> list[Cell]:
@@ -112,11 +118,11 @@ def _fates(row: Mapping[str, Any], session: str | None) -> Iterator[Cell]:
     """Yield a line for each fate, with the sessions that met it."""
     groups: dict[tuple[str, str], list[str]] = {}
     others = 0
-    for each in sorted(_sessions(row), key=lambda found: natural_key(_text(found.get("name")))):
+    for each in sorted(mappings(row.get("sessions")), key=lambda found: natural_key(as_text(found.get("name")))):
         if session is not None and each.get("name") != session:
             others += 1
             continue
-        groups.setdefault(fate(each), []).append(one_line(_text(each.get("name"))))
+        groups.setdefault(fate(each), []).append(one_line(as_text(each.get("name"))))
     for (words, tone), names in groups.items():
         yield Cell(f"{', '.join(names)}: {words}", tone)
     if others:
@@ -125,7 +131,7 @@ def _fates(row: Mapping[str, Any], session: str | None) -> Iterator[Cell]:
 
 def fate(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return the fate of a session in words, and its tone."""
-    kind, _colon, detail = one_line(_text(row.get("result"))).partition(":")
+    kind, _colon, detail = one_line(as_text(row.get("result"))).partition(":")
     words, tone = _FATES.get(kind, (kind, ""))
     after = " (restarted)" if row.get("method") == "restart" else ""
     return f"{words}{after}{':' if detail else ''}{detail}", tone
@@ -137,12 +143,3 @@ def _length(seconds: float) -> str:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e9
-
-
-def _sessions(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    found = row.get("sessions")
-    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
-
-
-def _text(value: Any) -> str:
-    return "-" if value is None else str(value)

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..common.limit_words import limit_word
 from ..common.text import one_line
+from .document import as_text, mappings
 from .layout import Cell, fits, paint, paragraphs, table, wrap
 from .login_lines import login_line
 from .times import age, moment, with_moments
@@ -46,7 +47,6 @@ _TASK_TONES = {
     "failed": "bad",
     "cancelled": "dim",
 }
-
 _SEVERITIES = {"error": "bad", "warning": "warn"}
 
 
@@ -63,7 +63,7 @@ def status(
     Of a page that has more lines than ``height``, sessions are left out, those first that need nobody.
     """
     needs = open_events(document, now) or blind_sources(document, now)
-    accounts = _mappings(document.get("accounts"))
+    accounts = mappings(document.get("accounts"))
     above = [
         _heading(document, now, columns, colour),
         paragraphs(needs, columns, colour),
@@ -73,7 +73,7 @@ def status(
     last = document.get("last_switch")
     switched = [Cell(with_moments(f"Last switch: {_switch(last, now)}", now))] if isinstance(last, Mapping) else []
     below = paragraphs([*notices(document, now), *switched], columns, colour)
-    rows = _mappings(document.get("sessions"))
+    rows = mappings(document.get("sessions"))
 
     def page(shown: int) -> str:
         listed = sessions(rows, now, columns=columns, colour=colour, shown=shown)
@@ -91,7 +91,7 @@ def status(
 
 def _account_cell(row: Mapping[str, Any]) -> Cell:
     """Return the cell of a session's account; ``!`` marks one that does not follow the active link."""
-    account = _text(row.get("account"))
+    account = as_text(row.get("account"))
     return Cell(f"{account} !", "warn") if row.get("follows_link") is False else Cell(account)
 
 
@@ -110,19 +110,19 @@ def sessions(
     listed = rows if shown is None or shown >= len(rows) else _most_needed(rows, shown)
     cells = []
     for row in listed:
-        state = _text(row.get("state"))
-        conversation = _text(row.get("uuid"))
+        state = as_text(row.get("state"))
+        conversation = as_text(row.get("uuid"))
         source = row.get("uuid_source")
         cells.append(
             [
-                Cell(_text(row.get("name")), "strong"),
+                Cell(as_text(row.get("name")), "strong"),
                 Cell(state, _TONES.get(state, "")),
                 _account_cell(row),
                 Cell("dedicated" if row.get("dedicated") else "pool" if row.get("dedicated") is False else "-"),
                 Cell(age(row.get("last_event_at"), now)),
-                Cell(_text(row.get("pid"))),
+                Cell(as_text(row.get("pid"))),
                 Cell(conversation[:8] + (f" ({source})" if source else "")),
-                Cell(_text(row.get("cwd"))),
+                Cell(as_text(row.get("cwd"))),
             ]
         )
     head = ("SESSION", "STATE", "ACCOUNT", "KIND", "LAST EVENT", "PID", "CONVERSATION", "FOLDER")
@@ -156,7 +156,7 @@ def reason(row: Mapping[str, Any], now: datetime) -> str:
 
 
 def _reason(row: Mapping[str, Any], now: datetime, columns: int | None, colour: bool) -> list[str]:
-    name = one_line(_text(row.get("name")))
+    name = one_line(as_text(row.get("name")))
     first, *more = wrap(f"  {name}: {reason(row, now)}", columns, "    ")
     painted = f"  {paint(name, 'strong', colour)}{first[2 + len(name) :]}" if first.startswith(f"  {name}:") else first
     return [painted, *more]
@@ -193,9 +193,9 @@ def links(reports: Sequence[Mapping[str, Any]], *, columns: int | None = None, c
     """Return the table of shared links; each report has ``path, status, target, found``."""
     rows = [
         [
-            Cell(_text(report.get("status")), _TONES.get(_text(report.get("status")), "")),
-            Cell(_text(report.get("path"))),
-            Cell(_text(report.get("target"))),
+            Cell(as_text(report.get("status")), _TONES.get(as_text(report.get("status")), "")),
+            Cell(as_text(report.get("path"))),
+            Cell(as_text(report.get("target"))),
         ]
         for report in reports
     ]
@@ -204,19 +204,19 @@ def links(reports: Sequence[Mapping[str, Any]], *, columns: int | None = None, c
 
 def blind_sources(document: Mapping[str, Any], now: datetime) -> list[Cell]:
     """Return a line for each source that does not work."""
-    return [Cell(_blind(row, now), "bad") for row in _mappings(document.get("blind"))]
+    return [Cell(_blind(row, now), "bad") for row in mappings(document.get("blind"))]
 
 
 def _blind(row: Mapping[str, Any], now: datetime) -> str:
-    since, reason = moment(row.get("since"), now), _text(row.get("reason"))
-    return one_line(f"BLIND: {_text(row.get('source'))} since {since}: {reason}")
+    since, reason = moment(row.get("since"), now), as_text(row.get("reason"))
+    return one_line(f"BLIND: {as_text(row.get('source'))} since {since}: {reason}")
 
 
 def _heading(document: Mapping[str, Any], now: datetime, columns: int | None, colour: bool) -> str:
     active = document.get("active_account")
     shown = paint(one_line(str(active)), "strong", colour) if active else paint("none", "bad", colour)
     since = moment(document.get("started_at"), now)
-    version, pid = one_line(_text(document.get("version"))), one_line(_text(document.get("pid")))
+    version, pid = one_line(as_text(document.get("version"))), one_line(as_text(document.get("pid")))
     daemon = paragraphs([Cell(f"Daemon {version}, pid {pid}, started {since}")], columns, colour)
     return f"Active account: {shown}\n{daemon}"
 
@@ -225,17 +225,17 @@ def _accounts(rows: Sequence[Mapping[str, Any]], now: datetime, columns: int | N
     """Return the table of accounts; where it is too wide, each limit has a line of its own below its account."""
     cells = []
     for row in rows:
-        links_state, login = _text(row.get("links")), _text(row.get("login"))
+        links_state, login = as_text(row.get("links")), as_text(row.get("login"))
         limits = ", ".join(_limits(row, now))
         cells.append(
             [
                 Cell("*" if row.get("active") else "", "good"),
-                Cell(_text(row.get("name")), "strong" if row.get("active") else ""),
+                Cell(as_text(row.get("name")), "strong" if row.get("active") else ""),
                 Cell(login, _TONES.get(login, "")),
                 Cell(links_state, _TONES.get(links_state, "")),
                 Cell(limits or "-", "warn" if limits else "dim"),
                 Cell(_used(row.get("used_percent"))),
-                Cell(_text(row.get("home"))),
+                Cell(as_text(row.get("home"))),
             ]
         )
     titles = ["", "ACCOUNT", "LOGIN", "LINKS", "EXHAUSTED", "USED", "HOME"]
@@ -265,7 +265,7 @@ def _limits(row: Mapping[str, Any], now: datetime) -> list[str]:
     """Return the limits of an account, each with its reset."""
     return [
         one_line(f"{limit_word(entry.get('limit'))} until {moment(entry.get('until'), now)}")
-        for entry in _mappings(row.get("exhausted"))
+        for entry in mappings(row.get("exhausted"))
     ]
 
 
@@ -274,7 +274,7 @@ def _used(value: Any) -> str:
         return "-"
     parts = []
     for window, used in value.items():
-        shown = f"{used:.0f}" if isinstance(used, (int, float)) else _text(used)
+        shown = f"{used:.0f}" if isinstance(used, (int, float)) else as_text(used)
         parts.append(f"{limit_word(window)} {shown} %")
     return ", ".join(parts)
 
@@ -287,35 +287,35 @@ def notices(document: Mapping[str, Any], now: datetime) -> list[Cell]:
 def open_events(document: Mapping[str, Any], now: datetime) -> list[Cell]:
     """Return the events that have begun and are not over, the worst first, as the daemon has them."""
     cells = []
-    for row in _mappings(document.get("open_events")):
-        severity = one_line(_text(row.get("severity")))
-        told = one_line(_text(row.get("summary") or row.get("event")))
+    for row in mappings(document.get("open_events")):
+        severity = one_line(as_text(row.get("severity")))
+        told = one_line(as_text(row.get("summary") or row.get("event")))
         tone = _SEVERITIES.get(severity, "")
-        cells.append(Cell(with_moments(f"{severity}: {told}, since {_text(row.get('since'))}", now), tone))
+        cells.append(Cell(with_moments(f"{severity}: {told}, since {as_text(row.get('since'))}", now), tone))
     return cells
 
 
 def _notices(document: Mapping[str, Any], now: datetime) -> list[Cell]:
     lines = []
-    for row in _mappings(document.get("accounts")):
+    for row in mappings(document.get("accounts")):
         if row.get("login") in ("missing", "expired"):
-            name = one_line(_text(row.get("name")))
+            name = one_line(as_text(row.get("name")))
             lines.append(Cell(f"{name} is not logged in: claude-failover login {shlex.quote(name)}", "warn"))
     suspended = document.get("suspended")
     if suspended:
         reason = "" if suspended is True else f": {one_line(str(suspended))}"
         lines.append(Cell(f"Switching is suspended{reason}", "bad"))
-    for row in _mappings(document.get("unsaved")):
-        name, reason = one_line(_text(row.get("document"))), one_line(_text(row.get("reason")))
+    for row in mappings(document.get("unsaved")):
+        name, reason = one_line(as_text(row.get("document"))), one_line(as_text(row.get("reason")))
         lines.append(Cell(f"Not stored yet, kept in memory: {name}: {reason}", "bad"))
-    for row in _mappings(document.get("background_jobs")):
-        job, session = one_line(_text(row.get("id"))), row.get("session")
+    for row in mappings(document.get("background_jobs")):
+        job, session = one_line(as_text(row.get("id"))), row.get("session")
         of_session = f" of session {one_line(str(session))}" if session else ""
-        where = f"pid {one_line(_text(row.get('pid')))}, in {one_line(_text(row.get('cwd')))}"
+        where = f"pid {one_line(as_text(row.get('pid')))}, in {one_line(as_text(row.get('cwd')))}"
         lines.append(Cell(f"Not watched: background job {job}{of_session} ({where})"))
     advised = document.get("advised_switch")
     if isinstance(advised, Mapping):
-        origin, target = one_line(_text(advised.get("from_account"))), one_line(_text(advised.get("to_account")))
+        origin, target = one_line(as_text(advised.get("from_account"))), one_line(as_text(advised.get("to_account")))
         due = f"A switch from {origin} to {target} is due since {moment(advised.get('since'), now)}"
         lines.append(Cell(f"{due}, and left to you: claude-failover switch {shlex.quote(target)}", "warn"))
     elif document.get("automatic") is False:
@@ -342,8 +342,8 @@ def _notices(document: Mapping[str, Any], now: datetime) -> list[Cell]:
 
 def _switch(record: Mapping[str, Any], now: datetime) -> str:
     """Return a switch record in one line."""
-    accounts = f"{_text(record.get('from_account'))} -> {_text(record.get('to_account'))}"
-    outcome = _text(record.get("outcome"))
+    accounts = f"{as_text(record.get('from_account'))} -> {as_text(record.get('to_account'))}"
+    outcome = as_text(record.get("outcome"))
     limit = record.get("limit")
     reason = reason_word(record.get("reason")) + (f", {limit_word(limit)}" if limit else "")
     session = record.get("trigger_session")
@@ -353,12 +353,4 @@ def _switch(record: Mapping[str, Any], now: datetime) -> str:
 
 def reason_word(reason: Any) -> str:
     """Return the words for the reason of a switch."""
-    return {"manual": "by hand", "external": "flipped by hand"}.get(str(reason), _text(reason))
-
-
-def _mappings(value: Any) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str:
-    return "-" if value is None else str(value)
+    return {"manual": "by hand", "external": "flipped by hand"}.get(str(reason), as_text(reason))

@@ -68,6 +68,10 @@ class CauseBook:
     def __contains__(self, key: object) -> bool:
         return key in self._causes
 
+    def get(self, key: CauseKey) -> OpenCause | None:
+        """Return an open cause, or None if it is not open."""
+        return self._causes.get(key)
+
     def causes(self) -> list[OpenCause]:
         """Return the open causes, oldest first."""
         return list(self._causes.values())

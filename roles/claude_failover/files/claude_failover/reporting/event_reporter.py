@@ -172,7 +172,7 @@ class EventReporter:
             function()
 
     def _compare(self, found: list[Cause], now: float) -> None:
-        """Tell the causes_in that have held for long enough, and those that are over."""
+        """Tell the causes that have held for long enough, and those that are over."""
         events_by_key = {cause_key(event): (event, cause) for cause in found for event in [_event_of(cause)]}
         for key, (event, cause) in events_by_key.items():
             sighting = self._seen.setdefault(key, _Sighting(now))
@@ -211,7 +211,7 @@ class EventReporter:
 
     def _end(self, key: CauseKey, summary: str | None = None) -> None:
         """Tell that a cause is over which no part tells."""
-        cause = next((item for item in self._book.causes() if cause_key(item.event) == key), None)
+        cause = self._book.get(key)
         if cause is None:
             return
         begun = cause.event
@@ -246,7 +246,7 @@ class EventReporter:
     # -- telling -----------------------------------------------------------------------------------------------
 
     def report(self, event: Event, *, is_logged: bool = True) -> None:
-        """Tell an event unless its cause was told; log it unless ``is_logged`` by the part that tells it."""
+        """Tell an event unless its cause was told; log it unless the part that tells it does (``is_logged``)."""
         event = self._redactor.event(event)
         kind = KINDS[event["event"]]
         if event["state"] == OVER:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ...common.text import natural_key, one_line
+from ..document import as_text
 
 #: States of a session, the worst first; one that is not named here comes before those that need nobody.
 WORST_FIRST = ("down", "limited", "waiting", "resuming", "other", "unknown", "starting", "busy", "idle")
@@ -54,14 +55,9 @@ def counts(rows: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(f"{len(group.rows)} {group.state}" for group in session_groups(rows))
 
 
-def mappings(value: Any) -> list[Mapping[str, Any]]:
-    """Return the objects of a list of JSON, none for another value."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
 def text_of(value: Any) -> str:
     """Return a value on one line that can be printed; ``-`` for none."""
-    return "-" if value is None else one_line(str(value))
+    return one_line(as_text(value))
 
 
 def _rank(state: str) -> float:

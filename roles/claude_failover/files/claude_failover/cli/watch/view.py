@@ -20,9 +20,10 @@ from rich.text import Text
 
 from ...common.limit_words import limit_word
 from .. import history_page, render
+from ..document import mappings
 from ..layout import wrap
 from ..times import age, duration, moment, remaining
-from .content import LastAnswers, counts, mappings, session_groups, text_of
+from .content import LastAnswers, counts, session_groups, text_of
 from .keys import ViewState
 
 _STYLES = {"good": "green", "bad": "bold red", "warn": "yellow", "dim": "dim", "strong": "bold", "": ""}
