@@ -85,7 +85,7 @@ def told(world, source, deadline=20.0):
     reason = wait_for(lambda: blind(world).get(source), f"{source} to be blind", deadline)
     wait_for(lambda: metric(world, source) == 1, "the metric")
     wait_for(lambda: events(world, source)[-1:] == ["begins"], "the event")
-    assert f"BLIND: {source}" in world.command("status").stdout
+    assert f"warning: the daemon is blind for {source}: " in world.command("status").stdout
     return reason
 
 

@@ -497,7 +497,7 @@ def test_a_file_with_a_mark_is_made_replaced_and_removed(host: Host) -> None:
     assert (second["updated"], second["restart"]) == ([path], False)
     gone = host.run(**with_mark(host, ""), state="absent")
     assert path in gone["removed"]
-    assert "left as it is" not in gone["told"]
+    assert f"{path} was not written" not in gone["told"]
     assert not os.path.exists(path)
 
 
