@@ -42,11 +42,10 @@ def status_facts(document: Any, addresses: bool) -> dict[str, Any]:
     found["sessions"] = [_session_facts(row) for row in sessions]
     if isinstance(found.get("last_switch"), dict):
         found["last_switch"] = switch_facts(found["last_switch"])
-    # An account may be called by its address.
-    names = {row["name"]: f"account-{number}" for number, row in enumerate(found["accounts"], 1)}
+    labels = account_labels([row["name"] for row in found["accounts"]])
 
     def allowed(text: str) -> str:
-        return without_tokens(text) if addresses else _without_addresses(without_tokens(text), names)
+        return without_tokens(text) if addresses else _without_addresses(without_tokens(text), labels)
 
     facts: dict[str, Any] = _mapped(found, allowed)
     return facts
@@ -85,8 +84,24 @@ def _session_facts(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "reason": before.partition(": ")[0] + (ends[-1].group() if ends else "")}
 
 
-def _without_addresses(text: str, names: Mapping[str, str]) -> str:
-    return _ADDRESS.sub(lambda found: names.get(found.group(), "(address)"), text) if "@" in text else text
+def account_labels(names: list[str]) -> dict[str, str]:
+    """Return the labels of accounts that are called by an address, as the daemon's ``reporting/account_labels.py``."""
+    labels = {}
+    for number, name in enumerate(names, 1):
+        label = f"account-{number}"
+        while label in names:
+            label += "_"
+        if "@" in name:
+            labels[name] = label
+    return labels
+
+
+def _without_addresses(text: str, labels: Mapping[str, str]) -> str:
+    if "@" not in text:
+        return text
+    for name in sorted(labels, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w@+]){re.escape(name)}(?![\w@+-]|\.\w)", labels[name], text)
+    return _ADDRESS.sub("(address)", text)
 
 
 def _mapped(value: Any, change: Callable[[str], str]) -> Any:

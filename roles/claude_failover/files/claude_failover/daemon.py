@@ -56,7 +56,7 @@ class Daemon:
 
     def __init__(self, config: Config) -> None:
         self.config = ConfigHolder(config)
-        self.config.subscribe(lambda: log_format.set_level(self.config.current.log.level))
+        self.config.subscribe(lambda: log_format.configure(self.config.current))
         self.systemd = SystemdNotifier()
         self.health = SourceHealth()
         self._started_at = clock.wall()
@@ -259,6 +259,7 @@ class Daemon:
 def run(config: Config) -> int:
     """Run the daemon in the foreground until SIGTERM or SIGINT; returns its exit code."""
     log_format.set_up(config.log.level)
+    log_format.configure(config)
     return asyncio.run(_run(config))
 
 

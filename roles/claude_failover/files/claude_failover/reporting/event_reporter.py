@@ -261,9 +261,10 @@ class EventReporter:
             return
         if not is_logged:
             self._log(event)
+        leaving = self._redactor.leaving(event)
         for callback in self._subscribers:
             try:
-                callback(event)
+                callback(leaving)
             except Exception:  # a bug of one who is told must not end the part that tells, nor keep it from the others
                 log.exception("events: a bug in what is told of %s", kind.name)
 

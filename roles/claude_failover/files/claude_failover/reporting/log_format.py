@@ -15,12 +15,15 @@ from typing import Any
 
 from ..common.journal_stream import is_journal, prefixed
 from ..common.text import escaped, shorten
+from ..config.model import Config
 from . import systemd_journal
+from .account_labels import AccountLabels
 
 log = logging.getLogger(__name__)
 
 MAX_MESSAGE = 8000  # characters
 _RECORD = "%(levelname)s %(message)s"
+_labels = AccountLabels()
 
 
 class LogFormatter(logging.Formatter):
@@ -28,11 +31,11 @@ class LogFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name in logging
         """Return the line of a record."""
-        return escaped(shorten(super().formatMessage(record), MAX_MESSAGE))
+        return escaped(shorten(_labels.hide(super().formatMessage(record)), MAX_MESSAGE))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the name in logging
         """Return a traceback, each line indented."""
-        return _indented(super().formatException(ei))
+        return _indented(_labels.hide(super().formatException(ei)))
 
     def formatStack(self, stack_info: str) -> str:  # noqa: N802 - the name in logging
         """Return a stack, each line indented."""
@@ -57,7 +60,7 @@ def set_up(level: str) -> None:
     handler.setFormatter(PrefixFormatter(_RECORD))
     send = systemd_journal.sender()
     if send is not None:
-        handler = systemd_journal.JournalHandler(send, handler)
+        handler = systemd_journal.JournalHandler(send, handler, hide_accounts)
         handler.setFormatter(LogFormatter(_RECORD))
     _start(handler, level)
     if send is None:
@@ -67,6 +70,18 @@ def set_up(level: str) -> None:
 def set_level(level: str) -> None:
     """Write the log from ``level`` on: ``debug``, ``info``, ``warning`` or ``error``."""
     logging.getLogger().setLevel(level.upper())
+
+
+def configure(config: Config) -> None:
+    """Write the log as a configuration has it: from its level on, and with labels where accounts are addresses."""
+    global _labels  # as the root logger's level, one for the process
+    _labels = AccountLabels(account.name for account in config.accounts)
+    set_level(config.log.level)
+
+
+def hide_accounts(text: str) -> str:
+    """Return a text with labels in the place of the accounts' names that are addresses."""
+    return _labels.hide(text)
 
 
 def _start(handler: logging.Handler, level: str) -> None:

@@ -20,6 +20,7 @@ from ..sessions.tracked_session import STATES
 from ..storage.files import write_atomic
 from ..storage.regular_file import require_replaceable
 from ..tasks.task import STATES as TASK_STATES
+from .account_labels import AccountLabels
 from .event_kinds import KINDS
 from .exposition import Exposition, Sample
 from .tallies import Tallies
@@ -40,7 +41,8 @@ def render(status: Mapping[str, Any], tallies: Tallies) -> str:
     info = {"version": status["version"], "release": release_name() or "", "python": platform.python_version()}
     text.gauge("info", "The daemon that wrote this file, with its release.", [(info, 1)])
     text.gauge("start_time_seconds", "When the daemon was started.", [({}, _epoch(status["started_at"]))])
-    _add_accounts(text, status["accounts"])
+    labels = AccountLabels(row["name"] for row in status["accounts"])
+    _add_accounts(text, [{**row, "name": labels.of(row["name"])} for row in status["accounts"]])
     _add_sessions(text, status)
     _add_switching(text, status)
     _add_faults(text, status)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..common.text import one_line, shorten
 from ..config.model import Config
+from .account_labels import AccountLabels
 
 MAX_TEXT = 1000  # characters of a text in an event
 
@@ -22,6 +23,7 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_CUT_ADDRESS = re.compile(r"[\w.+-]+@[\w.-]*…$")  # by the bound of a text
 _HOME = re.compile(r"(?<![\w.-])(?:/(?:var/|usr/)?home/[^/\s'\"]+|/root)(?![\w.-])")
 _NAMES = frozenset(
     {"id", "time", "event", "severity", "state", "host", "session", "account", "since", "name", "uuid"}
@@ -33,6 +35,7 @@ class Redactor:
     """Redacts with the paths of one configuration."""
 
     def __init__(self, config: Config) -> None:
+        self._labels = AccountLabels(account.name for account in config.accounts)
         named = {config.active_link: "[active link]"}
         named.update({account.home: f"[home of {account.name}]" for account in config.accounts})
         folders = [config.active_link, *(account.home for account in config.accounts)]
@@ -43,15 +46,29 @@ class Redactor:
         self._pattern = re.compile(r"(?<![\w.-])(?:" + "|".join(map(re.escape, longest)) + r")(?![\w-]|\.\w)")
 
     def text(self, text: str) -> str:
-        """Return a text on one line, without what must not leave the host."""
+        """Return a text on one line, without what must not leave the host but the names of accounts."""
         found = self._pattern.sub(lambda match: self._paths[match.group()], one_line(text))
         found = _HOME.sub("~", found)
         found = _SECRET.sub(lambda match: f"{match.group(1)} [token]", _TOKEN.sub("[token]", found))
-        return shorten(_ADDRESS.sub("[address]", found), MAX_TEXT)
+        return shorten(_ADDRESS.sub(self._address, found), MAX_TEXT)
+
+    def leaving(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a redacted event as it leaves the host: an account that is called by an address has its label."""
+        return {key: self._labelled(value) for key, value in event.items()}
 
     def event(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Return an event whose texts are redacted; names of sessions and accounts, times and ids are not."""
         return {key: value if key in _NAMES else self._value(value) for key, value in event.items()}
+
+    def _address(self, found: re.Match[str]) -> str:
+        return found.group() if found.group() in self._labels else "[address]"
+
+    def _labelled(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return _CUT_ADDRESS.sub("[address]…", self._labels.hide(value))
+        if isinstance(value, Mapping):
+            return self.leaving(value)
+        return [self._labelled(item) for item in value] if isinstance(value, (list, tuple)) else value
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -36,12 +36,16 @@ def sender(socket: str = SOCKET) -> Optional[Send]:
 
 
 class JournalHandler(logging.Handler):
-    """Writes each record as one entry; one that cannot be written goes to another handler."""
+    """Writes each record as one entry; one that cannot be written goes to another handler.
 
-    def __init__(self, send: Send, fallback: logging.Handler) -> None:
+    ``hide`` takes out of a field what must not leave the host.
+    """
+
+    def __init__(self, send: Send, fallback: logging.Handler, hide: Callable[[str], str] = str) -> None:
         super().__init__()
         self._send = send
         self._fallback = fallback
+        self._hide = hide
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write an entry; never raises."""
@@ -54,12 +58,11 @@ class JournalHandler(logging.Handler):
                 CODE_LINE=record.lineno,
                 CODE_FUNC=record.funcName,
                 LOGGER=record.name,
-                **_fields(record),
+                **self._fields(record),
             )
         except Exception:  # foreign code; the record must not be lost, nor end what it tells of
             self._fallback.handle(record)
 
-
-def _fields(record: logging.LogRecord) -> dict[str, str]:
-    fields: dict[str, Any] = getattr(record, ATTRIBUTE, {})
-    return {name: escaped(shorten(str(value), _MAX_FIELD)) for name, value in fields.items()}
+    def _fields(self, record: logging.LogRecord) -> dict[str, str]:
+        fields: dict[str, Any] = getattr(record, ATTRIBUTE, {})
+        return {name: escaped(shorten(self._hide(str(value)), _MAX_FIELD)) for name, value in fields.items()}
