@@ -16,15 +16,27 @@ from .account_labels import AccountLabels
 
 MAX_TEXT = 1000  # characters of a text in an event
 
-_TOKEN = re.compile(r"\bsk-[A-Za-z]+-[A-Za-z0-9_-]{4,}|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+|[A-Za-z0-9_-]{60,}")
+_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)")
+_TOKEN = re.compile(
+    r"\bsk-[A-Za-z]+-[A-Za-z0-9_-]{4,}"
+    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+"
+    r"|\bgh[a-z]_[A-Za-z0-9]{12,}|\bgithub_pat_\w{8,}|\bglpat-[\w-]{8,}"
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
+    r"|\bx(?:ox[a-z]|app)-[A-Za-z0-9-]{3,}"
+    r"|[A-Za-z0-9_-]{60,}"
+)
+_LOGIN = re.compile(r"(?<=://)[^\s/?#'\"]+@")  # of a URL
 _SECRET = re.compile(
-    r"\b(authorization:(?:\s*(?:bearer|basic|token)\b)?|bearer|(?:api[_-]?key|token|password|secret)\s*[=:])"
+    r"\b(authorization:(?:\s*(?:bearer|basic|token)\b)?|bearer"
+    r"|[\w-]{0,40}(?:api[_-]?key|token|password|passwd|passphrase|pwd|secret)[\"']?\s*[=:])"
     r"(?!\s*(?:(?:bearer|basic|token)\s+)?\[token\])\s*\S+",
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _CUT_ADDRESS = re.compile(r"[\w.+-]+@[\w.-]*…$")  # by the bound of a text
 _HOME = re.compile(r"(?<![\w.-])(?:/(?:var/|usr/)?home/[^/\s'\"]+|/root)(?![\w.-])")
+#: Claude Code's name of a project's folder, which is its path with "-" for all but letters and digits.
+_PROJECT = re.compile(r"(?<=projects/)-[\w.-]+|(?<![\w.-])-(?:(?:var-|usr-)?home|root|Users)-[\w.-]+")
 _NAMES = frozenset(
     {"id", "time", "event", "severity", "state", "host", "session", "account", "since", "name", "uuid"}
     | {"accounts", "from_account", "to_account", "trigger_session"}
@@ -43,12 +55,16 @@ class Redactor:
         self._paths = {path: name for path, name in {**homes, **named}.items() if len(path.strip("/")) > 0}
         # The longest first: a home lies below another's folder. A name that only begins so is another one.
         longest = sorted(self._paths, key=len, reverse=True)
+        projects = {re.sub(r"[^A-Za-z0-9]", "-", path) for path in self._paths}
+        ours = "|".join(re.escape(name) for name in projects if name.strip("-"))
+        self._projects = re.compile(rf"(?<![\w.-])(?:{ours})(?:-[\w.-]*|(?![\w.-]))" if ours else r"(?!)")
         self._pattern = re.compile(r"(?<![\w.-])(?:" + "|".join(map(re.escape, longest)) + r")(?![\w-]|\.\w)")
 
     def text(self, text: str) -> str:
         """Return a text on one line, without what must not leave the host but the names of accounts."""
-        found = self._pattern.sub(lambda match: self._paths[match.group()], one_line(text))
-        found = _HOME.sub("~", found)
+        found = _LOGIN.sub("[token]@", _KEY.sub("[private key]", one_line(text)))
+        found = self._pattern.sub(lambda match: self._paths[match.group()], found)
+        found = self._projects.sub("[folder]", _PROJECT.sub("[folder]", _HOME.sub("~", found)))
         found = _SECRET.sub(lambda match: f"{match.group(1)} [token]", _TOKEN.sub("[token]", found))
         return shorten(_ADDRESS.sub(self._address, found), MAX_TEXT)
 
