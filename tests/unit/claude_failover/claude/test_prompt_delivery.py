@@ -11,6 +11,8 @@ from typing import Callable, Optional
 
 import pytest
 
+from claude_failover.claude import prompt_sender
+from claude_failover.claude.delivery_timing import SETTLE, Pauses, Timing
 from claude_failover.claude.prompt_delivery import Delivery, deliver
 from claude_failover.tmux.client import Pane
 from claude_failover.tmux.errors import TmuxGone, TmuxNotFound
@@ -208,6 +210,7 @@ class Claude:
         adopt: bool = False,
         permit: Optional[Permit] = None,
         waits: Optional[Callable[[Sequence[str]], bool]] = None,
+        wait_begun: Optional[Callable[[float], Awaitable[None]]] = None,
     ) -> Delivery:
         return asyncio.run(
             deliver(
@@ -220,6 +223,7 @@ class Claude:
                 permit=permit,
                 gone_on=self.has_gone_on,
                 waits=waits,
+                wait_begun=wait_begun,
                 clock=lambda: self.time,
                 sleep=self.sleep,
             )
@@ -235,7 +239,49 @@ def test_text_and_enter_are_sent_apart() -> None:
     assert (found.result, found.attempts, found.submitted) == ("delivered", 1, True)
     assert claude.sent == ["continue"]
     assert claude.names() == ["paste", "Enter"]
-    assert claude.events[1][0] - claude.events[0][0] >= 0.15
+    assert claude.events[1][0] - claude.events[0][0] >= SETTLE
+
+
+def test_looks_come_soon_at_first_and_seldom_later() -> None:
+    timing = Timing()
+    pauses = Pauses(timing)
+    taken = [pauses.next() for _look in range(20)]
+    assert taken == sorted(taken)
+    assert (taken[0], taken[-1]) == (timing.first_poll, timing.poll)
+    assert sum(taken[:4]) < timing.poll
+
+
+@pytest.mark.parametrize("shown", [0.0, 0.005, 0.02, 0.06, 0.2])
+def test_enter_follows_soon_after_the_text_is_shown(shown: float) -> None:
+    claude = Claude()
+    claude.stalled_until = shown
+    assert claude.deliver().result == "delivered"
+    entered = next(time for time, name in claude.events if name == "Enter")
+    assert SETTLE <= entered - shown <= SETTLE + 0.005 + shown / 2
+
+
+def test_a_screen_that_stays_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To read a screen costs more processor time than to capture it."""
+    read: list[Sequence[str]] = []
+    find = prompt_sender.find_prompt_box
+    monkeypatch.setattr(prompt_sender, "find_prompt_box", lambda lines: read.append(lines) or find(lines))
+    claude = Claude()
+    claude.stalled_until = 2.0
+    assert claude.deliver().result == "delivered"
+    assert len(read) == 3, "the empty box, the box with the text, the box after Enter"
+
+
+def test_a_turn_that_is_told_is_not_waited_for_any_longer() -> None:
+    claude = Claude()
+    claude.turn_delay = 7.0
+    waited: list[float] = []
+
+    async def told(seconds: float) -> None:
+        waited.append(seconds)
+        claude.time += 7.0  # the hook comes in the course of the wait
+
+    assert claude.deliver(wait_begun=told).result == "delivered"
+    assert len(waited) == 1
 
 
 @pytest.mark.parametrize("text", ["continue", "x" * 61, "two\nlines", "tab\there", "?", "/compact", "no\u00a0break"])

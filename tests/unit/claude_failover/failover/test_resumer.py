@@ -249,6 +249,27 @@ def test_the_delivery_asks_whether_the_session_has_gone_on():
     assert options["waits"] is waits_for_reset
 
 
+def test_the_delivery_is_told_at_once_that_its_turn_has_begun():
+    harness = Harness("delivered")
+    told = []
+
+    async def begins(*arguments, **options):
+        waiting = asyncio.ensure_future(options["wait_begun"](3600))
+        await asyncio.sleep(0)
+        harness.resumer.on_turn(TurnEvent("other", ONE, "prompt", NOW))
+        harness.resumer.on_turn(TurnEvent("main", ONE, "stop", NOW))
+        await asyncio.sleep(0)
+        told.append(waiting.done())
+        harness.resumer.on_turn(TurnEvent("main", ONE, "prompt", clock.now()))
+        await asyncio.wait_for(waiting, 20)
+        told.append(await options["began"]())
+        return await harness.send(*arguments, **options)
+
+    harness.resumer._send = begins
+    assert outcomes(harness.run()) == [("main", "hot", "sent")]
+    assert told == [False, True]
+
+
 def test_a_transcript_older_than_the_evidence_does_not_count():
     harness = Harness("delivered")
     harness.newest = dataclasses.replace(EVIDENCE, verdict=ANSWERED, at=NOW - timedelta(seconds=1))

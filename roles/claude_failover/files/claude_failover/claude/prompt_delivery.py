@@ -71,6 +71,7 @@ async def deliver(
     adopt: bool = False,
     gone_on: Callable[[], Awaitable[bool]] = never,
     waits: Optional[Callable[[Sequence[str]], bool]] = None,
+    wait_begun: Optional[Callable[[float], Awaitable[None]]] = None,
     timing: Optional[Timing] = None,
     clock: Optional[Callable[[], float]] = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -89,6 +90,8 @@ async def deliver(
             before anything is typed while a turn runs, and right before Enter.
         waits: returns whether the turn on a screen only waits for the reset of a limit. Such a turn is ended by Escape,
             and where Claude Code then puts its prompt back into the box, that is sent in place of ``text``.
+        wait_begun: waits for seconds, or until ``began`` may have become true, which is then asked at once; None:
+            it is asked after each pause.
         timing: timeouts and delays.
         clock: returns monotonic seconds.
         sleep: waits for seconds.
@@ -103,6 +106,8 @@ async def deliver(
     now = clock or asyncio.get_running_loop().time
     sender = PromptSender(tmux, pane_id, text, began, timing or Timing(), now, sleep)
     sender.adopt, sender.permit, sender.gone_on, sender.waits = adopt, permit, gone_on, waits
+    if wait_begun is not None:
+        sender.wait_begun = wait_begun
     start = now()
     attempt = 0
     try:

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional, Protocol
 
 from ..tmux.client import Pane
 from ..tmux.quoting import typable
-from .delivery_timing import Timing
+from .delivery_timing import Pauses, Timing
 from .prompt_box import OWNER_DIALOGS, Dialog, PromptBox, copies, find_dialog, find_prompt_box, holds, holds_part
 from .running_turn import RunningTurn, find_running_turn
 
@@ -55,7 +56,7 @@ class _InputArea:
     box: Optional[PromptBox]
     dialog: Optional[Dialog]
 
-    @property
+    @functools.cached_property
     def turn(self) -> Optional[RunningTurn]:
         """The turn that runs."""
         return find_running_turn(self.lines)
@@ -66,7 +67,8 @@ class PromptSender:
 
     ``adopt``: a draft that is exactly the text counts as ours. ``permit`` is asked before each Enter. ``gone_on``
     returns whether the session has gone on by itself. ``waits`` returns whether the turn on a screen only waits for a
-    limit's reset, so that Escape ends it; None: no turn is ended. ``submitted``: the text has left the prompt box.
+    limit's reset, so that Escape ends it; None: no turn is ended. ``wait_begun`` waits for seconds, or until ``began``
+    may have become true. ``submitted``: the text has left the prompt box.
     """
 
     def __init__(
@@ -88,9 +90,11 @@ class PromptSender:
         self.permit: Optional[EnterPermitProtocol] = None
         self.gone_on: Callable[[], Awaitable[bool]] = never
         self.waits: Optional[Callable[[Sequence[str]], bool]] = None
+        self.wait_begun = sleep
         self.submitted = False
         self._ask_again_at = float("-inf")  # when `gone_on` is asked again while a turn runs
         self._notes: list[str] = []
+        self._area: Optional[_InputArea] = None  # of the newest capture
 
     async def attempt(self) -> str:
         """Make one attempt; return the detail of a success. Raises Retry, Abort."""
@@ -152,6 +156,7 @@ class PromptSender:
         """
         deadline = self._now() + self._timing.ready
         escaped, interrupts = False, 2  # of two, the first ends only vim's INSERT mode
+        pauses = Pauses(self._timing)
         while True:
             area = await self._capture()
             if area.dialog is not None and area.dialog.kind != "limit_menu":
@@ -180,7 +185,7 @@ class PromptSender:
                 if turn is not None:
                     raise Abort("busy", "a turn is running")
                 raise Retry("not_ready", "the screen shows no prompt box")
-            await self._sleep(self._timing.poll)
+            await self._sleep(pauses.next())
 
     async def _gives_way(self, area: _InputArea) -> bool:
         """Return whether Escape may end the turn on the screen. Raises Abort if the session has gone on."""
@@ -205,9 +210,9 @@ class PromptSender:
             raise Abort("draft", "the prompt box holds text while the turn waits for the reset")
         await self._tmux.keys(self._pane_id, "Escape")
         self._interrupted = turn.prompt
-        deadline = self._now() + self._timing.interrupt
+        deadline, pauses = self._now() + self._timing.interrupt, Pauses(self._timing)
         while self._now() < deadline:
-            await self._sleep(self._timing.poll)
+            await self._sleep(pauses.next())
             if (await self._capture()).turn is None:
                 self._notes.append("the turn that waited for the reset was ended")
                 break
@@ -271,7 +276,7 @@ class PromptSender:
 
         Where it was pasted more than once, a busy host can take the others later: the box must then stay as it is.
         """
-        deadline = self._now() + self._timing.seen
+        deadline, pauses = self._now() + self._timing.seen, Pauses(self._timing)
         shown = ""
         while True:
             area = await self._capture()
@@ -285,7 +290,7 @@ class PromptSender:
                 if box is None:
                     raise Retry("failed", "the text was not seen in the prompt box")
                 return box
-            await self._sleep(min(left, self._timing.poll))
+            await self._sleep(min(left, pauses.next()))
 
     async def _submit(self) -> None:
         """Send Enter, a second time if the text stays in the box."""
@@ -301,7 +306,7 @@ class PromptSender:
                 await self._take_back(area.box)
                 raise Abort("bound", why)
             await self._tmux.keys(self._pane_id, "Enter")
-            deadline = self._now() + self._timing.leave
+            deadline, pauses = self._now() + self._timing.leave, Pauses(self._timing)
             while True:
                 if await self._began():
                     self.submitted = True
@@ -316,12 +321,12 @@ class PromptSender:
                     # The prompt may have opened what replaced the box, so it counts as submitted.
                     self.submitted = True
                     return
-                await self._sleep(self._timing.poll)
+                await self.wait_begun(pauses.next())
         raise Retry("failed", "Enter did not send the text")
 
     async def _idle_area(self) -> _InputArea:
         """Return the screen once no turn runs on it; take our text back if one goes on. Raises Abort."""
-        deadline = self._now() + self._timing.seen
+        deadline, pauses = self._now() + self._timing.seen, Pauses(self._timing)
         running = False
         while True:
             ran = running
@@ -335,7 +340,7 @@ class PromptSender:
                 if gone_on:
                     raise Abort("moved_on", "the session has gone on by itself")
                 raise Abort("busy", "a turn is running")
-            await self._sleep(self._timing.poll)
+            await self._sleep(pauses.next())
 
     async def _take_back(self, box: Optional[PromptBox]) -> None:
         """Remove our text from the box; the prompt of a turn that was ended stays."""
@@ -343,20 +348,23 @@ class PromptSender:
             await self._clear_box(self._checked_box(box))
 
     async def _wait_turn(self) -> None:
-        deadline = self._now() + self._timing.turn
+        deadline, pauses = self._now() + self._timing.turn, Pauses(self._timing)
         while not await self._began():
             if self._now() >= deadline:
                 area = await self._capture()
                 if area.dialog is not None:
                     raise Abort("dialog", "sent, and then " + _describe(area.dialog), submitted=True)
                 raise Abort("failed", "the text was sent, but no turn was seen to begin", submitted=True)
-            await self._sleep(self._timing.poll)
+            await self.wait_begun(pauses.next())
 
     # -- captures
 
     async def _capture(self) -> _InputArea:
+        """Return the screen; rows that have not changed are not read again, which costs more than the capture."""
         lines = await self._tmux.screen(self._pane_id, escapes=True)
-        return _InputArea(lines, find_prompt_box(lines), find_dialog(lines))
+        if self._area is None or self._area.lines != lines:
+            self._area = _InputArea(lines, find_prompt_box(lines), find_dialog(lines))
+        return self._area
 
     async def _capture_box(self) -> PromptBox:
         area = await self._capture()

@@ -25,6 +25,7 @@ from ..claude.prompt_delivery import Delivery, Timing, deliver
 from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.errors import FailoverError
+from ..common.event_wait import wait_for_event
 from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence, moved_on
@@ -83,6 +84,7 @@ class SessionResumer:
         self._budget = budget
         self._under_way = ResumptionsUnderWay(store, tmux)
         self._last_prompt: dict[str, datetime] = {}
+        self._prompted: dict[str, asyncio.Event] = {}  # by session that is being sent a prompt: set as a turn begins
         self._evidence: dict[str, Evidence] = {}
         self._slots: asyncio.Semaphore | None = None
         self._config = config
@@ -113,6 +115,8 @@ class SessionResumer:
             self._evidence[event.session] = dataclasses.replace(known, uuid=event.uuid)
         if event.kind == "prompt":
             self._last_prompt[event.session] = event.at
+            if event.session in self._prompted:
+                self._prompted[event.session].set()
             tracked = self._sessions.get(event.session)
             if tracked is not None:
                 tracked.resume_state = tracked.resume_note = None
@@ -259,9 +263,14 @@ class SessionResumer:
             moment = self._last_prompt.get(tracked.name)
             return moment is not None and moment >= since
 
+        async def wait_begun(seconds: float) -> None:
+            await wait_for_event(prompted, seconds)
+            prompted.clear()
+
         async def gone_on() -> bool:
             return self._has_moved_on(tracked)
 
+        prompted = self._prompted[tracked.name] = asyncio.Event()
         try:
             interrupted = await self._under_way.mark(tracked.name, pane.pane_id)
             delivery = await self._send(
@@ -275,8 +284,11 @@ class SessionResumer:
                 adopt=interrupted,
                 gone_on=gone_on,
                 waits=waits_for_reset,
+                wait_begun=wait_begun,
             )
             await self._under_way.unmark(pane.pane_id)
             return delivery
         except TmuxError as error:
             return Delivery("failed", 0, 0.0, str(error))
+        finally:
+            self._prompted.pop(tracked.name, None)
