@@ -3,16 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long a failover takes with the real Claude Code CLI: from the refused request to the first answer after it.
 
-    sudo python tests/bench/bench_failover.py [FAILOVERS]
+    sudo python tests/bench/bench_failover.py [FAILOVERS] [--before CHECKOUT] [--json FILE]
 
 One session goes through FAILOVERS (default 20) accounts, each of which refuses it once; the times are the stub's
 own. Prints the median and the spread, where the time goes (`PHASES`, by the stub, the transcript and what the daemon
-keeps), how many sessions were lost (none may), and by which method each went on.
+keeps), how many sessions were lost (none may), and by which method each went on. With ``--before`` another checkout's
+daemon takes turns with this one's, in a world of its own, and the ratio of the medians is printed.
 Needs what the end-to-end tests need (see tests/e2e/harness).
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -31,8 +33,8 @@ import import_path  # noqa: E402,F401  # pylint: disable=unused-import  # makes 
 sys.path.insert(0, os.path.join(TESTS, "e2e"))
 
 from harness import cli  # noqa: E402  the path has to be set first
-from harness.daemon import Daemon  # noqa: E402  the path has to be set first
-from harness.driven import RESUME, Driven, begin, turns_of  # noqa: E402  the path has to be set first
+from harness.daemon import ROOT  # noqa: E402  the path has to be set first
+from harness.driven import RESUME, begin, turns_of  # noqa: E402  the path has to be set first
 from harness.namespace import Namespace  # noqa: E402  the path has to be set first
 from harness.wait import until  # noqa: E402  the path has to be set first
 from harness.world import World  # noqa: E402  the path has to be set first
@@ -93,65 +95,129 @@ def document(path: str) -> dict[str, Any]:
     return found
 
 
-def measure(world: World, daemon: Daemon, main: Driven, accounts: str, enter_keys: EnterKeys) -> list[list[float]]:
-    """Return the moments of each failover: the end of the refused request, and the end of each phase."""
-    failovers = []
-    for number, (origin, target) in enumerate(zip(accounts, accounts[1:])):
+class Failovers:
+    """One build's daemon with one session, in a world of its own."""
+
+    def __init__(self, name: str, checkout: str, count: int) -> None:
+        self.name, self._checkout = name, checkout
+        self._accounts = (string.ascii_uppercase + string.ascii_lowercase)[: count + 1]
+        self._folder = tempfile.mkdtemp(prefix="cf-ns-", dir="/tmp")
+        os.chmod(self._folder, 0o755)
+        self._namespace = Namespace(self._folder)
+        self.world = World(self._namespace, cli.program(cli.NEW), accounts=self._accounts)
+        self.moments: list[list[float]] = []
+
+    def start(self) -> None:
+        """Start everything, and have a first turn answered."""
+        self.world.start_stub()
+        self.world.start_tmux()
+        self.daemon, self.main = begin(self.world, checkout=self._checkout, cooldown=0)
+        self._enter_keys = EnterKeys(self.world)
+
+    def fail_over(self) -> None:
+        """Refuse one request; keep the moments of its end, and of the end of each phase."""
+        number = len(self.moments)
+        origin, target = self._accounts[number : number + 2]
         job = f"the job of {origin}"
         # Resets apart from each other: a refusal right after a flip with the old account's reset counts as its.
-        world.set(origin, "limit", resets_at=int(time.time()) + 3600 + 600 * number)
-        main.prompt(job)
-        answered = main.answered(RESUME, target, timeout=60)
-        refused = turns_of(world, main.id, job, origin, "limit")[0]
-        until(lambda: daemon.row("main")["state"] == "idle", "the session to be idle")
-        record = until(lambda: daemon.switches()[len(failovers) :], "the record of the switch")[0]
-        errors = [row for row in world.records(main.id) if row.get("isApiErrorMessage")]
+        self.world.set(origin, "limit", resets_at=int(time.time()) + 3600 + 600 * number)
+        self.main.prompt(job)
+        answered = self.main.answered(RESUME, target, timeout=60)
+        refused = turns_of(self.world, self.main.id, job, origin, "limit")[0]
+        until(lambda: self.daemon.row("main")["state"] == "idle", "the session to be idle")
+        record = until(lambda: self.daemon.switches()[number:], "the record of the switch")[0]
+        errors = [row for row in self.world.records(self.main.id) if row.get("isApiErrorMessage")]
         began, ended = float(str(answered["began"])), float(str(answered["ended"]))
-        failovers.append(
+        self.moments.append(
             [
                 float(str(refused["ended"])),
                 moment(errors[-1]["timestamp"]),
                 moment(record["time"]),
-                moment(document(world.path("state", "flips.json"))["flips"][-1]["at"]),
-                enter_keys.newest(began),
+                moment(document(self.world.path("state", "flips.json"))["flips"][-1]["at"]),
+                self._enter_keys.newest(began),
                 began,
                 ended,
             ]
         )
-    return failovers
+
+    def row(self) -> dict[str, Any]:
+        """Return what was measured, in seconds."""
+        records = self.daemon.switches()
+        ordered = sorted(moments[-1] - moments[0] for moments in self.moments)
+        phases = {
+            phase: round(statistics.median(moments[number + 1] - moments[number] for moments in self.moments), 3)
+            for number, phase in enumerate(PHASES)
+        }
+        return {
+            "build": self.name,
+            "claude": cli.version_number(cli.NEW),
+            "failovers": len(ordered),
+            "switches": len(records),
+            "methods": sorted({row["method"] for record in records for row in record["sessions"]}),
+            "median_s": round(statistics.median(ordered), 3),
+            "least_s": round(ordered[0], 3),
+            "most_s": round(ordered[-1], 3),
+            "percentile_90_s": round(ordered[int(len(ordered) * 0.9) - 1], 3),
+            "phases_s": phases,
+        }
+
+    def close(self) -> None:
+        """End everything."""
+        if hasattr(self, "_enter_keys"):
+            self._enter_keys.close()
+        self.world.close()
+        self._namespace.close()
+        shutil.rmtree(self._folder)
+
+
+def measure(count: int = 20, before: str | None = None) -> list[dict[str, Any]]:
+    """Return a row for each build; with ``before``, a checkout, the two take turns."""
+    builds = {**({"before": os.path.abspath(before)} if before else {}), "now": ROOT}
+    worlds: list[Failovers] = []
+    try:
+        for name, checkout in builds.items():
+            worlds.append(Failovers(name, checkout, count))
+            worlds[-1].start()
+        for _failover in range(count):
+            for each in worlds:
+                each.fail_over()
+        return [each.row() for each in worlds]
+    finally:
+        for each in worlds:
+            each.close()
+
+
+def print_rows(rows: list[dict[str, Any]], count: int) -> None:
+    """Print what was measured, and the ratio of two builds."""
+    for row in rows:
+        print(
+            f"{row['build']}: {row['failovers']} of {count} failovers went on; methods: {', '.join(row['methods'])}; "
+            f"switches: {row['switches']}"
+        )
+        print(
+            f"seconds from the refusal to the answer: median {row['median_s']:.2f}, least {row['least_s']:.2f}, "
+            f"most {row['most_s']:.2f}, 90th percentile {row['percentile_90_s']:.2f}"
+        )
+        print("of them, as medians:")
+        for phase, seconds in row["phases_s"].items():
+            print(f"  {seconds:6.3f}  until {phase}")
+    if len(rows) > 1:
+        print(f"ratio of the medians: {rows[1]['median_s'] / rows[0]['median_s']:.2f}")
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    accounts = (string.ascii_uppercase + string.ascii_lowercase)[: count + 1]
-    folder = tempfile.mkdtemp(prefix="cf-ns-", dir="/tmp")
-    os.chmod(folder, 0o755)
-    namespace = Namespace(folder)
-    world = World(namespace, cli.program(cli.NEW), accounts=accounts)
-    try:
-        world.start_stub()
-        world.start_tmux()
-        daemon, main_session = begin(world, cooldown=0)
-        enter_keys = EnterKeys(world)
-        failovers = measure(world, daemon, main_session, accounts, enter_keys)
-        enter_keys.close()
-        records = daemon.switches()
-        methods = sorted({row["method"] for record in records for row in record["sessions"]})
-    finally:
-        world.close()
-        namespace.close()
-        shutil.rmtree(folder)
-    ordered = sorted(moments[-1] - moments[0] for moments in failovers)
-    print(f"{len(ordered)} of {count} failovers went on; methods: {', '.join(methods)}; switches: {len(records)}")
-    print(
-        f"seconds from the refusal to the answer: median {statistics.median(ordered):.2f}, "
-        f"least {ordered[0]:.2f}, most {ordered[-1]:.2f}, "
-        f"90th percentile {ordered[int(len(ordered) * 0.9) - 1]:.2f}"
-    )
-    print("of them, as medians:")
-    for number, phase in enumerate(PHASES):
-        median = statistics.median(moments[number + 1] - moments[number] for moments in failovers)
-        print(f"  {median:6.3f}  until {phase}")
+    """Print the figures, and write them where told."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("failovers", nargs="?", type=int, default=20)
+    parser.add_argument("--before", metavar="CHECKOUT", help="a checkout whose daemon takes turns with this one's")
+    parser.add_argument("--json", metavar="FILE")
+    options = parser.parse_args()
+    rows = measure(options.failovers, options.before)
+    print_rows(rows, options.failovers)
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as stream:
+            json.dump({"bench": "failover", "rows": rows}, stream, indent=1)
+            stream.write("\n")
 
 
 if __name__ == "__main__":

@@ -44,12 +44,15 @@ sys.exit(main(arguments))
 class Daemon:
     """One daemon and its configuration; its log is the file daemon.log of the world."""
 
-    def __init__(self, world: World, sessions: list[dict[str, Any]], **failover: Any) -> None:
-        """``sessions`` are the configuration's; command and environment are added. ``failover`` is its section."""
+    def __init__(self, world: World, sessions: list[dict[str, Any]], *, checkout: str = ROOT, **failover: Any) -> None:
+        """``sessions`` are the configuration's; command and environment are added. ``failover`` is its section.
+
+        The daemon is that of the ``checkout``.
+        """
         self.world = world
         self.process: subprocess.Popen[bytes] | None = None
         self.library = world.path("lib")
-        write_sources(self.library, release_sources(ROOT))
+        write_sources(self.library, release_sources(checkout))
         self.launcher = world.path("bin", "claude-failover")
         layout = Layout(world.folder, "/usr/bin/python3")
         os.symlink(os.curdir, layout.current)

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from . import cli
-from .daemon import Daemon
+from .daemon import ROOT, Daemon
 from .session import KEY_WAIT, Session
 from .wait import until
 from .world import World
@@ -63,13 +63,15 @@ def begin(
     env: dict[str, str] | None = None,
     greet: bool = True,
     extra: dict[str, object] | None = None,
+    checkout: str = ROOT,
     **failover: object,
 ) -> tuple[Daemon, Driven]:
     """Start the daemon with the one session main, in which a first turn was answered under A if it is to ``greet``.
 
-    ``options`` are for claude, ``env`` is added to the session's environment, ``extra`` to the configuration.
+    ``options`` are for claude, ``env`` is added to the session's environment, ``extra`` to the configuration;
+    the daemon is that of the ``checkout``.
     """
-    daemon = Daemon(world, [{"name": "main", "command": [world.claude, *options]}], **failover)
+    daemon = Daemon(world, [{"name": "main", "command": [world.claude, *options]}], checkout=checkout, **failover)
     daemon.config.update(extra or {})
     daemon.config["sessions"][0]["env"].update(env or {})  # type: ignore[index]
     daemon.start()
