@@ -1,0 +1,209 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long it takes from a refused request to the daemon's Enter key, with a light program in place of Claude Code.
+
+    python tests/bench/bench_reaction.py [--rounds 20] [--others 1,100] [--sources hook,transcript,pane]
+                                         [--before CHECKOUT] [--json FILE]
+
+The program (`light_claude`) writes down both moments itself: right before it tells of the refusal by one source only,
+and when it has read Enter, with the prompt in its box. So this is the reaction of the daemon and of tmux, with the
+decision, its fsyncs and the flip, and nothing of Claude Code. Each round ends one account. With ``--before`` another
+checkout's daemon takes turns with this one's, and the ratio of the medians is printed. A pane is read each second
+(``detection.sweep_interval``). The times are for the reader; nothing depends on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import Any
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+sys.path.insert(0, os.path.join(sys.path[0], "support"))
+import import_path  # makes the daemon importable
+from integration.daemon.conftest import wait_for
+from integration.failover.conftest import World
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCES = ("hook", "transcript", "pane")
+OTHERS = (1, 100)
+BOUND = 60.0  # seconds for one round
+#: A session that is watched, and in which nothing happens.
+OTHER = """#!/bin/sh
+rule=────────────────────────────────
+printf '● hello\\r\\n\\r\\n%s\\r\\n❯ \\r\\n%s\\r\\n  auto mode' $rule $rule
+exec sleep infinity
+"""
+
+
+class Reaction:
+    """One daemon with one session that is refused and others that stand idle."""
+
+    def __init__(self, name: str, checkout: str, others: int, rounds: int) -> None:
+        self.name = name
+        self.folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
+        collections = os.path.join(self.folder, "collections")
+        os.makedirs(os.path.join(collections, "ansible_collections", "secuaas"))
+        os.symlink(checkout, os.path.join(collections, "ansible_collections", "secuaas", "claude"))
+        python_path = [os.path.join(checkout, "roles", "claude_failover", "files"), collections]
+        accounts = tuple(f"a{number}" for number in range(rounds + 1))
+        self.world = world = World(self.folder, os.pathsep.join(python_path), accounts)
+        world.config["failover"] = {"cooldown": 0}
+        self._program("claude", f"#!/bin/sh\nexec {sys.executable} -IS {HERE}/light_claude.py {self.folder} ", '"$@"\n')
+        self._program("other", OTHER)
+        world.session("main")
+        for number in range(others):
+            world.session(f"other{number}", command=[world.path("bin/other")], claude_args=False)
+        self.rounds = 0
+
+    def _program(self, name: str, text: str, arguments: str = "") -> None:
+        path = self.world.path(f"bin/{name}")
+        if os.path.exists(path):
+            os.unlink(path)
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(f"{text}{self.world.control_socket} {arguments}" if arguments else text)
+        os.chmod(path, 0o700)
+
+    def start(self) -> None:
+        """Start server and daemon, and wait until every session is up."""
+        self.world.start_tmux()
+        self.world.start()
+        self._wait_ready(everywhere=True)
+
+    def _sessions(self) -> list[dict[str, Any]]:
+        """Return the sessions of the status, asked without a process of its own."""
+        with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rwb") as stream:
+            connection.connect(self.world.control_socket)
+            stream.write(b'{"op":"sessions"}\n')
+            stream.flush()
+            rows: list[dict[str, Any]] = json.loads(stream.readline())["result"]
+        return rows
+
+    def _wait_ready(self, everywhere: bool = False) -> str:
+        """Wait until main is idle; return its conversation."""
+
+        def ready() -> str | None:
+            rows = self._sessions()
+            main = next(row for row in rows if row["name"] == "main")
+            waits = main["state"] != "idle" or not os.path.exists(self.world.path(str(main["uuid"])))
+            if waits or (everywhere and any(row["state"] in ("starting", "down") for row in rows)):
+                return None
+            return str(main["uuid"])
+
+        return str(wait_for(ready, f"the sessions to be ready\n{self.world.daemon_log()[-3000:]}", BOUND))
+
+    def react(self, source: str) -> float:
+        """Refuse one request; return the seconds until Enter, once the session is idle again."""
+        conversation = self._wait_ready()
+        before = len(self._moments())
+        # Resets apart from each other: a refusal with the old account's reset counts as its.
+        reset = time.strftime("%I:%M%p", time.gmtime(time.time() + 7200 + 180 * self.rounds)).lstrip("0").lower()
+        self.rounds += 1
+        with open(self.world.path(conversation), "w", encoding="utf-8") as stream:
+            stream.write(f"{source} {reset}\n")
+        wait_for(
+            lambda: len(self._moments()) >= before + 2,
+            f"the {source} to be acted on\n{self.world.daemon_log()[-3000:]}",
+            BOUND,
+        )
+        refused, entered = self._moments()[before : before + 2]
+        assert (refused["event"], entered["event"], entered["text"]) == ("refused", "enter", "continue")
+        return float(entered["at"]) - float(refused["at"])
+
+    def _moments(self) -> list[dict[str, Any]]:
+        try:
+            with open(self.world.path("moments.jsonl"), encoding="utf-8") as stream:
+                return [json.loads(line) for line in stream.read().splitlines()]
+        except FileNotFoundError:
+            return []
+
+    def close(self) -> None:
+        """End daemon, sessions and server."""
+        self.world.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def measure(
+    sources: Sequence[str] = SOURCES, others: Sequence[int] = OTHERS, rounds: int = 20, before: str | None = None
+) -> list[dict[str, Any]]:
+    """Return a row for each source, number of other sessions and build: milliseconds from the refusal to Enter."""
+    builds = {**({"before": os.path.abspath(before)} if before else {}), "now": import_path.ROOT}
+    rows = []
+    for count in others:
+        for source in sources:
+            running: list[Reaction] = []
+            try:
+                for name, checkout in builds.items():
+                    running.append(Reaction(name, checkout, count, rounds + 1))
+                    running[-1].start()
+                samples: dict[str, list[float]] = {name: [] for name in builds}
+                for number in range(rounds + 1):
+                    for reaction in running:
+                        seconds = reaction.react(source)
+                        if number:  # the first one warms the caches
+                            samples[reaction.name].append(1000 * seconds)
+            finally:
+                for reaction in running:
+                    reaction.close()
+            rows += [row_of(source, count, name, taken) for name, taken in samples.items()]
+    return rows
+
+
+def row_of(source: str, others: int, build: str, samples: Sequence[float]) -> dict[str, Any]:
+    """Return a row of the table."""
+    low, median, high = statistics.quantiles(samples, n=4) if len(samples) > 1 else [samples[0]] * 3
+    return {
+        "source": source,
+        "others": others,
+        "build": build,
+        "rounds": len(samples),
+        "median_ms": round(median, 1),
+        "quartiles_ms": [round(low, 1), round(high, 1)],
+        "least_ms": round(min(samples), 1),
+        "most_ms": round(max(samples), 1),
+    }
+
+
+def print_table(rows: Sequence[dict[str, Any]]) -> None:
+    """Print the rows, and where two builds were measured the ratio of their medians."""
+    print(f"{'source':12} {'others':>6} {'build':8} {'median':>9} {'quartiles':>18} {'most':>9} {'ratio':>6}")
+    medians = {(row["source"], row["others"]): row["median_ms"] for row in rows if row["build"] == "before"}
+    for row in rows:
+        low, high = row["quartiles_ms"]
+        known = medians.get((row["source"], row["others"]))
+        ratio = f"{row['median_ms'] / known:6.2f}" if known and row["build"] == "now" else ""
+        print(
+            f"{row['source']:12} {row['others']:6} {row['build']:8} {row['median_ms']:6.0f} ms "
+            f"{low:7.0f} to {high:4.0f} ms {row['most_ms']:6.0f} ms {ratio}"
+        )
+
+
+def main() -> None:
+    """Print the table, and write it where told."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--others", default=",".join(map(str, OTHERS)), help="numbers of other sessions")
+    parser.add_argument("--sources", default=",".join(SOURCES))
+    parser.add_argument("--before", metavar="CHECKOUT", help="a checkout whose daemon takes turns with this one's")
+    parser.add_argument("--json", metavar="FILE")
+    options = parser.parse_args()
+    others = [int(word) for word in options.others.split(",")]
+    rows = measure(options.sources.split(","), others, options.rounds, options.before)
+    print_table(rows)
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as stream:
+            json.dump({"bench": "reaction", "rows": rows}, stream, indent=1)
+            stream.write("\n")
+
+
+if __name__ == "__main__":
+    main()
