@@ -1,0 +1,252 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the daemon costs while no session does anything, against one ``capture-pane`` a pane and second.
+
+    python tests/bench/bench_idle.py [--sessions 100,1000] [--kinds hooked,blind] [--seconds 60] [--json FILE]
+
+A hooked session has sent a hook and has a session file; a blind one has neither, so that its pane is all that tells.
+The stand-ins of Claude Code are idle, behind full screens. Prints, per row: the CPU of the daemon (with its tmux
+client) and of the tmux server as per cent of one core; that of one process a pane and second, measured by sweeps in
+the same run; how many times more that is; wake-ups of both processes a second, which is a count that no load of the
+machine changes; the daemon's resident memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+sys.path.insert(0, os.path.join(sys.path[0], "support"))
+import import_path  # makes the daemon importable
+from integration.daemon.conftest import Host, wait_for
+
+from claude_failover.common import processes
+
+KINDS = ("hooked", "blind")
+SETTLE = 13.0  # seconds after the start or the last hook, in which a first check of everything ends
+SWEEPS = 3  # of the other way
+PROGRAM = (
+    'for i in $(seq 45); do echo "line $i of a screen that is full of words, as it mostly is"; done; '
+    'echo "────────"; echo "❯ "; echo "────────"; exec sleep infinity'
+)
+HEADS = ("kind", "sessions", "daemon %", "server %", "both %", "capture %", "times", "wakes/s", "MiB")
+KEYS = (
+    "kind",
+    "sessions",
+    "daemon_percent",
+    "server_percent",
+    "percent",
+    "capture_percent",
+    "ratio",
+    "wakeups_per_second",
+    "memory_mib",
+)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has used with all of its threads, by its own clock (clock_getcpuclockid(3))."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def wakeups(pid: int) -> int:
+    """Return how often the threads of a process have waited for something."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status", encoding="utf-8", errors="replace") as stream:
+            total += next(int(line.split()[1]) for line in stream if line.startswith("voluntary_ctxt"))
+    return total
+
+
+def memory_mib(pid: int) -> float:
+    """Return the resident memory of a process."""
+    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as stream:
+        return next(int(line.split()[1]) for line in stream if line.startswith("VmRSS")) / 1024
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    found = [processes.read(int(name)) for name in os.listdir("/proc") if name.isdigit()]
+    return [process.pid for process in found if process is not None and process.parent == pid]
+
+
+class IdleHost(Host):
+    """A host whose sessions run already when the daemon starts."""
+
+    def make_sessions(self, count: int) -> None:
+        """Make sessions by one tmux process."""
+        link, work = self.config["active_link"], self.path("work")
+        lines = []
+        for number in range(count):
+            name = f"s{number:04}"
+            self.session(name)
+            lines.append(
+                f"new-session -d -s {name} -c {work} -e CLAUDE_CONFIG_DIR={link} -e CLAUDE_FAILOVER_SESSION={name} "
+                f"-- sh -c '{PROGRAM}'"
+            )
+        path = self.path("sessions.conf")
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write("\n".join(lines) + "\n")
+        self.tmux("source-file", path)
+        wait_for(
+            lambda: self.tmux("list-panes", "-a", "-F", "#{pane_current_command}").count("sleep") == count + 1,
+            "the stand-ins",
+            120,
+        )
+
+    def panes(self) -> list[tuple[str, int]]:
+        """Return id and pid of the panes of the sessions."""
+        rows = self.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_id} #{pane_pid}").splitlines()
+        return [(row.split()[1], int(row.split()[2])) for row in rows if not row.startswith("_")]
+
+    def write_session_files(self) -> None:
+        """Write what Claude Code writes of each running process."""
+        folder = os.path.join(self.config["accounts"][0]["home"], "sessions")
+        os.makedirs(folder, exist_ok=True)
+        for number, (_pane, pid) in enumerate(self.panes()):
+            process = processes.read(pid)
+            assert process is not None
+            row = {
+                "pid": pid,
+                "sessionId": f"11111111-1111-4111-8111-{number:012}",
+                "cwd": self.path("work"),
+                "procStart": str(process.start),
+                "version": "2.1.332",
+                "status": "idle",
+                "statusUpdatedAt": int(time.time() * 1000),
+            }
+            with open(os.path.join(folder, f"{pid}.json"), "w", encoding="utf-8") as stream:
+                json.dump(row, stream)
+
+    def send_hooks(self) -> None:
+        """Send the hook of each session's start."""
+        for number, (pane, pid) in enumerate(self.panes()):
+            request = {
+                "op": "hook",
+                "payload": {
+                    "hook_event_name": "SessionStart",
+                    "source": "startup",
+                    "session_id": f"11111111-1111-4111-8111-{number:012}",
+                    "cwd": self.path("work"),
+                },
+                "env": {"TMUX": f"{self.tmux_socket},1,0", "TMUX_PANE": pane, "CLAUDE_PID": str(pid)},
+            }
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.settimeout(20)
+                connection.connect(self.control_socket)
+                connection.sendall(json.dumps(request).encode() + b"\n")
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(4096)
+
+    def close(self) -> None:
+        """End daemon and server, and with it the stand-ins."""
+        if self.tmux_server is not None and self.tmux_server.poll() is None:
+            subprocess.run(["tmux", "-N", "-S", self.tmux_socket, "kill-server"], check=False, timeout=60)
+        super().close()
+        shutil.rmtree(self.folder)
+
+
+def capture_percent(host: IdleHost) -> float:
+    """Return the CPU, as per cent of a core, of one ``capture-pane`` process a pane and second."""
+    assert host.tmux_server is not None
+    panes, server = [pane for pane, _pid in host.panes()], host.tmux_server.pid
+    took = []
+    for _sweep in range(SWEEPS):
+        usage, begun = resource.getrusage(resource.RUSAGE_CHILDREN), cpu_seconds(server)
+        for pane in panes:
+            subprocess.run(
+                ["tmux", "-N", "-S", host.tmux_socket, "capture-pane", "-p", "-t", pane],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        clients = after.ru_utime + after.ru_stime - usage.ru_utime - usage.ru_stime
+        took.append(clients + cpu_seconds(server) - begun)
+    return 100 * sorted(took)[SWEEPS // 2]
+
+
+def measure_one(kind: str, count: int, seconds: float) -> dict[str, Any]:
+    """Return the figures of one kind and number of sessions."""
+    host = IdleHost(tempfile.mkdtemp(prefix="cf-", dir="/tmp"), os.pathsep.join(import_path.IMPORT_PATH))
+    try:
+        del host.config["lifecycle"]  # the module's own intervals
+        host.config["failover"] = {"automatic": False}
+        for account in host.config["accounts"]:
+            os.makedirs(account["home"])
+        os.symlink(host.config["accounts"][0]["home"], host.config["active_link"])
+        host.start_tmux()
+        host.make_sessions(count)
+        if kind == "hooked":
+            host.write_session_files()
+        host.start()
+        if kind == "hooked":
+            host.send_hooks()
+        time.sleep(SETTLE)
+        assert host.daemon is not None and host.tmux_server is not None
+        daemon, server = host.daemon.pid, host.tmux_server.pid
+        own = [daemon, *children(daemon)]
+
+        def totals() -> tuple[float, float, float, int]:
+            cpu = sum(map(cpu_seconds, own))
+            return time.monotonic(), cpu, cpu_seconds(server), wakeups(daemon) + wakeups(server)
+
+        before = totals()
+        time.sleep(seconds)
+        after = totals()
+        span = after[0] - before[0]
+        ours, theirs = 100 * (after[1] - before[1]) / span, 100 * (after[2] - before[2]) / span
+        memory = memory_mib(daemon)
+        host.stop()
+        other = capture_percent(host)
+        return {
+            "kind": kind,
+            "sessions": count,
+            "seconds": round(span, 1),
+            "daemon_percent": round(ours, 4),
+            "server_percent": round(theirs, 4),
+            "percent": round(ours + theirs, 4),
+            "capture_percent": round(other, 2),
+            "ratio": round(other / (ours + theirs), 1),
+            "wakeups_per_second": round((after[3] - before[3]) / span, 1),
+            "memory_mib": round(memory, 1),
+        }
+    finally:
+        host.close()
+
+
+def measure(
+    counts: tuple[int, ...] = (100, 1000), kinds: tuple[str, ...] = KINDS, seconds: float = 60.0
+) -> list[dict[str, Any]]:
+    """Return a row of figures for each kind and number of sessions."""
+    return [measure_one(kind, count, seconds) for kind in kinds for count in counts]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--sessions", default="100,1000", help="numbers of sessions")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="of the sessions: hooked, blind")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
+    parser.add_argument("--json", metavar="FILE", help="where the figures are written too")
+    options = parser.parse_args()
+    counts = tuple(int(number) for number in options.sessions.split(","))
+    rows = measure(counts, tuple(options.kinds.split(",")), options.seconds)
+    print("".join(f"{head:>10}" for head in HEADS))
+    for row in rows:
+        print("".join(f"{row[key]:>10}" for key in KEYS))
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as stream:
+            json.dump(rows, stream, indent=2)
+
+
+if __name__ == "__main__":
+    main()
