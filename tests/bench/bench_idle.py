@@ -29,11 +29,13 @@ from typing import Any
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.path.insert(0, os.path.join(sys.path[0], "support"))
 import import_path  # makes the daemon importable
+from integration.daemon import conftest
 from integration.daemon.conftest import Host, wait_for
 
 from claude_failover.common import processes
 
 KINDS = ("hooked", "blind")
+START = 300.0  # seconds that the start may take
 SETTLE = 13.0  # seconds after the start or the last hook, in which a first check of everything ends
 SWEEPS = 3  # of the other way
 PROGRAM = (
@@ -55,7 +57,7 @@ KEYS = (
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that a process has used with all of its threads, by its own clock (clock_getcpuclockid(3))."""
+    """Return the CPU time that a process has used in all threads, by its own clock (clock_getcpuclockid(3))."""
     return time.clock_gettime((~pid << 3) | 2)
 
 
@@ -177,6 +179,7 @@ def capture_percent(host: IdleHost) -> float:
 
 def measure_one(kind: str, count: int, seconds: float) -> dict[str, Any]:
     """Return the figures of one kind and number of sessions."""
+    conftest.DEADLINE = START  # of the daemon's start
     host = IdleHost(tempfile.mkdtemp(prefix="cf-", dir="/tmp"), os.pathsep.join(import_path.IMPORT_PATH))
     try:
         del host.config["lifecycle"]  # the module's own intervals

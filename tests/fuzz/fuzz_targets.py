@@ -307,10 +307,10 @@ class _Session:
         self.sessions = SessionTable(holder, self.registry)
         me = processes.read(os.getpid())
         assert me is not None
-        # The other processes of the machine are of no concern, and many.
-        snapshot = SimpleNamespace(tree=lambda _pid: iter([me]))
+        # What else runs on the machine is of no concern.
+        trees = SimpleNamespace(tree=lambda _pid: iter([me]), get=lambda _pid: None)
         pane = Pane("main", "$0", "@0", "%0", me.pid, False, None, None, "claude", "/", 0, 80, 24, False, True)
-        with mock.patch.object(table, "Snapshot", return_value=snapshot):
+        with mock.patch.object(table, "ProcessTrees", return_value=trees):
             self.sessions.observe([pane])
         main = self.sessions.get("main")
         assert main is not None

@@ -31,12 +31,64 @@ def child():
 
 
 def test_process_tree(child):
-    tree = list(processes.Snapshot().tree(child.pid))
-    assert tree[0].pid == child.pid
-    assert tree[0].parent == os.getpid()
-    assert [process.parent for process in tree[1:]] == [child.pid]
-    assert processes.Snapshot().tree(2**22 + 1) is not None
-    assert list(processes.Snapshot().tree(2**22 + 1)) == []
+    below = int(subprocess.run(["pgrep", "-P", str(child.pid)], capture_output=True, check=True).stdout)
+    trees = processes.ProcessTrees([below, 2**22 + 1, os.getpid()])
+    tree = list(trees.tree(child.pid))
+    assert [process.pid for process in tree] == [child.pid, below]
+    assert [process.parent for process in tree] == [os.getpid(), child.pid]
+    assert [process.pid for process in trees.tree(os.getpid())] == [os.getpid(), below]
+    assert list(trees.tree(2**22 + 1)) == []
+
+
+def test_a_tree_has_only_the_processes_of_interest_and_reads_no_others(child, monkeypatch):
+    read, pids = processes.read, []
+    monkeypatch.setattr(processes, "read", lambda pid: pids.append(pid) or read(pid))
+    trees = processes.ProcessTrees([os.getpid()])
+    assert [process.pid for process in trees.tree(child.pid)] == [child.pid]
+    assert child.pid in pids and os.getpid() in pids
+    above, process = set(), read(os.getpid())
+    while process is not None and process.parent:
+        above.add(process.parent)
+        process = read(process.parent)
+    assert set(pids) <= {child.pid, os.getpid()} | above
+    assert len(pids) == len(set(pids)), "each is read once"
+
+
+def test_the_nearest_come_first_and_the_older_of_two(monkeypatch):
+    rows = {1: 0, 10: 1, 30: 10, 20: 10, 21: 20, 31: 30, 40: 31}
+    monkeypatch.setattr(
+        processes, "read", lambda pid: processes.Process(pid, rows[pid], pid, "x", "S") if pid in rows else None
+    )
+    trees = processes.ProcessTrees([40, 31, 21, 20, 30, 99])
+    assert [process.pid for process in trees.tree(10)] == [10, 20, 30, 21, 31, 40]
+    assert [process.pid for process in trees.tree(30)] == [30, 31, 40]
+
+
+def test_a_circle_of_parents_ends(monkeypatch):
+    """The processes are read one after the other, and a pid can be used again meanwhile."""
+    rows = {10: 20, 20: 10}
+    monkeypatch.setattr(processes, "read", lambda pid: processes.Process(pid, rows[pid], pid, "x", "S"))
+    assert [process.pid for process in processes.ProcessTrees([10]).tree(20)] == [20, 10]
+
+
+def test_another_program_of_a_process_has_another_image():
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import os; os.read(0, 1); os.execv('/bin/cat', ['cat'])"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        before = processes.read(process.pid)
+        assert before.image
+        process.stdin.write(b"!now\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"now\n"
+        after = processes.read(process.pid)
+        assert (after.start, after.name) == (before.start, "cat")
+        assert after.image != before.image
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_the_start_time_distinguishes_processes_with_the_same_pid(child):

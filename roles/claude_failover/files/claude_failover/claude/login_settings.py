@@ -31,16 +31,44 @@ class _Seen(NamedTuple):
 
 
 class LoginSettings:
-    """The keys by which settings files make the login another, by file."""
+    """The keys by which settings files make the login another, by file.
+
+    In a round each file is looked at once, for however many sessions.
+    """
 
     def __init__(self) -> None:
         self._seen: dict[str, _Seen] = {}
+        self._round: dict[str, list[str]] | None = None  # by path: the keys found in this round
+        self._managed: list[str] | None = None
+
+    def begin_round(self) -> None:
+        """Look at each file again when it is next asked for."""
+        self._round, self._managed = {}, None
+
+    def end_round(self) -> None:
+        """Look at each file whenever it is asked for."""
+        self._round = self._managed = None
+
+    def managed(self) -> list[str]:
+        """Return the paths of the administrator's settings."""
+        if self._round is None:
+            return managed_settings()
+        if self._managed is None:
+            self._managed = managed_settings()
+        return self._managed
 
     def found_in(self, paths: Iterable[str]) -> list[str]:
         """Return ``KEY in FILE`` for each key that makes the login another; a file that cannot be read has none."""
         return [f"{key} in {path}" for path in paths for key in self._keys(path)]
 
     def _keys(self, path: str) -> list[str]:
+        if self._round is None:
+            return self._look(path)
+        if path not in self._round:
+            self._round[path] = self._look(path)
+        return self._round[path]
+
+    def _look(self, path: str) -> list[str]:
         try:
             found = os.stat(path)
         except (OSError, ValueError):

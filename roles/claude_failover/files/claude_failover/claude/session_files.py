@@ -12,11 +12,13 @@ only while the process that wrote it is running.
 
 from __future__ import annotations
 
+import errno
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..common import clock, json_text
 from ..common.processes import Process
@@ -26,6 +28,7 @@ from .versions import version_in
 
 _MAX_TICKS = 1 << 63  # since the boot, of the start of a process
 _TICK = timedelta(seconds=1)  # by which a process's start and another clock reading may differ
+_SETTLED = 1_000_000_000  # nanoseconds since its last change, after which a file's times tell of the next one
 _UNKNOWN = datetime.fromtimestamp(0, timezone.utc)
 
 
@@ -48,20 +51,82 @@ class SessionFile:
     spare: bool = False
 
 
-class SessionFiles:
-    """The session files in all account homes. Only the file of a given process is opened, however many there are."""
+class _Read(NamedTuple):
+    """What was read of a file, and what that depends on: the file as it was, the process, and the clock."""
 
-    def __init__(self, homes: Iterable[str]) -> None:
-        self._folders = [os.path.join(home, "sessions") for home in homes]
+    state: tuple[int, ...]
+    process: tuple[int, int]
+    jumps: int
+    content: SessionFile | None
+
+
+class SessionFiles:
+    """The session files in all account homes, as `refresh` has listed them last.
+
+    Only the file of a given process is opened, however many there are, and again only when it has changed.
+    """
+
+    def __init__(self, homes: Iterable[str] = ()) -> None:
+        self._names: dict[str, set[str] | None] = {}  # by folder; None: it cannot be listed
+        self._seen: dict[str, _Read] = {}  # by path
+        self.refresh(homes)
+
+    def refresh(self, homes: Iterable[str]) -> None:
+        """List the files. Raises OSError where there is no descriptor left: their processes must not pass for dead."""
+        clock.now()  # looks for a jump
+        self._names = {folder: _listed(folder) for folder in [os.path.join(home, "sessions") for home in homes]}
+        self._seen = {path: seen for path, seen in self._seen.items() if self._is_listed(*os.path.split(path))}
+
+    def pids(self) -> set[int]:
+        """Return the processes that a file is named after, of which many may have ended."""
+        stems = (name[:-5] for names in self._names.values() for name in names or () if name.endswith(".json"))
+        return {pid for pid in map(whole_number, stems) if pid is not None}
 
     def of(self, process: Process) -> SessionFile | None:
         """Return the file that this process wrote, or None.
 
         After a flip a running session writes to the other home; the newest of several files counts.
         """
-        found = [read_session_file(os.path.join(folder, f"{process.pid}.json"), process) for folder in self._folders]
-        files = [file for file in found if file is not None]
+        name = f"{process.pid}.json"
+        folders = [folder for folder in self._names if self._is_listed(folder, name)]
+        files = [file for file in (self._read(os.path.join(folder, name), process) for folder in folders) if file]
         return max(files, key=lambda file: file.status_at, default=None)
+
+    def _is_listed(self, folder: str, name: str) -> bool:
+        names = self._names.get(folder, set())
+        return names is None or name in names
+
+    def _read(self, path: str, process: Process) -> SessionFile | None:
+        now = time.time_ns()
+        try:
+            found = os.stat(path)
+        except OSError:
+            self._seen.pop(path, None)
+            return None
+        state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        known = state, (process.pid, process.start), clock.current().jumps
+        seen = self._seen.get(path)
+        if seen is not None and seen[:3] == known:
+            return seen.content
+        content = read_session_file(path, process)
+        # The next write can still fall into the same tick of the file's clock.
+        settled = now - max(found.st_mtime_ns, found.st_ctime_ns) > _SETTLED
+        if settled and (content is None or content.status_at != _UNKNOWN):
+            self._seen[path] = _Read(*known, content)
+        else:
+            self._seen.pop(path, None)
+        return content
+
+
+def _listed(folder: str) -> set[str] | None:
+    try:
+        return set(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return set()
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            raise
+        return None
 
 
 def read_session_file(path: str, process: Process) -> SessionFile | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from .turns import record_time
@@ -22,6 +23,7 @@ _NUMBERS = re.compile(r"(?a:\s*v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?![\d.]))")
 _MOST = 40  # characters of a version that are kept
 
 
+@lru_cache(maxsize=256)
 def numbers(version: str) -> tuple[int, int, int] | None:
     """Return the numbers of a version, or of the output of ``claude --version``; None for any other text."""
     found = _NUMBERS.match(version)

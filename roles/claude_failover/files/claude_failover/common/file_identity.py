@@ -17,7 +17,7 @@ def identity_of(status: os.stat_result) -> FileIdentity:
 
 def is_same_entry(one: str, other: str) -> bool:
     """Return whether two paths name the same entry of the same folder; a link as the entry is not followed."""
-    return _entry(one) == _entry(other)
+    return one == other or _entry(one) == _entry(other)
 
 
 def _entry(path: str) -> str:

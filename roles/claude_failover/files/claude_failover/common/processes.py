@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import os
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 
-from .text import decoded, whole_number
+from .text import decoded
 
 
 @dataclass(frozen=True)
 class Process:
-    """One process; ``start`` (clock ticks since boot) distinguishes it from a later one with the same pid."""
+    """One process; ``start`` (clock ticks since boot) distinguishes it from a later one with the same pid.
+
+    ``image`` is where its environment lies, which another program that it executes moves; 0 where that is hidden.
+    """
 
     pid: int
     parent: int
     start: int
     name: str
     state: str
+    image: int = field(default=0, compare=False)
 
     @property
     def alive(self) -> bool:
@@ -52,7 +55,8 @@ def read(pid: int) -> Process | None:
     # The name is in parentheses and may itself contain blanks and parentheses.
     name = text[text.index("(") + 1 : text.rindex(")")]
     fields = text[text.rindex(")") + 2 :].split()
-    return Process(pid=pid, parent=int(fields[1]), start=int(fields[19]), name=name, state=fields[0])
+    image = int(fields[47]) if len(fields) > 47 else 0  # env_start, since Linux 3.5
+    return Process(pid=pid, parent=int(fields[1]), start=int(fields[19]), name=name, state=fields[0], image=image)
 
 
 def is_alive(pid: int, start: int | None = None) -> bool:
@@ -64,26 +68,43 @@ def is_alive(pid: int, start: int | None = None) -> bool:
     return process is not None and process.alive and (start is None or process.start == start)
 
 
-class Snapshot:
-    """The process tree at one moment. Raises OSError if /proc cannot be read."""
+class ProcessTrees:
+    """The processes of interest in their trees, at one moment; they and those above them are read, and no others.
 
-    def __init__(self) -> None:
-        self._children: dict[int, list[Process]] = defaultdict(list)
-        self._all: dict[int, Process] = {}
-        for entry in os.listdir("/proc"):
-            pid = whole_number(entry)
-            if pid is not None:
-                process = read(pid)
-                if process is not None:
-                    self._all[process.pid] = process
-                    self._children[process.parent].append(process)
+    Each is read once, when it is asked for. Methods raise OSError if /proc cannot be read.
+    """
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self._pids = frozenset(pids)
+        self._read: dict[int, Process | None] = {}
+        self._below: dict[int, list[tuple[int, ...]]] | None = None  # by pid: the ways down to those of interest
+
+    def get(self, pid: int) -> Process | None:
+        """Return a process, or None if it does not exist."""
+        if pid not in self._read:
+            self._read[pid] = read(pid)
+        return self._read[pid]
 
     def tree(self, pid: int) -> Iterator[Process]:
-        """Yield the process ``pid`` and its descendants, nearest first."""
-        level = [self._all[pid]] if pid in self._all else []
-        while level:
-            yield from level
-            level = [child for process in level for child in self._children[process.pid]]
+        """Yield the process ``pid`` and those of interest below it, nearest first."""
+        if self._below is None:
+            self._below = self._ways()
+        for way in [(), *sorted(self._below.get(pid, []), key=lambda way: (len(way), way))]:
+            process = self.get(way[-1] if way else pid)
+            if process is not None:
+                yield process
+
+    def _ways(self) -> dict[int, list[tuple[int, ...]]]:
+        found: dict[int, list[tuple[int, ...]]] = {}
+        for pid in self._pids:
+            way: tuple[int, ...] = ()
+            process = self.get(pid)
+            # Processes are not read at one moment: a pid that is used again could close a circle.
+            while process is not None and process.parent > 0 and process.pid not in way:
+                way = (process.pid, *way)
+                found.setdefault(process.parent, []).append(way)
+                process = self.get(process.parent)
+        return found
 
 
 def variable(pid: int, name: str) -> str | None:

@@ -76,6 +76,7 @@ class SteadyClock:
         self._anchor = wall_now - elapsed - _ORIGIN
         self._last = wall_now
         self._skews = [Skew(_ORIGIN, None, timedelta(0))]
+        self.jumps = 0  # how often the conversion between steady time and wall time has changed
 
     def _look(self) -> tuple[datetime, timedelta]:
         """Return the wall time and the time since the boot, of one moment."""
@@ -111,6 +112,7 @@ class SteadyClock:
     def _begin_skew(self, start: datetime, end: datetime, value: timedelta) -> None:
         """Begin a skew at ``start``; the one before holds until ``end``."""
         last = self._skews[-1]
+        self.jumps += 1
         self._skews = [*self._skews[1 - _KEPT : -1], Skew(last.start, end, last.value), Skew(start, None, value)]
 
     # -- conversion --------------------------------------------------------------------------------------------
@@ -168,6 +170,7 @@ class SteadyClock:
             raise ValueError(f"found {moment:%Y-%m-%d}, expected a day within a century of the wall clock's")
         self._anchor, self._last = moment - elapsed - _ORIGIN, moment
         self._skews = list(state.skews) or [Skew(_ORIGIN, None, timedelta(0))]
+        self.jumps += 1
         jump = self._skew - (moment - wall)
         if abs(jump) < JUMP:
             self._anchor += jump

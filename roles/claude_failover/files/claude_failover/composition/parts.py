@@ -195,7 +195,7 @@ class Parts:
             store.unsaved.problems,
             self.events.open_events,
         )
-        self.events.status = self.status.document
+        self.events.status = self.status.situation
         for record in self.failover.logged():
             self.tallies.add_record(record)
         self.metrics = Metrics(config, self.tallies, self.status.document)

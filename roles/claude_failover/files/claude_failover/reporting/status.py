@@ -150,6 +150,24 @@ class StatusReport:
     def document(self) -> dict[str, Any]:
         """Return the document of ``status --json``."""
         config, active = self._config.current, self._active()
+        return self._document(
+            config, active, self._rows(config, active), [job_row(job, config) for job in running_jobs(config.homes)]
+        )
+
+    def situation(self) -> dict[str, Any]:
+        """Return the document as far as `situation` needs it: whole rows only of sessions that can need a person."""
+        config, active = self._config.current, self._active()
+        rows = [
+            self._row(tracked, config, active)
+            if tracked.state in ("down", "waiting")
+            else {"name": tracked.name, "state": tracked.state, "reason": None}
+            for tracked in self._sessions
+        ]
+        return self._document(config, active, rows, [])
+
+    def _document(
+        self, config: Config, active: Account | None, sessions: list[dict[str, Any]], jobs: list[dict[str, Any]]
+    ) -> dict[str, Any]:
         return {
             "version": VERSION,
             "pid": os.getpid(),
@@ -159,8 +177,8 @@ class StatusReport:
                 account_row(account, config, active, self._failover.account_status(account))
                 for account in config.accounts
             ],
-            "sessions": self._rows(config, active),
-            "background_jobs": [job_row(job, config) for job in running_jobs(config.homes)],
+            "sessions": sessions,
+            "background_jobs": jobs,
             "blind": self._health.rows(),
             "queue": self._dispatcher.counts(),
             "unsaved": [{"document": name, "reason": reason} for name, reason in self._unsaved.items()],
@@ -175,18 +193,11 @@ class StatusReport:
         return self._rows(self._config.current, self._active())
 
     def _rows(self, config: Config, active: Account | None) -> list[dict[str, Any]]:
-        own_limit = self._failover.own_limit
-        return [
-            session_row(
-                tracked,
-                config,
-                self._registry,
-                active,
-                own_limit(tracked.name),
-                self._dispatcher.in_pool(tracked),
-            )
-            for tracked in self._listed()
-        ]
+        return [self._row(tracked, config, active) for tracked in self._listed()]
+
+    def _row(self, tracked: TrackedSession, config: Config, active: Account | None) -> dict[str, Any]:
+        own_limit, in_pool = self._failover.own_limit(tracked.name), self._dispatcher.in_pool(tracked)
+        return session_row(tracked, config, self._registry, active, own_limit, in_pool)
 
     def _listed(self) -> list[TrackedSession]:
         return sorted(self._sessions, key=lambda tracked: natural_key(tracked.name))

@@ -41,7 +41,7 @@ class Launch:
 
     def changed(self, spec: SessionConfig, config: Config) -> list[str]:
         """Return the keys in which the configuration differs from what runs."""
-        now = launch_of(spec, config)
+        now = _current(spec, config)
         cwd = ["cwd"] if self.cwd is not None and self.cwd != now.cwd else []
         return cwd + [key for key, digest in now.digests.items() if self.digests.get(key, digest) != digest]
 
@@ -56,6 +56,17 @@ def launch_of(spec: SessionConfig, config: Config, environment: Iterable[str] = 
     if spec.claude_args:
         values["telemetry"] = vars(config.telemetry)
     return Launch(spec.cwd, {key: _digest(value) for key, value in values.items()}, tuple(sorted(environment)))
+
+
+_known: dict[str, tuple[SessionConfig, Config, Launch]] = {}  # by session: its launch, and what that was made from
+
+
+def _current(spec: SessionConfig, config: Config) -> Launch:
+    """Return `launch_of` what is configured; every status asks for it, and a configuration never changes itself."""
+    known = _known.get(spec.name)
+    if known is None or known[0] is not spec or known[1] is not config:
+        known = _known[spec.name] = spec, config, launch_of(spec, config)
+    return known[2]
 
 
 def launch_in(text: str) -> Launch | None:

@@ -127,7 +127,7 @@ class SessionLifecycle:
         except TmuxError as error:
             log.error("cannot list the tmux sessions, retrying at the next check: %s", error)
         else:
-            self.background = running_jobs(self._config.current.homes)
+            self.background = running_jobs(self._config.current.homes) if self._sessions.background_seen else []
             startable = [tracked for tracked in self._sessions if self._stays_down(tracked) is None]
             for name in self._obstacles.mended(startable, self._tmux.server_pid):
                 self._try_now(name)

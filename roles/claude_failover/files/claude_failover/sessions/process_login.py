@@ -19,7 +19,6 @@ from ..claude.login_settings import (
     LoginSettings,
     given_settings,
     home_settings,
-    managed_settings,
     project_settings,
 )
 from ..common import clock
@@ -58,15 +57,23 @@ class ProcessLogin:
         self._project = project
         self._homes = _homes_at_start(process, config_dir, config, accounts_between)
         self._settings: dict[str, None] = {}  # in the order of being found
+        self._environment: list[str] | None = None  # as it was found last
+        self._arguments: list[str] = []
 
     def is_of(self, process: Process) -> bool:
         """Return whether it is this very process."""
         return (self.process.pid, self.process.start) == (process.pid, process.start)
 
-    def foreign(self, files: LoginSettings) -> str | None:
-        """Return what makes the login another than that of the active link; None if nothing is found."""
+    def foreign(self, files: LoginSettings, *, anew: bool = True) -> str | None:
+        """Return what makes the login another than that of the active link; None if nothing is found.
+
+        Without ``anew`` environment and arguments are those that were read last.
+        """
+        if anew or self._environment is None:
+            self._environment = self._found_in_environment()
+            self._arguments = arguments(self.process.pid)
         self._settings.update(dict.fromkeys(self._found_in_settings(files)))
-        found = [f"{name} in its environment" for name in self._found_in_environment()]
+        found = [f"{name} in its environment" for name in self._environment]
         return listed([*found, *self._settings]) if found or self._settings else None
 
     def _found_in_environment(self) -> list[str]:
@@ -80,11 +87,11 @@ class ProcessLogin:
         return found
 
     def _found_in_settings(self, files: LoginSettings) -> list[str]:
-        paths = [*managed_settings(), *map(home_settings, self._homes)]
+        paths = [*files.managed(), *map(home_settings, self._homes)]
         project = self._project
         if project is not None:
             paths += project_settings(project)
-        path, keys = given_settings(arguments(self.process.pid), project or "/")
+        path, keys = given_settings(self._arguments, project or "/")
         if path is not None:
             paths.append(path)
         return files.found_in(paths) + [f"{key} in its --settings" for key in keys]

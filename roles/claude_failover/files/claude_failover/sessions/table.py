@@ -14,16 +14,17 @@ from typing import Any
 
 from ..claude.login_settings import LoginSettings
 from ..claude.process_home import process_home
-from ..claude.session_files import SessionFiles
+from ..claude.session_files import SessionFile, SessionFiles
 from ..claude.transcript import UUID
 from ..common.log_fields import log_fields
-from ..common.processes import Snapshot
+from ..common.processes import Process, ProcessTrees
 from ..common.text import text_or_none, whole_number
 from ..config.holder import ConfigHolder
 from ..tmux.client import Pane
 from .launch import read_launch
 from .process_login import AccountsBetween, ProcessLogin
 from .registry import RegistryEntry, SessionRegistry
+from .sight import Found, Sight
 from .tracked_session import TrackedSession
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,9 @@ class SessionTable:
         self.on_set_aside: Callable[[str, str | None], None] = lambda _session, _why: None
         self.accounts_between: AccountsBetween = lambda _begin, _end: None
         self._login_settings = LoginSettings()
+        self._files = SessionFiles()
+        self._seen: dict[str, Sight] = {}  # by session: what it was observed from last
+        self.background_seen = False  # whether a background job of Claude Code runs, at the last `observe`
         self._config = config
         self._apply_config()
         config.subscribe(self._apply_config)
@@ -89,21 +93,36 @@ class SessionTable:
             self._told[new] = self._told.pop(old)
 
     def observe(self, panes: Sequence[Pane]) -> None:
-        """Update the table from all panes of the tmux server."""
-        snapshot = Snapshot()
-        files = SessionFiles(account.home for account in self._config.current.accounts)
+        """Update the table from all panes of the tmux server. Raises OSError if /proc cannot be read."""
+        self._files.refresh(account.home for account in self._config.current.accounts)
+        self._login_settings.begin_round()
+        entries = [self._registry.get(name) for name in self._tracked]
+        known = {entry.pid for entry in entries if entry is not None and entry.pid is not None}
+        known |= {tracked.claude.pid for tracked in self._tracked.values() if tracked.claude is not None}
+        trees = ProcessTrees(known | self._files.pids())
+        self.background_seen = any(file.background for file in self._running(trees))
         by_session: dict[str, list[Pane]] = {}
         for pane in panes:
             by_session.setdefault(pane.session, []).append(pane)
-        self._resolve_renames(by_session, snapshot)
+        self._resolve_renames(by_session, trees)
         for name in [name for name, tracked in self._tracked.items() if tracked.spec is None]:
             if name not in by_session:
                 del self._tracked[name]
         for name in by_session:
             self._tracked.setdefault(name, TrackedSession(name))
         for tracked in self._tracked.values():
-            self._observe_session(tracked, by_session.get(tracked.name, []), snapshot, files)
+            self._observe_session(tracked, by_session.get(tracked.name, []), trees)
+        self._seen = {name: seen for name, seen in self._seen.items() if name in self._tracked}
+        self._login_settings.end_round()
         self._tell_set_aside()
+
+    def _running(self, trees: ProcessTrees) -> Iterator[SessionFile]:
+        """Yield the session files of the processes that run."""
+        for pid in self._files.pids():
+            process = trees.get(pid)
+            file = self._files.of(process) if process is not None and process.alive else None
+            if file is not None:
+                yield file
 
     def _tell_set_aside(self) -> None:
         found = {tracked.name: tracked.set_aside for tracked in self._tracked.values()}
@@ -120,7 +139,7 @@ class SessionTable:
                     del self._told[name]
                 self.on_set_aside(name, why)
 
-    def _resolve_renames(self, by_session: dict[str, list[Pane]], snapshot: Snapshot) -> None:
+    def _resolve_renames(self, by_session: dict[str, list[Pane]], trees: ProcessTrees) -> None:
         """Move the panes of a configured session that was renamed in tmux back to its configured name.
 
         Else it would count as missing, and its conversation would be resumed while it runs, which Claude Code does
@@ -131,41 +150,58 @@ class SessionTable:
             if tracked.spec is None or entry is None or entry.pid is None:
                 continue
             own = by_session.get(name, [])
-            if any(process.pid == entry.pid for pane in own for process in snapshot.tree(pane.pid)):
+            if any(process.pid == entry.pid for pane in own for process in trees.tree(pane.pid)):
                 continue
             for other, panes in list(by_session.items()):
                 if self._config.current.session(other) is None and any(
                     process.pid == entry.pid and process.start == entry.started
                     for pane in panes
-                    for process in snapshot.tree(pane.pid)
+                    for process in trees.tree(pane.pid)
                 ):
                     tracked.reason = f"renamed in tmux to {other!r}"
                     by_session[name] = by_session.pop(other) + own
                     break
 
-    def _observe_session(
-        self, tracked: TrackedSession, panes: list[Pane], snapshot: Snapshot, files: SessionFiles
-    ) -> None:
+    def _observe_session(self, tracked: TrackedSession, panes: list[Pane], trees: ProcessTrees) -> None:
+        found = [
+            (pane, process, self._files.of(process) if process.alive else None)
+            for pane in panes
+            for process in trees.tree(pane.pid)
+        ]
+        seen = self._seen.pop(tracked.name, None)
+        if seen is None or not seen.is_same(Sight.of(tracked, self._registry.get(tracked.name), panes, found)):
+            project = self._observe_anew(tracked, panes, found)
+            self._observe_login(tracked, project)
+        else:
+            project = seen.project
+            tracked.pane = next(
+                pane for pane in panes if tracked.pane is not None and pane.pane_id == tracked.pane.pane_id
+            )
+            self._observe_login(tracked, project, anew=False)
+        sight = Sight.of(tracked, self._registry.get(tracked.name), panes, found, project)
+        if sight.is_complete:
+            self._seen[tracked.name] = sight
+
+    def _observe_anew(self, tracked: TrackedSession, panes: list[Pane], found: Sequence[Found]) -> str | None:
+        """Update a session of which something has changed; returns the folder of its project."""
         previous, known, parked = tracked.pane, tracked.claude, tracked.parked_job
         tracked.claude, tracked.parked_job, tracked.file_at, version = None, None, None, None
-        claude_panes = []
-        for pane in panes:
-            for process in snapshot.tree(pane.pid):
-                file = files.of(process) if process.alive else None
-                if file is not None and not file.background:  # jobs are below the pane's, but not in it
-                    claude_panes.append((pane, process, file))
-                    break  # a Claude Code below it is run by one of its tools
+        claude_panes: list[tuple[Pane, Process, SessionFile]] = []
+        for pane, process, file in found:
+            # Jobs are below the pane's, but not in it; a Claude Code below it is run by one of its tools.
+            if file is not None and not file.background and pane not in [before for before, _, _ in claude_panes]:
+                claude_panes.append((pane, process, file))
         entry = self._registry.get(tracked.name)
         tracked.pane = _main_pane(panes, entry, [pane for pane, _process, _file in claude_panes])
         if tracked.pane is None or tracked.pane.dead:
-            return
+            return None
         if previous is None or previous.pid != tracked.pane.pid:
             tracked.activity, tracked.activity_at, tracked.hook_seen = "starting", None, False
             tracked.config_dir = tracked.foreign_login = tracked.login = None
             tracked.started_for = tracked.launch = None
         if tracked.launch is None:
             tracked.started_for, tracked.launch = read_launch(tracked.pane.pid)
-        project = tracked.cwd
+        project, tree = tracked.cwd, [process for pane, process, _file in found if pane.pid == tracked.pane.pid]
         for pane, process, file in claude_panes:
             if pane.pane_id == tracked.pane.pane_id:
                 tracked.claude, tracked.parked_job, version = process, file.parked_job, file.version
@@ -175,18 +211,17 @@ class SessionTable:
                     tracked.record_activity(file.status, file.status_at)
         if tracked.claude is None and known is not None:
             # Its file is being written, or was removed a moment before its end.
-            tree, same = snapshot.tree(tracked.pane.pid), (known.pid, known.start)
+            same = known.pid, known.start
             tracked.claude = next((item for item in tree if item.alive and (item.pid, item.start) == same), None)
             tracked.parked_job = parked if tracked.claude is not None else None
         if tracked.claude is None and tracked.spec is not None and tracked.spec.claude_args:
-            tracked.claude = next(snapshot.tree(tracked.pane.pid), None)
+            tracked.claude = next(iter(tree), None)
         if tracked.claude is not None:
             identity = (tracked.claude.pid, tracked.claude.start)
             tracked.version = version or (tracked.version if tracked.version_process == identity else None)
             tracked.version_process = identity
         else:
             tracked.activity, tracked.activity_at = "starting", None
-        self._observe_login(tracked, project)
         # Two candidates are ambiguous, and neither is guessed.
         candidates = {file.uuid for _pane, _process, file in claude_panes if UUID.fullmatch(file.uuid)}
         if len(candidates) == 1:
@@ -195,11 +230,18 @@ class SessionTable:
                 tracked.name,
                 RegistryEntry(file.uuid, "process", cwd=file.cwd, pid=process.pid, started=process.start),
             )
+        return project
 
-    def _observe_login(self, tracked: TrackedSession, project: str | None) -> None:
-        """Update what is known of the login of a session's process; a login that is not the link's is logged once."""
+    def _observe_login(self, tracked: TrackedSession, project: str | None, *, anew: bool = True) -> None:
+        """Update what is known of the login of a session's process; a login that is not the link's is logged once.
+
+        Without ``anew`` the process has the environment that it had, and only settings can have changed.
+        """
         process = tracked.claude
         if process is None:
+            return
+        if not anew and tracked.login is not None:
+            self._set_foreign_login(tracked, tracked.login.foreign(self._login_settings, anew=False))
             return
         if tracked.login is not None and not tracked.login.is_of(process):  # another one in the same shell
             tracked.config_dir = tracked.foreign_login = tracked.login = None
@@ -210,7 +252,10 @@ class SessionTable:
             return
         if tracked.login is None or not tracked.login.is_of(process):
             tracked.login = ProcessLogin(process, folder, project, self._config.current, self.accounts_between)
-        known, tracked.foreign_login = tracked.foreign_login, tracked.login.foreign(self._login_settings)
+        self._set_foreign_login(tracked, tracked.login.foreign(self._login_settings))
+
+    def _set_foreign_login(self, tracked: TrackedSession, why: str | None) -> None:
+        known, tracked.foreign_login = tracked.foreign_login, why
         if tracked.foreign_login not in (None, known):
             log.warning(
                 "session %s: its login does not follow the active link: %s. Its limits switch nothing and mark no "
