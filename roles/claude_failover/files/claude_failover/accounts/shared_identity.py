@@ -73,22 +73,28 @@ class SharedIdentity:
         self._hand_logins = HandLogins(now)
         self._is_replaced: _Test = _never
         self._left: tuple[str | None, float] | None = None  # the account left by the last flip, and when
+        self._flipped: asyncio.Event | None = None  # set by a flip, for `run`
         self._onboardings: list[float] = []
         self._told: set[tuple[str, str]] = set()
 
     async def run(self) -> None:
         """Look at the file again and again after a flip, until cancelled."""
+        self._flipped = asyncio.Event()
         while True:
-            if self._is_settling():
+            self._flipped.clear()
+            while self._is_settling():
                 try:
                     self.observe()
                 except Exception:  # a bug in what only tells must not end the daemon
                     log.exception("the .claude.json that the homes share: a bug; it is looked at again")
-            await asyncio.sleep(CHECK_INTERVAL)
+                await asyncio.sleep(CHECK_INTERVAL)
+            await self._flipped.wait()
 
     def on_flip(self, origin: str | None) -> None:
         """Write who the active account is, after a flip from ``origin``."""
         self._left = origin, self._now()
+        if self._flipped is not None:
+            self._flipped.set()
         self._put(_always, LOCK_WAIT)
 
     def on_start(self) -> None:

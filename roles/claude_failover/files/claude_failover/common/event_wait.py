@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 
 
-async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
-    """Wait until the event is set, at most that long; return whether it is set.
+async def wait_for_event(event: asyncio.Event, seconds: float | None) -> bool:
+    """Wait until the event is set, at most that long (None: however long); return whether it is set.
 
     asyncio.wait_for drops a cancellation that arrives in the turn in which its inner wait ends (Python 3.9 to 3.11,
     bpo-42130): the loop around it would then never end.

@@ -21,7 +21,6 @@ from ..claude.identity import identity_status
 from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.errors import UsageError
-from ..common.event_wait import wait_for_event
 from ..common.limit_words import limit_word
 from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
@@ -34,16 +33,15 @@ from ..switching.record import Record
 from ..switching.switcher import Switcher, SwitchRequest, SwitchSuperseded, raise_if_refused
 from .account_signals import AccountSignals
 from .attribution import attribute
+from .link_notices import LinkNotices
 from .own_limits import OwnLimits
 from .policy import SwitchPolicy
 from .resume_queue import ResumeQueue, ResumerProtocol
+from .rounds import IDLE_INTERVAL, TICK, run_rounds
 from .state import FailoverState
 from .switch_advice import AdvisedSwitch, SwitchAdvice
 
 log = logging.getLogger(__name__)
-
-#: Seconds between two rounds without events: how soon a flip by hand is detected.
-TICK = 1.0
 
 _HISTORY = 10000
 
@@ -96,6 +94,7 @@ class FailoverController:
         availability.identities.on_change = on_identity_change
         self._state = state = FailoverState(store)
         self._unsaved = store.unsaved
+        self._unsaved.on_failure = self._wake_up
         flip_log = self.switcher.flip_log
         self._answered = answered
         self._records = OpenRecords(self.switcher.journal, on_record, answered)
@@ -158,16 +157,8 @@ class FailoverController:
 
     async def run(self) -> None:
         """Run rounds until cancelled."""
-        while True:
-            try:
-                await self.run_round()
-            except OSError as error:
-                log.error("failover: %s; it is tried again", error)
-            except Exception:  # a bug must not end the failover for good: the next round starts from the state
-                log.exception("failover: a bug; it is tried again")
-            wake = self._wake_event()
-            await wait_for_event(wake, self._delay())
-            wake.clear()
+        notices = LinkNotices(lambda: self._config.current.active_link, self._wake_up)
+        await run_rounds(self.run_round, self._delay, self._wake_event(), notices)
 
     def _wake_event(self) -> asyncio.Event:
         if self._wake is None:
@@ -178,11 +169,20 @@ class FailoverController:
         if self._wake is not None:
             self._wake.set()
 
-    def _delay(self) -> float:
+    def _is_under_way(self) -> bool:
+        """Return whether the next round can find something to do of which nobody tells."""
+        state, told = self._state, self.switcher.link_monitor.suspended or self._advice.current
+        kept = state.unattributed or state.limited_sessions or state.doubts or state.reset_wait
+        if kept or told or self.resume_queue.is_busy or self._unsaved.problems:
+            return True
+        return self._policy.is_watching(self._availability.active())
+
+    def _delay(self, longest: float = IDLE_INTERVAL) -> float:
+        """Return the seconds to the next round; ``longest`` while nothing is under way."""
         now = self._now()
         delays = [(moment - now).total_seconds() for moment in self._policy.deadlines()]
         delays += self._records.close_delays()  # past ones wait for a resumption, whose end wakes the loop
-        return min([TICK, *[max(0.01, delay) for delay in delays if delay > 0]])
+        return min([TICK if self._is_under_way() else longest, *[max(0.01, delay) for delay in delays if delay > 0]])
 
     # -- events ------------------------------------------------------------------------------------------------
 

@@ -91,6 +91,18 @@ class SwitchPolicy:
         moments = [self._state.cooldown_until, until + RESET_MARGIN if until is not None else None]
         return [moment for moment in moments if moment is not None]
 
+    def is_watching(self, active: str | None) -> bool:
+        """Return whether a switch can become due although no session is limited, and nobody tells of it."""
+        account = self._config.current.account(active) if active is not None else None
+        if active is None or account is None:
+            return True
+        return (
+            not account.enabled
+            or self._config.current.threshold_of(account) is not None
+            or self._failback.is_wanted(active)
+            or time.monotonic() < self._retry_at
+        )
+
     def force_account_check(self) -> None:
         """Force an account check in the next round."""
         self._accounts_checked_at = float("-inf")

@@ -16,11 +16,13 @@ class PendingWrites:
 
     A write is a function that stores the current state of one document, or raises OSError. It stays pending until one
     try succeeds: `write` or `attempt` with the same key, `retry` or `flush`. ``problems`` says why, by key.
+    ``on_failure`` is called when one begins to be pending.
     """
 
     def __init__(self) -> None:
         self.problems: dict[str, str] = {}
         self._writes: dict[str, Callable[[], None]] = {}
+        self.on_failure: Callable[[], None] = lambda: None
 
     def write(self, key: str, write: Callable[[], None]) -> None:
         """Store a document. Raises OSError; then the write is pending."""
@@ -30,6 +32,8 @@ class PendingWrites:
             write()
         except OSError as error:
             self.problems[key] = str(error)
+            if not failed_before:
+                self.on_failure()
             raise
         self.discard(key)
         if failed_before:

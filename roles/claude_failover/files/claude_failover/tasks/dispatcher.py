@@ -48,7 +48,7 @@ from .transitions import TaskTransitions
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 1.0  # seconds between two steps
+INTERVAL = 1.0  # seconds between two steps while there is an unfinished task
 ANSWER_WITHIN = 5.0  # seconds after which `dispatch` answers, even if the delivery is still in progress
 
 
@@ -155,6 +155,7 @@ class Dispatcher:
                 extra=log_fields(session=session),
             )
             self._assign()
+            self._wake_up()
         if not dry_run:
             await self._delivery.wait(task, ANSWER_WITHIN)
         return {**self._row(self.tasks.get(task.id) or task), "known": known is not None}
@@ -265,7 +266,11 @@ class Dispatcher:
                 await self.step()
             except (FailoverError, OSError) as error:
                 log.error("tasks: %s", error)
-            await wait_for_event(self._wake, INTERVAL)
+            await wait_for_event(self._wake, INTERVAL if self._is_under_way() else None)
+
+    def _is_under_way(self) -> bool:
+        """Return whether a step can find something to do of which nobody tells."""
+        return self.tasks.has_unsaved or bool(self.tasks.in_state(QUEUED, SENT, ACCEPTED))
 
     async def stop(self) -> None:
         """Cancel the deliveries in progress; the next start recovers them from the disk."""

@@ -153,6 +153,11 @@ class TaskQueue:
         what = f"task {task.id} as {task.state}"
         self._pending.attempt(_key(task.id), lambda: self.put(self._tasks[task.id]), what)
 
+    @property
+    def has_unsaved(self) -> bool:
+        """True while a task is newer in memory than on the disk."""
+        return any(key.startswith(_key("")) for key in self._pending.problems)
+
     def flush(self) -> None:
         """Retry failed writes. Raises OSError."""
         self._pending.flush(_key(""))
