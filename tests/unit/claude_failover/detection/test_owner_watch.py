@@ -48,7 +48,7 @@ class World:
     def __iter__(self):
         return iter([self.main])
 
-    async def search(self, anchors, *, since):
+    async def search(self, anchors, *, since, panes):
         self.searches.append((anchors, since))
         return self.matches
 

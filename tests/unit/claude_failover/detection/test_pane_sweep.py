@@ -38,6 +38,7 @@ class World:
         self.transcript = None
         self.news = []
         self.searches = []
+        self.output_at = 5  # epoch second
         self.captures = []
         self.matches = ["%7"]
         self.health = SourceHealth()
@@ -63,11 +64,17 @@ class World:
 
     # tmux
 
-    async def search(self, anchors, *, since):
+    async def search(self, anchors, *, since, panes):
         self.searches.append((anchors, since))
         if isinstance(self.matches, Exception):
             raise self.matches
         return self.matches
+
+    async def activity(self, panes):
+        return {"%7": self.output_at}
+
+    async def capture_each(self, pane_ids, *, lines):
+        return {pane_id: await self.capture(pane_id, lines=lines, escapes=True) for pane_id in pane_ids}
 
     async def capture(self, pane_id, *, lines, escapes):
         # With hooks the visible rows suffice.

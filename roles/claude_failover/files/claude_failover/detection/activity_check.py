@@ -11,11 +11,12 @@ not ended, the pane.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import shlex
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Optional
 
@@ -30,9 +31,11 @@ from ..limits.evidence import Evidence
 from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import Tmux, TmuxError, TmuxNotFound
+from .wanted_panes import SearchPause, named
 
 log = logging.getLogger(__name__)
 
+SETTLED = 1.5  # seconds after the last output, before which more of it can bear the same time
 INTERVAL = 2.0  # seconds between two looks; an idle screen is believed the second time
 _PROGRAMS = ("claude", "node")  # the foreground program of a pane, before Claude Code writes its session file
 _QUESTIONS = {
@@ -40,6 +43,25 @@ _QUESTIONS = {
     "theme": "Claude Code asks what it asks at its first start: go through its pages there",
     "login": "Claude Code asks for a login: log its account in (claude-failover login ACCOUNT), or answer it there",
 }
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A look at a pane: what it depended on, its last output (epoch second) and whether another would find the same."""
+
+    key: tuple[object, ...]
+    shown_at: int | None
+    settled: bool
+
+
+def _key(tracked: TrackedSession) -> tuple[object, ...]:
+    pane, claude = tracked.pane, tracked.claude
+    return (
+        (pane.pane_id, pane.pid, pane.command) if pane is not None else None,
+        (claude.pid, claude.start) if claude is not None else None,
+        tracked.activity,
+        tracked.start_question,
+    )
 
 
 class ActivityCheck:
@@ -67,10 +89,12 @@ class ActivityCheck:
         self._newest_turn = newest_turn
         self._last_flip = last_flip
         self._read: dict[str, object] = {}  # by session: the state of its transcript when it was read
+        self._looked: dict[str, _Look] = {}  # by session: its last look
+        self.pause = SearchPause()
         self._still: set[tuple[str, int]] = set()  # sessions, with their pane's pid, whose last screen was idle
 
     async def run(self) -> None:
-        """Check every `INTERVAL` seconds until cancelled."""
+        """Check every `INTERVAL` seconds, while hooks do not tell that all sessions are idle, until cancelled."""
         while True:
             try:
                 await self.check()
@@ -78,12 +102,22 @@ class ActivityCheck:
                 log.debug("activity check: %s", error)
             except Exception:  # a bug must not end the check
                 log.exception("activity check: a bug; it goes on")
-            await asyncio.sleep(INTERVAL)
+            await self.pause.wait(INTERVAL, self._is_needed)
+
+    def _is_needed(self) -> bool:
+        flip = self._last_flip()
+        return any(
+            tracked.start_question is not None
+            or (tracked.up and (_is_untold(tracked, flip) or not tracked.hook_seen or tracked.activity != "idle"))
+            for tracked in self._sessions
+        )
 
     async def check(self) -> None:
         """Check each session once. Raises TmuxError."""
         flip, before = self._last_flip(), self._still
         self._still = set()
+        looked, self._looked = self._looked, {}
+        shown_at = await self._last_output(flip, looked)
         for tracked in self._sessions:
             if tracked.pane is None or not tracked.up or not _is_untold(tracked, flip):
                 tracked.start_question = None
@@ -92,8 +126,9 @@ class ActivityCheck:
             self._read_transcript(tracked)
             if tracked.activity == "idle":
                 tracked.start_question = None
-            else:
+            elif not self._is_unchanged(tracked, looked.get(tracked.name), shown_at, before):
                 await self._look(tracked, tracked.pane.pane_id, began, before)
+                self._remember(tracked, shown_at, time.time())
             if tracked.activity != activity:
                 log.info(
                     "session %s: it is %s, which its session file does not tell",
@@ -101,6 +136,30 @@ class ActivityCheck:
                     tracked.activity,
                     extra=log_fields(session=tracked.name),
                 )
+
+    async def _last_output(self, flip: datetime | None, looked: Mapping[str, _Look]) -> dict[str, int]:
+        """Return the time of the last output by pane, of those that were looked at before."""
+        again = [item for item in self._sessions if item.name in looked and item.up and _is_untold(item, flip)]
+        return await self._tmux.activity(named(again, len(list(self._sessions)))) if again else {}
+
+    def _is_unchanged(
+        self, tracked: TrackedSession, look: _Look | None, shown_at: Mapping[str, int], still: set[tuple[str, int]]
+    ) -> bool:
+        """Return whether another look would find the same again, and go by that."""
+        if look is None or not look.settled or tracked.pane is None:
+            return False
+        if look.key != _key(tracked) or shown_at.get(tracked.pane.pane_id) != look.shown_at:
+            return False
+        self._looked[tracked.name] = look
+        self._still |= {(tracked.name, tracked.pane.pid)} & still
+        return True
+
+    def _remember(self, tracked: TrackedSession, shown_at: Mapping[str, int], now: float) -> None:
+        moment = shown_at.get(tracked.pane.pane_id) if tracked.pane is not None else None
+        first = tracked.pane is not None and (tracked.name, tracked.pane.pid) in self._still
+        # tmux dates output by the second: more can come within this one. An idle screen is looked at a second time.
+        settled = moment is not None and now - moment > SETTLED and not (first and tracked.activity != "idle")
+        self._looked[tracked.name] = _Look(_key(tracked), moment, settled)
 
     def _read_transcript(self, tracked: TrackedSession) -> None:
         uuid = self._sessions.conversation(tracked.name)

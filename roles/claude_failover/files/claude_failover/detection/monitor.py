@@ -125,6 +125,7 @@ class LimitMonitor:
         self.source_checks = SourceChecks(
             config, self._health, settings=settings, without_hooks=self.sessions_without_hooks
         )
+        sessions.on_observed += [self.owner_watch.on_listed, self._end_pauses]
         config.subscribe(self._on_config_replaced)
         self._health.subscribe(self._on_source)
 
@@ -145,6 +146,13 @@ class LimitMonitor:
 
     def _on_config_replaced(self) -> None:
         self._follow_transcripts()
+        self._end_pauses()
+
+    def _end_pauses(self) -> None:
+        """Look whether a pane has to be searched now."""
+        self.pane_sweep.pause.end()
+        self.owner_watch.pause.end()
+        self.activity_check.pause.end()
 
     def _on_source(self, item: Blindness, begins: bool) -> None:
         """Look for limits whose hooks did not arrive, or were of no session that tmux showed."""
@@ -200,6 +208,7 @@ class LimitMonitor:
         tracked = self._sessions.handle_hook(payload, environment)
         if tracked is None:
             return
+        self._end_pauses()
         # A copy goes on in the same process with another id (2.1.330: /branch, the owner's question).
         copied = payload.get("source") == "fork" and before != self._sessions.conversation(tracked.name)
         self._turns_without_hook.pop(tracked.name, None)

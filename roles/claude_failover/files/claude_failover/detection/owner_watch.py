@@ -10,7 +10,6 @@ held back, although its UserPromptSubmit hook has run, and the session file says
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable
@@ -22,9 +21,11 @@ from ..config.holder import ConfigHolder
 from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import Tmux, TmuxError, TmuxNotFound
+from .wanted_panes import SearchPause, named
 
 log = logging.getLogger(__name__)
 
+_NEVER = (0, 0, -1)
 #: In some row of either question, also in a narrow pane.
 ANCHORS = ("session belongs", "Copy this session")
 WHY = (
@@ -55,13 +56,16 @@ class OwnerWatch:
         self._tmux = tmux
         self._on_question = on_question
         self.answer = answer
-        self._last_pass = 0  # epoch second at which the last successful pass began
+        # By session: the epoch second at which its last search began, the pane's pid and last output before that.
+        self._searched: dict[str, tuple[int, int, int]] = {}
+        self._listed_at = 0  # epoch second
+        self.pause = SearchPause()
         self._open: set[str] = set()  # sessions whose last screen was a question
 
     async def run(self) -> None:
-        """Search every ``detection.sweep_interval`` seconds until cancelled."""
+        """Search every ``detection.sweep_interval`` seconds, while a session can ask, until cancelled."""
         while True:
-            await asyncio.sleep(self._config.current.detection.sweep_interval)
+            await self.pause.wait(self._config.current.detection.sweep_interval, lambda: bool(self._wanted()))
             try:
                 await self.sweep()
             except TmuxError as error:  # the source ``tmux`` tells of it
@@ -71,18 +75,49 @@ class OwnerWatch:
 
     async def sweep(self) -> None:
         """Search the panes once, and look again at those that asked. Raises TmuxError."""
-        began = int(time.time())
+        began, wanted = int(time.time()), self._wanted()
         # tmux dates a pane's activity by the wall clock: after that was set back all panes are searched once.
-        since = max(0, self._last_pass - 1) if 0 < self._last_pass <= began else None
-        matches = set(await self._tmux.search(ANCHORS, since=since))
+        last = min(map(self._searched_at, wanted), default=0)
+        since = max(0, last - 1) if 0 < last <= began else None
+        matches: set[str] = set()
+        if wanted:
+            panes = named(wanted, len(list(self._sessions)))
+            matches = set(await self._tmux.search(ANCHORS, since=since, panes=panes))
+        searched = {item.name: (began, item.pane.pid, item.pane.activity) for item in wanted if item.pane is not None}
         for tracked in self._sessions:
             pane = tracked.pane
             if pane is not None and tracked.up and (pane.pane_id in matches or tracked.name in self._open):
                 await self._examine(tracked, pane.pane_id)
             elif tracked.question is not None:
                 self._tell(tracked, None)
-        self._open &= {tracked.name for tracked in self._sessions if tracked.up}
-        self._last_pass = began
+        up = {tracked.name for tracked in self._sessions if tracked.up}
+        self._open &= up
+        self._searched = {name: found for name, found in {**self._searched, **searched}.items() if name in up}
+
+    def on_listed(self) -> None:
+        """Note that the panes were listed a moment ago, with the time of their last output."""
+        self._listed_at = int(time.time())
+        self.pause.end()
+
+    def _searched_at(self, tracked: TrackedSession) -> int:
+        """Return the epoch second until which there is no output in a session that was not searched."""
+        at, *shown = self._searched.get(tracked.name, _NEVER)
+        same = tracked.pane is not None and shown == [tracked.pane.pid, tracked.pane.activity]
+        return max(at, min(self._listed_at - 1, int(time.time()))) if same else at
+
+    def _wanted(self) -> list[TrackedSession]:
+        """Return the sessions that can ask. One with hooks that is idle was sent no prompt since; but it may have been
+        started again by hand, and a hook be lost: then its pane shows something else."""
+        return [tracked for tracked in self._sessions if self._can_ask(tracked)]
+
+    def _can_ask(self, tracked: TrackedSession) -> bool:
+        if tracked.question is not None or tracked.name in self._open:
+            return True
+        if tracked.pane is None or not tracked.up:
+            return False
+        if not tracked.hook_seen or tracked.activity != "idle":
+            return True
+        return self._searched.get(tracked.name, _NEVER)[1:] != (tracked.pane.pid, tracked.pane.activity)
 
     async def _examine(self, tracked: TrackedSession, pane_id: str) -> None:
         try:

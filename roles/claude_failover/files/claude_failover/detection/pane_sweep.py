@@ -18,9 +18,11 @@ from ..limits.evidence import Evidence
 from ..limits.retry import RETRY_RULE
 from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
+from ..tmux.batches import BATCH
 from ..tmux.client import Tmux, TmuxError, TmuxGone, TmuxNotFound
 from .classifier import Classifier
 from .evidence_filter import EvidenceFilter
+from .wanted_panes import SearchPause, named
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ ANCHORS = ("limit", "out of usage", "out of extra", "usage credits", "allocation
 # Rules of the limits that no hook and no record tells. In a session with hooks they are looked for while its turn runs,
 # on the visible rows of a pane that the search finds.
 UNTOLD = (RETRY_RULE,)
-FULL_PASS_INTERVAL = 60.0  # seconds between captures of all panes, for banners wrapped so that no row matches
+FULL_PASS_INTERVAL = 60.0  # seconds between captures of panes with output, for banners wrapped so that no row matches
 
 
 class PaneSweep:
@@ -61,6 +63,8 @@ class PaneSweep:
         self._health = health or SourceHealth()
         self._last_pass = 0  # epoch second at which the last successful pass began
         self._last_full_pass = time.monotonic()
+        self._captured: dict[str, tuple[int, int]] = {}  # by pane: its pid and last output at the last full pass
+        self.pause = SearchPause()
         self._config = config
         self._sessions = sessions
         self._tmux = tmux
@@ -69,13 +73,10 @@ class PaneSweep:
         self._newest_turn = newest_turn
 
     async def run(self) -> None:
-        """Sweep every ``detection.sweep_interval`` seconds until cancelled."""
+        """Sweep every ``detection.sweep_interval`` seconds, while a session needs it, until cancelled."""
         self._last_full_pass = time.monotonic()
         while True:
-            await asyncio.sleep(self._config.current.detection.sweep_interval)
-            if not self._config.current.detection.panes or not (self._without_hooks() or self._busy_with_hooks()):
-                self._health.works(SOURCE)
-                continue
+            await self.pause.wait(self._config.current.detection.sweep_interval, self._is_needed)
             try:
                 await self.sweep()
                 self._health.works(SOURCE)
@@ -84,20 +85,36 @@ class PaneSweep:
             except Exception as error:  # a bug must not end the sweep
                 self._health.failed_by_bug(SOURCE, error)
 
+    def _is_needed(self) -> bool:
+        if self._config.current.detection.panes and (self._without_hooks() or self._busy_with_hooks()):
+            return True
+        self._health.works(SOURCE)
+        return False
+
     async def sweep(self) -> None:
         """Search the panes once, and examine those that match. Raises TmuxError, after it has examined all it could."""
         began = int(time.time())
         # tmux dates a pane's activity by the wall clock: after that was set back all panes are captured once.
         full = began < self._last_pass or time.monotonic() - self._last_full_pass >= FULL_PASS_INTERVAL
+        busy = self._busy_with_hooks()
+        wanted = busy if full else [*self._without_hooks(), *busy]
         matches: list[str] = []
-        if not full or self._busy_with_hooks():
-            matches = await self._tmux.search(ANCHORS, since=max(0, self._last_pass - 1))
+        if wanted or not full:
+            panes = named(wanted, len(list(self._sessions)))
+            matches = await self._tmux.search(ANCHORS, since=max(0, self._last_pass - 1), panes=panes)
+        read: list[str] = []
+        failure: Exception | None = None
         if full:
             self._last_full_pass = time.monotonic()
-            panes = [tracked.pane.pane_id for tracked in self._without_hooks() if tracked.pane is not None]
-            matches = [*panes, *(pane_id for pane_id in matches if pane_id not in panes)]
-        failure: Exception | None = None
+            try:
+                read = await self._full_pass(began)
+            except TmuxGone:
+                raise
+            except Exception as error:  # nor must it keep the matches from it
+                failure = error
         for pane_id in matches:
+            if pane_id in read:
+                continue
             try:
                 await self.examine(pane_id)
             except TmuxGone:
@@ -109,6 +126,36 @@ class PaneSweep:
         if failure is not None:
             raise failure
         self._last_pass = began
+
+    async def _full_pass(self, began: int) -> list[str]:
+        """Capture the panes of sessions without hooks that have shown anything since the last time; return them."""
+        wanted = self._without_hooks()
+        activity = await self._tmux.activity(named(wanted, len(list(self._sessions))))
+        stale: list[str] = []
+        for tracked in wanted:
+            pane = tracked.pane
+            if pane is not None and self._captured.get(pane.pane_id) != (pane.pid, activity.get(pane.pane_id)):
+                stale.append(pane.pane_id)
+        failure: Exception | None = None
+        lines = self._config.current.detection.capture_lines
+        for begin in range(0, len(stale), BATCH):
+            texts = await self._tmux.capture_each(stale[begin : begin + BATCH], lines=lines)
+            for pane_id, text in texts.items():
+                try:
+                    self._judge(pane_id, text)
+                except Exception as error:  # one pane must not keep the others from being read
+                    failure = failure or error
+            await asyncio.sleep(0)  # to classify the texts takes a while
+        self._captured = {
+            tracked.pane.pane_id: (tracked.pane.pid, activity.get(tracked.pane.pane_id, 0))
+            for tracked in wanted
+            # tmux dates output by the second: more can come within this one.
+            if tracked.pane is not None and began - activity.get(tracked.pane.pane_id, began) > 1
+        }
+        if failure is not None:
+            self._captured = {}
+            raise failure
+        return stale
 
     def _without_hooks(self) -> list[TrackedSession]:
         return [tracked for tracked in self._sessions if tracked.up and not tracked.hook_seen]
@@ -122,7 +169,14 @@ class PaneSweep:
         if tracked is None or tracked.pane is None or (tracked.hook_seen and not _is_busy_with_hooks(tracked)):
             return
         lines = tracked.pane.height if tracked.hook_seen else self._config.current.detection.capture_lines
-        verdict = self._classifier.classify_pane(await self._tmux.capture(pane_id, lines=lines, escapes=True))
+        self._judge(pane_id, await self._tmux.capture(pane_id, lines=lines, escapes=True))
+
+    def _judge(self, pane_id: str, text: list[str]) -> None:
+        """Report the limit that a pane shows."""
+        tracked = self._sessions.find_by_pane(pane_id)
+        if tracked is None:
+            return
+        verdict = self._classifier.classify_pane(text)
         if verdict.limited and verdict.rule in UNTOLD:
             self._report_untold(tracked, verdict)
         elif not tracked.hook_seen:

@@ -72,6 +72,7 @@ class SessionLifecycle:
         self._restarts: dict[str, _RestartState] = {}
         self._obstacles = StartObstacles()
         self._starting: dict[str, tuple[int, float]] = {}  # by name: the pane's pid, time.monotonic() at first sight
+        self._read: dict[str, tuple[int, int]] = {}  # by name: the pane's pid and last output when its text was read
         self._held: list[set[str]] = []  # the names of each session that is held, which a rename adds one to
         self._maintained: tuple[TrackedSession, asyncio.Event] | None = None  # that `check` is at; set when it is left
         self._moved: dict[str, str | None] = {}  # by name: the conversation in the background that was logged
@@ -228,10 +229,13 @@ class SessionLifecycle:
         return self._restarts.setdefault(name, _RestartState(Backoff(first, most)))
 
     async def _read_conversation_from_pane(self, tracked: TrackedSession) -> None:
-        """Propose the UUID shown in the pane."""
-        if tracked.pane is None:
+        """Propose the UUID shown in the pane, which is read when there was output since."""
+        pane, now = tracked.pane, time.time()
+        if pane is None or self._read.get(tracked.name) == (pane.pid, pane.activity):
             return
-        lines = await self._tmux.capture(tracked.pane.pane_id, lines=500)
+        lines = await self._tmux.capture(pane.pane_id, lines=500)
+        # tmux dates output by the second: more can come within this one.
+        self._read[tracked.name] = (pane.pid, pane.activity) if now - pane.activity > 1 else (0, 0)
         found = uuid_in_pane(lines)
         if found is not None:
             process = tracked.claude
@@ -240,7 +244,7 @@ class SessionLifecycle:
                 RegistryEntry(
                     found,
                     "pane",
-                    cwd=tracked.pane.cwd,
+                    cwd=pane.cwd,
                     pid=process.pid if process else None,
                     started=process.start if process else None,
                 ),

@@ -52,6 +52,7 @@ class SessionTable:
         self._tracked: dict[str, TrackedSession] = {}
         self._told: dict[str, str] = {}  # by session: why it is set aside
         self.on_set_aside: Callable[[str, str | None], None] = lambda _session, _why: None
+        self.on_observed: list[Callable[[], None]] = []  # called after each `observe`
         self.accounts_between: AccountsBetween = lambda _begin, _end: None
         self._login_settings = LoginSettings()
         self._files = SessionFiles()
@@ -115,6 +116,8 @@ class SessionTable:
         self._seen = {name: seen for name, seen in self._seen.items() if name in self._tracked}
         self._login_settings.end_round()
         self._tell_set_aside()
+        for callback in self.on_observed:
+            callback()
 
     def _running(self, trees: ProcessTrees) -> Iterator[SessionFile]:
         """Yield the session files of the processes that run."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional, Union
 
 from ..common.health import SourceHealth
+from .batches import run_each
 from .control import ControlClient
 from .errors import TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
 from .programs import environment_arguments, is_own_start, program_arguments
@@ -297,18 +298,46 @@ class Tmux:
         options = ["-e"] if escapes else []
         return await self.command("capture-pane", "-p", *options, "-t", _checked_pane_id(pane_id))
 
-    async def search(self, anchor: Union[str, Sequence[str]], *, since: Optional[int] = None) -> list[str]:
+    async def capture_each(self, pane_ids: Sequence[str], *, lines: int = 500) -> dict[str, list[str]]:
+        """Return what `capture` with ``escapes`` returns of each pane; one that no longer exists is left out."""
+        asked = ["capture-pane", "-p", "-J", "-e", "-S", str(-lines), "-t"]
+        texts = await run_each(self._control.run, {name: [*asked, _checked_pane_id(name)] for name in pane_ids})
+        return {name: text[-lines:] for name, text in texts.items()}
+
+    async def activity(self, pane_ids: Optional[Sequence[str]] = None) -> dict[str, int]:
+        """Return the epoch second of the last output in the window of each pane; ``pane_ids``: of some of them."""
+        fields = ["-F", "#{pane_id} #{window_activity}"]
+        if pane_ids is None:
+            rows = await self.command("list-panes", "-a", *fields)
+        else:
+            one = {pane_id: ["list-panes", "-t", _checked_pane_id(pane_id), *fields] for pane_id in pane_ids}
+            rows = [row for rows in (await run_each(self._control.run, one)).values() for row in rows]
+        return {pane_id: int(moment or 0) for pane_id, _blank, moment in (row.partition(" ") for row in rows)}
+
+    async def search(
+        self,
+        anchor: Union[str, Sequence[str]],
+        *,
+        since: Optional[int] = None,
+        panes: Optional[Sequence[str]] = None,
+    ) -> list[str]:
         """Return the ids of the panes that show an anchor in a visible row.
 
         The server searches, so only the hits are transferred. ``since`` (epoch second) limits the search to windows
         with output from then on. An anchor is literal text, but a hit needs confirmation: punctuation matches any
-        character. Wrapped text is not found.
+        character. Wrapped text is not found. With ``panes`` only their windows are searched, at twice the cost a pane.
         """
         anchors = [anchor] if isinstance(anchor, str) else list(anchor)
         condition = f"#{{C/r:{search_pattern(anchors)}}}"
         if since is not None:
             condition = f"#{{?#{{e|>=:#{{window_activity}},{since:d}}},{condition},0}}"
-        return await self.command("list-panes", "-a", "-f", condition, "-F", "#{pane_id}")
+        asked = ["-f", condition, "-F", "#{pane_id}"]
+        if panes is None:
+            return await self.command("list-panes", "-a", *asked)
+        one = {pane_id: ["list-panes", "-t", _checked_pane_id(pane_id), *asked] for pane_id in panes}
+        return list(
+            dict.fromkeys(pane_id for rows in (await run_each(self._control.run, one)).values() for pane_id in rows)
+        )
 
     # -- marks: they live as long as the pane, and need no room on the disk
 
