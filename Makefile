@@ -13,7 +13,7 @@ NOX = mkdir -p .cache && grep '^nox==' tests/requirements.txt >.cache/nox.txt &&
 
 .DEFAULT_GOAL := help
 .PHONY: help demo provision drift doctor status quick test setup lint unit docs changelog sanity build importer page security \
-	molecule faults e2e fuzz pictures clean
+	molecule faults e2e fuzz soak pictures clean
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -24,7 +24,7 @@ help: ## this text
 	@echo "  UNIT_PYTHONS='3.11 3.12'; security and molecule take INSTALL_DOCKER=1 (install and start Docker Engine"
 	@echo "  where there is none), molecule MOLECULE_SCENARIOS='default drift'; e2e takes CLAUDE='2.1.81 2.1.197"
 	@echo "  latest' (default: the version that the role installs, and an old one for some tests); fuzz takes"
-	@echo "  BUDGET=600 and FUZZ_TARGETS='pane hook'."
+	@echo "  BUDGET=600 and FUZZ_TARGETS='pane hook'; soak takes MINUTES=10, SESSIONS=200 and SEED=N (as it printed)."
 
 # The first Python that can run it (or PYTHON), without an environment of its own; where none can, the last one says why.
 demo: export PYTHON ?= python3 /usr/bin/python3
@@ -51,7 +51,7 @@ status: ## show the accounts, sessions and switches of the machines, worst first
 quick: ## the fast loop: ruff, mypy, import-linter, unit tests but the slow ones on the newest Python at hand
 	@$(NOX) -s quick
 
-test: ## every gate below but e2e and fuzz, in this order; of faults the short run
+test: ## every gate below but e2e, fuzz and soak, in this order; of faults the short run
 	@$(NOX)
 
 setup: ## the environments of `make test`
@@ -98,6 +98,12 @@ e2e: ## the real Claude Code CLI against a stub of its API, with no way out of t
 
 fuzz: ## mutated inputs from everywhere, for BUDGET seconds each (60); prints the executions of each target
 	@$(NOX) -s fuzz
+
+soak: export MINUTES ?=
+soak: export SESSIONS ?=
+soak: export SEED ?=
+soak: ## 200 stand-ins, limits every few seconds, flips, restarts, kills, reloads, tasks for MINUTES (10): nothing is lost
+	@$(NOX) -s soak
 
 pictures: ## the pictures of the documentation anew, from a real run with the stand-in for Claude Code
 	@$(NOX) -s pictures

@@ -7,7 +7,8 @@ A new stage is a session here and a target in the Makefile. tests/gates/report.p
 
 UNIT_PYTHONS="3.11 3.12" chooses the Pythons of `unit` (default: the oldest and the newest at hand), ANSIBLE_CORE=2.16
 (a release or its beginning) the ansible-core, with environments of its own, CLAUDE="2.1.81 latest" the versions of
-Claude Code for `e2e`, each with every test that is about it; VERBOSE=1 shows all output.
+Claude Code for `e2e`, each with every test that is about it; MINUTES, SESSIONS and SEED are those of `soak`; VERBOSE=1
+shows all output.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 ROOT = Path(__file__).resolve().parent
 GATES = ROOT / "tests" / "gates"
@@ -595,6 +597,28 @@ def fuzz(session: nox.Session) -> None:
             limit=50 * (budget + 30),
             progress="executions|crash-|timeout-|oom-",
         )
+
+
+@nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)
+def soak(session: nox.Session) -> None:
+    """MINUTES (10) of limits, flips, restarts, kills and reloads with SESSIONS (200) stand-ins; SEED repeats one"""
+    with Stage(session) as stage:
+        stage.install(*unit_requirements())
+        install_world(stage)
+        wanted = {name: os.environ.get(name.upper(), "") for name in ("minutes", "sessions", "seed")}
+        options = [f"--{name}={value}" for name, value in wanted.items() if value]
+        # Not by `check`: Ctrl-C reaches the soak, which ends its processes first, and all that it prints is shown.
+        try:
+            session.run(
+                *("python", "-u", "tests/soak/run.py", *options, *session.posargs),
+                env={"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(CACHE / "pycache")},
+                interrupt_timeout=60,
+                terminate_timeout=60,
+            )
+        except CommandFailed as error:
+            stage.record("soak", str(error))
+        else:
+            stage.record("soak")
 
 
 @nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)
