@@ -5,11 +5,14 @@
 INVENTORY ?=
 CHECK ?=
 ARGS ?=
+SERIAL ?=
+ALSO ?=
 export BUDGET FUZZ_TARGETS
 
 # nox itself, at the version of tests/requirements.txt; every session then makes its own environment.
-NOX = mkdir -p .cache && grep '^nox==' tests/requirements.txt >.cache/nox.txt && \
-	playbooks/provision/venv.sh .cache/venv/nox .cache/nox.txt && .cache/venv/nox/bin/nox
+NOX_READY = mkdir -p .cache && grep '^nox==' tests/requirements.txt >.cache/nox.txt && \
+	playbooks/provision/venv.sh .cache/venv/nox .cache/nox.txt
+NOX = $(NOX_READY) && .cache/venv/nox/bin/nox
 
 .DEFAULT_GOAL := help
 .PHONY: help demo provision drift doctor status quick test setup lint unit docs changelog sanity build importer page security \
@@ -51,8 +54,9 @@ status: ## show the accounts, sessions and switches of the machines, worst first
 quick: ## the fast loop: ruff, mypy, import-linter, unit tests but the slow ones on the newest Python at hand
 	@$(NOX) -s quick
 
-test: ## every gate below but e2e, fuzz and soak, in this order; of faults the short run
-	@$(NOX)
+test: ## every gate below but e2e (ALSO=e2e), fuzz, bench and soak, side by side (SERIAL=1: in this order); of faults the short run
+	@$(NOX_READY) && exec .cache/venv/nox/bin/python -B tests/gates/side_by_side.py \
+		$(if $(SERIAL),--serial) $(ALSO:%=--also %)
 
 setup: ## the environments of `make test`
 	@$(NOX) --install-only

