@@ -7,7 +7,7 @@ CHECK ?=
 ARGS ?=
 SERIAL ?=
 ALSO ?=
-export BUDGET FUZZ_TARGETS
+export BENCH BUDGET FUZZ_TARGETS
 
 # nox itself, at the version of tests/requirements.txt; every session then makes its own environment.
 NOX_READY = mkdir -p .cache && grep '^nox==' tests/requirements.txt >.cache/nox.txt && \
@@ -16,7 +16,7 @@ NOX = $(NOX_READY) && .cache/venv/nox/bin/nox
 
 .DEFAULT_GOAL := help
 .PHONY: help demo provision drift doctor status quick test setup lint unit docs changelog sanity build importer page security \
-	molecule faults e2e fuzz soak pictures clean
+	molecule faults e2e fuzz bench soak pictures clean
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -27,7 +27,7 @@ help: ## this text
 	@echo "  UNIT_PYTHONS='3.11 3.12'; security and molecule take INSTALL_DOCKER=1 (install and start Docker Engine"
 	@echo "  where there is none), molecule MOLECULE_SCENARIOS='default drift'; e2e takes CLAUDE='2.1.81 2.1.197"
 	@echo "  latest' (default: the version that the role installs, and an old one for some tests); fuzz takes"
-	@echo "  BUDGET=600 and FUZZ_TARGETS='pane hook'; soak takes MINUTES=10, SESSIONS=200 and SEED=N (as it printed)."
+	@echo "  BUDGET=600 and FUZZ_TARGETS='pane hook', bench BENCH='hook links', and with one of them its ARGS."
 
 # The first Python that can run it (or PYTHON), without an environment of its own; where none can, the last one says why.
 demo: export PYTHON ?= python3 /usr/bin/python3
@@ -108,6 +108,9 @@ soak: export SESSIONS ?=
 soak: export SEED ?=
 soak: ## 200 stand-ins, limits every few seconds, flips, restarts, kills, reloads, tasks for MINUTES (10): nothing is lost
 	@$(NOX) -s soak
+
+bench: ## figures beside what people use today: tables, and .cache/results/bench.json (tests/bench/README.md)
+	@$(NOX) -s bench $(if $(ARGS),-- $(ARGS))
 
 pictures: ## the pictures of the documentation anew, from a real run with the stand-in for Claude Code
 	@$(NOX) -s pictures

@@ -661,6 +661,17 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)
+def bench(session: nox.Session) -> None:
+    """the benches of tests/bench, tables and .cache/results/bench.json; BENCH names some"""
+    with Stage(session) as stage:
+        stage.install(*unit_requirements())
+        install_world(stage)
+        named = os.environ.get("BENCH", "").split()
+        # Every line is shown: the tables are what it is for.
+        stage.check("benches", "python", "tests/bench/run.py", *named, *session.posargs, limit=7200, progress="^")
+
+
+@nox.session(python=(list(PYTHONS) or ["3"])[-1], default=False)
 def pictures(session: nox.Session) -> None:
     """the pictures of the documentation, from a real run with the stand-in for Claude Code"""
     with Stage(session) as stage:

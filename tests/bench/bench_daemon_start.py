@@ -1,66 +1,65 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long the daemon takes to be READY with sessions to adopt, its memory, and the processes it starts.
+"""The time until the daemon is READY, with no session and with many to adopt.
 
-    python tests/bench/bench_daemon_start.py [SESSIONS]
-
-Prints seconds to READY (from exec), resident memory, and the number of processes below the daemon, with no
-sessions and with SESSIONS (default 50) of them, each with the screen of a working Claude Code.
+Seconds from exec to READY, beside those in which an interpreter imports the daemon and ends; all take turns. Each
+session runs before, and is known at READY. ``processes`` are those below the daemon; ``ratio`` is to no session.
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
+import subprocess
 import sys
-import tempfile
-import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-sys.path.insert(0, os.path.join(sys.path[0], "support"))
-import import_path  # makes the daemon importable
-from integration.daemon.conftest import Host, wait_for
+import measurement
+from many_sessions import HostOfMany, children
+
+TITLE = "start of the daemon with sessions to adopt"
 
 
-def measure(host: Host) -> tuple[float, int, int]:
-    begun = time.monotonic()
-    host.start()
-    ready = time.monotonic() - begun
+def start(host: HostOfMany) -> tuple[float, int]:
+    """Start the daemon and stop it; return the seconds until it is READY, and the number of processes below it."""
+    seconds = measurement.timed(host.start)
     assert host.daemon is not None
-    pid = host.daemon.pid
-    with open(f"/proc/{pid}/status", encoding="ascii") as stream:
-        memory = next(int(line.split()[1]) for line in stream if line.startswith("VmRSS"))
-    children = 0
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as stream:
-                    children += stream.read().rsplit(")", 1)[1].split()[1] == str(pid)
-            except OSError:
-                pass
+    below = len(children(host.daemon.pid))
+    known, expected = sum(row["pid"] is not None for row in host.status()["sessions"]), len(host.processes())
+    assert known == expected, f"{known} of {expected} sessions are known at READY\n{host.daemon_log()}"
     host.stop()
-    return ready, memory, children
+    return seconds, below
 
 
-def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 50
-    host = Host(tempfile.mkdtemp(prefix="cf-", dir="/tmp"), os.pathsep.join(import_path.IMPORT_PATH))
-    try:
-        host.start_tmux()
-        empty = measure(host)
-        for number in range(count):
-            host.session(f"s{number}")
-        host.start()
-        wait_for(lambda: len(host.starts()) == count, "the sessions")
-        host.stop()
-        full = measure(host)
-    finally:
-        host.close()
-    print(f"{'sessions':>9} {'READY after':>12} {'memory':>10} {'processes':>10}")
-    for sessions, (ready, memory, children) in ((0, empty), (count, full)):
-        print(f"{sessions:>9} {ready:>10.3f} s {memory / 1024:>6.1f} MiB {children:>10}")
-    print(f"ratio of READY with {count} sessions to none: {full[0] / empty[0]:.2f}")
+def importing(environment: dict[str, str]) -> float:
+    """Return the seconds that an interpreter takes to import the daemon, and to end."""
+    command = [sys.executable, "-c", "import claude_failover.daemon"]
+    return measurement.timed(lambda: subprocess.run(command, env=environment, check=True))
+
+
+def measure(sessions: tuple[int, ...] = (0, 100, 500), rounds: int = 5) -> list[measurement.Row]:
+    """Return a row for each number of sessions, and the growth."""
+    ready: dict[int, list[float]] = {count: [] for count in sessions}
+    imports: list[float] = []
+    below: dict[int, int] = {}
+    with contextlib.ExitStack() as stack:
+        hosts = {count: stack.enter_context(HostOfMany(count)) for count in sessions}
+        for number in range(-1, rounds):
+            for count, host in hosts.items():
+                seconds, below[count] = start(host)
+                if number >= 0:  # the first one makes the state, and warms the caches
+                    ready[count].append(seconds)
+            imports.append(importing(host.environment))
+    rows: list[measurement.Row] = [{"case": "import of the daemon alone", **measurement.summary(imports[1:], "s")}]
+    for count, samples in ready.items():
+        compared = measurement.ratio(samples, ready[sessions[0]])
+        rows.append(
+            {"sessions": count, **measurement.summary(samples, "s"), "processes": below[count], "ratio": compared}
+        )
+    if sum(count > 0 for count in sessions) > 1:
+        medians = [measurement.quartiles(samples)[1] for samples in ready.values()]
+        rows.append({"growth of": "READY by sessions", "exponent": measurement.exponent(sessions, medians)})
+    return rows
 
 
 if __name__ == "__main__":
-    main()
+    measurement.main(TITLE, measure)

@@ -1,24 +1,19 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long a failover takes with the real Claude Code CLI: from the refused request to the first answer after it.
+"""A failover of the real Claude Code CLI: from the refused request to the first answer under the next account.
 
-    sudo python tests/bench/bench_failover.py [FAILOVERS] [--before CHECKOUT] [--json FILE]
-
-One session goes through FAILOVERS (default 20) accounts, each of which refuses it once; the times are the stub's
-own. Prints the median and the spread, where the time goes (`PHASES`, by the stub, the transcript and what the daemon
-keeps), how many sessions were lost (none may), and by which method each went on. With ``--before`` another checkout's
-daemon takes turns with this one's, in a world of its own, and the ratio of the medians is printed.
-Needs what the end-to-end tests need (see tests/e2e/harness).
+One session goes through ``failovers`` accounts, each of which refuses it once; the times are the stub's own.
+``methods`` are those by which it went on. The second table is where the time goes, by the stub, the transcript and
+what the daemon keeps. With ``before``, a checkout, its daemon takes turns with this one's, each in a world of its own.
+A session that is lost fails the bench. Needs what the end-to-end tests need (see tests/e2e/harness), root among it.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
-import statistics
 import string
 import sys
 import tempfile
@@ -32,6 +27,7 @@ import import_path  # noqa: E402,F401  # pylint: disable=unused-import  # makes 
 
 sys.path.insert(0, os.path.join(TESTS, "e2e"))
 
+import measurement  # noqa: E402  the path has to be set first
 from harness import cli  # noqa: E402  the path has to be set first
 from harness.daemon import ROOT  # noqa: E402  the path has to be set first
 from harness.driven import RESUME, begin, turns_of  # noqa: E402  the path has to be set first
@@ -41,6 +37,8 @@ from harness.world import World  # noqa: E402  the path has to be set first
 
 from claude_failover.common import clock  # noqa: E402  the path has to be set first
 
+TITLE = "failover of the real Claude Code: refused request to the next account's answer"
+PROGRAMS = {"tmux": "tmux", "ip": "iproute2", "unshare": "util-linux", "openssl": "openssl", "npm": "npm"}
 #: What ends each phase of a failover; the first begins with the end of the refused request, at the stub.
 PHASES = (
     "Claude Code writes the refusal",
@@ -140,26 +138,29 @@ class Failovers:
             ]
         )
 
-    def row(self) -> dict[str, Any]:
-        """Return what was measured, in seconds."""
+    def rows(self) -> tuple[measurement.Row, list[measurement.Row]]:
+        """Return the row of the whole, and one for each phase."""
         records = self.daemon.switches()
-        ordered = sorted(moments[-1] - moments[0] for moments in self.moments)
-        phases = {
-            phase: round(statistics.median(moments[number + 1] - moments[number] for moments in self.moments), 3)
-            for number, phase in enumerate(PHASES)
-        }
-        return {
+        whole = self.seconds()
+        methods = sorted({row["method"] for record in records for row in record["sessions"]})
+        first: measurement.Row = {
             "build": self.name,
             "claude": cli.version_number(cli.NEW),
-            "failovers": len(ordered),
+            **measurement.summary(whole, "s"),
+            "most_s": measurement.rounded(max(whole)),
             "switches": len(records),
-            "methods": sorted({row["method"] for record in records for row in record["sessions"]}),
-            "median_s": round(statistics.median(ordered), 3),
-            "least_s": round(ordered[0], 3),
-            "most_s": round(ordered[-1], 3),
-            "percentile_90_s": round(ordered[int(len(ordered) * 0.9) - 1], 3),
-            "phases_s": phases,
+            "methods": ", ".join(methods),
         }
+        phases: list[measurement.Row] = []
+        for number, phase in enumerate(PHASES):
+            taken = [moments[number + 1] - moments[number] for moments in self.moments]
+            share = measurement.ratio(taken, whole)
+            phases.append({"build": self.name, "until": phase, **measurement.summary(taken), "ratio": share})
+        return first, phases
+
+    def seconds(self) -> list[float]:
+        """Return the time of each failover."""
+        return [moments[-1] - moments[0] for moments in self.moments]
 
     def close(self) -> None:
         """End everything."""
@@ -170,55 +171,29 @@ class Failovers:
         shutil.rmtree(self._folder)
 
 
-def measure(count: int = 20, before: str | None = None) -> list[dict[str, Any]]:
-    """Return a row for each build; with ``before``, a checkout, the two take turns."""
+def measure(failovers: int = 20, before: str = "") -> list[measurement.Row]:
+    """Return the row of each build, and one for each of its phases; with ``before``, a checkout, two take turns."""
+    missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
+    if os.geteuid() != 0 or missing:
+        lacking = f"packages {' '.join(missing)}" if missing else "rights of root"
+        raise measurement.Skip(f"it lacks the {lacking}; expected them: sudo make bench BENCH=failover")
     builds = {**({"before": os.path.abspath(before)} if before else {}), "now": ROOT}
     worlds: list[Failovers] = []
     try:
         for name, checkout in builds.items():
-            worlds.append(Failovers(name, checkout, count))
+            worlds.append(Failovers(name, checkout, failovers))
             worlds[-1].start()
-        for _failover in range(count):
+        for _failover in range(failovers):
             for each in worlds:
                 each.fail_over()
-        return [each.row() for each in worlds]
+        base = worlds[0].seconds()
+        rows = [each.rows() for each in worlds]
+        whole = [{**first, "ratio": measurement.ratio(each.seconds(), base)} for each, (first, _) in zip(worlds, rows)]
+        return [*whole, *(phase for _, phases in rows for phase in phases)]
     finally:
         for each in worlds:
             each.close()
 
 
-def print_rows(rows: list[dict[str, Any]], count: int) -> None:
-    """Print what was measured, and the ratio of two builds."""
-    for row in rows:
-        print(
-            f"{row['build']}: {row['failovers']} of {count} failovers went on; methods: {', '.join(row['methods'])}; "
-            f"switches: {row['switches']}"
-        )
-        print(
-            f"seconds from the refusal to the answer: median {row['median_s']:.2f}, least {row['least_s']:.2f}, "
-            f"most {row['most_s']:.2f}, 90th percentile {row['percentile_90_s']:.2f}"
-        )
-        print("of them, as medians:")
-        for phase, seconds in row["phases_s"].items():
-            print(f"  {seconds:6.3f}  until {phase}")
-    if len(rows) > 1:
-        print(f"ratio of the medians: {rows[1]['median_s'] / rows[0]['median_s']:.2f}")
-
-
-def main() -> None:
-    """Print the figures, and write them where told."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("failovers", nargs="?", type=int, default=20)
-    parser.add_argument("--before", metavar="CHECKOUT", help="a checkout whose daemon takes turns with this one's")
-    parser.add_argument("--json", metavar="FILE")
-    options = parser.parse_args()
-    rows = measure(options.failovers, options.before)
-    print_rows(rows, options.failovers)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as stream:
-            json.dump({"bench": "failover", "rows": rows}, stream, indent=1)
-            stream.write("\n")
-
-
 if __name__ == "__main__":
-    main()
+    measurement.main(TITLE, measure)

@@ -1,26 +1,20 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long Claude Code waits for a hook, beside the bare interpreter and the release before, in one run.
+"""The time that Claude Code waits for a hook, beside the bare interpreter and the release before.
 
-    python tests/bench/bench_hook.py [--rounds 100] [--python /usr/bin/python3] [--json FILE]
-
-Prints, for each way to be called, the median of the wall time with its quartiles, the median of the processor time, and
-the ratio of the medians to the interpreter that does nothing; writes the same as JSON. The ways take turns, so that
-what else runs on the machine meets all alike. The times are for the reader; nothing depends on them.
+Wall time of each way to be called; ``processor_ms`` is the median of the processor time, ``ratio`` that of the wall
+time to the interpreter that does nothing. ``python`` is the interpreter that runs the hook. The ways take turns.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
 import shutil
 import signal
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,10 +22,13 @@ from typing import NamedTuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import import_path  # noqa: F401  # pylint: disable=unused-import  # makes the checkout importable
-from earlier_release import COMMIT, extract
+import measurement
+from earlier_release import extract
 from staged_release import stage
 
+TITLE = "time of a hook, for which Claude Code waits"
 BARE = "interpreter alone"
+INTERPRETER = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
 EVENT = {
     "session_id": "18cf78c7-fabd-48e4-b569-b5e37e4600ec",
     "transcript_path": "/home/user/.claude/projects/-srv-work/18cf78c7-fabd-48e4-b569-b5e37e4600ec.jsonl",
@@ -54,7 +51,7 @@ class Way(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Milliseconds of one call."""
+    """Seconds of one call."""
 
     wall: float
     processor: float
@@ -82,7 +79,7 @@ def call(way: Way, number: int) -> Sample:
     os.close(source)
     if status != 0:
         sys.exit(f"{' '.join(way.command)} ended with status {status}; expected 0")
-    return Sample(1000 * wall, 1000 * (used.ru_utime + used.ru_stime))
+    return Sample(wall, used.ru_utime + used.ru_stime)
 
 
 def start_listener(path: str) -> int:
@@ -129,22 +126,15 @@ def ways_of(python: str, folder: str) -> dict[str, Way]:
     }
 
 
-def main() -> None:
-    """Measure in a scratch folder."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=100)
-    parser.add_argument(
-        "--python", default="/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
-    )
-    parser.add_argument("--json", metavar="FILE")
-    options = parser.parse_args()
+def measure(rounds: int = 100, python: str = INTERPRETER) -> list[measurement.Row]:
+    """Measure in a scratch folder; return a row for each way."""
     folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
     listener = None
     try:
-        ways = ways_of(options.python, folder)
+        ways = ways_of(python, folder)
         listener = start_listener(os.path.join(folder, "c.sock"))
         samples: dict[str, list[Sample]] = {name: [] for name in ways}
-        for number in range(-5, options.rounds):
+        for number in range(-5, rounds):
             for name, way in ways.items():
                 sample = call(way, number)
                 if number >= 0:  # the first calls warm the caches
@@ -154,40 +144,17 @@ def main() -> None:
             os.kill(listener, signal.SIGKILL)
             os.waitpid(listener, 0)
         shutil.rmtree(folder)
-    document = report(samples, options.python)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as stream:
-            json.dump(document, stream, indent=1)
-            stream.write("\n")
-
-
-def report(samples: dict[str, list[Sample]], python: str) -> dict[str, object]:
-    """Print the table and return the document."""
-    bare = statistics.median(sample.wall for sample in samples[BARE])
-    rows = []
-    print(f"{'':28} {'median':>8} {'quartiles':>15} {'processor':>10} {'ratio':>6}")
-    for name, taken in samples.items():
-        low, median, high = statistics.quantiles([sample.wall for sample in taken], n=4)
-        processor = statistics.median(sample.processor for sample in taken)
-        print(f"{name:28} {median:5.1f} ms {low:5.1f} to {high:5.1f} {processor:7.1f} ms {median / bare:6.2f}")
-        rows.append(
-            {
-                "name": name,
-                "wall_ms": {"median": round(median, 2), "quartiles": [round(low, 2), round(high, 2)]},
-                "processor_ms": round(processor, 2),
-                "ratio": round(median / bare, 3),
-            }
-        )
-    version = subprocess.run([python, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    return {
-        "bench": "hook",
-        "machine": {"system": platform.platform(), "processors": os.cpu_count()},
-        "python": version,
-        "before": COMMIT,
-        "rounds": len(samples[BARE]),
-        "rows": rows,
-    }
+    bare = [sample.wall for sample in samples[BARE]]
+    return [
+        {
+            "way": name,
+            **measurement.summary([sample.wall for sample in taken]),
+            "processor_ms": measurement.rounded(1000 * statistics.median(sample.processor for sample in taken)),
+            "ratio": measurement.ratio([sample.wall for sample in taken], bare),
+        }
+        for name, taken in samples.items()
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    measurement.main(TITLE, measure)

@@ -37,7 +37,9 @@ def _told(path: str) -> Finding | None:
     if not stat.S_ISREG(status.st_mode) or not (foreign or mode & 0o077):
         return None
     owner = "another user" if foreign else "this user or root"
-    text = f"telemetry.headers_file: {path} belongs to {owner}, with the mode {mode:04o}, so its token is told to others"
+    text = (
+        f"telemetry.headers_file: {path} belongs to {owner}, with the mode {mode:04o}, so its token is told to others"
+    )
     return Finding("telemetry", ERROR, text, _EXPECTED, f"chmod 0600 {shlex.quote(path)}, as its owner")
 
 

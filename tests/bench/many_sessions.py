@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host whose many sessions run before the daemon does, each a full screen and a process that sleeps.
+
+Needs the packages of the tests (tests/unit/requirements.txt).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [TESTS, os.path.join(TESTS, "support")]
+import import_path  # noqa: E402  makes the daemon importable
+import measurement  # noqa: E402  the path has to be set first
+
+try:
+    from integration.daemon.conftest import Host, wait_for
+except ImportError as error:
+    raise SystemExit(f"{error}; expected the packages of tests/unit/requirements.txt: make bench") from None
+
+SCREEN = (
+    'for i in $(seq 45); do echo "line $i of a screen that is full of words, as it mostly is"; done; '
+    'echo "────────"; echo "❯ "; echo "────────"; exec sleep infinity'
+)
+BOUND = 120.0  # seconds for a condition
+
+
+class HostOfMany(Host):
+    """The scratch folder of a host with ``count`` sessions, whose tmux server runs."""
+
+    def __init__(self, count: int) -> None:
+        if shutil.which("tmux") is None:
+            raise measurement.Skip("there is no tmux; expected one: apt-get install tmux")
+        super().__init__(tempfile.mkdtemp(prefix="cf-", dir="/tmp"), os.pathsep.join(import_path.IMPORT_PATH))
+        del self.config["lifecycle"]  # the intervals that the daemon has by itself
+        for account in self.config["accounts"]:
+            os.makedirs(account["home"])
+        os.symlink(self.config["accounts"][0]["home"], self.config["active_link"])
+        self.start_tmux()
+        self._make_sessions(count)
+        self._write_session_files()
+
+    def __enter__(self) -> HostOfMany:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End daemon, server and sessions, and remove the folder."""
+        if self.tmux_server is not None and self.tmux_server.poll() is None:
+            self.tmux("kill-server")
+        super().close()
+        shutil.rmtree(self.folder)
+
+    def processes(self) -> list[int]:
+        """Return the pids of the sessions' programs."""
+        rows = self.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_pid}").splitlines()
+        return [int(row.split()[1]) for row in rows if not row.startswith("_")]
+
+    def _make_sessions(self, count: int) -> None:
+        link, work = self.config["active_link"], self.path("work")
+        lines = []
+        for number in range(count):
+            name = f"s{number:04}"
+            self.session(name)
+            environment = f"-e CLAUDE_CONFIG_DIR={link} -e CLAUDE_FAILOVER_SESSION={name}"
+            lines.append(f"new-session -d -s {name} -c {work} {environment} -- sh -c '{SCREEN}'\n")
+        with open(self.path("sessions.conf"), "w", encoding="utf-8") as stream:
+            stream.writelines(lines)
+        self.tmux("source-file", self.path("sessions.conf"))
+        commands = ("list-panes", "-a", "-F", "#{pane_current_command}")
+        wait_for(lambda: self.tmux(*commands).count("sleep") == count + 1, "the sessions", BOUND)
+
+    def _write_session_files(self) -> None:
+        """Write what Claude Code (2.1.330) writes of each process that runs."""
+        folder = os.path.join(self.config["accounts"][0]["home"], "sessions")
+        os.makedirs(folder)
+        for number, pid in enumerate(self.processes()):
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
+                start = stream.read().rsplit(")", 1)[1].split()[19]
+            row = {
+                "pid": pid,
+                "sessionId": f"11111111-1111-4111-8111-{number:012}",
+                "cwd": self.path("work"),
+                "procStart": start,
+                "status": "idle",
+                "statusUpdatedAt": int(time.time() * 1000),
+            }
+            with open(os.path.join(folder, f"{pid}.json"), "w", encoding="utf-8") as stream:
+                json.dump(row, stream)
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as stream:
+                    parent = int(stream.read().rsplit(")", 1)[1].split()[1])
+            except OSError:
+                continue  # it has ended
+            found += [int(entry)] if parent == pid else []
+    return found
