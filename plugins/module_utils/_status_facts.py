@@ -75,7 +75,12 @@ def _account_facts(row: dict[str, Any], addresses: bool) -> dict[str, Any]:
 
 
 def _session_facts(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row of a session; why it is down ends with the last words that its program has printed."""
+    """Return the row of a session, without the last words that its program has printed.
+
+    A daemon of a release before 0.4.0 has them in the reason, behind the first colon.
+    """
+    if "last_words" in row:
+        return {key: value for key, value in row.items() if key != "last_words"}
     reason = row.get("reason")
     if row["state"] != "down" or not isinstance(reason, str):
         return row

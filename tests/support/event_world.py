@@ -218,7 +218,8 @@ async def accounts_exhausted(world: EventWorld) -> Story:
 
 
 async def session_down(world: EventWorld) -> Story:
-    world.main.pane, world.main.reason = None, f"exited with status 1: {PROMPT}"
+    world.main.pane, world.main.reason = None, "exited with status 1"
+    world.main.last_words = PROMPT
     world.round()
     world.round(40)
     yield

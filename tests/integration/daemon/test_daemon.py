@@ -96,7 +96,7 @@ def test_a_program_that_exits_at_once_is_not_started_in_a_tight_loop(host):
     wait_for(lambda: len(host.starts()) >= 4, "some restarts")
     row = wait_for(lambda: [r for r in [host.row("broken")] if r["state"] == "down"], "it to be down")[0]
     assert "exited with status 3" in row["reason"]
-    assert "it does not work" in row["reason"]
+    assert "it does not work" in row["last_words"]
     log = host.daemon_log()
     waits = [line.rsplit("next start in ", 1)[1] for line in log.splitlines() if "next start in" in line]
     assert len(waits) >= 3

@@ -293,6 +293,8 @@ def test_a_session_that_is_down_says_when_it_is_tried_next(columns: int | None) 
     assert " ".join(page.split()).endswith("it does not work; next start 20:54Z (in 42 s)")
     assert all(len(line) <= 80 for line in page.splitlines()) or columns is None
     assert "next start" not in render.sessions([{**row, "next_try_at": None}], NOW, columns=columns)
+    page = render.sessions([{**row, "reason": "ended", "last_words": "no\nroom"}], NOW, columns=columns)
+    assert page.endswith("main: ended; its last words: no room")
 
 
 def test_links() -> None:

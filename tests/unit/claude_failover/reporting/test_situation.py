@@ -86,12 +86,14 @@ def test_an_account_of_another_organisation_helps_only_where_the_operator_says_s
 
 
 def test_a_session_that_is_down_says_how_it_ended_and_nothing_that_it_printed():
-    (cause,) = found(sessions=[session(state="down", reason="exited with status 3: a word of the model")])
+    (cause,) = found(sessions=[session(state="down", reason="exited with status 3", last_words="a word of the model")])
     assert (cause.event, cause.session) == ("session_down", "main")
     assert cause.summary == "session main is down: exited with status 3; see: claude-failover sessions"
     assert cause.after > 0
     (cause,) = found(sessions=[session(state="down")])
     assert "it is not known why" in cause.summary
+    (cause,) = found(sessions=[session(state="down", reason="cannot start: [Errno 2] no tmux", last_words=None)])
+    assert "cannot start: [Errno 2] no tmux; see" in cause.summary
     assert found(sessions=[session(state="down", configured=False)]) == []
 
 

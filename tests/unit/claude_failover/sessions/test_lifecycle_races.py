@@ -303,6 +303,27 @@ def test_the_command_that_starts_a_session_again_can_be_copied():
     assert is_meant(reason)
 
 
+@pytest.mark.parametrize(
+    ("stored", "reason", "words"),
+    [
+        ({"reason": "exited with status 1: no: room"}, "exited with status 1", "no: room"),
+        ({"reason": "ended by signal 9: bye"}, "ended by signal 9", "bye"),
+        ({"reason": "exited with status 1"}, "exited with status 1", None),
+        ({"reason": "its tmux session was ended"}, "its tmux session was ended", None),
+        ({"reason": "exited with status 1", "last_words": "a: b"}, "exited with status 1", "a: b"),
+    ],
+)
+def test_the_reason_and_the_last_words_are_two_also_where_an_earlier_daemon_stored_them_as_one(
+    tmp_path, stored, reason, words
+):
+    store = Store(str(tmp_path))
+    store.save("lifecycle", {"main": {"state": ENDED, "failed": True, **stored}})
+    entry = LifecycleState(store).get("main")
+    assert (entry.reason, entry.last_words) == (reason, words)
+    spec = SessionConfig("main", "/", ("sh",), claude_args=False, restart="never")
+    assert stays_down(spec, entry, None).startswith(f"{reason}; not started again (restart: never): ")
+
+
 def test_a_variable_that_a_person_has_changed_keeps_no_session_from_its_start(tmp_path):
     tmux = FakeTmux(pane(session="main", dead=True, exit_status=0))
     tmux.variables[LAUNCH_VARIABLE] = '{"cwd": "/", "digests": {}, "variables": ["A B", "", "OLD", "X=1", 3]}'

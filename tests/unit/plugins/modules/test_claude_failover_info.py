@@ -98,6 +98,16 @@ def test_the_last_words_of_a_program_stay_on_the_host(
     assert row["reason"] == shown
 
 
+def test_a_daemon_that_tells_the_last_words_apart_has_the_whole_reason_shown(run: Run, daemon: FakeControl) -> None:
+    reason = "cannot be started: [Errno 2] no tmux"
+    down = {**session("s", state="down", reason=reason), "last_words": "> fire Alice"}
+    daemon.answers["status"] = done(status(sessions=[down]))
+    result = run(addresses=True)
+    (row,) = result["status"]["sessions"]
+    assert row["reason"] == reason
+    assert "Alice" not in str(result)
+
+
 def test_addresses_are_returned_where_they_are_asked_for_and_a_token_is_not(run: Run, daemon: FakeControl) -> None:
     daemon.answers["status"] = done(planted())
     result = run(addresses=True)

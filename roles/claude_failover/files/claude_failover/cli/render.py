@@ -152,7 +152,9 @@ def reason(row: Mapping[str, Any], now: datetime) -> str:
     if not row.get("reason"):
         return ""
     next_try = f"; next start {moment(row['next_try_at'], now)}" if row.get("next_try_at") else ""
-    return f"{with_moments(one_line(str(row['reason'])), now)}{next_try}"
+    words = row.get("last_words")
+    last_words = f"; its last words: {one_line(str(words))}" if words else ""
+    return f"{with_moments(one_line(str(row['reason'])), now)}{next_try}{last_words}"
 
 
 def _reason(row: Mapping[str, Any], now: datetime, columns: int | None, colour: bool) -> list[str]:

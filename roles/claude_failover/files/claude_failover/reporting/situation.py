@@ -99,11 +99,9 @@ def _of_session(row: Mapping[str, Any], waiting_after: float) -> Iterator[Cause]
     name, state, reason = row["name"], row["state"], row["reason"] or "it is not known why"
     attach = f"claude-failover attach {shlex.quote(name)}"
     if state == "down" and row["configured"] and not is_meant(reason):
-        # Behind the first colon can stand what its program has printed.
-        why = reason.partition(": ")[0]
         yield Cause(
             "session_down",
-            f"session {name} is down: {why}; see: claude-failover sessions",
+            f"session {name} is down: {reason}; see: claude-failover sessions",
             session=name,
             details={"next_try_at": row["next_try_at"]},
             after=DOWN_FOR,

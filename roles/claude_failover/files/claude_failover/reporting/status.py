@@ -61,6 +61,7 @@ def session_row(
     entry = registry.get(tracked.name)
     pane = tracked.pane
     account = account_of(tracked, config, active)
+    is_down = tracked.state == "down"
     return {
         "name": tracked.name,
         "uuid": entry.uuid if entry else None,
@@ -77,6 +78,7 @@ def session_row(
         or off_link_reason(tracked, config)
         or tracked.lost_context
         or tracked.notice,
+        "last_words": tracked.last_words if is_down else None,
         "waits_for": tracked.waits_for,
         "restart_needed": bool(changed_keys(tracked, config)),
         "next_try_at": clock.optional_wall_iso(tracked.next_try_at),

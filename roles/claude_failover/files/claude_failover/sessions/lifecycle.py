@@ -124,7 +124,7 @@ class SessionLifecycle:
         except TmuxGone as error:
             self._sessions.observe([])
             for tracked in self._sessions:
-                tracked.reason = str(error)
+                tracked.reason, tracked.last_words = str(error), None
         except TmuxError as error:
             log.error("cannot list the tmux sessions, retrying at the next check: %s", error)
         else:
@@ -155,7 +155,7 @@ class SessionLifecycle:
         try:
             await self._maintain(tracked)
         except (FailoverError, OSError) as error:
-            tracked.reason = str(error)
+            tracked.reason, tracked.last_words = str(error), None
             self._delay_restart(tracked, ran=0.0)
             log.error("session %s: %s", tracked.name, error, extra=log_fields(session=tracked.name))
         finally:
@@ -183,7 +183,8 @@ class SessionLifecycle:
             restarts.due = tracked.next_try_at = None
             if tracked.reason != why:
                 log.info("session %s: stays down: %s", tracked.name, why, extra=log_fields(session=tracked.name))
-            tracked.reason = why
+            entry = self._state.get(tracked.name)
+            tracked.reason, tracked.last_words = why, entry.last_words if entry is not None else None
         elif restarts.due is None or time.monotonic() >= restarts.due:
             await self.start(tracked, tracked.spec)
 
@@ -259,23 +260,26 @@ class SessionLifecycle:
         if found is not None:
             self._registry.propose(tracked.name, RegistryEntry(found, "pane", cwd=pane.cwd))
         last = output[-1][:200] if output else ""
-        reason = describe_exit(pane) + (f": {last}" if last else "")
+        reason = describe_exit(pane)
         if pane.exit_status == 127:
             reason += f" (is {spec.command[0]} installed, and in the PATH of the session?)"
         self._starter.note_output(tracked.name, output)
-        self._on_exit(tracked, spec, reason, failed=pane.exit_status != 0)
+        self._on_exit(tracked, spec, reason, last or None, failed=pane.exit_status != 0)
 
-    def _on_exit(self, tracked: TrackedSession, spec: SessionConfig, reason: str, *, failed: bool) -> None:
+    def _on_exit(
+        self, tracked: TrackedSession, spec: SessionConfig, reason: str, last_words: str | None = None, *, failed: bool
+    ) -> None:
         """Record that a session's program has ended by itself, and schedule its next start."""
-        entry = after_exit(spec, reason, failed)
+        entry = after_exit(spec, reason, failed, last_words)
         self._state.record(tracked.name, entry)
         if stays_down(spec, entry, tracked.pane) is not None:
             return
         started = self._restart_state(tracked.name).started
         delay = self._delay_restart(tracked, time.monotonic() - started if started else 0.0)
-        tracked.reason = reason
+        tracked.reason, tracked.last_words = reason, last_words
+        told = reason + (f": {last_words}" if last_words else "")
         log.warning(
-            "session %s: %s; next start in %.0f s", tracked.name, reason, delay, extra=log_fields(session=tracked.name)
+            "session %s: %s; next start in %.0f s", tracked.name, told, delay, extra=log_fields(session=tracked.name)
         )
 
     def _delay_restart(self, tracked: TrackedSession, ran: float) -> float:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ class LifecycleEntry:
 
     ``stopped``: by hand, until it is restarted by hand. ``restarting``: by hand, whatever ``restart`` says.
     ``started``: once, where ``restart`` is not ``always``. ``ended``: by itself, with ``reason`` and whether it
-    ``failed``. ``pid`` and ``started`` (clock ticks since boot) name the process that a stop ends, with or without
+    ``failed``, and with the ``last_words`` of its program. ``pid`` and ``started`` (clock ticks since boot) name the process that a stop ends, with or without
     ``force``.
     """
 
@@ -34,6 +35,7 @@ class LifecycleEntry:
     force: bool = False
     pid: int | None = None
     started: int | None = None
+    last_words: str | None = None
 
 
 class LifecycleState:
@@ -96,6 +98,8 @@ class LifecycleState:
         return {name: dataclasses.asdict(entry) for name, entry in self._entries.items()}
 
 
+# Up to 0.3.0 a reason held both.
+_REASON_AND_WORDS = re.compile(r"(exited with status -?\d+|ended by signal [^:]+|ended): (.*)", re.DOTALL)
 _FIELDS = {field.name for field in dataclasses.fields(LifecycleEntry)}
 
 
@@ -105,9 +109,13 @@ def _entry(values: Any) -> LifecycleEntry:
     if entry.state not in _STATES:
         raise ValueError(f"found the state {entry.state!r}, expected one of {', '.join(_STATES)}")
     as_optional_text(entry.reason)
+    as_optional_text(entry.last_words)
     if not isinstance(entry.failed, bool) or not isinstance(entry.force, bool):
         raise TypeError("found a flag that is neither true nor false")
     numbers = [number for number in (entry.pid, entry.started) if number is not None]
     if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
         raise TypeError("found a process that is no number, expected its pid and its start")
+    both = _REASON_AND_WORDS.fullmatch(entry.reason or "")
+    if both is not None and entry.last_words is None:
+        return dataclasses.replace(entry, reason=both.group(1), last_words=both.group(2))
     return entry

@@ -18,7 +18,7 @@ from .lifecycle_state import ENDED, RESTARTING, STARTED, STOPPED, LifecycleEntry
 
 STOPPED_REASON = "stopped by hand"
 _NOT_AGAIN = "not started again (restart:"
-# At the end: what stands before it can be the last words of the program.
+# At the end: an older daemon's reason has the last words of the program before it.
 _AS_CONFIGURED = re.compile(r"; not started again \(restart: [a-z_]+\): claude-failover restart .+$")
 
 
@@ -51,9 +51,11 @@ def is_settled(entry: LifecycleEntry | None) -> bool:
     return entry is not None and entry.state != STARTED
 
 
-def after_exit(spec: SessionConfig, reason: str, failed: bool) -> LifecycleEntry | None:
+def after_exit(
+    spec: SessionConfig, reason: str, failed: bool, last_words: str | None = None
+) -> LifecycleEntry | None:
     """Return what to record once a session's program has ended by itself; None for nothing."""
-    return None if spec.restart == "always" else LifecycleEntry(ENDED, reason, failed)
+    return None if spec.restart == "always" else LifecycleEntry(ENDED, reason, failed, last_words=last_words)
 
 
 def while_running(spec: SessionConfig, entry: LifecycleEntry | None, pid: int) -> LifecycleEntry | None:

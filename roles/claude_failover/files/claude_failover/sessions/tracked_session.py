@@ -34,6 +34,7 @@ class TrackedSession:
         activity: ``starting``, ``idle``, ``busy`` or ``waiting``, as last reported at ``activity_at``.
         file_at: the time of the status in its session file; None without one.
         reason: why it is down or unusual.
+        last_words: what its program printed last, where it has ended by itself: of the screen, so it stays on the host.
         claude: its Claude Code process.
         version: of its Claude Code, None until it is known; ``version_process`` is the process's pid and start.
         config_dir: the configuration directory of that process.
@@ -60,6 +61,7 @@ class TrackedSession:
     activity_at: datetime | None = None
     file_at: datetime | None = None
     reason: str | None = None
+    last_words: str | None = None
     claude: Process | None = None
     version: str | None = None
     version_process: tuple[int, int] | None = None
