@@ -133,9 +133,9 @@ def test_a_user_who_stops_the_process_holds_the_adoption_up_for_as_long_as_a_ste
         os.kill(os.getpid(), signal.SIGSTOP)
         return copy(step)
 
-    monkeypatch.setattr(module, "IDLE", 1.0)
     with monkeypatch.context() as patched:
         patched.setattr(_adopt_steps, "_write_copy", stopped)
+        patched.setattr(module, "IDLE", 1.0)
         result = run(owner=user.pw_name)
     assert "went on with nothing for 1 s and was killed; it was stopped by a signal; run again" in result["msg"]
     assert run(owner=user.pw_name)["changed"] is True
