@@ -71,9 +71,10 @@ def percent(pids: Callable[[], list[int]], server: int, seconds: float) -> tuple
 
 
 def by_daemon(host: HostOfMany, seconds: float) -> tuple[float, float]:
-    """Measure the daemon, once all of its first checks are over."""
+    """Measure the daemon, which has heard a hook of every session, once its first checks are over."""
     host.start()
     assert host.daemon is not None and host.tmux_server is not None
+    host.send_hooks()
     time.sleep(10)
     pid = host.daemon.pid
     found = percent(lambda: [pid, *children(pid)], host.tmux_server.pid, seconds)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -64,6 +65,24 @@ class HostOfMany(Host):
         """Return the pids of the sessions' programs."""
         rows = self.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_pid}").splitlines()
         return [int(row.split()[1]) for row in rows if not row.startswith("_")]
+
+    def send_hooks(self) -> None:
+        """Send the hook of each session's start, so that the daemon hears of it; the daemon runs."""
+        panes = self.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_id} #{pane_pid}").splitlines()
+        for number, row in enumerate(row for row in panes if not row.startswith("_")):
+            _name, pane, pid = row.split()
+            payload = {"hook_event_name": "SessionStart", "source": "startup", "cwd": self.path("work")}
+            request = {
+                "op": "hook",
+                "payload": {**payload, "session_id": f"11111111-1111-4111-8111-{number:012}"},
+                "env": {"TMUX": f"{self.tmux_socket},1,0", "TMUX_PANE": pane, "CLAUDE_PID": pid},
+            }
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.settimeout(BOUND)
+                connection.connect(self.control_socket)
+                connection.sendall(json.dumps(request).encode() + b"\n")
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(4096)
 
     def _make_sessions(self, count: int) -> None:
         link, work = self.config["active_link"], self.path("work")

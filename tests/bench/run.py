@@ -123,10 +123,9 @@ def run(name: str, title: str, options: list[str], document: str) -> dict[str, A
         print(f"FAILED: {name} {failed}", flush=True)
         return {"bench": name, "title": title, "failed": failed, "rows": [], "seconds": time.monotonic() - begun}
     written = json.loads(read(document))
-    if isinstance(written, list):  # a bench with a command line of its own, which writes its rows alone
-        return {"bench": name, "title": title, "rows": written, "seconds": time.monotonic() - begun}
-    found: dict[str, Any] = written
-    return found
+    # A bench with a command line of its own may write its rows alone.
+    found: dict[str, Any] = {"rows": written} if isinstance(written, list) else written
+    return {"bench": name, "title": title, "seconds": time.monotonic() - begun, **found}
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
