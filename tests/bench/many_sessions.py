@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -30,7 +31,7 @@ SCREEN = (
     'for i in $(seq 45); do echo "line $i of a screen that is full of words, as it mostly is"; done; '
     'echo "────────"; echo "❯ "; echo "────────"; exec sleep infinity'
 )
-BOUND = 120.0  # seconds for a condition
+BOUND = 300.0  # seconds for a condition
 
 
 class HostOfMany(Host):
@@ -44,9 +45,13 @@ class HostOfMany(Host):
         for account in self.config["accounts"]:
             os.makedirs(account["home"])
         os.symlink(self.config["accounts"][0]["home"], self.config["active_link"])
-        self.start_tmux()
-        self._make_sessions(count)
-        self._write_session_files()
+        try:
+            self.start_tmux()
+            self._make_sessions(count)
+            self._write_session_files()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> HostOfMany:
         return self
@@ -57,9 +62,10 @@ class HostOfMany(Host):
     def close(self) -> None:
         """End daemon, server and sessions, and remove the folder."""
         if self.tmux_server is not None and self.tmux_server.poll() is None:
-            self.tmux("kill-server")
+            # The sessions get a SIGHUP of it, which they would not if it were killed.
+            subprocess.run(["tmux", "-N", "-S", self.tmux_socket, "kill-server"], check=False, timeout=BOUND)
         super().close()
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)  # a process that ends may still write there
 
     def processes(self) -> list[int]:
         """Return the pids of the sessions' programs."""
@@ -94,7 +100,8 @@ class HostOfMany(Host):
             lines.append(f"new-session -d -s {name} -c {work} {environment} -- sh -c '{SCREEN}'\n")
         with open(self.path("sessions.conf"), "w", encoding="utf-8") as stream:
             stream.writelines(lines)
-        self.tmux("source-file", self.path("sessions.conf"))
+        command = ["tmux", "-N", "-S", self.tmux_socket, "source-file", self.path("sessions.conf")]
+        subprocess.run(command, check=True, timeout=BOUND)
         commands = ("list-panes", "-a", "-F", "#{pane_current_command}")
         wait_for(lambda: self.tmux(*commands).count("sleep") == count + 1, "the sessions", BOUND)
 
