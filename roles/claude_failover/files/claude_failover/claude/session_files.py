@@ -68,14 +68,14 @@ class SessionFiles:
 
     def __init__(self, homes: Iterable[str] = ()) -> None:
         self._names: dict[str, set[str] | None] = {}  # by folder; None: it cannot be listed
-        self._seen: dict[str, _Read] = {}  # by path
+        self._seen: dict[tuple[str, str], _Read] = {}  # by folder and name
         self.refresh(homes)
 
     def refresh(self, homes: Iterable[str]) -> None:
         """List the files. Raises OSError where there is no descriptor left: their processes must not pass for dead."""
         clock.now()  # looks for a jump
         self._names = {folder: _listed(folder) for folder in [os.path.join(home, "sessions") for home in homes]}
-        self._seen = {path: seen for path, seen in self._seen.items() if self._is_listed(*os.path.split(path))}
+        self._seen = {key: seen for key, seen in self._seen.items() if self._is_listed(*key)}
 
     def pids(self) -> set[int]:
         """Return the processes that a file is named after, of which many may have ended."""
@@ -88,33 +88,32 @@ class SessionFiles:
         After a flip a running session writes to the other home; the newest of several files counts.
         """
         name = f"{process.pid}.json"
-        folders = [folder for folder in self._names if self._is_listed(folder, name)]
-        files = [file for file in (self._read(os.path.join(folder, name), process) for folder in folders) if file]
-        return max(files, key=lambda file: file.status_at, default=None)
+        files = [self._read(folder, name, process) for folder in self._names if self._is_listed(folder, name)]
+        return max((file for file in files if file is not None), key=lambda file: file.status_at, default=None)
 
     def _is_listed(self, folder: str, name: str) -> bool:
         names = self._names.get(folder, set())
         return names is None or name in names
 
-    def _read(self, path: str, process: Process) -> SessionFile | None:
-        now = time.time_ns()
+    def _read(self, folder: str, name: str, process: Process) -> SessionFile | None:
+        path, key, now = f"{folder}/{name}", (folder, name), time.time_ns()
         try:
             found = os.stat(path)
         except OSError:
-            self._seen.pop(path, None)
+            self._seen.pop(key, None)
             return None
         state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
         known = state, (process.pid, process.start), clock.current().jumps
-        seen = self._seen.get(path)
+        seen = self._seen.get(key)
         if seen is not None and seen[:3] == known:
             return seen.content
         content = read_session_file(path, process)
         # The next write can still fall into the same tick of the file's clock.
         settled = now - max(found.st_mtime_ns, found.st_ctime_ns) > _SETTLED
         if settled and (content is None or content.status_at != _UNKNOWN):
-            self._seen[path] = _Read(*known, content)
+            self._seen[key] = _Read(*known, content)
         else:
-            self._seen.pop(path, None)
+            self._seen.pop(key, None)
         return content
 
 

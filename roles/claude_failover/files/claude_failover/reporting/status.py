@@ -152,24 +152,6 @@ class StatusReport:
     def document(self) -> dict[str, Any]:
         """Return the document of ``status --json``."""
         config, active = self._config.current, self._active()
-        return self._document(
-            config, active, self._rows(config, active), [job_row(job, config) for job in running_jobs(config.homes)]
-        )
-
-    def situation(self) -> dict[str, Any]:
-        """Return the document as far as `situation` needs it: whole rows only of sessions that can need a person."""
-        config, active = self._config.current, self._active()
-        rows = [
-            self._row(tracked, config, active)
-            if tracked.state in ("down", "waiting")
-            else {"name": tracked.name, "state": tracked.state, "reason": None}
-            for tracked in self._sessions
-        ]
-        return self._document(config, active, rows, [])
-
-    def _document(
-        self, config: Config, active: Account | None, sessions: list[dict[str, Any]], jobs: list[dict[str, Any]]
-    ) -> dict[str, Any]:
         return {
             "version": VERSION,
             "pid": os.getpid(),
@@ -179,16 +161,42 @@ class StatusReport:
                 account_row(account, config, active, self._failover.account_status(account))
                 for account in config.accounts
             ],
-            "sessions": sessions,
-            "background_jobs": jobs,
+            "sessions": self._rows(config, active),
+            "background_jobs": [job_row(job, config) for job in running_jobs(config.homes)],
             "blind": self._health.rows(),
             "queue": self._dispatcher.counts(),
-            "unsaved": [{"document": name, "reason": reason} for name, reason in self._unsaved.items()],
+            "unsaved": self._unsaved_rows(),
             "open_events": self._open_events(),
             **self._failover.status(),
             "failback": self._failover.failback_status(),
             "pace": self._failover.pace_status(),
         }
+
+    def situation(self) -> dict[str, Any]:
+        """Return the document as far as `situation` needs it: whole rows only of what can need a person."""
+        config, active = self._config.current, self._active()
+        known = [(account, self._failover.account_status(account)) for account in config.accounts]
+        exhausted = any(row["exhausted"] for _account, row in known)
+        rows = [(tracked, tracked.state) for tracked in self._sessions]
+        return {
+            "accounts": [
+                account_row(account, config, active, row)
+                if exhausted
+                else {"name": account.name, "active": False, "enabled": False}
+                for account, row in known
+            ],
+            "sessions": [
+                self._row(tracked, config, active)
+                if state in ("down", "waiting")
+                else {"name": tracked.name, "state": state, "reason": None}
+                for tracked, state in rows
+            ],
+            "unsaved": self._unsaved_rows(),
+            "suspended": self._failover.switcher.link_monitor.suspended,
+        }
+
+    def _unsaved_rows(self) -> list[dict[str, str]]:
+        return [{"document": name, "reason": reason} for name, reason in self._unsaved.items()]
 
     def session_rows(self) -> list[dict[str, Any]]:
         """Return the rows of ``sessions --json``."""

@@ -59,6 +59,7 @@ class ProcessLogin:
         self._settings: dict[str, None] = {}  # in the order of being found
         self._environment: list[str] | None = None  # as it was found last
         self._arguments: list[str] = []
+        self._given: tuple[list[str], list[str]] | None = None  # the paths of its settings, and keys in its arguments
 
     def is_of(self, process: Process) -> bool:
         """Return whether it is this very process."""
@@ -71,7 +72,7 @@ class ProcessLogin:
         """
         if anew or self._environment is None:
             self._environment = self._found_in_environment()
-            self._arguments = arguments(self.process.pid)
+            self._arguments, self._given = arguments(self.process.pid), None
         self._settings.update(dict.fromkeys(self._found_in_settings(files)))
         found = [f"{name} in its environment" for name in self._environment]
         return listed([*found, *self._settings]) if found or self._settings else None
@@ -87,14 +88,12 @@ class ProcessLogin:
         return found
 
     def _found_in_settings(self, files: LoginSettings) -> list[str]:
-        paths = [*files.managed(), *map(home_settings, self._homes)]
-        project = self._project
-        if project is not None:
-            paths += project_settings(project)
-        path, keys = given_settings(self._arguments, project or "/")
-        if path is not None:
-            paths.append(path)
-        return files.found_in(paths) + [f"{key} in its --settings" for key in keys]
+        if self._given is None:
+            path, keys = given_settings(self._arguments, self._project or "/")
+            paths = [*map(home_settings, self._homes), *(project_settings(self._project) if self._project else [])]
+            self._given = [*paths, *([path] if path is not None else [])], keys
+        paths, keys = self._given
+        return files.found_in([*files.managed(), *paths]) + [f"{key} in its --settings" for key in keys]
 
 
 def _homes_at_start(process: Process, config_dir: str, config: Config, accounts_between: AccountsBetween) -> list[str]:

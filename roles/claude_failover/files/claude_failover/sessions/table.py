@@ -9,7 +9,7 @@ Combines the panes of tmux, the processes of /proc and Claude Code's session fil
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..claude.login_settings import LoginSettings
@@ -101,7 +101,8 @@ class SessionTable:
         known = {entry.pid for entry in entries if entry is not None and entry.pid is not None}
         known |= {tracked.claude.pid for tracked in self._tracked.values() if tracked.claude is not None}
         trees = ProcessTrees(known | self._files.pids())
-        self.background_seen = any(file.background for file in self._running(trees))
+        files = self._running(trees)
+        self.background_seen = any(file is not None and file.background for file in files.values())
         by_session: dict[str, list[Pane]] = {}
         for pane in panes:
             by_session.setdefault(pane.session, []).append(pane)
@@ -112,20 +113,17 @@ class SessionTable:
         for name in by_session:
             self._tracked.setdefault(name, TrackedSession(name))
         for tracked in self._tracked.values():
-            self._observe_session(tracked, by_session.get(tracked.name, []), trees)
+            self._observe_session(tracked, by_session.get(tracked.name, []), trees, files)
         self._seen = {name: seen for name, seen in self._seen.items() if name in self._tracked}
         self._login_settings.end_round()
         self._tell_set_aside()
         for callback in self.on_observed:
             callback()
 
-    def _running(self, trees: ProcessTrees) -> Iterator[SessionFile]:
-        """Yield the session files of the processes that run."""
-        for pid in self._files.pids():
-            process = trees.get(pid)
-            file = self._files.of(process) if process is not None and process.alive else None
-            if file is not None:
-                yield file
+    def _running(self, trees: ProcessTrees) -> dict[int, SessionFile | None]:
+        """Return the session file of each process that one is named after; None where it is not that process's."""
+        found = [process for process in map(trees.get, self._files.pids()) if process is not None]
+        return {process.pid: self._files.of(process) if process.alive else None for process in found}
 
     def _tell_set_aside(self) -> None:
         found = {tracked.name: tracked.set_aside for tracked in self._tracked.values()}
@@ -153,7 +151,9 @@ class SessionTable:
             if tracked.spec is None or entry is None or entry.pid is None:
                 continue
             own = by_session.get(name, [])
-            if any(process.pid == entry.pid for pane in own for process in trees.tree(pane.pid)):
+            if any(pane.pid == entry.pid and trees.get(pane.pid) is not None for pane in own) or any(
+                process.pid == entry.pid for pane in own for process in trees.tree(pane.pid)
+            ):
                 continue
             for other, panes in list(by_session.items()):
                 if self._config.current.session(other) is None and any(
@@ -165,9 +165,11 @@ class SessionTable:
                     by_session[name] = by_session.pop(other) + own
                     break
 
-    def _observe_session(self, tracked: TrackedSession, panes: list[Pane], trees: ProcessTrees) -> None:
+    def _observe_session(
+        self, tracked: TrackedSession, panes: list[Pane], trees: ProcessTrees, files: Mapping[int, SessionFile | None]
+    ) -> None:
         found = [
-            (pane, process, self._files.of(process) if process.alive else None)
+            (pane, process, files[process.pid] if process.pid in files else self._files.of(process))
             for pane in panes
             for process in trees.tree(pane.pid)
         ]
@@ -175,15 +177,14 @@ class SessionTable:
         if seen is None or not seen.is_same(Sight.of(tracked, self._registry.get(tracked.name), panes, found)):
             project = self._observe_anew(tracked, panes, found)
             self._observe_login(tracked, project)
+            seen = Sight.of(tracked, self._registry.get(tracked.name), panes, found, project)
         else:
-            project = seen.project
             tracked.pane = next(
                 pane for pane in panes if tracked.pane is not None and pane.pane_id == tracked.pane.pane_id
             )
-            self._observe_login(tracked, project, anew=False)
-        sight = Sight.of(tracked, self._registry.get(tracked.name), panes, found, project)
-        if sight.is_complete:
-            self._seen[tracked.name] = sight
+            self._observe_login(tracked, seen.project, anew=False)
+        if seen.is_complete:
+            self._seen[tracked.name] = seen
 
     def _observe_anew(self, tracked: TrackedSession, panes: list[Pane], found: Sequence[Found]) -> str | None:
         """Update a session of which something has changed; returns the folder of its project."""
@@ -192,7 +193,12 @@ class SessionTable:
         claude_panes: list[tuple[Pane, Process, SessionFile]] = []
         for pane, process, file in found:
             # Jobs are below the pane's, but not in it; a Claude Code below it is run by one of its tools.
-            if file is not None and not file.background and pane not in [before for before, _, _ in claude_panes]:
+            if (
+                file is not None
+                and process.alive
+                and not file.background
+                and pane not in [before for before, _, _ in claude_panes]
+            ):
                 claude_panes.append((pane, process, file))
         entry = self._registry.get(tracked.name)
         tracked.pane = _main_pane(panes, entry, [pane for pane, _process, _file in claude_panes])
