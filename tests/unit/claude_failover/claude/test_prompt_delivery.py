@@ -49,6 +49,7 @@ class Permit:
         self.claude, self.keys, self.known = claude, keys, known
         self.counted: list[int] = []
         self.texts: list[Optional[str]] = []
+        self.stored_at: list[int] = []
 
     def refusal(self) -> Optional[str]:
         return "no more" if self.known and len(self.counted) >= self.keys else None
@@ -59,6 +60,9 @@ class Permit:
         self.counted.append(self.claude.names().count("Enter"))
         self.texts.append(text)
         return None
+
+    async def stored(self) -> None:
+        self.stored_at.append(self.claude.names().count("Enter"))
 
 
 class Claude:
@@ -523,7 +527,7 @@ def test_every_enter_is_counted_before_it_is_sent() -> None:
     claude.swallow_enters = 3
     permit = Permit(claude, 10)
     assert claude.deliver(permit=permit).result == "delivered"
-    assert permit.counted == [0, 1, 2, 3]
+    assert permit.counted == permit.stored_at == [0, 1, 2, 3]
     assert claude.names().count("Enter") == 4
 
 

@@ -101,6 +101,11 @@ class Harness:
         self.documents[name] = document()
         self.saved.append(document())
 
+    keep_soon = keep
+
+    async def settle(self):
+        pass
+
     def get(self, name):
         return self.table.get(name)
 
@@ -484,7 +489,7 @@ def test_a_full_disk_does_not_keep_a_session_from_being_resumed(caplog):
         raise OSError("No space left")
 
     pending = PendingWrites()
-    harness.keep = lambda name, _document, what: pending.attempt(name, save, what)
+    harness.keep_soon = lambda name, _document, what: pending.attempt(name, save, what)
     assert outcomes(harness.run()) == [("main", "hot", "sent")]
     assert caplog.text.count("the list of the sessions being resumed: cannot be stored") == 1
     assert "No space left" in caplog.text

@@ -28,10 +28,14 @@ class TerminalProtocol(Protocol):
 
 
 class EnterPermitProtocol(Protocol):
-    """Permission to send Enter keys; `sessions.prompt_budget` implements it. A ``text`` given is the one sent."""
+    """Permission to send Enter keys; `sessions.prompt_budget` implements it. A ``text`` given is the one sent.
+
+    A key that was taken is sent once that is ``stored``.
+    """
 
     def refusal(self) -> Optional[str]: ...
     def take(self, text: Optional[str] = None) -> Optional[str]: ...
+    async def stored(self) -> None: ...
 
 
 class Abort(Exception):
@@ -305,6 +309,8 @@ class PromptSender:
             if why is not None:
                 await self._take_back(area.box)
                 raise Abort("bound", why)
+            if self.permit is not None:
+                await self.permit.stored()
             await self._tmux.keys(self._pane_id, "Enter")
             deadline, pauses = self._now() + self._timing.leave, Pauses(self._timing)
             while True:

@@ -68,7 +68,7 @@ class Parts:
     ) -> None:
         self._is_ready = is_ready
         self.store = store = Store(config.current.state_dir)
-        cleanup.callback(store.unsaved.close)
+        cleanup.callback(store.close)
         ClockDocument(store)
         account_renames = AccountRenames(config, store)  # the first to see another configuration
         registry = SessionRegistry(store)

@@ -187,9 +187,9 @@ class FailoverController:
     # -- events ------------------------------------------------------------------------------------------------
 
     def record_evidence(self, evidence: Evidence) -> None:
-        """Store evidence of a limit, for the next round; evidence of no limit is ignored."""
+        """Keep evidence of a limit for the next round, which stores it first; evidence of no limit is ignored."""
         if evidence.verdict.limited:
-            with self._state.update():
+            with self._state.update(soon=True):
                 self._state.unattributed.append(evidence)
             self._wake_up()
 
@@ -323,6 +323,7 @@ class FailoverController:
         """Attribute queued evidence to accounts. Raises OSError; the rest then stays queued."""
         if not self._state.unattributed:
             return
+        self._state.flush()
         with self._state.update():
             while self._state.unattributed:
                 evidence = self._state.unattributed[0]

@@ -29,21 +29,22 @@ class ResumptionsUnderWay:
         self._interrupted = {str(name) for name in store.load(DOCUMENT, [])}
 
     def begin(self, name: str) -> None:
-        """Store that the session is being resumed."""
+        """Note that the session is being resumed; `mark` waits until that is stored."""
         self._names.add(name)
         self._keep()
 
     def end(self, name: str) -> None:
-        """Store that it is not any more."""
+        """Note that it is not any more."""
         self._names.discard(name)
         self._interrupted.discard(name)
         self._keep()
 
     def _keep(self) -> None:
-        self._store.keep(DOCUMENT, lambda: sorted(self._names), "the list of the sessions being resumed")
+        self._store.keep_soon(DOCUMENT, lambda: sorted(self._names), "the list of the sessions being resumed")
 
     async def mark(self, name: str, pane_id: str) -> bool:
         """Mark the session's pane; return whether a kill has interrupted its resumption. Raises TmuxError."""
+        await self._store.settle()
         interrupted = await self._tmux.marked(pane_id, MARK) or name in self._interrupted
         await self._tmux.mark(pane_id, MARK)
         return interrupted

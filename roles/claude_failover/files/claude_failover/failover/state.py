@@ -50,6 +50,7 @@ class FailoverState:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._updates = 0
+        self._at_once = False
         document = store.load(DOCUMENT, {})
         self.cooldown_until = store.read_part(DOCUMENT, "the cooldown", _moment, document.get("cooldown_until"))
         self.reset_wait = store.read_part(DOCUMENT, "the reset wait", _reset_wait, document.get("waiting"))
@@ -70,19 +71,27 @@ class FailoverState:
         self.limited_sessions = {item.evidence.session: item for item in sessions if item is not None}
 
     @contextmanager
-    def update(self) -> Iterator[None]:
+    def update(self, *, soon: bool = False) -> Iterator[None]:
         """Store the changes of a block once, at the end of the outermost block.
 
+        With ``soon``, of all blocks, they are stored with others within some 10 ms: see `Store.keep_soon`.
         What cannot be stored is logged, kept in memory and stored with the next update: a full disk must not stop a
         failover.
         """
         self._updates += 1
+        self._at_once |= not soon
         try:
             yield
         finally:
             self._updates -= 1
             if not self._updates:
-                self._store.keep(DOCUMENT, self._document, "the state of the failover")
+                keep = self._store.keep if self._at_once else self._store.keep_soon
+                self._at_once = False
+                keep(DOCUMENT, self._document, "the state of the failover")
+
+    def flush(self) -> None:
+        """Store what is to be stored soon, now."""
+        self._store.flush()
 
     def rename_accounts(self, names: Mapping[str, str]) -> None:
         """Give accounts other names, by the old ones."""

@@ -124,9 +124,9 @@ class PromptBudget:
         return series.spent
 
     def take(self, session: str, text: str) -> str | None:
-        """Count one Enter key, durably, right before it is sent; returns why it must not be sent, else None.
+        """Count one Enter key right before it is sent; returns why it must not be sent, else None.
 
-        When the disk refuses the write, the count is kept in memory and stored later.
+        It may be sent once the count is `stored`.
         """
         why = self.refusal(session)
         if why is not None:
@@ -139,6 +139,10 @@ class PromptBudget:
         self._save()
         self._on_taken()
         return None
+
+    async def stored(self) -> None:
+        """Wait until every count is on the disk. One that the disk refuses is kept in memory, and stored later."""
+        await self._store.settle()
 
     def spent(self) -> dict[str, str]:
         """Return the sessions that are left to a person, and why."""
@@ -237,7 +241,7 @@ class PromptBudget:
     # -- the document ------------------------------------------------------------------------------------------
 
     def _save(self) -> None:
-        self._store.keep(DOCUMENT, self._document, "the counts of prompts")
+        self._store.keep_soon(DOCUMENT, self._document, "the counts of prompts")
 
     def _document(self) -> dict[str, Any]:
         return {name: series.to_json() for name, series in self._series.items()}
@@ -258,6 +262,10 @@ class EnterPermit:
     def take(self, text: str | None = None) -> str | None:
         """Count the Enter key that is about to be sent, of another ``text`` where given; returns why it must not be."""
         return self.budget.take(self.session, text or self.text)
+
+    async def stored(self) -> None:
+        """Wait until the count is on the disk."""
+        await self.budget.stored()
 
 
 def _series(row: Any) -> _Series:

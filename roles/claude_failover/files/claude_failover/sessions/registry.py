@@ -73,8 +73,9 @@ class SessionRegistry:
     def propose(self, name: str, entry: RegistryEntry) -> bool:
         """Record an entry unless a source of higher rank holds another; return whether anything changed.
 
-        A source holds its rank only while the process that it was reported of is alive. An entry that cannot be
-        stored (full disk) is logged, kept in memory and retried with the next proposal; `flush` raises instead.
+        A source holds its rank only while the process that it was reported of is alive. An entry is stored within some
+        10 ms, with others; one that cannot be (full disk) is logged, kept in memory and retried with the next proposal.
+        `flush` stores it now, and raises instead.
         """
         current = self._entries.get(name)
         # Only a start names the command.
@@ -98,7 +99,7 @@ class SessionRegistry:
                 extra=log_fields(session=name),
             )
         self._entries[name] = entry
-        self._pending.attempt(DOCUMENT, self._save, "the registry of conversations")
+        self._keep()
         return True
 
     def follow(self, name: str, entry: RegistryEntry) -> None:
@@ -112,14 +113,18 @@ class SessionRegistry:
         """Give a session another name, which has no conversation yet."""
         entry = self._entries.pop(old)
         self._entries[new] = dataclasses.replace(entry, former_names=(*entry.former_names, old))
-        self._pending.attempt(DOCUMENT, self._save, "the registry of conversations")
+        self._keep()
 
     def flush(self) -> None:
-        """Store entries whose write failed before. Raises OSError."""
+        """Store entries that are not stored yet, and those whose write failed before. Raises OSError."""
+        self._store.flush()
         self._pending.flush(DOCUMENT)
 
-    def _save(self) -> None:
-        self._store.save(DOCUMENT, {name: dataclasses.asdict(entry) for name, entry in self._entries.items()})
+    def _keep(self) -> None:
+        self._store.keep_soon(DOCUMENT, self._document, "the registry of conversations")
+
+    def _document(self) -> dict[str, Any]:
+        return {name: vars(entry) for name, entry in self._entries.items()}
 
 
 _FIELDS = {field.name for field in dataclasses.fields(RegistryEntry)}

@@ -18,6 +18,7 @@ from typing import Any, Callable, TypeVar
 from ..common import json_text
 from ..common.text import shorten
 from .files import append_line, copy_aside, make_folder, set_aside, write_atomic
+from .grouped_writes import GroupedWrites
 from .pending_writes import PendingWrites
 from .regular_file import NotARegularFileError, read_regular
 from .reserve import Reserve
@@ -42,6 +43,7 @@ class Store:
         make_folder(folder)
         self.folder = folder
         self.unsaved = PendingWrites()
+        self._soon = GroupedWrites(self.unsaved.attempt)
         self._reported: set[str] = set()  # logs whose invalid lines were reported
         self._reserves: dict[str, Reserve] = {}
         self._numbers: dict[str, int] = {}  # of the newest write of each document with a reserve
@@ -140,7 +142,7 @@ class Store:
         reserve = self._reserves.get(name)
         if reserve is not None:
             beside["number"] = self._numbers[name] = self._numbers.get(name, 0) + 1
-        text = json_text.render({"version": VERSION, **beside, "data": data}, indent=1).encode() + b"\n"
+        text = _rendered({"version": VERSION, **beside}, data).encode()
         try:
             write_atomic(self.path(name), text)
         except OSError:
@@ -165,7 +167,28 @@ class Store:
 
         What the disk refuses is kept in memory, logged as ``what``, and stored by ``unsaved.retry`` or the next `keep`.
         """
+        self.flush()  # what was changed before is on the disk before
         self.unsaved.attempt(name, lambda: self.save(name, document()), what or f"the document {name}")
+
+    def keep_soon(self, name: str, document: Callable[[], Any], what: str = "") -> None:
+        """Store the document as `keep` does, together with whatever changes within some 10 ms.
+
+        What must be on the disk before it is acted on needs `settle`, or `flush`.
+        """
+        self._soon.mark(name, lambda: self.save(name, document()), what or f"the document {name}")
+
+    async def settle(self) -> None:
+        """Wait until what `keep_soon` was given is on the disk, or was refused by it."""
+        await self._soon.settle()
+
+    def flush(self) -> None:
+        """Store what `keep_soon` was given, now."""
+        self._soon.flush()
+
+    def close(self) -> None:
+        """Store what is left, for the last time; what is lost with the process is logged."""
+        self.flush()
+        self.unsaved.close()
 
     def append(self, name: str, record: dict[str, Any]) -> None:
         """Add one record to the log ``name``, durably. Raises OSError."""
@@ -197,6 +220,22 @@ class Store:
             self._reported.add(name)
             log.warning("%s: skipped lines that are torn or not records of this daemon: %d", path, skipped)
         return records
+
+
+def _rendered(beside: dict[str, Any], data: Any) -> str:
+    """Return the text of a document, with a line for each item of its data.
+
+    Indented further it would take twenty times as long: the encoder in C does not indent.
+    """
+    if data and isinstance(data, dict):
+        lines = [f"{json_text.render(str(key))}: {json_text.render(value)}" for key, value in data.items()]
+        text = "{\n  " + ",\n  ".join(lines) + "\n }"
+    elif data and isinstance(data, list):
+        text = "[\n  " + ",\n  ".join(map(json_text.render, data)) + "\n ]"
+    else:
+        text = json_text.render(data)
+    head = [f" {json_text.render(key)}: {json_text.render(value)}" for key, value in beside.items()]
+    return "{\n" + ",\n".join([*head, f' "data": {text}']) + "\n}\n"
 
 
 def _read(path: str) -> bytes | None:

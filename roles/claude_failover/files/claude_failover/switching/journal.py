@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 DOCUMENT = "switch-journal"
 LOG = "switches"
+_WHAT = "the journal of switches"
 
 # The log cannot have got more records than this after one that a crash left in the journal.
 _SEARCHED_RECORDS = 1000
@@ -88,9 +89,9 @@ class Journal:
         return list(self._open)
 
     def update(self, record: Record) -> None:
-        """Store a changed open record."""
+        """Store a changed open record, with others within some 10 ms."""
         self._open = [record if row["id"] == record["id"] else row for row in self._open]
-        self._keep()
+        self._store.keep_soon(DOCUMENT, self._document, _WHAT)
 
     def close(self, record: Record) -> None:
         """Append the record to the log, exactly once, and remove it from the journal.
@@ -114,7 +115,7 @@ class Journal:
         return both[:limit]
 
     def _keep(self) -> None:
-        self._store.keep(DOCUMENT, self._document, "the journal of switches")
+        self._store.keep(DOCUMENT, self._document, _WHAT)
 
     def _document(self) -> dict[str, Any]:
         return {"under_way": self.entry.to_json() if self.entry is not None else None, "open": self._open}
