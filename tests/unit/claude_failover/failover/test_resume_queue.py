@@ -8,10 +8,11 @@ import dataclasses
 from datetime import timedelta
 
 import pytest
-from switch_world import Harness, World
+from switch_world import Harness, World, wait_until
 
 from claude_failover.claude.turns import TurnEvent
 from claude_failover.failover import resume_queue
+from claude_failover.switching.record import new_record
 
 
 def seconds(number):
@@ -225,7 +226,7 @@ def test_a_failed_attempt_and_the_last_are_logged_with_session_and_result(world,
     assert "session one: not resumed (failed: not ready), and not tried again" in last
 
 
-def test_a_bug_in_a_resumption_is_logged_with_its_sessions(world, harness, queue, caplog):
+def test_a_bug_in_a_resumption_is_logged_with_its_session(world, harness, queue, caplog):
     async def broken(_sessions):
         raise RuntimeError("a bug")
 
@@ -237,8 +238,40 @@ def test_a_bug_in_a_resumption_is_logged_with_its_sessions(world, harness, queue
     for name in ("one", "two"):
         queue.add(world.evidence(name), "a")
     asyncio.run(go_on())
-    assert "resuming one, two: a bug; it is tried again" in caplog.text
+    assert "resuming one: a bug; it is tried again" in caplog.text
+    assert "resuming two: a bug; it is tried again" in caplog.text
     assert list(queue.limited()) == ["one", "two"]
+
+
+def test_a_result_is_recorded_and_logged_while_other_sessions_are_resumed(world, harness, queue, caplog):
+    caplog.set_level("INFO")
+
+    async def resume_in_turn(sessions):
+        if sessions == ["slow"]:
+            await gate.wait()
+        return [{"name": name, "uuid": "u", "method": "hot", "result": "sent", "seconds": 0.1} for name in sessions]
+
+    async def go_on():
+        nonlocal gate
+        gate = asyncio.Event()
+        queue.resume(list(queue.limited().values()))
+        await wait_until(lambda: "quick" not in queue.resuming)
+        assert queue.resuming == {"slow"}
+        recorded = [row["name"] for row in record["sessions"]]
+        gate.set()
+        await asyncio.gather(*queue.tasks)
+        return recorded
+
+    gate = None
+    record = new_record("limit", world.now, origin="a", target="b", outcome="switched")
+    harness.failover._records.add(record)
+    harness.resumer.resume = resume_in_turn
+    for name in ("slow", "quick"):
+        queue.add(world.evidence(name), "a")
+    assert asyncio.run(go_on()) == ["quick"]
+    assert [row["name"] for row in record["sessions"]] == ["quick", "slow"]
+    results = [line for line in caplog.messages if "resume result" in line]
+    assert [line.partition(":")[0] for line in results] == ["session quick", "session slow"]
 
 
 def test_a_session_whose_bound_of_prompts_is_reached_is_left_at_once(world, harness, queue):

@@ -22,6 +22,7 @@ from claude_failover.common.errors import FailoverError
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import FailoverConfig, SessionConfig
 from claude_failover.failover import resumer
+from claude_failover.failover.resume_slots import ResumeSlots
 from claude_failover.failover.resumer import SessionResumer
 from claude_failover.failover.resumptions_under_way import DOCUMENT
 from claude_failover.limits import Verdict
@@ -73,6 +74,7 @@ class Harness:
         self.options = []
         self.stopped = set()
         self.running = self.most_running = 0
+        self.seconds = 0.1
         pane = SimpleNamespace(pane_id="%1", dead=False)
         session = SessionConfig("main", "/srv", ("claude",), **more) if spec else None
         self.table = {}
@@ -133,7 +135,7 @@ class Harness:
         result = self.results.pop(0)
         if isinstance(result, Exception):
             raise result
-        return Delivery(result, 1, 0.1, "the detail")
+        return Delivery(result, 1, self.seconds, "the detail")
 
     def run(self, *names):
         return asyncio.run(self.resumer.resume(names or ("main",)))
@@ -343,11 +345,13 @@ def test_a_bug_in_one_session_does_not_affect_the_others(caplog):
 
 def test_concurrency_is_bounded():
     harness = Harness(*["delivered"] * 20)
+    harness.resumer.slots = ResumeSlots(cores=1)
+    harness.seconds = 2.0  # neither quick nor slow
     names = [f"s{number}" for number in range(20)]
     for name in names:
         harness.track(name, harness.main.spec, harness.main.pane)
     assert len(harness.run(*names)) == 20
-    assert harness.most_running == resumer.CONCURRENCY
+    assert harness.most_running == 4
 
 
 def test_a_prompt_left_by_a_kill_is_adopted_once():

@@ -85,7 +85,7 @@ class ResumeQueue:
         self._on_set_aside = on_set_aside
         self.on_not_resumed: Callable[[str, str], None] = lambda _session, _result: None
         self._now = now
-        self._tasks: dict[asyncio.Task[None], tuple[str, ...]] = {}  # the sessions that each task resumes
+        self._tasks: dict[asyncio.Task[None], str] = {}  # the session that each task resumes
         # By session, of its last resumption: time.monotonic() of its end (infinite while it runs), and the evidence.
         self._last: dict[str, tuple[float, Evidence]] = {}
         self._last_began: dict[str, datetime] = {}  # by session
@@ -251,7 +251,7 @@ class ResumeQueue:
     @property
     def resuming(self) -> set[str]:
         """The sessions that are being resumed."""
-        return {name for names in self._tasks.values() for name in names}
+        return set(self._tasks.values())
 
     @property
     def tasks(self) -> tuple[asyncio.Task[None], ...]:
@@ -266,9 +266,7 @@ class ResumeQueue:
     def unfinished_rows(self) -> list[dict[str, Any]]:
         """Return a row for each session that is being resumed, in the form of `ResumerProtocol.resume`."""
         return [
-            {"name": name, "uuid": self._last[name][1].uuid, "result": "under way"}
-            for names in self._tasks.values()
-            for name in names
+            {"name": name, "uuid": self._last[name][1].uuid, "result": "under way"} for name in self._tasks.values()
         ]
 
     def mark_pending(self) -> None:
@@ -276,7 +274,7 @@ class ResumeQueue:
         self._pending = True
 
     def resume(self, ready: Sequence[Evidence]) -> None:
-        """Resume the sessions whose attempt is due, in a background task. Needs a running event loop."""
+        """Resume the sessions whose attempt is due, each in a background task. Needs a running event loop."""
         now = time.monotonic()
         allowed = [evidence for evidence in ready if now >= self._retry_at.get(evidence.session, now)]
         due = [
@@ -292,9 +290,11 @@ class ResumeQueue:
             self._last[evidence.session] = (float("inf"), evidence)
             self._last_began[evidence.session] = self._now()
             self._unanswered.add(evidence.session)
-        task = asyncio.ensure_future(self._run(due, self._records.newest_id()))
-        self._tasks[task] = tuple(evidence.session for evidence in due)
-        task.add_done_callback(self._on_task_done)
+        record_id = self._records.newest_id()
+        for evidence in due:  # each by itself: its result is known as soon as it is done
+            task = asyncio.ensure_future(self._run(evidence, record_id))
+            self._tasks[task] = evidence.session
+            task.add_done_callback(self._on_task_done)
 
     def _was_flipped_since(self, evidence: Evidence) -> bool:
         """Return whether the link was flipped after the refusal; then `_RESUME_INTERVAL` need not be kept, which is for
@@ -302,22 +302,17 @@ class ResumeQueue:
         last = self._flip_log.last
         return last is not None and last.at >= evidence.at
 
-    async def _run(self, due: list[Evidence], record_id: str | None) -> None:
-        results = await self._resumer.resume([evidence.session for evidence in due])
-        result_of = {str(result.get("name")): str(result.get("result")) for result in results}
-        with self._state.update():
-            for evidence in due:
-                item = self._state.limited_sessions.get(evidence.session)
-                if item is not None and _same_refusal(item.evidence, evidence):
-                    self._record_result(evidence.session, result_of.get(evidence.session, "gone"))
-        for result in results:
-            name = str(result.get("name"))
-            log.info(
-                "session %s: resume result: %s",
-                name,
-                result_line(result),
-                extra=log_fields(session=name, switch_id=record_id),
-            )
+    async def _run(self, due: Evidence, record_id: str | None) -> None:
+        name = due.session
+        results = await self._resumer.resume([name])
+        result = str(results[0].get("result")) if results else "gone"
+        with self._state.update(soon=True):
+            item = self._state.limited_sessions.get(name)
+            if item is not None and _same_refusal(item.evidence, due):
+                self._record_result(name, result)
+        for row in results:
+            fields = log_fields(session=name, switch_id=record_id)
+            log.info("session %s: resume result: %s", name, result_line(row), extra=fields)
         self._records.add_sessions(record_id, results)
 
     def _record_result(self, session: str, result: str) -> None:
@@ -344,11 +339,10 @@ class ResumeQueue:
         self._take(session)
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
-        names = self._tasks.pop(task)
-        for name in names:
-            self._last[name] = (time.monotonic(), self._last[name][1])
+        name = self._tasks.pop(task)
+        self._last[name] = (time.monotonic(), self._last[name][1])
         if not task.cancelled() and task.exception() is not None:
-            log.error("resuming %s: a bug; it is tried again", ", ".join(names), exc_info=task.exception())
+            log.error("resuming %s: a bug; it is tried again", name, exc_info=task.exception())
         self._wake()
 
 

@@ -38,11 +38,11 @@ from ..sessions.termination import POLL, end_claude
 from ..sessions.tracked_session import TrackedSession
 from ..storage.store import Store
 from ..tmux.client import Tmux, TmuxError
+from .resume_slots import ResumeSlots
 from .resumptions_under_way import ResumptionsUnderWay
 
 log = logging.getLogger(__name__)
 
-CONCURRENCY = 4  # sessions that are resumed at the same time
 UP_WAIT = 30.0  # seconds for the lifecycle to start a session that is down
 COPY_WAIT = 20.0  # seconds for the conversation to be copied, which takes about 5 s (2.1.332)
 
@@ -55,10 +55,12 @@ ATTEMPTS = 2
 # Results of a delivery after which the session is left to the operator.
 _LEFT_TO_OPERATOR = ("draft", "dialog", "bound", "busy")
 _DONE = ("sent", "moved on")
+# Results whose time says how busy the machine is.
+_TIMED = ("delivered", "failed", "not_ready")
 
 
 class SessionResumer:
-    """Resumes sessions, `CONCURRENCY` at a time.
+    """Resumes sessions, as many at a time as `ResumeSlots` lets in.
 
     ``newest_turn`` returns the newest turn in a session's transcript, None when it is unknown; ``store`` keeps the
     names of the sessions being resumed, for the start after a kill; ``budget`` bounds the prompts (None: unbounded).
@@ -86,7 +88,7 @@ class SessionResumer:
         self._last_prompt: dict[str, datetime] = {}
         self._prompted: dict[str, asyncio.Event] = {}  # by session that is being sent a prompt: set as a turn begins
         self._evidence: dict[str, Evidence] = {}
-        self._slots: asyncio.Semaphore | None = None
+        self.slots = ResumeSlots()
         self._config = config
         for name, why in budget.spent().items() if budget is not None else ():
             self._mark_left(sessions.get(name), f"bound: {why}")
@@ -128,15 +130,13 @@ class SessionResumer:
         draft, dialog, bound, gone or failed; details follow a colon) and ``seconds``. That a turn which was ``sent`` is
         answered too is seen by `OpenRecords`.
         """
-        if self._slots is None:
-            self._slots = asyncio.Semaphore(CONCURRENCY)
-        return list(await asyncio.gather(*[self._resume_one(name, self._slots) for name in sessions]))
+        return list(await asyncio.gather(*[self._resume_one(name) for name in sessions]))
 
-    async def _resume_one(self, name: str, slots: asyncio.Semaphore) -> dict[str, Any]:
+    async def _resume_one(self, name: str) -> dict[str, Any]:
         begun = time.monotonic()
         tracked = self._sessions.get(name)
         method, result = "none", "gone"
-        async with slots:
+        async with self.slots.slot():
             if tracked is not None:
                 tracked.resume_state = "resuming"
                 self._under_way.begin(name)
@@ -180,6 +180,8 @@ class SessionResumer:
         if tracked.parked_job is not None:
             return "none", f"failed: {tracked.reason or 'its conversation went on in the background (agents view)'}"
         delivery = await self._deliver(tracked, RUNNING)
+        if delivery.result in _TIMED:
+            self.slots.report(delivery.seconds)
         if delivery.result == "delivered":
             return "hot", "sent"
         if delivery.result == "moved_on":

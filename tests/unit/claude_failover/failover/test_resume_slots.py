@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from claude_failover.failover.resume_slots import QUICK, SLOW, ResumeSlots
+
+
+def most_at_once(slots, seconds, sessions=200):
+    """Resume sessions that each take that long as reported; return how many there were at most at the same time."""
+    running, most = 0, 0
+
+    async def one():
+        nonlocal running, most
+        async with slots.slot():
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0)
+            slots.report(seconds)
+            running -= 1
+
+    async def all_of_them():
+        await asyncio.gather(*[one() for _session in range(sessions)])
+
+    asyncio.run(all_of_them())
+    assert running == 0
+    return most
+
+
+@pytest.mark.parametrize(("cores", "light", "middling"), [(1, 16, 4), (2, 32, 8), (8, 64, 32), (64, 64, 64)])
+def test_light_sessions_get_as_many_slots_as_the_cores_bear(cores, light, middling):
+    assert most_at_once(ResumeSlots(cores), 0.3) == light
+    assert most_at_once(ResumeSlots(cores), (QUICK + SLOW) / 2) == middling
+
+
+def test_slow_deliveries_halve_the_bound_once_for_all_that_ran_and_never_below_four():
+    async def run():
+        slots = ResumeSlots(2)
+        found = []
+        async with slots.slot():
+            for _delivery in range(8):  # all were begun before the first of them ended
+                slots.report(SLOW + 1)
+            found.append(slots.bound)
+            loop = asyncio.get_running_loop()
+            slots._slow_since = loop.time() - SLOW - 2
+            slots.report(SLOW + 1)
+            found.append(slots.bound)
+            slots._slow_since = loop.time() - SLOW - 2
+            slots.report(SLOW + 1)
+            found.append(slots.bound)
+        return found
+
+    assert ResumeSlots(4).bound == 16
+    assert asyncio.run(run()) == [4, 4, 4]
+
+
+def test_a_batch_begins_anew_with_a_few():
+    async def run():
+        slots = ResumeSlots(2)
+        async with slots.slot():
+            for _delivery in range(20):
+                slots.report(0.2)
+            grown = slots.bound
+        return grown, slots.bound
+
+    assert asyncio.run(run()) == (28, 8)
+
+
+def test_slots_are_given_in_the_order_in_which_they_are_asked_for():
+    order = []
+
+    async def one(slots, number):
+        async with slots.slot():
+            order.append(number)
+            await asyncio.sleep(0)
+
+    async def run():
+        slots = ResumeSlots(1)
+        await asyncio.gather(*[one(slots, number) for number in range(30)])
+
+    asyncio.run(run())
+    assert order == list(range(30))
+
+
+def test_a_cancelled_wait_takes_no_slot():
+    async def run():
+        slots = ResumeSlots(1)
+        held = [slots.slot() for _slot in range(4)]
+        for slot in held:
+            await slot.__aenter__()
+        waits = [asyncio.ensure_future(slots.slot().__aenter__()) for _wait in range(3)]
+        await asyncio.sleep(0)
+        waits[0].cancel()
+        await held[0].__aexit__(None, None, None)  # given to the second wait
+        waits[1].cancel()  # before it has seen that
+        await asyncio.gather(*waits[:2], return_exceptions=True)
+        await asyncio.wait_for(waits[2], 5)
+        assert slots._taken == 4
+
+    asyncio.run(run())
