@@ -26,6 +26,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Optional
 
 from ..common.columns import width
@@ -101,22 +102,22 @@ def find_prompt_box(lines: Sequence[str]) -> Optional[PromptBox]:
 
     Without escapes, ghost text counts as a draft.
     """
-    rows = _cells(lines)
-    texts = [_text(row) for row in rows]
+    texts = _texts(tuple(lines))
     found = _box_rows(texts)
     if found is None:
-        return _read_aloud(rows, texts)
+        return _read_aloud(lines, texts)
     first, end = found
-    return _box(first, [row[2:] for row in rows[first:end]], shell=texts[first].startswith("!"))
+    return _box(first, [row[2:] for row in _cells(lines, first, end)], shell=texts[first].startswith("!"))
 
 
-def _read_aloud(rows: Sequence[Sequence[_Cell]], texts: Sequence[str]) -> Optional[PromptBox]:
+def _read_aloud(lines: Sequence[str], texts: Sequence[str]) -> Optional[PromptBox]:
     """Return the prompt in the look for screen readers."""
     prompt = screen_reader.find_prompt(texts)
     if prompt is None:
         return None
-    first = rows[prompt.row] if prompt.shell else rows[prompt.row][3:]
-    box = _box(prompt.row, [first, *rows[prompt.row + 1 : prompt.end]], shell=prompt.shell)
+    rows = _cells(lines, prompt.row, prompt.end)
+    first = rows[0] if prompt.shell else rows[0][3:]
+    box = _box(prompt.row, [first, *rows[1:]], shell=prompt.shell)
     return replace(box, deleted=not prompt.shell and not _text(first) and bool(box.draft))
 
 
@@ -128,7 +129,7 @@ def _box(first: int, content: Sequence[Sequence[_Cell]], *, shell: bool) -> Prom
 
 def find_dialog(lines: Sequence[str]) -> Optional[Dialog]:
     """Return the open dialog on a screen captured with or without escapes; None if there is none."""
-    texts = [_text(row) for row in _cells(lines)]
+    texts = list(_texts(tuple(lines)))
     while texts and not texts[-1].strip():
         texts.pop()
     if not texts or _box_rows(texts) is not None or screen_reader.find_prompt(texts) is not None:
@@ -286,23 +287,32 @@ _DIALOG_KINDS = (
 )
 
 
-def _cells(lines: Sequence[str]) -> list[list[_Cell]]:
-    """Split rows into characters with attributes; attributes carry over to the next row."""
+@lru_cache(maxsize=1)  # the box and the dialog are looked for on the same screen
+def _texts(lines: tuple[str, ...]) -> list[str]:
+    """Return the rows without escapes, and without blanks at their end."""
+    return ["".join(_OTHER_ESCAPE.sub("", piece) for piece in _SGR.split(line)[::2]).rstrip(" ") for line in lines]
+
+
+def _cells(lines: Sequence[str], begin: int, end: int) -> list[list[_Cell]]:
+    """Split the rows from ``begin`` to ``end`` into characters with attributes, which carry over to the next row."""
     dim = reverse = False
     rows: list[list[_Cell]] = []
-    for line in lines:
+    for number, line in enumerate(lines[:end]):
         row: list[_Cell] = []
         position = 0
         for found in [*_SGR.finditer(line), None]:
-            piece = line[position : found.start() if found else len(line)]
-            row += [_Cell(char, dim, reverse) for char in _OTHER_ESCAPE.sub("", piece)]
+            if number >= begin:
+                piece = line[position : found.start() if found else len(line)]
+                row += [_Cell(char, dim, reverse) for char in _OTHER_ESCAPE.sub("", piece)]
             if found:
                 dim, reverse = _attributes(found.group(1), dim, reverse)
                 position = found.end()
-        rows.append(row)
+        if number >= begin:
+            rows.append(row)
     return rows
 
 
+@lru_cache(maxsize=256)
 def _attributes(parameters: str, dim: bool, reverse: bool) -> tuple[bool, bool]:
     """Return dim and reverse after an SGR escape."""
     numbers = [whole_number(word) or 0 for word in parameters.split(";")]
