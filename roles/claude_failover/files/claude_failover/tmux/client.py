@@ -189,7 +189,9 @@ class Tmux:
         """Return one pane. Raises TmuxNotFound if it no longer exists."""
         pane_format = _PaneFormat()
         condition = f"#{{==:#{{pane_id}},{_checked_pane_id(pane_id)}}}"
-        found = pane_format.parse(await self.command("list-panes", "-a", "-f", condition, "-F", pane_format.format))
+        # Of its window: with -a the server would write out every pane that it has.
+        arguments = ["-t", pane_id, "-f", condition, "-F", pane_format.format]
+        found = pane_format.parse(await self.command("list-panes", *arguments))
         if not found:
             raise TmuxNotFound(f"pane {pane_id} does not exist")
         return found[0]
