@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import dataclasses
 import errno
 from datetime import timedelta
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from switch_world import T0, World, minutes
 
+from claude_failover.claude.turns import TurnEvent
 from claude_failover.failover.account_signals import AccountSignals
 from claude_failover.switching.flip_log import Flip
 
@@ -23,6 +25,28 @@ def world(tmp_path):
 def signals(world):
     switcher = world.switcher
     return AccountSignals(world.config_holder, switcher.availability, switcher.flip_log, now=lambda: world.now)
+
+
+@pytest.fixture
+def answered():
+    """When the newest answered request of each session was begun, by its name."""
+    return {}
+
+
+@pytest.fixture
+def told(world, answered):
+    """The signals where the transcripts tell when a request was begun."""
+    switcher, woken = world.switcher, []
+    found = AccountSignals(
+        world.config_holder,
+        switcher.availability,
+        switcher.flip_log,
+        now=lambda: world.now,
+        answered=answered.get,
+        wake=lambda: woken.append(world.now),
+    )
+    found.woken = woken
+    return found
 
 
 def session(config_dir, set_aside=None, foreign_login=None):
@@ -104,6 +128,67 @@ def test_what_a_session_showed_before_the_flip_is_the_old_accounts_however_old(w
     assert used(world, "b") == {}
     signals.on_usage(other, both(97, 41))
     assert used(world, "b") == {}, "an answer that was under way at the flip"
+
+
+def test_a_turn_under_way_at_the_flip_ends_with_the_old_accounts_figures(world, told, answered):
+    """They are unlike any that were seen, and count for the account that gave the answer."""
+    answered["main"] = T0 - minutes(2)
+    told.on_usage(session(world.link), figures(40))
+    flip(world)
+    answered["main"], world.now = T0 - minutes(1), T0 + timedelta(seconds=40)
+    told.on_usage(session(world.link), figures(60))
+    assert (used(world, "a"), used(world, "b")) == ({"five_hour": 60}, {})
+    answered["main"], world.now = T0 + timedelta(seconds=41), T0 + timedelta(seconds=50)
+    told.on_usage(session(world.link), figures(5))
+    assert (used(world, "a"), used(world, "b")) == ({"five_hour": 60}, {"five_hour": 5})
+
+
+def test_a_turn_that_ended_under_the_new_account_is_known_by_its_hooks(world, told, answered):
+    answered["main"] = T0 - minutes(1)
+    told.on_usage(session(world.link), figures(40))
+    flip(world)
+    for kind, seconds in (("prompt", 10), ("stop", 20)):
+        told.on_turn(TurnEvent("main", None, kind, T0 + timedelta(seconds=seconds)))
+    told.on_usage(session(world.link), figures(45))
+    assert (used(world, "a"), used(world, "b")) == ({"five_hour": 40}, {"five_hour": 45})
+
+
+def test_an_idle_session_that_shows_its_figures_again_sets_nothing_back(world, told, answered):
+    other = session(world.link)
+    other.name = "other"
+    answered["main"] = T0
+    told.on_usage(session(world.link), figures(40))
+    world.now, answered["other"] = T0 + timedelta(seconds=9), T0 + timedelta(seconds=5)
+    told.on_usage(other, figures(70))
+    world.now = T0 + timedelta(seconds=20)
+    told.on_usage(session(world.link), figures(40))
+    assert used(world, "a") == {"five_hour": 70}
+    answered["main"], world.now = T0 + timedelta(seconds=8), T0 + timedelta(seconds=25)
+    told.on_usage(session(world.link), figures(65))
+    assert used(world, "a") == {"five_hour": 70}, "an answer at the same moment"
+    answered["main"] = T0 + timedelta(seconds=30)
+    told.on_usage(session(world.link), figures(2))
+    assert used(world, "a") == {"five_hour": 2}, "an answer begun since: the vendor has reset it"
+
+
+@pytest.mark.parametrize(("threshold", "woken"), [(None, 0), (90, 2)])
+def test_turns_and_figures_wake_the_failover_where_a_threshold_is_set(world, told, threshold, woken):
+    world.configure(failover=dataclasses.replace(world.config.failover, proactive_threshold=threshold))
+    told.on_turn(TurnEvent("main", None, "prompt", T0))
+    told.on_usage(session(world.link), figures(40))
+    assert len(told.woken) == woken
+
+
+def test_the_step_and_the_turns_in_flight_are_those_of_the_sessions(world, told):
+    for percent in (40, 50):
+        told.on_usage(session(world.link), figures(percent))
+    assert told.next_turn.steps.room("a", {"five_hour": 79}) == pytest.approx(2)
+    told.on_turn(TurnEvent("main", None, "prompt", T0))
+    told.rename_session("main", "other")
+    told.on_turn(TurnEvent("other", None, "end", T0))
+    assert told.next_turn.turns.outstanding(T0) == 0
+    told.rename_accounts({"a": "work"})
+    assert told.next_turn.steps.room("work", {"five_hour": 79}) == pytest.approx(2)
 
 
 def test_the_pace_is_that_of_the_figures(world, signals):

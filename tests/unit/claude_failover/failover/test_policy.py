@@ -11,6 +11,8 @@ from datetime import timedelta
 import pytest
 from switch_world import T0, Harness, World, minutes, settle, use
 
+from claude_failover.accounts.usage import read_windows
+from claude_failover.claude.turns import TurnEvent
 from claude_failover.common import clock
 from claude_failover.failover import policy
 from claude_failover.failover.state import ResetWait
@@ -198,6 +200,66 @@ def test_no_proactive_switch_while_sessions_are_being_resumed(watched):
         return [*requests, watched.failover._policy.decide("a").reason]
 
     assert asyncio.run(go_on()) == [None, None, "proactive"]
+
+
+def learn(harness, **steps):
+    """Teach the step of accounts, by two figures."""
+    for name, step in steps.items():
+        for percent in (0, step):
+            row = {"used_percentage": percent, "resets_at": (T0 + minutes(600)).timestamp()}
+            harness.failover.account_signals.next_turn.steps.record(name, read_windows({"five_hour": row}))
+
+
+def begin_turns(harness, *names):
+    for name in names:
+        harness.failover.account_signals.on_turn(TurnEvent(name, None, "prompt", harness.world.now))
+
+
+@pytest.mark.parametrize(("percent", "target"), [(78, None), (79.5, "b")])
+def test_an_account_is_left_in_the_middle_of_a_turn_when_the_next_one_may_not_fit(tmp_path, percent, target):
+    harness = Harness(World(tmp_path, "abc", proactive_threshold=95))
+    learn(harness, a=10)
+    begin_turns(harness, "one")
+    use(harness.world, a=percent)
+    settle(harness)
+    assert switches(harness.world) == ([("proactive", "a", target)] if target else [])
+    if target:
+        assert "a has used 79.5 % of a window, into which the next turn may not fit" in harness.world.log()[0]["detail"]
+
+
+def test_without_a_threshold_no_account_is_left_before_its_limit(tmp_path):
+    harness = Harness(World(tmp_path, "abc"))
+    learn(harness, a=10)
+    use(harness.world, a=98)
+    settle(harness)
+    assert harness.world.log() == []
+
+
+def test_an_account_over_its_threshold_takes_the_next_turn_while_it_has_more_room(tmp_path):
+    harness = Harness(World(tmp_path, "abc", proactive_threshold=50))
+    learn(harness, a=10, b=10, c=1)
+    begin_turns(harness, "one")
+    use(harness.world, a=85, b=90, c=70)
+    settle(harness)
+    assert switches(harness.world) == [("proactive", "a", "c")]
+    settle(harness, after=minutes(5))
+    assert len(harness.world.log()) == 1
+
+
+def test_an_account_that_the_next_turn_does_not_fit_into_is_no_target(watched):
+    learn(watched, a=1, b=40)
+    use(watched.world, a=91, b=70)
+    settle(watched)
+    assert switches(watched.world) == [("proactive", "a", "c")]
+
+
+def test_no_failback_to_an_account_that_the_next_turn_does_not_fit_into(tmp_path):
+    harness = after_a_switch(tmp_path, proactive_threshold=90)
+    learn(harness, a=40)
+    use(harness.world, a=70)
+    settle(harness)
+    assert harness.world.active == "b"
+    assert "a: the next turn may not fit" in harness.failover.failback_status()["waits_for"]
 
 
 # -- failback ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from ..common import clock
@@ -64,6 +64,7 @@ class AccountAvailability:
         force: bool = False,
         clean: bool = False,
         below: float | None = None,
+        among: Collection[str] | None = None,
     ) -> Selection:
         """Return the account that a switch would select now; the arguments are those of `select_account`."""
         states = self.states(limit)
@@ -78,8 +79,14 @@ class AccountAvailability:
             force=force,
             clean=clean,
             below=below,
+            among=among,
             across=across,
         )
+
+    def used(self) -> dict[str, dict[str, float]]:
+        """Return the per cent used by window of every account, by its name."""
+        now = self._now()
+        return {account.name: self.usage.percent(account.name, now) for account in self._config.current.accounts}
 
     def _tell_unknown(self, states: Sequence[AccountState]) -> None:
         """Tell once of the accounts whose organization is not known."""

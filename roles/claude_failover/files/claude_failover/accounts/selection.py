@@ -9,7 +9,7 @@ Pure: the account states come in, the target and every candidate's reason go out
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,8 @@ LOGIN_PROBLEMS = {
 }
 
 
+#: Why an account is left out where only those with room for the next turn are wanted.
+NO_ROOM = "the next turn may not fit into what is left of its windows"
 _STANDBY = "on standby, for when all other accounts are out"
 
 
@@ -109,6 +111,7 @@ def select_account(
     force: bool = False,
     clean: bool = False,
     below: float | None = None,
+    among: Collection[str] | None = None,
     across: bool = True,
 ) -> Selection:
     """Select the account to switch to.
@@ -124,6 +127,7 @@ def select_account(
         clean: select only an account without any limit in force.
         below: select only an account with less than this per cent used of every window, or than its own threshold, and
             none on standby.
+        among: select only one of these, into which the next turn fits, and none on standby.
         across: whether the account may be of another organization than the active one; not overruled by force.
     """
     organization = None if across else organization_of(states, active)
@@ -134,12 +138,12 @@ def select_account(
             candidates.append(Candidate(state.name, False, "it is the active account"))
             continue
         other = is_of_other_organization(state, organization)
-        why = _disqualification(state, only=only, other_organization=other, force=force, clean=clean, below=below)
+        why = _disqualification(
+            state, only=only, other_organization=other, force=force, clean=clean, below=below, among=among
+        )
         if why is None:
             eligible.append(state)
-        overruled = (
-            _disqualification(state, only=only, other_organization=other, force=True, clean=clean, below=below) is None
-        )
+        overruled = _disqualification(state, only=only, other_organization=other, force=True) is None
         candidates.append(
             Candidate(
                 state.name,
@@ -178,7 +182,14 @@ def is_of_other_organization(state: AccountState, organization: str | None) -> b
 
 
 def _disqualification(
-    state: AccountState, *, only: str | None, other_organization: bool, force: bool, clean: bool, below: float | None
+    state: AccountState,
+    *,
+    only: str | None,
+    other_organization: bool,
+    force: bool,
+    clean: bool = False,
+    below: float | None = None,
+    among: Collection[str] | None = None,
 ) -> str | None:
     """Return why the account is not eligible, or None. Reasons that force does not overrule come first."""
     if only is not None and state.name != only:
@@ -203,10 +214,12 @@ def _disqualification(
         )
     if clean and state.any_limit:
         return "under a limit of its own: switching between two limited accounts would go in circles"
+    if state.standby and (below is not None or among is not None):
+        return _STANDBY
+    if among is not None and state.name not in among:
+        return NO_ROOM
     if below is None:
         return None
-    if state.standby:
-        return _STANDBY
     most, threshold = _most_used(state), below if state.threshold is None else state.threshold
     return f"it has used {most:g} % of a window, and {threshold:g} % is the threshold" if most >= threshold else None
 

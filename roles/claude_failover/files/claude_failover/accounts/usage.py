@@ -46,7 +46,10 @@ class Usage:
 
     def record(self, account: str, figures: Any) -> bool:
         """Record the figures of a status line; returns whether anything changed."""
-        windows = read_windows(figures)
+        return self.record_windows(account, read_windows(figures))
+
+    def record_windows(self, account: str, windows: Mapping[str, UsageWindow]) -> bool:
+        """Record windows of an account; returns whether anything changed."""
         known = self._windows.get(account, {})
         merged = {**windows, **{name: row for name, row in known.items() if name not in windows}}
         merged = dict(sorted(list(merged.items())[:MAX_WINDOWS]))
@@ -73,6 +76,10 @@ class Usage:
             for name, rows in self._windows.items()
         }
 
+    def windows(self, account: str) -> Mapping[str, UsageWindow]:
+        """Return the account's windows as they were recorded last."""
+        return self._windows.get(account, {})
+
     def percent(self, account: str, now: datetime) -> dict[str, float]:
         """Return the per cent used by window; a window that has reset since is left out."""
         return {
@@ -86,12 +93,12 @@ class Usage:
         moments = [clock.expected(row.resets_at) for row in self._windows.get(account, {}).values() if row.resets_at]
         return min((moment for moment in moments if moment > now), default=None)
 
-    def matches(self, account: str, figures: Any) -> bool:
-        """Return whether the figures are the account's: every window has its reset, to the second, and its per cent.
+    def matches(self, account: str, windows: Mapping[str, UsageWindow]) -> bool:
+        """Return whether the windows are the account's: every window has its reset, to the second, and its per cent.
 
         An answer that was under way at the last figures can have used a little more.
         """
-        known, windows = self._windows.get(account, {}), read_windows(figures)
+        known = self._windows.get(account, {})
         return any(row.resets_at is not None for row in windows.values()) and all(
             window in known
             and row.resets_at == known[window].resets_at

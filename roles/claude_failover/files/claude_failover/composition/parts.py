@@ -150,6 +150,7 @@ class Parts:
             budget.rename_accounts,
             self.login_watch.rename_accounts,
             self.events.rename_accounts,
+            self.failover.account_signals.rename_accounts,
         ]
         account_renames.apply()
         owner_copy = OwnerCopy(config, self.tmux, registry, availability)
@@ -176,6 +177,7 @@ class Parts:
                 self.sessions.rename,
                 budget.rename,
                 self.failover.rename_session,
+                self.failover.account_signals.rename_session,
                 self.dispatcher.rename_session,
                 self.events.rename_session,
             ],
@@ -245,6 +247,7 @@ class Parts:
     def _on_turn(self, event: TurnEvent) -> None:
         self.resumer.on_turn(event)
         self.failover.on_turn(event)
+        self.failover.account_signals.on_turn(event)
         self.dispatcher.on_turn(event)
         self.events.on_turn(event)
 

@@ -101,8 +101,9 @@ class FailoverController:
         self.resume_queue = ResumeQueue(
             state, resumer, flip_log, self._records, wake=self._wake_up, now=now, on_set_aside=on_set_aside
         )
+        in_doubt, wake = (lambda session: session in state.doubts), self._wake_up
         self.account_signals = AccountSignals(
-            config, availability, flip_log, now=now, in_doubt=lambda session: session in state.doubts
+            config, availability, flip_log, now=now, in_doubt=in_doubt, answered=answered, wake=wake
         )
         self._policy = SwitchPolicy(
             config,
@@ -113,6 +114,7 @@ class FailoverController:
             self._records,
             newest_turn=newest_turn,
             not_idle=not_idle,
+            next_turn=self.account_signals.next_turn,
             now=now,
         )
         self.own_limits = OwnLimits()

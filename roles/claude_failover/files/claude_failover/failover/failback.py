@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..accounts.availability import AccountAvailability
+from ..accounts.selection import NO_ROOM
 from ..config.holder import ConfigHolder
 from ..config.model import Account
 from ..switching.flip_log import FlipLog
@@ -24,6 +25,7 @@ class Failback:
         availability: the accounts' availability.
         flip_log: the link's flips.
         not_idle: returns the sessions that have something under way, each with its state.
+        has_room: returns whether the next turn fits into the named account.
     """
 
     def __init__(
@@ -32,11 +34,13 @@ class Failback:
         availability: AccountAvailability,
         flip_log: FlipLog,
         not_idle: Callable[[], Sequence[str]],
+        has_room: Callable[[str], bool] = lambda _account: True,
     ) -> None:
         self._config = config
         self._availability = availability
         self._flip_log = flip_log
         self._not_idle = not_idle
+        self._has_room = has_room
 
     def request(self, active: str) -> SwitchRequest | None:
         """Return a switch to the first usable account that is preferred to the active one; all sessions are idle."""
@@ -83,9 +87,10 @@ class Failback:
         for account in self._preferred(active):
             below = self._config.current.threshold_of(account)
             selection = self._availability.select(None, only=account.name, clean=True, below=below)
-            if selection.target is not None:
+            if selection.target is not None and self._has_room(account.name):
                 return account, reasons
-            reasons.append(f"{account.name}: {selection.reason_of(account.name)}")
+            why = NO_ROOM if selection.target is not None else selection.reason_of(account.name)
+            reasons.append(f"{account.name}: {why}")
         return None, reasons
 
     def _preferred(self, active: str) -> list[Account]:

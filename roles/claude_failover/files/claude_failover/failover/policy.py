@@ -28,6 +28,7 @@ from ..switching.record import Record, new_record
 from ..switching.switcher import SwitchRequest
 from .doubt import Doubt
 from .failback import Failback
+from .next_turn import NextTurn
 from .resume_queue import ResumeQueue
 from .state import FailoverState, LimitedSession, ResetWait
 
@@ -48,6 +49,7 @@ class SwitchPolicy:
         records: where a reset without a flip is recorded.
         newest_turn: returns the newest turn in the transcript of the named session; None when it cannot be read.
         not_idle: returns the sessions that have something under way, each with its state.
+        next_turn: tells whether the next turn fits into an account.
         now: the current time.
     """
 
@@ -62,6 +64,7 @@ class SwitchPolicy:
         *,
         newest_turn: Callable[[str], Evidence | None],
         not_idle: Callable[[], Sequence[str]],
+        next_turn: NextTurn,
         now: Callable[[], datetime],
     ) -> None:
         self._config = config
@@ -73,7 +76,8 @@ class SwitchPolicy:
         self._records = records
         self._newest_turn = newest_turn
         self._not_idle = not_idle
-        self._failback = Failback(config, availability, flip_log, not_idle)
+        self._next_turn = next_turn
+        self._failback = Failback(config, availability, flip_log, not_idle, self._has_room)
         self._now = now
         self._last_answer: datetime | None = None
         self._retry = Backoff(1, 60)
@@ -312,8 +316,8 @@ class SwitchPolicy:
             return None
         turn_ended, self.turn_ended = self.turn_ended, False
         told_only = not self._config.current.failover.automatic  # no session is moved, so none is waited for
-        request = None
-        if turn_ended or told_only or not self._not_idle():
+        request = self._switch_for_room(active)
+        if request is None and (turn_ended or told_only or not self._not_idle()):
             request = self._proactive_switch(active)
         due = told_only or (self._is_account_check_due() and not self._not_idle())
         if request is None and self._failback.is_wanted(active) and due:
@@ -345,11 +349,37 @@ class SwitchPolicy:
         below = config.threshold_of(account)
         if below is None:
             return None
-        most = max(self._availability.usage.percent(active, self._now()).values(), default=0.0)
-        if most < below or self._availability.select(None, clean=True, below=below).target is None:
+        used = self._availability.used()
+        most = max(used[active].values(), default=0.0)
+        if most < below:
+            return None
+        fitting = [name for name, row in used.items() if self._next_turn.fits(name, row, self._now())]
+        target = self._availability.select(None, clean=True, below=below, among=fitting).target
+        if target is None:
             return None
         note = f"{active} has used {most:g} % of a window"
-        return SwitchRequest("proactive", note=note, clean=True, below=below, expected=active)
+        return SwitchRequest("proactive", target, note=note, clean=True, below=below, expected=active)
+
+    def _switch_for_room(self, active: str) -> SwitchRequest | None:
+        """Return a switch when the next turn may not fit into the active account, also in the middle of turns."""
+        account = self._config.current.account(active)
+        if account is None or self._config.current.threshold_of(account) is None:
+            return None
+        used = self._availability.used()
+        roomier = self._next_turn.roomier(active, used, self._now())
+        target = self._availability.select(None, clean=True, among=roomier).target if roomier else None
+        if target is None:
+            return None
+        most = max(used[active].values(), default=0.0)
+        note = f"{active} has used {most:g} % of a window, into which the next turn may not fit"
+        return SwitchRequest("proactive", target, note=note, clean=True, expected=active)
+
+    def _has_room(self, name: str) -> bool:
+        """Return whether the next turn fits into an account, True where none is left for that."""
+        account = self._config.current.account(name)
+        if account is None or self._config.current.threshold_of(account) is None:
+            return True
+        return self._next_turn.fits(name, self._availability.used()[name], self._now())
 
 
 def _is_first(doubt: Doubt | None) -> bool:
