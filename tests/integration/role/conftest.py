@@ -11,5 +11,6 @@ import pytest
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests that read what one run of Ansible evaluates."""
     for item in items:
-        if "test_plays.py" in item.nodeid or "test_live_changes.py" in item.nodeid:
-            item.add_marker(pytest.mark.xdist_group("plays"))
+        for name in ("test_plays.py", "test_live_changes.py"):
+            if name in item.nodeid:
+                item.add_marker(pytest.mark.xdist_group(name))
