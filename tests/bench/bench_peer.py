@@ -3,21 +3,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Watching idle sessions: the daemon against claudekeeper of PyPI, which captures every pane at each look.
 
-Both watch the same sessions of one tmux server, one after the other, in turns; claudekeeper looks once a second, the
-shortest that it can, so that it sees a limit about as soon. Per cent of one core: of the watcher with all that it
-starts, and of the tmux server meanwhile. ``ratio`` is the sum to the daemon's. It is processor time, so what else
-runs here matters little. claudekeeper is fetched by pip, is only read from, and runs in a network namespace of its
-own; where one of that cannot be had, nothing is measured.
+Both watch the same sessions of one tmux server, in turns. claudekeeper is told to look once a second, the shortest that
+it can, so that it sees a limit about as soon. Per cent of one core: of the watcher with all that it starts, and of the
+tmux server meanwhile. ``ratio`` is the sum to the daemon's, at one look a second: on a busy machine claudekeeper looks
+less often (``looks_a_second``). claudekeeper is fetched by pip and runs in a network namespace of its own; where one of
+that cannot be had, nothing is measured.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import measurement
 from many_sessions import HostOfMany, children
@@ -26,6 +28,14 @@ TITLE = "watching idle sessions: the daemon against claudekeeper"
 PEER = "claudekeeper==0.3.1"
 CACHE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), ".cache", "bench")
 SETTLE = 3.0  # seconds from the start of a watcher to the first figure
+#: claudekeeper with a byte in a file for each of its looks: a busy machine lets it look less often than it is told to.
+PROGRAM = """
+import sys
+from claudekeeper import cli, tmux
+look, file = tmux.list_panes, open(sys.argv.pop(1), "ab", buffering=0)
+tmux.list_panes = lambda *arguments: (file.write(b"."), look(*arguments))[1]
+sys.exit(cli.main(["daemon"]))
+"""
 
 
 def fetched() -> str:
@@ -51,38 +61,45 @@ def cut_off() -> list[str]:
     raise measurement.Skip("no network namespace can be made; expected root, or unshare(1) for ordinary users")
 
 
-def percent(pids: Callable[[], list[int]], server: int, seconds: float) -> tuple[float, float]:
-    """Return the processor time of the processes, and of the tmux server, in per cent of a core."""
-    time.sleep(SETTLE)
-    watchers = pids()
+class Cost(NamedTuple):
+    """Per cent of a core, and how often all panes were looked at."""
 
-    def used() -> tuple[float, float, float]:
-        return (
-            time.monotonic(),
-            sum(map(measurement.processor_seconds, watchers)),
-            measurement.processor_seconds(server),
-        )
+    watcher: float
+    server: float
+    looks: float
+
+    @property
+    def at_a_look_a_second(self) -> float:
+        """The sum, at one look a second where the watcher looks."""
+        return (self.watcher + self.server) / (self.looks or 1.0)
+
+
+def cost(watchers: list[int], server: int, seconds: float, looks: Callable[[], int]) -> Cost:
+    """Return what the processes and the tmux server use from now on."""
+
+    def used() -> tuple[float, float, float, int]:
+        watched = sum(map(measurement.processor_seconds, watchers))
+        return time.monotonic(), watched, measurement.processor_seconds(server), looks()
 
     before = used()
     time.sleep(seconds)
-    after = used()
-    span = after[0] - before[0]
-    return 100 * (after[1] - before[1]) / span, 100 * (after[2] - before[2]) / span
+    span, watcher, of_server, looked = (after - earlier for after, earlier in zip(used(), before))
+    return Cost(100 * watcher / span, 100 * of_server / span, looked / span)
 
 
-def by_daemon(host: HostOfMany, seconds: float) -> tuple[float, float]:
+def by_daemon(host: HostOfMany, seconds: float) -> Cost:
     """Measure the daemon, which has heard a hook of every session, once its first checks are over."""
     host.start()
     assert host.daemon is not None and host.tmux_server is not None
     host.send_hooks()
     time.sleep(10)
     pid = host.daemon.pid
-    found = percent(lambda: [pid, *children(pid)], host.tmux_server.pid, seconds)
+    found = cost([pid, *children(pid)], host.tmux_server.pid, seconds, lambda: 0)
     host.stop()
     return found
 
 
-def by_peer(host: HostOfMany, folder: str, seconds: float) -> tuple[float, float]:
+def by_peer(host: HostOfMany, folder: str, seconds: float) -> Cost:
     """Measure claudekeeper in a folder of its own."""
     home = host.path("claudekeeper")
     os.makedirs(home, exist_ok=True)
@@ -96,11 +113,13 @@ def by_peer(host: HostOfMany, folder: str, seconds: float) -> tuple[float, float
         "CLAUDEKEEPER_TMUX_SOCKET_PATH": host.tmux_socket,
     }
     # unshare becomes the program, so the process is claudekeeper's.
-    command = [*cut_off(), sys.executable, "-m", "claudekeeper", "daemon"]
+    looks = host.path("looks")
+    command = [*cut_off(), sys.executable, "-c", PROGRAM, looks]
     process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
         assert host.tmux_server is not None
-        found = percent(lambda: [process.pid], host.tmux_server.pid, seconds)
+        time.sleep(SETTLE)
+        found = cost([process.pid], host.tmux_server.pid, seconds, lambda: os.path.getsize(looks))
         assert process.poll() is None, "claudekeeper ended by itself"
     finally:
         process.terminate()
@@ -108,28 +127,29 @@ def by_peer(host: HostOfMany, folder: str, seconds: float) -> tuple[float, float
     return found
 
 
-def measure(sessions: tuple[int, ...] = (100,), seconds: float = 20.0, rounds: int = 2) -> list[measurement.Row]:
+def measure(sessions: tuple[int, ...] = (100,), seconds: float = 30.0, rounds: int = 2) -> list[measurement.Row]:
     """Return a row for each number of sessions and watcher."""
     folder = fetched()
     cut_off()
     rows: list[measurement.Row] = []
     for count in sessions:
-        found: dict[str, list[tuple[float, float]]] = {"daemon": [], PEER: []}
+        found: dict[str, list[Cost]] = {"daemon": [], PEER: []}
         with HostOfMany(count) as host:
             for _round in range(rounds):
                 found["daemon"].append(by_daemon(host, seconds))
                 found[PEER].append(by_peer(host, folder, seconds))
-        sums = {name: [sum(pair) for pair in pairs] for name, pairs in found.items()}
-        for name, pairs in found.items():
-            watcher, server = (measurement.quartiles(taken)[1] for taken in zip(*pairs))
+        for name, costs in found.items():
+            watcher, server, looks = (measurement.rounded(statistics.median(taken)) for taken in zip(*costs))
+            sums, ours = ([row.at_a_look_a_second for row in taken] for taken in (costs, found["daemon"]))
             rows.append(
                 {
                     "sessions": count,
                     "watcher": name,
-                    "watcher_percent": measurement.rounded(watcher),
-                    "tmux_percent": measurement.rounded(server),
-                    "samples": len(pairs),
-                    "ratio": measurement.ratio(sums[name], sums["daemon"]),
+                    "watcher_percent": watcher,
+                    "tmux_percent": server,
+                    "looks_a_second": looks or None,
+                    "samples": len(costs),
+                    "ratio": measurement.ratio(sums, ours),
                 }
             )
     return rows

@@ -108,7 +108,7 @@ class HostOfMany(Host):
         wait_for(lambda: self.tmux(*commands).count("sleep") == count + 1, "the sessions", BOUND)
 
     def _write_session_files(self) -> None:
-        """Write what Claude Code (2.1.330) writes of each process that runs."""
+        """Write what Claude Code (2.1.332) writes of each process that runs."""
         folder = os.path.join(self.config["accounts"][0]["home"], "sessions")
         os.makedirs(folder)
         for number, pid in enumerate(self.processes()):
@@ -119,6 +119,7 @@ class HostOfMany(Host):
                 "sessionId": f"11111111-1111-4111-8111-{number:012}",
                 "cwd": self.path("work"),
                 "procStart": start,
+                "version": "2.1.332",
                 "status": "idle",
                 "statusUpdatedAt": int(time.time() * 1000),
             }
