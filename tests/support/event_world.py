@@ -78,7 +78,7 @@ class EventWorld:
             state_dir=os.path.join(str(folder), "state"),
             control_socket=self.path("control.sock"),
             tmux=TmuxConfig(socket=self.path("tmux.sock"), binary="/bin/false"),
-            notify=NotifyConfig(notify, waiting_after=600),
+            notify=NotifyConfig(notify or ("true",), waiting_after=600),
             metrics=MetricsConfig(metrics),
         )
         if not os.path.lexists(self.link):
@@ -86,6 +86,7 @@ class EventWorld:
             for account in self.config.accounts:
                 self.log_in(account.name)
             os.symlink(self.home("a"), self.link)
+        self.missing = os.path.join(self.releases, "missing")  # while it is there, the notify program is not
         self.seconds = 0.0
         self.told: list[dict[str, Any]] = []
         self._cleanup = AsyncExitStack()
@@ -97,6 +98,7 @@ class EventWorld:
         self.parts = Parts(self.holder, self.health, self._cleanup, started_at=clock.wall(), is_ready=lambda: True)
         events = self.parts.events
         events.root, events.monotonic = self.releases, lambda: self.seconds
+        events.which = lambda program: None if os.path.exists(self.missing) else program
         events.subscribe(self.told.append)
         await self.parts.failover.recover()
         await self.parts.failover.switcher.observe()  # the link as it is found
@@ -346,6 +348,14 @@ async def disk_full(world: EventWorld) -> Story:
     world.round()
 
 
+async def notify_missing(world: EventWorld) -> Story:
+    write(world.missing, None)
+    world.round()
+    yield
+    os.unlink(world.missing)
+    world.round()
+
+
 async def release_not_ready(world: EventWorld) -> Story:
     path = os.path.join(world.releases, "rollback.json")
     took_back = {"left": "0.4.0-0123456789ab", "release": "0.3.0-ba9876543210", "time": "2026-11-26T20:00:00Z"}
@@ -388,6 +398,7 @@ STORIES = {
         source_blind,
         unknown_wording,
         disk_full,
+        notify_missing,
         release_not_ready,
     )
 }

@@ -94,7 +94,8 @@ SEVERITIES = ("info", "warning", "error")
 EVENTS = (
     *("switch", "login_ends", "accounts_exhausted", "session_down", "session_waiting", "session_set_aside"),
     *("session_owner", "session_not_resumed", "context_lost", "prompts_spent", "identity_changed", "links_divergent"),
-    *("switching_suspended", "switch_advised", "source_blind", "unknown_wording", "disk_full", "release_not_ready"),
+    *("switching_suspended", "switch_advised", "source_blind", "unknown_wording", "disk_full", "notify_missing"),
+    "release_not_ready",
 )
 LONGEST_LINE = 1 << 20  # bytes; no event of the daemon's comes near
 

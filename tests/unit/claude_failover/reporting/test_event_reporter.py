@@ -81,6 +81,7 @@ def test_what_is_not_found_again_after_a_restart_is_over_once_all_had_the_time_t
             with caplog.at_level(logging.INFO):
                 again.round(2)
             assert states(again, name) == ["over"]
+            assert not again.told[-1]["summary"].startswith(event["summary"]), "it is no alarm any more"
             assert [line.name.rpartition(".")[2] for line in caplog.records] == ["event_reporter"]
 
     run(scenario)

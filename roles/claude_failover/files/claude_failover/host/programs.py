@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from ..claude import versions
 from ..common.users import home_folder, session_path
-from ..config.model import Config
+from ..config.model import Config, NotifyConfig
 from .finding import ERROR, WARNING, Finding, ok
 from .version_call import version_of
 
@@ -34,6 +34,12 @@ def check_tmux_program(config: Config) -> Iterator[Finding]:
         "the program of tmux 3.2 or newer",
         "sudo apt-get install tmux, or correct tmux.binary",
     )
+
+
+def programs_of(notify: NotifyConfig) -> list[str]:
+    """Return the programs by which events are sent."""
+    command = [notify.command[0]] if notify.command is not None else []
+    return command + (["apprise"] if notify.urls else [])
 
 
 def check_notify_command(config: Config) -> Iterator[Finding]:

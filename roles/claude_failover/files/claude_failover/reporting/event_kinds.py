@@ -190,6 +190,14 @@ _ROWS = (
         found="round",
     ),
     EventKind(
+        "notify_missing",
+        (ERROR,),
+        "The program of notify.command, or apprise for notify.urls, is not there: nobody is told by it.",
+        key=("program",),
+        details=("program",),
+        found="round",
+    ),
+    EventKind(
         "release_not_ready",
         (WARNING,),
         "The daemon did not become ready with a new release or configuration, and the role went back.",

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
@@ -21,6 +23,7 @@ from ..common import clock
 from ..common.log_fields import LEVELS, log_fields
 from ..config.holder import ConfigHolder
 from ..failover.switch_advice import AdvisedSwitch
+from ..host.programs import programs_of
 from ..storage.store import Store
 from ..switching.record import Record
 from . import events
@@ -45,7 +48,7 @@ class EventReporter:
 
     ``status``, to be set before the first round, returns the document of ``status --json``. The functions in
     ``every_round`` are called at the end of each round. ``root`` is the folder of the releases, ``monotonic`` returns
-    the time.
+    the time, ``which`` the path of a program, or None.
     """
 
     def __init__(self, config: ConfigHolder, store: Store) -> None:
@@ -53,6 +56,7 @@ class EventReporter:
         self._book = CauseBook(store)
         self.root = release_root()
         self.monotonic: Callable[[], float] = time.monotonic
+        self.which: Callable[[str], str | None] = shutil.which
         self._subscribers: list[Callable[[Event], None]] = []
         self._seen: dict[CauseKey, _Sighting] = {}
         self._first_round: float | None = None
@@ -165,6 +169,7 @@ class EventReporter:
             waiting_after=config.notify.waiting_after,
             across_organizations=config.failover.across_organizations,
             undone=read_undone(self.root),
+            missing=[os.path.basename(name) for name in programs_of(config.notify) if self.which(name) is None],
         )
         self._compare(list(found), now)
         self._end_stale(status, settled=now - self._first_round >= SETTLE)
@@ -205,7 +210,8 @@ class EventReporter:
             elif settled and not cause.seen and kind.found == "round" and key not in self._seen:
                 self._end(key)
             elif settled and not cause.seen and kind.retold:
-                self._end(key, f"{cause.event['summary']}: not found any more after a restart of the daemon")
+                began = cause.event["summary"]
+                self._end(key, f"over: it is not found any more after a restart of the daemon ({began})")
             elif kind.name == "unknown_wording" and clock.wall() - clock.parse_iso(cause.since) > WORDING_KEPT:
                 self._end(key, "a text in an unknown wording was told a day ago, and is not told of any more")
 

@@ -50,7 +50,12 @@ class Cause:
 
 
 def causes_in(
-    status: Mapping[str, Any], *, waiting_after: float, across_organizations: bool, undone: Mapping[str, str] | None
+    status: Mapping[str, Any],
+    *,
+    waiting_after: float,
+    across_organizations: bool,
+    undone: Mapping[str, str] | None,
+    missing: Iterable[str] = (),
 ) -> Iterator[Cause]:
     """Yield what needs a person.
 
@@ -59,6 +64,7 @@ def causes_in(
         waiting_after: ``notify.waiting_after``.
         across_organizations: as in the configuration.
         undone: the installation that the role took back, see `release_state`.
+        missing: the programs that are to send events, and are not there.
     """
     yield from _exhausted(status, across_organizations)
     for row in status["sessions"]:
@@ -73,6 +79,13 @@ def causes_in(
             f"{counted(len(names), 'document')} of the state cannot be stored, and would be lost with the daemon: "
             f"{reason}",
             details={"documents": names[:_MAX_DOCUMENTS], "reason": reason},
+        )
+    for program in missing:
+        yield Cause(
+            "notify_missing",
+            f"nobody is told of events by {program}: found no executable program of that name; see: claude-failover "
+            "doctor",
+            details={"program": program},
         )
     if undone is not None:
         yield Cause(
@@ -91,6 +104,7 @@ def over_summary(event: str, session: str | None) -> str:
         "session_waiting": f"session {session} does not wait for an answer any more",
         "switching_suspended": "switching is resumed: the active link leads to a configured account",
         "disk_full": "all documents of the state are stored",
+        "notify_missing": "the program that sends events is there, or not needed any more",
         "release_not_ready": "the installation that was taken back is not the newest any more",
     }.get(event, "it is not so any more")
 

@@ -25,8 +25,8 @@ class LifecycleEntry:
 
     ``stopped``: by hand, until it is restarted by hand. ``restarting``: by hand, whatever ``restart`` says.
     ``started``: once, where ``restart`` is not ``always``. ``ended``: by itself, with ``reason`` and whether it
-    ``failed``, and with the ``last_words`` of its program. ``pid`` and ``started`` (clock ticks since boot) name the process that a stop ends, with or without
-    ``force``.
+    ``failed``, and with the ``last_words`` of its program. ``pid`` and ``started`` (clock ticks since boot) name the
+    process that a stop ends, with or without ``force``.
     """
 
     state: str

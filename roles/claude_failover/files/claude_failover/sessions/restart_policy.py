@@ -51,9 +51,7 @@ def is_settled(entry: LifecycleEntry | None) -> bool:
     return entry is not None and entry.state != STARTED
 
 
-def after_exit(
-    spec: SessionConfig, reason: str, failed: bool, last_words: str | None = None
-) -> LifecycleEntry | None:
+def after_exit(spec: SessionConfig, reason: str, failed: bool, last_words: str | None = None) -> LifecycleEntry | None:
     """Return what to record once a session's program has ended by itself; None for nothing."""
     return None if spec.restart == "always" else LifecycleEntry(ENDED, reason, failed, last_words=last_words)
 
