@@ -227,11 +227,34 @@ def test_a_position_in_no_file_gives_all_that_is_there(
             pass
         log.path.unlink()
         expected = log.add(2)
-        async with running(log, position_file=str(tmp_path / "position")) as queue:
+        async with running(log, position_file=str(tmp_path / "position"), events=["session_down"]) as queue:
+            lost = await given(queue)
+            assert (lost["event"], lost["severity"], lost["state"]) == ("events_lost", "warning", "begins")
+            assert "may have been lost" in lost["summary"]
             assert await given(queue) == expected
 
     asyncio.run(story())
     assert "the noted position is in none of its files" in caplog.text
+
+
+def test_rotations_that_were_not_followed_are_told_before_what_comes_after_them(
+    log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        first = log.add(1)
+        async with running(log, **{"from": "start"}) as queue:
+            assert await given(queue) == first
+            log.add(2)
+            for number in (3, 4, 5):  # nobody takes the second one, so that the source does not look
+                log.rotate()
+                log.add(number)
+            await asyncio.sleep(0)
+            ids = [(await given(queue)) for _event in range(4)]
+            assert [event["event"] for event in ids] == ["session_down", "events_lost", "session_down", "session_down"]
+            assert [int(event["id"], 16) for event in ids if event["event"] == "session_down"] == [2, 4, 5]
+
+    asyncio.run(story())
+    assert caplog.text.count("rotated twice or more") == 1
 
 
 @pytest.mark.parametrize("event", ["switch", "session_down", "session_set_aside"])

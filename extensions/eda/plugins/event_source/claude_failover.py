@@ -16,7 +16,10 @@ import io
 import json
 import logging
 import os
+import secrets
+import socket
 import stat
+import time
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Optional
 
@@ -32,6 +35,8 @@ description:
     and C(details). A switch has the keys of its record beside them.
   - Waits for a file that is missing, and goes on in the next one when the daemon begins a new file. A line that is no
     event is logged and left out.
+  - Where lines may have been lost, as the daemon keeps two files only, that is logged and told by the event
+    C(events_lost) of the severity V(warning), which passes every filter. C(host) is then the one that reads.
   - Reads the file on the host where it lies. Run ansible-rulebook there, as the sessions' user or as root, since
     nobody else may read the state directory.
   - With O(position_file) an event that was given and not yet noted when ansible-rulebook was ended is given once more.
@@ -148,6 +153,12 @@ class EventLog:
         self._offset = 0
         self._in_long_line = False
         self._rotated: Optional[tuple[int, ...]] = None  # the rotated file when the open one was opened
+        self._gap = ""
+
+    def take_gap(self) -> str:
+        """Return why lines may have been lost since the last call; empty if none were."""
+        gap, self._gap = self._gap, ""
+        return gap
 
     def begin(self, position: Optional[Position]) -> None:
         """Begin behind ``position``, or with the oldest line if that is None. Raises OSError."""
@@ -160,7 +171,7 @@ class EventLog:
                 self._recent.append(position)
                 return
         if position is not None and position.offset:
-            log.warning("%s: the noted position is in none of its files; all that they hold is given", self.path)
+            self._gap = f"{self.path}: the noted position is in none of its files; all that they hold is given"
         self.close()
         self._rotated = None
         self._open_next()
@@ -252,7 +263,8 @@ class EventLog:
             return None
         before, self._rotated = self._rotated, rotated
         if rotated is not None and rotated != before and rotated[:2] != (mine.st_dev, mine.st_ino):
-            return self.rotated_path  # two rotations since the last look
+            self._gap = f"{self.path}: it was rotated twice or more between two looks"
+            return self.rotated_path
         return self.path if newest is not None else None
 
 
@@ -327,6 +339,22 @@ def parse(line: bytes) -> Optional[dict[str, Any]]:
     return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
+def gap_event(gap: str) -> dict[str, Any]:
+    """Return the event that lines of the log may have been lost."""
+    return {
+        "id": secrets.token_hex(8),
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "event": "events_lost",
+        "severity": "warning",
+        "state": "begins",
+        "summary": f"events may have been lost before this one: {gap}",
+        "host": socket.gethostname(),
+        "session": None,
+        "account": None,
+        "details": {},
+    }
+
+
 def read_position(path: Optional[str]) -> Optional[Position]:
     """Return the noted position; None where none was noted. Raises OSError; ValueError for another file."""
     if path is None:
@@ -374,12 +402,21 @@ async def main(queue: asyncio.Queue[Any], args: dict[str, Any]) -> None:
         events.close()
 
 
+async def _tell_gap(events: EventLog, queue: asyncio.Queue[Any]) -> None:
+    """Give the event that lines may have been lost, whatever the filters say."""
+    gap = events.take_gap()
+    if gap:
+        log.warning("%s", gap)
+        await queue.put(gap_event(gap))
+
+
 async def _follow(events: EventLog, queue: asyncio.Queue[Any], options: Options) -> None:
     """Look at the log again and again."""
     noted, told = events.position, ""
     while True:
         try:
             for line in events.lines():
+                await _tell_gap(events, queue)
                 event = parse(line)
                 if event is None:
                     log.warning(
@@ -389,6 +426,7 @@ async def _follow(events: EventLog, queue: asyncio.Queue[Any], options: Options)
                     await queue.put(event)
                     noted = events.position
                     note_position(options.position_file, noted)
+            await _tell_gap(events, queue)
             if events.position is not noted:
                 noted = events.position
                 note_position(options.position_file, noted)
