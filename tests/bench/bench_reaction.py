@@ -46,10 +46,13 @@ exec sleep infinity
 
 
 class Reaction:
-    """One daemon with one session that is refused and others that stand idle."""
+    """One daemon with a session that is refused and others that stand idle.
 
-    def __init__(self, name: str, checkout: str, others: int, rounds: int) -> None:
-        self.name = name
+    A pane is believed only in a session that has sent no hook, so where it is the source each round has its own.
+    """
+
+    def __init__(self, name: str, checkout: str, source: str, others: int, rounds: int) -> None:
+        self.name, self._source = name, source
         self.folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
         collections = os.path.join(self.folder, "collections")
         os.makedirs(os.path.join(collections, "ansible_collections", "secuaas"))
@@ -60,10 +63,12 @@ class Reaction:
         world.config["failover"] = {"cooldown": 0}
         self._program("claude", f"#!/bin/sh\nexec {sys.executable} -IS {HERE}/light_claude.py {self.folder} ", '"$@"\n')
         self._program("other", OTHER)
-        world.session("main")
+        self._mains = [f"main{number}" for number in range(rounds if source == "pane" else 1)]
+        for main in self._mains:
+            world.session(main)
         for number in range(others):
             world.session(f"other{number}", command=[world.path("bin/other")], claude_args=False)
-        self.rounds = 0
+        self._round = 0
 
     def _program(self, name: str, text: str, arguments: str = "") -> None:
         path = self.world.path(f"bin/{name}")
@@ -77,7 +82,7 @@ class Reaction:
         """Start server and daemon, and wait until every session is up."""
         self.world.start_tmux()
         self.world.start()
-        self._wait_ready(everywhere=True)
+        self._wait_ready(self._mains[0], everywhere=True)
 
     def _sessions(self) -> list[dict[str, Any]]:
         """Return the sessions of the status, asked without a process of its own."""
@@ -88,12 +93,12 @@ class Reaction:
             rows: list[dict[str, Any]] = json.loads(stream.readline())["result"]
         return rows
 
-    def _wait_ready(self, everywhere: bool = False) -> str:
-        """Wait until main is idle; return its conversation."""
+    def _wait_ready(self, name: str, everywhere: bool = False) -> str:
+        """Wait until a session is idle; return its conversation."""
 
         def ready() -> str | None:
             rows = self._sessions()
-            main = next(row for row in rows if row["name"] == "main")
+            main = next(row for row in rows if row["name"] == name)
             waits = main["state"] != "idle" or not os.path.exists(self.world.path(str(main["uuid"])))
             if waits or (everywhere and any(row["state"] in ("starting", "down") for row in rows)):
                 return None
@@ -101,18 +106,18 @@ class Reaction:
 
         return str(wait_for(ready, f"the sessions to be ready\n{self.world.daemon_log()[-3000:]}", BOUND))
 
-    def react(self, source: str) -> float:
-        """Refuse one request; return the seconds until Enter, once the session is idle again."""
-        conversation = self._wait_ready()
+    def react(self) -> float:
+        """Refuse one request; return the seconds until Enter."""
+        conversation = self._wait_ready(self._mains[self._round % len(self._mains)])
         before = len(self._moments())
         # Resets apart from each other: a refusal with the old account's reset counts as its.
-        reset = time.strftime("%I:%M%p", time.gmtime(time.time() + 7200 + 180 * self.rounds)).lstrip("0").lower()
-        self.rounds += 1
+        reset = time.strftime("%I:%M%p", time.gmtime(time.time() + 7200 + 180 * self._round)).lstrip("0").lower()
+        self._round += 1
         with open(self.world.path(conversation), "w", encoding="utf-8") as stream:
-            stream.write(f"{source} {reset}\n")
+            stream.write(f"{self._source} {reset}\n")
         wait_for(
             lambda: len(self._moments()) >= before + 2,
-            f"the {source} to be acted on\n{self.world.daemon_log()[-3000:]}",
+            f"the {self._source} to be acted on\n{self.world.daemon_log()[-3000:]}",
             BOUND,
         )
         refused, entered = self._moments()[before : before + 2]
@@ -143,12 +148,12 @@ def measure(
             running: list[Reaction] = []
             try:
                 for name, checkout in builds.items():
-                    running.append(Reaction(name, checkout, count, rounds + 1))
+                    running.append(Reaction(name, checkout, source, count, rounds + 1))
                     running[-1].start()
                 samples: dict[str, list[float]] = {name: [] for name in builds}
                 for number in range(rounds + 1):
                     for reaction in running:
-                        seconds = reaction.react(source)
+                        seconds = reaction.react()
                         if number:  # the first one warms the caches
                             samples[reaction.name].append(1000 * seconds)
             finally:

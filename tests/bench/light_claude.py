@@ -8,8 +8,7 @@
 Told by a line ``SOURCE RESET`` in the fifo ``FOLDER/UUID``, it is refused, which the daemon can see in one way only:
 by a ``hook`` (sent to the control socket by itself: no process is started), a record of the ``transcript``, or
 the banner in its ``pane``. A prompt box takes the prompt that follows; its turn is told the same way, and answered at
-once. Moments go to ``FOLDER/moments.jsonl``: ``refused``, then ``enter`` with the text. After the answer to a refusal
-in the pane it ends, as the program that has sent a hook is not believed by its pane.
+once; after a banner by a hook. Moments go to ``FOLDER/moments.jsonl``: ``refused``, then ``enter`` with the text.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class LightClaude:
         self.transcript = os.path.join(os.environ["CLAUDE_CONFIG_DIR"], "projects", "-x", f"{self.id}.jsonl")
 
     def run(self) -> None:
-        """Run until the end of a refusal that the pane has shown."""
+        """Run until killed."""
         self._tell_status()
         tty.setraw(0)
         os.write(1, b"\x1b[?2004h")
@@ -51,12 +50,13 @@ class LightClaude:
             ready, _write, _error = select.select([0, commands], [], [])
             if commands in ready:
                 self._refuse(*os.read(commands, 4096).decode().split())
-            elif not self._read(os.read(0, 1 << 16).decode(errors="replace")):
-                return
+            else:
+                self._read(os.read(0, 1 << 16).decode(errors="replace"))
 
     def _draw(self) -> None:
         rule = "─" * shutil.get_terminal_size().columns
-        rows = ["● hello", *([f"  ⎿  {self.banner}"] if self.banner else []), "", rule, f"❯\xa0{self.draft}", rule]
+        turn = ["❯ the job", f"  ⎿  {self.banner}"] if self.banner else ["● hello"]
+        rows = [*turn, "", rule, f"❯\xa0{self.draft}", rule]
         os.write(1, ("\x1b[H\x1b[2J" + "\r\n".join([*rows, "  ⏵⏵ auto mode on"])).encode())
 
     def _refuse(self, source: str, reset: str) -> None:
@@ -82,13 +82,12 @@ class LightClaude:
             self.banner = text
         self._write_moment("refused", moment, source=source)
 
-    def _read(self, data: str) -> bool:
-        """Take keys; return whether the program goes on."""
+    def _read(self, data: str) -> None:
+        """Take keys."""
         if data.startswith("\x1b[200~"):
             self.draft += data[6:].replace("\x1b[201~", "").replace("\r", "\n")
-            return True
         if data != "\r" or not self.draft:
-            return True
+            return
         self._write_moment("enter", time.time(), text=self.draft)
         text, self.draft, self.banner, self.turn = self.draft, "", "", str(uuid.uuid4())
         if self.source == "transcript":
@@ -97,7 +96,6 @@ class LightClaude:
         else:
             self._hook("UserPromptSubmit", prompt=text)
             self._hook("Stop", last_assistant_message="done")
-        return self.source != "pane"
 
     def _write_moment(self, event: str, moment: float, **more: str) -> None:
         row = {"event": event, "at": moment, "session": self.id, **more}
