@@ -52,7 +52,7 @@ class SessionFile:
 
 
 class _Read(NamedTuple):
-    """The content read of a file, and what that depends on: the file as it was, the process, and the clock."""
+    """The content of a file, and what it depends on: the file as it was, the process, and the clock."""
 
     state: tuple[int, ...]
     process: tuple[int, int]

@@ -22,7 +22,7 @@ Found = tuple[Pane, Process, Optional[SessionFile]]
 
 @dataclass(frozen=True)
 class Sight:
-    """The basis of an observation of a session. As long as it is the same, so is what was found."""
+    """The input that a session was observed from. As long as it is the same, so is what was found."""
 
     spec: SessionConfig | None
     entry: RegistryEntry | None
