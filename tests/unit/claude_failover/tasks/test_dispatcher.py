@@ -19,6 +19,7 @@ from claude_failover.sessions import ownership
 from claude_failover.sessions.launch import launch_of
 from claude_failover.sessions.prompt_budget import PromptBudget
 from claude_failover.storage.store import Store
+from claude_failover.tasks import dispatcher
 
 TALL = "first\nsecond\nthird\nfourth\nfifth"
 
@@ -549,3 +550,30 @@ def test_a_task_goes_on_in_the_copy_of_its_conversation(world):
     world.dispatcher.on_turn(TurnEvent("w1", claude.uuid, "stop", world.now))
     assert task(world).state == "done"
     assert world.times_sent("do it") == 1
+
+
+def test_no_step_is_made_without_an_unfinished_task_and_the_next_task_is_delivered(world, monkeypatch):
+    monkeypatch.setattr(dispatcher, "INTERVAL", 0.001)
+    steps = []
+    step = world.dispatcher.step
+
+    async def step_and_count():
+        steps.append(len(steps))
+        await step()
+
+    monkeypatch.setattr(world.dispatcher, "step", step_and_count)
+
+    async def scenario():
+        loop = asyncio.ensure_future(world.dispatcher.run())
+        for _turn in range(100):
+            await asyncio.sleep(0.001)
+        assert steps == [0]
+        await world.dispatcher.dispatch("do it")
+        for _turn in range(100):
+            await asyncio.sleep(0.001)
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+
+    run(scenario())
+    assert task(world).state != "queued"
+    assert len(steps) > 3
