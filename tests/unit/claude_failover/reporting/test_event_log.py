@@ -43,6 +43,14 @@ def test_a_log_that_would_be_too_long_becomes_the_former_one(store):
     assert sorted(name for name in os.listdir(store.folder)) == ["events.1.jsonl", "events.jsonl"]
 
 
+def test_an_event_is_found_by_its_id_in_both_logs(store):
+    log = EventLog(store, max_bytes=10)
+    assert not log.holds("first")
+    for name in ("first", "second"):
+        log.append({"id": name, "text": "x" * 50})
+    assert (log.holds("first"), log.holds("second"), log.holds("third")) == (True, True, False)
+
+
 def test_an_event_that_is_too_long_by_itself_is_written(store):
     log = EventLog(store, max_bytes=10)
     for number in range(2):

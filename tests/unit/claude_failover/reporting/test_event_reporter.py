@@ -8,7 +8,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import shutil
+import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from event_world import EventWorld
@@ -19,8 +22,10 @@ from claude_failover.limits import Verdict
 from claude_failover.limits.evidence import Evidence
 from claude_failover.reporting import cause_book
 from claude_failover.reporting.event_kinds import KINDS
+from claude_failover.reporting.event_log import EventLog
 from claude_failover.reporting.event_reporter import MAX_WORDINGS, SETTLE
 from claude_failover.storage.store import Store
+from claude_failover.switching import open_records
 
 LASTING = [name for name, kind in KINDS.items() if kind.lasts]
 
@@ -457,3 +462,38 @@ def test_more_causes_than_are_kept_are_logged_once_and_hide_nothing_of_the_host(
     assert [record.getMessage() for record in caplog.records].count(
         "events: found 2 open causes; no more is told of sessions until some are over"
     ) == 1
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_while_a_switch_is_told_leaves_one_event_and_one_count(tmp_path, monkeypatch, moment):
+    """Killed before or after the event is on the disk: the next start tells it if it is not, and counts it once."""
+    state, killed = tmp_path / "state", tmp_path / "killed"
+    append = EventLog.append
+
+    def killed_at(log, event):
+        if moment == "after":
+            append(log, event)
+        if event["event"] == "switch":
+            shutil.copytree(state, killed)
+
+    async def scenario():
+        monkeypatch.setattr(EventLog, "append", killed_at)
+        async with EventWorld(tmp_path) as world:
+            await world.begin("switch")
+        monkeypatch.setattr(EventLog, "append", append)
+        shutil.rmtree(state)
+        killed.rename(state)
+        async with EventWorld(tmp_path) as again:
+            records = again.parts.failover._records
+            monkeypatch.setattr(open_records, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 60))
+            records.close_due(False, [])
+            switches = [event for event in again.logged() if event["event"] == "switch"]
+            history = again.parts.failover.history()
+            assert [event["id"] for event in switches] == [record["id"] for record in history]
+            assert len(history) == 1
+            assert again.parts.tallies.switches["manual", "switched"] == 1
+        async with EventWorld(tmp_path) as third:
+            assert third.parts.tallies.switches["manual", "switched"] == 1
+            assert third.parts.failover.switcher.journal.open_records() == []
+
+    run(scenario)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -27,13 +28,14 @@ class Records:
         self.journal = Journal(Store(str(folder)))
         self.answered = {}
         self.closed = []
+        self.tell = self.closed.append
         self.start()
         self.record = new_record("limit", T0, origin="a", target="b", outcome="switched")
         self.records.add(self.record)
         self.send(*sessions)
 
     def start(self):
-        self.records = OpenRecords(self.journal, self.closed.append, self.answered.get)
+        self.records = OpenRecords(self.journal, self.tell, self.answered.get)
         self.records.restore()
 
     def send(self, *sessions, result="sent"):
@@ -121,6 +123,41 @@ def test_no_answer_is_awaited_of_a_session_that_was_refused_again(tmp_path, monk
     records = Records(tmp_path, monkeypatch, "one", "two")
     records.answer("two")
     assert records.after(STRAGGLERS, limited={"one"}) == [("one", "sent"), ("two", "continued")]
+
+
+def test_a_kill_while_a_record_is_told_leaves_it_open(records, tmp_path):
+    """The disk as a kill would find it: the next start tells the record, and the log has it once."""
+    killed = tmp_path / "killed"
+
+    def tell(record):
+        shutil.copytree(tmp_path, killed)
+
+    records.tell = tell
+    records.start()
+    records.answer("one")
+    records.after(STRAGGLERS)
+    journal, closed = Journal(Store(str(killed))), []
+    assert [row["id"] for row in journal.logged(10)] == [records.record["id"]]
+    assert journal.closed(10) == [], "it is counted when it is told"
+    after = OpenRecords(journal, closed.append)
+    after.restore()
+    after.close(journal.open_records()[0])
+    assert [row["id"] for row in closed] == [records.record["id"]]
+    assert [row["id"] for row in journal.logged(10)] == [records.record["id"]]
+    assert (journal.open_records(), len(journal.closed(10))) == ([], 1)
+
+
+def test_a_bug_in_what_is_told_does_not_tell_it_again(records):
+    def tell(record):
+        records.closed.append(record)
+        raise ValueError("a bug")
+
+    records.tell = tell
+    records.start()
+    records.answer("one")
+    with pytest.raises(ValueError, match="a bug"):
+        records.after(STRAGGLERS)
+    assert records.after(60) == [("one", "continued")]
 
 
 class JournalInMemory:

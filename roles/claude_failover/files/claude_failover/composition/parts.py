@@ -100,7 +100,7 @@ class Parts:
         apprise = AppriseNotifier(config)
         cleanup.push_async_callback(apprise.stop)
         self.events = EventReporter(config, store)
-        event_log = EventLog(store)
+        self._event_log = event_log = EventLog(store)
         self.events.subscribe(event_log.append)
         self.events.subscribe(self.notifier.send)
         self.events.subscribe(apprise.send)
@@ -200,6 +200,8 @@ class Parts:
         self.events.status = self.status.situation
         for record in self.failover.logged():
             self.tallies.add_record(record)
+        # A kill may have met the daemon after it told one of them.
+        self._reopened = {record["id"] for record in self.failover.switcher.journal.open_records()}
         self.metrics = Metrics(config, self.tallies, self.status.document)
         health.subscribe(lambda _item, _begins: self._write_metrics())
         self.source_events = SourceEvents(health, self.events.report)
@@ -258,7 +260,8 @@ class Parts:
     def _on_record(self, record: Record) -> None:
         self.tallies.add_record(record)
         self._write_metrics()
-        self.events.on_record(record)
+        if record["id"] not in self._reopened or not self._event_log.holds(record["id"]):
+            self.events.on_record(record)
 
     def _write_metrics(self) -> None:
         if self._is_ready():  # during the start there is no complete status

@@ -235,8 +235,8 @@ class FailoverController:
         return raise_if_refused(record)
 
     def logged(self) -> list[Record]:
-        """Return the records in the log, newest first."""
-        return self.switcher.journal.logged(_HISTORY)
+        """Return the records that are closed, newest first."""
+        return self.switcher.journal.closed(_HISTORY)
 
     def history(self, limit: int = 20) -> list[Record]:
         """Return up to ``limit`` records, newest first. Raises UsageError for a limit below one."""

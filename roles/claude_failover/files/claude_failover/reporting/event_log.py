@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 LOG, FORMER = "events", "events.1"
 MAX_BYTES = 4 << 20  # of the log, before it becomes the former one
 MAX_WAITING = 1000  # events that the disk refused
+_SEARCHED = 1000  # newest events in which one that a kill may have met is looked for
 
 
 class EventLog:
@@ -36,6 +37,17 @@ class EventLog:
             del self._waiting[0]
             self._dropped += 1
         self.retry(was_refused=len(self._waiting) > 1)
+
+    def holds(self, identity: str) -> bool:
+        """Return whether one of the newest events has this id; False where the logs cannot be read."""
+        try:
+            return any(
+                event.get("id") == identity
+                for name in (LOG, FORMER)
+                for event in self._store.newest_records(name, _SEARCHED)
+            )
+        except OSError:
+            return False
 
     def retry(self, *, was_refused: bool = True) -> None:
         """Write what waits. Raises nothing; a failure is logged when it begins."""

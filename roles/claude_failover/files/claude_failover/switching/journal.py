@@ -4,8 +4,8 @@
 """Write-ahead journal of the switch in progress, so that the next start can finish or undo it; log of past switches.
 
 One document holds the switch in progress and the open records, whose sessions are still being resumed. A record is
-logged exactly once: it leaves the journal only after it was appended to the log, and is not appended when the log
-already has its id.
+logged exactly once: it leaves the journal only after it was appended to the log and told, and is not appended when the
+log already has its id.
 
 What the disk refuses is kept in memory, so that a full or read-only one stops no switch: the link itself needs no room.
 On a full one the journal has room held for it; where that is refused too, after a crash the link as it is found counts.
@@ -94,18 +94,28 @@ class Journal:
         self._store.keep_soon(DOCUMENT, self._document, _WHAT)
 
     def close(self, record: Record) -> None:
-        """Append the record to the log, exactly once, and remove it from the journal.
+        """Append a record to the log, exactly once, and remove it. Raises OSError; then it stays open."""
+        self.append(record)
+        self.remove(record)
 
-        Raises OSError if it cannot be appended; then it stays open.
-        """
+    def append(self, record: Record) -> None:
+        """Append a record to the log, exactly once; it stays open. Raises OSError if it cannot be appended."""
         if all(row["id"] != record["id"] for row in self.logged(_SEARCHED_RECORDS)):
             self._store.append(LOG, record)
+
+    def remove(self, record: Record) -> None:
+        """Remove a record from the journal, once it was told what the log has of it."""
         self._open = [row for row in self._open if row["id"] != record["id"]]
         self._keep()
 
     def logged(self, limit: int) -> list[Record]:
         """Return up to ``limit`` records of the log, newest first. Raises OSError."""
         return self._store.newest_records(LOG, limit, is_record)
+
+    def closed(self, limit: int) -> list[Record]:
+        """Return up to ``limit`` records of the log that are not open, newest first. Raises OSError."""
+        is_open = {row["id"] for row in self._open}
+        return [row for row in self.logged(limit) if row["id"] not in is_open]
 
     def history(self, limit: int) -> list[Record]:
         """Return up to ``limit`` records, newest first, open ones included. Raises OSError."""

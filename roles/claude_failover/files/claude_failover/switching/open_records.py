@@ -33,7 +33,7 @@ class OpenRecords:
 
     Args:
         journal: the journal.
-        on_closed: called once with each finished record.
+        on_closed: called once with each finished record, and after a kill that met the call again.
         answered: returns when the named session's newest answered request was begun, None when that is unknown.
     """
 
@@ -127,10 +127,13 @@ class OpenRecords:
         return any(row["result"] == "sent" and row["name"] not in limited for row in sent)
 
     def close(self, record: Record) -> None:
-        """Log a record and tell it, once. One that cannot be stored is told too, stays open and is tried again."""
+        """Log a record, tell it, and only then take it out of the journal: after a kill in between the next start does.
+
+        One that cannot be stored is told once too, stays open and is tried again.
+        """
         name, told = record["id"], record["id"] in self._told
         try:
-            self._journal.close(record)
+            self._journal.append(record)
         except OSError as error:
             if not told:
                 log.error(
@@ -139,14 +142,18 @@ class OpenRecords:
                     error,
                     extra=log_fields(switch_id=name),
                 )
+                self._tell(record)
             self._told.add(name)
             self._opened_at[name] = time.monotonic()
-        else:
+            return
+        try:
+            if not told:
+                self._tell(record)
+        finally:
+            self._journal.remove(record)
             self._told.discard(name)
             self._opened_at.pop(name, None)
             self._sent_at.pop(name, None)
-        if not told:
-            self._tell(record)
 
     def _tell(self, record: Record) -> None:
         fields = log_fields(
