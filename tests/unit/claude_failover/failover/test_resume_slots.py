@@ -92,7 +92,8 @@ def test_a_cancelled_wait_takes_no_slot():
         held = [slots.slot() for _slot in range(4)]
         for slot in held:
             await slot.__aenter__()
-        waits = [asyncio.ensure_future(slots.slot().__aenter__()) for _wait in range(3)]
+        wanted = [slots.slot() for _slot in range(3)]
+        waits = [asyncio.ensure_future(slot.__aenter__()) for slot in wanted]
         await asyncio.sleep(0)
         waits[0].cancel()
         await held[0].__aexit__(None, None, None)  # given to the second wait
