@@ -26,7 +26,7 @@ from typing import Any
 from stub_mcp import answer as mcp_answer
 from stub_world import World
 
-DIRECTIVE = re.compile(r"\[\[(tool|slow|agent|use) (.*?)\]\]")
+DIRECTIVE = re.compile(r"\[\[(tool|slow|steps|agent|use) (.*?)\]\]")
 #: Words that a test writes into a home, to see which of them a request bears.
 MARK = re.compile(r"MARK(?:-[A-Z]+)+")
 SESSION = re.compile(r"session_?(?:id)?[\"':\\ ]*_?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
@@ -232,7 +232,12 @@ class Handler(BaseHTTPRequestHandler):
             world.wait_while(tag, "hold", prompt)
         behaviour = world.wait_while(tag, "mode", "hold")
         account = world.account(tag)
-        mode = record["mode"] = str(behaviour) if tag != "?" else "unauthorized"
+        mode = str(behaviour) if tag != "?" else "unauthorized"
+        full = world.meters.full(tag, account["meter"]) if kind == "turn" and "meter" in account else None
+        if full is not None:
+            mode, account["claim"], account["resets_at"] = "limit", *full
+            record["with_room"] = world.with_room()
+        record["mode"] = mode
         if mode == "unauthorized":
             self.reply(401, error("authentication_error", "OAuth token has expired or been revoked."), record)
         elif mode == "limit":
@@ -280,16 +285,25 @@ class Handler(BaseHTTPRequestHandler):
         elif directive and directive.group(1) == "use":
             name, _space, arguments = directive.group(2).partition(" ")
             use = name, json.loads(arguments)
-        elif directive:
+        elif directive and directive.group(1) == "slow":
             time.sleep(float(directive.group(2)))
+        elif kind == "turn" and (seconds := self.server.next_step(record["session"], directive)) is not None:
+            use = bash("echo a step")
+            time.sleep(seconds)
         elif account.get("mode") == "tool" and kind == "turn" and not result:
             use = bash(account["command"])
         elif account.get("mode") == "slow" and kind == "turn":
             time.sleep(float(account.get("seconds", 2)))
         number = self.server.world.count()
         text = f"STUB-OK #{number} tag={record['tag']} last=[{'tool done' if result else prompt[:100]}]"
-        record["text"] = text
+        record["text"], record["final"] = text, use is None
+        charged = {}
+        if kind == "turn" and "meter" in account:
+            charged = record["used"] = self.server.world.meters.charge(record["tag"], account["meter"])
+            account = {"used": {}, "resets_at": min(reset for _used, reset in charged.values()), **account}
         headers = self.gauge(account)
+        for window, (used, reset) in charged.items():
+            headers |= window_headers({window: used}, reset)
         model = body.get("model", "claude-stub")
         identity = f"msg_stub{number:05d}"
         if not body.get("stream"):
@@ -446,9 +460,19 @@ class Server(ThreadingHTTPServer):
     def __init__(self, port: int, world: World, context: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.world = world
+        self._steps: dict[str, tuple[int, float]] = {}  # by conversation: those to come, and the seconds of each
         if context is not None:
             # The handshake is left to the thread of the connection: a client that is slow at it stalls no other.
             self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def next_step(self, session: str, directive: re.Match[str] | None) -> float | None:
+        """Return the seconds of the next step of a turn of many; None if none is to come."""
+        if directive is not None:
+            number, seconds = directive.group(2).split()
+            self._steps[session] = int(number), float(seconds)
+        left, seconds = self._steps.get(session, (0, 0.0))
+        self._steps[session] = left - 1, seconds
+        return seconds if left > 0 else None
 
 
 def main(argv: list[str]) -> int:

@@ -13,9 +13,10 @@ unified headers), ``overloaded`` (529), ``unauthorized`` (401), ``warning`` (200
 ``utilization``), ``tool`` (with ``command``), ``slow`` (with ``seconds``) or ``hold`` (the answer waits until
 the mode is another one). ``hold`` names a prompt whose answer waits until it names another one. ``refresh`` is
 ``ok``, ``invalid_grant`` or ``hold``. A prompt can ask for one thing under ``ok``: ``[[tool COMMAND]]``,
-``[[slow SECONDS]]``, ``[[agent PROMPT]]`` (a sub-agent in the background), ``[[use TOOL {...}]]`` (a tool by its name,
+``[[slow SECONDS]]``, ``[[steps NUMBER SECONDS]]`` (as many uses of a tool, each answered after the
+seconds), ``[[agent PROMPT]]`` (a sub-agent in the background), ``[[use TOOL {...}]]`` (a tool by its name,
 with its input). ``organizations``: by the tag of an account that of its organization, where it is not its own.
-``features`` are the server-side flags that are on.
+``features`` are the server-side flags that are on. ``meter`` counts an account's windows; see `Meters`.
 
 The fake Claude reads the same file, so that one scenario runs on both.
 """
@@ -43,6 +44,39 @@ def refresh_token(tag: str, number: int = 1) -> str:
     return f"sk-ant-ort01-STUB-{tag}-{number:08d}"
 
 
+class Meters:
+    """The windows of metered accounts: ``"meter": {"five_hour": {"step": 0.1, "seconds": 20}}``.
+
+    Each answer uses the step, a fraction of 1, of a window, which ends so many seconds after its first request. A
+    request is refused where its step does not fit; those that are under way at that time are answered all the same.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._windows: dict[tuple[str, str], tuple[float, int]] = {}  # by account and name: used, and the reset
+
+    def _window(self, tag: str, name: str, row: dict[str, float]) -> tuple[float, int]:
+        used, reset = self._windows.get((tag, name), (0.0, 0))
+        return (used, reset) if time.time() < reset else (0.0, int(time.time() + row["seconds"]))
+
+    def full(self, tag: str, meter: dict[str, dict[str, float]]) -> tuple[str, int] | None:
+        """Return the window that an answer more does not fit into, and its reset; None if one fits into all."""
+        with self._lock:
+            for name, row in meter.items():
+                used, reset = self._windows[tag, name] = self._window(tag, name, row)
+                if used + row["step"] > 1 + 1e-9:
+                    return name, reset
+        return None
+
+    def charge(self, tag: str, meter: dict[str, dict[str, float]]) -> dict[str, tuple[float, int]]:
+        """Use a step of every window; returns what is used of each now, and its reset."""
+        with self._lock:
+            for name, row in meter.items():
+                used, reset = self._window(tag, name, row)
+                self._windows[tag, name] = min(used + row["step"], 1.0), reset
+            return {name: self._windows[tag, name] for name in meter}
+
+
 class World:
     """What the folder's ``world.json`` says, and its ``requests.jsonl``."""
 
@@ -51,6 +85,7 @@ class World:
         self.requests = os.path.join(folder, "requests.jsonl")
         self.lock = threading.Lock()
         self.counter = 0
+        self.meters = Meters()
         self.renewals = 1
 
     def count(self) -> int:
@@ -86,6 +121,11 @@ class World:
     def account(self, tag: str) -> dict[str, Any]:
         """Return what the account gets now."""
         return dict(self.read()["accounts"].get(tag, {"mode": "ok"}))
+
+    def with_room(self) -> list[str]:
+        """Return the tags of the metered accounts into which an answer more fits."""
+        accounts = self.read()["accounts"]
+        return [tag for tag, row in accounts.items() if "meter" in row and self.meters.full(tag, row["meter"]) is None]
 
     def organization(self, tag: str) -> str:
         """Return the tag that an account's organization is made of."""

@@ -1,0 +1,160 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How many requests a limit refuses, with ``failover.proactive_threshold`` and without.
+
+    sudo python tests/bench/bench_proactive.py [--sessions 10] [--turns 100] [--scenario NAME ...] [--json FILE]
+
+Real Claude Code sessions work on two accounts whose windows the stub of the API counts. Counted are the requests that
+it refused, those of them that another account had room for (with the threshold there may be none), and the switches.
+Needs what the end-to-end tests need (see tests/e2e/harness).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(TESTS, "support"))
+import import_path  # noqa: E402,F401  # pylint: disable=unused-import  # makes the daemon importable from a checkout
+
+sys.path.insert(0, os.path.join(TESTS, "e2e"))
+
+from harness import cli  # noqa: E402  the path has to be set first
+from harness.metered import begin_metered  # noqa: E402  the path has to be set first
+from harness.namespace import Namespace  # noqa: E402  the path has to be set first
+from harness.world import World  # noqa: E402  the path has to be set first
+
+LONG = 24 * 3600  # seconds of a window that does not end in a run
+COLUMNS = ("scenario", "threshold", "turns", "requests", "refused", "refused_with_room", "switches", "seconds")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Two accounts and their load.
+
+    ``steps``: per cent of the window that an answer uses; ``window``: how many turns last as long as a window, None: it
+    ends after the run; ``long``: sessions in long turns, each of ``requests`` requests; ``at_once``: turns under way at
+    one time.
+    """
+
+    steps: Mapping[str, float]
+    window: float | None = None
+    long: int = 0
+    requests: int = 12
+    at_once: int = 4
+
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "windows fill at different speeds": Scenario({"A": 3, "B": 0.8}),
+    "three sessions in long turns": Scenario({"A": 1.5, "B": 0.3}, long=3),
+    # Ten turns fill a window, so that a hundred need windows that end.
+    "figures jump by 10 % a turn": Scenario({"A": 10, "B": 10}, window=12, at_once=2),
+}
+
+
+def prompts_of(scenario: Scenario, sessions: int, turns: int) -> dict[str, list[str]]:
+    """Return the prompts of each session: as many in all as there are turns, the long turns spread among them."""
+    names = [f"s{number}" for number in range(sessions)]
+    found: dict[str, list[str]] = {name: [] for name in names}
+    for number in range(turns):
+        name = names[number % sessions]
+        is_long = names.index(name) < scenario.long and len(found[name]) % 4 == 0
+        what = f"[[steps {scenario.requests - 1} 1]]" if is_long else "[[slow 1]]"
+        found[name].append(f"turn {number} {what}")
+    return found
+
+
+def seconds_of(namespace: Namespace, scenario: Scenario, sessions: int) -> int:
+    """Return the seconds of the scenario's windows, by the time that turns take on this machine."""
+    if scenario.window is None:
+        return LONG
+    row = work_through(namespace, Scenario({"A": 0.01}, at_once=scenario.at_once), LONG, None, sessions, 2 * sessions)
+    return max(5, round(scenario.window * row["seconds"] / row["turns"]))
+
+
+def work_through(
+    namespace: Namespace, scenario: Scenario, seconds: int, threshold: float | None, sessions: int, turns: int
+) -> dict[str, Any]:
+    """Work through so many turns in a new world; returns the counts."""
+    world = World(namespace, cli.program(cli.NEW), accounts="".join(scenario.steps))
+    try:
+        world.start_stub()
+        world.start_tmux()
+        more = {} if threshold is None else {"proactive_threshold": threshold}
+        work = begin_metered(world, sessions, dict(scenario.steps), seconds, cooldown=0, **more)
+        began = time.monotonic()
+        prompts = prompts_of(scenario, sessions, turns)
+        work.run(prompts, at_once=scenario.at_once, timeout=30 * turns)
+        return {
+            "threshold": threshold,
+            "sessions": sessions,
+            "window_seconds": seconds,
+            "turns": work.answered,
+            "requests": len(work.records),
+            "refused": len(work.refused),
+            "refused_with_room": len(work.refused_with_room),
+            "switches": len(work.daemon.switches()),
+            "reasons": sorted({row["reason"] for row in work.daemon.switches()}),
+            "seconds": round(time.monotonic() - began, 1),
+        }
+    finally:
+        world.close()
+
+
+def measure(
+    sessions: int = 10,
+    turns: int = 100,
+    scenarios: Sequence[str] = tuple(SCENARIOS),
+    thresholds: Sequence[float | None] = (None, 100.0),
+) -> list[dict[str, Any]]:
+    """Return a row for each scenario and threshold (None: off)."""
+    folder = tempfile.mkdtemp(prefix="cf-ns-", dir="/tmp")
+    os.chmod(folder, 0o755)
+    namespace = Namespace(folder)
+    try:
+        rows = []
+        for name in scenarios:
+            seconds = seconds_of(namespace, SCENARIOS[name], sessions)
+            for threshold in thresholds:
+                row = work_through(namespace, SCENARIOS[name], seconds, threshold, sessions, turns)
+                rows.append({"scenario": name, **row})
+                print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+        return rows
+    finally:
+        namespace.close()
+        shutil.rmtree(folder)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the rows as text in columns."""
+    cells = [COLUMNS, *(["off" if row[key] is None else f"{row[key]}" for key in COLUMNS] for row in rows)]
+    widths = [max(len(line[number]) for line in cells) for number in range(len(COLUMNS))]
+    return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip() for line in cells)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Count the requests that a limit refuses.")
+    parser.add_argument("--sessions", type=int, default=10)
+    parser.add_argument("--turns", type=int, default=100)
+    parser.add_argument("--scenario", action="append", choices=list(SCENARIOS))
+    parser.add_argument("--json", metavar="FILE")
+    arguments = parser.parse_args()
+    rows = measure(arguments.sessions, arguments.turns, arguments.scenario or tuple(SCENARIOS))
+    print(table(rows))
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as stream:
+            json.dump(rows, stream, indent=2)
+
+
+if __name__ == "__main__":
+    main()
