@@ -22,8 +22,8 @@ from claude_failover.tmux.client import Tmux, TmuxError
 
 from .requests import Conversation
 
-SHOWN = 30.0  # seconds for typed text to be in view
-ANSWERED = 180.0  # seconds for a prompt to be answered, over all limits and restarts
+SHOWN = 120.0  # seconds for typed text to be in view
+ANSWERED = 300.0  # seconds for a prompt to be answered, over all limits and restarts
 ASKED = 300.0  # seconds in which a request is repeated while the daemon restarts
 FINISHED = ("done", "failed", "cancelled")
 

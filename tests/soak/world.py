@@ -106,7 +106,7 @@ class SoakWorld(World):
         daemon = self.daemon
         assert daemon is not None
         daemon.send_signal(number)
-        code = daemon.wait(60)
+        code = daemon.wait(120)
         self.daemon = None
         return code
 
