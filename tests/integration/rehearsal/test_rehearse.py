@@ -10,7 +10,9 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
+from claude_failover.common import processes
 from claude_failover.rehearsal import rehearsal
 
 # The command, which says on standard error what folders it makes: other rehearsals may run on this machine.
@@ -83,3 +85,30 @@ def test_a_failover_that_does_not_happen_is_a_failed_rehearsal(tmp_path, monkeyp
     assert verdict.steps[-1].ok is False
     assert "waited" in verdict.steps[-1].detail
     assert any("account first is out of usage" in line for line in verdict.log), verdict.log
+
+
+def test_a_rehearsal_that_is_killed_leaves_no_process_and_no_folder(python_path, tmp_path):
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": python_path}
+    command = [sys.executable, "-c", TELLING, "rehearse"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            folder = running.stderr.readline().strip()
+            await_condition(lambda: len(processes_of(folder)) >= 4, "the daemon, tmux and two sessions")
+        finally:
+            running.kill()
+    await_condition(lambda: not processes_of(folder) and not os.path.exists(folder), "their end")
+
+
+def processes_of(folder):
+    """Return the processes that run in a scratch folder."""
+    pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+    return [pid for pid in pids if processes.variable(pid, "PYTHONPYCACHEPREFIX") == f"{folder}/pycache"]
+
+
+def await_condition(condition, what):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)

@@ -22,6 +22,10 @@ def main(arguments: list[str]) -> int:
         from .rehearsal.fake_claude import program
 
         return program.main(arguments[1:])
+    if arguments[:1] == ["end-rehearsal"]:  # internal: it outlives ``rehearse``
+        from .rehearsal import scratch
+
+        return scratch.end_with_parent(*arguments[1:3])
     from .common import checkout
 
     checkout.make_importable()

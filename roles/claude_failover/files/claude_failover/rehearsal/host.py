@@ -53,6 +53,7 @@ class RehearsalHost:
             "CLAUDE_FAILOVER_LAUNCHER": self.path("bin/claude-failover"),
         }
         self.processes: list[subprocess.Popen[bytes]] = []
+        self._guard: subprocess.Popen[bytes] | None = None  # ends the rest if this process is killed
 
     def path(self, name: str) -> str:
         """Return a path in the folder."""
@@ -64,6 +65,15 @@ class RehearsalHost:
 
     def build(self) -> None:
         """Create the accounts, the configuration and the programs. Raises OSError."""
+        self._guard = subprocess.Popen(
+            [*self.command, "end-rehearsal", self.folder, self.path("home")],
+            env={name: value for name, value in self.environment.items() if name != "HOME"},
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         for name in ("bin", "home", "work", "shared", "world"):
             os.mkdir(self.path(name), 0o700)
         for account in (FIRST, SECOND):
@@ -181,3 +191,5 @@ class RehearsalHost:
                     process.kill()
                     process.wait()
         end_processes(self.environment["HOME"])
+        if self._guard is not None:
+            self._guard.communicate(b".")

@@ -87,6 +87,17 @@ def end_processes(home: str) -> None:
         time.sleep(POLL)
 
 
+def end_with_parent(folder: str, home: str) -> int:
+    """Wait for the end of the rehearsal, which holds standard input open; if it was killed, end and remove all of it.
+
+    Returns the exit code.
+    """
+    if not os.read(0, 1):
+        end_processes(home)
+        remove(folder)
+    return 0
+
+
 def _processes_of(home: str) -> list[int]:
     pids = (whole_number(entry) for entry in os.listdir("/proc"))
     return [pid for pid in pids if pid is not None and processes.variable(pid, "HOME") == home]
