@@ -67,10 +67,15 @@ def time_left(end: datetime, now: datetime) -> str:
 
 
 def per_cent(value: Any) -> Optional[int]:
-    """Return a share of a window as a whole number from 0 to 100, None for anything else."""
+    """Return a share of a window as a whole number from 0 to 100, None for anything else.
+
+    It is 0 or 100 only where nothing or all is used.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
         return None
-    return round(min(100, max(0, value)))
+    if value <= 0 or value >= 100:
+        return 0 if value <= 0 else 100
+    return min(99, max(1, round(value)))
 
 
 def share_bar(share: Optional[int], width: int = BAR) -> str:

@@ -181,6 +181,29 @@ def test_as_many_failures_as_are_allowed_do_not_stop_it(fleet: Fleet) -> None:
     assert code != 0 and len(last.requests) == 1, out
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"claude_failover_switch_serial": "two"},
+        {"claude_failover_switch_serial": "-1"},
+        {"claude_failover_switch_max_failures": "some"},
+        {"claude_failover_switch_max_failures": "10%"},
+    ],
+)
+def test_a_wrong_bound_is_told_before_a_host_is_switched(fleet: Fleet, wrong: dict[str, str]) -> None:
+    server = fleet.add_fake("vm1", switch=switches("switched"))
+    code, out = switch(fleet, **wrong)
+    assert code != 0 and server.requests == []
+    ((name, value),) = wrong.items()
+    assert f"{name}: {value}" in " ".join(out.split()) and "expected a number of hosts" in " ".join(out.split()), out
+
+
+def test_a_share_of_the_hosts_or_a_list_is_a_right_bound(fleet: Fleet) -> None:
+    servers = [fleet.add_fake(f"vm{number}", switch=switches("switched")) for number in range(3)]
+    code, out = switch(fleet, claude_failover_switch_serial=[1, "50%"], claude_failover_switch_max_failures=1)
+    assert code == 0 and [len(server.requests) for server in servers] == [1, 1, 1], out
+
+
 # -- dispatch ----------------------------------------------------------------------------------------------------
 
 

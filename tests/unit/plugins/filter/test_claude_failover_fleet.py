@@ -277,3 +277,12 @@ def test_what_is_no_dictionary_is_refused(wrong: Any) -> None:
 def test_a_time_that_is_none_is_refused() -> None:
     with pytest.raises(AnsibleFilterError, match="ISO 8601"):
         report_on_fleet({}, now="soon")
+
+
+@pytest.mark.parametrize(
+    ("share", "percent", "full"), [(0, 0, 0), (0.2, 1, 1), (9, 9, 1), (91, 91, 9), (99.7, 99, 9), (100, 100, 10)]
+)
+def test_a_share_is_all_or_nothing_only_where_it_is(share: float, percent: int, full: int) -> None:
+    rows = [account("one", active=True, identity_digest="d1", used_percent={"five_hour": share})]
+    (one,) = report(vm1=running(accounts=rows))["accounts"]
+    assert (one["used"]["percent"], one["used"]["bar"].count("█")) == (percent, full)

@@ -72,7 +72,10 @@ def _switch(
     first, *more = wrap(head, columns, "  ")
     yield first.replace(f" {outcome} ", f" {paint(outcome, _TONES.get(outcome, ''), colour)} ", 1)
     yield from more
-    for cell in [Cell(why(row, now)), *_detail(row, now), *_fates(row, session)]:
+    cause, detail = why(row, now), _detail(row, now)
+    # What was done by hand says so in its detail too.
+    said = [] if detail and detail[0].text.startswith(cause) else [Cell(cause)]
+    for cell in [*said, *detail, *_fates(row, session)]:
         for piece in wrap(f"  {cell.text}", columns, "    "):
             yield paint(piece, cell.tone, colour)
 

@@ -105,6 +105,25 @@ def test_a_session_without_switches_is_told_with_the_name_that_may_be_meant(call
     assert json.loads(call([RECORD], "history", "--session", "mian", "--json")[1]) == []
 
 
+def test_the_name_that_may_be_meant_is_also_that_of_a_session_without_switches(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = {"history": [RECORD], "sessions": [{"name": "frontend"}, {"name": "mainly"}]}
+    monkeypatch.setattr(common, "request", lambda _arguments, op, *_more: answers[op])
+    told = []
+    for name in ("fronted", "mainly", "zzz"):
+        assert main.main(["history", "--session", name]) == 0
+        told.append(capsys.readouterr().out.partition("session ")[2])
+    assert told == ["fronted; did you mean frontend?\n", "mainly\n", "zzz\n"]
+
+
+@pytest.mark.parametrize("detail", ["by hand; b: its login is expired", "by hand: a test; b: its login is expired"])
+def test_the_cause_of_a_switch_is_said_once(detail: str) -> None:
+    record = {**RECORD, "reason": "manual", "outcome": "refused", "detail": detail, "sessions": []}
+    page = history_page.page([record], NOW)
+    assert page.count("by hand") == 1 and detail in page
+
+
 def test_an_empty_history_says_so(call: Call) -> None:
     assert call([], "history")[1] == "No switches yet.\n"
 

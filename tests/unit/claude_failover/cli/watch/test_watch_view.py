@@ -93,6 +93,20 @@ def test_accounts_have_bars_resets_and_the_end_of_their_login(size: tuple[int, i
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_a_bar_is_full_or_empty_only_where_all_or_nothing_is_used(size: tuple[int, int]) -> None:
+    for used, look in (
+        (0, r" ░+ +0%"),
+        (1, r" █░+ +1%"),
+        (91, r" █+░+ +91%"),
+        (99.4, r" █+░ +99%"),
+        (100, r" █+ +100%"),
+    ):
+        found = {**document(), "accounts": [account("one", used_percent={"five_hour": used})]}
+        page = "\n".join(shown(found, size))
+        assert re.search(look, page), page
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_sessions_are_grouped_worst_first_and_sorted_as_people_count(size: tuple[int, int]) -> None:
     rows = [session("s10"), session("s9"), session("b", "busy"), session("x", "strange"), session("w", "waiting")]
     rows.append(session("d", "down", reason="exited with status 3", next_try_at="2026-11-22T20:55:00.000Z"))

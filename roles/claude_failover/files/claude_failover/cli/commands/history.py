@@ -12,6 +12,7 @@ from ...common import clock
 from ...common.suggestions import did_you_mean
 from ...common.text import one_line, whole_number
 from .. import common, history_page
+from ..document import mappings
 
 DEFAULT_LIMIT = 20
 SEARCHED = 1000  # records that --session looks through
@@ -60,7 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
     if session is not None:
         found = [row for row in rows if history_page.concerns(row, session)][: arguments.number]
         if not found and not arguments.json:
-            hint = did_you_mean(session, history_page.session_names(rows))
+            running = {str(row.get("name")) for row in mappings(common.request(arguments, "sessions"))}
+            hint = (
+                did_you_mean(session, {*history_page.session_names(rows), *running}) if session not in running else ""
+            )
             common.print_text(one_line(f"No switches that concern the session {session}{hint}"))
             return 0
         rows = found

@@ -157,7 +157,8 @@ class _Painter:
         if not isinstance(used, (int, float)) or isinstance(used, bool) or not 0 <= used < 1e6:
             return Text("-", "dim")
         room = 20 if self._width >= 180 else 10 if self._wide else 4
-        filled = min(room, round(used * room / 100))
+        # Full and empty are said by 100 and 0 only.
+        filled = room if used >= 100 else min(room - 1, max(int(used > 0), round(used * room / 100)))
         style = "red" if used >= 100 else "yellow" if used >= 80 else "green"
         text = Text("█" * filled, style)
         text.append("░" * (room - filled), "dim")
