@@ -184,8 +184,10 @@ def install(plan: dict[str, Any]) -> None:
     """Put the injector below the daemon."""
     injector = Injector(plan)
     from claude_failover.claude import settings, state_file_edit
-    from claude_failover.storage import files, store
+    from claude_failover.storage import files, grouped_writes, store
 
+    # On a busy machine two steps within one rest would be one write, and the first of them be missed.
+    grouped_writes.INTERVAL = grouped_writes.MOST = 0.0
     write_atomic, append_line = files.write_atomic, files.append_line
 
     def write(path: str, data: bytes, mode: int = 0o600) -> None:
