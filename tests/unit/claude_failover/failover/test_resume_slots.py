@@ -10,8 +10,11 @@ import pytest
 from claude_failover.failover.resume_slots import QUICK, SLOW, ResumeSlots
 
 
-def most_at_once(slots, seconds, sessions=200):
-    """Resume sessions that each take that long as reported; return how many there were at most at the same time."""
+def most_at_once(slots, seconds, best=None, sessions=200):
+    """Resume sessions that each take that long as reported; return how many there were at most at the same time.
+
+    ``best`` is what the quickest took before.
+    """
     running, most = 0, 0
 
     async def one():
@@ -24,6 +27,7 @@ def most_at_once(slots, seconds, sessions=200):
             running -= 1
 
     async def all_of_them():
+        slots._best = best
         await asyncio.gather(*[one() for _session in range(sessions)])
 
     asyncio.run(all_of_them())
@@ -34,7 +38,22 @@ def most_at_once(slots, seconds, sessions=200):
 @pytest.mark.parametrize(("cores", "light", "middling"), [(1, 16, 4), (2, 32, 8), (8, 64, 32), (64, 64, 64)])
 def test_light_sessions_get_as_many_slots_as_the_cores_bear(cores, light, middling):
     assert most_at_once(ResumeSlots(cores), 0.3) == light
-    assert most_at_once(ResumeSlots(cores), (QUICK + SLOW) / 2) == middling
+    assert most_at_once(ResumeSlots(cores), (QUICK + SLOW) / 2, best=0.3) == middling
+    assert most_at_once(ResumeSlots(cores), 5.0, best=0.3) <= middling
+
+
+def test_where_others_keep_the_machine_busy_all_are_slow_and_the_bound_grows_all_the_same():
+    assert most_at_once(ResumeSlots(2), 5.0) == 32
+
+
+def test_a_delivery_that_fails_halves_the_bound_however_soon():
+    async def run():
+        slots = ResumeSlots(4)
+        async with slots.slot():
+            slots.report(0.2, failed=True)
+            return slots.bound
+
+    assert asyncio.run(run()) == 8
 
 
 def test_slow_deliveries_halve_the_bound_once_for_all_that_ran_and_never_below_four():
@@ -42,6 +61,7 @@ def test_slow_deliveries_halve_the_bound_once_for_all_that_ran_and_never_below_f
         slots = ResumeSlots(2)
         found = []
         async with slots.slot():
+            slots._best = 0.3
             for _delivery in range(8):  # all were begun before the first of them ended
                 slots.report(SLOW + 1)
             found.append(slots.bound)

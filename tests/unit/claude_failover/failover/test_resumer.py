@@ -346,6 +346,7 @@ def test_a_bug_in_one_session_does_not_affect_the_others(caplog):
 def test_concurrency_is_bounded():
     harness = Harness(*["delivered"] * 20)
     harness.resumer.slots = ResumeSlots(cores=1)
+    harness.resumer.slots._best = 0.3
     harness.seconds = 2.0  # neither quick nor slow
     names = [f"s{number}" for number in range(20)]
     for name in names:

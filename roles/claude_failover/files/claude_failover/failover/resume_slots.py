@@ -5,7 +5,8 @@
 
 A Claude Code that wakes takes processor time: it reads the prompt, starts its hooks, sends a request. Too many at once
 are each so slow that a delivery gives up. So a batch begins with a few for each core; each delivery that is as quick as
-on an idle machine lets one more in, and one that is slow halves the bound.
+on an idle machine lets one more in, and one that is slow halves the bound. On a machine that others keep busy each one
+is slow, however few there are: so the quickest of the batch is what the others are held against.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ MOST_PER_CORE = 16
 MOST = 64  # all of them share one connection to tmux
 #: Seconds of a delivery. With a light program it takes 0.3; the earliest timeout of one is at 3.
 QUICK, SLOW = 1.5, 3.0
+#: The same, as multiples of the quickest delivery of the batch, where that is more.
+QUICK_TO_BEST, SLOW_TO_BEST = 1.5, 3.0
 
 
 class ResumeSlots:
@@ -37,6 +40,7 @@ class ResumeSlots:
         self.bound = self._first
         self._taken = 0
         self._slow_since: float | None = None  # loop time of the last halving
+        self._best: float | None = None  # seconds of the quickest delivery of the batch
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @asynccontextmanager
@@ -58,12 +62,17 @@ class ResumeSlots:
         finally:
             self._release()
 
-    def report(self, seconds: float) -> None:
-        """Adapt the bound to a delivery that has ended and took so long."""
+    def report(self, seconds: float, *, failed: bool = False) -> None:
+        """Adapt the bound to a delivery that has ended and took so long; one that has ``failed`` was slow."""
         now = asyncio.get_running_loop().time()
-        if seconds <= QUICK:
+        if not failed:
+            self._best = min(seconds, self._best or seconds)
+        best = self._best or 0.0
+        if not failed and seconds <= max(QUICK, QUICK_TO_BEST * best):
             self.bound = min(self._most, self.bound + 1)
-        elif seconds >= SLOW and (self._slow_since is None or now - seconds >= self._slow_since):
+        elif (failed or seconds >= max(SLOW, SLOW_TO_BEST * best)) and (
+            self._slow_since is None or now - seconds >= self._slow_since
+        ):
             # Those that were begun before the last halving say nothing of the bound since.
             self.bound, self._slow_since = max(LEAST, self.bound // 2), now
         self._give()
@@ -72,7 +81,7 @@ class ResumeSlots:
         self._taken -= 1
         self._give()
         if not self._taken:  # the next batch can be of other sessions, on a busier machine
-            self.bound, self._slow_since = self._first, None
+            self.bound, self._slow_since, self._best = self._first, None, None
 
     def _give(self) -> None:
         while self._waiting and self._taken < self.bound:

@@ -181,7 +181,7 @@ class SessionResumer:
             return "none", f"failed: {tracked.reason or 'its conversation went on in the background (agents view)'}"
         delivery = await self._deliver(tracked, RUNNING)
         if delivery.result in _TIMED:
-            self.slots.report(delivery.seconds)
+            self.slots.report(delivery.seconds, failed=delivery.result != "delivered")
         if delivery.result == "delivered":
             return "hot", "sent"
         if delivery.result == "moved_on":
