@@ -94,7 +94,9 @@ def work_through(
         work = begin_metered(world, sessions, dict(scenario.steps), seconds, cooldown=0, **more)
         began = time.monotonic()
         prompts = prompts_of(scenario, sessions, turns)
-        work.run(prompts, at_once=scenario.at_once, timeout=30 * turns)
+        # No faster than the window was measured for: both accounts would be full.
+        apart = seconds / scenario.window if scenario.window else 0.0
+        work.run(prompts, at_once=scenario.at_once, apart=apart, timeout=30 * turns)
         return {
             "threshold": threshold,
             "sessions": sessions,

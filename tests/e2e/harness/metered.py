@@ -47,8 +47,9 @@ class Workload:
         self._read = 0
         self.records: list[dict[str, Any]] = []
 
-    def run(self, prompts: dict[str, list[str]], *, at_once: int, timeout: float = 600) -> None:
-        """Work through the prompts of every session, by its name."""
+    def run(self, prompts: dict[str, list[str]], *, at_once: int, apart: float = 0.0, timeout: float = 600) -> None:
+        """Work through the prompts of every session, by its name; ``apart``: seconds between two prompts at least."""
+        self._last = float("-inf")
         for worker in self.workers:
             worker.prompts = list(prompts[worker.session.name])
         turns = itertools.cycle(self.workers)
@@ -62,7 +63,7 @@ class Workload:
             busy = sum(worker.state != "free" for worker in self.workers)
             for _each in self.workers:
                 worker = next(turns)
-                if busy < at_once and self._is_due(worker):
+                if busy < at_once and time.monotonic() - self._last >= apart and self._is_due(worker):
                     self._type(worker)
                     busy += 1
                     break
@@ -79,6 +80,7 @@ class Workload:
         until(lambda: worker.text[:40] in (worker.session.box() or ""), f"{worker.text!r} typed", show=self._seen)
         worker.session.keys("Enter")
         worker.state, worker.since = "typed", time.monotonic()
+        self._last = worker.since
 
     def _take_in(self) -> None:
         """Take in what the stub has logged since."""
