@@ -30,43 +30,38 @@ def evaluate(
     cases: Mapping[str, tuple[dict[str, Any], dict[str, str]]],
     files_of_variables: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Evaluate the expressions of every case in one run of Ansible, whose start-up dominates the time.
+    """Evaluate the expressions of every case in one task of Ansible, which starts a process for each.
 
     A case has variables in addition to the role's own, and expressions by name; ``files_of_variables`` has the path of
     a file of further variables for some.
     """
-    plays: list[dict[str, Any]] = []
-    for name, (variables, expressions) in cases.items():
-        with open(f"{folder}/{name}.yml", "w", encoding="utf-8") as file:
-            yaml.safe_dump(variables, file)
-        files = [os.path.join(ROLE, "defaults", "main.yml"), os.path.join(ROLE, "vars", "main.yml")]
-        files.append(f"{folder}/{name}.yml")
-        files += [path for case, path in (files_of_variables or {}).items() if case == name]
-        wanted = ", ".join(f"{key!r}: {expression}" for key, expression in expressions.items())
-        plays.append(
-            {
-                "hosts": "all",
-                "gather_facts": False,
-                "vars": {"__claude_failover_probe": {"stdout_lines": HOST_FACTS}},
-                "vars_files": files,
-                "tasks": [
-                    {
-                        "ansible.builtin.copy": {
-                            "content": "{{ {%s} | to_json }}" % wanted,
-                            "dest": f"{folder}/{name}.json",
-                            "mode": "0600",
-                        }
-                    }
-                ],
-            }
-        )
-    plays[0]["gather_facts"] = True
-    plays[0]["gather_subset"] = ["!all"]
+    given = [
+        {
+            "variables": variables,
+            "expression": "{{ {%s} | to_json }}" % ", ".join(f"{key!r}: {text}" for key, text in expressions.items()),
+            "file": (files_of_variables or {}).get(name, ""),
+            "dest": f"{folder}/{name}.json",
+        }
+        for name, (variables, expressions) in cases.items()
+    ]
+    play = {
+        "hosts": "all",
+        "gather_facts": True,
+        "gather_subset": ["!all"],
+        # Not templated before the action sees them.
+        "vars": {"__claude_failover_probe": {"stdout_lines": HOST_FACTS}, "evaluated_cases": given},
+        "vars_files": [os.path.join(ROLE, "defaults", "main.yml"), os.path.join(ROLE, "vars", "main.yml")],
+        "tasks": [{"evaluate_cases": {}}],
+    }
     with open(f"{folder}/plays.yml", "w", encoding="utf-8") as file:
-        yaml.safe_dump(plays, file)
+        yaml.safe_dump([play], file)
     with open(f"{folder}/password", "w", encoding="utf-8") as file:
         file.write(PASSWORD)
-    done = run_playbook(f"{folder}/plays.yml", collections, "--vault-password-file", f"{folder}/password")
+    done = run_playbook(
+        f"{folder}/plays.yml",
+        *(collections, "--vault-password-file", f"{folder}/password"),
+        ANSIBLE_ACTION_PLUGINS=os.path.join(os.path.dirname(os.path.abspath(__file__)), "action_plugins"),
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     found = {}
     for name in cases:
