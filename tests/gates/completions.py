@@ -113,9 +113,10 @@ def _bash_value(argument: Argument) -> str:
 
 
 _ZSH = r"""
+# Names of the running daemon; $1: sessions or accounts. $config is that of the caller.
 _claude_failover_names() {
   local -a names
-  names=("${(@f)$(claude-failover complete $1 2>/dev/null)}")
+  names=("${(@f)$(claude-failover $config complete $1 2>/dev/null)}")
   names=(${names:#})
   _wanted names expl $1 compadd -a names
 }
@@ -136,6 +137,8 @@ _claude_failover() {
     '1:command:_claude_failover_commands' \
     '*::argument:->argument'
   if [[ $state == argument ]]; then
+    local -a config
+    if [[ -n $opt_args[--config] ]]; then config=(--config "${(Q)opt_args[--config]}"); fi
     case $words[1] in
 @CASES@
     esac
@@ -193,7 +196,16 @@ def _zsh_text(text: str) -> str:
 
 _FISH = """
 function __claude_failover_names
-    claude-failover complete $argv[1] 2>/dev/null
+    set -l words (commandline -opc)
+    set -l config
+    for index in (seq (count $words))
+        if string match -q -- '--config=*' $words[$index]
+            set config --config (string replace -- '--config=' '' $words[$index])
+        else if test "$words[$index]" = --config; and test $index -lt (count $words)
+            set config --config $words[(math $index + 1)]
+        end
+    end
+    claude-failover $config complete $argv[1] 2>/dev/null
 end
 
 complete -c claude-failover -f

@@ -5,7 +5,16 @@
 # Made by tests/gates/completions.py from the command line's parser: change that.
 
 function __claude_failover_names
-    claude-failover complete $argv[1] 2>/dev/null
+    set -l words (commandline -opc)
+    set -l config
+    for index in (seq (count $words))
+        if string match -q -- '--config=*' $words[$index]
+            set config --config (string replace -- '--config=' '' $words[$index])
+        else if test "$words[$index]" = --config; and test $index -lt (count $words)
+            set config --config $words[(math $index + 1)]
+        end
+    end
+    claude-failover $config complete $argv[1] 2>/dev/null
 end
 
 complete -c claude-failover -f

@@ -5,9 +5,10 @@
 # Completion of claude-failover for zsh, installed by secuaas.claude.claude_failover.
 # Made by tests/gates/completions.py from the command line's parser: change that.
 
+# Names of the running daemon; $1: sessions or accounts. $config is that of the caller.
 _claude_failover_names() {
   local -a names
-  names=("${(@f)$(claude-failover complete $1 2>/dev/null)}")
+  names=("${(@f)$(claude-failover $config complete $1 2>/dev/null)}")
   names=(${names:#})
   _wanted names expl $1 compadd -a names
 }
@@ -47,6 +48,8 @@ _claude_failover() {
     '1:command:_claude_failover_commands' \
     '*::argument:->argument'
   if [[ $state == argument ]]; then
+    local -a config
+    if [[ -n $opt_args[--config] ]]; then config=(--config "${(Q)opt_args[--config]}"); fi
     case $words[1] in
       run)
         _arguments \

@@ -203,6 +203,10 @@ def test_fish_completes_commands_options_and_names(completing: Completing, daemo
     assert set(offered("claude-failover attach s")) == {"s2", "s10"}
     assert set(offered("claude-failover login compte")) == {"compte2", "compte10"}
     assert set(offered("claude-failover classify --source ")) == {"pane", "hook", "transcript"}
+    completing.environment["CLAUDE_FAILOVER_CONFIG"] = "/nonexistent/x.yml"
+    assert offered("claude-failover attach m") == []
+    for option in (f"--config {completing.config}", f"--config={completing.config}"):
+        assert offered(f"claude-failover {option} attach m") == ["main"]
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="SKIPPED: there is no zsh")
@@ -234,3 +238,8 @@ zpty -d shell
     ):
         done = completing.run("timeout", "30", "zsh", "-f", driver, folder, line, seen)
         assert (done.returncode, seen in done.stdout) == (0, True), (line, done)
+    completing.environment["CLAUDE_FAILOVER_CONFIG"] = "/nonexistent/x.yml"
+    for option in (f"--config {completing.config}", f"--config={completing.config}"):
+        line = f"claude-failover {option} switch compte1"
+        done = completing.run("timeout", "30", "zsh", "-f", driver, folder, line, "compte10")
+        assert (done.returncode, "compte10" in done.stdout) == (0, True), (line, done)
