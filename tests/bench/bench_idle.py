@@ -3,18 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the daemon costs while no session does anything, against one ``capture-pane`` a pane and second.
 
-    python tests/bench/bench_idle.py [--sessions 100,1000] [--kinds hooked,blind] [--seconds 60] [--json FILE]
-
 A hooked session has sent a hook and has a session file; a blind one has neither, so that its pane is all that tells.
-The stand-ins of Claude Code are idle, behind full screens. Prints, per row: the CPU of the daemon (with its tmux
-client) and of the tmux server as per cent of one core; that of one process a pane and second, measured by sweeps in
-the same run; how many times more that is; wake-ups of both processes a second, which is a count that no load of the
-machine changes; the daemon's resident memory.
+The stand-ins of Claude Code are idle, behind full screens. Per cent of one core: of the daemon with its tmux client,
+of the tmux server, of both, and of one process a pane and second (``capture_percent``), by sweeps in the same run.
+``ratio`` is that to both. ``wakeups_per_second`` of both processes is a count that no load of the machine changes.
+The last row of a kind is its growth, by ``percent``.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import resource
@@ -29,11 +26,13 @@ from typing import Any
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.path.insert(0, os.path.join(sys.path[0], "support"))
 import import_path  # makes the daemon importable
+import measurement
 from integration.daemon import conftest
 from integration.daemon.conftest import Host, wait_for
 
 from claude_failover.common import processes
 
+TITLE = "sessions that do nothing: the daemon against one capture-pane a pane and second"
 KINDS = ("hooked", "blind")
 START = 300.0  # seconds that the start may take
 SETTLE = 13.0  # seconds after the start or the last hook, in which a first check of everything ends
@@ -41,18 +40,6 @@ SWEEPS = 3  # of the other way
 PROGRAM = (
     'for i in $(seq 45); do echo "line $i of a screen that is full of words, as it mostly is"; done; '
     'echo "────────"; echo "❯ "; echo "────────"; exec sleep infinity'
-)
-HEADS = ("kind", "sessions", "daemon %", "server %", "both %", "capture %", "times", "wakes/s", "MiB")
-KEYS = (
-    "kind",
-    "sessions",
-    "daemon_percent",
-    "server_percent",
-    "percent",
-    "capture_percent",
-    "ratio",
-    "wakeups_per_second",
-    "memory_mib",
 )
 
 
@@ -228,28 +215,21 @@ def measure_one(kind: str, count: int, seconds: float) -> dict[str, Any]:
 
 
 def measure(
-    counts: tuple[int, ...] = (100, 1000), kinds: tuple[str, ...] = KINDS, seconds: float = 60.0
-) -> list[dict[str, Any]]:
-    """Return a row of figures for each kind and number of sessions."""
-    return [measure_one(kind, count, seconds) for kind in kinds for count in counts]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--sessions", default="100,1000", help="numbers of sessions")
-    parser.add_argument("--kinds", default=",".join(KINDS), help="of the sessions: hooked, blind")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
-    parser.add_argument("--json", metavar="FILE", help="where the figures are written too")
-    options = parser.parse_args()
-    counts = tuple(int(number) for number in options.sessions.split(","))
-    rows = measure(counts, tuple(options.kinds.split(",")), options.seconds)
-    print("".join(f"{head:>10}" for head in HEADS))
-    for row in rows:
-        print("".join(f"{row[key]:>10}" for key in KEYS))
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as stream:
-            json.dump(rows, stream, indent=2)
+    sessions: tuple[int, ...] = (100, 1000), kinds: tuple[str, ...] = KINDS, seconds: float = 60.0
+) -> list[measurement.Row]:
+    """Return a row for each kind and number of sessions, and the growth of each kind."""
+    if shutil.which("tmux") is None:
+        raise measurement.Skip("there is no tmux; expected one: apt-get install tmux")
+    rows: list[measurement.Row] = []
+    growth: list[measurement.Row] = []
+    for kind in kinds:
+        found = [measure_one(kind, count, seconds) for count in sessions]
+        rows += found
+        if len(set(sessions)) > 1:
+            power = measurement.exponent(sessions, [float(row["percent"]) for row in found])
+            growth.append({"growth of": f"{kind} sessions", "exponent": power})
+    return rows + growth
 
 
 if __name__ == "__main__":
-    main()
+    measurement.main(TITLE, measure)

@@ -3,24 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long it takes from a refused request to the daemon's Enter key, with a light program in place of Claude Code.
 
-    python tests/bench/bench_reaction.py [--rounds 20] [--others 1,100] [--sources hook,transcript,pane]
-                                         [--before CHECKOUT] [--json FILE]
-
 The program (`light_claude`) writes down both moments itself: right before it tells of the refusal by one source only,
 and when it has read Enter, with the prompt in its box. So this is the reaction of the daemon and of tmux, with the
-decision, its fsyncs and the flip, and nothing of Claude Code. Each round ends one account. With ``--before`` another
-checkout's daemon takes turns with this one's, and the ratio of the medians is printed. A pane is read each second
+decision, its fsyncs and the flip, and nothing of Claude Code. Each round ends one account. With ``before``, a
+checkout, its daemon takes turns with this one's, and ``ratio`` is that of the medians. A pane is read each second
 (``detection.sweep_interval``). The times are for the reader; nothing depends on them.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
 import socket
-import statistics
 import sys
 import tempfile
 import time
@@ -30,9 +25,11 @@ from typing import Any
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.path.insert(0, os.path.join(sys.path[0], "support"))
 import import_path  # makes the daemon importable
+import measurement
 from integration.daemon.conftest import wait_for
 from integration.failover.conftest import World
 
+TITLE = "reaction with a light program: refused request to Enter, by source"
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCES = ("hook", "transcript", "pane")
 OTHERS = (1, 100)
@@ -138,11 +135,13 @@ class Reaction:
 
 
 def measure(
-    sources: Sequence[str] = SOURCES, others: Sequence[int] = OTHERS, rounds: int = 20, before: str | None = None
-) -> list[dict[str, Any]]:
+    sources: Sequence[str] = SOURCES, others: Sequence[int] = OTHERS, rounds: int = 20, before: str = ""
+) -> list[measurement.Row]:
     """Return a row for each source, number of other sessions and build: milliseconds from the refusal to Enter."""
+    if shutil.which("tmux") is None:
+        raise measurement.Skip("there is no tmux; expected one: apt-get install tmux")
     builds = {**({"before": os.path.abspath(before)} if before else {}), "now": import_path.ROOT}
-    rows = []
+    rows: list[measurement.Row] = []
     for count in others:
         for source in sources:
             running: list[Reaction] = []
@@ -155,60 +154,18 @@ def measure(
                     for reaction in running:
                         seconds = reaction.react()
                         if number:  # the first one warms the caches
-                            samples[reaction.name].append(1000 * seconds)
+                            samples[reaction.name].append(seconds)
             finally:
                 for reaction in running:
                     reaction.close()
-            rows += [row_of(source, count, name, taken) for name, taken in samples.items()]
+            base = next(iter(samples.values()))
+            for name, taken in samples.items():
+                case: measurement.Row = {"source": source, "others": count, "build": name}
+                most = measurement.rounded(1000 * max(taken))
+                compared = measurement.ratio(taken, base) if before else None
+                rows.append({**case, **measurement.summary(taken), "most_ms": most, "ratio": compared})
     return rows
 
 
-def row_of(source: str, others: int, build: str, samples: Sequence[float]) -> dict[str, Any]:
-    """Return a row of the table."""
-    low, median, high = statistics.quantiles(samples, n=4) if len(samples) > 1 else [samples[0]] * 3
-    return {
-        "source": source,
-        "others": others,
-        "build": build,
-        "rounds": len(samples),
-        "median_ms": round(median, 1),
-        "quartiles_ms": [round(low, 1), round(high, 1)],
-        "least_ms": round(min(samples), 1),
-        "most_ms": round(max(samples), 1),
-    }
-
-
-def print_table(rows: Sequence[dict[str, Any]]) -> None:
-    """Print the rows, and where two builds were measured the ratio of their medians."""
-    print(f"{'source':12} {'others':>6} {'build':8} {'median':>9} {'quartiles':>18} {'most':>9} {'ratio':>6}")
-    medians = {(row["source"], row["others"]): row["median_ms"] for row in rows if row["build"] == "before"}
-    for row in rows:
-        low, high = row["quartiles_ms"]
-        known = medians.get((row["source"], row["others"]))
-        ratio = f"{row['median_ms'] / known:6.2f}" if known and row["build"] == "now" else ""
-        print(
-            f"{row['source']:12} {row['others']:6} {row['build']:8} {row['median_ms']:6.0f} ms "
-            f"{low:7.0f} to {high:4.0f} ms {row['most_ms']:6.0f} ms {ratio}"
-        )
-
-
-def main() -> None:
-    """Print the table, and write it where told."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--others", default=",".join(map(str, OTHERS)), help="numbers of other sessions")
-    parser.add_argument("--sources", default=",".join(SOURCES))
-    parser.add_argument("--before", metavar="CHECKOUT", help="a checkout whose daemon takes turns with this one's")
-    parser.add_argument("--json", metavar="FILE")
-    options = parser.parse_args()
-    others = [int(word) for word in options.others.split(",")]
-    rows = measure(options.sources.split(","), others, options.rounds, options.before)
-    print_table(rows)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as stream:
-            json.dump({"bench": "reaction", "rows": rows}, stream, indent=1)
-            stream.write("\n")
-
-
 if __name__ == "__main__":
-    main()
+    measurement.main(TITLE, measure)

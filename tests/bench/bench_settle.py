@@ -3,19 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How soon after a pasted prompt is seen in the prompt box the real Claude Code CLI takes Enter for a key.
 
-    sudo python tests/bench/bench_settle.py [--count 200] [--settles 0,25,50] [--versions 2.1.332,2.1.197] [--json FILE]
-
-Each delivery is the daemon's own (`claude.prompt_delivery`), with the settle given, into a session that has just ended
-a turn; the settles take turns, so that they meet the same load. A delivery *holds* if one paste and one Enter begin a
-turn with exactly this text, by the transcript, however long that takes: a busy machine is no lost key. The texts are of
-three kinds in turn: a word, lines, and a paste that is folded. Also printed: milliseconds from the paste until the box
-shows the text.
-Needs what the end-to-end tests need (see tests/e2e/harness).
+Each delivery is the daemon's own (`claude.prompt_delivery`), with the settle given, into a session that has just
+ended a turn; the settles take turns, so that they meet the same load. A delivery *holds* if one paste and one Enter
+begin a turn with exactly this text, by the transcript, however long that takes: a busy machine is no lost key. The
+texts are of three kinds in turn: a word, lines, and a paste that is folded. ``shown_ms`` is the median from the paste
+until the box shows the text. The claim of 200 of 200 is that of ``--count 200`` and ``--versions 2.1.332 2.1.197
+2.1.81``. Needs what the end-to-end tests need (see tests/e2e/harness).
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import dataclasses
 import json
@@ -34,6 +31,7 @@ import import_path  # noqa: E402,F401  # pylint: disable=unused-import  # makes 
 
 sys.path.insert(0, os.path.join(TESTS, "e2e"))
 
+import measurement  # noqa: E402  the path has to be set first
 from harness import cli  # noqa: E402  the path has to be set first
 from harness.namespace import Namespace  # noqa: E402  the path has to be set first
 from harness.session import Session  # noqa: E402  the path has to be set first
@@ -44,7 +42,7 @@ from claude_failover.claude.prompt_delivery import Timing, deliver  # noqa: E402
 from claude_failover.claude.running_turn import find_running_turn  # noqa: E402  the path has to be set first
 from claude_failover.tmux.client import Tmux  # noqa: E402  the path has to be set first
 
-VERSIONS = ("2.1.332", "2.1.197", "2.1.81")
+TITLE = "prompts that the real Claude Code takes, by the pause between text and Enter"
 SETTLES = (0, 25, 50, 75, 100, 125)
 SESSIONS = 3
 PATIENCE = 30.0
@@ -192,10 +190,12 @@ async def deliveries(
 
 
 def measure(
-    versions: tuple[str, ...] = VERSIONS, settles: tuple[int, ...] = SETTLES, count: int = 200
-) -> list[dict[str, Any]]:
+    versions: tuple[str, ...] = (cli.NEW,), settles: tuple[int, ...] = SETTLES, count: int = 6
+) -> list[measurement.Row]:
     """Return a row for each version and settle (milliseconds): how many deliveries held, of how many."""
-    found = []
+    if os.geteuid() != 0 or shutil.which("npm") is None:
+        raise measurement.Skip("it lacks root or npm; expected what tests/e2e needs: sudo make bench BENCH=settle")
+    found: list[measurement.Row] = []
     folder = tempfile.mkdtemp(prefix="cf-ns-", dir="/tmp")
     os.chmod(folder, 0o755)
     namespace = Namespace(folder)
@@ -224,36 +224,11 @@ def measure(
                         "shown_ms_most": round(max(shown), 1) if shown else None,
                     }
                 )
-                print(row_text(found[-1]), flush=True)
     finally:
         namespace.close()
         shutil.rmtree(folder)
     return found
 
 
-def row_text(row: dict[str, Any]) -> str:
-    """Return a row of the table."""
-    return (
-        f"{row['version']:>10}  settle {row['settle_ms']:4} ms: {row['held']:4} of {row['of']:4} held; "
-        f"text shown after {row['shown_ms']} ms (most {row['shown_ms_most']})"
-    )
-
-
-def main() -> None:
-    """Print the rows, and write them where told."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--count", type=int, default=200, help="deliveries for each version and settle")
-    parser.add_argument("--settles", default=",".join(map(str, SETTLES)), help="milliseconds")
-    parser.add_argument("--versions", default=",".join(VERSIONS))
-    parser.add_argument("--json", help="write the rows to this file")
-    options = parser.parse_args()
-    rows = measure(
-        tuple(options.versions.split(",")), tuple(int(word) for word in options.settles.split(",")), options.count
-    )
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as stream:
-            json.dump(rows, stream, indent=2)
-
-
 if __name__ == "__main__":
-    main()
+    measurement.main(TITLE, measure)
