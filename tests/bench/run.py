@@ -31,7 +31,7 @@ import measurement
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(FOLDER))
-LIMIT = 900.0  # seconds for one bench
+LIMIT = 1800.0  # seconds for one bench
 
 
 def benches() -> dict[str, str]:
