@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How many requests a limit refuses, with ``failover.proactive_threshold`` and without.
 
-    sudo python tests/bench/bench_proactive.py [--sessions 10] [--turns 100] [--scenario NAME ...] [--json FILE]
-
 Real Claude Code sessions work on two accounts whose windows the stub of the API counts. Counted are the requests that
 it refused, those of them that another account had room for (with the threshold there may be none), and the switches.
 Needs what the end-to-end tests need (see tests/e2e/harness).
@@ -12,7 +10,6 @@ Needs what the end-to-end tests need (see tests/e2e/harness).
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -29,13 +26,14 @@ import import_path  # noqa: E402,F401  # pylint: disable=unused-import  # makes 
 
 sys.path.insert(0, os.path.join(TESTS, "e2e"))
 
+import measurement  # noqa: E402  the path has to be set first
 from harness import cli  # noqa: E402  the path has to be set first
 from harness.metered import begin_metered  # noqa: E402  the path has to be set first
 from harness.namespace import Namespace  # noqa: E402  the path has to be set first
 from harness.world import World  # noqa: E402  the path has to be set first
 
 LONG = 24 * 3600  # seconds of a window that does not end in a run
-COLUMNS = ("scenario", "threshold", "turns", "requests", "refused", "refused_with_room", "switches", "seconds")
+TITLE = "requests that a limit refuses, with failover.proactive_threshold and without"
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ def work_through(
             "refused": len(work.refused),
             "refused_with_room": len(work.refused_with_room),
             "switches": len(work.daemon.switches()),
-            "reasons": sorted({row["reason"] for row in work.daemon.switches()}),
+            "reasons": ", ".join(sorted({row["reason"] for row in work.daemon.switches()})),
             "seconds": round(time.monotonic() - began, 1),
         }
     finally:
@@ -117,18 +115,20 @@ def measure(
     sessions: int = 10,
     turns: int = 100,
     scenarios: Sequence[str] = tuple(SCENARIOS),
-    thresholds: Sequence[float | None] = (None, 100.0),
-) -> list[dict[str, Any]]:
-    """Return a row for each scenario and threshold (None: off)."""
+    thresholds: Sequence[float] = (0.0, 100.0),
+) -> list[measurement.Row]:
+    """Return a row for each scenario and threshold (0: off)."""
+    if os.geteuid() != 0 or shutil.which("npm") is None:
+        raise measurement.Skip("it lacks root or npm; expected what tests/e2e needs: sudo make bench BENCH=proactive")
     folder = tempfile.mkdtemp(prefix="cf-ns-", dir="/tmp")
     os.chmod(folder, 0o755)
     namespace = Namespace(folder)
     try:
-        rows = []
+        rows: list[measurement.Row] = []
         for name in scenarios:
             seconds = seconds_of(namespace, SCENARIOS[name], sessions)
             for threshold in thresholds:
-                row = work_through(namespace, SCENARIOS[name], seconds, threshold, sessions, turns)
+                row = work_through(namespace, SCENARIOS[name], seconds, threshold or None, sessions, turns)
                 rows.append({"scenario": name, **row})
                 print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
         return rows
@@ -137,26 +137,5 @@ def measure(
         shutil.rmtree(folder)
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the rows as text in columns."""
-    cells = [COLUMNS, *(["off" if row[key] is None else f"{row[key]}" for key in COLUMNS] for row in rows)]
-    widths = [max(len(line[number]) for line in cells) for number in range(len(COLUMNS))]
-    return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip() for line in cells)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Count the requests that a limit refuses.")
-    parser.add_argument("--sessions", type=int, default=10)
-    parser.add_argument("--turns", type=int, default=100)
-    parser.add_argument("--scenario", action="append", choices=list(SCENARIOS))
-    parser.add_argument("--json", metavar="FILE")
-    arguments = parser.parse_args()
-    rows = measure(arguments.sessions, arguments.turns, arguments.scenario or tuple(SCENARIOS))
-    print(table(rows))
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as stream:
-            json.dump(rows, stream, indent=2)
-
-
 if __name__ == "__main__":
-    main()
+    measurement.main(TITLE, measure)
