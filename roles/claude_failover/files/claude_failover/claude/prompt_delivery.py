@@ -30,15 +30,8 @@ from typing import Callable, Optional
 
 from ..tmux.errors import TmuxNotFound
 from .delivery_timing import Timing
-from .prompt_sender import (
-    Abort,
-    EnterPermitProtocol,
-    PromptSender,
-    Retry,
-    TerminalProtocol,
-    as_shown,
-    never,
-)
+from .prompt_attempt import Abort, EnterPermitProtocol, Retry, TerminalProtocol
+from .prompt_sender import PromptSender, as_shown, never
 
 
 @dataclass(frozen=True)

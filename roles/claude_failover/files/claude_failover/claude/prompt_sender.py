@@ -8,50 +8,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Callable, Optional, Protocol
+from typing import Callable, Optional
 
-from ..tmux.client import Pane
 from ..tmux.quoting import typable
 from .delivery_timing import Pauses, Timing
+from .prompt_attempt import Abort, EnterPermitProtocol, Retry, TerminalProtocol
 from .prompt_box import OWNER_DIALOGS, Dialog, PromptBox, copies, find_dialog, find_prompt_box, holds, holds_part
 from .running_turn import RunningTurn, find_running_turn
-
-
-class TerminalProtocol(Protocol):
-    """The methods of `tmux.client.Tmux` that a delivery uses."""
-
-    async def pane(self, pane_id: str) -> Pane: ...
-    async def screen(self, pane_id: str, escapes: bool = False) -> list[str]: ...
-    async def keys(self, pane_id: str, *names: str) -> None: ...
-    async def paste(self, pane_id: str, text: str) -> None: ...
-    async def leave_mode(self, pane_id: str) -> None: ...
-
-
-class EnterPermitProtocol(Protocol):
-    """Permission to send Enter keys; `sessions.prompt_budget` implements it. A ``text`` given is the one sent.
-
-    A key that was taken is sent once that is ``stored``.
-    """
-
-    def refusal(self) -> Optional[str]: ...
-    def take(self, text: Optional[str] = None) -> Optional[str]: ...
-    async def stored(self) -> None: ...
-
-
-class Abort(Exception):
-    """The delivery ends with this result."""
-
-    def __init__(self, result: str, detail: str, submitted: bool = False) -> None:
-        super().__init__(detail)
-        self.result, self.detail, self.submitted = result, detail, submitted
-
-
-class Retry(Exception):
-    """This attempt failed; the next one may succeed."""
-
-    def __init__(self, result: str, detail: str) -> None:
-        super().__init__(detail)
-        self.result, self.detail = result, detail
 
 
 @dataclass(frozen=True)

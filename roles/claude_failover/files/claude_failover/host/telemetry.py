@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ..common import json_text
 from ..config.model import Config
 from ..storage.regular_file import read_regular
-from .finding import ERROR, WARNING, Finding, ok
+from .finding import WARNING, Finding, ok
 
 _MAX_BYTES = 64 << 10
 _EXPECTED = 'a file of this user\'s with a JSON object, as {"Authorization": "Bearer …"}, that nobody else can read'
@@ -40,7 +40,7 @@ def _told(path: str) -> Finding | None:
     text = (
         f"telemetry.headers_file: {path} belongs to {owner}, with the mode {mode:04o}, so its token is told to others"
     )
-    return Finding("telemetry", ERROR, text, _EXPECTED, f"chmod 0600 {shlex.quote(path)}, as its owner")
+    return Finding("telemetry", WARNING, text, _EXPECTED, f"chmod 0600 {shlex.quote(path)}, as its owner")
 
 
 def _unusable(path: str) -> Finding | None:
