@@ -34,7 +34,7 @@ from claude_failover.accounts.identities import Identities
 from claude_failover.accounts.login_watch import LoginWarning, LoginWatch
 from claude_failover.accounts.logins import Logins
 from claude_failover.accounts.renames import AccountRenames
-from claude_failover.accounts.usage import Usage
+from claude_failover.accounts.usage import Usage, read_windows
 from claude_failover.claude import remote_control, settings, transcript
 from claude_failover.claude.background_jobs import BackgroundJob, background_jobs
 from claude_failover.claude.identity import Identity, named_identity, read_identity
@@ -444,7 +444,7 @@ def status_line(raw: bytes) -> None:
     usage = Usage(store)
     for account in ("a", "b"):
         usage.record(account, figures.get("rate_limits") if isinstance(figures, dict) else figures)
-        usage.matches(account, figures)
+        usage.matches(account, read_windows(figures))
     again = Usage(Store(store.folder))
     for account in ("a", "b"):
         found = usage.percent(account, NOW)

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 from switch_world import T0, World, minutes
 
-from claude_failover.accounts.usage import Usage
+from claude_failover.accounts.usage import Usage, read_windows
 from claude_failover.claude import refresh_lock
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import NotifyConfig
@@ -232,10 +232,10 @@ def test_a_reset_that_makes_no_sense_is_not_known(tmp_path, reset):
 def test_the_figures_of_another_account_are_recognised_by_their_resets(tmp_path):
     usage = Usage(Store(str(tmp_path)))
     usage.record("a", {"five_hour": window(92, 30)})
-    assert usage.matches("a", {"five_hour": window(93, 30)})
-    assert not usage.matches("a", {"five_hour": window(92, 31)})
-    assert not usage.matches("b", {"five_hour": window(92, 30)})
-    assert not usage.matches("a", None)
+    assert usage.matches("a", read_windows({"five_hour": window(93, 30)}))
+    assert not usage.matches("a", read_windows({"five_hour": window(92, 31)}))
+    assert not usage.matches("b", read_windows({"five_hour": window(92, 30)}))
+    assert not usage.matches("a", read_windows(None))
 
 
 # -- refresh locks -------------------------------------------------------------------------------------------------
