@@ -9,6 +9,7 @@ import contextlib
 import os
 import stat
 import tempfile
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ansible_collections.secuaas.claude.plugins.module_utils._run_as import find_group, find_user
@@ -118,6 +119,17 @@ def is_foreign(path: str, mark: str) -> bool:
         return False
     with open(path, "rb") as file:
         return mark.encode("utf-8") not in file.read()
+
+
+def is_left(path: str, mark: str | None, warn: Callable[[str], None]) -> bool:
+    """Return whether a file with a mark is somebody else's, and is left as it is; ``warn`` is called then.
+
+    Raises OSError.
+    """
+    if mark is None or not is_foreign(path, mark):
+        return False
+    warn("%s was not written by this collection, and is left as it is" % path)
+    return True
 
 
 def remove_file(path: str, *, folder: bool) -> bool:

@@ -95,7 +95,9 @@ def remove_installation(params: Mapping[str, Any], *, check_mode: bool, warn: Ca
     previous = _release_store.read_current(layout)
     launcher = params["launcher"]
     files = [entry for entry in params["files"] if not entry["directory"]]
-    entries = [(entry["path"], False) for entry in files if not _is_left(entry, warn)]
+    entries = [
+        (entry["path"], False) for entry in files if not _host_files.is_left(entry["path"], entry.get("mark"), warn)
+    ]
     if os.path.isfile(launcher) and not os.path.islink(launcher):
         with open(launcher, "rb") as file:
             ours = _release_launcher.is_launcher(file.read())
@@ -141,14 +143,6 @@ def check_places(folders: Sequence[str], paths: Sequence[str]) -> None:
             )
 
 
-def _is_left(entry: Mapping[str, Any], warn: Callable[[str], None]) -> bool:
-    """Return whether a file is somebody else's, and is left as it is; ``warn`` is called then. Raises OSError."""
-    if entry.get("mark") is None or not _host_files.is_foreign(entry["path"], entry["mark"]):
-        return False
-    warn("%s was not written by this collection, and is left as it is" % entry["path"])
-    return True
-
-
 def _file_specs(
     params: Mapping[str, Any], members: Mapping[str, bytes], layout: Layout, warn: Callable[[str], None]
 ) -> list[_host_files.FileSpec]:
@@ -168,7 +162,7 @@ def _file_specs(
         content = None if entry["directory"] else contents.get(str(index))
         if content is None and not entry["directory"]:
             raise ValueError("src of %s is missing; expected the name of a template" % entry["path"])
-        if not _is_left(entry, warn):
+        if not _host_files.is_left(entry["path"], entry.get("mark"), warn):
             specs.append(_host_files.FileSpec(entry["path"], content, mode, entry["owner"], entry["group"]))
     launcher = _release_launcher.launcher_text(layout).encode("utf-8")
     return [*specs, _host_files.FileSpec(params["launcher"], launcher, _LAUNCHER_MODE)]
@@ -252,7 +246,7 @@ def _plan_installation(
 
 
 def _installed_files(params: Mapping[str, Any], specs: Sequence[_host_files.FileSpec]) -> list[InstalledFile]:
-    flags = {entry["path"]: (entry["config"], entry["restart"]) for entry in params["files"]}
+    flags = {entry["path"]: (entry["config"], entry["restart"], entry.get("mark")) for entry in params["files"]}
     return [InstalledFile(spec, *flags.get(spec.path, ())) for spec in specs if spec.content is not None]
 
 

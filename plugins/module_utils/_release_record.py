@@ -33,6 +33,8 @@ class InstalledFile(NamedTuple):
     """True for the daemon's configuration."""
     restart: bool = False
     """True if the daemon reads it at its start."""
+    mark: str | None = None
+    """Text without which the file is somebody else's, None for a file that is the installation's in any case."""
 
 
 class Installation(NamedTuple):
@@ -158,7 +160,13 @@ def _write_json(path: str, document: Mapping[str, Any], mode: int) -> None:
 
 def _encode_file(file: InstalledFile) -> dict[str, Any]:
     content = (file.spec.content or b"").decode("utf-8", "surrogateescape")
-    return {**file.spec._asdict(), "content": content, "config": file.config, "restart": file.restart}
+    return {
+        **file.spec._asdict(),
+        "content": content,
+        "config": file.config,
+        "restart": file.restart,
+        "mark": file.mark,
+    }
 
 
 def _decode_files(entries: Sequence[Mapping[str, Any]]) -> list[InstalledFile]:
@@ -174,6 +182,7 @@ def _decode_files(entries: Sequence[Mapping[str, Any]]) -> list[InstalledFile]:
             ),
             bool(entry["config"]),
             bool(entry["restart"]),
+            entry.get("mark"),
         )
         for entry in entries
     ]

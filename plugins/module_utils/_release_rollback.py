@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.secuaas.claude.plugins.module_utils import (
@@ -41,20 +41,22 @@ class RollbackPlan(NamedTuple):
     rollback: Rollback | None
 
 
-def roll_back(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+def roll_back(params: Mapping[str, Any], *, check_mode: bool, warn: Callable[[str], None]) -> dict[str, Any]:
     """Go back as ``params`` (the module's options) say; return the module's result.
 
     The state ``rolled_back`` leads to the release ``release``, by default to the one before; a host that was rolled
     back already stays as it is. The state ``undone`` takes the last installation back, of which only the files may
-    differ. Raises ReleaseError, HostFileError, OSError.
+    differ. Calls ``warn`` for a marked file that is somebody else's by now.
+
+    Raises ReleaseError, HostFileError, OSError.
     """
     layout = Layout(params["root"], params["python"])
     _release_installation.check_places([params["root"]], [])
-    plan = _plan(layout, params, check_mode)
+    plan = _plan(layout, params, check_mode, warn)
     if check_mode or not plan.result["changed"]:
         return plan.result
     with _release_store.lock(layout):
-        plan = _plan(layout, params, check_mode)
+        plan = _plan(layout, params, check_mode, lambda _told: None)
         # First, so that after a run that breaks the next one goes the same way.
         for name, record in plan.to_record:
             _release_record.write_record(layout, name, record)
@@ -70,7 +72,7 @@ def roll_back(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     return plan.result
 
 
-def _plan(layout: Layout, params: Mapping[str, Any], check_mode: bool) -> RollbackPlan:
+def _plan(layout: Layout, params: Mapping[str, Any], check_mode: bool, warn: Callable[[str], None]) -> RollbackPlan:
     """Compare the host with the installation to go back to, and validate it; change nothing."""
     current = _release_store.read_current(layout)
     if current is None or not _release_store.is_installed(layout, current):
@@ -87,10 +89,16 @@ def _plan(layout: Layout, params: Mapping[str, Any], check_mode: bool) -> Rollba
     files = target.files
     paths = {file.spec.path for file in files}
     _release_installation.check_places([], sorted(paths))
-    differences = [(file, _host_files.compare(file.spec, owners_may_be_missing=check_mode)) for file in files]
+    former = [file for file in record.files if file.spec.path not in paths] if record is not None else []
+    left = {file.spec.path for file in [*files, *former] if _host_files.is_left(file.spec.path, file.mark, warn)}
+    differences = [
+        (file, _host_files.compare(file.spec, owners_may_be_missing=check_mode))
+        for file in files
+        if file.spec.path not in left
+    ]
     to_write = [(file, difference) for file, difference in differences if difference.status != _host_files.OK]
-    former = [file.spec.path for file in record.files] if record is not None else []
-    to_remove = [path for path in former if path not in paths and _host_files.is_removable(path, folder=False)]
+    gone = [file.spec.path for file in former if file.spec.path not in left]
+    to_remove = [path for path in gone if _host_files.is_removable(path, folder=False)]
     switched = target.release != current
     changed = bool(switched or to_write or to_remove)
     if changed:

@@ -361,7 +361,7 @@ def main() -> None:
         elif module.params["state"] == "absent":
             result = remove_installation(module.params, check_mode=module.check_mode, warn=module.warn)
         else:
-            result = roll_back(module.params, check_mode=module.check_mode)
+            result = roll_back(module.params, check_mode=module.check_mode, warn=module.warn)
     except HostError as error:
         foreseen = error.result if module.check_mode else {"conditions": error.result["conditions"]}
         module.fail_json(msg=str(error), **foreseen)

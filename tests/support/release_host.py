@@ -110,3 +110,13 @@ class Host:
                 times = (status.st_mtime_ns, status.st_ctime_ns)
                 found[path] = (status.st_mode, status.st_uid, status.st_ino, *times, content)
         return found
+
+
+def with_mark(host: Host, text: str, version: str = "1.0.0") -> dict[str, Any]:
+    """Return arguments with a file that has a mark, and this text."""
+    arguments = host.arguments(version)
+    members = bundles.unpack(base64.b64decode(arguments["bundle"]))
+    members[bundles.FILES + "2"] = text.encode()
+    path = f"{host.folder}/share/completions/cf"
+    files = [*arguments["files"], {"path": path, "src": "x", "mark": "of this role"}]
+    return {"files": files, "bundle": base64.b64encode(bundles.pack(members)).decode()}

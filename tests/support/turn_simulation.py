@@ -10,6 +10,7 @@ import itertools
 from datetime import datetime, timedelta, timezone
 
 from claude_failover.accounts.usage import UsageWindow
+from claude_failover.accounts.usage_steps import MARGIN
 from claude_failover.claude.turns import TurnEvent
 from claude_failover.failover.next_turn import NextTurn
 
@@ -17,6 +18,7 @@ T0 = datetime(2026, 11, 22, 20, 0, tzinfo=timezone.utc)
 RESET = T0 + timedelta(hours=5)
 FLIP = 0.06  # seconds from an event to the link
 AT_ONCE = 0.03  # seconds from a prompt's hook to its request
+ROUNDING = 0.5  # per cent by which a figure can be above what is used
 TOOL = 0.1  # seconds from an answer to the next request of a turn
 
 
@@ -24,7 +26,7 @@ class Simulation:
     """Sessions that work under one of two accounts, and change as `NextTurn` says.
 
     A request is refused where its step does not fit any more; it counts once it is answered. ``refused`` are the
-    requests that were while more than ``spare`` answers fitted into an account.
+    requests that were while more than ``spare`` answers fitted into an account, beside what is left free of each.
     """
 
     def __init__(self, steps, sessions, random, *, requests=(1, 1), spare=0, watched=True):
@@ -46,12 +48,15 @@ class Simulation:
     def time(self):
         return T0 + timedelta(seconds=self.now)
 
-    def free(self, account):
-        return int((100 - self.used[account]) / self.steps[account] + 1e-9)
+    def free(self, account, unused=0.0):
+        return int((100 - unused - self.used[account]) / self.steps[account] + 1e-9)
+
+    def has_room(self):
+        return max(self.free(account, MARGIN + ROUNDING) for account in self.steps) > self.spare
 
     def run(self, turns):
         """Run until so many turns have ended, or until no account has room to spare."""
-        while self.turns < turns and max(map(self.free, self.steps)) > self.spare:
+        while self.turns < turns and self.has_room():
             self.now, _order, action, arguments = heapq.heappop(self._events)
             action(*arguments)
         return self
@@ -63,7 +68,7 @@ class Simulation:
     def ask(self, session, left):
         account = self.active
         if self.free(account) < 1:
-            if max(map(self.free, self.steps)) > self.spare:
+            if self.has_room():
                 self.refused.append((self.now, account))
             self.end(session, "failure")
             return

@@ -22,7 +22,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils import _release_bun
 from ansible_collections.secuaas.claude.plugins.module_utils import _release_processes as processes
 from ansible_collections.secuaas.claude.plugins.module_utils import _release_store as store
 from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import Layout
-from release_host import MAIN, Host, sources
+from release_host import MAIN, Host, sources, with_mark
 
 
 @pytest.fixture
@@ -478,16 +478,6 @@ def test_a_hook_finds_a_release_by_a_link_or_a_folder_of_somebody_elses(host: Ho
     else:
         os.symlink(folder, host.layout.current)
     assert host.start("hook", "--socket", "x") == f"1.0.0 ['--socket', 'x'] 1 1 {folder}/lib"
-
-
-def with_mark(host: Host, text: str) -> dict[str, Any]:
-    """Arguments with a file that has a mark, and the path of that file."""
-    arguments = host.arguments()
-    members = bundles.unpack(base64.b64decode(arguments["bundle"]))
-    members[bundles.FILES + "2"] = text.encode()
-    path = f"{host.folder}/share/completions/cf"
-    files = [*arguments["files"], {"path": path, "src": "x", "mark": "of this role"}]
-    return {"files": files, "bundle": base64.b64encode(bundles.pack(members)).decode()}
 
 
 def test_a_file_with_a_mark_is_made_replaced_and_removed(host: Host) -> None:

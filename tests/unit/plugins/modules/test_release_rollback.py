@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils import _release_record as records
 from ansible_collections.secuaas.claude.plugins.module_utils import _release_store as store
-from release_host import MAIN, Host, bundle, sources
+from release_host import MAIN, Host, bundle, sources, with_mark
 
 
 @pytest.fixture
@@ -241,3 +241,27 @@ def test_a_rollback_is_removed_with_everything_else(upgraded: Host) -> None:
     back(upgraded)
     upgraded.run(state="absent")
     assert not os.path.exists(upgraded.layout.root)
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["the release before has it", "the release before lacks it"])
+def test_a_marked_file_that_somebody_else_has_replaced_stays_and_is_told(host: Host, kept: bool) -> None:
+    path = f"{host.folder}/share/completions/cf"
+    host.run(**with_mark(host, "# of this role, 1\n") if kept else {})
+    host.run(**with_mark(host, "# of this role, 2\n", "2.0.0"))
+    Path(path).write_text("somebody else's\n", encoding="utf-8")
+    result = back(host)
+    assert result["release"].startswith("1.0.0-")
+    assert f"{path} was not written by this collection, and is left as it is" in result["told"]
+    assert path not in [*result["created"], *result["updated"], *result["removed"]]
+    assert Path(path).read_text(encoding="utf-8") == "somebody else's\n"
+
+
+def test_a_marked_file_comes_back_and_goes_with_its_release(host: Host) -> None:
+    path = f"{host.folder}/share/completions/cf"
+    host.run()
+    host.run(**with_mark(host, "# of this role, 2\n", "2.0.0"))
+    host.run(**with_mark(host, "# of this role, 3\n", "3.0.0"))
+    assert path in back(host)["updated"]
+    assert Path(path).read_text(encoding="utf-8") == "# of this role, 2\n"
+    assert path in back(host, release=store.list_folders(host.layout)[-1])["removed"]
+    assert not os.path.exists(path)
