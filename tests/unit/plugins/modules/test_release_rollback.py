@@ -31,8 +31,10 @@ def back(host: Host, **arguments: Any) -> dict[str, Any]:
     foreseen = host.run(check=True, state="rolled_back", **arguments)
     assert host.tree() == before
     result = host.run(state="rolled_back", **arguments)
-    assert {key: value for key, value in foreseen.items() if key not in ("invocation", "rolled_back")} == {
-        key: result[key] for key in foreseen if key not in ("invocation", "rolled_back")
+    # ansible-core 2.15 repeats the warnings of the run before in the same process.
+    apart = ("invocation", "rolled_back", "told")
+    assert {key: value for key, value in foreseen.items() if key not in apart} == {
+        key: result[key] for key in foreseen if key not in apart
     }
     return result
 
