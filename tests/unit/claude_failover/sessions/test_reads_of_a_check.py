@@ -8,8 +8,8 @@ from __future__ import annotations
 import builtins
 import json
 import os
-import time
 import subprocess
+import time
 from collections import Counter
 
 import pytest
