@@ -188,8 +188,10 @@ def measure(failovers: int = 20, before: str = "") -> list[measurement.Row]:
                 each.fail_over()
         base = worlds[0].seconds()
         rows = [each.rows() for each in worlds]
-        whole = [{**first, "ratio": measurement.ratio(each.seconds(), base)} for each, (first, _) in zip(worlds, rows)]
-        return [*whole, *(phase for _, phases in rows for phase in phases)]
+        whole = [
+            {**first, "ratio": measurement.ratio(each.seconds(), base)} for each, (first, _phases) in zip(worlds, rows)
+        ]
+        return [*whole, *(phase for _first, phases in rows for phase in phases)]
     finally:
         for each in worlds:
             each.close()

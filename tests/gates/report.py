@@ -254,7 +254,7 @@ class Stage:
                     out.flush()
                     if VERBOSE or (progress and re.search(progress, line)):
                         print(f"    {line.rstrip()[:200]}", file=sys.stderr, flush=True)
-                _, status, usage = os.wait4(process.pid, 0)
+                _pid, status, usage = os.wait4(process.pid, 0)
                 code = process.returncode = os.waitstatus_to_exitcode(status)
             except BaseException:
                 self.interrupt()

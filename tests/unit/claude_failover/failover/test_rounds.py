@@ -71,7 +71,7 @@ def test_a_flip_by_hand_is_noticed_although_no_round_is_due(harness, counted):
         await turns()
         before = len(counted)
         flip(harness.world, "b")
-        await wait_until(lambda: harness.world.log())
+        await wait_until(harness.world.log)
         assert before <= 2
 
     run(harness, scenario)
@@ -87,7 +87,7 @@ def test_without_inotify_a_flip_by_hand_is_looked_for(harness, counted, monkeypa
     async def scenario():
         await turns(20)
         flip(harness.world, "b")
-        await wait_until(lambda: harness.world.log())
+        await wait_until(harness.world.log)
 
     run(harness, scenario)
     assert len(counted) > 2

@@ -35,7 +35,10 @@ async def story(folder) -> dict[str, str]:
     accounts = tuple(Account(name, home) for name, home in zip(PLANTED, world.config.homes))
     world.config = dataclasses.replace(world.config, accounts=accounts)
     entries: list[tuple[str, dict[str, object]]] = []
-    send = lambda text, **fields: entries.append((text, fields))  # noqa: E731
+
+    def send(text: str, **fields: object) -> None:
+        entries.append((text, fields))
+
     journal = JournalHandler(send, logging.NullHandler(), log_format.hide_accounts)
     journal.setFormatter(LogFormatter("%(message)s"))
     logging.getLogger().addHandler(journal)

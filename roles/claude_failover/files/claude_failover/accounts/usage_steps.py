@@ -44,7 +44,9 @@ class _SteppedWindow:
     def step(self) -> Step | None:
         if not self.increases:
             return None
-        mean = sum(percent for percent, _answers in self.increases) / sum(answers for _, answers in self.increases)
+        mean = sum(percent for percent, _answers in self.increases) / sum(
+            answers for _percent, answers in self.increases
+        )
         return Step(mean, max(percent / answers for percent, answers in self.increases))
 
 

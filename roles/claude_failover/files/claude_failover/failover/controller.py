@@ -101,9 +101,8 @@ class FailoverController:
         self.resume_queue = ResumeQueue(
             state, resumer, flip_log, self._records, wake=self._wake_up, now=now, on_set_aside=on_set_aside
         )
-        in_doubt, wake = (lambda session: session in state.doubts), self._wake_up
         self.account_signals = AccountSignals(
-            config, availability, flip_log, now=now, in_doubt=in_doubt, answered=answered, wake=wake
+            config, availability, flip_log, now=now, in_doubt=state.is_in_doubt, answered=answered, wake=self._wake_up
         )
         self._policy = SwitchPolicy(
             config,

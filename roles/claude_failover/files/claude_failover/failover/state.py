@@ -89,6 +89,10 @@ class FailoverState:
                 self._at_once = False
                 keep(DOCUMENT, self._document, "the state of the failover")
 
+    def is_in_doubt(self, session: str) -> bool:
+        """Return whether the session may use another account than the active one."""
+        return session in self.doubts
+
     def flush(self) -> None:
         """Store what is to be stored soon, now."""
         self._store.flush()

@@ -197,7 +197,7 @@ class SessionTable:
                 file is not None
                 and process.alive
                 and not file.background
-                and pane not in [before for before, _, _ in claude_panes]
+                and pane not in [found[0] for found in claude_panes]
             ):
                 claude_panes.append((pane, process, file))
         entry = self._registry.get(tracked.name)
