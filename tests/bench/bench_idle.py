@@ -29,6 +29,7 @@ import import_path  # makes the daemon importable
 import measurement
 from integration.daemon import conftest
 from integration.daemon.conftest import Host, wait_for
+from many_sessions import children
 
 from claude_failover.common import processes
 
@@ -55,18 +56,6 @@ def wakeups(pid: int) -> int:
         with open(f"/proc/{pid}/task/{task}/status", encoding="utf-8", errors="replace") as stream:
             total += next(int(line.split()[1]) for line in stream if line.startswith("voluntary_ctxt"))
     return total
-
-
-def memory_mib(pid: int) -> float:
-    """Return the resident memory of a process."""
-    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as stream:
-        return next(int(line.split()[1]) for line in stream if line.startswith("VmRSS")) / 1024
-
-
-def children(pid: int) -> list[int]:
-    """Return the processes that a process has started."""
-    found = [processes.read(int(name)) for name in os.listdir("/proc") if name.isdigit()]
-    return [process.pid for process in found if process is not None and process.parent == pid]
 
 
 class IdleHost(Host):
@@ -195,7 +184,7 @@ def measure_one(kind: str, count: int, seconds: float) -> dict[str, Any]:
         after = totals()
         span = after[0] - before[0]
         ours, theirs = 100 * (after[1] - before[1]) / span, 100 * (after[2] - before[2]) / span
-        memory = memory_mib(daemon)
+        memory = measurement.memory_mib(daemon)["rss_mib"]
         host.stop()
         other = capture_percent(host)
         return {
@@ -208,7 +197,7 @@ def measure_one(kind: str, count: int, seconds: float) -> dict[str, Any]:
             "capture_percent": round(other, 2),
             "ratio": round(other / (ours + theirs), 1),
             "wakeups_per_second": round((after[3] - before[3]) / span, 1),
-            "memory_mib": round(memory, 1),
+            "memory_mib": memory,
         }
     finally:
         host.close()

@@ -62,19 +62,8 @@ class ManyWorld(World):
         self.add_sessions()
         wait_for(lambda: self.idle() == self.count, f"{self.count} idle sessions", BOUND)
 
-    def launch(self) -> subprocess.Popen[str]:
-        self.write_config()
-        program = [sys.executable, os.path.join(TESTS, "support", "counting_daemon.py"), self.path("calls.txt")]
-        with open(self.path("daemon.log"), "a", encoding="utf-8") as log:
-            self.daemon = subprocess.Popen(
-                [*program, "--config", self.path("config.yml"), "run"],
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stderr=log,
-                stdout=log,
-                text=True,
-            )
-        return self.daemon
+    def program(self) -> list[str]:
+        return [sys.executable, os.path.join(TESTS, "support", "counting_daemon.py"), self.path("calls.txt")]
 
     def add_sessions(self) -> None:
         """Do what the sessions need beside their panes."""

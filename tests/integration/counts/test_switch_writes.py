@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import collections
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -25,19 +24,8 @@ MOST_WRITES, MOST_FLUSHES = 30, 63
 class CountingWorld(World):
     """A world whose daemon notes its writes and flushes."""
 
-    def launch(self) -> subprocess.Popen[str]:
-        self.write_config()
-        launcher = [sys.executable, os.path.join(SUPPORT, "counting_daemon.py"), self.path("calls.txt")]
-        with open(self.path("daemon.log"), "a", encoding="utf-8") as log:
-            self.daemon = subprocess.Popen(
-                [*launcher, "--config", self.path("config.yml"), "run"],
-                env={**self.environment, "NOTIFY_SOCKET": self.path("notify.sock")},
-                stdin=subprocess.DEVNULL,
-                stderr=log,
-                stdout=log,
-                text=True,
-            )
-        return self.daemon
+    def program(self) -> list[str]:
+        return [sys.executable, os.path.join(SUPPORT, "counting_daemon.py"), self.path("calls.txt")]
 
     def calls(self) -> list[str]:
         """Return what was noted so far."""

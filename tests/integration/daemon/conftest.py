@@ -161,12 +161,16 @@ class Host:
     def row(self, name: str) -> dict:
         return next(row for row in self.status()["sessions"] if row["name"] == name)
 
+    def program(self) -> list[str]:
+        """Return the command that is the daemon, without its arguments."""
+        return [sys.executable, "-m", "claude_failover"]
+
     def launch(self) -> subprocess.Popen[str]:
         """Start the daemon without waiting for it; its log goes to the file daemon.log."""
         self.write_config()
         with open(self.path("daemon.log"), "a", encoding="utf-8") as log:
             self.daemon = subprocess.Popen(
-                [sys.executable, "-m", "claude_failover", "--config", self.path("config.yml"), "run"],
+                [*self.program(), "--config", self.path("config.yml"), "run"],
                 env={**self.environment, "NOTIFY_SOCKET": self.path("notify.sock")},
                 stdin=subprocess.DEVNULL,
                 stderr=log,
