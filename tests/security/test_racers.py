@@ -10,6 +10,7 @@ import itertools
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -50,28 +51,37 @@ def swap_for_ever(host: UserHost) -> None:
                 os.rename(f"{place}.next", place)
 
 
-@pytest.fixture
-def raced(host: UserHost) -> Iterator[UserHost]:
-    """Give a host whose user swaps the places until the end of the test."""
-    make_folders(host, host.roots)
+@contextlib.contextmanager
+def user_at_work(host: UserHost, work: Callable[[UserHost], None]) -> Iterator[None]:
+    """Have the host's user do something for ever, until the end of the block."""
     pid = os.fork()
     if pid == 0:
         try:
             become(host.user)()
-            swap_for_ever(host)
+            work(host)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(1)
     try:
-        deadline = time.monotonic() + DEADLINE
-        while not os.path.lexists(host.tmux):
-            assert time.monotonic() < deadline
-        yield host
-        assert os.waitpid(pid, os.WNOHANG) == (0, 0), "the user is still at it"
+        yield
+        assert os.waitpid(pid, os.WNOHANG) == (0, 0), "expected the user to be at it still"
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, 0)
+
+
+@pytest.fixture
+def raced(host: UserHost) -> Iterator[UserHost]:
+    """Give a host whose user swaps the places until the end of the test."""
+    make_folders(host, host.roots)
+    with user_at_work(host, swap_for_ever):
+        deadline = time.monotonic() + DEADLINE
+        while not os.path.lexists(host.tmux):
+            assert time.monotonic() < deadline
+        yield host
 
 
 def links_of(host: UserHost) -> tuple[shared_symlinks.SharedSymlink, ...]:
@@ -140,32 +150,41 @@ def test_a_racing_user_leads_root_nowhere(raced: UserHost, work: str, monkeypatc
         assert picture(raced.roots) == before
 
 
-def use_and_swap(host: UserHost) -> None:
-    """Make a home in use again and again, and lead the targets to root's folders and back, one by one."""
-    active = host.path("home", ".claude")
-    targets = [link.target for link in (*links_of(host), state_link(host))]
+def use_and_swap_for_ever(host: UserHost) -> None:
     for number in itertools.count():
+        with contextlib.suppress(OSError):  # root has moved a folder meanwhile, or it is root's at this moment
+            use_home(host, number)
+        swap_targets(host)
+
+
+def use_home(host: UserHost, number: int) -> None:
+    """Make a home that is in use, instead of the one before."""
+    active = host.path("home", ".claude")
+    with contextlib.suppress(OSError):
+        os.unlink(active)
+    for place in (active, *host.homes):
         with contextlib.suppress(OSError):
-            os.unlink(active)
-        for place in (active, *host.homes):
-            with contextlib.suppress(OSError):
-                os.rename(place, f"{place}.{number}")
-        os.makedirs(f"{active}/projects")
-        files = [f"{active}/projects/{number}-{part}.jsonl" for part in range(50)]
-        for path in (*files, f"{active}/settings.json", f"{active}.json.new"):
-            with open(path, "w", encoding="ascii") as stream:
-                stream.write('{"number": %d}' % number)
-        os.rename(f"{active}.json.new", f"{active}.json")
-        for place in targets:
-            time.sleep(PAUSE)  # a plan is only made where nothing leads elsewhere
-            with contextlib.suppress(OSError):
-                os.rename(place, f"{place}.own")
-            with contextlib.suppress(OSError):
-                os.symlink(os.path.join(host.roots, os.path.basename(place)), place)
-                time.sleep(PAUSE)
-                os.unlink(place)
-            with contextlib.suppress(OSError):
-                os.rename(f"{place}.own", place)
+            os.rename(place, f"{place}.{number}")
+    os.makedirs(f"{active}/projects")
+    files = [f"{active}/projects/{number}-{part}.jsonl" for part in range(50)]
+    for path in (*files, f"{active}/settings.json", f"{active}.json.new"):
+        with open(path, "w", encoding="ascii") as stream:
+            stream.write('{"number": %d}' % number)
+    os.rename(f"{active}.json.new", f"{active}.json")
+
+
+def swap_targets(host: UserHost) -> None:
+    """Lead the targets to root's folders and back, one by one."""
+    for place in (link.target for link in (*links_of(host), state_link(host))):
+        time.sleep(PAUSE)  # a plan is only made where nothing leads elsewhere
+        with contextlib.suppress(OSError):
+            os.rename(place, f"{place}.own")
+        with contextlib.suppress(OSError):
+            os.symlink(os.path.join(host.roots, os.path.basename(place)), place)
+            time.sleep(PAUSE)
+            os.unlink(place)
+        with contextlib.suppress(OSError):
+            os.rename(f"{place}.own", place)
 
 
 def test_a_user_who_swaps_what_is_adopted_leads_root_nowhere(host: UserHost) -> None:
@@ -176,24 +195,13 @@ def test_a_user_who_swaps_what_is_adopted_leads_root_nowhere(host: UserHost) -> 
         stream.write("roots")
     os.chmod(os.path.join(host.roots, "settings.json"), 0o600)
     before = picture(host.roots)
-    pid = os.fork()
-    if pid == 0:
-        try:
-            become(host.user)()
-            use_and_swap(host)
-        finally:
-            os._exit(1)
-    try:
+    with user_at_work(host, use_and_swap_for_ever):
         end, runs, done = time.monotonic() + DEADLINE, 0, 0
         while runs < LEAST_RUNS or done < LEAST_STEPS:
             assert time.monotonic() < end, f"{runs} runs did {done} steps"
             done += len(adopt(host))
             runs += 1
             assert picture(host.roots) == before
-        assert os.waitpid(pid, os.WNOHANG) == (0, 0), "the user is still at it"
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
 
 
 def test_without_the_owners_name_the_race_is_won(raced: UserHost) -> None:

@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from claude_failover.common.errors import FailoverError
 from claude_failover.rehearsal import scratch
+from claude_failover.rehearsal.host import RehearsalHost
 
 
 @pytest.fixture
@@ -131,3 +134,57 @@ def test_a_folder_is_removed_with_what_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "scratch" / "deep" / "file").touch()
     scratch.remove(str(tmp_path / "scratch"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_is_held_back_until_the_end_of_what_is_undivided() -> None:
+    began: list[subprocess.Popen[bytes]] = []
+
+    def start_interrupted() -> None:
+        with scratch.undivided():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            began.append(subprocess.Popen(["sleep", "600"]))
+
+    with pytest.raises(KeyboardInterrupt):
+        start_interrupted()
+    began[0].send_signal(signal.SIGINT)
+    assert began[0].wait(10) == -signal.SIGINT, "the program does not inherit it"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_is_not_there_is_removed(short_folder: str) -> None:
+    scratch.remove(os.path.join(short_folder, "gone"))
+
+
+class InterruptedStart(subprocess.Popen[bytes]):
+    """A program whose start is interrupted from the terminal once it runs."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_while_a_program_starts_leaves_none(short_folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = RehearsalHost(os.path.join(short_folder, "host"), "tmux")
+    os.mkdir(host.folder)
+    os.mkdir(host.path("home"))
+    monkeypatch.setattr(subprocess, "Popen", InterruptedStart)
+    with pytest.raises(KeyboardInterrupt):
+        host.build()
+    with pytest.raises(KeyboardInterrupt):
+        host.spawn("sleep", "600")
+    host.end()
+    host.end()
+    assert [process.poll() for process in host.processes] == [-signal.SIGTERM]
+    scratch.remove(host.folder)
+    assert left_of(host.folder) == []
+
+
+def left_of(folder: str) -> list[str]:
+    """Return the folder, if it is there, and the processes that were started for it."""
+    found = [folder] if os.path.lexists(folder) else []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as stream:
+            if folder.encode() in stream.read():
+                found.append(pid)
+    return found

@@ -19,7 +19,7 @@ from ..tmux.quoting import HOLDER
 from .fake_claude.credentials import made_up
 from .fake_claude.launcher import install
 from .fake_claude.world import WORLD_VARIABLE
-from .scratch import end_processes
+from .scratch import end_processes, undivided
 
 FIRST, SECOND = "first", "second"
 LIMITED, OTHER = "limited", "other"
@@ -53,7 +53,7 @@ class RehearsalHost:
             "CLAUDE_FAILOVER_LAUNCHER": self.path("bin/claude-failover"),
         }
         self.processes: list[subprocess.Popen[bytes]] = []
-        self._guard: subprocess.Popen[bytes] | None = None  # ends the rest if this process is killed
+        self._guard: subprocess.Popen[bytes] | None = None
 
     def path(self, name: str) -> str:
         """Return a path in the folder."""
@@ -65,15 +65,7 @@ class RehearsalHost:
 
     def build(self) -> None:
         """Create the accounts, the configuration and the programs. Raises OSError."""
-        self._guard = subprocess.Popen(
-            [*self.command, "end-rehearsal", self.folder, self.path("home")],
-            env={name: value for name, value in self.environment.items() if name != "HOME"},
-            cwd="/",
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._start_guard()
         for name in ("bin", "home", "work", "shared", "world"):
             os.mkdir(self.path(name), 0o700)
         for account in (FIRST, SECOND):
@@ -114,6 +106,21 @@ class RehearsalHost:
             },
         )
 
+    def _start_guard(self) -> None:
+        """Start what ends the rest if this process is killed."""
+        left_out = ("HOME", "PYTHONPYCACHEPREFIX")  # it is none of the rest, and writes nothing into the folder
+        environment = {name: value for name, value in self.environment.items() if name not in left_out}
+        with undivided():
+            self._guard = subprocess.Popen(
+                [*self.command, "end-rehearsal", self.folder, self.path("home")],
+                env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},
+                cwd="/",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
     def _write_json(self, path: str, content: Any) -> None:
         write_atomic(path, json.dumps(content, indent=1).encode())
 
@@ -125,7 +132,7 @@ class RehearsalHost:
 
     def spawn(self, *command: str) -> None:
         """Start a program with its output in the file log. Raises OSError."""
-        with open(self.path("log"), "ab") as log:
+        with open(self.path("log"), "ab") as log, undivided():
             self.processes.append(
                 subprocess.Popen(
                     command,
@@ -191,5 +198,6 @@ class RehearsalHost:
                     process.kill()
                     process.wait()
         end_processes(self.environment["HOME"])
-        if self._guard is not None:
-            self._guard.communicate(b".")
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.communicate(b".")

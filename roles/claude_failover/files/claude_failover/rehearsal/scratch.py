@@ -11,8 +11,9 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from ..common import processes
 from ..common.errors import FailoverError
@@ -104,9 +105,9 @@ def _processes_of(home: str) -> list[int]:
 
 
 def remove(folder: str) -> None:
-    """Remove the folder. Raises OSError after REMOVAL_TIMEOUT."""
+    """Remove the folder if there is one. Raises OSError after REMOVAL_TIMEOUT."""
     end = time.monotonic() + REMOVAL_TIMEOUT
-    while True:
+    while os.path.lexists(folder):
         try:
             shutil.rmtree(folder)
             return
@@ -119,13 +120,37 @@ def remove(folder: str) -> None:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Ignore the signals that end a program from a terminal; in the main thread, which alone gets them."""
+    with _handled(signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def undivided() -> Iterator[None]:
+    """Hold the signals that end a program from a terminal back until the end of the block.
+
+    A program that is started in the block does not inherit that.
+    """
+    held: list[int] = []
+    try:
+        with _handled(lambda number, _frame: held.append(number)):
+            yield
+    finally:
+        for number in held:
+            signal.raise_signal(number)
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> Iterator[None]:
+    """Handle the signals that end a program from a terminal so; in the main thread, which alone gets them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [(number, signal.signal(number, signal.SIG_IGN)) for number in numbers]
+    before = [(number, signal.getsignal(number)) for number in numbers]
     try:
+        for number in numbers:
+            signal.signal(number, handler)
         yield
     finally:
-        for number, handler in before:
-            signal.signal(number, handler)
+        for number, former in before:
+            signal.signal(number, former)
