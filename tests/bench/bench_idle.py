@@ -36,7 +36,7 @@ from claude_failover.common import processes
 TITLE = "sessions that do nothing: the daemon against one capture-pane a pane and second"
 KINDS = ("hooked", "blind")
 START = 300.0  # seconds that the start may take
-SETTLE = 13.0  # seconds after the start or the last hook, in which a first check of everything ends
+SETTLE = 75.0  # seconds after the start or the last hook, in which each pane is read for the first time
 SWEEPS = 3  # of the other way
 PROGRAM = (
     'for i in $(seq 45); do echo "line $i of a screen that is full of words, as it mostly is"; done; '

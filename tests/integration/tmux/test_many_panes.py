@@ -32,7 +32,7 @@ def started(driver: Driver, server: Server, count: int) -> tuple:
 def test_the_panes_of_more_than_one_line_are_all_captured(driver, server, monkeypatch):
     monkeypatch.setattr(batches, "BATCH", 3)
     tmux, panes = started(driver, server, 7)
-    texts = driver.run(tmux.capture_each(panes, lines=100))
+    texts = driver.run(tmux.capture_each(panes, lines=100, escapes=True))
     assert list(texts) == panes
     for number, pane in enumerate(panes):
         assert texts[pane] == driver.run(tmux.capture(pane, lines=100, escapes=True))
@@ -55,6 +55,9 @@ def test_the_time_of_the_last_output_is_that_of_the_listing(driver, server):
     listed = {pane.pane_id: pane.activity for pane in driver.run(tmux.panes())}
     every = driver.run(tmux.activity())
     assert {pane: every[pane] for pane in panes} == {pane: listed[pane] for pane in panes}
+    assert driver.run(tmux.activity(since=int(time.time()) + 60)) == {}
+    newest = driver.run(tmux.activity(since=max(every.values())))
+    assert newest and newest.items() <= every.items()
     assert driver.run(tmux.activity(panes[:2])) == {pane: listed[pane] for pane in panes[:2]}
     assert all(abs(time.time() - moment) < 60 for moment in listed.values())
 

@@ -67,7 +67,7 @@ class World:
         self.size += 1
         self.turn = Evidence("main", None, "transcript", ANSWERED, after(at), **how)
 
-    async def activity(self, _panes):
+    async def activity(self, _panes=None, *, since=0):
         return {"%7": self.output_at}
 
     async def screen(self, pane_id, escapes):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from panes import pane
@@ -13,12 +14,13 @@ from panes import pane
 from claude_failover.common import clock, processes
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, DetectionConfig
-from claude_failover.detection import activity_check, pane_sweep
+from claude_failover.detection import activity_check, pane_output, pane_sweep
 from claude_failover.detection.activity_check import ActivityCheck
 from claude_failover.detection.classifier import Classifier
 from claude_failover.detection.evidence_filter import EvidenceFilter
 from claude_failover.detection.owner_watch import OwnerWatch
 from claude_failover.detection.pane_sweep import PaneSweep
+from claude_failover.detection.wanted_panes import to_boundary
 from claude_failover.sessions.tracked_session import TrackedSession
 
 PATIENCE = 300  # turns of the event loop that a search may take to begin
@@ -50,7 +52,6 @@ class World:
         )
         self.watch = OwnerWatch(holder, self, self, lambda *_told: None)
         self.check = ActivityCheck(self, self, lambda: "/none", lambda _tracked: None, lambda: None)
-        self.watch.on_listed()
 
     def __iter__(self):
         return iter(self.sessions)
@@ -65,11 +66,11 @@ class World:
         self.commands.append(("search", panes))
         return []
 
-    async def activity(self, panes=None):
+    async def activity(self, panes=None, *, since=0):
         self.commands.append(("activity", panes))
-        return self.output
+        return {pane: moment for pane, moment in self.output.items() if moment >= since}
 
-    async def capture_each(self, pane_ids, *, lines):
+    async def capture_each(self, pane_ids, *, lines, escapes):
         self.commands.append(("capture", list(pane_ids)))
         return dict.fromkeys(pane_ids, self.lines)
 
@@ -97,6 +98,7 @@ class World:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(activity_check, "INTERVAL", 0.001)
+    monkeypatch.setattr(pane_output, "FRESH", -1)
 
 
 @pytest.mark.parametrize("count", [1, 200])
@@ -138,12 +140,13 @@ def test_output_without_a_hook_lets_an_idle_pane_be_searched_for_the_owner_dialo
     async def scenario():
         await world.watch.sweep()
         world.commands.clear()
-        world.sessions[3].pane = pane("%3", activity=OUTPUT + 60, pid=13)
+        world.output["%3"] = int(time.time())
+        world.sessions[3].pane = pane("%3", activity=world.output["%3"], pid=13)
         await world.watch.sweep()
         await world.watch.sweep()
 
     asyncio.run(scenario())
-    assert world.commands == [("search", ["%3"])]
+    assert world.commands == [("activity", ["%3"]), ("search", ["%3"])]
 
 
 def test_one_blind_pane_lets_no_other_be_searched():
@@ -154,7 +157,7 @@ def test_one_blind_pane_lets_no_other_be_searched():
         await world.sweep.sweep()
 
     asyncio.run(scenario())
-    assert world.commands == [("search", ["%5"])]
+    assert world.commands == [("activity", ["%5"]), ("search", ["%5"])]
 
 
 def test_a_full_pass_captures_only_panes_with_output_since(monkeypatch):
@@ -169,7 +172,7 @@ def test_a_full_pass_captures_only_panes_with_output_since(monkeypatch):
         world.commands.clear()
         await world.sweep.sweep()
         unchanged = list(world.commands)
-        world.output = {**world.output, "%9": OUTPUT + 5}
+        world.output = {**world.output, "%9": int(time.time())}
         world.commands.clear()
         await world.sweep.sweep()
         return first, unchanged, [panes for name, panes in world.commands if name == "capture"]
@@ -201,3 +204,47 @@ def test_a_pane_that_shows_nothing_new_is_not_looked_at_again():
     unchanged, changed = asyncio.run(scenario())
     assert unchanged == [("activity", ["%0", "%1", "%2"])]
     assert changed == [["%1"]]
+
+
+@pytest.mark.parametrize("blind", [3, 100])
+def test_searches_of_one_moment_list_the_panes_once(blind):
+    world = World(100)
+    for tracked in world.sessions[:blind]:
+        tracked.hook_seen, tracked.activity, tracked.file_at = False, "starting", None
+    for tracked in world.sessions[blind:]:
+        tracked.file_at = WRITTEN
+    wanted = world.sessions[:blind]
+
+    async def scenario(fresh):
+        pane_output.FRESH = fresh
+        output = pane_output.PaneOutput(world)
+        return await asyncio.gather(*(output.of(wanted, 100), output.of(wanted[:1], 100), output.of(wanted, 100)))
+
+    first, of_one, again = asyncio.run(scenario(60.0))
+    assert first is of_one is again
+    assert len(world.commands) == 1
+    asyncio.run(scenario(-1))
+    assert len(world.commands) == 4
+
+
+def test_of_all_panes_only_those_with_output_since_are_listed(monkeypatch):
+    world = World(10)
+    now = OUTPUT + 100
+    monkeypatch.setattr(pane_output.time, "time", lambda: now)
+    output = pane_output.PaneOutput(world)
+
+    async def last():
+        return dict((await output.of(world.sessions, 10)).last)
+
+    assert asyncio.run(last()) == world.output
+    world.output["%3"], world.output["%4"] = now, OUTPUT + 1
+    assert asyncio.run(last()) == {**world.output, "%4": OUTPUT}, "tmux was not asked for what is older"
+    now = OUTPUT
+    assert asyncio.run(last()) == world.output, "the clock was set back"
+
+
+@pytest.mark.parametrize(
+    ("now", "until"), [(10.0, 12.0), (10.4, 12.0), (11.1, 14.0), (11.999999, 14.0), (0.0, 2.0), (10.9, 12.0)]
+)
+def test_intervals_of_one_length_end_together(now, until):
+    assert now + to_boundary(now, 2.0) == pytest.approx(until)

@@ -14,7 +14,7 @@ from panes import pane
 
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config
-from claude_failover.detection import owner_watch
+from claude_failover.detection import owner_watch, pane_output
 from claude_failover.detection.owner_watch import ANCHORS, OwnerWatch
 from claude_failover.sessions.tracked_session import TrackedSession
 from claude_failover.tmux.client import TmuxNotFound
@@ -40,6 +40,7 @@ class World:
         self.main = TrackedSession("main", pane=pane("%7"), activity="busy")
         self.lines = OWNER
         self.matches = ["%7"]
+        self.output_at = 900  # epoch second
         self.searches = []
         self.told = []
         holder = ConfigHolder(Config(path="/c.yml", accounts=(Account("a", "/a"),)))
@@ -47,6 +48,9 @@ class World:
 
     def __iter__(self):
         return iter([self.main])
+
+    async def activity(self, panes=None, *, since=0):
+        return {"%7": self.output_at} if self.output_at >= since else {}
 
     async def search(self, anchors, *, since, panes):
         self.searches.append((anchors, since))
@@ -98,13 +102,17 @@ def test_a_conversation_that_quotes_the_question_asks_nothing():
     assert world.told == []
 
 
-def test_the_first_search_is_of_all_panes_and_the_next_of_those_with_news(monkeypatch):
+def test_a_pane_is_searched_again_only_after_output(monkeypatch):
+    monkeypatch.setattr(pane_output, "FRESH", -1)
     world = World()
     world.matches = []
-    for moment in (1000, 1001, 500):
-        monkeypatch.setattr(owner_watch.time, "time", lambda moment=moment: moment)
+    for moment, output_at in ((1000, 900), (1003, 900), (1005, 1004), (1006, 1004), (1009, 1004), (500, 1004)):
+        monkeypatch.setattr(pane_output.time, "time", lambda moment=moment: moment)
+        world.output_at = output_at
         world.sweep()
-    assert world.searches == [(ANCHORS, None), (ANCHORS, 999), (ANCHORS, None)]
+    assert world.searches == [(ANCHORS, None), (ANCHORS, 1002), (ANCHORS, 1004), (ANCHORS, None)], (
+        "it is dated by the second: in the one of the search more can come"
+    )
 
 
 def test_a_limited_session_that_is_asked_waits_and_one_that_is_down_is_down():

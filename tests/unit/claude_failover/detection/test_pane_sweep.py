@@ -16,7 +16,7 @@ from panes import pane
 from claude_failover.common.health import SourceHealth
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, DetectionConfig
-from claude_failover.detection import pane_sweep
+from claude_failover.detection import pane_output, pane_sweep
 from claude_failover.detection.classifier import Classifier
 from claude_failover.detection.evidence_filter import EvidenceFilter
 from claude_failover.detection.pane_sweep import ANCHORS, PaneSweep
@@ -38,7 +38,7 @@ class World:
         self.transcript = None
         self.news = []
         self.searches = []
-        self.output_at = 5  # epoch second
+        self.output_at = 1 << 40  # epoch second: the screen changes all the time
         self.captures = []
         self.matches = ["%7"]
         self.health = SourceHealth()
@@ -70,10 +70,10 @@ class World:
             raise self.matches
         return self.matches
 
-    async def activity(self, panes):
+    async def activity(self, panes=None, *, since=0):
         return {"%7": self.output_at}
 
-    async def capture_each(self, pane_ids, *, lines):
+    async def capture_each(self, pane_ids, *, lines, escapes):
         return {pane_id: await self.capture(pane_id, lines=lines, escapes=True) for pane_id in pane_ids}
 
     async def capture(self, pane_id, *, lines, escapes):
@@ -100,6 +100,11 @@ class World:
             await asyncio.gather(task, return_exceptions=True)
 
         asyncio.run(scenario())
+
+
+@pytest.fixture(autouse=True)
+def listed_each_time(monkeypatch):
+    monkeypatch.setattr(pane_output, "FRESH", -1)
 
 
 def newest_turn(limited):
@@ -232,6 +237,14 @@ def test_a_pass_captures_the_panes_that_the_server_finds():
     assert world.searches[2][1] > 0
     assert len(world.captures) >= 2
     assert len(world.news) == 1
+
+
+def test_a_pane_without_output_since_is_not_searched_again():
+    world = World(sweep_interval=0.001)
+    world.output_at = 5
+    turns = iter(range(20))
+    world.run(lambda: next(turns, None) is None)
+    assert world.searches == [(ANCHORS, 0)]
 
 
 def test_a_full_pass_captures_panes_that_no_search_finds(monkeypatch):

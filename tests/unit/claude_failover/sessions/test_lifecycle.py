@@ -62,6 +62,9 @@ class FakeTmux:
             raise TmuxNotFound(f"tmux capture-pane: can't find pane: {pane_id}")
         return []
 
+    async def capture_each(self, pane_ids, *, lines):
+        return {pane_id: [] for pane_id in pane_ids}
+
     async def new_session(self, *arguments):
         self.started.append(arguments)
 

@@ -53,6 +53,10 @@ class FakeTmux:
         await self.captured(0)
         return []
 
+    async def capture_each(self, pane_ids, lines=0):
+        await self.captured(0)
+        return {pane_id: [] for pane_id in pane_ids}
+
     async def screen(self, _pane_id, escapes=False):
         return []
 

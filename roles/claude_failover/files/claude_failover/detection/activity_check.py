@@ -31,7 +31,8 @@ from ..limits.evidence import Evidence
 from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import Tmux, TmuxError, TmuxNotFound
-from .wanted_panes import SearchPause, named
+from .pane_output import PaneOutput
+from .wanted_panes import SearchPause
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class ActivityCheck:
         projects: returns the folder of the transcripts.
         newest_turn: returns what the newest turn of a session came to, by its transcript; None if unknown.
         last_flip: returns when the active link was last flipped; None for never.
+        output: tells which panes have shown anything.
     """
 
     def __init__(
@@ -82,7 +84,10 @@ class ActivityCheck:
         projects: Callable[[], str],
         newest_turn: Callable[[TrackedSession], Evidence | None],
         last_flip: Callable[[], datetime | None],
+        *,
+        output: PaneOutput | None = None,
     ) -> None:
+        self._output = output or PaneOutput(tmux)
         self._sessions = sessions
         self._tmux = tmux
         self._projects = projects
@@ -137,10 +142,10 @@ class ActivityCheck:
                     extra=log_fields(session=tracked.name),
                 )
 
-    async def _last_output(self, flip: datetime | None, looked: Mapping[str, _Look]) -> dict[str, int]:
+    async def _last_output(self, flip: datetime | None, looked: Mapping[str, _Look]) -> Mapping[str, int]:
         """Return the time of the last output by pane, of those that were looked at before."""
         again = [item for item in self._sessions if item.name in looked and item.up and _is_untold(item, flip)]
-        return await self._tmux.activity(named(again, len(list(self._sessions)))) if again else {}
+        return (await self._output.of(again, len(list(self._sessions)))).last
 
     def _is_unchanged(
         self, tracked: TrackedSession, look: _Look | None, shown_at: Mapping[str, int], still: set[tuple[str, int]]

@@ -47,6 +47,7 @@ from .evidence_filter import EvidenceFilter, belongs_to_turn
 from .lost_contexts import LostContexts
 from .newest_turns import NewestTurns
 from .owner_watch import OwnerWatch
+from .pane_output import PaneOutput
 from .pane_sweep import PaneSweep
 from .source_checks import SourceChecks
 from .transcript_watcher import SOURCE, TranscriptWatcher
@@ -117,15 +118,18 @@ class LimitMonitor:
         self.lost_contexts = LostContexts(self.classifier)
         self.newest_turns = NewestTurns(sessions, registry, self.classifier, lambda: self._projects, self.lost_contexts)
         self.answered_requests = AnsweredRequests(sessions, registry, lambda: self._projects)
+        output, newest_turn = PaneOutput(tmux), self.newest_turns.of
         self.pane_sweep = PaneSweep(
-            config, sessions, tmux, self.classifier, self._filter, self.newest_turns.of, health=self._health
+            *(config, sessions, tmux, self.classifier, self._filter, newest_turn), output=output, health=self._health
         )
-        self.owner_watch = OwnerWatch(config, sessions, tmux, on_owner_question)
-        self.activity_check = ActivityCheck(sessions, tmux, lambda: self._projects, self.newest_turns.of, last_flip)
+        self.owner_watch = OwnerWatch(config, sessions, tmux, on_owner_question, output=output)
+        self.activity_check = ActivityCheck(
+            sessions, tmux, lambda: self._projects, newest_turn, last_flip, output=output
+        )
         self.source_checks = SourceChecks(
             config, self._health, settings=settings, without_hooks=self.sessions_without_hooks
         )
-        sessions.on_observed += [self.owner_watch.on_listed, self._end_pauses]
+        sessions.on_observed.append(self._end_pauses)
         config.subscribe(self._on_config_replaced)
         self._health.subscribe(self._on_source)
 

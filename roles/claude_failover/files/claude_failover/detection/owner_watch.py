@@ -11,7 +11,6 @@ held back, although its UserPromptSubmit hook has run, and the session file says
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable
 from typing import Callable
 
@@ -21,6 +20,7 @@ from ..config.holder import ConfigHolder
 from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
 from ..tmux.client import Tmux, TmuxError, TmuxNotFound
+from .pane_output import Output, PaneOutput
 from .wanted_panes import SearchPause, named
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class OwnerWatch:
         on_question: called with a session that begins to ask, and why it waits; with None when it does not ask any
             more.
         answer: answers the question of a session, where the operator has said so; returns why it does not.
+        output: tells which panes have shown anything.
     """
 
     def __init__(
@@ -50,7 +51,10 @@ class OwnerWatch:
         tmux: Tmux,
         on_question: Callable[[str, str | None], None],
         answer: Callable[[TrackedSession, Dialog], Awaitable[str | None]] | None = None,
+        *,
+        output: PaneOutput | None = None,
     ) -> None:
+        self._output = output or PaneOutput(tmux)
         self._config = config
         self._sessions = sessions
         self._tmux = tmux
@@ -58,7 +62,6 @@ class OwnerWatch:
         self.answer = answer
         # By session: the epoch second at which its last search began, the pane's pid and last output before that.
         self._searched: dict[str, tuple[int, int, int]] = {}
-        self._listed_at = 0  # epoch second
         self.pause = SearchPause()
         self._open: set[str] = set()  # sessions whose last screen was a question
 
@@ -75,15 +78,12 @@ class OwnerWatch:
 
     async def sweep(self) -> None:
         """Search the panes once, and look again at those that asked. Raises TmuxError."""
-        began, wanted = int(time.time()), self._wanted()
-        # tmux dates a pane's activity by the wall clock: after that was set back all panes are searched once.
-        last = min(map(self._searched_at, wanted), default=0)
-        since = max(0, last - 1) if 0 < last <= began else None
-        matches: set[str] = set()
-        if wanted:
-            panes = named(wanted, len(list(self._sessions)))
-            matches = set(await self._tmux.search(ANCHORS, since=since, panes=panes))
-        searched = {item.name: (began, item.pane.pid, item.pane.activity) for item in wanted if item.pane is not None}
+        wanted = self._wanted()
+        output = await self._output.of(wanted, len(list(self._sessions)))
+        matches = await self._search(wanted, output)
+        for tracked in wanted:
+            if tracked.pane is not None:
+                self._searched[tracked.name] = (output.at, tracked.pane.pid, tracked.pane.activity)
         for tracked in self._sessions:
             pane = tracked.pane
             if pane is not None and tracked.up and (pane.pane_id in matches or tracked.name in self._open):
@@ -92,18 +92,26 @@ class OwnerWatch:
                 self._tell(tracked, None)
         up = {tracked.name for tracked in self._sessions if tracked.up}
         self._open &= up
-        self._searched = {name: found for name, found in {**self._searched, **searched}.items() if name in up}
+        for name in self._searched.keys() - up:
+            del self._searched[name]
 
-    def on_listed(self) -> None:
-        """Note that the panes were listed a moment ago, with the time of their last output."""
-        self._listed_at = int(time.time())
-        self.pause.end()
+    async def _search(self, wanted: list[TrackedSession], output: Output) -> set[str]:
+        """Return the panes that show an anchor, of sessions that have shown anything since their last search."""
+        # tmux dates a pane's activity by the wall clock: after that was set back all panes are searched once.
+        since = {tracked.name: self._unsearched_since(tracked, output.at) for tracked in wanted}
+        news = [tracked for tracked in wanted if output.is_newer(tracked, since[tracked.name] or 0)]
+        if not news:
+            return set()
+        moments = [since[tracked.name] for tracked in news]
+        first = None if None in moments else min(moment for moment in moments if moment is not None)
+        panes = named(news, len(list(self._sessions)))
+        return set(await self._tmux.search(ANCHORS, since=first, panes=panes))
 
-    def _searched_at(self, tracked: TrackedSession) -> int:
-        """Return the epoch second until which there is no output in a session that was not searched."""
-        at, *shown = self._searched.get(tracked.name, _NEVER)
-        same = tracked.pane is not None and shown == [tracked.pane.pid, tracked.pane.activity]
-        return max(at, min(self._listed_at - 1, int(time.time()))) if same else at
+    def _unsearched_since(self, tracked: TrackedSession, now: int) -> int | None:
+        """Return the epoch second from which on a session was not searched; None for always."""
+        at, pid, _activity = self._searched.get(tracked.name, _NEVER)
+        same = tracked.pane is not None and tracked.pane.pid == pid
+        return at - 1 if same and at <= now else None
 
     def _wanted(self) -> list[TrackedSession]:
         """Return the sessions that can ask. One with hooks that is idle was sent no prompt since; but it may have been

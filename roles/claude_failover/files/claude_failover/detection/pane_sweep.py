@@ -22,6 +22,7 @@ from ..tmux.batches import BATCH
 from ..tmux.client import Tmux, TmuxError, TmuxGone, TmuxNotFound
 from .classifier import Classifier
 from .evidence_filter import EvidenceFilter
+from .pane_output import Output, PaneOutput
 from .wanted_panes import SearchPause, named
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class PaneSweep:
 
     Args:
         newest_turn: returns what the newest turn of a session came to, by its transcript; None if unknown.
+        output: tells which panes have shown anything.
         health: is told whether the source ``panes`` works.
     """
 
@@ -58,8 +60,10 @@ class PaneSweep:
         evidence_filter: EvidenceFilter,
         newest_turn: Callable[[TrackedSession], Evidence | None],
         *,
+        output: PaneOutput | None = None,
         health: SourceHealth | None = None,
     ) -> None:
+        self._output = output or PaneOutput(tmux)
         self._health = health or SourceHealth()
         self._last_pass = 0  # epoch second at which the last successful pass began
         self._last_full_pass = time.monotonic()
@@ -93,21 +97,18 @@ class PaneSweep:
 
     async def sweep(self) -> None:
         """Search the panes once, and examine those that match. Raises TmuxError, after it has examined all it could."""
-        began = int(time.time())
-        # tmux dates a pane's activity by the wall clock: after that was set back all panes are captured once.
-        full = began < self._last_pass or time.monotonic() - self._last_full_pass >= FULL_PASS_INTERVAL
         busy = self._busy_with_hooks()
-        wanted = busy if full else [*self._without_hooks(), *busy]
-        matches: list[str] = []
-        if wanted or not full:
-            panes = named(wanted, len(list(self._sessions)))
-            matches = await self._tmux.search(ANCHORS, since=max(0, self._last_pass - 1), panes=panes)
+        blind = self._without_hooks()
+        output = await self._output.of([*blind, *busy], len(list(self._sessions)))
+        # tmux dates a pane's activity by the wall clock: after that was set back all panes are captured once.
+        full = output.at < self._last_pass or time.monotonic() - self._last_full_pass >= FULL_PASS_INTERVAL
+        matches = await self._search(busy if full else [*blind, *busy], output)
         read: list[str] = []
         failure: Exception | None = None
         if full:
             self._last_full_pass = time.monotonic()
             try:
-                read = await self._full_pass(began)
+                read = await self._full_pass(blind, output)
             except TmuxGone:
                 raise
             except Exception as error:  # nor must it keep the matches from it
@@ -125,12 +126,19 @@ class PaneSweep:
                 failure = failure or error
         if failure is not None:
             raise failure
-        self._last_pass = began
+        self._last_pass = output.at
 
-    async def _full_pass(self, began: int) -> list[str]:
+    async def _search(self, wanted: list[TrackedSession], output: Output) -> list[str]:
+        """Return the panes that show an anchor, of sessions that have shown anything since the last pass."""
+        since = max(0, self._last_pass - 1)
+        news = [tracked for tracked in wanted if output.is_newer(tracked, since)]
+        if not news:
+            return []
+        return await self._tmux.search(ANCHORS, since=since, panes=named(news, len(list(self._sessions))))
+
+    async def _full_pass(self, wanted: list[TrackedSession], output: Output) -> list[str]:
         """Capture the panes of sessions without hooks that have shown anything since the last time; return them."""
-        wanted = self._without_hooks()
-        activity = await self._tmux.activity(named(wanted, len(list(self._sessions))))
+        activity = output.last
         stale: list[str] = []
         for tracked in wanted:
             pane = tracked.pane
@@ -139,7 +147,7 @@ class PaneSweep:
         failure: Exception | None = None
         lines = self._config.current.detection.capture_lines
         for begin in range(0, len(stale), BATCH):
-            texts = await self._tmux.capture_each(stale[begin : begin + BATCH], lines=lines)
+            texts = await self._tmux.capture_each(stale[begin : begin + BATCH], lines=lines, escapes=True)
             for pane_id, text in texts.items():
                 try:
                     self._judge(pane_id, text)
@@ -150,7 +158,7 @@ class PaneSweep:
             tracked.pane.pane_id: (tracked.pane.pid, activity.get(tracked.pane.pane_id, 0))
             for tracked in wanted
             # tmux dates output by the second: more can come within this one.
-            if tracked.pane is not None and began - activity.get(tracked.pane.pane_id, began) > 1
+            if tracked.pane is not None and output.at - activity.get(tracked.pane.pane_id, output.at) > 1
         }
         if failure is not None:
             self._captured = {}

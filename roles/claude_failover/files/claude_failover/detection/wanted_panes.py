@@ -22,6 +22,12 @@ def named(wanted: Collection[TrackedSession], count: int) -> Optional[Sequence[s
     return panes if 2 * len(panes) < count else None
 
 
+def to_boundary(now: float, interval: float) -> float:
+    """Return the seconds to a multiple of the interval, at least half of one: those of all searches end together."""
+    left = interval - now % interval
+    return left if 2 * left > interval else left + interval
+
+
 class SearchPause:
     """The pause between two searches, which lasts while none is needed."""
 
@@ -34,10 +40,10 @@ class SearchPause:
             self._event.set()
 
     async def wait(self, interval: float, is_needed: Callable[[], bool]) -> None:
-        """Wait for the interval, and on until a search is needed."""
+        """Wait for about the interval, see `to_boundary`, and on until a search is needed."""
         if self._event is None:
             self._event = asyncio.Event()
-        await asyncio.sleep(interval)
+        await asyncio.sleep(to_boundary(asyncio.get_running_loop().time(), interval))
         while not is_needed():
             self._event.clear()
             await wait_for_event(self._event, IDLE_INTERVAL)

@@ -26,6 +26,7 @@ from ..tmux.client import Pane, Tmux, TmuxError, TmuxGone, TmuxNotFound
 from .exits import STATUS_DELAY, await_exit_status, describe_exit, output_of
 from .lifecycle_state import LifecycleState
 from .moved_conversations import moved_reason
+from .pane_conversations import PaneConversations
 from .registry import RegistryEntry, SessionRegistry, uuid_in_pane
 from .restart_policy import STOPPED_REASON, after_exit, before_start, is_settled, stays_down, while_running
 from .start_obstacles import LOOK_INTERVAL, StartObstacles
@@ -71,8 +72,8 @@ class SessionLifecycle:
         self._state = state
         self._restarts: dict[str, _RestartState] = {}
         self._obstacles = StartObstacles()
+        self._conversations = PaneConversations(tmux, registry)
         self._starting: dict[str, tuple[int, float]] = {}  # by name: the pane's pid, time.monotonic() at first sight
-        self._read: dict[str, tuple[int, int]] = {}  # by name: the pane's pid and last output when its text was read
         self._held: list[set[str]] = []  # the names of each session that is held, which a rename adds one to
         self._maintained: tuple[TrackedSession, asyncio.Event] | None = None  # that `check` is at; set when it is left
         self._moved: dict[str, str | None] = {}  # by name: the conversation in the background that was logged
@@ -135,6 +136,7 @@ class SessionLifecycle:
             for tracked in self._sessions:
                 if not self.holds(tracked.name):
                     await self._try_maintain(tracked)
+            await self._conversations.read([item for item in self._sessions if not self.holds(item.name)])
         self.checked_at = time.monotonic()
 
     def _stays_down(self, tracked: TrackedSession) -> str | None:
@@ -201,8 +203,6 @@ class SessionLifecycle:
         moved = moved_reason(tracked, self._config.current, self.background)
         tracked.reason = tracked.reason or moved or self._startup_problem(tracked, tracked.spec)
         self._tell_moved(tracked.name, moved)
-        if self._registry.get(tracked.name) is None:
-            await self._read_conversation_from_pane(tracked)
 
     def _tell_moved(self, name: str, moved: str | None) -> None:
         """Log once that a session has a conversation in the background."""
@@ -228,28 +228,6 @@ class SessionLifecycle:
     def _restart_state(self, name: str) -> _RestartState:
         first, most = self._config.current.lifecycle.restart_backoff
         return self._restarts.setdefault(name, _RestartState(Backoff(first, most)))
-
-    async def _read_conversation_from_pane(self, tracked: TrackedSession) -> None:
-        """Propose the UUID shown in the pane, which is read when there was output since."""
-        pane, now = tracked.pane, time.time()
-        if pane is None or self._read.get(tracked.name) == (pane.pid, pane.activity):
-            return
-        lines = await self._tmux.capture(pane.pane_id, lines=500)
-        # tmux dates output by the second: more can come within this one.
-        self._read[tracked.name] = (pane.pid, pane.activity) if now - pane.activity > 1 else (0, 0)
-        found = uuid_in_pane(lines)
-        if found is not None:
-            process = tracked.claude
-            self._registry.propose(
-                tracked.name,
-                RegistryEntry(
-                    found,
-                    "pane",
-                    cwd=pane.cwd,
-                    pid=process.pid if process else None,
-                    started=process.start if process else None,
-                ),
-            )
 
     async def _record_exit(self, tracked: TrackedSession, spec: SessionConfig, pane: Pane) -> None:
         """Record why a session's program ended, and schedule its restart."""

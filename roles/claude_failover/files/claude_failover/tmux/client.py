@@ -18,10 +18,11 @@ from typing import Callable, Optional, Union
 
 from ..common.health import SourceHealth
 from .batches import run_each
+from .capture import capture_command, captured, output_since, search_filter
 from .control import ControlClient
 from .errors import TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
 from .programs import environment_arguments, is_own_start, program_arguments
-from .quoting import HOLDER, literal_format, search_pattern, session_name, typable, window_target
+from .quoting import HOLDER, literal_format, session_name, typable, window_target
 
 __all__ = ["Pane", "Tmux", "TmuxError", "TmuxGone", "TmuxNotFound", "TmuxTimeout"]
 
@@ -287,28 +288,31 @@ class Tmux:
 
         ``join`` joins wrapped lines; ``escapes`` keeps colours and attributes.
         """
-        options = ["-J"] if join else []
-        options += ["-e"] if escapes else []
-        found = await self.command("capture-pane", "-p", *options, "-S", str(-lines), "-t", _checked_pane_id(pane_id))
-        if not escapes:
-            # -J keeps trailing blanks. A no-break space is text: Claude Code prints one after its prompt sign.
-            found = [line.rstrip(" ") for line in found]
-        return found[-lines:]
+        asked = capture_command(lines, join=join, escapes=escapes)
+        return captured(await self.command(*asked, _checked_pane_id(pane_id)), lines, escapes)
 
     async def screen(self, pane_id: str, escapes: bool = False) -> list[str]:
         """Return the visible rows of a pane."""
         options = ["-e"] if escapes else []
         return await self.command("capture-pane", "-p", *options, "-t", _checked_pane_id(pane_id))
 
-    async def capture_each(self, pane_ids: Sequence[str], *, lines: int = 500) -> dict[str, list[str]]:
-        """Return what `capture` with ``escapes`` returns of each pane; one that no longer exists is left out."""
-        asked = ["capture-pane", "-p", "-J", "-e", "-S", str(-lines), "-t"]
+    async def capture_each(
+        self, pane_ids: Sequence[str], *, lines: int = 500, escapes: bool = False
+    ) -> dict[str, list[str]]:
+        """Return what `capture` returns of each pane; one that no longer exists is left out."""
+        asked = capture_command(lines, join=True, escapes=escapes)
         texts = await run_each(self._control.run, {name: [*asked, _checked_pane_id(name)] for name in pane_ids})
-        return {name: text[-lines:] for name, text in texts.items()}
+        return {name: captured(text, lines, escapes) for name, text in texts.items()}
 
-    async def activity(self, pane_ids: Optional[Sequence[str]] = None) -> dict[str, int]:
-        """Return the epoch second of the last output in the window of each pane; ``pane_ids``: of some of them."""
+    async def activity(
+        self, pane_ids: Optional[Sequence[str]] = None, *, since: Optional[int] = None
+    ) -> dict[str, int]:
+        """Return the epoch second of the last output in the window of each pane; ``pane_ids``: of some of them.
+
+        ``since`` (epoch second) leaves out those without output from then on.
+        """
         fields = ["-F", "#{pane_id} #{window_activity}"]
+        fields += ["-f", output_since(since)] if since is not None else []
         if pane_ids is None:
             rows = await self.command("list-panes", "-a", *fields)
         else:
@@ -330,10 +334,7 @@ class Tmux:
         character. Wrapped text is not found. With ``panes`` only their windows are searched, at twice the cost a pane.
         """
         anchors = [anchor] if isinstance(anchor, str) else list(anchor)
-        condition = f"#{{C/r:{search_pattern(anchors)}}}"
-        if since is not None:
-            condition = f"#{{?#{{e|>=:#{{window_activity}},{since:d}}},{condition},0}}"
-        asked = ["-f", condition, "-F", "#{pane_id}"]
+        asked = ["-f", search_filter(anchors, since), "-F", "#{pane_id}"]
         if panes is None:
             return await self.command("list-panes", "-a", *asked)
         one = {pane_id: ["list-panes", "-t", _checked_pane_id(pane_id), *asked] for pane_id in panes}
