@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ansible_collections.secuaas.claude.plugins.module_utils._run_as import find_group, find_user
@@ -150,6 +151,48 @@ def is_removable(path: str, *, folder: bool, removed: tuple[str, ...] = ()) -> b
             return False
         return all(os.path.join(path, name) in removed for name in os.listdir(path))
     return os.path.isfile(path) and not os.path.islink(path)
+
+
+def matching_files(folder: str, patterns: Sequence[str]) -> list[str]:
+    """Return the regular files of a folder whose names match one of the shell patterns. Raises OSError."""
+    if not patterns:
+        return []
+    with _opened_folder(folder) as descriptor:
+        return [os.path.join(folder, name) for name in _matching_names(descriptor, patterns)]
+
+
+def remove_matching_files(folder: str, patterns: Sequence[str]) -> None:
+    """Remove the files of :func:`matching_files`; the folder may be another user's. Raises OSError."""
+    if not patterns:
+        return
+    with _opened_folder(folder) as descriptor:
+        for name in _matching_names(descriptor, patterns):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=descriptor)
+
+
+@contextlib.contextmanager
+def _opened_folder(path: str) -> Iterator[int | None]:
+    """Open a folder, None if there is none; a link is none. Raises OSError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except (FileNotFoundError, NotADirectoryError):
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _matching_names(descriptor: int | None, patterns: Sequence[str]) -> list[str]:
+    found = []
+    for name in sorted(os.listdir(descriptor)) if descriptor is not None else ():
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+            with contextlib.suppress(FileNotFoundError):
+                if stat.S_ISREG(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
+                    found.append(name)
+    return found
 
 
 def _set_attributes(path: str, uid: int, gid: int, mode: int, *, folder: bool) -> None:

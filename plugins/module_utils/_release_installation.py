@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Install and remove a release with its files: plan, predict, carry out."""
+"""Install a release with its files: plan, predict, carry out."""
 
 from __future__ import annotations
 
@@ -83,47 +83,6 @@ def install_release(params: Mapping[str, Any], *, check_mode: bool, warn: Callab
         plan = _plan_installation(params, layout, name, sources, specs, check_mode, warn)
         _carry_out(params, layout, sources, plan)
     return plan.result
-
-
-def remove_installation(params: Mapping[str, Any], *, check_mode: bool, warn: Callable[[str], None]) -> dict[str, Any]:
-    """Remove every release, the launcher and the files of ``params`` (the module's options); return its result.
-
-    Calls ``warn`` for a launcher of somebody else. Raises ReleaseError, OSError.
-    """
-    layout = Layout(params["root"], params["python"])
-    check_places([params["root"]], [params["launcher"], *(entry["path"] for entry in params["files"])])
-    previous = _release_store.read_current(layout)
-    launcher = params["launcher"]
-    files = [entry for entry in params["files"] if not entry["directory"]]
-    entries = [
-        (entry["path"], False) for entry in files if not _host_files.is_left(entry["path"], entry.get("mark"), warn)
-    ]
-    if os.path.isfile(launcher) and not os.path.islink(launcher):
-        with open(launcher, "rb") as file:
-            ours = _release_launcher.is_launcher(file.read())
-        if ours:
-            entries.append((launcher, False))
-        else:
-            warn("%s was not written by this collection, and is left as it is" % launcher)
-    entries += [(entry["path"], True) for entry in reversed(params["files"]) if entry["directory"]]
-    removed: list[str] = []
-    for path, folder in entries:
-        if _host_files.is_removable(path, folder=folder, removed=tuple(removed)):
-            removed.append(path)
-    installed = previous is not None or os.path.isdir(layout.releases)
-    shown = removed + ([layout.root] if installed else [])
-    result = {
-        "changed": bool(shown),
-        "previous": previous,
-        "removed": shown,
-        "diff": {"before": "".join("%s\n" % path for path in shown), "after": ""},
-    }
-    if not check_mode:
-        for path in removed:
-            _host_files.remove_file(path, folder=(path, True) in entries)
-        if installed:
-            _release_store.remove_all(layout)
-    return result
 
 
 def check_places(folders: Sequence[str], paths: Sequence[str]) -> None:

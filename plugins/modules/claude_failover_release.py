@@ -93,8 +93,8 @@ options:
   files:
     description:
       - Files and folders that belong to the installation, in the order of their creation.
-      - With O(state=absent) only O(files[].path), O(files[].directory) and O(files[].mark) are used. V(rolled_back) and
-        V(undone) go by the files that were recorded.
+      - With O(state=absent) only O(files[].path), O(files[].directory), O(files[].mark) and
+        O(files[].disposable) are used. V(rolled_back) and V(undone) go by the files that were recorded.
       - A symbolic link or another kind of entry at such a path is an error and is left as it is.
     type: list
     elements: dict
@@ -135,6 +135,13 @@ options:
           - A text that every file of the installation at this path has. What is there without it is somebody else's. It
             is neither replaced nor removed, and a warning names it.
         type: str
+      disposable:
+        description:
+          - Shell patterns of the names of files that the programs of the installation make in the folder.
+          - With O(state=absent) they are removed, after the programs. Links and other kinds of entries stay.
+        type: list
+        elements: str
+        default: []
   user:
     description:
       - The user, by name or number, as whom the daemon runs. With it a process of another user is no daemon for
@@ -307,11 +314,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.secuaas.claude.plugins.module_utils._host_files import HostFileError
 from ansible_collections.secuaas.claude.plugins.module_utils._release_bundle import BundleError
 from ansible_collections.secuaas.claude.plugins.module_utils._release_host import HostError
-from ansible_collections.secuaas.claude.plugins.module_utils._release_installation import (
-    install_release,
-    remove_installation,
-)
+from ansible_collections.secuaas.claude.plugins.module_utils._release_installation import install_release
 from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import ReleaseError
+from ansible_collections.secuaas.claude.plugins.module_utils._release_removal import remove_installation
 from ansible_collections.secuaas.claude.plugins.module_utils._release_rollback import roll_back
 
 ARGUMENT_SPEC = {
@@ -336,6 +341,7 @@ ARGUMENT_SPEC = {
             "config": {"type": "bool", "default": False},
             "restart": {"type": "bool", "default": False},
             "mark": {"type": "str"},
+            "disposable": {"type": "list", "elements": "str", "default": []},
         },
     },
     "user": {"type": "str"},
