@@ -619,3 +619,28 @@ def test_a_flip_log_that_is_ahead_of_the_clock_is_told_and_goes_on(tmp_path, cap
     FlipLog(world.store).add(Flip(ahead, "a", "b", "limit"))
     assert FlipLog(world.store).last.at <= clock.now()
     assert "s behind the newest flip" in caplog.text
+
+
+def test_history_is_in_the_order_in_which_switches_began(world):
+    """The sessions of the first were resumed for longer than those of the second, so that it was logged last."""
+    began = []
+    for target in "ba":
+        world.now += minutes(1)
+        began.append(switch(world, target=target)["id"])
+    first, second = (row for row in reversed(world.switcher.history(9)))
+    assert [first["id"], second["id"]] == began
+    journal = world.switcher.journal
+    journal.close(second)
+    assert world.switcher.history(9) == [second, first], "the first is open still"
+    journal.close(first)
+    with open(world.store.log_path("switches")) as stream:
+        assert [json.loads(line)["id"] for line in stream] == [second["id"], first["id"]]
+    assert world.switcher.history(9) == [second, first]
+    assert world.switcher.history(1) == [second], "also where the log's last is the first"
+
+
+def test_history_of_a_clock_that_was_set_back_is_in_the_order_of_the_switches(world):
+    for target, step in (("b", 120), ("a", -60)):
+        world.now += minutes(step)
+        world.switcher.journal.close(switch(world, target=target))
+    assert [row["to_account"] for row in world.switcher.history(9)] == ["a", "b"]

@@ -31,6 +31,11 @@ _WHAT = "the journal of switches"
 # The log cannot have got more records than this after one that a crash left in the journal.
 _SEARCHED_RECORDS = 1000
 
+# Seconds and records by which a record may be logged later than one of a switch that began after it: as long as its
+# sessions are resumed and it is open. A greater difference of their times is a clock that was set back.
+_LONGEST_OPEN = 150.0
+_OVERLAPPING = 100
+
 
 @dataclass(frozen=True)
 class JournalEntry:
@@ -118,17 +123,28 @@ class Journal:
         return [row for row in self.logged(limit) if row["id"] not in is_open]
 
     def history(self, limit: int) -> list[Record]:
-        """Return up to ``limit`` records, newest first, open ones included. Raises OSError."""
-        logged = self.logged(limit)
+        """Return up to ``limit`` records, open ones included; the switch that began last is first. Raises OSError."""
+        logged = self.logged(limit + _OVERLAPPING)
         known = {row["id"] for row in logged}
         both = [row for row in reversed(self._open) if row["id"] not in known] + logged
-        return both[:limit]
+        return _by_begin(both)[:limit]
 
     def _keep(self) -> None:
         self._store.keep(DOCUMENT, self._document, _WHAT)
 
     def _document(self) -> dict[str, Any]:
         return {"under_way": self.entry.to_json() if self.entry is not None else None, "open": self._open}
+
+
+def _by_begin(rows: list[Record]) -> list[Record]:
+    """Return records that are newest first by their end in the order of the beginnings of their switches."""
+    ordered: list[tuple[float, Record]] = []
+    for row in reversed(rows):
+        began, place = clock.parse_iso(row["time"]).timestamp(), len(ordered)
+        while place and 0 < ordered[place - 1][0] - began <= _LONGEST_OPEN:
+            place -= 1
+        ordered.insert(place, (began, row))
+    return [row for _began, row in reversed(ordered)]
 
 
 def _entry(value: Any) -> JournalEntry | None:
