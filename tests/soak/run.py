@@ -5,8 +5,8 @@
 
     python tests/soak/run.py [--minutes 10] [--sessions 200] [--seed N]
 
-Prints its seed, each violation and at the end a table; the exit code is 1 where something was violated, and 130 after
-Ctrl-C. No process is left.
+Prints its seed, each violation and at the end a table; the exit code is 1 where something was violated. After Ctrl-C it
+is 130, and the table has what was measured until then. No process is left.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Not this folder, whose modules are those of a package.
@@ -29,9 +28,10 @@ sys.path.insert(1, os.path.join(TESTS, "support"))
 import import_path  # noqa: E402  # makes the daemon importable from a checkout
 
 from claude_failover.rehearsal.scratch import undisturbed  # noqa: E402  the path has to be set first
-from soak.soak import JUDGED_FROM, Soak  # noqa: E402  the path has to be set first
+from soak.figures import judgement, table  # noqa: E402  the path has to be set first
+from soak.soak import Soak  # noqa: E402  the path has to be set first
 from soak.users import LostError  # noqa: E402  the path has to be set first
-from soak.violation import KINDS, LOST, Violation  # noqa: E402  the path has to be set first
+from soak.violation import LOST, Violation  # noqa: E402  the path has to be set first
 from soak.world import SoakWorld  # noqa: E402  the path has to be set first
 
 POOL = 5  # one session of so many takes tasks
@@ -46,36 +46,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     parser.add_argument("--keep", action="store_true", help="keep the folder with all files, and print its path")
     return parser.parse_args()
-
-
-def table(soak: Soak) -> str:
-    """Return the figures of a soak, one a line."""
-    conversations = [session.conversation for session in soak.sessions.values()]
-    rows: dict[str, str | int] = {
-        "minutes": f"{soak.elapsed / 60:.1f}",
-        "sessions": len(soak.sessions),
-        "limits": soak.accounts.limits,
-        "flips": len(soak.link.flips),
-        "flips by hand": soak.accounts.flips,
-        "restarts": soak.counts["stop"],
-        "kills": soak.counts["kill"],
-        "reloads": soak.counts["hangup"] + soak.counts["reload"],
-        "prompts": sum(len(each.own_prompts) for each in conversations),
-        "refused": sum(each.refused for each in conversations),
-        "resumes": sum(each.resumed for each in conversations),
-        "tasks": len(soak.dispatcher.rows),
-        "tasks failed": sum(row["state"] == "failed" for row in soak.dispatcher.rows.values()),
-    }
-    begin, end = soak.after_warm_up, soak.at_end
-    if begin is not None and end is not None:
-        note = "" if soak.last_life >= JUDGED_FROM else " (too short to judge)"
-        rows["memory"] = f"{begin.memory / 1024:.1f} to {end.memory / 1024:.1f} MiB{note}"
-        rows["growth"] = f"{end.memory / begin.memory - 1:+.1%}"
-        rows["descriptors"] = f"{begin.descriptors} to {end.descriptors}"
-        rows["threads"] = f"{begin.threads} to {end.threads}"
-    found = Counter(violation.kind for violation in soak.violations)
-    counts = " ".join(f"{kind}={found[kind]}" for kind in KINDS)
-    return "\n".join(f"{name:<14} {value}" for name, value in rows.items()) + f"\n{counts}"
 
 
 def main() -> int:
@@ -98,14 +68,17 @@ def main() -> int:
     try:
         asyncio.run(soak.run())
         print(table(soak))
+        print(judgement(soak))
         code = 1 if soak.violations else 0
     except LostError as error:
         soak.violations.append(Violation(LOST, str(error)))
     except KeyboardInterrupt:
         code = INTERRUPTED
-        print("interrupted; everything is ended", flush=True)
     finally:
         with undisturbed():
+            if code == INTERRUPTED:
+                print("interrupted; measured until then, and not judged:", flush=True)
+                print(table(soak), flush=True)
             world.close()
             if given.keep:
                 print(f"the files are in {folder}")

@@ -21,7 +21,7 @@ from .accounts import Accounts
 from .requests import RequestLog, wrong_transcript, wrong_turns
 from .users import Dispatcher, LostError, People, Session, ask
 from .violation import BROKEN, LOST, Violation
-from .world import LinkWatch, Sample, SoakWorld, least
+from .world import Flip, LinkWatch, Sample, SoakWorld, least
 
 TURNS = 4.0  # prompts a second that all people type together
 STARTED = 300.0  # seconds at the begin in which at least one more session becomes idle
@@ -46,7 +46,7 @@ class Soak:
         self.counts: Counter[str] = Counter()
         self.violations: list[Violation] = []
         self.history: list[dict[str, Any]] = []
-        self.link: LinkWatch
+        self.link: LinkWatch | None = None
         self.elapsed = 0.0
         self._life = 0
 
@@ -122,9 +122,9 @@ class Soak:
                 await self._guarded(self._step(step.kind))
             await asyncio.sleep(max(0.0, began + self.seconds - time.monotonic()))
         finally:
+            self.elapsed = time.monotonic() - began
             self.people.end()
             self.dispatcher.ending = True
-        self.elapsed = time.monotonic() - began
         await asyncio.gather(*running)
 
     async def _guarded(self, work: Awaitable[Any]) -> None:
@@ -142,7 +142,7 @@ class Soak:
 
     async def _step(self, kind: str) -> None:
         world = self.world
-        assert world.daemon is not None
+        assert world.daemon is not None and self.link is not None
         if kind in (plan.LIMIT, plan.CROWD):
             self.accounts.limit(self.link.account)
             if kind == plan.CROWD:
@@ -205,6 +205,11 @@ class Soak:
         return least(found) if found else None
 
     @property
+    def flips(self) -> list[Flip]:
+        """The moves of the active link so far."""
+        return self.link.flips if self.link is not None else []
+
+    @property
     def after_warm_up(self) -> Sample | None:
         """The daemon's figures after the warm-up of its last life."""
         return self.window(WARM_UP, WARM_UP + WINDOW)
@@ -225,7 +230,7 @@ class Soak:
         records = world.lines("switches.jsonl")
         told = [row for name in ("events.1.jsonl", "events.jsonl") for row in world.lines(name)]
         events = [row for row in told if row["event"] == "switch"]
-        found += verdicts.switches(self.link.flips, records, self.history, events)
+        found += verdicts.switches(self.flips, records, self.history, events)
         answered: Counter[str] = Counter()
         known = {session.uuid: session for session in self.sessions.values()}
         for uuid, conversation in self.requests.conversations.items():

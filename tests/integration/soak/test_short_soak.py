@@ -49,7 +49,7 @@ def test_nothing_is_lost_in_half_a_minute_of_everything():
     assert done.stdout.rstrip().endswith("lost=0 twice=0 unaccounted=0 grown=0 broken=0")
 
 
-def test_ctrl_c_ends_everything(tmp_path):
+def test_ctrl_c_ends_everything_and_shows_what_was_measured(tmp_path):
     shown = tmp_path / "shown"
     command = [sys.executable, "-u", PROGRAM, "--minutes", "5", "--sessions", "3", "--seed", "1"]
     with open(shown, "wb") as stream, subprocess.Popen(command, stdout=stream, stderr=stream) as soak:
@@ -62,5 +62,8 @@ def test_ctrl_c_ends_everything(tmp_path):
 
     assert code == 130, shown.read_text()
     assert "Traceback" not in shown.read_text()
+    assert "interrupted" in shown.read_text()
+    assert figures(shown.read_text())["sessions"] == "3"
+    assert "lost=" not in shown.read_text(), "half a soak is not judged"
     assert processes_in(folder[1]) == []
     assert not os.path.exists(folder[1])

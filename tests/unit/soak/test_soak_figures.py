@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of a soak, also of one that was interrupted before it had anything to measure."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from soak.figures import judgement, table
+from soak.soak import Soak
+from soak.violation import LOST, TWICE, Violation
+from soak.world import Sample, SoakWorld
+
+
+@pytest.fixture
+def soak(tmp_path):
+    return Soak(SoakWorld(str(tmp_path), "", 2, 1), 1, 600, lambda _text: None)
+
+
+def rows(soak):
+    return dict(re.split("  +", line, maxsplit=1) for line in table(soak).splitlines())
+
+
+def test_a_soak_that_has_not_begun_has_a_table_of_nothing(soak):
+    found = rows(soak)
+    assert (found["sessions"], found["limits"], found["flips"], found["prompts"]) == ("0", "0", "0", "0")
+    assert "memory" not in found
+
+
+def test_what_was_measured_so_far_is_in_the_table(soak):
+    soak.counts["kill"] = 2
+    soak.accounts.limits = 7
+    soak.elapsed = 90.0
+    began = time.monotonic()
+    soak.samples = [(began + second, 0, Sample(memory=2048 + second, descriptors=9, threads=3)) for second in range(60)]
+    found = rows(soak)
+    assert (found["kills"], found["limits"], found["minutes"]) == ("2", "7", "1.5")
+    assert found["memory"].endswith("MiB (too short to judge)")
+
+
+def test_each_kind_of_violation_is_counted(soak):
+    soak.violations = [Violation(LOST, "a"), Violation(LOST, "b"), Violation(TWICE, "c")]
+    assert judgement(soak).startswith("lost=2 twice=1 unaccounted=0")
