@@ -90,7 +90,7 @@ def _session_facts(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def account_labels(names: list[str]) -> dict[str, str]:
-    """Return the labels of accounts that are called by an address, as the daemon's ``reporting/account_labels.py``."""
+    """Return the labels of accounts that are called by an address, as the daemon's ``accounts/account_labels.py``."""
     labels = {}
     for number, name in enumerate(names, 1):
         label = f"account-{number}"

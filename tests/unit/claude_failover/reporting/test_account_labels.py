@@ -15,11 +15,11 @@ import pytest
 from ansible_collections.secuaas.claude.plugins.module_utils._status_facts import account_labels, status_facts
 from event_world import EventWorld
 
+from claude_failover.accounts.account_labels import AccountLabels
 from claude_failover.claude.telemetry import telemetry_variables
 from claude_failover.common import clock
 from claude_failover.config.model import Account, TelemetryConfig
 from claude_failover.reporting import log_format
-from claude_failover.reporting.account_labels import AccountLabels
 from claude_failover.reporting.log_format import LogFormatter
 from claude_failover.reporting.metrics import Metrics
 from claude_failover.reporting.systemd_journal import JournalHandler

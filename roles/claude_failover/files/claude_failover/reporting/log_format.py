@@ -13,11 +13,11 @@ import logging
 import sys
 from typing import Any
 
+from ..accounts.account_labels import AccountLabels
 from ..common.journal_stream import is_journal, prefixed
 from ..common.text import escaped, shorten
 from ..config.model import Config
 from . import systemd_journal
-from .account_labels import AccountLabels
 
 log = logging.getLogger(__name__)
 

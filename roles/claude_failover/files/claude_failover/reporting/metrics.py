@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..accounts.account_labels import AccountLabels
 from ..common import clock
 from ..common.health import SOURCES
 from ..common.release import release_name
@@ -20,7 +21,6 @@ from ..sessions.tracked_session import STATES
 from ..storage.files import write_atomic
 from ..storage.regular_file import require_replaceable
 from ..tasks.task import STATES as TASK_STATES
-from .account_labels import AccountLabels
 from .event_kinds import KINDS
 from .exposition import Exposition, Sample
 from .tallies import Tallies

@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..accounts.account_labels import AccountLabels
 from ..common.text import one_line, shorten
 from ..config.model import Config
-from .account_labels import AccountLabels
 
 MAX_TEXT = 1000  # characters of a text in an event
 
