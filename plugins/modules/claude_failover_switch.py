@@ -37,7 +37,8 @@ attributes:
 options:
   account:
     description:
-      - The name of the account to switch to.
+      - The name of the account to switch to. One whose name is an address can be called by its label too, such as
+        V(account-2), as events, metrics and M(secuaas.claude.claude_failover_info) call it.
       - The default is the one that the daemon chooses by its strategy.
     type: str
   reason:

@@ -125,6 +125,12 @@ def test_without_a_daemon_the_accounts_are_those_of_the_configuration(completing
     assert completing.names("accounts") == ["compte1", "compte2"]
 
 
+def test_an_account_that_is_called_by_an_address_is_offered_by_its_label_too(completing: Completing) -> None:
+    text = pathlib.Path(completing.config).read_text(encoding="utf-8").replace('"compte2"', '"two@example.invalid"')
+    pathlib.Path(completing.config).write_text(text, encoding="utf-8")
+    assert completing.names("accounts") == ["account-2", "compte1", "two@example.invalid"]
+
+
 @pytest.mark.parametrize("text", ["accounts: 5\n", "{", ""])
 def test_whatever_fails_is_silent(completing: Completing, text: str) -> None:
     pathlib.Path(completing.config).write_text(text, encoding="utf-8")

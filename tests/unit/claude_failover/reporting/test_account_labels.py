@@ -17,7 +17,9 @@ from event_world import EventWorld
 
 from claude_failover.accounts.account_labels import AccountLabels
 from claude_failover.claude.telemetry import telemetry_variables
+from claude_failover.cli.commands import login
 from claude_failover.common import clock
+from claude_failover.common.errors import UsageError
 from claude_failover.config.model import Account, TelemetryConfig
 from claude_failover.reporting import log_format
 from claude_failover.reporting.log_format import LogFormatter
@@ -105,3 +107,29 @@ def test_no_label_is_the_name_of_an_account_and_modules_label_as_the_daemon_does
     names = ["a@b", "account-1", "c@d", "account-3"]
     assert [AccountLabels(names).of(name) for name in names] == ["account-1_", "account-1", "account-3_", "account-3"]
     assert account_labels(names) == {"a@b": "account-1_", "c@d": "account-3_"}
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("a@b", "a@b"),
+        ("account-1", "account-1"),
+        ("account-1_", "a@b"),
+        ("account-3", "c@d"),
+        ("account-2", None),
+        ("account-4", None),
+        ("", None),
+    ],
+)
+def test_an_account_is_known_by_its_label_unless_another_is_really_called_so(word, name):
+    labels = AccountLabels(["a@b", "account-1", "c@d"])
+    assert labels.name_of(word) == name
+    assert labels.in_words() == "a@b (account-1_), account-1, c@d (account-3)"
+
+
+def test_login_knows_an_account_by_its_label(tmp_path):
+    accounts = tuple(Account(name, str(tmp_path / name)) for name in ("work", *PLANTED))
+    config = dataclasses.replace(EventWorld(tmp_path).config, accounts=accounts)
+    assert login.account_of(config, "account-3").name == PLANTED[1]
+    with pytest.raises(UsageError, match=r"found no account 'account-1' in .*; expected one of: work, .*\(account-2\)"):
+        login.account_of(config, "account-1")

@@ -644,3 +644,18 @@ def test_history_of_a_clock_that_was_set_back_is_in_the_order_of_the_switches(wo
         world.now += minutes(step)
         world.switcher.journal.close(switch(world, target=target))
     assert [row["to_account"] for row in world.switcher.history(9)] == ["a", "b"]
+
+
+def test_a_switch_by_a_label_leads_to_the_account_that_is_called_by_an_address(tmp_path):
+    world = World(tmp_path, names=("a", "two@example.invalid", "account-3", "four@example.invalid"))
+    record = switch(world, target="account-2")
+    assert (record["outcome"], record["to_account"], world.active) == ("switched", *["two@example.invalid"] * 2)
+    assert switch(world, target="account-2", dry_run=True)["outcome"] == "stayed"
+    assert switch(world, target="account-3")["to_account"] == "account-3", "another one is really called so"
+
+
+def test_an_unknown_label_is_told_with_those_that_there_are(tmp_path):
+    world = World(tmp_path, names=("a", "two@example.invalid"))
+    expected = r"no account 'account-1'; configured are a, two@example.invalid \(account-2\)"
+    with pytest.raises(UsageError, match=expected):
+        switch(world, target="account-1")

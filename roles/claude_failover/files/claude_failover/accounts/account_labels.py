@@ -16,14 +16,23 @@ class AccountLabels:
     """The labels of the accounts of one configuration, in its order."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        listed = list(names)
+        listed = self._names = list(names)
         self._labels = {name: _label(number, listed) for number, name in enumerate(listed, 1) if "@" in name}
+        self._by_label = {label: name for name, label in self._labels.items()}
         longest = sorted(self._labels, key=len, reverse=True)
         self._pattern = re.compile(r"(?<![\w@+])(?:" + "|".join(map(re.escape, longest)) + r")(?![\w@+-]|\.\w)")
 
     def of(self, name: str) -> str:
         """Return the label of an account."""
         return self._labels.get(name, name)
+
+    def name_of(self, word: str) -> str | None:
+        """Return the account that a person means by its name or its label, None if there is none; names come first."""
+        return word if word in self._names else self._by_label.get(word)
+
+    def in_words(self) -> str:
+        """Return the names of all accounts, for an error message; those that have a label with it."""
+        return ", ".join(f"{name} ({self._labels[name]})" if name in self._labels else name for name in self._names)
 
     def __contains__(self, name: object) -> bool:
         return name in self._labels

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ..accounts.account_labels import AccountLabels
 from ..accounts.active_link import describe_active, read_active
 from ..accounts.availability import AccountAvailability
 from ..accounts.exhaustion import Exhaustion
@@ -134,10 +135,8 @@ class Switcher:
 
         Raises UsageError for an unknown account; SwitchSuperseded when another account than ``expected`` is active.
         """
-        if request.target is not None and self._config.current.account(request.target) is None:
-            names = [account.name for account in self._config.current.accounts]
-            hint = did_you_mean(request.target, names)
-            raise UsageError(f"there is no account {request.target!r}; configured are {', '.join(names)}{hint}")
+        if request.target is not None:
+            request = replace(request, target=self._account_name(request.target))
         if request.dry_run:
             return self._preview(request)  # changes nothing, so it need not wait for a switch in progress
         async with self._switch_lock():
@@ -151,6 +150,17 @@ class Switcher:
                 return await self._switch(request)
             finally:
                 self.switching = False
+
+    def _account_name(self, word: str) -> str:
+        """Return the account that is called so, or has this label. Raises UsageError."""
+        names = [account.name for account in self._config.current.accounts]
+        labels = AccountLabels(names)
+        name = labels.name_of(word)
+        if name is None:
+            raise UsageError(
+                f"there is no account {word!r}; configured are {labels.in_words()}{did_you_mean(word, names)}"
+            )
+        return name
 
     def _switch_lock(self) -> asyncio.Lock:
         if (

@@ -40,9 +40,13 @@ def _names(arguments: argparse.Namespace) -> list[str]:
     if arguments.kind == "sessions":
         return [str(row["name"]) for row in _ask(arguments, "sessions")]
     try:
-        return [str(row["name"]) for row in _ask(arguments, "status")["accounts"]]
+        names = [str(row["name"]) for row in _ask(arguments, "status")["accounts"]]
     except Exception:  # an account is logged in to before there is a daemon
-        return [account.name for account in common.load_config(arguments).accounts]
+        names = [account.name for account in common.load_config(arguments).accounts]
+    from ...accounts.account_labels import AccountLabels
+
+    labels = AccountLabels(names)
+    return [*names, *(labels.of(name) for name in names if name in labels)]
 
 
 def _ask(arguments: argparse.Namespace, op: str) -> Any:

@@ -15,7 +15,7 @@ from ...common.users import home_folder, session_path, user_name
 from .. import common, other_user
 
 if TYPE_CHECKING:
-    from ...config.model import Config
+    from ...config.model import Account, Config
 
 
 def register(commands: Any) -> None:
@@ -33,7 +33,9 @@ def register(commands: Any) -> None:
             "claude-failover login compte1    # then /login, and /exit",
         ],
     )
-    parser.add_argument("account", metavar="ACCOUNT", help="account name in the configuration")
+    parser.add_argument(
+        "account", metavar="ACCOUNT", help="account name in the configuration, or its label (account-2)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -41,13 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..login_outcome import LoginOutcome
 
     config = common.load_config(arguments)
-    account = config.account(arguments.account)
-    if account is None:
-        names = [each.name for each in config.accounts]
-        raise UsageError(
-            f"found no account {arguments.account!r} in {config.path}; expected one of: {', '.join(names)}"
-            f"{did_you_mean(arguments.account, names)}"
-        )
+    account = account_of(config, arguments.account)
     try:
         owner = other_user.owner_of(account.home)
     except FileNotFoundError:
@@ -77,6 +73,21 @@ def run(arguments: argparse.Namespace) -> int:
     if outcome.problem is not None:
         common.print_message(outcome.problem)
     return code
+
+
+def account_of(config: Config, word: str) -> Account:
+    """Return the account that is called so, or has this label. Raises UsageError."""
+    from ...accounts.account_labels import AccountLabels
+
+    names = [each.name for each in config.accounts]
+    labels = AccountLabels(names)
+    account = config.account(labels.name_of(word) or "")
+    if account is None:
+        raise UsageError(
+            f"found no account {word!r} in {config.path}; expected one of: {labels.in_words()}"
+            f"{did_you_mean(word, names)}"
+        )
+    return account
 
 
 def _run_claude(program: str, environment: dict[str, str]) -> int:

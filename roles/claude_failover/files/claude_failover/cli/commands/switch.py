@@ -28,14 +28,17 @@ def register(commands: Any) -> None:
         "switch to another account now",
         "Point the active link at ACCOUNT, or at the account that the daemon would choose; running sessions move with\n"
         "it. The cooldown is ignored. A switch to the active account does nothing (exit 0). An exhausted account\n"
-        "needs --force. Divergent links and a dead login are refused even with --force.",
+        "needs --force. Divergent links and a dead login are refused even with --force. An account whose name is an\n"
+        "address can be called by the label that events and metrics have for it, such as account-2.",
         [
             "claude-failover switch --dry-run          # where would one lead, and why?",
             "claude-failover switch compte2 --reason 'compte1 is needed elsewhere'",
             "claude-failover switch compte2 --force    # although it is exhausted",
         ],
     )
-    parser.add_argument("account", metavar="ACCOUNT", nargs="?", help="target account (default: by the strategy)")
+    parser.add_argument(
+        "account", metavar="ACCOUNT", nargs="?", help="target account, by its name or label (default: by the strategy)"
+    )
     parser.add_argument("--reason", metavar="R", help="reason to record in the history")
     parser.add_argument("--dry-run", action="store_true", help="show what would happen and why, and change nothing")
     parser.add_argument("--force", action="store_true", help="allow an account that is exhausted or banned")
