@@ -111,3 +111,18 @@ def test_a_banner_that_left_the_screen_is_news_when_it_comes_back(evidence_filte
 )
 def test_a_refusal_belongs_to_a_turn_by_its_id_else_by_its_time(turn, began, expected):
     assert belongs_to_turn(evidence(turn="t1"), turn, began) is expected
+
+
+@pytest.mark.parametrize(
+    ("delay", "recorded", "is_news"),
+    [(0.5, True, True), (0.0, True, False), (-0.5, True, False), (0.5, False, False)],
+)
+def test_a_turn_that_is_recorded_after_a_banner_was_seen_may_be_refused_again(
+    evidence_filter, news, delay, recorded, is_news
+):
+    """A hook tells of a turn later than it began, and a banner in the pane may be of that very turn."""
+    first, second = evidence("pane"), evidence("pane", at=NOW + 5 * SECOND)
+    evidence_filter.report(first)
+    evidence_filter.on_turn_began("main", None, NOW + delay * SECOND, recorded=recorded)
+    evidence_filter.report(second)
+    assert news == ([first, second] if is_news else [first])

@@ -40,10 +40,17 @@ class EvidenceFilter:
         last = self._reported.get(session)
         return last is not None and last.verdict.snippet == verdict.snippet and not _adds_reset(last.verdict, verdict)
 
-    def on_turn_began(self, session: str, turn: str | None, at: datetime) -> None:
-        """Forget the reported limit of a session, unless it is of this very turn."""
+    def on_turn_began(self, session: str, turn: str | None, at: datetime, *, recorded: bool = False) -> None:
+        """Forget the reported limit of a session, unless it is of this very turn.
+
+        With ``recorded`` the time is that of the record of the prompt, and no hook's: a banner that the pane showed
+        before it is an earlier turn's.
+        """
         last = self._reported.get(session)
-        if last is not None and not belongs_to_turn(last, turn, at):
+        if last is None:
+            return
+        earlier = recorded and last.source == "pane" and last.turn is None and last.at < at
+        if earlier or not belongs_to_turn(last, turn, at):
             del self._reported[session]
 
     def forget(self, session: str) -> None:

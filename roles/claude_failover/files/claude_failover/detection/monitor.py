@@ -340,7 +340,7 @@ class LimitMonitor:
 
     def _on_turn_event(self, tracked: TrackedSession, event: TurnEvent) -> None:
         if event.kind in ("prompt", "start"):
-            self._filter.on_turn_began(tracked.name, event.turn, event.at)
+            self._filter.on_turn_began(tracked.name, event.turn, event.at, recorded=not tracked.hook_seen)
             self._turn_began[tracked.name] = event.at
         self._on_turn(event)
 
