@@ -308,7 +308,7 @@ class _Session:
         me = processes.read(os.getpid())
         assert me is not None
         # What else runs on the machine is of no concern.
-        trees = SimpleNamespace(tree=lambda _pid: iter([me]), get=lambda _pid: None)
+        trees = SimpleNamespace(tree=lambda _pid: (me,), get=lambda _pid: None)
         pane = Pane("main", "$0", "@0", "%0", me.pid, False, None, None, "claude", "/", 0, 80, 24, False, True)
         with mock.patch.object(table, "ProcessTrees", return_value=trees):
             self.sessions.observe([pane])

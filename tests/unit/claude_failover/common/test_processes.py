@@ -71,6 +71,50 @@ def test_a_circle_of_parents_ends(monkeypatch):
     assert [process.pid for process in processes.ProcessTrees([10]).tree(20)] == [20, 10]
 
 
+def test_what_has_not_changed_is_the_same_object_in_the_next_trees(monkeypatch):
+    stats = {1: (0, 1), 10: (1, 5), 20: (10, 6), 30: (1, 7)}
+
+    def stat(pid):
+        if pid not in stats:
+            return None
+        parent, start = stats[pid]
+        fields = ["S", str(parent), *["0"] * 17, str(start), *["0"] * 30]
+        return f"{pid} (a) b) {' '.join(fields)}".encode()
+
+    monkeypatch.setattr(processes, "_stat", stat)
+    memory = processes.ProcessMemory()
+
+    def look():
+        trees = processes.ProcessTrees([20, 30, 40], memory)
+        return trees.tree(10), trees.tree(30)
+
+    one, other = look()
+    assert [process.pid for process in one] == [10, 20]
+    assert all(now is before for now, before in zip(look(), (one, other)))
+    stats[30] = (1, 8)  # the pid is used again
+    again, another = look()
+    assert again == one and again[1] is one[1]
+    assert another is not other and another[0].start == 8
+    stats[40] = (20, 9)
+    assert [process.pid for process in look()[0]] == [10, 20, 40]
+    stats[20] = (30, 6)  # it has another parent
+    assert [[process.pid for process in tree] for tree in look()] == [[10], [30, 20, 40]]
+    del stats[20]
+    assert [[process.pid for process in tree] for tree in look()] == [[10], [30]]
+
+
+def test_a_process_that_only_works_or_waits_is_the_same_and_a_zombie_is_not(monkeypatch):
+    letter = ["S"]
+    row = " ".join(["1", *["0"] * 17, "5", *["0"] * 30])
+    monkeypatch.setattr(processes, "_stat", lambda pid: f"{pid} (x) {letter[0]} {row}".encode())
+    memory = processes.ProcessMemory()
+    first = processes.ProcessTrees([], memory).get(10)
+    letter[0] = "R"
+    assert processes.ProcessTrees([], memory).get(10) is first
+    letter[0] = "Z"
+    assert not processes.ProcessTrees([], memory).get(10).alive
+
+
 def test_another_program_of_a_process_has_another_image():
     process = subprocess.Popen(
         [sys.executable, "-c", "import os; os.read(0, 1); os.execv('/bin/cat', ['cat'])"],

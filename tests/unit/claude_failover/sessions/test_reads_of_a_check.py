@@ -11,6 +11,7 @@ import os
 import subprocess
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -105,7 +106,7 @@ def test_the_processes_that_are_read_do_not_grow_with_those_of_the_host(world):
     before = world.check()
     others = [sleeper() for _number in range(30)]
     try:
-        assert world.check() == before
+        assert world.check()["stat"] == before["stat"]
     finally:
         for process in others:
             process.kill()
@@ -182,3 +183,49 @@ def test_another_conversation_in_the_registry_is_taken_over_at_the_next_check(wo
     world.write(0, sessionId=UUID.format(77))
     world.check()
     assert world.registry.get("s0").uuid == UUID.format(77)
+
+
+def test_settings_that_change_later_are_noticed_in_a_session_without_a_change(world, settled):
+    for _check in range(3):
+        world.check()
+    path = os.path.join(world.home, "settings.json")
+    with open(path, "w", encoding="ascii") as stream:
+        json.dump({"env": {"ANTHROPIC_AUTH_TOKEN": "x"}}, stream)
+    world.check()
+    assert all(path in world.table.get(f"s{number}").foreign_login for number in range(4))
+
+
+def test_the_settings_of_a_folder_that_a_session_was_new_in_are_looked_at_in_each_check(world, settled, tmp_path):
+    world.check()
+    world.check()
+    os.makedirs(tmp_path / "project" / ".claude")
+    world.running[2].kill()
+    world.running[2].wait()
+    world.start(2)
+    world.write(2, cwd=str(tmp_path / "project"))
+    world.check()
+    world.check()
+    assert world.table.get("s2").foreign_login is None
+    (tmp_path / "project" / ".claude" / "settings.json").write_text('{"env": {"ANTHROPIC_API_KEY": "x"}}')
+    world.check()
+    found = [world.table.get(f"s{number}").foreign_login for number in range(4)]
+    assert [why is not None for why in found] == [False, False, True, False]
+
+
+def test_a_pane_whose_pid_another_process_has_now_is_observed_anew(world, settled, monkeypatch):
+    """The pid was used again: the session file that lies there is another process's."""
+    world.check()
+    world.check()
+    old, parsed = world.table.get("s1").claude, processes._parsed
+    assert old is not None
+
+    def reused(pid, text):
+        process = parsed(pid, text)
+        return replace(process, start=process.start + 1) if pid == old.pid else process
+
+    monkeypatch.setattr(processes, "_parsed", reused)
+    world.table._processes = processes.ProcessMemory()  # the text of a process's stat has its start in it
+    world.check()
+    tracked = world.table.get("s1")
+    assert (tracked.claude.start, tracked.file_at) == (old.start + 1, None)
+    assert world.table.get("s2").file_at is not None

@@ -33,36 +33,42 @@ class _Seen(NamedTuple):
 class LoginSettings:
     """The keys by which settings files make the login another, by file.
 
-    In a round each file is looked at once, for however many sessions.
+    In a round each file is looked at once, for however many sessions. ``stamp`` is another object in a round in which
+    a file that was asked for in a round before has other keys, or the administrator has other files.
     """
 
     def __init__(self) -> None:
         self._seen: dict[str, _Seen] = {}
-        self._round: dict[str, list[str]] | None = None  # by path: the keys found in this round
-        self._managed: list[str] | None = None
+        self._in_round = False
+        self._round: dict[str, list[str]] = {}  # by path: the keys found in this round, of all asked for in any
+        self._managed: list[str] = []
+        self.stamp = object()
 
     def begin_round(self) -> None:
-        """Look at each file again when it is next asked for."""
-        self._round, self._managed = {}, None
+        """Look at each file again, once."""
+        managed = managed_settings()
+        if managed != self._managed or any(self._look(path) != keys for path, keys in self._round.items()):
+            self.forget()
+        self._managed, self._in_round = managed, True
 
     def end_round(self) -> None:
         """Look at each file whenever it is asked for."""
-        self._round = self._managed = None
+        self._in_round = False
+
+    def forget(self) -> None:
+        """Begin with another stamp; so those that ask no more are looked at no more."""
+        self._round, self.stamp = {}, object()
 
     def managed(self) -> list[str]:
         """Return the paths of the administrator's settings."""
-        if self._round is None:
-            return managed_settings()
-        if self._managed is None:
-            self._managed = managed_settings()
-        return self._managed
+        return self._managed if self._in_round else managed_settings()
 
     def found_in(self, paths: Iterable[str]) -> list[str]:
         """Return ``KEY in FILE`` for each key that makes the login another; a file that cannot be read has none."""
         return [f"{key} in {path}" for path in paths for key in self._keys(path)]
 
     def _keys(self, path: str) -> list[str]:
-        if self._round is None:
+        if not self._in_round:
             return self._look(path)
         if path not in self._round:
             self._round[path] = self._look(path)

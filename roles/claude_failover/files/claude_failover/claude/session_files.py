@@ -68,19 +68,24 @@ class SessionFiles:
 
     def __init__(self, homes: Iterable[str] = ()) -> None:
         self._names: dict[str, set[str] | None] = {}  # by folder; None: it cannot be listed
-        self._seen: dict[tuple[str, str], _Read] = {}  # by folder and name
+        self._seen: dict[str, _Read] = {}  # by path
+        self._pids: set[int] | None = set()  # that the files are named after; None: not found yet
         self.refresh(homes)
 
     def refresh(self, homes: Iterable[str]) -> None:
         """List the files. Raises OSError where there is no descriptor left: their processes must not pass for dead."""
         clock.now()  # looks for a jump
-        self._names = {folder: _listed(folder) for folder in [os.path.join(home, "sessions") for home in homes]}
-        self._seen = {key: seen for key, seen in self._seen.items() if self._is_listed(*key)}
+        names = {folder: _listed(folder) for folder in [os.path.join(home, "sessions") for home in homes]}
+        if names != self._names:
+            self._names, self._pids = names, None
+            self._seen = {path: seen for path, seen in self._seen.items() if self._is_listed(*os.path.split(path))}
 
     def pids(self) -> set[int]:
         """Return the processes that a file is named after, of which many may have ended."""
-        stems = (name[:-5] for names in self._names.values() for name in names or () if name.endswith(".json"))
-        return {pid for pid in map(whole_number, stems) if pid is not None}
+        if self._pids is None:
+            stems = (name[:-5] for names in self._names.values() for name in names or () if name.endswith(".json"))
+            self._pids = {pid for pid in map(whole_number, stems) if pid is not None}
+        return self._pids
 
     def of(self, process: Process) -> SessionFile | None:
         """Return the file that this process wrote, or None.
@@ -88,32 +93,37 @@ class SessionFiles:
         After a flip a running session writes to the other home; the newest of several files counts.
         """
         name = f"{process.pid}.json"
-        files = [self._read(folder, name, process) for folder in self._names if self._is_listed(folder, name)]
-        return max((file for file in files if file is not None), key=lambda file: file.status_at, default=None)
+        newest: SessionFile | None = None
+        for folder, names in self._names.items():
+            if names is None or name in names:
+                file = self._read(f"{folder}/{name}", process)
+                if file is not None and (newest is None or file.status_at > newest.status_at):
+                    newest = file
+        return newest
 
     def _is_listed(self, folder: str, name: str) -> bool:
         names = self._names.get(folder, set())
         return names is None or name in names
 
-    def _read(self, folder: str, name: str, process: Process) -> SessionFile | None:
-        path, key, now = f"{folder}/{name}", (folder, name), time.time_ns()
+    def _read(self, path: str, process: Process) -> SessionFile | None:
+        now = time.time_ns()
         try:
             found = os.stat(path)
         except OSError:
-            self._seen.pop(key, None)
+            self._seen.pop(path, None)
             return None
         state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
         known = state, (process.pid, process.start), clock.current().jumps
-        seen = self._seen.get(key)
+        seen = self._seen.get(path)
         if seen is not None and seen[:3] == known:
             return seen.content
         content = read_session_file(path, process)
         # The next write can still fall into the same tick of the file's clock.
         settled = now - max(found.st_mtime_ns, found.st_ctime_ns) > _SETTLED
         if settled and (content is None or content.status_at != _UNKNOWN):
-            self._seen[key] = _Read(*known, content)
+            self._seen[path] = _Read(*known, content)
         else:
-            self._seen.pop(key, None)
+            self._seen.pop(path, None)
         return content
 
 

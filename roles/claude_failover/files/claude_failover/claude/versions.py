@@ -35,6 +35,7 @@ def version_in(value: object) -> str | None:
     return value if isinstance(value, str) and len(value) <= _MOST and numbers(value) is not None else None
 
 
+@lru_cache(maxsize=256)
 def problem(version: str | None) -> str | None:
     """Return why a failover does not work with a version; None if it does, and for one that is not known."""
     found, least = numbers(version or ""), numbers(MINIMUM)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from .text import decoded
+
+_MOST_STAT = 1 << 13  # bytes of a process's stat: 52 numbers and a name
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,31 @@ def read(pid: int) -> Process | None:
 
     Raises OSError if /proc cannot be read now (no descriptors are left): a process must not pass for dead then.
     """
+    text = _stat(pid)
+    return _parsed(pid, text) if text is not None else None
+
+
+def _stat(pid: int) -> bytes | None:
     try:
-        with open(f"/proc/{pid}/stat", "rb") as stream:
-            text = decoded(stream.read())
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as stream:
+            return stream.read(_MOST_STAT)  # which the kernel gives in one piece
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
+
+
+def _parsed(pid: int, text: bytes) -> Process:
     # The name is in parentheses and may itself contain blanks and parentheses.
-    name = text[text.index("(") + 1 : text.rindex(")")]
-    fields = text[text.rindex(")") + 2 :].split()
+    name, _end, rest = text[text.index(b"(") + 1 :].rpartition(b")")
+    fields = rest.split()
     image = int(fields[47]) if len(fields) > 47 else 0  # env_start, since Linux 3.5
-    return Process(pid=pid, parent=int(fields[1]), start=int(fields[19]), name=name, state=fields[0], image=image)
+    return Process(
+        pid=pid,
+        parent=int(fields[1]),
+        start=int(fields[19]),
+        name=decoded(name),
+        state=decoded(fields[0]),
+        image=image,
+    )
 
 
 def is_alive(pid: int, start: int | None = None) -> bool:
@@ -68,43 +85,111 @@ def is_alive(pid: int, start: int | None = None) -> bool:
     return process is not None and process.alive and (start is None or process.start == start)
 
 
+class ProcessMemory:
+    """The processes and trees of the last `ProcessTrees`, so that those without a change are not made again."""
+
+    def __init__(self) -> None:
+        self._now: dict[int, tuple[bytes, Process]] = {}  # by pid: as it was read
+        self._before: dict[int, tuple[bytes, Process]] = {}
+        self.pids: frozenset[int] = frozenset()  # those of interest
+        self.above: dict[int, Process | None] = {}  # and those that were read to find their ways
+        self.ways: dict[int, list[tuple[int, ...]]] = {}
+        self.trees: dict[int, tuple[Process, ...]] = {}
+
+    def begin(self) -> None:
+        """Forget what was not read since the last call."""
+        self._before, self._now = self._now, {}
+
+    def read(self, pid: int) -> Process | None:
+        """Return the process, the same object as last as long as it is the same in the same program.
+
+        Of its state only whether it is alive counts for that. Raises OSError, as `read` does.
+        """
+        text = _stat(pid)
+        if text is None:
+            return None
+        known = self._before.get(pid)
+        if known is None or known[0] != text:
+            process = _parsed(pid, text)
+            known = text, known[1] if known is not None and _is_same(process, known[1]) else process
+        self._now[pid] = known
+        return known[1]
+
+
+def _is_same(one: Process, other: Process) -> bool:
+    return (one.start, one.parent, one.image, one.name, one.alive) == (
+        other.start,
+        other.parent,
+        other.image,
+        other.name,
+        other.alive,
+    )
+
+
 class ProcessTrees:
     """The processes of interest in their trees, at one moment; they and those above them are read, and no others.
 
-    Each is read once, when it is asked for. Methods raise OSError if /proc cannot be read.
+    Each is read once, when it is asked for. With the ``memory`` of the trees before, what has not changed is the same
+    object: a process, and a tree. Methods raise OSError if /proc cannot be read.
     """
 
-    def __init__(self, pids: Iterable[int]) -> None:
+    def __init__(self, pids: Iterable[int], memory: ProcessMemory | None = None) -> None:
         self._pids = frozenset(pids)
         self._read: dict[int, Process | None] = {}
+        self._memory = memory if memory is not None else ProcessMemory()
+        self._read_one = memory.read if memory is not None else read
         self._below: dict[int, list[tuple[int, ...]]] | None = None  # by pid: the ways down to those of interest
+        self._trees: dict[int, tuple[Process, ...]] = {}
+        self._before: dict[int, tuple[Process, ...]] = {}  # the trees of the memory
+        self._memory.begin()
 
     def get(self, pid: int) -> Process | None:
         """Return a process, or None if it does not exist."""
         if pid not in self._read:
-            self._read[pid] = read(pid)
+            self._read[pid] = self._read_one(pid)
         return self._read[pid]
 
-    def tree(self, pid: int) -> Iterator[Process]:
-        """Yield the process ``pid`` and those of interest below it, nearest first."""
-        if self._below is None:
-            self._below = self._ways()
-        for way in [(), *sorted(self._below.get(pid, []), key=lambda way: (len(way), way))]:
-            process = self.get(way[-1] if way else pid)
-            if process is not None:
-                yield process
+    def tree(self, pid: int) -> tuple[Process, ...]:
+        """Return the process ``pid`` and those of interest below it, nearest first."""
+        if pid not in self._trees:
+            self._trees[pid] = self._known_tree(pid) or self._new_tree(pid)
+        return self._trees[pid]
 
-    def _ways(self) -> dict[int, list[tuple[int, ...]]]:
+    def _known_tree(self, pid: int) -> tuple[Process, ...]:
+        """Return the tree of before if it is the same, else an empty one."""
+        memory = self._memory
+        if self._below is None:
+            if not self._is_as_before():
+                memory.ways, memory.above = self._ways()
+                memory.pids, memory.trees = self._pids, {}
+            self._below, self._before, memory.trees = memory.ways, memory.trees, self._trees
+        known = self._before.get(pid, ())
+        return known if all(self.get(process.pid) is process for process in known) else ()
+
+    def _new_tree(self, pid: int) -> tuple[Process, ...]:
+        ways = sorted((self._below or {}).get(pid, []), key=lambda way: (len(way), way))
+        found = map(self.get, [pid, *(way[-1] for way in ways)])
+        return tuple(process for process in found if process is not None)
+
+    def _is_as_before(self) -> bool:
+        """Return whether the ways were found from the same processes."""
+        memory = self._memory
+        return memory.pids == self._pids and all(self.get(pid) is process for pid, process in memory.above.items())
+
+    def _ways(self) -> tuple[dict[int, list[tuple[int, ...]]], dict[int, Process | None]]:
+        """Return the ways down to the processes of interest, by what they begin at, and all that were read for it."""
         found: dict[int, list[tuple[int, ...]]] = {}
+        above: dict[int, Process | None] = {}
         for pid in self._pids:
             way: tuple[int, ...] = ()
-            process = self.get(pid)
+            process = above[pid] = self.get(pid)
             # Processes are not read at one moment: a pid that is used again could close a circle.
             while process is not None and process.parent > 0 and process.pid not in way:
                 way = (process.pid, *way)
                 found.setdefault(process.parent, []).append(way)
-                process = self.get(process.parent)
-        return found
+                parent = process.parent
+                process = above[parent] = self.get(parent)
+        return found, above
 
 
 def variable(pid: int, name: str) -> str | None:

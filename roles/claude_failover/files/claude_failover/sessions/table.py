@@ -17,7 +17,7 @@ from ..claude.process_home import process_home
 from ..claude.session_files import SessionFile, SessionFiles
 from ..claude.transcript import UUID
 from ..common.log_fields import log_fields
-from ..common.processes import Process, ProcessTrees
+from ..common.processes import Process, ProcessMemory, ProcessTrees
 from ..common.text import text_or_none, whole_number
 from ..config.holder import ConfigHolder
 from ..tmux.client import Pane
@@ -56,6 +56,7 @@ class SessionTable:
         self.accounts_between: AccountsBetween = lambda _begin, _end: None
         self._login_settings = LoginSettings()
         self._files = SessionFiles()
+        self._processes = ProcessMemory()
         self._seen: dict[str, Sight] = {}  # by session: what it was observed from last
         self.background_seen = False  # whether a background job of Claude Code runs, at the last `observe`
         self._config = config
@@ -100,7 +101,7 @@ class SessionTable:
         entries = [self._registry.get(name) for name in self._tracked]
         known = {entry.pid for entry in entries if entry is not None and entry.pid is not None}
         known |= {tracked.claude.pid for tracked in self._tracked.values() if tracked.claude is not None}
-        trees = ProcessTrees(known | self._files.pids())
+        trees = ProcessTrees(known | self._files.pids(), self._processes)
         files = self._running(trees)
         self.background_seen = any(file is not None and file.background for file in files.values())
         by_session: dict[str, list[Pane]] = {}
@@ -111,10 +112,13 @@ class SessionTable:
             if name not in by_session:
                 del self._tracked[name]
         for name in by_session:
-            self._tracked.setdefault(name, TrackedSession(name))
+            if name not in self._tracked:
+                self._tracked[name] = TrackedSession(name)
         for tracked in self._tracked.values():
             self._observe_session(tracked, by_session.get(tracked.name, []), trees, files)
-        self._seen = {name: seen for name, seen in self._seen.items() if name in self._tracked}
+        if not self._seen.keys() <= self._tracked.keys():
+            self._seen = {name: seen for name, seen in self._seen.items() if name in self._tracked}
+            self._login_settings.forget()
         self._login_settings.end_round()
         self._tell_set_aside()
         for callback in self.on_observed:
@@ -126,7 +130,8 @@ class SessionTable:
         return {process.pid: self._files.of(process) if process.alive else None for process in found}
 
     def _tell_set_aside(self) -> None:
-        found = {tracked.name: tracked.set_aside for tracked in self._tracked.values()}
+        all_sessions = ((tracked.name, tracked.set_aside) for tracked in self._tracked.values())
+        found = {name: why for name, why in all_sessions if why is not None}
         for name in [*found, *(name for name in self._told if name not in found)]:
             why = found.get(name)
             if why != self._told.get(name):
@@ -151,9 +156,7 @@ class SessionTable:
             if tracked.spec is None or entry is None or entry.pid is None:
                 continue
             own = by_session.get(name, [])
-            if any(pane.pid == entry.pid and trees.get(pane.pid) is not None for pane in own) or any(
-                process.pid == entry.pid for pane in own for process in trees.tree(pane.pid)
-            ):
+            if any(process.pid == entry.pid for pane in own for process in trees.tree(pane.pid)):
                 continue
             for other, panes in list(by_session.items()):
                 if self._config.current.session(other) is None and any(
@@ -168,23 +171,28 @@ class SessionTable:
     def _observe_session(
         self, tracked: TrackedSession, panes: list[Pane], trees: ProcessTrees, files: Mapping[int, SessionFile | None]
     ) -> None:
+        in_panes = [trees.tree(pane.pid) for pane in panes]
         found = [
-            (pane, process, files[process.pid] if process.pid in files else self._files.of(process))
-            for pane in panes
-            for process in trees.tree(pane.pid)
+            files[process.pid] if process.pid in files else self._files.of(process)
+            for tree in in_panes
+            for process in tree
         ]
-        seen = self._seen.pop(tracked.name, None)
-        if seen is None or not seen.is_same(Sight.of(tracked, self._registry.get(tracked.name), panes, found)):
-            project = self._observe_anew(tracked, panes, found)
-            self._observe_login(tracked, project)
-            seen = Sight.of(tracked, self._registry.get(tracked.name), panes, found, project)
+        now = Sight(tracked.spec, self._registry.get(tracked.name), panes, in_panes, found)
+        seen, stamp = self._seen.get(tracked.name), self._login_settings.stamp
+        pane = _same_pane(tracked.pane, panes)
+        if seen is None or pane is None or not seen.is_same(now):
+            now.project = self._observe_anew(tracked, panes, now.found)
+            self._observe_login(tracked, now.project)
+            now.entry = self._registry.get(tracked.name)
+            if not now.is_complete:
+                self._seen.pop(tracked.name, None)
+                return
         else:
-            tracked.pane = next(
-                pane for pane in panes if tracked.pane is not None and pane.pane_id == tracked.pane.pane_id
-            )
-            self._observe_login(tracked, seen.project, anew=False)
-        if seen.is_complete:
-            self._seen[tracked.name] = seen
+            tracked.pane, now.project = pane, seen.project
+            if seen.stamp is not stamp or seen.login is not tracked.login or tracked.login is None:
+                self._observe_login(tracked, seen.project, anew=False)
+        now.login, now.stamp = tracked.login, stamp
+        self._seen[tracked.name] = now
 
     def _observe_anew(self, tracked: TrackedSession, panes: list[Pane], found: Sequence[Found]) -> str | None:
         """Update a session of which something has changed; returns the folder of its project."""
@@ -340,6 +348,11 @@ class SessionTable:
         pid = whole_number(str(environment.get("CLAUDE_PID", "")))
         own = {process.pid for process in (tracked.claude, tracked.pane) if process is not None}
         return None if pid is not None and pid not in own else tracked
+
+
+def _same_pane(pane: Pane | None, panes: list[Pane]) -> Pane | None:
+    """Return the pane as it is listed now, or None."""
+    return next((item for item in panes if pane is not None and item.pane_id == pane.pane_id), None)
 
 
 def _main_pane(panes: list[Pane], entry: RegistryEntry | None, claude_panes: list[Pane]) -> Pane | None:
