@@ -71,6 +71,51 @@ def test_a_missing_link_is_told_and_not_made(watched):
     assert not os.path.lexists(watched.settings)
 
 
+def counted(monkeypatch):
+    real, looks = link_watch.links_problem, []
+    monkeypatch.setattr(link_watch, "links_problem", lambda *arguments: looks.append(1) or real(*arguments))
+    return looks
+
+
+def test_links_that_were_right_are_validated_again_when_an_entry_changes_and_after_a_minute(watched, monkeypatch):
+    looks, now = counted(monkeypatch), [1000.0]
+    monkeypatch.setattr(link_watch.time, "monotonic", lambda: now[0])
+    watched.check()
+    once = len(looks)
+    watched.check()
+    assert len(looks) == once == 2, "each account's"
+    now[0] += 61
+    watched.check()
+    assert len(looks) == 2 * once
+    target = os.readlink(watched.settings)
+    os.unlink(watched.settings)
+    os.symlink(target, watched.settings)
+    assert watched.check() == []
+    assert len(looks) == 3 * once
+
+
+def test_a_link_to_another_text_of_the_same_target_is_told(watched):
+    watched.check()
+    target = os.readlink(watched.settings)
+    os.unlink(watched.settings)
+    os.symlink(os.path.join(os.path.dirname(target), ".", os.path.basename(target)), watched.settings)
+    ((account, problem),) = watched.check()
+    assert (account, "compared by their text" in problem) == ("b", True)
+
+
+def test_a_target_that_is_gone_and_a_file_in_a_homes_place_are_told(watched):
+    watched.check()
+    target = os.readlink(watched.settings)
+    os.rename(target, target + ".away")
+    told = watched.check()
+    assert [account for account, _problem in told] == ["a", "b"]
+    os.rename(target + ".away", target)
+    assert sorted(watched.check()) == [("a", None), ("b", None)]
+    os.rename(watched.world.home("b"), watched.world.home("b") + ".away")
+    ((account, problem),) = watched.check()
+    assert (account, watched.world.home("b") in problem) == ("b", True)
+
+
 def test_a_second_link_that_goes_wrong_is_told_too(watched):
     watched.world.break_link("b")
     assert len(watched.check()) == 1

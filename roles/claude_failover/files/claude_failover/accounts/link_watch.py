@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import stat
+import time
 from collections.abc import Callable
 
 from ..common.log_fields import log_fields
 from ..config.holder import ConfigHolder
+from ..config.model import Config
 from .shared_links import links_problem
 
 log = logging.getLogger(__name__)
+
+
+_LONGEST = 60.0  # seconds for which links are taken to be as they were, where nothing that they depend on has changed
 
 
 class LinkWatch:
@@ -26,6 +33,7 @@ class LinkWatch:
         self._config = config
         self._on_change = on_change
         self._told: dict[str, str] = {}  # by account
+        self._right: tuple[Config, tuple[object, ...], float] | None = None  # what was found right, as it was, and when
 
     async def run(self) -> None:
         """Check at every ``lifecycle.check_interval`` until cancelled."""
@@ -39,6 +47,9 @@ class LinkWatch:
     def check(self) -> None:
         """Look at the links of every account once."""
         config, told = self._config.current, self._told
+        stamp, now = _stamp(config), time.monotonic()
+        if self._right is not None and now - self._right[2] < _LONGEST and self._right[:2] == (config, stamp):
+            return
         looked = ((account.name, links_problem(account, config)) for account in config.accounts)
         self._told = {name: problem for name, problem in looked if problem is not None}
         for name, problem in self._told.items():
@@ -50,3 +61,25 @@ class LinkWatch:
             fields = log_fields(account=name, event="links_divergent")
             log.info("account %s: its shared links are right again", name, extra=fields)
             self._on_change(name, None)
+        self._right = (config, stamp, now) if not self._told else None
+
+
+def _stamp(config: Config) -> tuple[object, ...]:
+    """Return what the links depend on, as far as it can be seen in the entries themselves: homes, links, targets."""
+    found: list[object] = []
+    for account in config.accounts:
+        found.append(_state(os.stat, account.home))
+        for link in config.shared_links:
+            path = f"{account.home}/{link.name}"
+            found += [_state(os.lstat, path), _state(os.stat, path)]
+    return (*found, *(_state(os.stat, link.target) for link in config.shared_links))
+
+
+def _state(look: Callable[[str], os.stat_result], path: str) -> tuple[int, ...] | None:
+    """Return what tells one entry from another, and from itself with other rights; None where there is none to see."""
+    try:
+        found = look(path)
+    except (OSError, ValueError):
+        return None
+    changed = found.st_ctime_ns if stat.S_ISLNK(found.st_mode) else 0  # a folder's changes with what is in it
+    return found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_gid, changed
