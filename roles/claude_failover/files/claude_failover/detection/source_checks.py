@@ -12,6 +12,7 @@ import asyncio
 import os
 import shlex
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from ..accounts.active_link import read_active
@@ -116,10 +117,13 @@ def _programs(settings: dict[str, Any]) -> set[str]:
         for hook in row.get("hooks", [])
         if isinstance(hook, dict)
     ]
-    programs = set()
-    for command in commands:
-        try:
-            programs.update(shlex.split(command)[:1] if isinstance(command, str) else [])
-        except ValueError:
-            continue  # an operator's command that only a shell can read
-    return programs
+    return {name for command in commands if isinstance(command, str) for name in _program(command)}
+
+
+@lru_cache(maxsize=256)
+def _program(command: str) -> list[str]:
+    """Return the program of a command; none of an operator's that only a shell can read."""
+    try:
+        return shlex.split(command)[:1]
+    except ValueError:
+        return []

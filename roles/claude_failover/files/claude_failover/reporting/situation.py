@@ -17,6 +17,7 @@ from ..sessions.restart_policy import is_meant
 from .event_kinds import KINDS, EventKind
 
 DOWN_FOR = 30.0  # seconds that a session is down before that is told, and up before that is over
+MAY_NEED_A_PERSON = ("down", "waiting")  # states of a session
 _MAX_DOCUMENTS = 20  # that an event names
 
 _WAITS = {
@@ -68,7 +69,8 @@ def causes_in(
     """
     yield from _exhausted(status, across_organizations)
     for row in status["sessions"]:
-        yield from _of_session(row, waiting_after)
+        if row["state"] in MAY_NEED_A_PERSON:
+            yield from _of_session(row, waiting_after)
     if status["suspended"] is not None:
         yield Cause("switching_suspended", f"switching is suspended: {status['suspended']}")
     if status["unsaved"]:

@@ -31,6 +31,7 @@ from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
 from ..tasks.dispatcher import Dispatcher
 from ..tmux.client import Tmux
+from .situation import MAY_NEED_A_PERSON
 
 
 def account_row(account: Account, config: Config, active: Account | None, known: dict[str, Any]) -> dict[str, Any]:
@@ -187,7 +188,7 @@ class StatusReport:
             ],
             "sessions": [
                 self._row(tracked, config, active)
-                if state in ("down", "waiting")
+                if state in MAY_NEED_A_PERSON
                 else {"name": tracked.name, "state": state, "reason": None}
                 for tracked, state in rows
             ],
