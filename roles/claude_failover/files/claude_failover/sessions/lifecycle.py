@@ -75,7 +75,8 @@ class SessionLifecycle:
         self._conversations = PaneConversations(tmux, registry)
         self._starting: dict[str, tuple[int, float]] = {}  # by name: the pane's pid, time.monotonic() at first sight
         self._held: list[set[str]] = []  # the names of each session that is held, which a rename adds one to
-        self._maintained: tuple[TrackedSession, asyncio.Event] | None = None  # that `check` is at; set when it is left
+        self._maintained: TrackedSession | None = None  # that `check` is at
+        self._left: asyncio.Event | None = None  # set when `check` leaves it, where that is waited for
         self._moved: dict[str, str | None] = {}  # by name: the conversation in the background that was logged
         self.background: list[BackgroundJob] = []  # Claude Code's running background jobs, at the last check
         self._check_requested = asyncio.Event()
@@ -130,11 +131,12 @@ class SessionLifecycle:
             log.error("cannot list the tmux sessions, retrying at the next check: %s", error)
         else:
             self.background = running_jobs(self._config.current.homes) if self._sessions.background_seen else []
-            startable = [tracked for tracked in self._sessions if self._stays_down(tracked) is None]
+            down = [tracked for tracked in self._sessions if not tracked.up]
+            startable = [tracked for tracked in down if self._stays_down(tracked) is None]
             for name in self._obstacles.mended(startable, self._tmux.server_pid):
                 self._try_now(name)
             for tracked in self._sessions:
-                if not self.holds(tracked.name):
+                if not self._is_well(tracked) and not self.holds(tracked.name):
                     await self._try_maintain(tracked)
             await self._conversations.read([item for item in self._sessions if not self.holds(item.name)])
         self.checked_at = time.monotonic()
@@ -151,9 +153,26 @@ class SessionLifecycle:
         restarts = self._restart_state(name)
         restarts.backoff.failures, restarts.due = 0, time.monotonic()
 
+    def _is_well(self, tracked: TrackedSession) -> bool:
+        """Return whether a session runs as it did, so that maintaining it would change nothing."""
+        name, restarts = tracked.name, self._restarts.get(tracked.name)
+        return (
+            tracked.up
+            and tracked.activity != "starting"
+            and tracked.reason is None
+            and tracked.next_try_at is None
+            and tracked.parked_job is None
+            and not self.background
+            and (tracked.spec is None or tracked.spec.restart == "always")
+            and self._state.get(name) is None
+            and (restarts is None or restarts.due is None)
+            and name not in self._starting
+            and self._moved.get(name) is None
+            and self._registry.get(name) is not None
+        )
+
     async def _try_maintain(self, tracked: TrackedSession) -> None:
-        left = asyncio.Event()
-        self._maintained = tracked, left
+        self._maintained = tracked
         try:
             await self._maintain(tracked)
         except (FailoverError, OSError) as error:
@@ -161,8 +180,9 @@ class SessionLifecycle:
             self._delay_restart(tracked, ran=0.0)
             log.error("session %s: %s", tracked.name, error, extra=log_fields(session=tracked.name))
         finally:
-            self._maintained = None
-            left.set()
+            left, self._maintained, self._left = self._left, None, None
+            if left is not None:
+                left.set()
 
     async def _maintain(self, tracked: TrackedSession) -> None:
         if tracked.up:
@@ -288,8 +308,9 @@ class SessionLifecycle:
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[None]:
         """Keep `check` from a session meanwhile, once it has left it. Raises Refused if it is held already."""
-        while self._maintained is not None and self._maintained[0].name == name:
-            await self._maintained[1].wait()
+        while self._maintained is not None and self._maintained.name == name:
+            self._left = self._left or asyncio.Event()
+            await self._left.wait()
         if self.holds(name):
             raise Refused(f"session {name} is being started or ended already; try again in a moment")
         names = {name}

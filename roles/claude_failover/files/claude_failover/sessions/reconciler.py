@@ -44,10 +44,11 @@ class SessionReconciler:
         for tracked in self._sessions:
             if self._control.handles(tracked.name):
                 continue
-            self._tell(tracked.name, "change", change_reason(tracked, self._config.current))
-            refusal = None
+            change, refusal = change_reason(tracked, self._config.current), None
+            self._tell(tracked.name, "change", change)
             try:
-                await self._reconcile(tracked)
+                if tracked.spec is None or change is not None or self._control.state.get(tracked.name) is not None:
+                    await self._reconcile(tracked)
             except (FailoverError, OSError) as error:
                 refusal = str(error)
             self._tell(tracked.name, "refusal", refusal)
@@ -64,7 +65,9 @@ class SessionReconciler:
 
     def _tell(self, name: str, kind: str, what: str | None) -> None:
         """Log once what a person should know of a session, until it changes."""
-        if what is not None and self._told.get((name, kind)) != what:
+        if what == self._told.get((name, kind)):
+            return
+        if what is not None:
             log.warning("session %s: %s", name, what, extra=log_fields(session=name))
         self._told[name, kind] = what
 

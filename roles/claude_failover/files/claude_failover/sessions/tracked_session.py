@@ -109,9 +109,9 @@ class TrackedSession:
     @property
     def other(self) -> str | None:
         """The reason for which its state is ``other``, or None."""
-        started = self.spec is not None and self.spec.claude_args
-        if self.up and self.claude is None and self.activity == "starting" and not started:
-            return "no Claude Code runs in it"
+        if self.claude is None and self.activity == "starting" and self.up:
+            started = self.spec is not None and self.spec.claude_args
+            return self.set_aside if started else "no Claude Code runs in it"
         return self.set_aside
 
     @property
@@ -122,7 +122,7 @@ class TrackedSession:
         """
         if not self.up:
             return "down"
-        if self.set_aside is None and (self.question is not None or self.start_question is not None):
+        if (self.question is not None or self.start_question is not None) and self.set_aside is None:
             return "waiting"
         if self.other is not None:
             return "other"
