@@ -269,6 +269,39 @@ def test_a_folder_name_cannot_forge_a_pane(server: Server, driver: Driver) -> No
     assert [item.pane_id for item in driver.run(tmux.panes())] == [pane.pane_id]
 
 
+def test_a_quiet_pane_is_listed_as_it_was_and_anew_after_output(server: Server, driver: Driver) -> None:
+    tmux = driver.client(server.socket)
+    go = os.path.join(server.folder, "go")
+    program = (
+        "import os, time\n"
+        f"while not os.path.exists({go!r}): time.sleep(0.05)\n"
+        f"os.chdir({server.folder!r}); print('here', flush=True); time.sleep(999)"
+    )
+    driver.run(tmux.new_session("s", "/", [sys.executable, script(server.folder, program)], {}))
+    driver.run(tmux.new_session("t", "/", ["sleep", "999"], {}))
+
+    async def is_left_out() -> bool:
+        await tmux.panes()
+        return all(record.endswith("\0-\0-") for record, _pane in tmux._listing._known.values())
+
+    driver.until(is_left_out, "a listing without programs")
+    quiet = driver.run(tmux.panes())
+    assert quiet == driver.run(driver.client(server.socket).panes())
+    assert [pane.cwd for pane in quiet] == ["/", "/"]
+    with open(go, "w", encoding="ascii"):
+        pass
+
+    async def is_there() -> bool:
+        return {pane.session: pane.cwd for pane in await tmux.panes()} == {"s": server.folder, "t": "/"}
+
+    driver.until(is_there, "the other folder")
+    pane = next(pane for pane in quiet if pane.session == "t")
+    os.kill(pane.pid, signal.SIGKILL)
+    ended = dead_pane(driver, tmux, pane.pane_id)
+    listed = [item for item in driver.run(tmux.panes()) if item.pane_id == pane.pane_id]
+    assert [(item.dead, item.cwd) for item in listed] == [(True, ended.cwd)]
+
+
 def typewriter(driver: Driver, tmux: Tmux, folder: str) -> tuple[str, str]:
     """Start a program that records its input; return its pane and its file."""
     path = os.path.join(folder, "typed")

@@ -13,7 +13,6 @@ import asyncio
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Callable, Optional, Union
 
 from ..common.health import SourceHealth
@@ -21,6 +20,7 @@ from .batches import run_each
 from .capture import capture_command, captured, output_since, search_filter
 from .control import ControlClient
 from .errors import TmuxError, TmuxGone, TmuxNotFound, TmuxTimeout
+from .panes import Pane, PaneFormat, PaneListing
 from .programs import environment_arguments, is_own_start, program_arguments
 from .quoting import HOLDER, literal_format, session_name, typable, window_target
 
@@ -31,95 +31,7 @@ KEYS = frozenset({"Escape", "Enter", "Up", "Down", "C-u", "C-c", "C-e", "BSpace"
 
 _PANE_ID = re.compile(r"%[0-9]+\Z")
 
-_NUMERIC_FIELDS = (
-    "pane_id",
-    "session_id",
-    "window_id",
-    "pane_pid",
-    "pane_dead",
-    "pane_dead_status",
-    "pane_dead_signal",
-    "window_activity",
-    "pane_width",
-    "pane_height",
-    "pane_in_mode",
-    "pane_active",
-    "window_active",
-)
-_TEXT_FIELDS = ("session_name", "pane_current_command", "pane_current_path")
-
-
-@dataclass(frozen=True)
-class Pane:
-    """A pane at the time of the listing.
-
-    ``exit_status`` and ``exit_signal`` are set for a dead pane only (the signal from tmux 3.3 on), whose ``cwd`` is
-    empty. ``activity`` is the epoch second of the window's last output; ``width`` and ``height`` are in cells;
-    ``in_mode``: copy mode or the like is active; ``active``: it is the pane that its session shows.
-    """
-
-    session: str
-    session_id: str
-    window_id: str
-    pane_id: str
-    pid: int
-    dead: bool
-    exit_status: Optional[int]
-    exit_signal: Optional[int]
-    command: str
-    cwd: str
-    activity: int
-    width: int
-    height: int
-    in_mode: bool
-    active: bool
-
-
-class _PaneFormat:
-    """A tmux format that prints panes, and the parser of its output.
-
-    A folder's name can contain any character, line breaks included, so text fields are delimited by a random token.
-    """
-
-    def __init__(self) -> None:
-        self._delimiter = secrets.token_hex(6)
-        numbers = ",".join(f"#{{{name}}}" for name in _NUMERIC_FIELDS)
-        texts = self._delimiter.join(f"#{{{name}}}" for name in _TEXT_FIELDS)
-        self.format = f"{self._delimiter}{self._delimiter}{numbers}{self._delimiter}{texts}"
-
-    def parse(self, lines: Sequence[str]) -> list[Pane]:
-        records = "\n".join(lines).split(self._delimiter * 2)
-        return [self._pane(record) for record in records[1:]]
-
-    def _pane(self, record: str) -> Pane:
-        numbers, *texts = record.rstrip("\n").split(self._delimiter)
-        values = dict(zip(_NUMERIC_FIELDS, numbers.split(",")))
-        if len(texts) != len(_TEXT_FIELDS) or len(values) != len(_NUMERIC_FIELDS):
-            raise TmuxError(f"tmux listed a pane as {record!r}, which does not match the requested format")
-        return Pane(
-            session=texts[0],
-            session_id=values["session_id"],
-            window_id=values["window_id"],
-            pane_id=values["pane_id"],
-            pid=int(values["pane_pid"] or 0),
-            dead=values["pane_dead"] == "1",
-            exit_status=_optional_int(values["pane_dead_status"]),
-            exit_signal=_optional_int(values["pane_dead_signal"]),
-            command=texts[1],
-            cwd=texts[2],
-            activity=int(values["window_activity"] or 0),
-            width=int(values["pane_width"]),
-            height=int(values["pane_height"]),
-            in_mode=values["pane_in_mode"] not in ("", "0"),
-            active=values["pane_active"] == "1" and values["window_active"] == "1",
-        )
-
-
 _MARK = "@claude_failover_"  # begins the names of the options of panes
-
-
-def _optional_int(text: str) -> Optional[int]:
-    return int(text) if text else None
 
 
 def _checked_pane_id(pane_id: str) -> str:
@@ -148,6 +60,7 @@ class Tmux:
         self._control = ControlClient(
             binary, socket, on_notification=on_notification, timeout=timeout, backoff=backoff, health=health
         )
+        self._listing = PaneListing()
 
     # -- connection
 
@@ -181,14 +94,22 @@ class Tmux:
     # -- sessions and panes
 
     async def panes(self) -> list[Pane]:
-        """Return all panes of the server except those of the holder session."""
-        pane_format = _PaneFormat()
+        """Return all panes of the server except those of the holder session.
+
+        Of a pane without output since the last listing, command and folder are at most a minute old.
+        """
+        listing = self._listing
+        pane_format = listing.format(self._control.server_pid)
         lines = await self.command("list-panes", "-a", "-F", pane_format.format)
-        return [pane for pane in pane_format.parse(lines) if pane.session != HOLDER]
+        found = listing.panes(pane_format, lines)
+        if found is None:  # there is one that was not listed before
+            pane_format = listing.full_format(self._control.server_pid)
+            found = listing.panes(pane_format, await self.command("list-panes", "-a", "-F", pane_format.format))
+        return [pane for pane in found or [] if pane.session != HOLDER]
 
     async def pane(self, pane_id: str) -> Pane:
         """Return one pane. Raises TmuxNotFound if it no longer exists."""
-        pane_format = _PaneFormat()
+        pane_format = PaneFormat()
         condition = f"#{{==:#{{pane_id}},{_checked_pane_id(pane_id)}}}"
         # Of its window: with -a the server would write out every pane that it has.
         arguments = ["-t", pane_id, "-f", condition, "-F", pane_format.format]
@@ -212,7 +133,7 @@ class Tmux:
         The pane remains when its program exits, however soon: remain-on-exit is set in the same line of commands,
         before the server checks for exited children.
         """
-        pane_format = _PaneFormat()
+        pane_format = PaneFormat()
         printed = await self._control.run(
             [
                 "new-session",
