@@ -257,7 +257,7 @@ def test_respawn_needs_a_dead_pane(server: Server, driver: Driver) -> None:
 
 def test_a_folder_name_cannot_forge_a_pane(server: Server, driver: Driver) -> None:
     tmux = driver.client(server.socket)
-    cwd = os.path.join(server.folder, "a\n%99,$9,@9,1,0,,,1,1,1,0,1,1")
+    cwd = os.path.join(server.folder, "a\n%99,1,0,1,1,1,0,1,1")
     os.mkdir(cwd)
     program = f"import os, time; os.chdir({cwd!r}); time.sleep(999)"
     pane = driver.run(tmux.new_session("s", "/", [sys.executable, "-c", program], {}))
@@ -282,9 +282,11 @@ def test_a_quiet_pane_is_listed_as_it_was_and_anew_after_output(server: Server, 
 
     async def is_left_out() -> bool:
         await tmux.panes()
-        return all(record.endswith("\0-\0-") for record, _pane in tmux._listing._known.values())
+        return all(record.endswith("\0") for record, _pane in tmux._listing._known.values())
 
     driver.until(is_left_out, "a listing without programs")
+    tmux._listing = type(tmux._listing)()  # a program may have been executed after its pane was listed first
+    driver.run(tmux.panes())
     quiet = driver.run(tmux.panes())
     assert quiet == driver.run(driver.client(server.socket).panes())
     assert [pane.cwd for pane in quiet] == ["/", "/"]

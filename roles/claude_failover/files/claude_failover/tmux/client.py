@@ -96,7 +96,7 @@ class Tmux:
     async def panes(self) -> list[Pane]:
         """Return all panes of the server except those of the holder session.
 
-        Of a pane without output since the last listing, command and folder are at most a minute old.
+        Of a pane without output since the last listing, what changes seldom (command, folder) is at most a minute old.
         """
         listing = self._listing
         pane_format = listing.format(self._control.server_pid)

@@ -11,22 +11,18 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Optional
+from dataclasses import dataclass, replace
+from typing import Any, Optional
 
 from .errors import TmuxError
 
 _LONGEST = 60.0  # seconds for which program and folder of a pane without output are taken to be as they were
 _JUMP = 0.5  # seconds by which a second of the wall clock and one of the steady clock may differ
 
-_NUMERIC_FIELDS = (
+_FIELDS = (
     "pane_id",
-    "session_id",
-    "window_id",
     "pane_pid",
     "pane_dead",
-    "pane_dead_status",
-    "pane_dead_signal",
     "window_activity",
     "pane_width",
     "pane_height",
@@ -34,7 +30,15 @@ _NUMERIC_FIELDS = (
     "pane_active",
     "window_active",
 )
-_NAME, _PROGRAM = "session_name", ("pane_current_command", "pane_current_path")
+# These change with output, with what is in `_FIELDS`, or when a person moves a pane.
+_SELDOM = (
+    "pane_current_command",
+    "pane_current_path",
+    "session_id",
+    "window_id",
+    "pane_dead_status",
+    "pane_dead_signal",
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ class PaneFormat:
     """A tmux format that prints panes.
 
     A folder's name can contain any character, line breaks included, so text fields are delimited by a random token.
-    With ``since`` (epoch second) program and folder are printed of dead panes and of those with output from then on.
+    With ``since`` (epoch second) program, folder and what else changes seldom are printed of panes with output from
+    then on only.
     """
 
     def __init__(self, since: Optional[int] = None) -> None:
@@ -75,11 +80,11 @@ class PaneFormat:
         self.server: Optional[int] = None
         self.is_full = since is None
         self._begin, self._delimiter = secrets.token_hex(6), secrets.token_hex(6)
-        is_told = "1" if since is None else f"#{{||:#{{pane_dead}},#{{e|>=:#{{window_activity}},{since:d}}}}}"
-        numbers = ",".join([*(f"#{{{name}}}" for name in _NUMERIC_FIELDS), is_told])
-        program = [f"#{{{name}}}" if since is None else f"#{{?{is_told},#{{{name}}},-}}" for name in _PROGRAM]
-        texts = self._delimiter.join([f"#{{{_NAME}}}", *program])
-        self.format = f"{self._begin}{numbers}{self._delimiter}{texts}"
+        numbers = ",".join(f"#{{{name}}}" for name in _FIELDS)
+        seldom = self._delimiter.join(f"#{{{name}}}" for name in _SELDOM)
+        if since is not None:
+            seldom = f"#{{?#{{e|>=:#{{window_activity}},{since:d}}},{seldom},}}"
+        self.format = self._begin + self._delimiter.join([numbers, "#{session_name}", seldom])
 
     def records(self, lines: Sequence[str]) -> list[str]:
         """Return the records that were printed, their fields delimited by NUL, which no field can contain."""
@@ -92,35 +97,37 @@ class PaneFormat:
 
 
 def _pane(record: str, known: Optional[Pane] = None) -> Optional[Pane]:
-    """Return the pane of a record; None if its program is not printed and the ``known`` pane is not the same."""
+    """Return the pane of a record; None where the record is short and the ``known`` pane is not the same."""
     numbers, *texts = record.split("\0")
-    *values, is_told = numbers.split(",")
-    if len(texts) != 1 + len(_PROGRAM) or len(values) != len(_NUMERIC_FIELDS):
+    values = numbers.split(",")
+    if len(values) != len(_FIELDS) or len(texts) not in (2, 1 + len(_SELDOM)):
         raise TmuxError(f"tmux listed a pane as {record!r}, which does not match the requested format")
-    found = dict(zip(_NUMERIC_FIELDS, values))
-    name, command, cwd = texts
-    pid = int(found["pane_pid"] or 0)
-    dead = found["pane_dead"] == "1"
-    if is_told != "1":
-        if known is None or dead or known.dead or (known.pane_id, known.pid) != (found["pane_id"], pid):
+    found = dict(zip(_FIELDS, values))
+    name, pane_id, pid, dead = texts[0], found["pane_id"], int(found["pane_pid"] or 0), found["pane_dead"] == "1"
+    changing: dict[str, Any] = {
+        "activity": int(found["window_activity"] or 0),
+        "width": int(found["pane_width"]),
+        "height": int(found["pane_height"]),
+        "in_mode": found["pane_in_mode"] not in ("", "0"),
+        "active": found["pane_active"] == "1" and found["window_active"] == "1",
+    }
+    if len(texts) == 2:
+        if known is None or (known.session, known.pane_id, known.pid, known.dead) != (name, pane_id, pid, dead):
             return None
-        command, cwd = known.command, known.cwd
+        return replace(known, **changing)
+    command, cwd, session_id, window_id, exit_status, exit_signal = texts[1:]
     return Pane(
         session=name,
-        session_id=found["session_id"],
-        window_id=found["window_id"],
-        pane_id=found["pane_id"],
+        session_id=session_id,
+        window_id=window_id,
+        pane_id=pane_id,
         pid=pid,
         dead=dead,
-        exit_status=_optional_int(found["pane_dead_status"]),
-        exit_signal=_optional_int(found["pane_dead_signal"]),
+        exit_status=_optional_int(exit_status),
+        exit_signal=_optional_int(exit_signal),
         command=command,
         cwd=cwd,
-        activity=int(found["window_activity"] or 0),
-        width=int(found["pane_width"]),
-        height=int(found["pane_height"]),
-        in_mode=found["pane_in_mode"] not in ("", "0"),
-        active=found["pane_active"] == "1" and found["window_active"] == "1",
+        **changing,
     )
 
 
