@@ -30,10 +30,10 @@ def _has_old_link(tracked: TrackedSession, config: Config) -> bool:
 
 def change_reason(tracked: TrackedSession, config: Config) -> str | None:
     """Return what to tell of a session that does not run as it is configured, or None."""
-    name = shlex.quote(tracked.name)
     if tracked.spec is None:
         if not tracked.up or tracked.started_for is None:
             return None
+        name = shlex.quote(tracked.name)
         return f"no longer configured: it goes on, and is not started again; to end it: claude-failover stop {name}"
     changed = changed_keys(tracked, config)
     if not changed:
@@ -41,4 +41,4 @@ def change_reason(tracked: TrackedSession, config: Config) -> str | None:
     link = ""
     if "active_link" in changed:
         link = f"it was started with the former active link {tracked.config_dir}, which no switch moves any more; "
-    return f"{link}restart needed for {', '.join(changed)}: claude-failover restart {name}"
+    return f"{link}restart needed for {', '.join(changed)}: claude-failover restart {shlex.quote(tracked.name)}"

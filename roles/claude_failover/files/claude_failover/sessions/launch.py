@@ -42,7 +42,7 @@ class Launch:
     def changed(self, spec: SessionConfig, config: Config) -> list[str]:
         """Return the keys in which the configuration differs from what runs."""
         now = _current(spec, config)
-        if self.digests == now.digests and self.cwd in (None, now.cwd):
+        if (not self.digests or self.digests == now.digests) and self.cwd in (None, now.cwd):
             return []
         cwd = ["cwd"] if self.cwd is not None and self.cwd != now.cwd else []
         return cwd + [key for key, digest in now.digests.items() if self.digests.get(key, digest) != digest]
