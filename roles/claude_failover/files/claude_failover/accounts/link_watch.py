@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import stat
@@ -13,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from ..common.log_fields import log_fields
+from ..common.shared_wake import sleep_together
 from ..config.holder import ConfigHolder
 from ..config.model import Config
 from .shared_links import links_problem
@@ -42,7 +42,7 @@ class LinkWatch:
                 self.check()
             except Exception:  # a bug in what only tells must not end the daemon
                 log.exception("links: a bug; they are looked at again at the next check")
-            await asyncio.sleep(self._config.current.lifecycle.check_interval)
+            await sleep_together(self._config.current.lifecycle.check_interval)
 
     def check(self) -> None:
         """Look at the links of every account once."""

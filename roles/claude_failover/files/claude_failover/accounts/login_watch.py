@@ -8,7 +8,6 @@ Claude Code warns on the screen of a session, so only of the active account's lo
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -21,6 +20,7 @@ from ..claude.state_file import STATE_FILE
 from ..common import clock
 from ..common.log_fields import log_fields
 from ..common.renaming import renamed
+from ..common.shared_wake import sleep_together
 from ..common.text import counted
 from ..config.holder import ConfigHolder
 from ..config.model import Account
@@ -110,7 +110,7 @@ class LoginWatch:
                 self.check()
             except Exception:  # a bug in what only warns must not end the daemon
                 log.exception("logins: a bug; they are looked at again in %g s", CHECK_INTERVAL)
-            await asyncio.sleep(CHECK_INTERVAL)
+            await sleep_together(CHECK_INTERVAL)
 
     def check(self) -> None:
         """Look at every account once."""

@@ -15,6 +15,7 @@ from typing import Callable
 from ..common.errors import FailoverError
 from ..common.file_identity import FileIdentity, identity_of
 from ..common.health import SourceHealth
+from ..common.shared_wake import sleep_together
 from ..common.unix_socket import listener_pid
 from .server import ControlServer
 
@@ -57,7 +58,7 @@ class KeptControlServer:
     async def run(self) -> None:
         """Check the socket every `CHECK_INTERVAL` seconds until cancelled."""
         while True:
-            await asyncio.sleep(CHECK_INTERVAL)
+            await sleep_together(CHECK_INTERVAL)
             try:
                 await self.check()
             except Exception as error:  # a bug must not end the checks

@@ -8,7 +8,6 @@ These are the processes of /proc, the session files, the active link, and the ho
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shlex
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from typing import Any
 from ..accounts.active_link import read_active
 from ..common import processes
 from ..common.health import SourceHealth
+from ..common.shared_wake import sleep_together
 from ..config.holder import ConfigHolder
 
 CHECK_INTERVAL = 10.0  # seconds
@@ -48,7 +48,7 @@ class SourceChecks:
         """Check every `CHECK_INTERVAL` seconds until cancelled."""
         while True:
             self.check()
-            await asyncio.sleep(CHECK_INTERVAL)
+            await sleep_together(CHECK_INTERVAL)
 
     def check(self) -> None:
         """Check every source once. Never raises."""

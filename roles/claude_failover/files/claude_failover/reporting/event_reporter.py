@@ -8,7 +8,6 @@ Parts push some causes; the others are found in the status, in rounds.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import shutil
@@ -21,6 +20,7 @@ from ..accounts.login_watch import LoginWarning
 from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.log_fields import LEVELS, log_fields
+from ..common.shared_wake import sleep_together
 from ..config.holder import ConfigHolder
 from ..failover.switch_advice import AdvisedSwitch
 from ..host.programs import programs_of
@@ -156,7 +156,7 @@ class EventReporter:
                 self.run_round()
             except Exception:  # a bug in what only tells must not end the daemon
                 log.exception("events: a bug; they are looked for again in %g s", INTERVAL)
-            await asyncio.sleep(INTERVAL)
+            await sleep_together(INTERVAL)
 
     def run_round(self) -> None:
         """Compare the status with what was told."""

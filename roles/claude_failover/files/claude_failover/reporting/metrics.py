@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import platform
 from collections import Counter
@@ -16,6 +15,7 @@ from ..accounts.account_labels import AccountLabels
 from ..common import clock
 from ..common.health import SOURCES
 from ..common.release import release_name
+from ..common.shared_wake import sleep_together
 from ..config.holder import ConfigHolder
 from ..sessions.tracked_session import STATES
 from ..storage.files import write_atomic
@@ -197,7 +197,7 @@ class Metrics:
         """Write the file now and every `INTERVAL` seconds, until cancelled."""
         while True:
             self.write()
-            await asyncio.sleep(INTERVAL)
+            await sleep_together(INTERVAL)
 
     def write(self) -> None:
         """Replace the file, readable for everybody: the node exporter runs as another user. Never raises."""

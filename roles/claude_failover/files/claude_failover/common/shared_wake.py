@@ -1,0 +1,23 @@
+# Copyright: (c) 2026, secuaas.claude contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pauses that end together, so that a process in which nothing happens wakes once for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+
+_SHORTEST = 1.0  # seconds; a shorter pause is kept as it is
+_LEAST = 0.1  # of a pause
+
+
+async def sleep_together(seconds: float) -> None:
+    """Sleep up to the next multiple of ``seconds``: a tenth of it at least, a tenth more at most."""
+    now = asyncio.get_running_loop().time()
+    await asyncio.sleep(pause(now, seconds) if seconds >= _SHORTEST else seconds)
+
+
+def pause(now: float, seconds: float) -> float:
+    """Return the time from ``now`` up to the next multiple of ``seconds`` that is not just ahead."""
+    rest = seconds - now % seconds
+    return rest if rest >= _LEAST * seconds else rest + seconds
