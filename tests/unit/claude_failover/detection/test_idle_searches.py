@@ -20,7 +20,6 @@ from claude_failover.detection.classifier import Classifier
 from claude_failover.detection.evidence_filter import EvidenceFilter
 from claude_failover.detection.owner_watch import OwnerWatch
 from claude_failover.detection.pane_sweep import PaneSweep
-from claude_failover.detection.wanted_panes import to_boundary
 from claude_failover.sessions.tracked_session import TrackedSession
 
 PATIENCE = 300  # turns of the event loop that a search may take to begin
@@ -241,10 +240,3 @@ def test_of_all_panes_only_those_with_output_since_are_listed(monkeypatch):
     assert asyncio.run(last()) == {**world.output, "%4": OUTPUT}, "tmux was not asked for what is older"
     now = OUTPUT
     assert asyncio.run(last()) == world.output, "the clock was set back"
-
-
-@pytest.mark.parametrize(
-    ("now", "until"), [(10.0, 12.0), (10.4, 12.0), (11.1, 14.0), (11.999999, 14.0), (0.0, 2.0), (10.9, 12.0)]
-)
-def test_intervals_of_one_length_end_together(now, until):
-    assert now + to_boundary(now, 2.0) == pytest.approx(until)

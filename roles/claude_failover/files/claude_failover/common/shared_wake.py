@@ -8,16 +8,15 @@ from __future__ import annotations
 import asyncio
 
 _SHORTEST = 1.0  # seconds; a shorter pause is kept as it is
-_LEAST = 0.1  # of a pause
 
 
 async def sleep_together(seconds: float) -> None:
-    """Sleep up to the next multiple of ``seconds``: a tenth of it at least, a tenth more at most."""
+    """Sleep up to a multiple of ``seconds``: half of it at least, half more at most."""
     now = asyncio.get_running_loop().time()
     await asyncio.sleep(pause(now, seconds) if seconds >= _SHORTEST else seconds)
 
 
 def pause(now: float, seconds: float) -> float:
-    """Return the time from ``now`` up to the next multiple of ``seconds`` that is not just ahead."""
+    """Return the time from ``now`` up to the next multiple of ``seconds`` that is half of it away."""
     rest = seconds - now % seconds
-    return rest if rest >= _LEAST * seconds else rest + seconds
+    return rest if 2 * rest > seconds else rest + seconds

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Callable, Optional
 
 from ..common.event_wait import wait_for_event
+from ..common.shared_wake import sleep_together
 from ..sessions.tracked_session import TrackedSession
 
 #: Seconds without any notice after which is looked whether a search is needed.
@@ -20,12 +21,6 @@ def named(wanted: Collection[TrackedSession], count: int) -> Optional[Sequence[s
     """Return the panes of the sessions that a search is for, None to search those of all ``count`` sessions."""
     panes = [tracked.pane.pane_id for tracked in wanted if tracked.pane is not None]
     return panes if 2 * len(panes) < count else None
-
-
-def to_boundary(now: float, interval: float) -> float:
-    """Return the seconds to a multiple of the interval, at least half of one: those of all searches end together."""
-    left = interval - now % interval
-    return left if 2 * left > interval else left + interval
 
 
 class SearchPause:
@@ -40,10 +35,10 @@ class SearchPause:
             self._event.set()
 
     async def wait(self, interval: float, is_needed: Callable[[], bool]) -> None:
-        """Wait for about the interval, see `to_boundary`, and on until a search is needed."""
+        """Wait for about the interval, see `sleep_together`, and on until a search is needed."""
         if self._event is None:
             self._event = asyncio.Event()
-        await asyncio.sleep(to_boundary(asyncio.get_running_loop().time(), interval))
+        await sleep_together(interval)
         while not is_needed():
             self._event.clear()
             await wait_for_event(self._event, IDLE_INTERVAL)
