@@ -11,9 +11,13 @@ _SHORTEST = 1.0  # seconds; a shorter pause is kept as it is
 
 
 async def sleep_together(seconds: float) -> None:
-    """Sleep up to a multiple of ``seconds``: half of it at least, half more at most."""
-    now = asyncio.get_running_loop().time()
-    await asyncio.sleep(pause(now, seconds) if seconds >= _SHORTEST else seconds)
+    """Sleep for a `shared_pause`."""
+    await asyncio.sleep(shared_pause(seconds))
+
+
+def shared_pause(seconds: float) -> float:
+    """Return the time up to a multiple of ``seconds``: half of it at least, half more at most."""
+    return pause(asyncio.get_running_loop().time(), seconds) if seconds >= _SHORTEST else seconds
 
 
 def pause(now: float, seconds: float) -> float:

@@ -20,6 +20,7 @@ from typing import Any, Callable
 from ..claude.transcript import CHUNK, NotATranscriptError
 from ..common.backoff import Backoff
 from ..common.health import SourceHealth
+from ..common.shared_wake import shared_pause
 from ..common.text import one_line
 from .folder_watch import FolderWatch
 from .followed_file import FollowedFile
@@ -104,7 +105,7 @@ class TranscriptWatcher:
             problem = self._refresh(lost)
         except Exception as error:  # a bug must not end the checks
             problem = self._health.failed_by_bug(SOURCE, error)
-        delay = CHECK_INTERVAL if problem is None else min(CHECK_INTERVAL, self._backoff.failed(0.0))
+        delay = shared_pause(CHECK_INTERVAL) if problem is None else min(CHECK_INTERVAL, self._backoff.failed(0.0))
         self._timer = asyncio.get_running_loop().call_later(delay, self.check)
         if problem is None:
             self._backoff.failures = 0

@@ -35,7 +35,7 @@ from .situation import Cause, causes_in, over_summary
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 5.0  # seconds between two rounds
+INTERVAL = 10.0  # seconds between two rounds
 SETTLE = 60.0  # seconds after the start, in which parts find again what was told before it
 WORDING_KEPT = timedelta(days=1)  # that an unknown wording stays open
 MAX_WORDINGS = 20  # unknown wordings that are open at a time

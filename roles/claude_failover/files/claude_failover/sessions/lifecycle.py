@@ -20,6 +20,7 @@ from ..common.backoff import Backoff
 from ..common.errors import FailoverError, Refused
 from ..common.event_wait import wait_for_event
 from ..common.log_fields import log_fields
+from ..common.shared_wake import shared_pause
 from ..config.holder import ConfigHolder
 from ..config.model import SessionConfig
 from ..tmux.client import Pane, Tmux, TmuxError, TmuxGone, TmuxNotFound
@@ -104,7 +105,7 @@ class SessionLifecycle:
     async def run(self) -> None:
         """Check periodically until cancelled."""
         while True:
-            delay = self._config.current.lifecycle.check_interval
+            delay = shared_pause(self._config.current.lifecycle.check_interval)
             soonest = min((item.due for item in self._restarts.values() if item.due is not None), default=None)
             if soonest is not None:
                 delay = min(delay, max(0.05, soonest - time.monotonic()))
@@ -135,10 +136,11 @@ class SessionLifecycle:
             startable = [tracked for tracked in down if self._stays_down(tracked) is None]
             for name in self._obstacles.mended(startable, self._tmux.server_pid):
                 self._try_now(name)
-            for tracked in self._sessions:
-                if not self._is_well(tracked) and not self.holds(tracked.name):
+            unwell = [tracked for tracked in self._sessions if not self._is_well(tracked)]
+            for tracked in unwell:
+                if not self.holds(tracked.name):
                     await self._try_maintain(tracked)
-            await self._conversations.read([item for item in self._sessions if not self.holds(item.name)])
+            await self._conversations.read([tracked for tracked in unwell if not self.holds(tracked.name)])
         self.checked_at = time.monotonic()
 
     def _stays_down(self, tracked: TrackedSession) -> str | None:

@@ -8,12 +8,13 @@ A stop that a kill of the daemon interrupted is finished, too.
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import operator
 
 from ..common.errors import FailoverError
 from ..common.log_fields import log_fields
 from ..common.processes import is_alive
+from ..common.shared_wake import sleep_together
 from ..config.holder import ConfigHolder
 from .changes import change_reason, changed_keys
 from .lifecycle_state import STOPPED, LifecycleEntry
@@ -32,26 +33,46 @@ class SessionReconciler:
         self._sessions = sessions
         self._control = control
         self._told: dict[tuple[str, str], str | None] = {}  # by session and kind: what was told last
+        self._right: dict[str, tuple[object, ...]] = {}  # by session: what it was found to run as configured from
 
     async def run(self) -> None:
         """Look periodically until cancelled."""
         while True:
-            await asyncio.sleep(self._config.current.lifecycle.check_interval)
+            await sleep_together(self._config.current.lifecycle.check_interval)
             await self.check()
 
     async def check(self) -> None:
         """Look at every session once."""
+        right, self._right = self._right, {}
         for tracked in self._sessions:
-            if self._control.handles(tracked.name):
-                continue
-            change, refusal = change_reason(tracked, self._config.current), None
-            self._tell(tracked.name, "change", change)
-            try:
-                if tracked.spec is None or change is not None or self._control.state.get(tracked.name) is not None:
-                    await self._reconcile(tracked)
-            except (FailoverError, OSError) as error:
-                refusal = str(error)
-            self._tell(tracked.name, "refusal", refusal)
+            seen, known = self._seen(tracked), right.get(tracked.name)
+            if (known is not None and all(map(operator.is_, known, seen))) or self._is_right(tracked):
+                self._right[tracked.name] = seen
+            elif not self._control.handles(tracked.name):
+                await self._check(tracked)
+
+    def _seen(self, tracked: TrackedSession) -> tuple[object, ...]:
+        """Return the objects that decide whether a session runs as it is configured."""
+        config, state = self._config.current, self._control.state.get(tracked.name)
+        return config, state, tracked.spec, tracked.launch, tracked.started_for, tracked.config_dir
+
+    def _is_right(self, tracked: TrackedSession) -> bool:
+        """Return whether a session runs as it is configured, and that depends on nothing but what is seen."""
+        config, name = self._config.current, tracked.name
+        if tracked.spec is None or not tracked.up or self._control.state.get(name) is not None:
+            return False
+        if tracked.config_dir not in (None, config.active_link) or change_reason(tracked, config) is not None:
+            return False  # a folder of another name can be the same one
+        return self._told.get((name, "change")) is None and self._told.get((name, "refusal")) is None
+
+    async def _check(self, tracked: TrackedSession) -> None:
+        change, refusal = change_reason(tracked, self._config.current), None
+        self._tell(tracked.name, "change", change)
+        try:
+            await self._reconcile(tracked)
+        except (FailoverError, OSError) as error:
+            refusal = str(error)
+        self._tell(tracked.name, "refusal", refusal)
 
     async def _reconcile(self, tracked: TrackedSession) -> None:
         config, entry = self._config.current, self._control.state.get(tracked.name)

@@ -18,6 +18,7 @@ from ..claude.prompt_delivery import deliver
 from ..claude.remote_control import COMMAND, drop_of, is_on, was_agreed_to
 from ..claude.transcript import read_conversation, sizes_of
 from ..common.log_fields import log_fields
+from ..common.shared_wake import sleep_together
 from ..config.holder import ConfigHolder
 from ..tmux.client import Tmux, TmuxError
 from .prompt_budget import PromptBudget
@@ -45,7 +46,7 @@ class RemoteControl:
     async def run(self) -> None:
         """Look periodically until cancelled."""
         while True:
-            await asyncio.sleep(self._config.current.lifecycle.check_interval)
+            await sleep_together(self._config.current.lifecycle.check_interval)
             await self.check()
 
     async def check(self) -> None:
