@@ -33,6 +33,7 @@ def table(soak: Soak) -> str:
     if begin is not None and end is not None:
         note = "" if soak.last_life >= JUDGED_FROM else " (too short to judge)"
         rows["memory"] = f"{begin.memory / 1024:.1f} to {end.memory / 1024:.1f} MiB{note}"
+        rows["by the minute"] = " ".join(f"{memory / 1024:.1f}" for memory in soak.memory_by_minute)
         rows["growth"] = f"{end.memory / begin.memory - 1:+.1%}"
         rows["descriptors"] = f"{begin.descriptors} to {end.descriptors}"
         rows["threads"] = f"{begin.threads} to {end.threads}"

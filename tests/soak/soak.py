@@ -49,6 +49,7 @@ class Soak:
         self.link: LinkWatch | None = None
         self.elapsed = 0.0
         self._life = 0
+        self._measured_until = float("inf")  # time.monotonic()
 
     async def run(self) -> None:
         """Run it, to the end of the daemon."""
@@ -173,8 +174,9 @@ class Soak:
         self.tell("the disturbances are over; every session is prompted once more")
         await asyncio.gather(*(self._guarded(self._last_prompt(session)) for session in self.sessions.values()))
         await self._guarded(self.dispatcher.follow_to_the_end())
-        await self._guarded(self._records_closed())
         await asyncio.sleep(WINDOW if self.seconds > JUDGED_FROM else 0)
+        self._measured_until = time.monotonic()  # the whole history in one answer is no daily work
+        await self._guarded(self._records_closed())
 
     async def _last_prompt(self, session: Session) -> None:
         if session.name in self.world.people:
@@ -197,7 +199,7 @@ class Soak:
 
     def window(self, begin: float, end: float) -> Sample | None:
         """Return the floor of the figures in a part of the last life, by seconds since its begin; negative: its end."""
-        last = [(at, sample) for at, life, sample in self.samples if life == self._life]
+        last = self._last_samples()
         if not last:
             return None
         zero = last[0][0] if begin >= 0 else last[-1][0]
@@ -222,8 +224,21 @@ class Soak:
     @property
     def last_life(self) -> float:
         """The seconds between the two windows."""
-        last = [at for at, life, _sample in self.samples if life == self._life]
-        return last[-1] - last[0] - WARM_UP - WINDOW if last else 0.0
+        last = self._last_samples()
+        return last[-1][0] - last[0][0] - WARM_UP - WINDOW if last else 0.0
+
+    @property
+    def memory_by_minute(self) -> list[int]:
+        """The daemon's least resident memory in each minute of its last life, in KiB."""
+        last = self._last_samples()
+        minutes: dict[int, list[Sample]] = {}
+        for at, sample in last:
+            minutes.setdefault(int((at - last[0][0]) // 60), []).append(sample)
+        return [least(samples).memory for samples in minutes.values()]
+
+    def _last_samples(self) -> list[tuple[float, Sample]]:
+        """Return the samples of the last life that count, with their times."""
+        return [(at, sample) for at, life, sample in self.samples if life == self._life and at <= self._measured_until]
 
     def _judge(self) -> None:
         world, found = self.world, self.violations
