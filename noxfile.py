@@ -251,7 +251,7 @@ def layers(stage: Stage) -> None:
 
 
 def pytest(
-    stage: Stage, name: str, *arguments: str, limit: int = 1500, env: dict[str, str] | None = None, part: str = ""
+    stage: Stage, name: str, *arguments: str, limit: int = 2700, env: dict[str, str] | None = None, part: str = ""
 ) -> None:
     """Run pytest with a report in .cache/results; ``part`` tells the reports of one stage apart."""
     report = RESULTS / f"{stage.name}{part and '-' + part}-{stage.session.python}.xml"

@@ -201,6 +201,9 @@ class Host:
                     raise AssertionError(self.daemon_log())
 
     def daemon_log(self) -> str:
+        """Return the log of all daemons so far; empty before the first."""
+        if not os.path.exists(self.path("daemon.log")):
+            return ""
         with open(self.path("daemon.log"), encoding="utf-8") as stream:
             return stream.read()
 
