@@ -174,7 +174,8 @@ class InotifyLimit:
             text=True,
         )
         if self._holder.stdout.readline() != "ready\n":
-            pytest.skip(f"no user namespace can be made: {self._holder.stderr.read().strip()}")
+            _output, why = self._holder.communicate()
+            pytest.skip(f"no user namespace can be made: {why.strip()}")
         self._enter = ["nsenter", "--user", "--preserve-credentials", "-t", str(self._holder.pid)]
 
     def wrap(self, path, program):
