@@ -136,7 +136,7 @@ class SoakWorld(World):
         for folder, _folders, names in os.walk(self.path("state")):
             for name in names:
                 path = os.path.join(folder, name)
-                top = os.path.relpath(path, self.path("state")).split(os.sep)[0]
+                top = os.path.relpath(path, self.path("state")).split(os.sep, maxsplit=1)[0]
                 try:
                     found[top] = found.get(top, 0) + os.stat(path).st_size
                 except FileNotFoundError:

@@ -28,8 +28,11 @@ MOVES = 6  # keys that the cursor is moved with at most
 class KeyboardProtocol(Protocol):
     """The methods of `tmux.client.Tmux` that an answer uses."""
 
-    async def screen(self, pane_id: str, escapes: bool = False) -> list[str]: ...
-    async def keys(self, pane_id: str, *names: str) -> None: ...
+    async def screen(self, pane_id: str, escapes: bool = False) -> list[str]:
+        """Return the visible rows of a pane."""
+
+    async def keys(self, pane_id: str, *names: str) -> None:
+        """Send keys by name."""
 
 
 class _NotAnswered(Exception):

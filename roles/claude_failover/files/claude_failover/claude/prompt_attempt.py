@@ -13,11 +13,20 @@ from ..tmux.client import Pane
 class TerminalProtocol(Protocol):
     """The methods of `tmux.client.Tmux` that a delivery uses."""
 
-    async def pane(self, pane_id: str) -> Pane: ...
-    async def screen(self, pane_id: str, escapes: bool = False) -> list[str]: ...
-    async def keys(self, pane_id: str, *names: str) -> None: ...
-    async def paste(self, pane_id: str, text: str) -> None: ...
-    async def leave_mode(self, pane_id: str) -> None: ...
+    async def pane(self, pane_id: str) -> Pane:
+        """Return a pane."""
+
+    async def screen(self, pane_id: str, escapes: bool = False) -> list[str]:
+        """Return the visible rows of a pane."""
+
+    async def keys(self, pane_id: str, *names: str) -> None:
+        """Send keys by name."""
+
+    async def paste(self, pane_id: str, text: str) -> None:
+        """Paste a text, without Enter."""
+
+    async def leave_mode(self, pane_id: str) -> None:
+        """Leave copy mode and the like."""
 
 
 class EnterPermitProtocol(Protocol):
@@ -26,9 +35,14 @@ class EnterPermitProtocol(Protocol):
     A key that was taken is sent once that is ``stored``.
     """
 
-    def refusal(self) -> Optional[str]: ...
-    def take(self, text: Optional[str] = None) -> Optional[str]: ...
-    async def stored(self) -> None: ...
+    def refusal(self) -> Optional[str]:
+        """Return why no key may be sent; None if one may."""
+
+    def take(self, text: Optional[str] = None) -> Optional[str]:
+        """Take a key; return why there is none, or None."""
+
+    async def stored(self) -> None:
+        """Wait until the keys that were taken are on the disk."""
 
 
 class Abort(Exception):

@@ -116,7 +116,7 @@ class SessionTable:
                 self._tracked[name] = TrackedSession(name)
         for tracked in self._tracked.values():
             self._observe_session(tracked, by_session.get(tracked.name, []), trees, files)
-        if not self._seen.keys() <= self._tracked.keys():
+        if self._seen.keys() - self._tracked.keys():
             self._seen = {name: seen for name, seen in self._seen.items() if name in self._tracked}
             self._login_settings.forget()
         self._login_settings.end_round()

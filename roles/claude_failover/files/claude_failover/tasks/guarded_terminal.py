@@ -15,12 +15,23 @@ Before = Optional[Callable[[], None]]
 class CommandTerminalProtocol(Protocol):
     """The part of `tmux.client.Tmux` that deliveries use."""
 
-    async def pane(self, pane_id: str) -> Pane: ...
-    async def screen(self, pane_id: str, escapes: bool = False) -> list[str]: ...
-    async def keys(self, pane_id: str, *names: str, before: Before = None) -> None: ...
-    async def paste(self, pane_id: str, text: str, *, before: Before = None) -> None: ...
-    async def leave_mode(self, pane_id: str, *, before: Before = None) -> None: ...
-    async def command(self, *arguments: str) -> list[str]: ...
+    async def pane(self, pane_id: str) -> Pane:
+        """Return a pane."""
+
+    async def screen(self, pane_id: str, escapes: bool = False) -> list[str]:
+        """Return the visible rows of a pane."""
+
+    async def keys(self, pane_id: str, *names: str, before: Before = None) -> None:
+        """Send keys by name."""
+
+    async def paste(self, pane_id: str, text: str, *, before: Before = None) -> None:
+        """Paste a text, without Enter."""
+
+    async def leave_mode(self, pane_id: str, *, before: Before = None) -> None:
+        """Leave copy mode and the like."""
+
+    async def command(self, *arguments: str) -> list[str]:
+        """Run one tmux command; return the lines that it printed."""
 
 
 class AssignmentRevoked(Exception):

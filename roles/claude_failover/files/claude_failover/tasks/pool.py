@@ -25,8 +25,11 @@ BACKOFF = (1.0, 60.0)  # seconds without a task after a failed delivery: first a
 class SessionTableProtocol(Protocol):
     """The part of `sessions.table.SessionTable` that the dispatcher uses."""
 
-    def __iter__(self) -> Iterator[TrackedSession]: ...
-    def get(self, name: str) -> TrackedSession | None: ...
+    def __iter__(self) -> Iterator[TrackedSession]:
+        """Yield the sessions."""
+
+    def get(self, name: str) -> TrackedSession | None:
+        """Return the session of that name, or None."""
 
 
 class SessionPool:

@@ -32,11 +32,20 @@ _DOCUMENT = re.compile(r"([0-9]{12,}-[0-9a-f]{8})\.json")
 class TaskDocumentsProtocol(Protocol):
     """The part of `TaskDocuments` that the queue uses: named documents, each replaced atomically and durably."""
 
-    def names(self) -> list[str]: ...
-    def load(self, name: str) -> dict[str, Any]: ...
-    def save(self, name: str, data: dict[str, Any]) -> None: ...
-    def remove(self, name: str) -> None: ...
-    def set_aside(self, name: str, reason: str) -> None: ...
+    def names(self) -> list[str]:
+        """Return the names of all documents."""
+
+    def load(self, name: str) -> dict[str, Any]:
+        """Return a document."""
+
+    def save(self, name: str, data: dict[str, Any]) -> None:
+        """Replace a document."""
+
+    def remove(self, name: str) -> None:
+        """Remove a document."""
+
+    def set_aside(self, name: str, reason: str) -> None:
+        """Keep a document that cannot be used under another name."""
 
 
 class TaskDocuments:
