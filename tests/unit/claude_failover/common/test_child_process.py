@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 
 import pytest
+from child_pids import child_pids, command_line
 
 from claude_failover.common import child_process
 
@@ -26,10 +26,7 @@ async def run(command: str) -> int:
 
 
 def children() -> list[str]:
-    found = subprocess.run(
-        ["ps", "-o", "pid=,stat=,args=", "--ppid", str(os.getpid())], capture_output=True, check=True
-    )
-    return [line for line in found.stdout.decode().splitlines() if "sleep 71" in line]
+    return [line for line in map(command_line, child_pids(os.getpid())) if "sleep 71" in line]
 
 
 @pytest.mark.parametrize("steps", range(12))

@@ -11,6 +11,7 @@ import sys
 import time
 
 import pytest
+from child_pids import child_pids
 
 from claude_failover.common import processes
 
@@ -31,7 +32,7 @@ def child():
 
 
 def test_process_tree(child):
-    below = int(subprocess.run(["pgrep", "-P", str(child.pid)], capture_output=True, check=True).stdout)
+    (below,) = child_pids(child.pid)
     trees = processes.ProcessTrees([below, 2**22 + 1, os.getpid()])
     tree = list(trees.tree(child.pid))
     assert [process.pid for process in tree] == [child.pid, below]
@@ -117,11 +118,12 @@ def test_a_process_that_only_works_or_waits_is_the_same_and_a_zombie_is_not(monk
 
 def test_another_program_of_a_process_has_another_image():
     process = subprocess.Popen(
-        [sys.executable, "-c", "import os; os.read(0, 1); os.execv('/bin/cat', ['cat'])"],
+        [sys.executable, "-c", "import os; os.write(1, b'python'); os.read(0, 1); os.execv('/bin/cat', ['cat'])"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     try:
+        assert process.stdout.read(6) == b"python"
         before = processes.read(process.pid)
         assert before.image
         process.stdin.write(b"!now\n")

@@ -43,7 +43,7 @@ with open("/proc/self/environ", "rb") as stream:
 row = dict(argv=sys.argv[1:], urls=urls, text=sys.stdin.read(), environment=environment)
 with open({told!r}, "a") as stream:
     stream.write(json.dumps(row) + "\\n")
-print("Unparseable URL " + urls.split()[0])
+print("Unparseable URL " + urls.split()[0], flush=True)
 print("sent to example.net as user:pass@word", file=sys.stderr)
 sys.exit({code})
 """
@@ -134,7 +134,7 @@ def test_what_a_failing_run_says_is_logged_without_the_urls(
 
 def test_a_secret_is_not_shown_where_the_output_is_cut(stand_in: StandIn, caplog: pytest.LogCaptureFixture) -> None:
     """The 2000 bytes that are kept begin within the URL, which cannot be recognised any more."""
-    first = 'print("Unparseable URL " + urls.split()[0])'
+    first = 'print("Unparseable URL " + urls.split()[0], flush=True)'
     stand_in.write(STAND_IN.replace(first, 'print(urls.strip() + " ok" * 300)'), code=1)
     send(EVENT, "json://example.org/" + "ab1" * 600)
     assert "it says: … " in caplog.text
