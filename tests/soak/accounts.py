@@ -53,6 +53,8 @@ class Accounts:
     async def flip(self, active: str) -> None:
         """Flip to another account by hand; one that the daemon counts as exhausted is refused, which is right."""
         free = sorted(set(LIMITS) - {active} - set(self._until))
+        if not free:  # every other account refuses everything at this moment
+            return
         try:
             await ask(self._world.control_socket, "switch", {"account": self._rng.choice(free), "reason": "soak"})
             self.flips += 1
