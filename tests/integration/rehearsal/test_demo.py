@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from import_path import ROOT
+from leftovers import left_of
 
 BOUND = 180.0  # seconds; it takes about five
 FOLDER = re.compile(r"The scratch folder is (/\S+)")
@@ -44,19 +45,6 @@ def folder_in(output: str) -> str:
     found = FOLDER.search(output)
     assert found, output
     return found.group(1)
-
-
-def left_of(folder: str) -> list[str]:
-    """Return the folder, if it is there, and the processes that were started for it."""
-    found = [folder] if os.path.lexists(folder) else []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as stream:
-                if folder.encode() in stream.read():
-                    found.append(pid)
-        except OSError:  # it has ended, or is another user's
-            continue
-    return found
 
 
 def normalised(text: str) -> list[str]:

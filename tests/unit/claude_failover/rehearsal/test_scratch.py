@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from leftovers import left_of
 
 from claude_failover.common.errors import FailoverError
 from claude_failover.rehearsal import scratch
@@ -178,13 +178,3 @@ def test_an_interrupt_while_a_program_starts_leaves_none(short_folder: str, monk
     assert [process.poll() for process in host.processes] == [-signal.SIGTERM]
     scratch.remove(host.folder)
     assert left_of(host.folder) == []
-
-
-def left_of(folder: str) -> list[str]:
-    """Return the folder, if it is there, and the processes that were started for it."""
-    found = [folder] if os.path.lexists(folder) else []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as stream:
-            if folder.encode() in stream.read():
-                found.append(pid)
-    return found

@@ -120,7 +120,14 @@ class LimitMonitor:
         self.answered_requests = AnsweredRequests(sessions, registry, lambda: self._projects)
         output, newest_turn = PaneOutput(tmux), self.newest_turns.of
         self.pane_sweep = PaneSweep(
-            *(config, sessions, tmux, self.classifier, self._filter, newest_turn), output=output, health=self._health
+            config,
+            sessions,
+            tmux,
+            self.classifier,
+            self._filter,
+            newest_turn,
+            output=output,
+            health=self._health,
         )
         self.owner_watch = OwnerWatch(config, sessions, tmux, on_owner_question, output=output)
         self.activity_check = ActivityCheck(

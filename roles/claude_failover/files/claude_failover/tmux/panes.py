@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
+from .capture import output_since
 from .errors import TmuxError
 
 _LONGEST = 60.0  # seconds for which program and folder of a pane without output are taken to be as they were
@@ -83,7 +84,7 @@ class PaneFormat:
         numbers = ",".join(f"#{{{name}}}" for name in _FIELDS)
         seldom = self._delimiter.join(f"#{{{name}}}" for name in _SELDOM)
         if since is not None:
-            seldom = f"#{{?#{{e|>=:#{{window_activity}},{since:d}}},{seldom},}}"
+            seldom = f"#{{?{output_since(since)},{seldom},}}"
         self.format = self._begin + self._delimiter.join([numbers, "#{session_name}", seldom])
 
     def records(self, lines: Sequence[str]) -> list[str]:
