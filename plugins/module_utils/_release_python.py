@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
-import subprocess
+import asyncio
+import contextlib
+import os
+import signal
 from collections.abc import Sequence
+from typing import BinaryIO
 
 from ansible_collections.secuaas.claude.plugins.module_utils._release_layout import ReleaseError
 
@@ -54,22 +58,44 @@ def can_import(python: str, module: str) -> bool:
 def run_program(command: Sequence[str], text: bytes, timeout: float) -> tuple[int, str, str]:
     """Run a program with a fixed environment and no terminal; return exit code, standard output and standard error.
 
-    ``text`` is its standard input, ``timeout`` is in seconds. Its PATH is that of a unit. Raises ReleaseError.
+    ``text`` is its standard input, ``timeout`` is in seconds: after it the program and what it has started in its
+    process group are killed. Its PATH is that of a unit. Raises ReleaseError.
     """
+    # In memory and not through pipes: a process that the program leaves behind would keep them open.
+    with contextlib.ExitStack() as stack:
+        streams = [stack.enter_context(os.fdopen(os.memfd_create(name), "w+b")) for name in ("in", "out", "err")]
+        streams[0].write(text)
+        for stream in streams:
+            stream.seek(0)
+        # The kernel keeps no exit code where SIGCHLD is ignored, as a module can inherit it.
+        stack.callback(signal.signal, signal.SIGCHLD, signal.signal(signal.SIGCHLD, signal.SIG_DFL))
+        try:
+            code = asyncio.run(_exit_code(command, streams, timeout))
+        except asyncio.TimeoutError as error:
+            raise ReleaseError("%s did not end within %g s" % (" ".join(command), timeout)) from error
+        except OSError as error:
+            raise ReleaseError("%s cannot be started: %s" % (command[0], error)) from error
+        for stream in streams:
+            stream.seek(0)
+        out, err = (stream.read().decode("utf-8", "replace").strip() for stream in streams[1:])
+    return code, out, err
+
+
+async def _exit_code(command: Sequence[str], streams: Sequence[BinaryIO], timeout: float) -> int:
+    # Not by AnsibleModule.run_command, which has no timeout and adds to the environment of the module.
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=streams[0],
+        stdout=streams[1],
+        stderr=streams[2],
+        env=_ENVIRONMENT,
+        cwd="/",
+        start_new_session=True,
+    )
     try:
-        done = subprocess.run(
-            list(command),
-            input=text,
-            capture_output=True,
-            env=_ENVIRONMENT,
-            cwd="/",
-            timeout=timeout,
-            check=False,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise ReleaseError("%s cannot be started: %s" % (command[0], error)) from error
-    except subprocess.TimeoutExpired as error:
-        raise ReleaseError("%s did not end within %g s" % (" ".join(command), timeout)) from error
-    out, err = (text.decode("utf-8", "replace").strip() for text in (done.stdout, done.stderr))
-    return done.returncode, out, err
+        return await asyncio.wait_for(process.wait(), timeout)
+    except asyncio.TimeoutError:
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        raise
