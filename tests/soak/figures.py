@@ -30,13 +30,14 @@ def table(soak: Soak) -> str:
         "tasks failed": sum(row["state"] == "failed" for row in soak.dispatcher.rows.values()),
     }
     begin, end = soak.after_warm_up, soak.at_end
-    if begin is not None and end is not None:
-        note = "" if soak.last_life >= JUDGED_FROM else " (too short to judge)"
-        rows["memory"] = f"{begin.memory / 1024:.1f} to {end.memory / 1024:.1f} MiB{note}"
+    if end is not None:
         rows["by the minute"] = " ".join(f"{memory / 1024:.1f}" for memory in soak.memory_by_minute)
-        rows["growth"] = f"{end.memory / begin.memory - 1:+.1%}"
-        rows["descriptors"] = f"{begin.descriptors} to {end.descriptors}"
-        rows["threads"] = f"{begin.threads} to {end.threads}"
+        rows["memory"] = f"{end.memory / 1024:.1f} MiB (too short to judge)"
+        if begin is not None and soak.last_life >= JUDGED_FROM:
+            rows["memory"] = f"{begin.memory / 1024:.1f} to {end.memory / 1024:.1f} MiB"
+            rows["growth"] = f"{end.memory / begin.memory - 1:+.1%}"
+            rows["descriptors"] = f"{begin.descriptors} to {end.descriptors}"
+            rows["threads"] = f"{begin.threads} to {end.threads}"
     return "\n".join(f"{name:<14} {value}" for name, value in rows.items())
 
 

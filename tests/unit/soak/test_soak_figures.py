@@ -10,7 +10,7 @@ import time
 
 import pytest
 from soak.figures import judgement, table
-from soak.soak import Soak
+from soak.soak import WARM_UP, Soak
 from soak.violation import LOST, TWICE, Violation
 from soak.world import Sample, SoakWorld
 
@@ -38,7 +38,16 @@ def test_what_was_measured_so_far_is_in_the_table(soak):
     soak.samples = [(began + second, 0, Sample(memory=2048 + second, descriptors=9, threads=3)) for second in range(60)]
     found = rows(soak)
     assert (found["kills"], found["limits"], found["minutes"]) == ("2", "7", "1.5")
-    assert found["memory"].endswith("MiB (too short to judge)")
+    assert (found["memory"], found["by the minute"]) == ("2.0 MiB (too short to judge)", "2.0")
+
+
+def test_the_growth_is_that_after_the_warm_up(soak):
+    began = time.monotonic()
+    memory = [1024 if second < WARM_UP else 2048 + second for second in range(400)]
+    soak.samples = [(began + second, 0, Sample(memory[second], descriptors=9, threads=3)) for second in range(400)]
+    found = rows(soak)
+    assert (found["memory"], found["growth"]) == ("2.1 to 2.4 MiB", "+12.2%")
+    assert (found["descriptors"], found["threads"]) == ("9 to 9", "3 to 3")
 
 
 def test_each_kind_of_violation_is_counted(soak):

@@ -38,6 +38,15 @@ def test_a_plan_has_every_kind_and_leaves_a_part_without_restarts(seed, seconds)
     assert max(restarts) <= seconds * plan.RESTARTED + 1.5
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_every_kind_but_a_restart_comes_again_and_again(seed):
+    """The warm-up is as long as that."""
+    steps = plan.plan(seed, 600)
+    wanted = {plan.CROWD, plan.LIMIT, plan.FLIP, plan.HANGUP, plan.RELOAD}
+    for begin in range(0, 600 - int(plan.EVERY_KIND), 10):
+        assert wanted <= {step.kind for step in steps if begin <= step.at <= begin + plan.EVERY_KIND}
+
+
 def test_another_seed_is_another_plan():
     assert plan.plan(1, 60) != plan.plan(2, 60)
 
