@@ -164,7 +164,10 @@ class ProcessTrees:
                 memory.pids, memory.trees = self._pids, {}
             self._below, self._before, memory.trees = memory.ways, memory.trees, self._trees
         known = self._before.get(pid, ())
-        return known if all(self.get(process.pid) is process for process in known) else ()
+        for process in known:
+            if self.get(process.pid) is not process:
+                return ()
+        return known
 
     def _new_tree(self, pid: int) -> tuple[Process, ...]:
         ways = sorted((self._below or {}).get(pid, []), key=lambda way: (len(way), way))

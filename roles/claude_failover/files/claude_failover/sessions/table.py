@@ -156,7 +156,7 @@ class SessionTable:
             if tracked.spec is None or entry is None or entry.pid is None:
                 continue
             own = by_session.get(name, [])
-            if any(process.pid == entry.pid for pane in own for process in trees.tree(pane.pid)):
+            if entry.pid in [process.pid for pane in own for process in trees.tree(pane.pid)]:
                 continue
             for other, panes in list(by_session.items()):
                 if self._config.current.session(other) is None and any(
