@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import json
 import os
 import subprocess
@@ -48,13 +49,15 @@ class World:
         self.table = SessionTable(ConfigHolder(self.config), self.registry)
         self.running = []
         self.reads = Counter()  # by the name of a file in a process's folder of /proc
-        monkeypatch.setattr(processes, "open", self._open, raising=False)
+        for module, opens in ((processes, builtins.open), (os, os.open)):
+            monkeypatch.setattr(module, "open", functools.partial(self._open, opens), raising=False)
         for number in range(4):
             self.start(number)
 
-    def _open(self, path, *arguments, **options):
-        self.reads[os.path.basename(path)] += 1
-        return builtins.open(path, *arguments, **options)
+    def _open(self, opens, path, *arguments, **options):
+        if str(path).startswith("/proc/"):
+            self.reads[os.path.basename(path)] += 1
+        return opens(path, *arguments, **options)
 
     def start(self, number):
         name = f"s{number}"

@@ -55,8 +55,11 @@ def read(pid: int) -> Process | None:
 
 def _stat(pid: int) -> bytes | None:
     try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as stream:
-            return stream.read(_MOST_STAT)  # which the kernel gives in one piece
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(descriptor, _MOST_STAT)  # which the kernel gives in one piece
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
 
