@@ -56,6 +56,7 @@ class Soak:
         """Run it, to the end of the daemon."""
         self.world.start_tmux()
         await self.tmux.start()
+        self.world.fill_queue()
         began = time.monotonic()
         await self._start()
         self.link = LinkWatch(self.world.config["active_link"])

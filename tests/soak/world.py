@@ -5,17 +5,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import glob
 import json
 import os
 import signal
 import threading
 import time
+from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from integration.failover.conftest import World
 
 from claude_failover.rehearsal.scratch import end_processes
+from claude_failover.storage.state_folder import make_state_folder
+from claude_failover.tasks.queue import FINISHED_MAX, TaskDocuments, TaskQueue
+from claude_failover.tasks.task import DONE
 
 #: Each account reaches a limit of its own name: a refusal that bears the limit and the reset of another account is in
 #: doubt, and real accounts reset at different hours.
@@ -87,6 +92,14 @@ class SoakWorld(World):
             self.session(name, command=["claude"], env=found_first, dedicated=True)
         for name in self.pool:
             self.session(name, command=["claude"], env=found_first)
+
+    def fill_queue(self) -> None:
+        """Leave as many finished tasks as are kept, as on a host that has lived: until then they take more memory."""
+        make_state_folder(self.config["state_dir"])
+        queue, now = TaskQueue(TaskDocuments(self.config["state_dir"])), datetime.now(timezone.utc)
+        for number in range(FINISHED_MAX):
+            task = queue.add(f"an earlier task {number}", now, wanted=None, cwd=None)
+            queue.put(dataclasses.replace(task, state=DONE, session=self.pool[0], finished_at=now))
 
     def sample(self) -> Sample | None:
         """Return the figures of the daemon; None while none runs."""

@@ -148,8 +148,8 @@ def test_a_task_ends_once_or_says_why_not(state, detail, answers, expected):
 def test_the_floor_of_the_figures_may_not_grow():
     floor = least([Sample(1000, 12, 3), Sample(1200, 11, 2)])
     assert floor == Sample(1000, 11, 2)
-    assert verdicts.footprint(floor, Sample(1050, 11, 2)) == []
-    assert kinds(verdicts.footprint(floor, Sample(1051, 12, 3))) == [GROWN, GROWN, GROWN]
+    assert verdicts.footprint(floor, Sample(1050, 11, verdicts.THREADS)) == []
+    assert kinds(verdicts.footprint(floor, Sample(1051, 12, verdicts.THREADS + 1))) == [GROWN, GROWN, GROWN]
 
 
 def test_documents_are_bounded_and_usable():
