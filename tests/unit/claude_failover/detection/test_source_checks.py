@@ -106,7 +106,7 @@ def test_an_active_link_that_cannot_be_read_is_told(world, monkeypatch):
 
 
 def test_processes_that_cannot_be_read_are_told_and_not_taken_for_dead(world, monkeypatch):
-    real = open
+    real = os.open
 
     def refuse(path, *arguments, **options):
         if str(path).startswith("/proc/"):
@@ -114,7 +114,7 @@ def test_processes_that_cannot_be_read_are_told_and_not_taken_for_dead(world, mo
         return real(path, *arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr("builtins.open", refuse)
+        patch.setattr(os, "open", refuse)
         with pytest.raises(OSError, match="Too many open files"):
             processes.is_alive(os.getpid())
         world.checks.check()
