@@ -94,8 +94,8 @@ async def _exit_code(command: Sequence[str], streams: Sequence[BinaryIO], timeou
     )
     try:
         return await asyncio.wait_for(process.wait(), timeout)
-    except asyncio.TimeoutError:
-        with contextlib.suppress(ProcessLookupError):  # it has just ended
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-        raise
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
