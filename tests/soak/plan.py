@@ -17,9 +17,6 @@ RESTARTED = 0.4
 
 # Seconds between two of a kind.
 _LIMITS, _FLIPS, _RESTARTS, _RELOADS = (5.0, 8.0), (25.0, 40.0), (10.0, 20.0), (60.0, 60.0)
-#: Seconds in which each kind of disturbance but a restart comes at least once: the two kinds of reload take turns.
-EVERY_KIND = 2 * _RELOADS[1]
-
 _LONGEST_AFTER_LIMIT = 1.5  # seconds after a limit in which a restart is likely to meet the switch
 
 

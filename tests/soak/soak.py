@@ -25,8 +25,7 @@ from .world import Flip, LinkWatch, Sample, SoakWorld, least
 
 TURNS = 4.0  # prompts a second that all people type together
 STARTED = 300.0  # seconds at the begin in which at least one more session becomes idle
-# Seconds of the daemon's last life before its memory is looked at: what it has not met yet takes memory the first time.
-WARM_UP = plan.EVERY_KIND
+WARM_UP = 30.0  # seconds of the daemon's last life before its memory is looked at
 WINDOW = 15.0  # seconds whose floor is a figure
 JUDGED_FROM = 120.0  # seconds between the two windows, below which growth says nothing
 _POLL = 0.05

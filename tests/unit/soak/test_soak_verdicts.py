@@ -38,15 +38,6 @@ def test_a_plan_has_every_kind_and_leaves_a_part_without_restarts(seed, seconds)
     assert max(restarts) <= seconds * plan.RESTARTED + 1.5
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_every_kind_but_a_restart_comes_again_and_again(seed):
-    """The warm-up is as long as that."""
-    steps = plan.plan(seed, 600)
-    wanted = {plan.CROWD, plan.LIMIT, plan.FLIP, plan.HANGUP, plan.RELOAD}
-    for begin in range(0, 600 - int(plan.EVERY_KIND), 10):
-        assert wanted <= {step.kind for step in steps if begin <= step.at <= begin + plan.EVERY_KIND}
-
-
 def test_another_seed_is_another_plan():
     assert plan.plan(1, 60) != plan.plan(2, 60)
 
@@ -148,8 +139,8 @@ def test_a_task_ends_once_or_says_why_not(state, detail, answers, expected):
 def test_the_floor_of_the_figures_may_not_grow():
     floor = least([Sample(1000, 12, 3), Sample(1200, 11, 2)])
     assert floor == Sample(1000, 11, 2)
-    assert verdicts.footprint(floor, Sample(1050, 11, verdicts.THREADS)) == []
-    assert kinds(verdicts.footprint(floor, Sample(1051, 12, verdicts.THREADS + 1))) == [GROWN, GROWN, GROWN]
+    assert verdicts.footprint(floor, Sample(1050, 11, 2)) == []
+    assert kinds(verdicts.footprint(floor, Sample(1051, 12, 3))) == [GROWN, GROWN, GROWN]
 
 
 def test_documents_are_bounded_and_usable():
