@@ -27,6 +27,8 @@ def test_round_trip():
         "0001-01-01T00:00:00+10:00",
         "9999-12-31T23:59:59-10:00",
         "9999-12-31T00:00:00Z",
+        "0002-01-01T00:00:00+23:59",  # it would be written in year 1
+        "9998-12-31T23:59:59-00:01",
     ],
 )
 def test_an_invalid_timestamp_raises_value_error(text):

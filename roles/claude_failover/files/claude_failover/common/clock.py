@@ -85,13 +85,14 @@ def parse_iso(text: str) -> datetime:
     """Parse an ISO 8601 timestamp with a time zone; return it in UTC.
 
     Raises ValueError for any other text, a timestamp without a zone, and one in the first or last year of the calendar,
-    where date arithmetic overflows.
+    as written or in UTC, where date arithmetic overflows.
     """
     # datetime.fromisoformat accepts a trailing Z from Python 3.11 on.
     moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
-    if moment.year in (MINYEAR, MAXYEAR):
+    ends = (MINYEAR, MAXYEAR)
+    if moment.year in ends or moment.astimezone(timezone.utc).year in ends:
         raise ValueError(f"{text!r} is at the end of the calendar")
     return moment.astimezone(timezone.utc)
 
