@@ -22,6 +22,7 @@ INTERRUPTS = "esc to interrupt"
 #: The titles of the guard's question and of the one that follows it (2.1.330).
 OWNER_QUESTION = "This session belongs to another account"
 COPY_QUESTION = "Copy this session to"
+LIMIT_MENU = "What do you want to do?"
 #: Seconds after which a question of the guard's takes a key: none in its first one (2.1.332), and nothing on the screen
 #: tells when it does.
 KEY_WAIT = 1.2
@@ -216,10 +217,17 @@ class Session:
         """Move an open dialog's cursor to an option by a key, and press Enter once it is seen there.
 
         A question of the guard's takes no key in its first second, and each key in it begins the second anew (2.1.332:
-        "Not answered yet · wait a second, then press again").
+        "Not answered yet · wait a second, then press again"). The usage-limit menu can open over it: it is closed.
         """
+
+        def chosen() -> bool:
+            if self.cursor_at(option):
+                return True
+            self.keys("Escape" if self.shows(LIMIT_MENU) else key)
+            return False
+
         time.sleep(KEY_WAIT)
-        until(lambda: self.cursor_at(option) or self.keys(key), f"{option!r} chosen", every=KEY_WAIT, show=self.screen)
+        until(chosen, f"{option!r} chosen", every=KEY_WAIT, show=self.screen)
         self.keys("Enter")
 
     def answer_owner(self) -> None:

@@ -375,6 +375,43 @@ def test_a_menu_that_stays_open_gets_one_escape_per_attempt() -> None:
     assert claude.names() == ["Escape"] * 3
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_menu_that_opens_over_the_text_is_closed_at_once(kept: bool) -> None:
+    """It opens up to half a second after the refusal was told, and swallows what is read then (2.1.332)."""
+    claude = Claude()
+
+    def opened() -> None:
+        claude.dialog, claude.on_paste = LIMIT_MENU, lambda: None
+        claude.draft = claude.draft if kept else ""
+
+    claude.on_paste = opened
+    found = claude.deliver(attempts=1)
+    assert (found.result, found.attempts) == ("delivered", 1)
+    assert claude.names() == (["paste", "Escape", "Enter"] if kept else ["paste", "Escape", "paste", "Enter"])
+    assert claude.events[1][0] - claude.events[0][0] <= Timing().poll
+    assert claude.events[-1][0] - claude.events[0][0] <= 0.4 + 2 * Timing().poll
+    assert claude.sent == ["continue"]
+
+
+@pytest.mark.parametrize("opened", [LIMIT_MENU, PERMISSION])
+def test_what_opens_while_the_permission_is_stored_gets_no_enter(opened: list[str]) -> None:
+    claude = Claude()
+    permit = Permit(claude, 3)
+
+    async def stored() -> None:
+        if len(permit.counted) == 1:
+            claude.dialog, claude.draft = opened, ""
+
+    permit.stored = stored  # type: ignore[method-assign]
+    found = claude.deliver(permit=permit, attempts=2)
+    if opened is LIMIT_MENU:
+        assert (found.result, found.attempts) == ("delivered", 1)
+        assert claude.names() == ["paste", "Escape", "paste", "Enter"]
+    else:
+        assert (found.result, found.submitted) == ("dialog", False)
+        assert claude.names() == ["paste"]
+
+
 def test_a_draft_under_the_menu_is_respected() -> None:
     claude = Claude()
     claude.dialog, claude.draft = LIMIT_MENU, "my own words"

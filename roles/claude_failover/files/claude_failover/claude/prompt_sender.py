@@ -12,7 +12,7 @@ from typing import Callable, Optional
 
 from ..tmux.quoting import typable
 from .delivery_timing import Pauses, Timing
-from .prompt_attempt import Abort, EnterPermitProtocol, Retry, TerminalProtocol
+from .prompt_attempt import Abort, EnterPermitProtocol, MenuOpened, Retry, TerminalProtocol
 from .prompt_box import OWNER_DIALOGS, Dialog, PromptBox, copies, find_dialog, find_prompt_box, holds, holds_part
 from .running_turn import RunningTurn, find_running_turn
 
@@ -69,6 +69,15 @@ class PromptSender:
         if why is not None:
             raise Abort("bound", why)
         await self._open_pane()
+        try:
+            await self._send()
+        except MenuOpened:
+            await self._send()
+        await self._wait_turn()
+        return "; ".join(["a turn began", *self._notes])
+
+    async def _send(self) -> None:
+        """Put the text into the prompt box, and press Enter."""
         box = await self._ready_box()
         if self._pastes and not box.draft.strip():
             box = self._checked_box(await self._box_with_text())  # a busy host takes it late
@@ -80,8 +89,6 @@ class PromptSender:
             await self._wait_text_shown()
         await self._sleep(self._timing.settle)
         await self._submit()
-        await self._wait_turn()
-        return "; ".join(["a turn began", *self._notes])
 
     async def back_off(self, failures: int) -> None:
         """Wait before the next attempt."""
@@ -135,7 +142,10 @@ class PromptSender:
                 continue
             turn = area.turn if area.box is not None and area.dialog is None else None
             if area.box is not None and area.dialog is None and turn is None:
-                return self._checked_box(area.box)
+                box = self._checked_box(area.box)
+                if escaped:
+                    self._pastes = 0  # what was pasted before the key has been read before it
+                return box
             if turn is not None and await self._gives_way(area):
                 # Asking whether the session has gone on takes long: the turn can be another by now.
                 area = await self._capture()
@@ -247,6 +257,7 @@ class PromptSender:
         shown = ""
         while True:
             area = await self._capture()
+            _check_no_menu(area)
             box = area.box if area.dialog is None else None
             if box is not None and self._pastes < 2 and self._shows_text(box):
                 return box
@@ -262,18 +273,16 @@ class PromptSender:
     async def _submit(self) -> None:
         """Send Enter, a second time if the text stays in the box."""
         for _try in range(2):
-            area = await self._idle_area()
-            text = self._interrupted if area.box is not None and self._is_restored(area.box) else self._text
-            if area.dialog is not None or area.box is None or text is None or not holds(area.box, text):
-                raise Retry("failed", "the prompt box changed before Enter")
-            if text is self._text and not self._shows_text(area.box):
-                raise Retry("failed", "the prompt box can hold the text twice")
-            why = self.permit.take(text) if self.permit is not None else None
-            if why is not None:
-                await self._take_back(area.box)
-                raise Abort("bound", why)
+            box, text = self._filled_box(await self._idle_area())
             if self.permit is not None:
+                why = self.permit.take(text)
+                if why is not None:
+                    await self._take_back(box)
+                    raise Abort("bound", why)
                 await self.permit.stored()
+                area = await self._capture()  # what opens meanwhile would take the key
+                if area.turn is not None or self._filled_box(area)[1] != text:
+                    raise Retry("failed", "the prompt box changed before Enter")
             await self._tmux.keys(self._pane_id, "Enter")
             deadline, pauses = self._now() + self._timing.leave, Pauses(self._timing)
             while True:
@@ -292,6 +301,16 @@ class PromptSender:
                     return
                 await self.wait_begun(pauses.next())
         raise Retry("failed", "Enter did not send the text")
+
+    def _filled_box(self, area: _InputArea) -> tuple[PromptBox, str]:
+        """Return the box and what Enter would send of it: our text, or the prompt that was put back. Raises Retry."""
+        _check_no_menu(area)
+        text = self._interrupted if area.box is not None and self._is_restored(area.box) else self._text
+        if area.dialog is not None or area.box is None or text is None or not holds(area.box, text):
+            raise Retry("failed", "the prompt box changed before Enter")
+        if text is self._text and not self._shows_text(area.box):
+            raise Retry("failed", "the prompt box can hold the text twice")
+        return area.box, text
 
     async def _idle_area(self) -> _InputArea:
         """Return the screen once no turn runs on it; take our text back if one goes on. Raises Abort."""
@@ -340,6 +359,12 @@ class PromptSender:
         if area.box is None:
             raise Retry("not_ready", "the prompt box disappeared")
         return area.box
+
+
+def _check_no_menu(area: _InputArea) -> None:
+    """Raise MenuOpened if the usage-limit menu is open."""
+    if area.dialog is not None and area.dialog.kind == "limit_menu":
+        raise MenuOpened("dialog", "the usage-limit menu opened before Enter")
 
 
 async def never() -> bool:
