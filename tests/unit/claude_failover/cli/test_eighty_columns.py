@@ -13,6 +13,9 @@ import pytest
 
 from claude_failover.cli import history_page, layout, main, render
 from claude_failover.cli.command_parser import listed_commands
+from claude_failover.cli.watch.content import LastAnswers
+from claude_failover.cli.watch.keys import ViewState
+from claude_failover.cli.watch.view import draw
 
 NOW = datetime(2026, 11, 22, 20, 54, 0, tzinfo=timezone.utc)
 RESETS = ("2026-11-25T20:10:00.000Z", "2026-12-30T09:05:00.000Z")
@@ -116,6 +119,26 @@ def test_the_status_that_is_watched(kind: str, sessions: int, height: int) -> No
         assert len([line for line in lines if f"{limit} until {shown}" in line]) == 2
     found = re.search(r"\.\.\. (\d+) more: claude-failover sessions", page)
     assert found or sessions == 1 or kind == "long"
+
+
+@pytest.mark.parametrize("kind", ACCOUNTS)
+@pytest.mark.parametrize("sessions", [1, 20, 200, 1000])
+@pytest.mark.parametrize("height", [24, 50])
+def test_the_status_that_is_watched_on_the_full_screen(kind: str, sessions: int, height: int) -> None:
+    found = document(kind, sessions)
+    for row in found["accounts"]:
+        row.update(login="ok", login_expires_at=RESETS[1])
+    frame = draw(LastAnswers(found), ViewState(), NOW, width=80, height=height)
+    lines = check("\n".join(re.sub(r"\x1b\[[0-9;]*m", "", line) for line in frame.lines), kind)
+    assert len(lines) == height
+    titles = [number for number, line in enumerate(lines) if line.startswith("─ ")]
+    accounts, below = lines[titles[0] : titles[1]], lines[titles[2] :]
+    assert ACCOUNTS[kind][1] in words(lines[0]), "the active one"
+    assert set(ACCOUNTS[kind]) <= set(words("\n".join(accounts)))
+    assert len([line for line in accounts if f"weekly until {SHOWN[1]}" in line]) == 2, "the last reset of each account"
+    listed = [line for line in below if re.match("  [sn]", line)]
+    assert listed
+    assert [line for line in listed if ACCOUNTS[kind][1] not in words(line)] == []
 
 
 def test_sessions_that_need_somebody_are_watched_first() -> None:

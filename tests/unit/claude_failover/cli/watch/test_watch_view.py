@@ -165,6 +165,18 @@ def test_many_accounts_leave_room_for_sessions() -> None:
     assert any(re.match("  s0 ", line) for line in lines)
 
 
+def test_accounts_whose_resets_have_lines_of_their_own_leave_room_for_sessions() -> None:
+    until = [{"limit": "seven_day", "until": "2026-12-22T21:36:00.000Z"}]
+    rows = [account("n" * 30 + str(number), active=number == 9, exhausted=until) for number in range(10)]
+    for row in rows:
+        row["used_percent"] = {"five_hour": 100, "seven_day": 99}
+    lines = shown({**document(20), "accounts": rows, "active_account": "n" * 30 + "9"})
+    page = "\n".join(lines)
+    assert re.search(r"\* n+9 +█+ 100% .*\n    weekly until 2026-12-22 21:36Z \(in 30 d\)\n", page)
+    assert re.search(r"  and \d more", page)
+    assert any(re.match("  s1 ", line) for line in lines)
+
+
 def test_a_daemon_that_is_gone_is_told_above_the_last_picture() -> None:
     lines = shown(document(), problem="nobody listens\x1b[2J", problem_since=NOW)
     assert lines[1].startswith(" no answer since 20:54:00Z, asked again: nobody listens[2J")

@@ -32,7 +32,7 @@ def is_possible() -> bool:
         return False
     try:
         import rich.console
-        import rich.table  # noqa: F401 - whether it can be imported is the question
+        import rich.text  # noqa: F401 - whether it can be imported is the question
     except ImportError:
         return False
     return True

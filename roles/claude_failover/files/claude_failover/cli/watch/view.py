@@ -15,21 +15,20 @@ from typing import Any, NamedTuple
 
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from ...common.limit_words import limit_word
 from .. import history_page, render
 from ..document import mappings
 from ..layout import wrap
-from ..times import age, duration, moment, remaining
+from ..times import age
+from .account_lines import account_lines
 from .content import LastAnswers, counts, session_groups, text_of
 from .keys import ViewState
 
 _STYLES = {"good": "green", "bad": "bold red", "warn": "yellow", "dim": "dim", "strong": "bold", "": ""}
 SMALLEST = (30, 8)  # columns and lines
 _WIDE = 120  # columns from which a session's folder, and the whole end of a login, have room
-_LOGIN_ENDS = 7 * 86400  # seconds before it, in which it is told
+_NARROWEST_NAME = 10  # columns of a session's name
 _REASON_LINES = 2
 _LEAST_SESSIONS = 4  # lines
 
@@ -54,7 +53,7 @@ def draw(
     top = [*painter.heading(document, now), *painter.problem(answers)]
     # What gives way where there is little room: notices and switches before accounts, and those before sessions.
     least = len(top) + 2 + _LEAST_SESSIONS
-    accounts = painter.accounts(document, now, most=max(3, (height - least) // 3))
+    accounts = painter.accounts(document, now, most=max(3, (height - least) // 3), room=height - least - 4)
     notices = painter.notices(document, now, most=max(1, min(6, (height - least - len(accounts)) // 3)))
     left = height - least - len(accounts) - len(notices)
     switches = painter.switches(answers, now, most=max(0, min(5, left // 3)))
@@ -106,13 +105,15 @@ class _Painter:
         """Return the line that says most: the active account, and the sessions by state."""
         active = document.get("active_account")
         rows = mappings(document.get("sessions"))
-        clock = f"{now:%H:%M:%S}Z"
+        clock = f" {now:%H:%M:%S}Z"
         text = Text("claude-failover  " if self._wide else "")
         text.append("active: ")
         text.append(text_of(active) if active else "none", "bold green" if active else "bold red")
+        if cell_len(text.plain) + len(clock) > self._width:
+            return [self.line(text)]  # the whole name says more than the time
         text.append(f"  sessions: {counts(rows) or 'none'}")
-        text.truncate(max(self._width - len(clock) - 1, 0), overflow="ellipsis", pad=True)
-        text.append(f" {clock}", "dim")
+        text.truncate(self._width - len(clock), overflow="ellipsis", pad=True)
+        text.append(clock, "dim")
         return [self.line(text)]
 
     def problem(self, answers: LastAnswers) -> list[str]:
@@ -127,66 +128,11 @@ class _Painter:
 
     # -- accounts ----------------------------------------------------------------------------------------------
 
-    def accounts(self, document: Mapping[str, Any], now: datetime, *, most: int) -> list[str]:
-        """Return the accounts: use with bars, until when they are exhausted, the end of the login."""
+    def accounts(self, document: Mapping[str, Any], now: datetime, *, most: int, room: int) -> list[str]:
+        """Return the accounts below their title."""
         rows = mappings(document.get("accounts"))
-        shown = rows if len(rows) <= most else _active_first(rows)[: most - 1]
-        windows = _windows(rows, most=4 if self._wide else 2)
-        table = Table.grid(padding=(0, 2, 0, 0), expand=False)
-        table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(self._width // 4, 10))
-        for _window in windows:
-            table.add_column(no_wrap=True)
-        table.add_column(min_width=10)  # the one that gives way; its cells are not wrapped
-        table.add_column(no_wrap=True)
-        login = "login" if self._wide else "login ends"
-        titles = ["  account", *(text_of(limit_word(window)) for window in windows), "exhausted", login]
-        table.add_row(*(Text(title, "dim") for title in titles))
-        for row in shown:
-            used = row.get("used_percent")
-            percents = used if isinstance(used, Mapping) else {}
-            name = Text("* " if row.get("active") else "  ", "bold green")
-            name.append(text_of(row.get("name")), "bold" if row.get("active") else "")
-            bars = [self._bar(percents.get(window)) for window in windows]
-            table.add_row(name, *bars, self._exhausted(row, now), self._login(row, now))
-        found = [self._title("accounts"), *self._lines(table)]
-        if len(shown) < len(rows):
-            found.append(self.line(Text(f"  and {len(rows) - len(shown)} more", "dim")))
-        return found
-
-    def _bar(self, used: Any) -> Text:
-        if not isinstance(used, (int, float)) or isinstance(used, bool) or not 0 <= used < 1e6:
-            return Text("-", "dim")
-        room = 20 if self._width >= 180 else 10 if self._wide else 4
-        # Full and empty are said by 100 and 0 only.
-        filled = room if used >= 100 else min(room - 1, max(int(used > 0), round(used * room / 100)))
-        style = "red" if used >= 100 else "yellow" if used >= 80 else "green"
-        text = Text("█" * filled, style)
-        text.append("░" * (room - filled), "dim")
-        return text.append(f" {min(used, 999):3.0f}%")
-
-    def _exhausted(self, row: Mapping[str, Any], now: datetime) -> Text:
-        entries = mappings(row.get("exhausted"))
-        if not self._wide:
-            entries = sorted(entries, key=lambda entry: str(entry.get("until")))[-1:]
-        told = [f"{limit_word(entry.get('limit'))} until {moment(entry.get('until'), now)}" for entry in entries]
-        if told:
-            return _clipped(text_of(", ".join(told)), "yellow")
-        if row.get("links") not in ("ok", None):
-            return _clipped(f"links {text_of(row.get('links'))}", "bold red")
-        apart = "held out" if row.get("enabled") is False else "standby" if row.get("standby") is True else "no"
-        return Text(apart, "dim")
-
-    def _login(self, row: Mapping[str, Any], now: datetime) -> Text:
-        login, end = text_of(row.get("login")), row.get("login_expires_at")
-        if login != "ok":
-            return Text(login, "bold red" if login in ("expired", "missing") else "yellow")
-        if end is None:
-            return Text("ok", "green")
-        left = remaining(end, now)
-        style = "green" if left is None or left > _LOGIN_ENDS else "yellow" if left > 0 else "bold red"
-        if self._wide or left is None or left <= 0:
-            return Text(text_of(f"until {moment(end, now)}"), style)
-        return Text(f"in {duration(left)}", style)
+        lines = account_lines(rows, now, columns=self._width, wide=self._wide, most=most, room=room)
+        return [self._title("accounts"), *(self.line(line) for line in lines)]
 
     # -- notices and switches ----------------------------------------------------------------------------------
 
@@ -222,7 +168,10 @@ class _Painter:
         if not groups:
             return [Text("  no session has that in it" if rows else "  no sessions", "dim")]
         cells = [[text_of(row.get("name")), _account(row)] for group in groups for row in group.rows]
-        widths = [min(max(map(cell_len, column)), most) for column, most in zip(zip(*cells), self._most())]
+        names, accounts = (max(map(cell_len, column)) for column in zip(*cells))
+        # The account is whole, and the name gives way.
+        most = max(min(self._width // 3, self._width - accounts - 4), _NARROWEST_NAME)
+        widths = [min(names, most), accounts]
         found: list[Text] = []
         for group in groups:
             style = _STYLES[render.tone(group.state)]
@@ -230,9 +179,6 @@ class _Painter:
             for row in group.rows:
                 found += self._session(row, now, widths)
         return found
-
-    def _most(self) -> tuple[int, int]:
-        return (max(self._width // 3, 12), max(self._width // 4, 10))
 
     def _session(self, row: Mapping[str, Any], now: datetime, widths: Sequence[int]) -> Iterable[Text]:
         line = Text("  ")
@@ -269,24 +215,6 @@ class _Painter:
         return self.line(Text(f"q: end   ↑ ↓ PgUp PgDn: scroll   /: filter{clear}", "dim"))
 
 
-def _clipped(text: str, style: str) -> Text:
-    return Text(text, style, no_wrap=True, overflow="ellipsis")
-
-
 def _account(row: Mapping[str, Any]) -> str:
     """Return the account of a session; ``!`` marks one that does not follow the active link."""
     return text_of(row.get("account")) + (" !" if row.get("follows_link") is False else "")
-
-
-def _active_first(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return sorted(rows, key=lambda row: not row.get("active"))
-
-
-def _windows(rows: Sequence[Mapping[str, Any]], most: int) -> list[str]:
-    """Return the windows of use that are known of any account, those first that everybody has."""
-    found = dict.fromkeys(("five_hour", "seven_day"))
-    for row in rows:
-        used = row.get("used_percent")
-        found.update(dict.fromkeys(map(str, used if isinstance(used, Mapping) else ())))
-    known = {str(key) for row in rows if isinstance(row.get("used_percent"), Mapping) for key in row["used_percent"]}
-    return [window for window in found if window in known][:most]
