@@ -122,6 +122,29 @@ def test_the_status_that_is_watched(kind: str, sessions: int, height: int) -> No
 
 
 @pytest.mark.parametrize("kind", ACCOUNTS)
+@pytest.mark.parametrize("height", [24, 50])
+@pytest.mark.parametrize("events", [1, 40, 1000])
+def test_the_events_that_are_watched_leave_room_for_the_accounts(kind: str, height: int, events: int) -> None:
+    summary = "session s1 is down: " + "cannot be started, " * (20 if events == 1 else 3)
+    row = {"event": "session_down", "severity": "error", "since": "2026-11-22T20:00:00.000Z", "summary": summary}
+    page = render.status({**document(kind, 20), "open_events": [row] * events}, NOW, columns=80, height=height)
+    lines = check(page, kind)
+    assert len(lines) <= height
+    assert "error: session s1 is down: cannot be started" in page
+    for limit, shown in zip(("5-hour", "weekly"), SHOWN):
+        assert len([line for line in lines if f"{limit} until {shown}" in line]) == 2
+    left_out = re.search(r"^and (\d+) more: claude-failover status$", page, re.MULTILINE)
+    assert (int(left_out[1]) if left_out else 0) + page.count("error: session s1") == events
+
+
+def test_where_not_all_accounts_have_room_the_active_one_is_watched() -> None:
+    found = document("short", 3)
+    found["accounts"] = [account(f"compte{number}", number == 30) for number in range(31)]
+    lines = render.status(found, NOW, columns=80, height=24).splitlines()
+    assert len([line for line in lines if line.startswith("*  compte30")]) == 1
+
+
+@pytest.mark.parametrize("kind", ACCOUNTS)
 @pytest.mark.parametrize("sessions", [1, 20, 200, 1000])
 @pytest.mark.parametrize("height", [24, 50])
 def test_the_status_that_is_watched_on_the_full_screen(kind: str, sessions: int, height: int) -> None:

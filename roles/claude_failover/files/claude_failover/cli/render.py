@@ -16,7 +16,7 @@ from typing import Any
 from ..common.limit_words import limit_word
 from ..common.text import one_line
 from .document import as_text, mappings
-from .layout import Cell, fits, paint, paragraphs, table, wrap
+from .layout import Cell, fit, fits, paint, paragraphs, table, wrap
 from .login_lines import login_line
 from .times import age, moment, with_moments
 
@@ -60,33 +60,49 @@ def status(
 ) -> str:
     """Return the page of ``claude-failover status`` for the document of ``status --json``.
 
-    Of a page that has more lines than ``height``, sessions are left out, those first that need nobody.
+    Of a page that has more lines than ``height``, events are left out and sessions, those first that need nobody.
     """
     needs = open_events(document, now) or blind_sources(document, now)
     accounts = mappings(document.get("accounts"))
-    above = [
-        _heading(document, now, columns, colour),
-        paragraphs(needs, columns, colour),
-        _accounts(accounts, now, columns, colour),
-        _logins(accounts, now, columns, colour),
-    ]
     last = document.get("last_switch")
     switched = [Cell(with_moments(f"Last switch: {_switch(last, now)}", now))] if isinstance(last, Mapping) else []
     below = paragraphs([*notices(document, now), *switched], columns, colour)
     rows = mappings(document.get("sessions"))
 
-    def page(shown: int) -> str:
-        listed = sessions(rows, now, columns=columns, colour=colour, shown=shown)
-        return "\n\n".join(block for block in (*above, listed, below) if block) + "\n"
+    def page(told: Sequence[Cell], listed: Sequence[Mapping[str, Any]], shown: int) -> str:
+        blocks = (
+            _heading(document, now, columns, colour),
+            paragraphs(told, columns, colour),
+            _accounts(listed, now, columns, colour),
+            _logins(listed, now, columns, colour),
+            sessions(rows, now, columns=columns, colour=colour, shown=shown),
+            below,
+        )
+        return "\n\n".join(block for block in blocks if block) + "\n"
 
-    whole = page(len(rows))
+    whole = page(needs, accounts, len(rows))
     if height is None or whole.count("\n") <= height:
         return whole
-    most, over = 0, len(rows)
+    needs = _first_lines(needs, height // 5, columns)
+    accounts = sorted(accounts, key=lambda row: not row.get("active"))
+    most, over = 0, len(rows) + 1
     while over - most > 1:
         middle = (most + over) // 2
-        most, over = (middle, over) if page(middle).count("\n") <= height else (most, middle)
-    return "".join(page(most).splitlines(keepends=True)[:height])
+        fitting = page(needs, accounts, middle).count("\n") <= height
+        most, over = (middle, over) if fitting else (most, middle)
+    return "".join(page(needs, accounts, most).splitlines(keepends=True)[:height])
+
+
+def _first_lines(lines: Sequence[Cell], most: int, columns: int | None) -> list[Cell]:
+    """Return the first of the lines that have room in ``most`` rows of the terminal, and how many are left out."""
+    shown: list[Cell] = []
+    for line in lines:
+        if sum(len(wrap(each.text, columns, "  ")) for each in [*shown, line]) > most - (len(lines) > 1):
+            break
+        shown.append(line)
+    shown = shown or [Cell(fit(line.text, columns or len(line.text)), line.tone) for line in lines[:1]]
+    left_out = len(lines) - len(shown)
+    return [*shown, Cell(f"and {left_out} more: claude-failover status")] if left_out else shown
 
 
 def _account_cell(row: Mapping[str, Any]) -> Cell:
