@@ -73,9 +73,10 @@ class Harness:
         self.saved = []
         self.options = []
         self.stopped = set()
+        self.held = set()
         self.running = self.most_running = 0
         self.seconds = 0.1
-        pane = SimpleNamespace(pane_id="%1", dead=False)
+        pane = SimpleNamespace(pane_id="%1", dead=False, pid=4711)
         session = SessionConfig("main", "/srv", ("claude",), **more) if spec else None
         self.table = {}
         self.track("main", session, pane)
@@ -116,6 +117,9 @@ class Harness:
 
     def is_stopped(self, name):
         return name in self.stopped
+
+    def holds(self, name):
+        return name in self.held
 
     def request_check(self):
         self.table["main"].pane.dead = False
@@ -202,6 +206,38 @@ def test_a_restart_without_success_is_reported(after, result):
     harness = Harness("not_ready", after)
     assert outcomes(harness.run()) == [("main", "restart", result)]
     assert harness.main.state == "limited"
+
+
+@pytest.mark.parametrize("at", ["over", "under way"])
+def test_a_session_that_was_restarted_by_hand_meanwhile_is_not_ended_again(monkeypatch, at):
+    class RestartedByHand(Harness):
+        async def send(self, tmux, pane_id, text, **options):
+            if not self.sent:
+                self.held.add("main")
+                again = asyncio.get_running_loop().create_task(self.restart_by_hand())
+                if at == "over":
+                    await again
+                else:
+                    self.again = again  # it ends while the resumer waits
+            return await super().send(tmux, pane_id, text, **options)
+
+        async def restart_by_hand(self):
+            for _step in range(5):
+                await asyncio.sleep(0)
+            self.main.pane = SimpleNamespace(pane_id="%1", dead=False, pid=4712)
+            self.held.discard("main")
+
+    ended = []
+
+    async def end_claude(tracked, *, force):
+        ended.append((tracked.name, force))
+
+    monkeypatch.setattr(resumer, "end_claude", end_claude)
+    monkeypatch.setattr(resumer, "POLL", 0)
+    harness = RestartedByHand("not_ready", "delivered")
+    assert outcomes(harness.run()) == [("main", "restart", "sent")]
+    assert (ended, harness.restarted) == ([], [])
+    assert [options["timing"] for options in harness.options] == [resumer.RUNNING, resumer.STARTED]
 
 
 @pytest.mark.parametrize("spec", [{"spec": False}, {"claude_args": False}])

@@ -179,6 +179,7 @@ class SessionResumer:
             return "none", f"failed: the session is down: {tracked.reason}"
         if tracked.parked_job is not None:
             return "none", f"failed: {tracked.reason or 'its conversation went on in the background (agents view)'}"
+        program = _program(tracked)
         delivery = await self._deliver(tracked, RUNNING)
         if delivery.result in _TIMED:
             self.slots.report(delivery.seconds, failed=delivery.result != "delivered")
@@ -194,14 +195,17 @@ class SessionResumer:
         if spec is None or not spec.claude_args:
             # The daemon did not choose its command line, and cannot add --resume.
             return "none", f"failed: {delivery.detail}; the daemon cannot restart this session"
-        log.warning(
-            "resume: session %s: %s; it is restarted",
-            tracked.name,
-            delivery.detail,
-            extra=log_fields(session=tracked.name),
-        )
-        await end_claude(tracked, force=True)
-        await self._lifecycle.restart(tracked, spec)
+        await self._wait_while_held(tracked)
+        if not tracked.up or _program(tracked) == program:
+            log.warning(
+                "resume: session %s: %s; it is restarted",
+                tracked.name,
+                delivery.detail,
+                extra=log_fields(session=tracked.name),
+            )
+            await end_claude(tracked, force=True)
+            await self._lifecycle.restart(tracked, spec)
+        # Else it was started again meanwhile, by hand or after its end: the new program is not to be ended.
         delivery = await self._deliver(tracked, STARTED)
         if delivery.result in ("delivered", "moved_on"):
             return "restart", "sent"
@@ -229,6 +233,14 @@ class SessionResumer:
             self._lifecycle.request_check()
             await asyncio.sleep(POLL)
         return True
+
+    async def _wait_while_held(self, tracked: TrackedSession) -> None:
+        """Wait while another part ends or starts the session, such as a restart by hand."""
+        end = time.monotonic() + UP_WAIT
+        while self._lifecycle.holds(tracked.name):
+            if time.monotonic() >= end:
+                return
+            await asyncio.sleep(POLL)
 
     async def _deliver(self, tracked: TrackedSession, timing: Timing) -> Delivery:
         """Deliver the resume prompt, once more where the owner's question stood in the way and was answered."""
@@ -294,3 +306,8 @@ class SessionResumer:
             return Delivery("failed", 0, 0.0, str(error))
         finally:
             self._prompted.pop(tracked.name, None)
+
+
+def _program(tracked: TrackedSession) -> int | None:
+    """Return the pid of the program in the session's pane, which each start changes."""
+    return tracked.pane.pid if tracked.pane is not None else None
