@@ -141,6 +141,8 @@ def test_a_session_of_somebody_else_and_an_unknown_one_are_refused(running, comm
     result = running.command(command, "mine", "--force")
     assert result.returncode == 1
     assert ("was started by hand" if command == "stop" else "not in the configuration") in result.stderr
+    assert "end it there, or with tmux kill-session -t =mine" in result.stderr
+    assert "claude-failover stop" not in result.stderr, "it is refused"
     assert "mine" in running.tmux("list-sessions", "-F", "#{session_name}")
     result = running.command(command, "nobody")
     assert (result.returncode, "'nobody' does not exist" in result.stderr) == (2, True), result.stderr

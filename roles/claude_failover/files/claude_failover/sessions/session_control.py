@@ -104,9 +104,10 @@ class SessionControl:
             tracked = await self._observed(session)
             spec = tracked.spec
             if spec is None:
+                end = f"end it: claude-failover stop {shlex.quote(session)}"
                 raise Refused(
                     f"session {session!r} is not in the configuration, and cannot be started from it; add it under "
-                    "sessions, or end it: claude-failover stop " + shlex.quote(session)
+                    f"sessions, or {end if await self._is_own(tracked) else _end_by_hand(session)}"
                 )
             problem = start_problem(spec)
             if problem is not None:
@@ -143,14 +144,17 @@ class SessionControl:
 
     async def _check_own(self, tracked: TrackedSession) -> None:
         """Check that what runs in a session that is not configured was started by the daemon. Raises Refused."""
+        if not await self._is_own(tracked):
+            raise Refused(
+                f"session {tracked.name!r} was started by hand, or a window in it was, and belongs to whoever did; "
+                + _end_by_hand(tracked.name)
+            )
+
+    async def _is_own(self, tracked: TrackedSession) -> bool:
+        """Return whether what runs in a session that is not configured was started by the daemon."""
         pane = tracked.pane
         made_for = await self._tmux.session_variable(pane.session_id, SESSION_VARIABLE) if pane is not None else None
-        if pane is not None and made_for == tracked.name and await self._tmux.has_own_program(pane.pane_id):
-            return
-        raise Refused(
-            f"session {tracked.name!r} was started by hand, or a window in it was, and belongs to whoever did; end it "
-            f"there, or with tmux kill-session -t {shlex.quote('=' + tracked.name)}"
-        )
+        return pane is not None and made_for == tracked.name and await self._tmux.has_own_program(pane.pane_id)
 
     async def _check_free(self, tracked: TrackedSession, force: bool) -> None:
         """Check that nothing of a session's is lost by its end, once its last turn is written. Raises Refused."""
@@ -194,6 +198,11 @@ class SessionControl:
             "uuid": entry.uuid if entry is not None else None,
             "detail": detail,
         }
+
+
+def _end_by_hand(session: str) -> str:
+    """Return how a session that was started by hand is ended."""
+    return f"end it there, or with tmux kill-session -t {shlex.quote('=' + session)}"
 
 
 async def _wait_until_written(tracked: TrackedSession) -> None:

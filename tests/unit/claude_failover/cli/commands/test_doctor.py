@@ -178,6 +178,10 @@ def test_a_configuration_that_cannot_be_used_is_a_finding(doctor, text):
     rows = {row["name"]: row for row in doctor.rows()}
     assert "check-config" in rows["configuration"]["mend"]
     assert "units" in rows
+    if text is None:
+        daemon = rows["daemon"]
+        assert daemon["found"] == f"the daemon was not asked: {doctor.path} names no control socket"
+        assert daemon["mend"] == rows["configuration"]["mend"], "the errors of the file are not told again"
 
 
 def test_what_a_start_depends_on_is_in_it(doctor):

@@ -124,6 +124,12 @@ def _of_the_daemon(arguments: argparse.Namespace) -> Iterator[Finding]:
     from ...host.finding import ERROR, Finding
 
     try:
+        common.control_socket(arguments)
+    except FailoverError:
+        found = f"the daemon was not asked: {common.absolute_config_path(arguments)} names no control socket"
+        yield Finding("daemon", ERROR, found, "a configuration that can be used", _correct(arguments))
+        return
+    try:
         status = common.request(arguments, "status")
     except NotRunning as error:
         mend = "sudo systemctl start claude-failover; what it said: sudo journalctl -u claude-failover -n 20"
