@@ -17,10 +17,11 @@ import pytest
 from claude_failover.claude.versions import MINIMUM
 from claude_failover.common import clock, processes
 from claude_failover.config.holder import ConfigHolder
-from claude_failover.config.model import Account, Config
+from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.failover.idle_sessions import IdleSessions
 from claude_failover.reporting.events import set_aside_event
 from claude_failover.reporting.status import session_row
+from claude_failover.sessions.launch import LAUNCH_VARIABLE, SESSION_VARIABLE, launch_of
 from claude_failover.sessions.registry import SessionRegistry
 from claude_failover.sessions.table import SessionTable
 from claude_failover.storage.store import Store
@@ -48,13 +49,13 @@ class World:
         self.table.on_set_aside = lambda session, why: self.told.append((session, why))
         self.process = self.below = None
 
-    def start(self, version):
+    def start(self, version, **variables):
         """Start a process that writes its session file as a Claude Code of that version; None: without one."""
         self.end()
         # With a process below it, as Claude Code has its own daemon and the background jobs.
         self.process = subprocess.Popen(
             ["sh", "-c", "sleep 600 & echo $!; wait"],
-            env={"PATH": os.environ["PATH"], "CLAUDE_CONFIG_DIR": self.config.active_link},
+            env={"PATH": os.environ["PATH"], "CLAUDE_CONFIG_DIR": self.config.active_link, **variables},
             stdout=subprocess.PIPE,
         )
         self.below = int(self.process.stdout.readline())
@@ -200,3 +201,27 @@ def test_a_plain_shell_is_other_and_keeps_nothing_waiting(world):
     assert world.row()["reason"] == "no Claude Code runs in it"
     assert IdleSessions(world.table).not_idle() == []
     assert world.told == [], "it is not set aside"
+
+
+@pytest.mark.parametrize("was", [False, True])
+def test_a_command_that_is_configured_as_claude_code_meanwhile_is_other_until_its_restart(world, was):
+    """What runs counts, not what is configured: else it would be starting for ever, and a failback would wait."""
+    after = SessionConfig("main", "/", ("claude",))
+    before = replace(after, command=("sh",), claude_args=was)
+    world.config = replace(world.config, sessions=(after,))
+    world.table = SessionTable(ConfigHolder(world.config), world.registry)
+    launch = launch_of(before, world.config).to_text()
+    world.start(None, **{SESSION_VARIABLE: "main", LAUNCH_VARIABLE: launch, "PWD": "/"})
+    os.remove(world.path(world.process.pid))
+    tracked = world.observe()
+    assert (tracked.state, tracked.claude is None) == (("starting", False) if was else ("other", True))
+    assert IdleSessions(world.table).not_idle() == (["main (starting)"] if was else [])
+    assert world.row()["reason"].startswith("restart needed for command")
+
+
+def test_a_removed_session_without_claude_code_is_told_as_removed(world):
+    launch = launch_of(SessionConfig("main", "/", ("sh",), claude_args=False), world.config).to_text()
+    world.start(None, **{SESSION_VARIABLE: "main", LAUNCH_VARIABLE: launch, "PWD": "/"})
+    os.remove(world.path(world.process.pid))
+    assert world.observe().state == "other"
+    assert world.row()["reason"].startswith("no longer configured: it goes on, and is not started again")

@@ -249,11 +249,7 @@ class LimitMonitor:
         return [
             tracked.name
             for tracked in self._sessions
-            if counts.get(tracked.name, 0) > 1
-            and tracked.up
-            and not tracked.hook_seen
-            and tracked.spec is not None
-            and tracked.spec.claude_args
+            if counts.get(tracked.name, 0) > 1 and tracked.up and not tracked.hook_seen and tracked.starts_claude
         ]
 
     def _on_failure(self, tracked: TrackedSession, payload: dict[str, Any]) -> None:

@@ -192,7 +192,7 @@ class SessionResumer:
         if self._has_moved_on(tracked):
             return "hot", "sent"
         spec = tracked.spec
-        if spec is None or not spec.claude_args:
+        if spec is None or not tracked.starts_claude:
             # The daemon did not choose its command line, and cannot add --resume.
             return "none", f"failed: {delivery.detail}; the daemon cannot restart this session"
         await self._wait_while_held(tracked)

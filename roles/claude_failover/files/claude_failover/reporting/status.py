@@ -73,9 +73,9 @@ def session_row(
         or tracked.start_question
         or tracked.resume_note
         or tracked.reason
-        or tracked.other
         or own_limit
         or change_reason(tracked, config)
+        or tracked.other
         or off_link_reason(tracked, config)
         or tracked.lost_context
         or tracked.notice,

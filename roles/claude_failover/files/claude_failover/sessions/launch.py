@@ -47,6 +47,11 @@ class Launch:
         cwd = ["cwd"] if self.cwd is not None and self.cwd != now.cwd else []
         return cwd + [key for key, digest in now.digests.items() if self.digests.get(key, digest) != digest]
 
+    @property
+    def starts_claude(self) -> bool:
+        """False where the process was started as a command of its own (``claude_args: false``)."""
+        return self.digests.get("claude_args", _CLAUDE) == _CLAUDE
+
     def to_text(self) -> str:
         """Return the value of `LAUNCH_VARIABLE`."""
         return json_text.render({"cwd": self.cwd, "digests": dict(self.digests), "variables": list(self.variables)})
@@ -121,3 +126,6 @@ def start_problem(spec: SessionConfig) -> str | None:
 def _digest(value: Any) -> str:
     known = sorted(value.items()) if isinstance(value, dict) else value
     return hashlib.sha256(json_text.render(known).encode()).hexdigest()[:16]
+
+
+_CLAUDE = _digest(True)  # of claude_args

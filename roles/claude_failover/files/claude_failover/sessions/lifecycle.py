@@ -223,7 +223,7 @@ class SessionLifecycle:
         if tracked.reason is not None and not tracked.reason.startswith("renamed"):
             tracked.reason = None
         moved = moved_reason(tracked, self._config.current, self.background)
-        tracked.reason = tracked.reason or moved or self._startup_problem(tracked, tracked.spec)
+        tracked.reason = tracked.reason or moved or self._startup_problem(tracked)
         self._tell_moved(tracked.name, moved)
 
     def _tell_moved(self, name: str, moved: str | None) -> None:
@@ -232,11 +232,11 @@ class SessionLifecycle:
             log.warning("session %s: %s", name, moved, extra=log_fields(session=name))
         self._moved[name] = moved
 
-    def _startup_problem(self, tracked: TrackedSession, spec: SessionConfig | None) -> str | None:
+    def _startup_problem(self, tracked: TrackedSession) -> str | None:
         """Return a reason once a session has shown no sign of Claude Code for `READY_WAIT`, else None."""
         pid = tracked.pane.pid if tracked.pane is not None else 0
         seen, since = self._starting.get(tracked.name, (0, 0.0))
-        if spec is None or not spec.claude_args or tracked.activity != "starting":
+        if not tracked.starts_claude or tracked.activity != "starting":
             self._starting.pop(tracked.name, None)
         elif seen != pid:
             self._starting[tracked.name] = pid, time.monotonic()

@@ -231,7 +231,7 @@ class SessionTable:
             same = known.pid, known.start
             tracked.claude = next((item for item in tree if item.alive and (item.pid, item.start) == same), None)
             tracked.parked_job = parked if tracked.claude is not None else None
-        if tracked.claude is None and tracked.spec is not None and tracked.spec.claude_args:
+        if tracked.claude is None and tracked.starts_claude:
             tracked.claude = next(iter(tree), None)
         if tracked.claude is not None:
             identity = (tracked.claude.pid, tracked.claude.start)

@@ -93,6 +93,13 @@ class TrackedSession:
         return self.spec is None or self.spec.dedicated
 
     @property
+    def starts_claude(self) -> bool:
+        """True where the daemon has started Claude Code in it, or does so at its next start."""
+        if self.spec is None or not self.spec.claude_args:
+            return False
+        return not self.up or self.launch is None or self.launch.starts_claude
+
+    @property
     def cwd(self) -> str | None:
         """The folder that it works in, as it was started; of one that is down, the one that it will be started in."""
         if self.up and self.launch is not None and self.launch.cwd is not None:
@@ -110,8 +117,7 @@ class TrackedSession:
     def other(self) -> str | None:
         """The reason for which its state is ``other``, or None."""
         if self.claude is None and self.activity == "starting" and self.up:
-            started = self.spec is not None and self.spec.claude_args
-            return self.set_aside if started else "no Claude Code runs in it"
+            return self.set_aside if self.starts_claude else "no Claude Code runs in it"
         return self.set_aside
 
     @property
