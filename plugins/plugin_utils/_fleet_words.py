@@ -17,7 +17,15 @@ BAR = 10
 _MOST = 300
 _USER_HOME = re.compile(r"/(?:home/[^/\s:;,'\"]+|root)(?=[/\s:;,.'\")]|$)")
 _STATES = ("down", "waiting", "limited", "other", "resuming", "starting", "busy", "idle")
-_WINDOWS = {"five_hour": "5-hour", "seven_day": "weekly", "seven_day_opus": "Opus", "seven_day_sonnet": "Sonnet"}
+# As in the daemon's ``common.limit_words``.
+_WINDOWS = {
+    "five_hour": "5-hour",
+    "seven_day": "weekly",
+    "opus": "Opus",
+    "sonnet": "Sonnet",
+    "seven_day_opus": "Opus",
+    "seven_day_sonnet": "Sonnet",
+}
 
 
 def one_line(value: Any, most: int = _MOST) -> str:

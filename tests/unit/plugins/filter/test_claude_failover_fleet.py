@@ -13,9 +13,12 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.secuaas.claude.plugins.filter.claude_failover_fleet import report_on_fleet
 from ansible_collections.secuaas.claude.plugins.filter.claude_failover_fleet_table import lay_out_fleet
+from ansible_collections.secuaas.claude.plugins.plugin_utils import _fleet_words
 from fake_control import account, session, status
 from hypothesis import given
 from hypothesis import strategies as st
+
+from claude_failover.common import limit_words
 
 NOW = "2026-11-26T12:00:00Z"
 
@@ -178,6 +181,11 @@ def test_the_use_of_an_account_is_the_highest_figure_and_its_sessions_are_added(
     assert one["used"] == {"window": "5-hour", "percent": 62, "bar": "██████░░░░"}
     assert (one["sessions"], one["hosts"]) == ({"busy": 2, "idle": 1}, ["vm1", "vm2", "vm3"])
     assert (one["exhausted_until"], one["copied"]) == ("2026-11-26 14:00", False)
+
+
+def test_a_limit_has_the_word_that_the_daemon_has_for_it() -> None:
+    names = [*limit_words._WORDS, "spend", "seven_day_other"]
+    assert [_fleet_words.window_word(name) for name in names] == [limit_words.limit_word(name) for name in names]
 
 
 def test_a_copied_login_is_a_warning_on_each_of_its_hosts_and_an_own_login_is_none() -> None:
