@@ -183,6 +183,27 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {**registered(restart=True), "claude_failover_service_state": "stopped"},
         {"due": "__claude_failover_restart_required"},
     ),
+    "nothing_replaced": (registered(restart=True, replaced=False), {"way": "__claude_failover_way_back"}),
+    "not_undone": (
+        {**registered(restart=True, replaced=True), "__claude_failover_undone": {"msg": "a reason."}},
+        {"way": "__claude_failover_way_back"},
+    ),
+    "not_ready_either": (
+        {
+            **registered(restart=True, replaced=True),
+            "__claude_failover_undone": {"release": "1-a"},
+            "__claude_failover_second_restart": {"msg": "it failed"},
+        },
+        {"way": "__claude_failover_way_back"},
+    ),
+    "undone": (
+        {
+            **registered(restart=True, replaced=True),
+            "__claude_failover_undone": {"release": "1-a"},
+            "__claude_failover_second_restart": {},
+        },
+        {"way": "__claude_failover_way_back"},
+    ),
     "no_drift": (registered(), DRIFT),
     "stale": (registered(stale=True, restart=True), DRIFT),
     "gone": (
@@ -540,6 +561,13 @@ def test_systemd_counts_only_where_it_is_pid_1(found: dict[str, Any]) -> None:
 def test_a_restart_is_required_only_if_the_daemon_should_run(found: dict[str, Any]) -> None:
     cases = ("restart_due", "restart_not_due", "to_be_stopped")
     assert [found[case]["due"] for case in cases] == [True, False, False]
+
+
+def test_a_host_without_a_daemon_that_runs_has_a_way_to_one(found: dict[str, Any]) -> None:
+    for case in ("nothing_replaced", "not_undone", "not_ready_either"):
+        assert "sudo claude-failover doctor" in found[case]["way"]
+        assert "secuaas.claude.rollback" in found[case]["way"]
+    assert found["undone"]["way"].endswith("its daemon runs; no session was touched.")
 
 
 def test_drift_is_reported_by_kind(found: dict[str, Any]) -> None:
