@@ -28,29 +28,37 @@ def fit(text: str, columns: int) -> str:
     """Return ``text`` cut to at most ``columns`` columns, with ``…`` at the cut."""
     if width(text) <= columns:
         return text
-    kept = ""
-    for character in text:
-        if width(kept + character) > columns - 1:
-            break
-        kept += character
-    return kept + "…"
+    return text[: _fitting(text, columns - 1)] + "…"
+
+
+def _fitting(text: str, columns: int) -> int:
+    """Return how many of the first characters take at most ``columns`` columns."""
+    used = 0
+    for number, character in enumerate(text):
+        used += width(character)
+        if used > columns:
+            return number
+    return len(text)
 
 
 def wrap(text: str, columns: int | None, indent: str = "") -> list[str]:
     """Return ``text`` in lines of at most ``columns`` columns, all but the first behind ``indent``; nothing is lost."""
     if columns is None or width(text) <= columns:
         return [text]
-    lines, line = [], ""
+    lines, line, used = [], "", 0  # used: the width of the line, which is not counted anew for each of its pieces
     for word in re.findall(r"\s*\S+", text):
-        if line.strip() and width(line + word) > columns:
+        if line.strip() and used + width(word) > columns:
             lines.append(line)
             line = indent + word.lstrip()
+            used = width(line)
         else:
             line += word
-        while width(line) > columns > len(indent) + 1:
-            piece = fit(line, columns + 1)[:-1]
-            lines.append(piece)
-            line = indent + line[len(piece) :]
+            used += width(word)
+        while used > columns > len(indent) + 1:
+            kept = _fitting(line, columns)
+            lines.append(line[:kept])
+            used += len(indent) - width(line[:kept])
+            line = indent + line[kept:]
     return [*lines, line]
 
 
