@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import pwd
 import socket
 import time
 from typing import Any
@@ -117,21 +116,10 @@ def _connection_error(path: str, error: OSError) -> ControlError:
     if error.errno in (errno.EACCES, errno.EPERM):
         return ControlError(
             f"{path}: this user may not use the control socket; root, the daemon's user and the members of "
-            f"control_group may. Run it as that user (sudo -u {_user_of(path)} claude-failover ...), or have "
-            "control_group set to a group of yours"
+            "control_group may. Run it as root (sudo claude-failover ...), or have control_group set to a group of "
+            "yours"
         )
     return ControlError(f"{path}: cannot connect: {error.strerror or error}")
-
-
-def _user_of(path: str) -> str:
-    """Return the name of the user to whom a path, or the nearest folder of it that can be looked at, belongs."""
-    while True:
-        try:
-            return pwd.getpwuid(os.stat(path).st_uid).pw_name
-        except (OSError, KeyError):
-            if path in ("", "/"):
-                return "USER"
-            path = os.path.dirname(path)
 
 
 def _exchange(connection: socket.socket, line: bytes, deadline: float) -> bytes:

@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.secuaas.claude.plugins.plugin_utils._live_host import rows
+from ansible_collections.secuaas.claude.plugins.plugin_utils._user_line import user_line
 
 # What the daemon says of a session whose program is not found.
 _NOT_FOUND = "installed, and in the PATH of the session?"
 # The daemon's reasons for a session that is down as somebody wanted it.
 _MEANT = ("stopped by hand", "not started again (restart:")
 _NO_DAEMON = "next: journalctl -u claude-failover (on the host)"
-_LOGIN = 'sudo env -i TERM="$TERM" /usr/sbin/runuser --pty -u {user} -- /usr/local/bin/claude-failover login {account}'
+_LAUNCHER = "/usr/local/bin/claude-failover"
 
 
 def summarize(host: str, answer: str) -> str:
@@ -80,7 +81,7 @@ def _next_step(user: str, sessions: Sequence[Mapping[str, Any]], accounts: Seque
         return "next: install Claude Code, as with ARGS='-e claude_failover_claude_install=npm'"
     for row in accounts:
         if row.get("login") in ("missing", "expired") and row.get("enabled") is not False:
-            return "next: " + _LOGIN.format(user=shlex.quote(user), account=_quoted(row))
+            return "next: " + user_line(user, _LAUNCHER, "login", str(row.get("name")))
     for row, reason in zip(sessions, reasons):
         if row.get("state") in ("down", "waiting", "other") and reason and not any(text in reason for text in _MEANT):
             return "next: sudo claude-failover attach %s (on the host)" % _quoted(row)

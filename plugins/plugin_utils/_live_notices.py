@@ -21,6 +21,7 @@ from ansible_collections.secuaas.claude.plugins.plugin_utils._live_host import (
     section,
     shared_links,
 )
+from ansible_collections.secuaas.claude.plugins.plugin_utils._user_line import user_line
 
 # Keys of a session that take effect at its start, with the daemon's defaults.
 _STARTED_WITH: Mapping[str, Any] = {
@@ -54,7 +55,7 @@ def _account_notices(config: Document, wanted: WantedHost) -> Iterator[str]:
         if former is not None:
             yield f"The account with the home {home} is called {name}, was {former}; its home and its login stay."
         elif name in before:
-            move = shlex.join(["sudo", "-u", wanted.user, "mv", "-nT", before[name], home])
+            move = user_line(wanted.user, "/bin/mv", "-nT", before[name], home)
             yield (
                 f"The home of {name} is {home}, was {before[name]}, which stays with its login; nothing is copied. To "
                 f"keep the login, move the home before the run: {move}. Else {login}."

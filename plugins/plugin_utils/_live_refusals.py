@@ -19,6 +19,7 @@ from ansible_collections.secuaas.claude.plugins.plugin_utils._live_host import (
     section,
     shared_links,
 )
+from ansible_collections.secuaas.claude.plugins.plugin_utils._user_line import user_line
 
 _UNITS = ("claude-failover", "claude-failover-tmux")
 _END_SERVER = (
@@ -100,7 +101,7 @@ def _shared_folders(live: LiveHost, wanted: WantedHost) -> Iterator[str]:
             f"The shared {what} {name} is {new} by claude_failover_shared_root and claude_failover_shared_links, but "
             f"{', '.join(links)} lead to {old}, and the role moves no conversation. To leave it there, give its target "
             f"in claude_failover_shared_links: {{name: {name}, target: {old}{kind}}}. To move it, which ends every "
-            f"session until the next run: {stop} && {shlex.join(['sudo', '-u', wanted.user, 'sh', '-c', move])}. Then "
+            f"session until the next run: {stop} && {user_line(wanted.user, '/bin/sh', '-c', move)}. Then "
             "run the role again."
         )
 

@@ -502,7 +502,7 @@ def test_a_refusal_says_what_would_help(monkeypatch: pytest.MonkeyPatch, group: 
     with socket.socket() as peer:
         why = asyncio.run(access.access_problem(peer, os.geteuid(), group))
     assert why is not None
-    assert f"sudo -u {pwd.getpwuid(os.geteuid()).pw_name} claude-failover" in why
+    assert "sudo claude-failover" in why
     assert helps in why
 
 

@@ -146,7 +146,10 @@ def documents() -> Iterator[tuple[str, str]]:
 
 
 def test_no_line_to_type_runs_a_program_of_the_user_on_roots_terminal() -> None:
-    shared = re.compile(r"\bsudo\s+(-u|--user)\s+[\w{}$.-]+\s+\S|\bsu\s+(-|--login)|\brunuser\s+-(?!-pty)")
+    shared = re.compile(
+        r"\bsudo\s+(-u|--user)\s+(\{[^}]*\}|[\w$.-])+\s+\S|\bsu\s+(-|--login)|\brunuser\s+-(?!-pty)"
+        r"""|["']sudo["'],\s*["'](-u|--user)"""
+    )
     lines = list(documents())
     assert any(where.startswith(f"{ROOT}/README.md:") for where, _line in lines)
     assert any(where.startswith(f"{ROOT}/roles/") for where, _line in lines)

@@ -192,7 +192,7 @@ ROWS = [
         [FIRST, {**SECOND, "home": "/srv/two"}],
         CONFIG,
         *_BOTH_UNITS,
-        told=(f"sudo -u claude mv -nT {SECOND['home']} /srv/two",),
+        told=(f"/usr/sbin/runuser --pty -u claude -- /bin/mv -nT {SECOND['home']} /srv/two",),
     ),
     _row(
         "accounts",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import pwd
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -133,7 +132,7 @@ def test_a_daemon_that_does_not_answer_is_waited_for_no_longer_than_asked(serve:
 def test_a_refusal_by_the_file_system_says_what_helps(short_folder: str) -> None:
     path = os.path.join(short_folder, "none", "socket")
     error = control_client._connection_error(path, PermissionError(errno.EACCES, "Permission denied"))
-    assert f"sudo -u {pwd.getpwuid(os.stat(short_folder).st_uid).pw_name} claude-failover" in str(error)
+    assert "sudo claude-failover" in str(error)
     assert "have control_group set" in str(error)
 
 

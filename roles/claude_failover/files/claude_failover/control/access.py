@@ -34,16 +34,9 @@ async def access_problem(peer: socket.socket, owner_uid: int, group: str | None)
     members = f", and members of the group {group}" if group else ""
     other = f"become a member of {group}" if group else "have control_group set to a group of yours"
     return (
-        f"not allowed: found uid {uid}; only root, the daemon's user{members} may use this socket. Run it as that user "
-        f"(sudo -u {_name_of(owner_uid)} claude-failover ...), or {other}"
+        f"not allowed: found uid {uid}; only root, the daemon's user{members} may use this socket. Run it as root "
+        f"(sudo claude-failover ...), or {other}"
     )
-
-
-def _name_of(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"'#{uid}'"
 
 
 def is_member(uid: int, gid: int, group: str) -> bool:
