@@ -16,7 +16,7 @@ from claude_failover.accounts.exhaustion import Exhaustion
 from claude_failover.accounts.logins import Logins
 from claude_failover.accounts.usage import Usage
 from claude_failover.failover.state import FailoverState
-from claude_failover.storage import files
+from claude_failover.storage import files, reserve
 from claude_failover.storage.store import Store
 from claude_failover.switching.flip_log import FlipLog
 from claude_failover.switching.journal import Journal
@@ -322,7 +322,7 @@ def test_a_reserved_document_outlives_a_kill_on_a_full_disk(tmp_path, monkeypatc
     store = start()
     store.save("prompts", {"main": 3})
     assert start().load("prompts", {}) == {"main": 3}
-    assert (tmp_path / "prompts.reserve").stat().st_size == 16 << 10
+    assert (tmp_path / "prompts.reserve").stat().st_size == reserve.SIZE
     assert "going on from what was stored in its reserve" in caplog.text
 
 
@@ -358,6 +358,51 @@ def test_a_kill_before_the_reserve_is_cleared_leaves_the_newer_document(tmp_path
         patch.setattr("claude_failover.storage.store.write_atomic", full)
         store.keep("prompts", lambda: {"main": 4})
     assert start()[1] == {"main": 4}
+
+
+def test_what_a_host_with_many_sessions_has_to_keep_finds_room_on_a_full_disk(tmp_path, monkeypatch):
+    def full(path, *_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    counts = {f"pool-{number}": {"counts": {"compte1": 3}, "spent": "x" * 150} for number in range(200)}
+    store = Store(str(tmp_path))
+    store.reserve("prompts")
+    monkeypatch.setattr("claude_failover.storage.store.write_atomic", full)
+    store.keep("prompts", lambda: counts)
+    store = Store(str(tmp_path))
+    store.reserve("prompts")
+    assert store.load("prompts", {}) == counts
+
+
+@pytest.mark.parametrize("held", [16 << 10, 16 << 10 | 100])
+def test_on_a_full_disk_a_smaller_reserve_is_used_as_it_is(tmp_path, monkeypatch, held):
+    """An older release has made it, and this one is installed while the disk is full."""
+
+    def full(path, *_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    (tmp_path / "prompts.reserve").write_bytes(json.dumps({"version": 1, "data": {"main": 2}}).encode().ljust(held))
+    monkeypatch.setattr("claude_failover.storage.store.write_atomic", full)
+    monkeypatch.setattr("claude_failover.storage.reserve.os.pwrite", full_beyond(held))
+    store = Store(str(tmp_path))
+    store.reserve("prompts")
+    assert store.load("prompts", {}) == {"main": 2}
+    store.keep("prompts", lambda: {"main": 3})
+    store.keep("prompts", lambda: {"main": "x" * held})  # for which there is no room
+    store = Store(str(tmp_path))
+    store.reserve("prompts")
+    assert store.load("prompts", {}) == {"main": 3}
+    assert (tmp_path / "prompts.reserve").stat().st_size == held
+
+
+def full_beyond(end):
+    def pwrite(descriptor, data, offset):
+        if offset >= end:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real_pwrite(descriptor, data, offset)
+
+    real_pwrite = os.pwrite
+    return pwrite
 
 
 def test_the_reserve_of_an_older_release_counts(tmp_path):

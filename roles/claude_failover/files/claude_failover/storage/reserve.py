@@ -10,7 +10,8 @@ import os
 
 from .regular_file import open_regular, read_regular
 
-SIZE = 16 << 10  # bytes
+SIZE = 64 << 10  # bytes: the counts of some 300 sessions
+_FORMER_SIZE = 16 << 10  # of an earlier release
 
 
 class Reserve:
@@ -18,27 +19,33 @@ class Reserve:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._room = 0  # bytes that are held
         self._used = True  # until `clear` or a look at it
 
     def hold(self) -> None:
-        """Take the room on the disk, unless it is held. Raises OSError."""
+        """Take the room on the disk, unless it is held; of a full one less, if that is held. Raises OSError."""
         descriptor = open_regular(self.path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW)
         try:
             size = os.fstat(descriptor).st_size
-            if size < SIZE:
-                os.pwrite(descriptor, b" " * (SIZE - size), size)
+            try:
+                while size < SIZE:
+                    size += os.pwrite(descriptor, b" " * (SIZE - size), size)
                 os.fsync(descriptor)
+            except OSError:
+                if size < _FORMER_SIZE:
+                    raise
+            self._room = min(size, SIZE)
         finally:
             os.close(descriptor)
 
     def write(self, data: bytes) -> None:
         """Store a document in the held room. Raises OSError."""
-        if len(data) > SIZE:
-            raise OSError(errno.EFBIG, f"found {len(data)} bytes, expected at most {SIZE}", self.path)
+        if len(data) > self._room:
+            raise OSError(errno.EFBIG, f"found {len(data)} bytes, expected at most {self._room}", self.path)
         self._used = True
         descriptor = open_regular(self.path, os.O_WRONLY | os.O_NOFOLLOW)
         try:
-            os.pwrite(descriptor, data.ljust(SIZE), 0)
+            os.pwrite(descriptor, data.ljust(self._room), 0)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
