@@ -9,6 +9,7 @@ import os
 import subprocess
 import time
 
+import pytest
 import yaml
 from user_host import DEADLINE, UserHost, needs_root
 
@@ -107,6 +108,29 @@ def test_the_host_facts_tell_nothing_of_a_folder_of_roots(host: UserHost) -> Non
     assert host.as_user(lambda: os.symlink(secret, host.homes[0])) == 0
     assert host_facts(host, user) == []
     assert host_facts(host, "no-such-user-cf") == []
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_no_link_of_roots_is_made_in_an_exporters_folder_below_the_users(host: UserHost, linked: bool) -> None:
+    """By a link in the folder's place, root's link to a file of the user's would come to lie elsewhere."""
+    folder = host.path("home", "exporter")
+    assert host.as_user(lambda: os.mkdir(folder)) == 0
+    etc = host.make("etc")
+    named = host.path("exporter") if linked else folder
+    if linked:
+        os.symlink(folder, named)
+    with open(f"{etc}/node_exporter", "w", encoding="utf-8") as stream:
+        stream.write(f'ARGS="--collector.textfile.directory={named}"\n')
+    script = script_of("__claude_failover_probe_script").replace("/etc/default", etc)
+
+    def told(user: str) -> list[str]:
+        words = (user, "nogroup", "/no/such", "/no/such", "", "", "", "", "no-such-package-cf")
+        done = subprocess.run(["sh", "-c", script, "sh", *words], capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+        return [fact for fact in done.stdout.splitlines() if fact.startswith("textfile")]
+
+    assert told(host.user.pw_name) == []
+    assert told(host.other.pw_name) == [f"textfile_dir={folder}"]
 
 
 def test_a_process_of_the_user_s_that_holds_the_pipe_does_not_hold_the_look(host: UserHost) -> None:
