@@ -10,20 +10,9 @@ import subprocess
 import time
 
 import pytest
-import yaml
-from user_host import DEADLINE, UserHost, needs_root
+from user_host import DEADLINE, UserHost, needs_root, script_of
 
 pytestmark = needs_root
-
-VARS = os.path.join(
-    os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
-    *("roles", "claude_failover", "vars", "main.yml"),
-)
-
-
-def script_of(name: str) -> str:
-    with open(VARS, encoding="utf-8") as stream:
-        return str(yaml.safe_load(stream)[name])
 
 
 def look(host: UserHost) -> list[str]:

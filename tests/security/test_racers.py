@@ -9,22 +9,33 @@ import contextlib
 import itertools
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import import_path
 import pytest
-from ansible_collections.secuaas.claude.plugins.module_utils import _account_trust, _adopt_run, shared_symlinks
+from ansible_collections.secuaas.claude.plugins.module_utils import (
+    _account_trust,
+    _adopt_run,
+    control_client,
+    shared_symlinks,
+)
 from ansible_collections.secuaas.claude.plugins.module_utils._adopt_types import AdoptionRequest
 from ansible_collections.secuaas.claude.plugins.module_utils._run_as import RunAsError, run_as
 from ansible_collections.secuaas.claude.tests.unit.plugins.link_trees import picture
-from user_host import DEADLINE, UserHost, become, needs_root
+from user_host import DEADLINE, SESSIONS_USER, UserHost, become, needs_root, script_of
 
 from claude_failover.cli import main
 
 pytestmark = needs_root
+NEXT_STEPS = os.path.join(import_path.ROOT, "playbooks", "provision", "next_steps.py")
 LEAST_RUNS = 25
+LEAST_LOOKS = 10
 LEAST_SECONDS = 1.5
 LEAST_STEPS = 100
 PAUSE = 0.02  # seconds between two swaps, of the order of a run
@@ -148,6 +159,163 @@ def test_a_racing_user_leads_root_nowhere(raced: UserHost, work: str, monkeypatc
         WORK[work](raced)
         runs += 1
         assert picture(raced.roots) == before
+
+
+SECRET = "of-roots-alone"
+
+
+def close_roots(host: UserHost) -> None:
+    """Have the folders of root's, which the places lead to, hold what only root can see."""
+    for home in host.homes:
+        top = os.path.join(host.roots, os.path.basename(home))
+        for name in ("settings.json", ".claude.json", ".credentials.json", "CLAUDE.md"):
+            with open(os.path.join(top, name), "w", encoding="ascii") as stream:
+                stream.write(f'{{"{SECRET}": {{"{SECRET}": "{SECRET}"}}, "permissions": {{"deny": ["{SECRET}"]}}}}')
+        os.mkdir(os.path.join(top, "agents"))
+        os.mkdir(os.path.join(top, "agents", SECRET))
+        os.symlink(f"/{SECRET}", os.path.join(top, "projects"))
+        os.chmod(top, 0o700)
+
+
+def look(*words: str) -> Callable[[UserHost], object]:
+    return lambda host: main.main(["--config", host.config, *words])
+
+
+def script(name: str, *words: str) -> Callable[[UserHost], str]:
+    """Return a function that runs a script of the role's as root, and returns what it says."""
+
+    def run(host: UserHost) -> str:
+        paths = {"state": host.state, "new": host.path("home", ".new"), "active": host.path("home", ".claude")}
+        filled = [paths.get(word, word) for word in words]
+        links = [f"{home}/projects" for home in host.homes] if "new" in words else []
+        done = subprocess.run(
+            ["sh", "-c", script_of(name), "sh", *filled, *host.homes, *links],
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+        return done.stdout + done.stderr
+
+    return run
+
+
+def next_steps(host: UserHost) -> str:
+    command = [sys.executable, "-I", NEXT_STEPS, "--library", host.code, "--config", host.config, "--no-systemd"]
+    done = subprocess.run(
+        command, env=host.environment(), capture_output=True, text=True, timeout=DEADLINE, check=False
+    )
+    return done.stdout + done.stderr
+
+
+def predict_links(host: UserHost) -> str:
+    try:
+        return repr(shared_symlinks.validate_all(host.homes, links_of(host), owner=host.user.pw_name, check_mode=True))
+    except shared_symlinks.SharedSymlinkError as error:
+        return f"{error} {vars(error)}"
+
+
+def predict_adoption(host: UserHost) -> str:
+    active = host.path("home", ".claude")
+    request = AdoptionRequest(tuple(host.homes), active, (*links_of(host), state_link(host)), "2026-11-26")
+    return repr(run_as(host.user, lambda: _adopt_run.adopt(request, check_mode=True)))
+
+
+LOOKS: dict[str, Callable[[UserHost], object]] = {
+    "check-config --host": look("check-config", "--host"),
+    "doctor": look("doctor"),
+    "validate --strict": look("validate", "--strict", "--json"),
+    "the end of make provision": next_steps,
+    "the role at its start": script(
+        *("__claude_failover_probe_script", SESSIONS_USER, "nogroup", "/no/such", "/no/such"),
+        *(script_of("__claude_failover_homes_script"), "/x/.claude-", "agents projects settings.json .claude.json"),
+        *("active", "no-such-package-cf"),
+    ),
+    "the role before a change": script(
+        *("__claude_failover_live_script", "nogroup", "state", "/no/such", "/no/such", "/no/such", "/usr/bin"),
+        *("new", "active", "2"),
+    ),
+    "claude_shared_symlinks in check mode": predict_links,
+    "claude_shared_state_adopt in check mode": predict_adoption,
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_racing_user_has_root_tell_nothing_that_only_root_can_see(
+    raced: UserHost, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    close_roots(raced)
+    before = picture(raced.roots)
+    end = time.monotonic() + LEAST_SECONDS
+    runs = 0
+    while runs < LEAST_LOOKS or time.monotonic() < end:
+        told = repr(LOOKS[name](raced))
+        captured = capfd.readouterr()
+        runs += 1
+        assert SECRET not in told + captured.out + captured.err
+        assert picture(raced.roots) == before
+
+
+def test_without_the_owners_name_what_only_root_can_see_is_told(raced: UserHost) -> None:
+    """Shows that the test above can fail."""
+    close_roots(raced)
+    end = time.monotonic() + DEADLINE
+    told = ""
+    while SECRET not in told:
+        assert time.monotonic() < end
+        with contextlib.suppress(OSError):
+            told = os.readlink(f"{raced.homes[0]}/projects") + " ".join(os.listdir(f"{raced.homes[0]}/agents"))
+
+
+def swap_sockets_for_ever(host: UserHost) -> None:
+    """Lead the control socket by turns to one of root's and to one of the user's own, at which nobody answers."""
+    own = host.path("home", "own.sock")
+    with socket.socket(socket.AF_UNIX) as mine:
+        mine.bind(own)
+        while True:
+            for leads_to in (host.path("root.sock"), own):
+                os.symlink(leads_to, f"{host.control}.next")
+                os.rename(f"{host.control}.next", host.control)
+
+
+@pytest.fixture
+def roots_socket(host: UserHost) -> Iterator[socket.socket]:
+    """Give a socket of root's, while the user swaps the control socket for a link to it."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(host.path("root.sock"))
+        os.chmod(host.path("root.sock"), 0o600)
+        server.listen()
+        server.settimeout(0.0)
+        with user_at_work(host, swap_sockets_for_ever):
+            deadline = time.monotonic() + DEADLINE
+            while not os.path.lexists(host.control):
+                assert time.monotonic() < deadline
+            yield server
+
+
+def test_a_racing_user_leads_root_to_no_socket_of_roots(host: UserHost, roots_socket: socket.socket) -> None:
+    end = time.monotonic() + LEAST_SECONDS
+    kinds = set()
+    while len(kinds) < 2 or time.monotonic() < end:
+        assert time.monotonic() < end + DEADLINE
+        with pytest.raises(control_client.ControlError) as refused:
+            control_client.request("status", socket_path=host.control, timeout=5)
+        kinds.add(type(refused.value))  # led to root's socket: refused; to the user's: not running
+        with pytest.raises(BlockingIOError):
+            roots_socket.accept()
+
+
+def test_without_a_look_at_its_owner_root_connects_to_it(host: UserHost, roots_socket: socket.socket) -> None:
+    """Shows that the test above can fail."""
+    end = time.monotonic() + DEADLINE
+    connected = False
+    while not connected:
+        assert time.monotonic() < end
+        with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(ConnectionRefusedError):
+            client.connect(host.control)
+        with contextlib.suppress(BlockingIOError):
+            roots_socket.accept()[0].close()
+            connected = True
 
 
 def use_and_swap_for_ever(host: UserHost) -> None:

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
+import import_path
 import pytest
 import yaml
 
@@ -147,6 +148,14 @@ class UserHost:
             for name in files:
                 os.chmod(os.path.join(where, name), 0o644)
         return library
+
+
+def script_of(name: str) -> str:
+    """Return a script of the role's, by the name of its variable."""
+    with open(
+        os.path.join(import_path.ROOT, "roles", "claude_failover", "vars", "main.yml"), encoding="utf-8"
+    ) as stream:
+        return str(yaml.safe_load(stream)[name])
 
 
 def become(user: pwd.struct_passwd) -> Callable[[], None]:
