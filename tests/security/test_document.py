@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import re
 
+from claude_failover.cli.commands import COMMANDS
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HEADING = "### Every place"
 NAMED = re.compile(r"`((?:tests|molecule)/[\w./-]+)(?:::(\w+))?`")
@@ -36,3 +38,13 @@ def test_each_test_that_is_named_exists() -> None:
                     if f"def {name}(" not in stream.read():
                         missing.append(f"{path}::{name}")
     assert missing == []
+
+
+def test_each_module_and_each_command_has_a_place() -> None:
+    """Root runs every one of them; ``version`` reads nothing of anybody's."""
+    table = "\n".join(rows())
+    modules = [name[: -len(".py")] for name in os.listdir(os.path.join(ROOT, "plugins", "modules")) if name[0] != "_"]
+    commands = {command.__name__.rpartition(".")[2].replace("_", "-") for command in COMMANDS} - {"version"}
+    assert len(modules) >= 7
+    assert sorted(name for name in modules if f"`{name}`" not in table) == []
+    assert sorted(name for name in commands if not re.search(rf"`(claude-failover )?{name}[` ]", table)) == []

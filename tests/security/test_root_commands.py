@@ -184,6 +184,18 @@ def test_root_says_nothing_to_a_socket_behind_a_link_of_the_users(host: UserHost
     assert f"found a socket of the user 0, and {host.run_folder} belongs to {host.user.pw_name}" in done.stderr
 
 
+@pytest.mark.parametrize("kind", ["sessions", "accounts"])
+def test_a_completion_by_root_says_nothing_to_a_socket_of_roots(host: UserHost, kind: str) -> None:
+    listener = Listener(host.path("root.sock"), b'{"ok":true,"result":[{"name":"of-root"}]}\n')
+    os.chmod(host.path("root.sock"), 0o600)
+    assert host.as_user(lambda: os.symlink(host.path("root.sock"), host.control)) == 0
+    done = host.run("complete", kind)
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as last:
+        last.connect(host.path("root.sock"))
+    assert listener.end() == b""
+    assert (done.returncode, done.stdout.split()) == (0, {"sessions": [], "accounts": ["a", "b"]}[kind])
+
+
 def test_an_answer_that_nests_without_end_is_told_and_no_bug(host: UserHost) -> None:
     listener = Listener(host.control, b'{"ok":true,"result":' + b"[" * 200_000 + b"\n")
     os.chown(host.control, host.user.pw_uid, host.user.pw_gid)

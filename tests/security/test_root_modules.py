@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -103,6 +104,31 @@ def test_a_release_is_installed_nowhere_below_anothers_folder(
     assert result.get("failed"), result
     assert f"{host.home} belongs to {host.user.pw_name}" in result["msg"]
     assert picture(host.folder) == before
+
+
+@pytest.mark.parametrize(
+    ("module", "more"),
+    [
+        ("claude_failover_info", {"tasks": True}),
+        ("claude_failover_switch", {"account": "a"}),
+        ("claude_failover_dispatch", {"prompt": "do it"}),
+    ],
+)
+@pytest.mark.parametrize("check", [True, False])
+def test_a_module_says_nothing_to_a_socket_behind_a_link_of_the_users(
+    host: UserHost, python_path: str, module: str, more: dict[str, Any], check: bool
+) -> None:
+    path = host.path("root.sock")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+        server.settimeout(0.0)
+        assert host.as_user(lambda: os.symlink(path, host.control)) == 0
+        result = run(module, python_path, check=check, control_socket=host.control, **more)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert result["failed"]
+    assert f"found a socket of the user 0, and {host.run_folder} belongs to {host.user.pw_name}" in result["msg"]
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777])
