@@ -309,7 +309,8 @@ def open_events(document: Mapping[str, Any], now: datetime) -> list[Cell]:
         severity = one_line(as_text(row.get("severity")))
         told = one_line(as_text(row.get("summary") or row.get("event")))
         tone = _SEVERITIES.get(severity, "")
-        cells.append(Cell(with_moments(f"{severity}: {told}, since {as_text(row.get('since'))}", now), tone))
+        since = one_line(as_text(row.get("since")))
+        cells.append(Cell(with_moments(f"{severity}: {told}, since {since}", now), tone))
     return cells
 
 
