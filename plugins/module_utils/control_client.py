@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import socket
 import time
@@ -26,6 +27,8 @@ DEFAULT_SOCKET = "/run/claude-failover/control.sock"
 _CHUNK = 1 << 16  # bytes that are read at once
 MAX_ANSWER = 64 << 20
 _SOCKET_BYTES = 107
+_DIGITS = 20  # of the largest number, or of the smallest with its sign
+_MAX_DEPTH = 200  # twice that of the daemon
 
 
 class ControlError(Exception):
@@ -144,9 +147,13 @@ def _exchange(connection: socket.socket, line: bytes, deadline: float) -> bytes:
 
 
 def _parse_answer(path: str, line: bytes) -> Any:
-    """Return the result of an answer. Raises ControlError for an error, and for a line that is no answer."""
+    """Return the result of an answer, with None for each number that could not be shown or written again.
+
+    Raises ControlError for an error, and for a line that is no answer.
+    """
     try:
-        answer = json.loads(line)
+        answer = json.loads(line, parse_int=_int64, parse_float=_finite, parse_constant=_finite)
+        _check_depth(answer)
     except (ValueError, RecursionError):
         answer = None
     if isinstance(answer, dict) and answer.get("ok") is True:
@@ -155,3 +162,27 @@ def _parse_answer(path: str, line: bytes) -> Any:
         code = answer.get("code")
         raise ControlError(answer["error"], code if code in (1, 2) else 1)
     raise ControlError(f"{path}: found an answer that is none of the daemon's; expected one JSON object")
+
+
+def _int64(text: str) -> int | None:
+    """Return an integer; None for one of more than 64 bits, which no float can hold."""
+    number = int(text) if len(text) <= _DIGITS else 1 << 64
+    return number if -(1 << 63) <= number < 1 << 64 else None
+
+
+def _finite(text: str) -> float | None:
+    """Return a number; None for one that JSON cannot hold."""
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _check_depth(answer: Any) -> None:
+    """Raise ValueError for an answer that is nested more deeply than can be written again."""
+    level = [answer]
+    for _depth in range(_MAX_DEPTH):
+        lists = [value for value in level if isinstance(value, list)]
+        objects = [value.values() for value in level if isinstance(value, dict)]
+        level = [item for values in (*lists, *objects) for item in values]
+        if not level:
+            return
+    raise ValueError(f"found more than {_MAX_DEPTH} levels")

@@ -89,6 +89,19 @@ def test_what_is_no_answer(serve: Callable[[Behave], str], raw: bytes) -> None:
     assert caught.value.code == 1
 
 
+@pytest.mark.parametrize(
+    "value", ["9" * 400, "9" * 5000, "-9223372036854775809", "18446744073709551616", "1e999", "NaN", "-Infinity"]
+)
+def test_a_number_that_could_not_be_shown_or_written_again_is_none(value: str) -> None:
+    raw = f'{{"ok": true, "result": [{value}, {{"used": {value}}}]}}'.encode()
+    assert control_client._parse_answer("/run/x.sock", raw) == [None, {"used": None}]
+
+
+def test_numbers_are_those_of_the_daemon() -> None:
+    values = [0, -1, 2**64 - 1, -(2**63), 0.5, -1e300, 1e-320, {"a": [[1]]}]
+    assert control_client._parse_answer("/run/x.sock", json.dumps({"ok": True, "result": values}).encode()) == values
+
+
 @pytest.mark.parametrize("code", ["x", 70, None, True])
 def test_a_strange_code_counts_as_one(serve: Callable[[Behave], str], code: Any) -> None:
     raw = json.dumps({"ok": False, "error": "e", "code": code}).encode() + b"\n"
@@ -174,3 +187,7 @@ def test_an_endless_answer_is_given_up(serve: Callable[[Behave], str], monkeypat
 def test_an_answer_that_is_nested_too_deep_is_no_answer() -> None:
     with pytest.raises(control_client.ControlError, match="none of the daemon's"):
         control_client._parse_answer("/run/x.sock", b"[" * 200_000)
+    for beginning, end in ((b"[", b"]"), (b'{"a": ', b"}")):
+        raw = b'{"ok": true, "result": ' + beginning * 250 + b"1" + end * 250 + b"}"
+        with pytest.raises(control_client.ControlError, match="none of the daemon's"):
+            control_client._parse_answer("/run/x.sock", raw)
