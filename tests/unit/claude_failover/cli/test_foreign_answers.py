@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 import re
 from collections.abc import Callable, Iterator
@@ -13,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from claude_failover.cli import history_page, host_look, render
+from claude_failover.cli import common, history_page, host_look, render
 from claude_failover.cli.answers import check_answer
-from claude_failover.cli.commands import switch
+from claude_failover.cli.commands import reload, restart, stop, switch
 from claude_failover.cli.watch.content import LastAnswers
 from claude_failover.cli.watch.keys import ViewState
 from claude_failover.cli.watch.view import draw
@@ -153,3 +154,20 @@ def test_whatever_an_answer_holds_is_shown_or_told(name: str) -> None:
             found = replaced(document, path, value)
             page = shown_or_told(op, found, show)
             assert not SPECIAL.search(PAINT.sub("", page).replace("\n", "")), (path, value, page)
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        (reload, {"reloaded": OTHERS[0]}),
+        *((command, dict.fromkeys(("session", "state", "uuid", "detail"), OTHERS[0])) for command in (restart, stop)),
+    ],
+)
+def test_an_answer_of_one_line_forges_no_other(
+    command: Any, answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(common, "request", lambda *_arguments, **_options: answer)
+    assert command.run(argparse.Namespace(name="s1", force=False, json=False)) == 0
+    out = capsys.readouterr().out
+    assert out[-1:] == "\n"
+    assert not SPECIAL.search(out[:-1])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..common.text import printable
+from ..common.text import one_line
 from . import common
 
 TIMEOUT = 60.0  # seconds for the daemon's answer; a program that ignores signals takes up to 40
@@ -26,5 +26,5 @@ def request(arguments: argparse.Namespace, op: str) -> int:
     """Request the operation and print its result; returns 0. Raises FailoverError, UsageError."""
     options = {"session": arguments.name, "force": arguments.force}
     row = common.request(arguments, op, options, timeout=TIMEOUT)
-    common.print_result(arguments, row, lambda: printable(f"session {row['session']}: {row['detail']}"))
+    common.print_result(arguments, row, lambda: one_line(f"session {row['session']}: {row['detail']}"))
     return 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ...common.text import printable
+from ...common.text import one_line
 from .. import common
 
 
@@ -30,5 +30,5 @@ def register(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Reload the daemon's configuration. Raises FailoverError if the daemon refuses."""
     result = common.request(arguments, "reload", timeout=60)
-    common.print_text(printable(f"The daemon has reloaded {result['reloaded']}."))
+    common.print_text(one_line(f"The daemon has reloaded {result['reloaded']}."))
     return 0
