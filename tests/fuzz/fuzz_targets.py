@@ -16,6 +16,7 @@ import dataclasses
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -27,6 +28,10 @@ from typing import Any
 from unittest import mock
 
 from ansible_collections.secuaas.claude.plugins.module_utils import control_client
+from ansible_collections.secuaas.claude.plugins.module_utils._daemon_client import displayable
+from ansible_collections.secuaas.claude.plugins.module_utils._status_facts import status_facts
+from ansible_collections.secuaas.claude.plugins.plugin_utils._fleet_report import fleet_report
+from ansible_collections.secuaas.claude.plugins.plugin_utils._fleet_table import fleet_lines
 
 from claude_failover import hook
 from claude_failover.accounts.exhaustion import Exhaustion
@@ -37,11 +42,16 @@ from claude_failover.accounts.renames import AccountRenames
 from claude_failover.accounts.usage import Usage, read_windows
 from claude_failover.claude import remote_control, settings, transcript
 from claude_failover.claude.background_jobs import BackgroundJob, background_jobs
+from claude_failover.claude.credentials import read_login
 from claude_failover.claude.identity import Identity, named_identity, read_identity
 from claude_failover.claude.lineage import newest_descendant
+from claude_failover.claude.login_settings import LoginSettings, given_settings, home_settings
 from claude_failover.claude.prompt_box import find_dialog, find_prompt_box, holds
+from claude_failover.claude.running_turn import find_running_turn
 from claude_failover.claude.screen import parse_screen
+from claude_failover.claude.screen_reader import find_prompt, in_marks
 from claude_failover.claude.session_files import SessionFiles
+from claude_failover.claude.start_screen import find_start_question
 from claude_failover.claude.state_file_edit import edit_state_file
 from claude_failover.claude.state_file_lock import StateFileLocks
 from claude_failover.claude.turns import (
@@ -54,10 +64,12 @@ from claude_failover.claude.turns import (
 from claude_failover.cli import history_page, host_look, render
 from claude_failover.cli.answers import check_answer
 from claude_failover.cli.commands import switch
+from claude_failover.cli.watch.content import LastAnswers
+from claude_failover.cli.watch.keys import ViewState
 from claude_failover.common import ansi, clock, json_text, processes
 from claude_failover.common.errors import FailoverError, UsageError
 from claude_failover.common.steady_clock import SteadyClock
-from claude_failover.common.text import SPECIAL, decoded, printable
+from claude_failover.common.text import SPECIAL, decoded, one_line
 from claude_failover.config import loader
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.loader import ConfigError
@@ -68,6 +80,7 @@ from claude_failover.detection.monitor import LimitMonitor
 from claude_failover.doctor.home_scripts import check_home_scripts
 from claude_failover.doctor.homes import check_home_differences
 from claude_failover.doctor.mcp_logins import check_mcp_logins
+from claude_failover.doctor.running_daemon import status_findings
 from claude_failover.failover.resumer import SessionResumer
 from claude_failover.failover.state import FailoverState
 from claude_failover.limits import classify_hook, classify_pane, classify_record, classify_transcript
@@ -92,6 +105,11 @@ from claude_failover.tasks.queue import TaskDocuments, TaskQueue
 from claude_failover.tasks.task import normalize_prompt
 from claude_failover.tmux.client import Pane
 from claude_failover.tmux.protocol import ProtocolParser
+
+try:
+    from claude_failover.cli.watch.view import draw
+except ModuleNotFoundError:  # rich is optional
+    draw = None  # type: ignore[assignment]
 
 FIXTURES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fixtures", "claude-code")
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=timezone.utc)
@@ -270,6 +288,17 @@ def control_answer(raw: bytes) -> None:
             can_be_printed(str(error))
         else:
             can_be_printed(page_of(result))
+    for addresses in (True, False):
+        try:
+            status = status_facts(displayable(result), addresses)
+        except control_client.ControlError as error:
+            str(error)
+            return
+        text = json.dumps(status, allow_nan=False)
+        assert not SPECIAL.search(json.dumps(json.loads(text), ensure_ascii=False))
+        report = fleet_report({"host": {"running": True, "status": status}}, NOW, addresses)
+        json.dumps(report, allow_nan=False)
+        can_be_printed("\n".join(fleet_lines(report)))
 
 
 #: The operations, and what shows their results.
@@ -281,7 +310,8 @@ _ANSWERED: tuple[tuple[str, dict[str, Any], Callable[[Any], str]], ...] = (
     ("dispatch", {}, render.task),
     ("queue", {}, lambda result: render.tasks(result, NOW)),
     ("queue", {"cancel": "x"}, render.task),
-    ("reload", {}, lambda result: printable(result["reloaded"])),
+    ("stop", {}, lambda result: one_line(f"{result['session']}: {result['detail']}")),
+    ("reload", {}, lambda result: one_line(result["reloaded"])),
 )
 
 
@@ -431,6 +461,10 @@ def home_differences(raw: bytes) -> None:
     config = Config("/etc/x.yml", accounts, sessions=(SessionConfig("main", homes[0]),))
     found = [*check_home_differences(config), *check_home_scripts(config), *check_mcp_logins(config)]
     assert found
+    login = read_login(homes[0])
+    can_go_out([login.state, clock.optional_iso(login.ends_at)])
+    can_go_out(LoginSettings().found_in([home_settings(homes[0])]))
+    given_settings(["--settings", raw.decode("utf-8", "surrogateescape")], "/")
     can_go_out(host_look.document(found))
     can_be_printed(host_look.page(found, NOW))
 
@@ -510,6 +544,10 @@ def pane(raw: bytes) -> None:
     if box is not None:
         holds(box, "continue")
     find_dialog(lines)
+    find_running_turn(lines)
+    find_start_question(shown)
+    find_prompt(shown)
+    in_marks(shown)
 
 
 def session_file(raw: bytes) -> None:
@@ -581,6 +619,19 @@ _STATUS: dict[str, Any] = {
     "unsaved": [{"document": "registry", "reason": "[Errno 28] No space left on device"}],
     "switching": False,
     "suspended": None,
+    "open_events": [
+        {
+            "event": "session_down",
+            "severity": "error",
+            "summary": "main is down",
+            "since": clock.iso(NOW),
+            "session": "main",
+        }
+    ],
+    "background_jobs": [{"id": "12345678", "session": "main", "pid": 2, "cwd": "/srv", "uuid": ONE}],
+    "advised_switch": {"from_account": "a", "to_account": "b", "since": clock.iso(NOW)},
+    "pace": {"per_hour": 3.5, "runs_out_at": clock.iso(NOW)},
+    "failback": {"waits_for": "main"},
     "cooldown_until": clock.iso(NOW),
     "last_switch": {"time": clock.iso(NOW), "reason": "limit", "outcome": "switched", "seconds": 1.5, "limit": "spend"},
 }
@@ -594,6 +645,14 @@ def page(raw: bytes) -> None:
     if isinstance(document, dict):
         can_be_printed(render.status(document, NOW, columns=100))
         can_be_printed(render.status(document, NOW, columns=None))
+        can_be_printed(host_look.page(list(status_findings(document, "0.4.0")), NOW))
+        if draw is not None:
+            for columns, lines in ((80, 24), (200, 60)):
+                frame = draw(LastAnswers(document), ViewState(), NOW, width=columns, height=lines, colour=False)
+                can_be_printed(_ATTRIBUTES.sub("", "".join(frame.lines)))
+
+
+_ATTRIBUTES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 # -- state documents -----------------------------------------------------------------------------------------------
@@ -621,6 +680,11 @@ def _document(
         again = build(Store(store.folder))
         assert len(glob(os.path.join(store.folder, "*.set-aside"))) == aside, "a part that was stored is not loaded"
         can_go_out(view(again))
+        reserve = os.path.join(store.folder, f"{name}.reserve")
+        if os.path.exists(reserve):
+            with open(reserve, "wb") as stream:
+                stream.write(raw)
+            can_go_out(view(build(Store(store.folder))))
 
     return check
 
@@ -795,7 +859,8 @@ def targets() -> list[Target]:
         *(b'{"op": "hook", "payload": ' + payload + b', "env": {"TMUX_PANE": "%0"}}' for payload in hooks),
     ]
     row = {"id": "t", "state": "sent", "session": "main", "detail": None, "created_at": clock.iso(NOW), "prompt": "p"}
-    results = [{}, _STATUS, _STATUS["sessions"], [_RECORD], _RECORD, row, [row], {"reloaded": "/etc/x.yml"}]
+    handled = {"session": "main", "state": "down", "uuid": ONE, "detail": "ended"}
+    results = [{}, _STATUS, _STATUS["sessions"], [_RECORD], _RECORD, row, [row], {"reloaded": "/etc/x.yml"}, handled]
     answers = [json.dumps({"ok": True, "result": result}).encode() for result in results]
     answers.append(b'{"ok": false, "error": "no", "code": 2}')
     session = {
