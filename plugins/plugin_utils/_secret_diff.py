@@ -21,12 +21,13 @@ _SAME_VALUES = "# differs in comments or layout only\n"
 _ATTRIBUTES = re.compile(r"(?:(?:owner|group|mode): [^\n]*\n)*")
 # The rest of a command in the language of tmux: to the end of its line, which a backslash or a quote continues.
 _TMUX_REST = r"""(?:\\.|"(?:\\.|[^"\\])*"|'[^']*'|[^\n])*"""
-# tmux takes the alias and any unambiguous beginning of a command's name. Beside the command that sets a variable there
-# are assignments, and what a command or #() gives to a shell or to a program. Words that English has too are commands
-# only before an option, a quote or a path.
+# tmux takes the alias and any unambiguous beginning of a command's or an option's name. Beside the command that sets a
+# variable there are assignments, and what a command, an option or #() gives to a shell or to a program. Words that
+# English has too are commands only before an option, a quote or a path.
 _TMUX_SECRET = re.compile(
     rf"""(\b(?:setenv|set-e[a-z]*|run-[a-z]*|if-[a-z]*|new-[sw][a-z]*|neww|split-[a-z]*|splitw|respawn[a-z-]*"""
-    rf"""|display-po[a-z]*|popup|pipe-[a-z]*|pipep)\b)(?:[ \t]|\\\n){_TMUX_REST}"""
+    rf"""|display-po[a-z]*|popup|pipe-[a-z]*|pipep|copy-[cp][a-z-]*|default-c[a-z]*|lock-c[a-z]*)\b)"""
+    rf"""(?:[ \t]|\\\n){_TMUX_REST}"""
     rf"""|(\b(?:run|if|new))[ \t]+(?=["'~/$-]){_TMUX_REST}"""
     rf"""|(\#\(){_TMUX_REST}"""
     rf"""|(^[ \t]*(?:%hidden[ \t]+)?[A-Za-z_][A-Za-z0-9_]*=){_TMUX_REST}""",
