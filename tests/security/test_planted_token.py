@@ -21,6 +21,7 @@ import pytest
 from ansible_collections.secuaas.claude.plugins.action import claude_failover_release as action
 from ansible_collections.secuaas.claude.plugins.module_utils import control_client
 from ansible_collections.secuaas.claude.plugins.module_utils._proc import pids
+from ansible_collections.secuaas.claude.plugins.module_utils._status_facts import status_facts
 
 from claude_failover.rehearsal.host import FIRST, SECOND, RehearsalHost
 from claude_failover.rehearsal.rehearsal import Rehearsal
@@ -142,7 +143,14 @@ def written(host: PlantedHost) -> Iterator[tuple[str, bytes]]:
 def test_no_file_holds_a_token(rehearsed: tuple[PlantedHost, Arguments]) -> None:
     host, _arguments = rehearsed
     files = dict(written(host))
-    for name in ("log", "notified", "metrics.prom", "state/switches.jsonl", "state/registry.json"):
+    for name in (
+        "log",
+        "notified",
+        "metrics.prom",
+        "state/switches.jsonl",
+        "state/events.jsonl",
+        "state/registry.json",
+    ):
         assert files[host.path(name)], name
     assert [name for name in files if name.startswith(host.path("state/settings/"))]
     assert [name for name, data in files.items() if holds_token(data)] == []
@@ -153,6 +161,32 @@ def test_no_answer_holds_a_token(rehearsed: tuple[PlantedHost, Arguments], op: s
     answer = rehearsed[0].ask(op)
     assert len(answer) > 2 or op == "queue"
     assert not holds_token(answer)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("doctor",), ("doctor", "--json"), ("check-config", "--host", "--json"), ("validate", "--strict", "--json")],
+)
+def test_no_look_at_the_homes_shows_a_token(rehearsed: tuple[PlantedHost, Arguments], words: tuple[str, ...]) -> None:
+    host, _arguments = rehearsed
+    done = subprocess.run(
+        [sys.executable, "-m", "claude_failover", "--config", host.path("config.yml"), *words],
+        env=host.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done
+    assert len(done.stdout) > 100, done
+    assert not holds_token(done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("addresses", [True, False])
+def test_no_fact_of_the_status_holds_a_token(rehearsed: tuple[PlantedHost, Arguments], addresses: bool) -> None:
+    facts = json.dumps(status_facts(json.loads(rehearsed[0].ask("status")), addresses))
+    assert len(facts) > 100
+    assert not holds_token(facts)
 
 
 def test_no_arguments_of_a_process_hold_a_token(rehearsed: tuple[PlantedHost, Arguments]) -> None:
