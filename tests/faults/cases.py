@@ -56,6 +56,7 @@ SWITCH = (
     "journal: record",
     "cooldown",
     "log",
+    "event logged",
 )
 PROMPT = ("prompt counted", "prompt seen", "prompts answered")
 RESUME = ("resume begins", *PROMPT, "resume ends", "session resumed", "journal: sessions")

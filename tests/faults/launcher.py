@@ -197,7 +197,8 @@ def install(plan: dict[str, Any]) -> None:
         injector.run(injector.step_of(path, data), lambda: write_atomic(path, data, mode))
 
     def append(path: str, text: str, mode: int = 0o600) -> None:
-        injector.run("log", lambda: append_line(path, text, mode))
+        step = "event logged" if os.path.basename(path) == "events.jsonl" else "log"
+        injector.run(step, lambda: append_line(path, text, mode))
 
     def name_account(path: str, data: bytes, mode: int, *, before_rename: Callable[[str], None]) -> None:
         injector.run("account named", lambda: write_atomic(path, data, mode, before_rename=before_rename))

@@ -65,6 +65,7 @@ def fail_over(host, case):
     )
     assert len(rows) == 1, rows
     host.until(lambda: f"switch id={rows[0]['id']} " in host.daemon_log(), "the record in the daemon's log")
+    host.until(lambda: rows[0]["id"] in host.switch_events(), "the event in the log of events")
     check_invariants(host, "two")
     if case.fault.jump:
         jumped(host, case.fault.jump)

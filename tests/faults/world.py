@@ -161,6 +161,15 @@ class FaultyHost(World):
             ]
         return found
 
+    def switch_events(self) -> list[str]:
+        """The ids of the switches in the log of events."""
+        path = self.path("state/events.jsonl")
+        if not os.path.exists(path):
+            return []
+        with open(path, encoding="utf-8") as stream:
+            events = [json.loads(line) for line in stream if line.endswith("\n")]
+        return [event["id"] for event in events if event["event"] == "switch"]
+
     def well(self) -> bool:
         """Return whether the daemon answers, and has nothing left to do."""
         status = self.status()
@@ -200,6 +209,8 @@ def check_invariants(host: FaultyHost, account: str) -> None:
     rows = host.switches()
     assert [count for count in Counter(row["id"] for row in rows).values() if count > 1] == []
     assert all(row["outcome"] in ("switched", "failed", "refused", "stayed") for row in rows)
+    events = host.switch_events()
+    assert len(events) == len(set(events)), events
     # No more prompts of ours than allowed.
     for conversation, prompts in host.prompts().items():
         assert prompts.count(RESUME) <= PROMPTS_MAX, (conversation, prompts)
