@@ -209,3 +209,6 @@ def test_a_refused_compaction_is_a_limit(stream, kind):
     assert not classify_record({**error, "isSidechain": True}, now=NOW, tz=UTC).limited
     other = json.loads(json.dumps(error).replace("You've hit your weekly limit", "API Error: 529 Overloaded"))
     assert not classify_transcript([command, other], now=NOW, tz=UTC).limited
+    # 2.1.81, found in its code
+    twice = json.loads(json.dumps(error).replace("compaction: ", "compaction: Error: "))
+    assert classify_transcript([answer, command, twice], now=NOW, tz=UTC) == verdict

@@ -169,7 +169,11 @@ def test_a_refused_compaction_opens_no_menu(launch, limited):
 
 
 def test_a_refused_compaction_on_the_screen():
-    for text in ("Error during compaction: ", "Error: Error during compaction: "):
+    for text in (
+        "Error during compaction: ",
+        "Error: Error during compaction: ",
+        "Error: Error during compaction: Error: ",  # 2.1.81, found in its code
+    ):
         lines = ["❯ /compact", f"  ⎿  {text}You've hit your weekly limit · resets Nov 24, 5pm (UTC)", "", *box(80)]
         verdict = pane(*lines)
         assert (verdict.limit, verdict.resets_at) == ("seven_day", at(24, 17))

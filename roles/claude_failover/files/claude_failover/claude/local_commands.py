@@ -35,8 +35,9 @@ _COMMAND = re.compile(r"<command-name>\s{0,9}(\S{1,200}?)\s{0,9}</command-name>"
 _HEAD = 2000  # characters of a record's text in which a command is named
 _OUTPUT = re.compile(r"\s*<local-command-std(?:out|err)>")
 _CAVEAT = "<local-command-caveat>"
-#: The output of a `/compact` whose request was refused begins like this; the command did ask a model.
-COMPACTION_ERROR = re.compile(r"(?:error: )?error during compaction: ", re.IGNORECASE)
+#: The output of a `/compact` whose request was refused begins like this; the command did ask a model. With a second
+#: `Error: `: 2.1.81, found in its code.
+COMPACTION_ERROR = re.compile(r"(?:error: )?error during compaction: (?:error: )?", re.IGNORECASE)
 
 
 def is_local_command(prompt: str) -> bool:
