@@ -83,6 +83,15 @@ def found(clause, now=NOW, tz=UTC, **more):
         ("x|1795383393", utc(2026, 11, 22, 21, 36, 33)),
         ("x|1795383393000", utc(2026, 11, 22, 21, 36, 33)),
         ("x|1750708800", utc(2025, 6, 23, 20)),
+        # not seen
+        ("resets Wed, Nov 25, 9am (UTC)", utc(2026, 11, 25, 9)),
+        ("resets Wednesday, November 25 at 9am (UTC)", utc(2026, 11, 25, 9)),
+        ("resets on Wed 25 Nov, 20:10", utc(2026, 11, 25, 20, 10)),
+        ("resets 9:36:00 PM (UTC)", utc(2026, 11, 22, 21, 36)),
+        ("resets 21:36:30 (UTC)", utc(2026, 11, 22, 21, 36)),
+        ("resets in about 3 hours", utc(2026, 11, 22, 23, 10)),
+        ("resets 2026-11-23T15:00:00+0900", utc(2026, 11, 23, 6)),
+        ("resets 2026-11-23T15:00:00.000-0330", utc(2026, 11, 23, 18, 30)),
         # wrapped by a narrow pane
         ("resets 9:36p m (UTC)", utc(2026, 11, 22, 21, 36)),
         ("resets Nov 25 , 8: 10pm (UTC)", utc(2026, 11, 25, 20, 10)),
@@ -145,6 +154,10 @@ def test_an_implausible_time_is_ignored_with_a_note(clause):
 def test_spend_limits_last_a_month():
     assert found("resets Dec 20, 12am (UTC)").at is None
     assert found("resets Dec 20, 12am (UTC)", spend=True).at == utc(2026, 12, 20)
+
+
+def test_a_fraction_of_a_second_does_not_hide_the_zone():
+    assert found("resets 2026-11-23T15:00:00.123456789Z", tz=PARIS).at == utc(2026, 11, 23, 15)
 
 
 def test_a_time_without_a_zone_is_in_the_hosts_zone():

@@ -39,10 +39,12 @@ _INTRO = (
 # A row wrapped by the terminal has a blank anywhere. A truncated 12-hour time ("9:36p") must not match as a 24-hour
 # time.
 _CLOCK = (
-    r"(?:(?P<hour>\d{1,2})(?:\s?:\s?(?P<minute>\d{2}))?\s*(?P<half>[ap])\s?\.?m\b\.?"
-    r"|(?P<hour24>\d{1,2}):(?P<minute24>\d{2})(?!\s?\d|\s*[ap](?:\b|\.?m))|(?P<word>noon|midnight)\b)"
+    r"(?:(?P<hour>\d{1,2})(?:\s?:\s?(?P<minute>\d{2})(?::\d{2})?)?\s*(?P<half>[ap])\s?\.?m\b\.?"
+    r"|(?P<hour24>\d{1,2}):(?P<minute24>\d{2})(?::\d{2})?(?!\s?\d|:|\s*[ap](?:\b|\.?m))|(?P<word>noon|midnight)\b)"
 )
 _ZONE = r"(?:\s*\((?P<zone>[A-Za-z0-9_+\-:/ ]{1,48})\)|\s+(?P<bare>UTC|GMT)\b)?"
+#: The day of the week before a date, which says nothing more.
+_WEEKDAY = r"(?:(?:" + "|".join(_DAYS) + r")[a-z]*\.?,?\s+)?"
 _MONTH = r"(?P<month>" + "|".join(_MONTHS) + r")[a-z]*\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?\b"
 _YEAR = r"(?:,?\s+(?P<year>20\d{2})\b)?"
@@ -74,27 +76,27 @@ RESET_FORMATS = (
     ),
     _row(
         "relative",
-        _INTRO + r"in\s+(?P<relative>(?:\d+\s*(?:d(?:ays?)?|h(?:ours?|rs?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?)\b"
-        r"[,\s]*(?:and\s+)?)+)",
+        _INTRO + r"in\s+(?:about\s+)?(?P<relative>(?:\d+\s*(?:d(?:ays?)?|h(?:ours?|rs?)?|m(?:in(?:ute)?s?)?|"
+        r"s(?:ec(?:ond)?s?)?)\b[,\s]*(?:and\s+)?)+)",
         "2.1.2xx",
         "resets in 2h 5m",
     ),
     _row(
         "iso",
         _INTRO + r"(?:at\s+|on\s+)?(?P<iso>20\d{2}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2})?"
-        r"(?:Z|[+-]\d{2}:\d{2})?)" + _ZONE,
+        r"(?:\.\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})?)" + _ZONE,
         "not seen; expected in structured errors",
         "reset at 2026-06-06T15:00:00+09:00",
     ),
     _row(
         "date",
-        _INTRO + r"(?:at\s+|on\s+)?" + _MONTH + r"\s+" + _DAY + _YEAR + _TIME + _ZONE,
+        _INTRO + r"(?:at\s+|on\s+)?" + _WEEKDAY + _MONTH + r"\s+" + _DAY + _YEAR + _TIME + _ZONE,
         "2.1.218 to 2.1.330; with a year: in the code of 2.1.330",
         "resets Nov 25, 8:10pm (UTC)",
     ),
     _row(
         "day-first",
-        _INTRO + r"(?:at\s+|on\s+)?" + _DAY + r"\s+" + _MONTH + _YEAR + _TIME + _ZONE,
+        _INTRO + r"(?:at\s+|on\s+)?" + _WEEKDAY + _DAY + r"\s+" + _MONTH + _YEAR + _TIME + _ZONE,
         "not seen; other locales",
         "resets 25 Nov, 20:10",
     ),
@@ -176,8 +178,9 @@ def _resolve(format_name: str, match: Match[str], now: datetime, tz: tzinfo, not
         return now + _duration(groups["relative"])
     zone = _zone(groups, tz, notes)
     if format_name == "iso":
-        # fromisoformat accepts a trailing Z from Python 3.11 on.
-        iso = datetime.fromisoformat(re.sub("[Zz]$", "+00:00", groups["iso"]))
+        # fromisoformat accepts a trailing Z, an offset without a colon and any fraction from Python 3.11 on.
+        text = re.sub(r"\.\d+", "", re.sub("[Zz]$", "+00:00", groups["iso"]))
+        iso = datetime.fromisoformat(re.sub(r"([+-]\d{2})(\d{2})$", r"\1:\2", text))
         return iso if iso.tzinfo is not None else _to_utc(iso.date(), iso.time(), zone, now, notes)
     clock = _time_of_day(groups)
     today = now.astimezone(zone).date()
