@@ -166,7 +166,23 @@ def test_a_time_without_a_zone_is_in_the_hosts_zone():
     assert "Europe/Paris" in reset.note
 
 
-@pytest.mark.parametrize("zone", ["PDT", "Nowhere/Atlantis", "America", "../../etc/passwd", "A/B/C", "Europe/"])
+@pytest.mark.parametrize(
+    ("clause", "at"),
+    [
+        ("resets 11:30 PM (PST).", utc(2026, 11, 23, 7, 30)),
+        ("will reset at 4 PM PST", utc(2026, 11, 23, 0)),
+        ("resets 4pm (EDT)", utc(2026, 11, 22, 20)),
+        ("resets Nov 25, 8pm CST", utc(2026, 11, 26, 2)),
+        ("resets 10pm (AKST)", utc(2026, 11, 23, 7)),
+        ("resets 9 A.M. (GMT).", utc(2026, 11, 23, 9)),
+    ],
+)
+def test_an_abbreviated_zone_is_not_the_hosts(clause, at):
+    for tz in (UTC, PARIS, ZoneInfo("America/Los_Angeles")):
+        assert found(clause, tz=tz).at == at
+
+
+@pytest.mark.parametrize("zone", ["IST", "Nowhere/Atlantis", "America", "../../etc/passwd", "A/B/C", "Europe/"])
 def test_an_unknown_zone_means_the_hosts_zone_with_a_note(zone):
     reset = find_reset(f"You've hit your limit · resets 10pm ({zone})", now=NOW, tz=PARIS)
     assert reset.at == utc(2026, 11, 22, 21)

@@ -9,7 +9,7 @@ import re
 
 #: A reset time, or words in place of one.
 _RESET_TIME = (
-    r"(?:(?:at|on|in|and|today|tomorrow|shortly|noon|midnight|utc|gmt|"
+    r"(?:(?:at|on|in|and|today|tomorrow|shortly|noon|midnight|utc|gmt|(?:[ecmp]|ak)[sd]t|hst|"
     r"when (?:it|the limit|your limit) resets|"
     r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?|"
     r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|"

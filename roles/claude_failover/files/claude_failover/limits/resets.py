@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from re import Match, Pattern
 
-from .zones import zone_named
+from .zones import ABBREVIATED, zone_named
 
 TOLERANCE = timedelta(minutes=10)
 MAX_AHEAD = timedelta(days=8)
@@ -42,7 +42,7 @@ _CLOCK = (
     r"(?:(?P<hour>\d{1,2})(?:\s?:\s?(?P<minute>\d{2})(?::\d{2})?)?\s*(?P<half>[ap])\s?\.?m\b\.?"
     r"|(?P<hour24>\d{1,2}):(?P<minute24>\d{2})(?::\d{2})?(?!\s?\d|:|\s*[ap](?:\b|\.?m))|(?P<word>noon|midnight)\b)"
 )
-_ZONE = r"(?:\s*\((?P<zone>[A-Za-z0-9_+\-:/ ]{1,48})\)|\s+(?P<bare>UTC|GMT)\b)?"
+_ZONE = r"(?:\s*\((?P<zone>[A-Za-z0-9_+\-:/ ]{1,48})\)|\s+(?P<bare>" + "|".join(("UTC", "GMT", *ABBREVIATED)) + r")\b)?"
 #: The day of the week before a date, which says nothing more.
 _WEEKDAY = r"(?:(?:" + "|".join(_DAYS) + r")[a-z]*\.?,?\s+)?"
 _MONTH = r"(?P<month>" + "|".join(_MONTHS) + r")[a-z]*\.?"

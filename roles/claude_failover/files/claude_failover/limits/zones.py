@@ -44,17 +44,34 @@ RENAMED = {
     "MST7MDT": "America/Denver",
     "PST8PDT": "America/Los_Angeles",
 }
+#: Hours from UTC of the abbreviations that ICU prints for the zones of the United States; others it prints as offsets.
+#: A fixed list: which of them the tz database knows differs by its release, and `EST` does not follow summer time.
+ABBREVIATED = {
+    "EST": -5,
+    "EDT": -4,
+    "CST": -6,
+    "CDT": -5,
+    "MST": -7,
+    "MDT": -6,
+    "PST": -8,
+    "PDT": -7,
+    "AKST": -9,
+    "AKDT": -8,
+    "HST": -10,
+}
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?$", re.IGNORECASE)
 
 
 def zone_named(name: str) -> tzinfo | None:
-    """Return the zone called ``name`` (IANA, ``UTC``, ``GMT+2``, ``+05:30``), or None.
+    """Return the zone called ``name`` (IANA, ``UTC``, ``GMT+2``, ``+05:30``, ``PST``), or None.
 
     Blanks are ignored: a narrow pane wraps a long name anywhere.
     """
     name = "".join(name.split())
     if name.upper() in ("UTC", "GMT", "Z"):
         return timezone.utc
+    if name.upper() in ABBREVIATED:
+        return timezone(timedelta(hours=ABBREVIATED[name.upper()]))
     offset = _OFFSET.match(name)
     if offset:
         sign, hours, minutes = offset.groups()
@@ -64,7 +81,7 @@ def zone_named(name: str) -> tzinfo | None:
 
 
 def _iana(name: str) -> tzinfo | None:
-    # A name without a slash (PST, Singapore) is less reliable than the host's zone.
+    # Any other name without a slash (IST, Singapore) is less reliable than the host's zone.
     if "/" not in name:
         return None
     try:
