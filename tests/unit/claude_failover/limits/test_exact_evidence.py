@@ -88,6 +88,40 @@ def test_a_quota_counts_wherever_it_stands():
         assert (verdict.limit, verdict.resets_at) == ("five_hour", datetime.fromtimestamp(RESET, timezone.utc)), verdict
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"error": {"type": "rate_limit", "quotaLimits": QUOTA}},
+        {"apiError": {"kind": "usage_limit_reached", "quotaLimits": QUOTA}},
+        {"errorDetails": {"body": {"quotaLimits": QUOTA}}},
+        {"apiErrorParams": {"cut": None}, "quotaLimits": QUOTA},
+        {"message": {"model": "<synthetic>", "content": [{"type": "text", "text": "x", "quotaLimits": QUOTA}]}},
+        {"quotaLimits": [{"status": "allowed"}, QUOTA]},
+        {"quotaLimits": {**QUOTA, "resetsAt": str(RESET)}},
+        {"quotaLimits": {**QUOTA, "resetsAt": "2026-11-22T21:36:33Z"}},
+        {"quota_limits": {"status": "rejected", "resets_at": RESET, "rate_limit_type": "five_hour"}},
+    ],
+    ids=str,
+)
+def test_a_quota_counts_in_places_and_spellings_that_no_version_has(more):
+    verdict = judged("You've hit your session limit · resets 3pm", **more)
+    assert (verdict.limit, verdict.resets_at) == ("five_hour", datetime.fromtimestamp(RESET, timezone.utc)), verdict
+
+
+@pytest.mark.parametrize("name", ["toolUseResult", "permission_denials", "structured_output"])
+def test_a_quota_that_the_model_can_have_written_does_not_count(name):
+    held = [{"tool_input": {"quotaLimits": QUOTA}}] if name == "permission_denials" else {"quotaLimits": QUOTA}
+    assert not judged("Plan allowance used up", **{name: held}).limited
+
+
+def test_the_search_for_a_quota_is_bounded():
+    deep: dict[str, object] = {"quotaLimits": QUOTA}
+    for _level in range(9):
+        deep = {"more": deep}
+    assert not judged("Plan allowance used up", more=deep).limited
+    assert judged("Plan allowance used up", more=[{} for _ in range(5000)], quotaLimits=QUOTA).limited
+
+
 def test_a_monthly_reset_of_credits_is_believed():
     verdict = judged(
         "You've hit your monthly spend limit",

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_failover.limits.resets import MAX_AHEAD_SPEND, RESET_FORMATS, TOLERANCE, find_reset, reset_of_epoch
+from claude_failover.limits.resets import MAX_AHEAD_SPEND, RESET_FORMATS, TOLERANCE, find_reset, reset_of_field
 from claude_failover.limits.zones import RENAMED, zone_named
 
 UTC = timezone.utc
@@ -260,7 +260,12 @@ def test_each_format_matches_its_own_example():
         (0, None),
         (-5, None),
         (None, None),
-        ("1795383393", None),
+        ("1795383393", utc(2026, 11, 22, 21, 36, 33)),
+        ("1795383393000", utc(2026, 11, 22, 21, 36, 33)),
+        ("2026-11-22T21:36:33.250Z", utc(2026, 11, 22, 21, 36, 33)),
+        ("2026-11-23T06:36:33+09:00", utc(2026, 11, 22, 21, 36, 33)),
+        ("5pm", None),
+        ("", None),
         (True, None),
         (float("nan"), None),
         (float("inf"), None),
@@ -268,8 +273,8 @@ def test_each_format_matches_its_own_example():
         (4102444800, None),
     ],
 )
-def test_epoch_field(value, at):
-    assert reset_of_epoch(value, now=NOW).at == at
+def test_the_field_of_a_record(value, at):
+    assert reset_of_field(value, now=NOW).at == at
 
 
 @given(st.text(max_size=80), st.booleans())

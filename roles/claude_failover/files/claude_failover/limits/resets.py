@@ -141,14 +141,24 @@ def find_reset(text: str, *, now: datetime, tz: tzinfo, spend: bool = False) -> 
         return Reset(None, f"reset time {match.group(0).strip()!r} is invalid ({error})")
 
 
-def reset_of_epoch(value: object, *, now: datetime, spend: bool = False) -> Reset:
-    """Return the reset time of an epoch field (seconds, or milliseconds from 12 digits on)."""
+def reset_of_field(value: object, *, now: datetime, spend: bool = False) -> Reset:
+    """Return the reset time of a record's field: an epoch (milliseconds from 12 digits on) or an ISO 8601 time."""
+    if isinstance(value, str):
+        return _reset_of_text(value.strip(), now=now, spend=spend)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e15:
         return Reset(None, "no reset time given")
     try:
         return _plausible(_from_epoch(float(value)), now, spend, "epoch", [])
     except (ValueError, OverflowError) as error:
         return Reset(None, f"reset time {value!r} is invalid ({error})")
+
+
+def _reset_of_text(text: str, *, now: datetime, spend: bool) -> Reset:
+    if re.fullmatch(r"\d{9,13}(?:\.\d{1,9})?", text, re.ASCII):
+        return reset_of_field(float(text), now=now, spend=spend)
+    if not re.match(r"20\d{2}-", text):
+        return Reset(None, "no reset time given")
+    return find_reset(f"resets {text}", now=now, tz=timezone.utc, spend=spend)
 
 
 def _plausible(moment: datetime, now: datetime, spend: bool, format_name: str, notes: list[str]) -> Reset:

@@ -16,7 +16,8 @@ from . import wordings
 from .limit_names import RATE_LIMIT_TYPES
 from .matching import first_match, normalise
 from .message import classify_text, contradicts_quota, limited_by
-from .resets import Reset, find_reset, reset_of_epoch
+from .quota import is_rejected, quota_limits
+from .resets import Reset, find_reset, reset_of_field
 from .verdict import Verdict, not_limited, snippet_of
 
 #: Rule of a record that states which limit it is and until when.
@@ -56,8 +57,8 @@ def classify_hook(
         return not_limited("sidechain", message, "a sub-agent's failure, not the session's own turn")
     if error not in AMBIGUOUS_ERRORS:
         return _other_error(error, message)
-    quota = _quota_limits(payload)
-    if _is_rejected(quota) and not contradicts_quota(message):
+    quota = quota_limits(payload)
+    if is_rejected(quota) and not contradicts_quota(message):
         verdict = classify_text(message, now=now, tz=tz, extra_patterns=extra_patterns, prefix=True)
         return _limited_by_record(quota, "", message, verdict, now=now, seen=now, tz=tz)
     if not message:
@@ -105,8 +106,8 @@ def classify_record(
     if not (limit_error or synthetic or refused):
         return not_limited("answer" if kind == "assistant" else "other-record", text, "an answer of the model")
     verdict = classify_text(text, now=seen, tz=tz, extra_patterns=extra_patterns, prefix=True)
-    quota = _quota_limits(record)
-    refused_by_quota = (refused or synthetic) and _is_rejected(quota) and not contradicts_quota(text)
+    quota = quota_limits(record)
+    refused_by_quota = (refused or synthetic) and is_rejected(quota) and not contradicts_quota(text)
     if limit_error or refused_by_quota:
         return _limited_by_record(quota, limit_error, text, verdict, now=now, seen=seen, tz=tz)
     error = _text(record.get("error"))
@@ -129,7 +130,7 @@ def _limited_by_record(
     plain = normalise(text)
     row = first_match(wordings.BLOCKING, plain) or wordings.BLOCKING_PREFIX
     spend = limit in (None, "spend")
-    reset = reset_of_epoch(quota.get("resetsAt"), now=now, spend=spend)
+    reset = reset_of_field(quota.get("resetsAt"), now=now, spend=spend)
     if reset.at is None:
         reset = find_reset(plain, now=seen, tz=tz, spend=spend)
     found = limited_by(row, plain, now=seen, tz=tz, limit=limit, reset=Reset(reset.at, reset.note))
@@ -147,11 +148,6 @@ def _limited_by_record(
         + (f"; {reset.note}" if reset.note else "")
         + ("" if verdict.limited else "; its wording is unknown"),
     )
-
-
-def _is_rejected(quota: Mapping[str, Any]) -> bool:
-    """Return whether a record's data says that the request was refused, and not paid for by credits."""
-    return quota.get("status") == "rejected" and not quota.get("isUsingOverage")
 
 
 def classify_transcript(
@@ -200,16 +196,6 @@ def _is_request(record: Mapping[str, Any]) -> bool:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _quota_limits(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the record's data about the limit; its place differs by version and format."""
-    for parent in (record, record.get("apiErrorParams"), record.get("api_error_params"), record.get("message")):
-        for key in ("quotaLimits", "rate_limit_info"):
-            found = parent.get(key) if isinstance(parent, Mapping) else None
-            if isinstance(found, Mapping):
-                return found
-    return {}
 
 
 def _record_time(record: Mapping[str, Any], now: datetime) -> datetime:
