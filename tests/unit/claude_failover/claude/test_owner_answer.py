@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import textwrap
 
 import pytest
 
@@ -19,11 +20,12 @@ OWNER = ("Exit Claude Code", "Change login", f"Copy to {OURS} (Acme) and continu
 class Screen:
     """The two questions and the prompt box after them. A key in a question's first second begins the second anew."""
 
-    def __init__(self, options=OWNER, copy_to=f"{OURS} (Acme)", open_="owner"):
+    def __init__(self, options=OWNER, copy_to=f"{OURS} (Acme)", open_="owner", columns=999):
         self.options, self.copy_to, self.open = options, copy_to, open_
         self.selected = 0 if open_ == "owner" else 1
         self.now, self.deaf_until = 0.0, 1.0
         self.pressed = []
+        self.columns = columns
         self.allowed = True
         self.moves = True
 
@@ -36,8 +38,13 @@ class Screen:
             return BOX
         owner = self.open == "owner"
         title = "This session belongs to another account" if owner else f"Copy this session to {self.copy_to}?"
-        shown = [f"  {'❯' if i == self.selected else ' '} {text}" for i, text in enumerate(self.choices())]
+        shown = [row for i, text in enumerate(self.choices()) for row in self.wrapped(text, i == self.selected)]
         return ["─" * 40, f"  {title}", "", *shown, "", f"  Enter to confirm · Esc to {'exit' if owner else 'cancel'}"]
+
+    def wrapped(self, option, selected):
+        return textwrap.wrap(
+            option, self.columns, initial_indent="  ❯ " if selected else "    ", subsequent_indent="    "
+        )
 
     def choices(self):
         return self.options if self.open == "owner" else ["Continue", "Go Back"]
@@ -74,6 +81,17 @@ def test_the_cursor_is_moved_to_the_copy_seen_there_and_confirmed_twice():
         ("copy", "Enter"),
     ]
     assert screen.now >= 2 * SETTLE
+
+
+def test_an_option_that_a_narrow_pane_wraps_is_known():
+    """Seen on 2.1.332 in 36 columns: what has no room stands in a row of its own."""
+    screen = Screen(columns=36)
+    assert screen.wrapped(OWNER[2], False)[1:] == ["    and continue"]
+    assert screen.answer() is None
+    assert [key for _question, key in screen.pressed] == ["Down", "Down", "Enter", "Up", "Enter"]
+    for offered in ("c@example.invalid (Acme)", f"{OURS}.example (Acme)"):
+        other = Screen([*OWNER[:2], f"Copy to {offered} and continue"], columns=36)
+        assert (other.answer(), other.pressed) == ("it does not offer the active account", [])
 
 
 def test_an_answer_that_was_begun_goes_on_at_the_second_question():

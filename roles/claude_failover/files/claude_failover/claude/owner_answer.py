@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Callable, Optional, Protocol
 
 from .prompt_box import Dialog, find_dialog
@@ -56,13 +56,13 @@ async def copy_conversation(
     try:
         dialog = await answer.look()
         if dialog is not None and dialog.kind == "owner":
-            await answer.choose("owner", lambda option: _offers(option, address))
+            await answer.choose("owner", lambda options: _offers(options, address))
             dialog = await answer.wait_for(lambda found: found is None or found.kind == "owner_copy")
         if dialog is None or dialog.kind != "owner_copy":
             return "the question of the copy did not come"
         if not _names(dialog.title.partition("?")[0], "Copy this session to ", address):
             return "the copy that it asks about is for another account than the active one"
-        await answer.choose("owner_copy", lambda option: option == "Continue")
+        await answer.choose("owner_copy", lambda options: [i for i, row in enumerate(options) if row == "Continue"])
         dialog = await answer.wait_for(lambda found: found is None or found.kind != "owner_copy")
     except _NotAnswered as error:
         return str(error)
@@ -94,15 +94,18 @@ class _Answer:
             await self._sleep(POLL)
         raise _NotAnswered("it did not go on after a key")
 
-    async def choose(self, kind: str, wanted: Callable[[str], bool]) -> None:
-        """Move the cursor to the wanted option and press Enter. Raises _NotAnswered."""
+    async def choose(self, kind: str, wanted: Callable[[Sequence[str]], list[int]]) -> None:
+        """Move the cursor to the wanted option and press Enter. Raises _NotAnswered.
+
+        ``wanted`` returns the places of the rows at which the wanted options begin.
+        """
         await self._sleep(SETTLE)
         for _move in range(MOVES):
             # Its first frame has no cursor.
             dialog = await self.wait_for(lambda it: it is None or it.kind != kind or it.selected is not None)
             if dialog is None or dialog.kind != kind or dialog.selected is None:
                 raise _NotAnswered("it is not open any more")
-            places = [index for index, option in enumerate(dialog.options) if wanted(option)]
+            places = wanted(dialog.options)
             if len(places) != 1:
                 raise _NotAnswered("it does not offer the active account")
             if dialog.selected == places[0]:
@@ -124,8 +127,17 @@ class _Answer:
             await self._sleep(POLL)
 
 
-def _offers(option: str, address: str) -> bool:
-    return option.endswith(" and continue") and _names(option[: -len(" and continue")], "Copy to ", address)
+def _offers(options: Sequence[str], address: str) -> list[int]:
+    """Return where the copy to that address begins; in a narrow pane each of its rows is one of ``options``."""
+    found = []
+    for place in range(len(options)):
+        for end in range(place + 1, len(options) + 1):
+            text = " ".join(options[place:end])
+            if text.endswith(" and continue"):
+                if _names(text[: -len(" and continue")], "Copy to ", address):
+                    found.append(place)
+                break
+    return found
 
 
 def _names(text: str, start: str, address: str) -> bool:
