@@ -140,6 +140,23 @@ def test_a_cursor_that_does_not_move_is_given_up_without_enter():
     assert {key for _question, key in screen.pressed} == {"Down"}
 
 
+def test_a_question_without_a_cursor_gets_no_key():
+    """The look for screen readers (2.1.332): numbered options, and no mark at any."""
+
+    class ReadAloud(Screen):
+        async def screen(self, _pane, escapes=False):
+            options = [f"{number}. {text}" for number, text in enumerate(self.choices(), 1)]
+            return [
+                "This session belongs to another account",
+                *options,
+                "Select with numbers [1-3]. Then Enter to submit:",
+            ]
+
+    screen = ReadAloud()
+    assert screen.answer() == "it shows no cursor, as in the look for screen readers"
+    assert screen.pressed == []
+
+
 def test_a_question_that_a_person_has_answered_gets_no_key():
     screen = Screen()
     screen.open = "box"

@@ -101,8 +101,7 @@ class _Answer:
         """
         await self._sleep(SETTLE)
         for _move in range(MOVES):
-            # Its first frame has no cursor.
-            dialog = await self.wait_for(lambda it: it is None or it.kind != kind or it.selected is not None)
+            dialog = await self._with_cursor(kind)
             if dialog is None or dialog.kind != kind or dialog.selected is None:
                 raise _NotAnswered("it is not open any more")
             places = wanted(dialog.options)
@@ -117,6 +116,15 @@ class _Answer:
             await self._tmux.keys(self._pane_id, "Down" if was < places[0] else "Up")
             await self._moved(kind, was)
         raise _NotAnswered("its cursor does not move")
+
+    async def _with_cursor(self, kind: str) -> Optional[Dialog]:
+        """Look until the question shows its cursor, which its first frame does not. Raises _NotAnswered."""
+        for _look in range(int(SEEN / POLL)):
+            dialog = await self.look()
+            if dialog is None or dialog.kind != kind or dialog.selected is not None:
+                return dialog
+            await self._sleep(POLL)
+        raise _NotAnswered("it shows no cursor, as in the look for screen readers")
 
     async def _moved(self, kind: str, was: int) -> None:
         """Wait for the cursor to leave a place, no longer than a question needs to take a key again."""
