@@ -107,6 +107,42 @@ def weekly_resumed(situation: Situation) -> None:
     situation.session.restart()
 
 
+def weekly_retried(situation: Situation) -> None:
+    """A weekly limit within the CLI's own retry: the turn waits, without a hook and without a record."""
+    world, session = situation.world, situation.session
+    situation.resets_at = reset_in(75)
+    session.start(CLAUDE_CODE_RETRY_WATCHDOG="1")
+    session.ask("hello")
+    world.set("A", "limit", claim="seven_day", resets_at=situation.resets_at)
+    session.prompt("go on")
+    until(lambda: re.search("retrying in", session.screen(), re.IGNORECASE), "a retry", show=session.screen)
+
+
+def weekly_command(situation: Situation, text: str, shown: str) -> None:
+    """Meet a weekly limit by a command of the CLI's, after two answered turns: 2.1.197 compacts no fewer."""
+    world, session = situation.world, situation.session
+    situation.resets_at = reset_in(75)
+    session.start()
+    for words in ("hello", "and again"):
+        session.ask(words)
+        session.turn_over()
+    world.set("A", "limit", claim="seven_day", resets_at=situation.resets_at)
+    session.text(text)
+    until(lambda: text in (session.box() or ""), "the command in the prompt box", show=session.screen)
+    session.keys("Enter")
+    session.wait_screen(shown)
+
+
+def weekly_compaction(situation: Situation) -> None:
+    """A compaction that a weekly limit refused: no hook of the session's, and no error record."""
+    weekly_command(situation, "/compact", "Error during compaction")
+
+
+def weekly_goal(situation: Situation) -> None:
+    """A goal that a weekly limit paused, with the menu."""
+    weekly_command(situation, "/goal finish the parser", MENU)
+
+
 def warning(situation: Situation) -> None:
     """A gauge: most of the five-hour limit is used."""
     situation.world.set("A", "warning", utilization=0.92, resets_at=reset_in(3))
@@ -201,6 +237,9 @@ SITUATIONS: dict[str, Callable[[Situation], None]] = {
     "fable": days_ahead("seven_day_overage_included"),
     "weekly_menu_closed": weekly_menu_closed,
     "weekly_resumed": weekly_resumed,
+    "weekly_retried": weekly_retried,
+    "weekly_compaction": weekly_compaction,
+    "weekly_goal": weekly_goal,
     "warning": warning,
     "throttle": throttle,
     "overloaded": overloaded,

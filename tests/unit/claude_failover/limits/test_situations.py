@@ -34,6 +34,11 @@ EXPECTED = {
     # A banner above an idle prompt box may be old, so the screen alone proves nothing; the transcript decides.
     "weekly_menu_closed": (None, "seven_day", "seven_day"),
     "weekly_resumed": (None, None, "seven_day"),
+    # The turn still runs: neither a hook nor a record tells.
+    "weekly_retried": ("seven_day", None, None),
+    # The hook is that of the sub-agent which writes the summary.
+    "weekly_compaction": ("seven_day", None, "seven_day"),
+    "weekly_goal": ("seven_day", "seven_day", "seven_day"),
     "warning": (None, None, None),
     "throttle": (None, None, None),
     "overloaded": (None, None, None),
@@ -45,7 +50,7 @@ EXPECTED = {
 }
 #: The kind of the dialog that the screen shows, if any; and where a version has no menu for a limit, or alone has one.
 DIALOGS = {
-    **dict.fromkeys(("five_hour_no_wait", "weekly", "opus", "sonnet", "fable"), "limit_menu"),
+    **dict.fromkeys(("five_hour_no_wait", "weekly", "weekly_goal", "opus", "sonnet", "fable"), "limit_menu"),
     **{name: name for name in ("permission", "trust", "owner")},
 }
 DIALOGS_ALONE = {("five_hour", "2.1.197"): "limit_menu", ("fable", "2.1.197"): None}
