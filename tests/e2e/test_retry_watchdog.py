@@ -114,6 +114,19 @@ def test_the_line_is_read_in_a_screen_readers_look(make_world: MakeWorld) -> Non
     only_a_was_exhausted(daemon)
 
 
+@pytest.mark.parametrize("version", cli.VERSIONS)
+def test_the_line_is_read_in_a_narrow_pane(make_world: MakeWorld, version: str) -> None:
+    """2.1.197 splits it there: the mark stands alone, and below it the text in two columns."""
+    needs(WATCHDOG, "it has no CLAUDE_CODE_RETRY_WATCHDOG", version)
+    world = make_world(real(version))
+    daemon, main = begin_watched(world)
+    world.tmux("resize-window", "-t", "=main:", "-x", "36", "-y", "40")
+    main.wait_ready()
+    main.refused("seven_day")
+    main.answered("the big job", "B", timeout=60)
+    only_a_was_exhausted(daemon)
+
+
 def test_an_overload_is_left_alone(make_world: MakeWorld) -> None:
     """`529 Overloaded · retrying in 4s` names no limit: no switch, no key."""
     world = make_world(real(cli.NEW))

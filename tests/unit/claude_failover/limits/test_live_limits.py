@@ -12,6 +12,7 @@ import pytest
 from limit_looks import FIXTURES, NOW, UTC, box, menu, waiting
 
 from claude_failover.limits import classify_pane
+from claude_failover.limits.retry import waits_for_reset
 
 REPORTS = os.path.join(FIXTURES, "reports")
 BANNER = ["❯ go", "  ⎿  You've hit your weekly limit · resets Nov 24, 5pm (UTC)", ""]
@@ -121,6 +122,29 @@ def test_the_clis_own_retry_of_a_limit(mark, line, limit, resets):
     assert verdict.rule == "retrying-limit"
     later = line.replace("attempt 1/", "attempt 2/").replace("in 2h", "in 1h")
     assert pane("❯ go", "", f"✶ {later}", "", *BUSY).snippet == verdict.snippet, "one refusal, one snippet"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["Weekly li · Retrying in 5h (Nov 24, 7:30pm) · attempt 1/10"],
+        ["Weekly   · Retrying in 5h (Nov 24, 7:30pm) ·", "li…     attempt 1/10"],
+        ["Weekly  · Retrying in 5h (Nov 24,", "li…    7:30pm) · attempt 1/10"],
+        ["Weekly   · Retrying in 5h (Nov", "li…     24, 7:30pm) · attempt", "        1/10"],
+    ],
+    ids=["58", "44", "36", "30"],
+)
+def test_the_retry_that_a_narrow_pane_splits(rows):
+    """2.1.197: the mark stands alone, and the text in two columns."""
+    tip = ["  ⎿  Tip: Start with small features", "     or bug fixes", ""]
+    verdict = pane("❯ go on", "", "✻", *rows, *tip, *BUSY)
+    assert (verdict.limited, verdict.limit, verdict.rule) == (True, "seven_day", "retrying-limit"), verdict
+    assert verdict.resets_at == datetime(2026, 11, 24, 19, 30, tzinfo=timezone.utc)
+    assert waits_for_reset(["❯ go on", "", "✻", *rows, *tip, *BUSY])
+    assert not pane("❯ go on", "", *rows, *tip, *BUSY).limited
+    assert not pane("❯ go on", "", "✻", *rows, "", "● It goes on.", "", *BUSY).limited
+    overloaded = [row.replace("Weekly", "API Er").replace("(Nov 24, 7:30pm) ", "") for row in rows[:1]]
+    assert not pane("❯ go on", "", "✻", *overloaded, *tip, *BUSY).limited
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,11 @@ _CLAUDE_COMMAND = re.compile(
 _BARE_CLAUDE_COMMAND = re.compile(_CLAUDE_COMMAND.pattern + r"(?:$|\s+-)")  # without a shell's prompt; not prose
 _RESUME_OPTION = re.compile(r"\s(?:--resume|-r|--continue|-c|--from-pr|--teleport)\b")
 _OPTION = re.compile(r"^\s*(?P<selected>❯\s*)?(?P<number>\d)\.(?:\s+|(?=[^\s\d]))(?P<text>\S.*)$")
+# In a pane of 58 columns or fewer 2.1.197 draws the mark of a retry alone, and below it two columns: what failed (cut),
+# and when it is tried again.
+_MARK_ALONE = re.compile(r"[✻✽✶✳✢*·∗]")
+_TWO_COLUMNS = re.compile(r"\S.{0,60}? +(?=· retrying in \d)", re.IGNORECASE)
+_MAX_RETRY_ROWS = 6
 _MENU_END = re.compile(r"esc to cancel|enter to (?:confirm|select|continue)", re.IGNORECASE)
 
 
@@ -76,7 +81,7 @@ def parse_screen(lines: Iterable[str]) -> ParsedScreen:
         rows.pop()
     marked = screen_reader.in_marks(rows)
     version = _find_version(rows) or (screen_reader.SINCE if marked else None)
-    rows = marked or rows
+    rows = _with_whole_retries(marked or rows)
     menu, end = _find_menu(rows)
     draft: str | None = None
     footer: tuple[str, ...] = ()
@@ -88,6 +93,33 @@ def parse_screen(lines: Iterable[str]) -> ParsedScreen:
     return ParsedScreen(
         tuple(blocks), draft, footer, menu, above is not None, version, launch, read_aloud=marked is not None
     )
+
+
+def _with_whole_retries(rows: list[str]) -> list[str]:
+    """Return the rows with each retry that a narrow pane splits in one row."""
+    whole: list[str] = []
+    index = 0
+    while index < len(rows):
+        begin = index + 1
+        columns = _TWO_COLUMNS.match(rows[begin]) if _MARK_ALONE.fullmatch(rows[index]) and begin < len(rows) else None
+        if columns is None:
+            whole.append(rows[index])
+            index += 1
+            continue
+        end = begin + 1
+        while end < min(len(rows), begin + _MAX_RETRY_ROWS) and not _ends_retry(rows[end]):
+            end += 1
+        column = columns.end() - 1
+        what = " ".join(text for row in rows[begin:end] if (text := row[:column].strip()))
+        when = " ".join(text for row in rows[begin:end] if (text := row[column:].strip()))
+        cut = "" if what.endswith(("…", "reached")) else "…"
+        whole.append(f"{rows[index]} {what}{cut} {when}")
+        index = end
+    return whole
+
+
+def _ends_retry(row: str) -> bool:
+    return not row.strip() or row.lstrip().startswith("⎿") or RULE.match(row) is not None
 
 
 def _launch_kind(above: list[str]) -> str | None:
