@@ -89,6 +89,28 @@ def test_a_retry_for_screen_readers_is_a_limit() -> None:
     assert (verdict.limited, verdict.rule, verdict.limit) == (True, "retrying-limit", "seven_day")
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["Weekly li… · retrying in 5h (Nov 30, 7:30pm) · attempt", "1/300"],
+        ["Weekly li… · retrying in 5h", "(Nov 30, 7:30pm) · attempt", "1/300"],
+        ["Weekly li… · retrying in 5h (Nov 30, 7:30pm)", "· attempt 1/300"],
+        ["Weekly li… · retrying in 5h (Nov 30,", "7:30pm) · attempt 1/300"],
+        ["Weekly li… · retrying in 5h", "(Nov 30,", "7:30pm) ·", "attempt 1/300"],
+    ],
+)
+def test_the_rows_of_a_wrapped_retry_for_screen_readers_are_one(rows: list[str]) -> None:
+    """2.1.332 in 58 columns and (the second) in 30; the others are not seen."""
+    now = NOW.replace(month=11, day=27)
+    verdict = classify_pane(["you: go", *rows, *READER], now=now, tz=timezone.utc)
+    assert (verdict.limited, verdict.rule, verdict.limit) == (True, "retrying-limit", "seven_day")
+    assert verdict.resets_at == now.replace(day=30, hour=19, minute=30, second=0, microsecond=0)
+    assert waits_for_reset(["you: go", *rows, *READER])
+    for other in (rows[:-1], [*rows, "1/300"], [*rows, "claude: done"]):
+        assert not waits_for_reset(["you: go", *other, *AT_REST, "$"])
+    assert not classify_pane(["you: go", *rows, "claude: done", *READER], now=now, tz=timezone.utc).limited
+
+
 @pytest.mark.parametrize("above", [[], ["$ tail log"]])
 def test_no_line_of_another_program_is_a_retry(above: list[str]) -> None:
     """A pager, an editor or a shell in place of Claude Code has no prompt box below."""

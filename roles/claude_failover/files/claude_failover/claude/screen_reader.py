@@ -40,6 +40,11 @@ _HEADER = re.compile(r"\[Screen Reader Mode: on\b")
 _FOOTER = re.compile(r"⚠ |Continuing automatically at |Usage limit has reset")
 _DONE = re.compile(r"\w+ for (?:\d+[hms] ?)+(?: · .*)?")
 _SPINNER = re.compile(r"\w+(?: \w+)?…(?:\s+\(.*)?|.* · retrying in \d.*", re.IGNORECASE)
+#: A retry whose row ends before its attempt's number, and what can be in the next row.
+_CUT_RETRY = re.compile(r"(?!.*\battempt \d+/\d+$).* · retrying in \d.*", re.IGNORECASE)
+_REST_OF_RETRY = re.compile(
+    r"\([\w:, ]{1,24}|\(?[\w:, ]{1,24}\) ·(?: attempt(?: \d+/\d+)?)?|(?:· )?attempt(?: \d+/\d+)?|\d+/\d+"
+)
 _BELOW_SPINNER = re.compile(r"Tip: |Queued\b|you: ")
 _SPEAKERS = {"you": "❯ ", "claude": "● ", "tool": "● ", "tool error": "● "}
 
@@ -111,11 +116,16 @@ def in_marks(texts: Sequence[str]) -> Optional[list[str]]:
 
 
 def _unwrapped(texts: Sequence[str]) -> list[str]:
-    """Return the rows with those joined that the look has wrapped at a blank: the blank begins the next row."""
+    """Return the rows with those joined that the look has wrapped at a blank: the blank begins the next row.
+
+    Of a retry it is left out (2.1.332).
+    """
     rows: list[str] = []
     for text in texts:
         if text.startswith(" ") and rows and rows[-1]:
             rows[-1] += text
+        elif rows and _REST_OF_RETRY.fullmatch(text) and _CUT_RETRY.fullmatch(rows[-1]):
+            rows[-1] += " " + text
         else:
             rows.append(text)
     return rows
