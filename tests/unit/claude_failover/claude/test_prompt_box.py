@@ -178,6 +178,26 @@ def test_the_question_that_follows_a_copy() -> None:
     assert find_prompt_box(lines) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "begins", "kind"),
+    [
+        ("v2.1.332_dialog_session_owner.txt", "Started as", "owner"),
+        ("v2.1.332_dialog_session_owner.txt", "Logged in as", "owner"),
+        ("v2.1.332_dialog_session_owner_copy.txt", "Continuing this conversation", "owner_copy"),
+    ],
+)
+def test_the_owners_questions_without_their_titles(name: str, begins: str, kind: str) -> None:
+    """Seen on 2.1.332: in a pane of 10 rows, or 14 of 36 columns, the title is out of view."""
+    lines = screen(name)
+    lines = lines[next(row for row, line in enumerate(lines) if line.strip().startswith(begins)) :]
+    found = find_dialog(lines)
+    assert found is not None and found.kind == kind
+    assert find_prompt_box(lines) is None
+    numbered = [line.replace("❯ Exit", "❯ 1. Exit").replace("❯ Go Back", "❯ 1. Go Back") for line in lines]
+    found = find_dialog(numbered)
+    assert found is not None and found.kind == "other", "the model's own question can have these words"
+
+
 def test_an_option_that_a_narrow_pane_wraps() -> None:
     lines = [
         "▔" * 26,

@@ -278,6 +278,9 @@ OWNER_DIALOGS = ("owner", "owner_copy")
 _DIALOG_KINDS = (
     ("owner", "text", r"^this session belongs to another account"),
     ("owner_copy", "text", r"^copy this session to .*\?"),
+    # In a pane of few rows their titles are out of view (2.1.332: 10 rows, or 14 of 36 columns).
+    ("owner", "options", r"^exit claude code(?: \||$)"),
+    ("owner_copy", "text", r"^(?:.{0,80}\? )?continuing this conversation in a new account shares\b"),
     ("limit_menu", "options", r"(?:^|\| )(?:stop and )?wait for (?:the )?limit to reset"),
     ("trust", "options", r"trust this folder"),
     ("trust", "text", r"do you trust the files in this folder"),

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _NEVER = (0, 0, -1)
 #: In some row of either question, also in a narrow pane.
-ANCHORS = ("session belongs", "Copy this session")
+ANCHORS = ("session belongs", "Copy this session", "Exit Claude Code", "Continuing this")  # two of each: title or not
 WHY = (
     "Claude Code asks whose this conversation is, since it was begun under another account; a person has to answer it "
     "in the session, where Esc ends Claude Code"
