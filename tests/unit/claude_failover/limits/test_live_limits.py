@@ -63,6 +63,14 @@ def test_the_banner_of_the_newest_turn_counts_below_other_texts(live, between):
     assert (verdict.limit, verdict.resets_at) == ("seven_day", at(24, 17)), verdict
 
 
+@pytest.mark.parametrize("live", [menu(80), waiting(80)], ids=["menu", "footer"])
+def test_a_command_that_asks_the_model_after_its_own_output(live):
+    """2.1.197 with CLAUDE_CODE_NO_FLICKER=1: /goal is set, and its request refused, with the menu right below."""
+    verdict = pane("❯ hi", "", "● Yes.", "", "❯ /goal go on", "  ⎿  Goal set: go on", BANNER[1], *live)
+    assert (verdict.limit, verdict.resets_at) == ("seven_day", at(24, 17)), verdict
+    assert pane(*BANNER, "❯ /usage-view", "  ⎿  Usage", "  ⎿  and more", "", *live).limit == "seven_day"
+
+
 def test_the_menus_option_names_the_reset_where_the_banner_is_out_of_view():
     for above in ([], ["❯ /rate-limit-options", ""], ["  and the rest of a reply", "", "● Bash(make)", "  ⎿  ok", ""]):
         verdict = pane(*above, *menu(80))

@@ -135,7 +135,7 @@ def _newest_turn_blocks(blocks: Sequence[ScreenBlock]) -> list[ScreenBlock]:
 def _is_own_command(blocks: Sequence[ScreenBlock], index: int) -> bool:
     """Return whether a prompt is a command that the CLI has answered by itself.
 
-    Known by its name, or by its output: one result and nothing else, which is no message about a request.
+    Known by its name, or by its output: results and nothing else, none of which is a message about a request.
     """
     prompt = blocks[index].text
     if is_local_command(prompt):
@@ -146,7 +146,8 @@ def _is_own_command(blocks: Sequence[ScreenBlock], index: int) -> bool:
     text = normalise(outcome[0].text)
     if outcome[0].kind != "result" or moves_on(prompt, text):
         return False
-    return is_unknown_command(text) or not (_FAILED.match(text) or _is_about_a_request(text))
+    results = [normalise(block.text) for block in outcome if block.kind == "result"]
+    return is_unknown_command(text) or not (_FAILED.match(text) or any(map(_is_about_a_request, results)))
 
 
 def _is_about_a_request(text: str) -> bool:
