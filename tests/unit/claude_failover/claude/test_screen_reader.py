@@ -209,6 +209,12 @@ def test_the_limit_is_recognised_while_menu_or_notice_is_in_view() -> None:
     assert seen["menu"].resets_at == datetime(2026, 11, 29, 4, 19, tzinfo=timezone.utc)
 
 
+def test_a_question_of_the_models_own_is_not_the_owners() -> None:
+    asked = ["How shall it end?", *OWNER[3:6], "Select with numbers [1-3]. Then Enter to submit or Escape to cancel:"]
+    found = find_dialog([*HEADER, *HELLO, *asked])
+    assert found is not None and found.kind == "other"
+
+
 def test_a_running_turn_is_seen_with_and_without_a_draft() -> None:
     tip = "Tip: Start small, ask Claude for a plan, and check its edits"
     for rows in (["Burrowing…"], ["Burrowing…", tip], ["Cooking…   ( running UserPromptSubmit hook )"], [RETRY]):

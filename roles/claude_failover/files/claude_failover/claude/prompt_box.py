@@ -143,8 +143,9 @@ def find_dialog(lines: Sequence[str]) -> Optional[Dialog]:
     first, options = _options(body)
     text = " ".join(row.strip(" ╌") for row in body[:first])
     kind = _kind(text, options)
-    if kind in OWNER_DIALOGS and read_aloud is None and any(map(_NUMBERED.match, body[first:])):
-        kind = "other"  # the CLI does not number these; the model's own question can have their words
+    titled = text.lower().startswith(("this session belongs to another", "copy this session to "))
+    if kind in OWNER_DIALOGS and not (read_aloud and titled) and any(map(_NUMBERED.match, body[first:])):
+        kind = "other"  # the CLI numbers these only where it reads aloud; the model's own question can have their words
     # A pane of few rows shows no key hint (2.1.332); then only the menu is certain, by its options and its indent.
     if hint is None and not (
         kind == "limit_menu" and top >= 0 and _SELECTED.match(body[first]) and all(row.startswith("  ") for row in body)
