@@ -126,3 +126,28 @@ def test_a_turn_that_is_recorded_after_a_banner_was_seen_may_be_refused_again(
     evidence_filter.on_turn_began("main", None, NOW + delay * SECOND, recorded=recorded)
     evidence_filter.report(second)
     assert news == ([first, second] if is_news else [first])
+
+
+@pytest.mark.parametrize("first_turn", [None, "t1"])
+def test_a_refusal_right_after_the_resume_is_news_without_turn_ids(evidence_filter, news, first_turn):
+    """The resume comes within a second (2.1.81), and the second account refuses, too. A record can have an id."""
+    first, second = evidence(turn=first_turn), evidence(at=NOW + 0.9 * SECOND)
+    evidence_filter.report(first)
+    evidence_filter.on_turn_began("main", None, NOW + 0.7 * SECOND, prompted=True)
+    evidence_filter.report(second)
+    assert news == [first, second]
+
+
+def test_a_refusal_that_is_recorded_right_after_the_resume_is_news(evidence_filter, news):
+    first, second = evidence("transcript"), evidence("transcript", at=NOW + 0.9 * SECOND)
+    evidence_filter.report(first)
+    evidence_filter.on_turn_began("main", None, NOW + 0.7 * SECOND, recorded=True)
+    evidence_filter.report(second)
+    assert news == [first, second]
+
+
+def test_a_refusal_whose_record_is_seen_before_its_prompts_hook_is_told_once(evidence_filter, news):
+    evidence_filter.report(evidence("transcript"))
+    evidence_filter.on_turn_began("main", None, NOW + 0.7 * SECOND, prompted=True)
+    evidence_filter.report(evidence(at=NOW + 0.9 * SECOND))
+    assert len(news) == 1

@@ -295,6 +295,26 @@ def test_a_hook_without_an_id_that_comes_while_the_next_turn_runs_is_of_the_refu
     assert [evidence.turn for evidence in world.evidence] == ["t1", None]
 
 
+@pytest.mark.parametrize("written", [False, True])
+@pytest.mark.parametrize("record_id", ["t1", None])
+def test_the_next_accounts_refusal_right_after_the_resume_is_told_without_turn_ids(world, written, record_id):
+    """2.1.81 is resumed within a second; its transcript may lag behind."""
+    world.hook("UserPromptSubmit")
+    world.write(prompt(record_id, -0.03), refusal(-0.02))
+    world.hook("StopFailure", error="rate_limit", last_assistant_message=REFUSAL)
+    world.hook("UserPromptSubmit")
+    other = REFUSAL.replace("9:36pm", "9:37pm")
+    assert other != REFUSAL
+    if written:
+        time.sleep(0.002)
+        again = refusal()
+        again["message"]["content"][0]["text"] = other
+        world.write(prompt(record_id and "t2"), again)
+    world.hook("StopFailure", error="rate_limit", last_assistant_message=other)
+    assert [evidence.verdict.snippet for evidence in world.evidence] == [REFUSAL, other]
+    assert world.evidence[1].request_at >= world.evidence[0].at
+
+
 @pytest.mark.parametrize("ids", [{"prompt_id": "t3"}, {}], ids=["2.1.197", "2.1.150"])
 @pytest.mark.parametrize("later", [[], [prompt("t3")]], ids=["not_written_yet", "not_answered_yet"])
 def test_the_hook_of_a_later_refusal_is_not_taken_for_an_earlier_ones(world, ids, later):

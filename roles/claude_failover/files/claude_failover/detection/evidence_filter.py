@@ -26,9 +26,12 @@ class EvidenceFilter:
     def __init__(self, on_evidence: Callable[[Evidence], None]) -> None:
         self._on_evidence = on_evidence
         self._reported: dict[str, Evidence] = {}  # by session: the last one, until a turn begins
+        self._hook_came: set[str] = set()  # sessions of whose last turn the hook of its refusal came
 
     def report(self, evidence: Evidence) -> None:
         """Pass evidence on if it is news."""
+        if evidence.source == "hook":
+            self._hook_came.add(evidence.session)
         last = self._reported.get(evidence.session)
         if last is not None and _same_limit(last, evidence) and not _adds_reset(last.verdict, evidence.verdict):
             return
@@ -40,16 +43,26 @@ class EvidenceFilter:
         last = self._reported.get(session)
         return last is not None and last.verdict.snippet == verdict.snippet and not _adds_reset(last.verdict, verdict)
 
-    def on_turn_began(self, session: str, turn: str | None, at: datetime, *, recorded: bool = False) -> None:
+    def on_turn_began(
+        self, session: str, turn: str | None, at: datetime, *, recorded: bool = False, prompted: bool = False
+    ) -> None:
         """Forget the reported limit of a session, unless it is of this very turn.
 
-        With ``recorded`` the time is that of the record of the prompt, and no hook's: a banner that the pane showed
-        before it is an earlier turn's.
+        With ``recorded`` the time is that of the record of the prompt, and no hook's; ``prompted``: the hook of a
+        prompt tells it. Its time alone does not tell a resume within a second from a hook that comes after the record
+        of its own turn's refusal. So where the hook has no turn id (up to 2.1.150), a refusal whose own hook came is an
+        earlier turn's: the hook of a prompt comes before that of its refusal.
         """
+        hook_came = session in self._hook_came
+        if prompted:
+            self._hook_came.discard(session)
         last = self._reported.get(session)
         if last is None:
             return
-        earlier = recorded and last.source == "pane" and last.turn is None and last.at < at
+        if recorded:
+            earlier = last.turn is None and last.at < at
+        else:
+            earlier = prompted and turn is None and hook_came
         if earlier or not belongs_to_turn(last, turn, at):
             del self._reported[session]
 

@@ -261,10 +261,15 @@ class LimitMonitor:
         newest = self.newest_turns.of(tracked)
         turn = text_or_none(payload.get("prompt_id"))
         began = self._turn_began.get(tracked.name)
-        # The transcript can lag behind, and end with the refusal of an earlier turn.
-        if newest is not None and newest.verdict.limited and belongs_to_turn(newest, turn, began):
+        told = self._failed_at.get(tracked.name)
+        if verdict.limited or (newest is not None and newest.verdict.limited):
+            self._failed_at[tracked.name] = clock.now()
+        # The transcript can lag behind, and end with the refusal of an earlier turn, which its own hook told.
+        unknown = newest is not None and (newest.turn is None or turn is None)
+        earlier = unknown and told is not None and newest is not None and newest.at <= told
+        if newest is not None and newest.verdict.limited and not earlier and belongs_to_turn(newest, turn, began):
             self._filter.report(replace(newest, source="hook"))
-        elif verdict.limited and (refusal := self._refusal_before(tracked, newest, verdict, turn)) is not None:
+        elif verdict.limited and (refusal := self._refusal_before(tracked, newest, verdict, turn, told)) is not None:
             self._filter.report(replace(refusal, source="hook"))
         elif verdict.limited:
             uuid = self._sessions.conversation(tracked.name)
@@ -276,7 +281,12 @@ class LimitMonitor:
             )
 
     def _refusal_before(
-        self, tracked: TrackedSession, newest: Evidence | None, verdict: Verdict, turn: str | None
+        self,
+        tracked: TrackedSession,
+        newest: Evidence | None,
+        verdict: Verdict,
+        turn: str | None,
+        told: datetime | None,
     ) -> Evidence | None:
         """Return the refusal that a late hook tells of, if the session has gone on since; None if it is a newer one's.
 
@@ -284,7 +294,6 @@ class LimitMonitor:
         is the refusal's if none came since it and one prompt follows; or if no turn began since the answer to that
         prompt, as the hook of a beginning holds its turn up.
         """
-        told, self._failed_at[tracked.name] = self._failed_at.get(tracked.name), clock.now()
         if newest is None or newest.verdict.limited:
             return None
         found = self.newest_turns.refusal_of(tracked)
@@ -343,7 +352,9 @@ class LimitMonitor:
 
     def _on_turn_event(self, tracked: TrackedSession, event: TurnEvent) -> None:
         if event.kind in ("prompt", "start"):
-            self._filter.on_turn_began(tracked.name, event.turn, event.at, recorded=not tracked.hook_seen)
+            recorded = not tracked.hook_seen
+            prompted = event.kind == "prompt" and not recorded
+            self._filter.on_turn_began(tracked.name, event.turn, event.at, recorded=recorded, prompted=prompted)
             self._turn_began[tracked.name] = event.at
         self._on_turn(event)
 
