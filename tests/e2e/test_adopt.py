@@ -20,7 +20,7 @@ from ansible_collections.secuaas.claude.plugins.module_utils.shared_symlinks imp
     validate_all,
 )
 from ansible_collections.secuaas.claude.tests.unit.plugins.used_machine import DATE, SETTINGS
-from conftest import MakeWorld, real
+from conftest import MakeWorld, needs, real
 from harness import cli
 from harness.daemon import Daemon
 from harness.driven import RESUME, Driven, one_switch, turns_of
@@ -55,6 +55,7 @@ def test_a_home_of_the_real_cli_is_adopted_and_a_failover_goes_on_in_it(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Conversations of three versions, all that a person has; then no question, and the oldest conversation."""
+    needs("2.1.197", "the session file of a resumed conversation names another one")
     world = make_world(real(cli.NEW), accounts="AB")
     machine = UsedMachine(world, monkeypatch)
     move_in(world)

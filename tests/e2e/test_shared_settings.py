@@ -11,7 +11,7 @@ import signal
 from typing import Any
 
 import pytest
-from conftest import MakeWorld, real
+from conftest import MakeWorld, needs, real
 from harness import cli
 from harness.daemon import Daemon
 from harness.driven import JOB, RESUME, Driven, went_on_hot
@@ -86,7 +86,7 @@ def experience(session: Session, tag: str) -> dict[str, Any]:
     hooks = len(session.hooks("UserPromptSubmit"))
     turns = [use(session, tag, text) for text in USES]
     found: dict[str, Any] = {"marks": sorted(ALWAYS & set(turns[-1]["marks"]))}
-    session.until(lambda: session.status() == "idle", "an idle session")
+    session.until(lambda: session.status() in ("idle", None), "an idle session")  # 2.1.112 and older tell no status
     found["hooks"] = [hook["prompt"] for hook in session.hooks("UserPromptSubmit")[hooks:] if hook["prompt"] in USES]
     found["history"] = typed_before(session)
     session.keys(KEY)
@@ -105,6 +105,7 @@ def experience(session: Session, tag: str) -> dict[str, Any]:
 @pytest.mark.parametrize("version", cli.VERSIONS)
 def test_a_flip_changes_nothing_but_the_account(make_shared: MakeWorld, version: str) -> None:
     """Neither in the running session nor in one that is restarted under the other account."""
+    needs("2.1.197", "a key that is bound anew does not open its transcript", version)
     world = make_shared(real(version), accounts="AB")
     move_in(world)
     # The daemon's own hooks, of ``--settings``, work beside those of the person's settings: nothing else tells it.

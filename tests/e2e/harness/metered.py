@@ -20,6 +20,7 @@ from .world import World
 
 PAUSE = 0.4  # seconds after an answer until the next prompt is typed: by then the turn's hooks have ended
 TYPING = 5.0  # seconds after which a prompt that did not go out is entered again
+SUGGESTION = "[SUGGESTION MODE"  # begins the prompt of a request for suggestions
 
 
 @dataclass
@@ -103,8 +104,9 @@ class Workload:
 
     @property
     def answered(self) -> int:
-        """How many turns were answered."""
-        return sum(bool(record.get("final")) for record in self.records)
+        """How many turns were answered; 2.1.81 asks for suggestions as well, with all tools."""
+        answers = [record for record in self.records if record.get("final")]
+        return sum(not str(record.get("prompt")).startswith(SUGGESTION) for record in answers)
 
     @property
     def refused(self) -> list[dict[str, Any]]:

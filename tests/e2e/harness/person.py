@@ -98,7 +98,7 @@ def move_in(world: World) -> None:
 
 def say(session: Session, text: str) -> float:
     """Type a line into the prompt box, and press Enter once it is seen there; return the moment."""
-    session.until(lambda: session.status() == "idle", "an idle session")
+    session.until(lambda: session.status() in ("idle", None), "an idle session")  # 2.1.112 and older tell no status
     session.wait_ready()
     session.text(text)
     until(lambda: text[:60] in (session.box() or ""), f"{text!r} in the prompt box", show=session.screen)
