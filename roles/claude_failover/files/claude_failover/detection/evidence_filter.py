@@ -59,10 +59,9 @@ class EvidenceFilter:
         last = self._reported.get(session)
         if last is None:
             return
+        earlier = prompted and turn is None and hook_came
         if recorded:
             earlier = last.turn is None and last.at < at
-        else:
-            earlier = prompted and turn is None and hook_came
         if earlier or not belongs_to_turn(last, turn, at):
             del self._reported[session]
 
