@@ -119,7 +119,7 @@ def test_the_search_for_a_quota_is_bounded():
     for _level in range(9):
         deep = {"more": deep}
     assert not judged("Plan allowance used up", more=deep).limited
-    assert judged("Plan allowance used up", more=[{} for _ in range(5000)], quotaLimits=QUOTA).limited
+    assert judged("Plan allowance used up", more=[{} for _each in range(5000)], quotaLimits=QUOTA).limited
 
 
 def test_a_monthly_reset_of_credits_is_believed():

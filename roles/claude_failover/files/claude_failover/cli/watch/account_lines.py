@@ -44,8 +44,8 @@ def account_lines(
     not all can be shown.
     """
     windows = _windows(rows, most=4 if wide else 2)
-    bar = 20 if columns >= 180 else 10 if wide else 4
-    accounts = [_account(row, windows, now, wide=wide, bar=bar) for row in rows]
+    bar_columns = 20 if columns >= 180 else 10 if wide else 4
+    accounts = [_account(row, windows, now, wide=wide, bar_columns=bar_columns) for row in rows]
     titles = [*(text_of(limit_word(window)) for window in windows), "exhausted", "login" if wide else "login ends"]
     name_columns = max(cell_len(each.name.plain) for each in accounts) if accounts else 0
     name_columns = max(name_columns, cell_len("  account"))
@@ -79,7 +79,9 @@ def account_lines(
     return [*found, Text(f"  and {len(rows) - shown} more", "dim")]
 
 
-def _account(row: Mapping[str, Any], windows: Sequence[str], now: datetime, *, wide: bool, bar: int) -> _Account:
+def _account(
+    row: Mapping[str, Any], windows: Sequence[str], now: datetime, *, wide: bool, bar_columns: int
+) -> _Account:
     used = row.get("used_percent")
     percents = used if isinstance(used, Mapping) else {}
     name = Text("* " if row.get("active") else "  ", "bold green")
@@ -91,7 +93,7 @@ def _account(row: Mapping[str, Any], windows: Sequence[str], now: datetime, *, w
     words = ", ".join(text_of(limit_word(entry.get("limit"))) for entry in entries)
     return _Account(
         name,
-        [_bar(percents.get(window), bar) for window in windows],
+        [_bar(percents.get(window), bar_columns) for window in windows],
         _login(row, now, wide),
         Text(", ".join(told), "yellow") if told else _apart(row),
         Text(words, "yellow") if told else _apart(row),
