@@ -66,6 +66,7 @@ from claude_failover.cli.answers import check_answer
 from claude_failover.cli.commands import switch
 from claude_failover.cli.watch.content import LastAnswers
 from claude_failover.cli.watch.keys import ViewState
+from claude_failover.cli.watch.view import draw
 from claude_failover.common import ansi, clock, json_text, processes
 from claude_failover.common.errors import FailoverError, UsageError
 from claude_failover.common.steady_clock import SteadyClock
@@ -105,11 +106,6 @@ from claude_failover.tasks.queue import TaskDocuments, TaskQueue
 from claude_failover.tasks.task import normalize_prompt
 from claude_failover.tmux.client import Pane
 from claude_failover.tmux.protocol import ProtocolParser
-
-try:
-    from claude_failover.cli.watch.view import draw
-except ModuleNotFoundError:  # rich is optional
-    draw = None  # type: ignore[assignment]
 
 FIXTURES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fixtures", "claude-code")
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=timezone.utc)
@@ -646,10 +642,9 @@ def page(raw: bytes) -> None:
         can_be_printed(render.status(document, NOW, columns=100))
         can_be_printed(render.status(document, NOW, columns=None))
         can_be_printed(host_look.page(list(status_findings(document, "0.4.0")), NOW))
-        if draw is not None:
-            for columns, lines in ((80, 24), (200, 60)):
-                frame = draw(LastAnswers(document), ViewState(), NOW, width=columns, height=lines, colour=False)
-                can_be_printed(_ATTRIBUTES.sub("", "".join(frame.lines)))
+        for columns, lines in ((80, 24), (200, 60)):
+            frame = draw(LastAnswers(document), ViewState(), NOW, width=columns, height=lines, colour=False)
+            can_be_printed(_ATTRIBUTES.sub("", "".join(frame.lines)))
 
 
 _ATTRIBUTES = re.compile(r"\x1b\[[0-9;]*m")

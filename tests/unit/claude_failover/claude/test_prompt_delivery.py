@@ -395,15 +395,13 @@ def test_a_menu_that_opens_over_the_text_is_closed_at_once(kept: bool) -> None:
 
 @pytest.mark.parametrize("opened", [LIMIT_MENU, PERMISSION])
 def test_what_opens_while_the_permission_is_stored_gets_no_enter(opened: list[str]) -> None:
+    class SlowPermit(Permit):
+        async def stored(self) -> None:
+            if len(self.counted) == 1:
+                self.claude.dialog, self.claude.draft = opened, ""
+
     claude = Claude()
-    permit = Permit(claude, 3)
-
-    async def stored() -> None:
-        if len(permit.counted) == 1:
-            claude.dialog, claude.draft = opened, ""
-
-    permit.stored = stored  # type: ignore[method-assign]
-    found = claude.deliver(permit=permit, attempts=2)
+    found = claude.deliver(permit=SlowPermit(claude, 3), attempts=2)
     if opened is LIMIT_MENU:
         assert (found.result, found.attempts) == ("delivered", 1)
         assert claude.names() == ["paste", "Escape", "paste", "Enter"]

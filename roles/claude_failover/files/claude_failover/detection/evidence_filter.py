@@ -70,13 +70,16 @@ class EvidenceFilter:
         self._reported.pop(session, None)
 
 
-def belongs_to_turn(evidence: Evidence, turn: str | None, began: datetime | None) -> bool:
+def belongs_to_turn(evidence: Evidence, turn: str | None, began: datetime | None, told: datetime | None = None) -> bool:
     """Return True if a refusal is of a turn: by the turn ids if both are known, else by the time.
 
-    A hook's time is that of its arrival, on a busy host later than the step that it reports.
+    A hook's time is that of its arrival, on a busy host later than the step that it reports. ``told``: when the hook of
+    an earlier refusal came, which is no earlier than that refusal.
     """
     if evidence.turn is not None and turn is not None:
         return evidence.turn == turn
+    if told is not None and evidence.at <= told:
+        return False
     return began is None or evidence.at >= began - HOOK_DELAY
 
 

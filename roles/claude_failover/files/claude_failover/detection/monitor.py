@@ -265,9 +265,7 @@ class LimitMonitor:
         if verdict.limited or (newest is not None and newest.verdict.limited):
             self._failed_at[tracked.name] = clock.now()
         # The transcript can lag behind, and end with the refusal of an earlier turn, which its own hook told.
-        unknown = newest is not None and (newest.turn is None or turn is None)
-        earlier = unknown and told is not None and newest is not None and newest.at <= told
-        if newest is not None and newest.verdict.limited and not earlier and belongs_to_turn(newest, turn, began):
+        if newest is not None and newest.verdict.limited and belongs_to_turn(newest, turn, began, told):
             self._filter.report(replace(newest, source="hook"))
         elif verdict.limited and (refusal := self._refusal_before(tracked, newest, verdict, turn, told)) is not None:
             self._filter.report(replace(refusal, source="hook"))
