@@ -292,6 +292,30 @@ def test_the_delivery_asks_whether_the_session_has_gone_on():
     assert options["waits"] is waits_for_reset
 
 
+@pytest.mark.parametrize(("verdict", "gone_on"), [(ANSWERED, True), (LIMITED, False)])
+def test_a_prompt_that_a_hook_told_of_is_looked_for_in_the_transcript(monkeypatch, verdict, gone_on):
+    """A queued prompt can be answered before its records are written: what came of it is not known until then."""
+
+    async def written(_seconds):
+        harness.newest = dataclasses.replace(EVIDENCE, verdict=verdict, at=NOW + timedelta(seconds=1))
+
+    harness = Harness("delivered")
+    harness.run()
+    (options,) = harness.options
+    harness.newest = EVIDENCE
+    harness.resumer.on_turn(TurnEvent("main", ONE, "prompt", NOW + timedelta(seconds=0.5)))
+    monkeypatch.setattr(resumer.asyncio, "sleep", written)
+    assert asyncio.run(options["gone_on"]()) is gone_on
+
+
+def test_a_record_that_never_comes_is_waited_for_a_while(monkeypatch):
+    monkeypatch.setattr(resumer, "RECORD_WAIT", 0.2)
+    harness = Harness("delivered")
+    harness.newest = EVIDENCE
+    harness.resumer.on_turn(TurnEvent("main", ONE, "prompt", NOW + timedelta(seconds=0.5)))
+    assert outcomes(harness.run()) == [("main", "hot", "sent")]
+
+
 def test_the_delivery_is_told_at_once_that_its_turn_has_begun():
     harness = Harness("delivered")
     told = []

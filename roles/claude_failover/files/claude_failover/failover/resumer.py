@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 
 UP_WAIT = 30.0  # seconds for the lifecycle to start a session that is down
 COPY_WAIT = 20.0  # seconds for the conversation to be copied, which takes about 5 s (2.1.332)
+RECORD_WAIT = 2.0  # seconds for a prompt's record, which follows the hook by 0.1 s (2.1.197), more on a busy host
 
 # The prompt box of a running session is in view at once or not at all; a started one takes 0.75 to 1.9 s to show it
 # (2.1.330), more on a busy host.
@@ -169,7 +170,7 @@ class SessionResumer:
         return {"name": name, "uuid": uuid, "method": method, "result": result, "seconds": seconds}
 
     async def _deliver_or_restart(self, tracked: TrackedSession) -> tuple[str, str]:
-        if self._has_moved_on(tracked):
+        if await self._has_gone_on(tracked):
             return "none", "moved on"
         if not await self._wait_until_up(tracked):
             if self._lifecycle.is_stopped(tracked.name):
@@ -224,6 +225,20 @@ class SessionResumer:
             return True  # /clear: the limited conversation is not the one in the pane
         newest = self._newest_turn(tracked)
         return moved_on(newest, evidence) and not (newest is not None and newest.interrupted)
+
+    async def _has_gone_on(self, tracked: TrackedSession) -> bool:
+        """Return `_has_moved_on`, once the transcript shows a prompt that a hook told of after the refusal.
+
+        Claude Code sends a queued prompt by itself: it can be answered before it is in the transcript.
+        """
+        evidence, prompted = self._evidence.get(tracked.name), self._last_prompt.get(tracked.name)
+        end = time.monotonic() + RECORD_WAIT
+        while evidence is not None and prompted is not None and prompted > evidence.at and time.monotonic() < end:
+            newest = self._newest_turn(tracked)
+            if newest is None or newest.at > evidence.at:
+                break
+            await asyncio.sleep(POLL)
+        return self._has_moved_on(tracked)
 
     async def _wait_until_up(self, tracked: TrackedSession) -> bool:
         end = time.monotonic() + UP_WAIT
@@ -282,7 +297,7 @@ class SessionResumer:
             prompted.clear()
 
         async def gone_on() -> bool:
-            return self._has_moved_on(tracked)
+            return await self._has_gone_on(tracked)
 
         prompted = self._prompted[tracked.name] = asyncio.Event()
         try:
