@@ -111,6 +111,40 @@ def test_a_conversation_that_is_elsewhere_or_not_certain_is_not_resumed(monkeypa
     assert [word for word in words if word not in str(error.value)] == []
 
 
+MESSAGES = {name: json.dumps({"type": "user", "uuid": name}) + "\n" for name in ("old", "other")}
+
+
+@pytest.mark.parametrize(
+    ("written", "job", "waits"),
+    [
+        (None, {}, True),
+        ("", {}, True),
+        (MESSAGES["old"], {}, True),
+        (MESSAGES["other"], {}, False),  # a task of its own
+        (None, {"pid": None}, False),
+        (None, {"settings": None}, False),  # begun elsewhere
+        (None, {"settings": "/state/settings/a%2Fb.json"}, False),
+    ],
+)
+def test_a_conversation_is_not_resumed_while_a_job_of_its_session_can_have_it(
+    tmp_path, monkeypatch, written, job, waits
+):
+    """2.1.197 writes where a conversation in the background came from only after the end of its turn there."""
+    config = dataclasses.replace(CONFIG, active_link=str(tmp_path), shared_links=())
+    folder = tmp_path / "projects" / "-"
+    folder.mkdir(parents=True)
+    (folder / f"{OLD}.jsonl").write_text(MESSAGES["old"])
+    if written is not None:
+        (folder / f"{NEW}.jsonl").write_text(written)
+    monkeypatch.setattr(moved_conversations, "background_jobs", lambda _homes: [dataclasses.replace(JOB, **job)])
+    if not waits:
+        assert newest_conversation("main", KNOWN, config).uuid == OLD
+        return
+    with pytest.raises(FailoverError) as error:
+        newest_conversation("main", KNOWN, config)
+    assert [word for word in (OLD, NEW, "process 7", "claude stop 20000000") if word not in str(error.value)] == []
+
+
 @pytest.mark.parametrize("descent", [Descent(NEW), Descent(OLD)])
 @pytest.mark.parametrize("kind", ["interactive", "bg"])
 def test_a_conversation_that_any_process_has_is_not_resumed_beside_it(tmp_path, monkeypatch, descent, kind):

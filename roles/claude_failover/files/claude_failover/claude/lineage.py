@@ -58,6 +58,15 @@ def newest_descendant(projects: str, uuid: str, jobs: Sequence[BackgroundJob]) -
     return Descent(uuid, running.get(uuid))
 
 
+def can_go_on_from(projects: str, uuid: str, copy: str) -> bool:
+    """Return whether the conversation ``copy`` can turn out to go on from ``uuid``: it has no message of its own yet.
+
+    2.1.197 writes the first ones after the turn's end.
+    """
+    message = _last_message(read_conversation(projects, copy))
+    return message is None or message == _last_message(read_conversation(projects, uuid))
+
+
 def continued_in(records: Sequence[Mapping[str, Any]]) -> str | None:
     """Return the id of the conversation that ``records`` say they are continued in; None after a later message here."""
     for record in reversed(records):

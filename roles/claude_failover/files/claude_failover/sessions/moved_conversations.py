@@ -16,7 +16,7 @@ import shlex
 from collections.abc import Sequence
 
 from ..claude.background_jobs import BackgroundJob, background_jobs, holder_of
-from ..claude.lineage import newest_descendant
+from ..claude.lineage import can_go_on_from, newest_descendant
 from ..claude.settings import file_name, settings_folder
 from ..common.errors import FailoverError
 from ..common.log_fields import log_fields
@@ -56,9 +56,10 @@ def moved_reason(tracked: TrackedSession, config: Config, jobs: Sequence[Backgro
 def newest_conversation(name: str, known: RegistryEntry, config: Config) -> RegistryEntry:
     """Return the entry to start a session with: ``known``, or that of the conversation that goes on from it.
 
-    Raises FailoverError while another process has the conversation, and where several go on from it.
+    Raises FailoverError while another process has the conversation or can have it, and where several go on from it.
     """
-    descent = newest_descendant(config.projects, known.uuid, background_jobs(config.homes))
+    jobs = background_jobs(config.homes)
+    descent = newest_descendant(config.projects, known.uuid, jobs)
     if descent.job is not None:
         before = "" if descent.uuid == known.uuid else f"conversation {known.uuid} went on, and "
         raise FailoverError(
@@ -71,6 +72,14 @@ def newest_conversation(name: str, known: RegistryEntry, config: Config) -> Regi
             f"conversation {descent.uuid} went on in the background in more than one: {names}; which one is meant "
             f"cannot be known: remove the others from the list of jobs, as with {_stop(descent.rivals[0], 'rm')}"
         )
+    for job in jobs:
+        own = job.running and session_of(job, config) == name
+        if own and can_go_on_from(config.projects, descent.uuid, job.uuid):
+            raise FailoverError(
+                f"whether conversation {descent.uuid} went on in the background (agents view) as {job.uuid} cannot be "
+                f"known yet, as process {job.pid} has written nothing of its own, so no older copy is resumed; it is "
+                f"known once a turn there has ended, or once that job is ended: {_stop(job)}"
+            )
     holder = holder_of(config.homes, descent.uuid)
     if holder not in (None, known.pid):
         raise FailoverError(
