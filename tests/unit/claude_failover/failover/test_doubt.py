@@ -85,14 +85,22 @@ def test_another_limit_is_the_new_accounts(world):
     assert attributed(world, refusal(world, limit="seven_day")).account == "b"
 
 
-def test_a_refusal_that_names_no_reset_is_the_new_accounts(world):
-    exhaust(world, a=90)
-    assert attributed(world, refusal(world, reset=None)).account == "b"
-
-
-def test_an_assumed_reset_is_compared_with_none(world):
-    world.exhaustion.record("a", "five_hour", T0 + minutes(90), now=T0, known=False)
-    assert attributed(world, refusal(world)).account == "b"
+@pytest.mark.parametrize(
+    ("limit", "known", "reset", "account"),
+    [
+        ("five_hour", True, None, None),
+        ("five_hour", False, None, None),
+        ("five_hour", False, 90, "b"),
+        ("seven_day", True, None, "b"),
+        ("unknown", True, None, "b"),
+    ],
+)
+def test_a_refusal_that_names_no_reset_is_in_doubt_by_its_limit(world, limit, known, reset, account):
+    world.exhaustion.record("a", "five_hour", T0 + minutes(90), now=T0, known=known)
+    found = attributed(world, refusal(world, limit=limit, reset=reset))
+    assert (found.account, found.doubted) == (account, None if account else "b")
+    answered = T0 + seconds(30)
+    assert attributed(world, refusal(world, limit=limit, reset=reset), answered=answered).account == "b"
 
 
 def test_a_limit_that_has_reset_is_compared_with_none(world):
@@ -149,14 +157,17 @@ def test_a_wording_without_the_limits_name_raises_the_doubt_by_its_reset(world):
 
 
 def test_the_accounts_of_a_doubt_are_collected_as_long_as_limit_and_reset_are_the_same(world):
-    first = with_account(None, refusal(world), "b")
+    first = with_account(None, refusal(world), "b", 3600)
     assert first == Doubt("five_hour", T0 + minutes(90), ("b",))
-    assert with_account(first, refusal(world), "b") == first
-    assert with_account(first, refusal(world), "c").accounts == ("b", "c")
-    assert with_account(first, refusal(world, reset=300), "c").accounts == ("c",)
-    assert with_account(first, refusal(world, limit="opus"), "c").accounts == ("c",)
-    assert with_account(first, refusal(world, reset=None), "c") is None
-    assert doubt_from_json(doubt_to_json(first)) == first
+    assert with_account(first, refusal(world), "b", 3600) == first
+    assert with_account(first, refusal(world), "c", 3600).accounts == ("b", "c")
+    assert with_account(first, refusal(world, reset=300), "c", 3600).accounts == ("c",)
+    assert with_account(first, refusal(world, limit="opus"), "c", 3600).accounts == ("c",)
+    without = with_account(first, refusal(world, reset=None), "c", 3600)
+    assert without == Doubt("five_hour", T0 + seconds(60) + minutes(60), ("c",), known=False)
+    assert with_account(without, refusal(world, at=120, reset=None), "b", 3600).accounts == ("c", "b")
+    assert with_account(without, refusal(world), "b", 3600) == first
+    assert [doubt_from_json(doubt_to_json(doubt)) for doubt in (first, without)] == [first, without]
 
 
 # -- what follows --------------------------------------------------------------------------------------------------
@@ -195,7 +206,7 @@ class Story:
     def refuse(self, *sessions, reset=90, after=70):
         """Let sessions be refused, with a turn of its own each; ``after`` in seconds, ``reset`` in minutes."""
         self.world.now += seconds(after)
-        resets_in = T0 + minutes(reset) - self.world.now
+        resets_in = None if reset is None else T0 + minutes(reset) - self.world.now
         turn = f" at {self.world.now}"
         self.settle(
             *[self.world.evidence(name, reset=resets_in, begun=seconds(1), turn=name + turn) for name in sessions]
@@ -260,6 +271,28 @@ def test_a_flip_by_hand_gives_a_session_in_doubt_another_try(story):
     story.settle(after=seconds(1))
     assert story.harness.resumer.resumed == ["one", "one"]
     assert story.told == [("one", True), ("one", False)]
+
+
+def test_one_that_is_told_no_reset_makes_one_switch_and_marks_one_account_too(story):
+    for _again in range(6):
+        story.refuse("one", reset=None)
+    assert story.switches == [("a", "b")]
+    assert story.marked == ["a"]
+    wait = story.world.config.failover.unknown_reset_wait
+    story.settle(after=seconds(wait - 60))
+    assert story.harness.resumer.resumed == ["one"]
+    story.settle(after=minutes(2))
+    assert story.harness.resumer.resumed == ["one", "one"]
+
+
+def test_two_that_are_told_no_reset_make_one_more_switch_which_marks_nothing(story):
+    story.refuse("one", "two", reset=None)
+    story.refuse("one", "two", reset=None)
+    assert story.switches == [("a", "b"), ("b", "c")]
+    assert story.marked == ["a"]
+    story.refuse("one", "two", reset=None)
+    assert story.switches == [("a", "b"), ("b", "c")]
+    assert story.marked == ["a"]
 
 
 def test_at_its_reset_a_session_in_doubt_goes_on(story):

@@ -55,7 +55,7 @@ class Life:
         self.failover, self.resumer = FailoverState(store), Resumer()
         self.tasks = TaskQueue(TaskDocuments(str(folder)), store.unsaved)
         dispatcher = Dispatcher(config, self.tasks, {}, self.registry, None)
-        queue = ResumeQueue(self.failover, self.resumer, None, None, wake=lambda: None, now=clock.now)
+        queue = ResumeQueue(config, self.failover, self.resumer, None, None, wake=lambda: None, now=clock.now)
         self.parts = [self.budget.rename, queue.rename, dispatcher.rename_session, self.state.rename]
         self.config = config
 
@@ -85,7 +85,7 @@ def before(tmp_path):
     with life.failover.update():
         evidence = Evidence("old", UUID, "hook", verdict, clock.now())
         life.failover.unattributed.append(evidence)
-    queue = ResumeQueue(life.failover, life.resumer, None, None, wake=lambda: None, now=clock.now)
+    queue = ResumeQueue(life.config, life.failover, life.resumer, None, None, wake=lambda: None, now=clock.now)
     queue.add(evidence, "a")
     life.tasks.add("do it", clock.now(), wanted="old", cwd=None)
     assert life.known("old") == (True,) * 5

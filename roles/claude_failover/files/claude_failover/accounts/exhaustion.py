@@ -201,18 +201,22 @@ class Exhaustion:
     def same_window(
         self, account: str, limit: str | None, resets_at: datetime | None, at: datetime
     ) -> ExhaustedLimit | None:
-        """Return the limit of the account that is in force at ``at`` and has this reset, which messages named for both;
-        else None. The limit has the same name, or one of them has none."""
+        """Return the limit of the account that is in force at ``at`` and can be the one that was reported, else None.
+
+        It has this reset, which a message named, and the same name, or one of them has none. Of a limit reported
+        without a reset (None) only the name can be compared.
+        """
         limit = limit or "unknown"
         for entry in self._limits.get(account, {}).values():
-            if (
-                resets_at is not None
-                and entry.known
-                and entry.over_at > at
-                and (limit == entry.limit or "unknown" in (limit, entry.limit))
-                and abs(resets_at - entry.until) <= (SAME_EXACT if _has_seconds(resets_at, entry.until) else SAME_RESET)
-            ):
-                return entry
+            if entry.over_at <= at:
+                continue
+            if resets_at is None:
+                if limit == entry.limit:
+                    return entry
+            elif entry.known and (limit == entry.limit or "unknown" in (limit, entry.limit)):
+                same = SAME_EXACT if _has_seconds(resets_at, entry.until) else SAME_RESET
+                if abs(resets_at - entry.until) <= same:
+                    return entry
         return None
 
     # -- bans --------------------------------------------------------------------------------------------------

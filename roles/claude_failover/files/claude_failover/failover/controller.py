@@ -99,7 +99,7 @@ class FailoverController:
         self._answered = answered
         self._records = OpenRecords(self.switcher.journal, on_record, answered)
         self.resume_queue = ResumeQueue(
-            state, resumer, flip_log, self._records, wake=self._wake_up, now=now, on_set_aside=on_set_aside
+            config, state, resumer, flip_log, self._records, wake=self._wake_up, now=now, on_set_aside=on_set_aside
         )
         self.account_signals = AccountSignals(
             config, availability, flip_log, now=now, in_doubt=state.is_in_doubt, answered=answered, wake=self._wake_up

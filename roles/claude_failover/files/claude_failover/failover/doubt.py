@@ -3,16 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Doubt: a refusal that bears the limit and the reset recorded for another account than the one it was made under.
 
-Either both accounts end in the same minute, or the session uses the other account whatever the link says. A turn of
-the session that was answered after the other account was exhausted shows that it does not use that account: then
-there is no doubt. Else no account is marked, and the session is set aside until the next flip or the reset.
+A refusal that names no reset is compared by its limit alone. Either both accounts are out of usage, or the session uses
+the other account whatever the link says. A turn of the session that was answered after the other account was exhausted
+shows that it does not use that account: then there is no doubt. Else no account is marked, and the session is set aside
+until the next flip or the reset.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..accounts.exhaustion import MODEL_LIMITS, SAME_RESET, ExhaustedLimit, Exhaustion
@@ -23,20 +24,22 @@ from ..storage.store import as_list, as_optional_text
 
 @dataclass(frozen=True)
 class Doubt:
-    """The accounts under which a session met one limit with one reset (wall time), in doubt each time."""
+    """The accounts under which a session met one limit with one reset (wall time), in doubt each time.
+
+    ``known``: the refusals named the reset; else it is assumed.
+    """
 
     limit: str | None
     resets_at: datetime
     accounts: tuple[str, ...]
+    known: bool = True
 
     def is_of(self, evidence: Evidence) -> bool:
         """Return whether a refusal bears this limit and this reset."""
-        verdict = evidence.verdict
-        return (
-            verdict.limit == self.limit
-            and verdict.resets_at is not None
-            and abs(verdict.resets_at - self.resets_at) <= SAME_RESET
-        )
+        limit, resets_at = evidence.verdict.limit, evidence.verdict.resets_at
+        if limit != self.limit or (resets_at is not None) != self.known:
+            return False
+        return resets_at is None or abs(resets_at - self.resets_at) <= SAME_RESET
 
 
 def bearers(evidence: Evidence, names: list[str], exhaustion: Exhaustion) -> dict[str, ExhaustedLimit]:
@@ -59,23 +62,28 @@ def cleared(borne: Mapping[str, ExhaustedLimit], answered: datetime | None) -> s
     return {name for name, entry in borne.items() if entry.limit not in MODEL_LIMITS and answered > entry.since}
 
 
-def with_account(known: Doubt | None, evidence: Evidence, account: str) -> Doubt | None:
-    """Return the doubt of a session after a refusal in doubt under ``account``; None for one that names no reset."""
+def with_account(known: Doubt | None, evidence: Evidence, account: str, wait: float) -> Doubt:
+    """Return the doubt of a session after a refusal in doubt under ``account``.
+
+    ``wait``: the seconds after which a limit counts as over whose message names no reset.
+    """
     verdict = evidence.verdict
-    if verdict.resets_at is None:
-        return None
     if known is None or not known.is_of(evidence):
-        return Doubt(verdict.limit, verdict.resets_at, (account,))
+        resets_at = verdict.resets_at
+        assumed = clock.to_wall(evidence.at + timedelta(seconds=wait))
+        return Doubt(verdict.limit, resets_at or assumed, (account,), known=resets_at is not None)
     others = tuple(name for name in known.accounts if name != account)
-    return Doubt(known.limit, known.resets_at, (*others, account))
+    return replace(known, accounts=(*others, account))
 
 
 def doubt_to_json(doubt: Doubt) -> dict[str, Any]:
     """Return the stored form of a doubt."""
-    return {"limit": doubt.limit, "resets_at": clock.iso(doubt.resets_at), "accounts": list(doubt.accounts)}
+    row = {"limit": doubt.limit, "resets_at": clock.iso(doubt.resets_at), "accounts": list(doubt.accounts)}
+    return row if doubt.known else {**row, "known": False}
 
 
 def doubt_from_json(row: Any) -> Doubt:
     """Return a doubt from its stored form. Raises ValueError, TypeError or KeyError if it is malformed."""
     accounts = tuple(str(name) for name in as_list(row["accounts"]))
-    return Doubt(as_optional_text(row["limit"]), clock.parse_iso(row["resets_at"]), accounts)
+    known = bool(row.get("known", True))
+    return Doubt(as_optional_text(row["limit"]), clock.parse_iso(row["resets_at"]), accounts, known)

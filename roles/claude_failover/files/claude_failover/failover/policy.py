@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from ..accounts.availability import RESET_MARGIN, AccountAvailability
-from ..accounts.exhaustion import MODEL_LIMITS, SAME_RESET
+from ..accounts.exhaustion import MODEL_LIMITS, SAME_RESET, reset_of
 from ..common import clock
 from ..common.backoff import Backoff
 from ..common.log_fields import log_fields
@@ -282,10 +282,11 @@ class SwitchPolicy:
         """Return whether a session was refused in doubt: it waits for the next flip, or for the reset it was told."""
         if item.doubted is None:
             return False
-        last, resets_at = self._flip_log.last, item.evidence.verdict.resets_at
-        if last is not None and last.at >= item.evidence.at:
+        last, evidence = self._flip_log.last, item.evidence
+        if last is not None and last.at >= evidence.at:
             return False
-        return resets_at is None or self._now() < clock.expected(resets_at, item.evidence.at) + RESET_MARGIN
+        until, _known = reset_of(evidence.verdict, evidence.at, None, self._config.current.failover.unknown_reset_wait)
+        return self._now() < until + RESET_MARGIN
 
     def _switch_in_doubt(self, active: str, aside: list[LimitedSession]) -> SwitchRequest | None:
         """Return one switch for two sessions or more that were refused in doubt, where none was answered since the

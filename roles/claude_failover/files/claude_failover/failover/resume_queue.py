@@ -19,6 +19,7 @@ from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.backoff import Backoff
 from ..common.log_fields import log_fields
+from ..config.holder import ConfigHolder
 from ..limits.evidence import Evidence
 from ..switching.flip_log import FlipLog
 from ..switching.open_records import OpenRecords
@@ -55,6 +56,7 @@ class ResumeQueue:
     """Holds limited sessions until each is resumed, has gone on by itself, or is left to the operator.
 
     Args:
+        config: the configuration.
         state: the durable state, which holds the limited sessions.
         resumer: see `ResumerProtocol`.
         flip_log: the link's flips.
@@ -68,6 +70,7 @@ class ResumeQueue:
 
     def __init__(
         self,
+        config: ConfigHolder,
         state: FailoverState,
         resumer: ResumerProtocol,
         flip_log: FlipLog,
@@ -77,6 +80,7 @@ class ResumeQueue:
         now: Callable[[], datetime],
         on_set_aside: Callable[[str, str | None], None] = lambda _session, _why: None,
     ) -> None:
+        self._config = config
         self._state = state
         self._resumer = resumer
         self._flip_log = flip_log
@@ -116,9 +120,9 @@ class ResumeQueue:
         with self._state.update():
             self._take(session)
             self._state.limited_sessions[session] = LimitedSession(evidence, account, doubted, why)
-            doubt = with_account(self._state.doubts.get(session), evidence, doubted) if doubted is not None else None
-            if doubt is not None:
-                self._state.doubts[session] = doubt
+            if doubted is not None:
+                wait = self._config.current.failover.unknown_reset_wait
+                self._state.doubts[session] = with_account(self._state.doubts.get(session), evidence, doubted, wait)
         self._backoff.pop(session, None)
         self._retry_at.pop(session, None)
         self._resumer.mark_limited(evidence)
