@@ -132,5 +132,6 @@ def test_a_pane_of_any_size(make_world: MakeWorld, columns: int, rows: int) -> N
     main.answered(LONG_RESUME, "C")
     records = until(lambda: daemon.switches()[1:] and daemon.switches(), "both records", show=daemon.log)
     results = [(row["method"], went_on(world, row)) for record in records for row in record["sessions"]]
+    print(daemon.log()[-6000:])  # where a session was restarted, with the reason
     assert results == [("hot", True)] * 2, records
     assert main.pid() == pid
