@@ -10,6 +10,7 @@ created or ended before all shared links are valid.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -24,6 +25,7 @@ from .accounts.shared_state_file import shared_state_file
 from .accounts.spare_inode import keep_spare
 from .claude.settings import base_settings
 from .common import clock
+from .common.allocator import bound_memory
 from .common.background_loops import BackgroundLoops
 from .common.errors import FailoverError, failure_of
 from .common.health import SourceHealth
@@ -219,6 +221,8 @@ class Daemon:
         self.systemd.send(READY=1, STATUS=self.parts.status.summary())
         log.info("ready: %s", self.parts.status.summary())
         self._ready = True
+        gc.collect()
+        gc.freeze()  # what stays is not looked at again, so what does not is collected sooner
         self.parts.source_events.start()
         if self._reload_pending:
             self._on_sighup()
@@ -258,6 +262,7 @@ class Daemon:
 
 def run(config: Config) -> int:
     """Run the daemon in the foreground until SIGTERM or SIGINT; returns its exit code."""
+    bound_memory()
     log_format.set_up(config.log.level)
     log_format.configure(config)
     return asyncio.run(_run(config))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from claude_failover.config.holder import ConfigHolder
-from claude_failover.config.model import Account, Config
+from claude_failover.config.model import Account, Config, SessionConfig
 
 OLD = Config(path="/c.yml", accounts=(Account("a", "/a"),))
 NEW = replace(OLD, state_dir="/elsewhere")
@@ -29,7 +29,7 @@ def test_subscribers_are_called_in_order_and_see_the_new_configuration() -> None
     assert calls == [("first", NEW), ("second", NEW), ("third", NEW)]
     holder.replace(NEWEST)
     assert calls[3:] == [("first", NEWEST), ("second", NEWEST), ("third", NEWEST)]
-    assert holder.current is NEWEST
+    assert holder.current == NEWEST
 
 
 def test_a_late_subscriber_is_called_for_later_replacements_only() -> None:
@@ -40,3 +40,16 @@ def test_a_late_subscriber_is_called_for_later_replacements_only() -> None:
     assert calls == []
     holder.replace(NEWEST)
     assert calls == [NEWEST]
+
+
+def test_what_has_not_changed_stays_the_same_object() -> None:
+    """So a file that is read again and again leaves one configuration in memory, whatever keeps a part of it."""
+    one, two = SessionConfig("one", "/"), SessionConfig("two", "/")
+    old = replace(OLD, sessions=(one, two))
+    holder = ConfigHolder(old)
+    holder.replace(replace(old, sessions=(replace(one), replace(two))))
+    assert holder.current is old
+    holder.replace(replace(old, sessions=(replace(two), replace(one, cwd="/srv"), SessionConfig("three", "/"))))
+    assert [session.name for session in holder.current.sessions] == ["two", "one", "three"]
+    assert holder.current.sessions[0] is two
+    assert holder.current.sessions[1].cwd == "/srv"

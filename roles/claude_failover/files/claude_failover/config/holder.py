@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from .model import Config
@@ -31,7 +32,13 @@ class ConfigHolder:
         self._subscribers.append(on_replaced)
 
     def replace(self, config: Config) -> None:
-        """Put another configuration in force."""
-        self._current = config
+        """Put another configuration in force.
+
+        What has not changed stays the same object: what parts refer to does not outlive the file it was read from.
+        """
+        if config != self._current:
+            known = {session.name: session for session in self._current.sessions}
+            sessions = [known[new.name] if known.get(new.name) == new else new for new in config.sessions]
+            self._current = dataclasses.replace(config, sessions=tuple(sessions))
         for on_replaced in self._subscribers:
             on_replaced()
