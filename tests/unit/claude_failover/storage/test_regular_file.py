@@ -17,6 +17,7 @@ from claude_failover.storage import files, regular_file
 from claude_failover.storage.regular_file import (
     NotARegularFileError,
     TooLargeError,
+    lines_from_end,
     open_regular,
     read_regular,
     require_replaceable,
@@ -123,6 +124,30 @@ def test_a_file_without_end_is_not_read_whole(tmp_path, monkeypatch):
     assert read_regular(path, 7) == b"xxxxxxx"
     os.truncate(path, 100)
     assert len(read_regular(path)) == 100
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 7, 1000])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n", b"\n\n", b"a", b"a\n", b"one\ntwo", b"one\ntwo\n", b"\none\n\nlonger than a block\n\n", b"\0\0"],
+)
+def test_the_lines_of_a_file_come_from_its_end(tmp_path, monkeypatch, content, block):
+    monkeypatch.setattr(regular_file, "_BLOCK", block)
+    (tmp_path / "log").write_bytes(content)
+    assert list(lines_from_end(str(tmp_path / "log"))) == content.splitlines()[::-1]
+
+
+def test_no_more_of_a_file_is_read_than_is_asked_for(tmp_path, monkeypatch):
+    """What is read of a log does not grow with it."""
+    path, read = tmp_path / "log", []
+    path.write_bytes(b"x" * 99 + b"\n" + b"y" * (8 << 20) + b"\nlast but one\nlast\n")
+    pread = os.pread
+    monkeypatch.setattr(os, "pread", lambda fd, size, at: read.append(size) or pread(fd, size, at))
+    lines = lines_from_end(str(path))
+    assert [next(lines), next(lines)] == [b"last", b"last but one"]
+    assert sum(read) <= 64 << 10
+    assert [len(line) for line in lines] == [8 << 20, 99]
+    assert sum(read) == path.stat().st_size
 
 
 def test_a_document_without_end_is_set_aside(tmp_path, monkeypatch, caplog):

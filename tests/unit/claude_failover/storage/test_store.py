@@ -17,6 +17,7 @@ from claude_failover.accounts.logins import Logins
 from claude_failover.accounts.usage import Usage
 from claude_failover.failover.state import FailoverState
 from claude_failover.storage import files, reserve
+from claude_failover.storage import store as store_module
 from claude_failover.storage.store import Store
 from claude_failover.switching.flip_log import FlipLog
 from claude_failover.switching.journal import Journal
@@ -241,6 +242,18 @@ def test_a_log_is_read_newest_first_and_bounded(store):
         store.append("switches", {"n": number})
     assert [row["n"] for row in store.newest_records("switches", 3)] == [4, 3, 2]
     assert store.newest_records("nothing", 3) == []
+
+
+def test_a_record_is_found_by_its_id_in_the_last_lines_of_a_log(store, monkeypatch):
+    for number in range(5):
+        store.append("switches", {"id": f"r{number}", "of": f"r{number - 1}"})
+    store.append("switches", {"id": 7, "text": '"r0"'})
+    assert [store.holds("switches", f"r{number}", 5) for number in range(6)] == [False, True, True, True, True, False]
+    assert not store.holds("nothing", "r1", 5)
+    parsed = []
+    monkeypatch.setattr(store_module, "_record", lambda line: parsed.append(line) or json.loads(line))
+    assert store.holds("switches", "r4", 5)
+    assert len(parsed) == 1, "what cannot be it is not parsed"
 
 
 def test_a_torn_line_does_not_affect_the_others(store):

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from switch_world import T0
 
+from claude_failover.storage import store
 from claude_failover.storage.store import Store
 from claude_failover.switching import open_records
 from claude_failover.switching.journal import Journal
@@ -138,13 +139,13 @@ def test_a_kill_while_a_record_is_told_leaves_it_open(records, tmp_path):
     records.after(STRAGGLERS)
     journal, closed = Journal(Store(str(killed))), []
     assert [row["id"] for row in journal.logged(10)] == [records.record["id"]]
-    assert journal.closed(10) == [], "it is counted when it is told"
+    assert list(journal.closed(10)) == [], "it is counted when it is told"
     after = OpenRecords(journal, closed.append)
     after.restore()
     after.close(journal.open_records()[0])
     assert [row["id"] for row in closed] == [records.record["id"]]
     assert [row["id"] for row in journal.logged(10)] == [records.record["id"]]
-    assert (journal.open_records(), len(journal.closed(10))) == ([], 1)
+    assert (journal.open_records(), len(list(journal.closed(10)))) == ([], 1)
 
 
 def test_a_bug_in_what_is_told_does_not_tell_it_again(records):
@@ -184,3 +185,33 @@ def test_a_result_is_replaced_where_the_session_is_in_the_record():
     assert journal.updated == ["1"]
     OpenRecords(journal, lambda _record: None).replace_result("nobody", "dialog: why")
     assert journal.updated == ["1"]
+
+
+def test_the_last_record_is_of_the_switch_that_began_last(tmp_path):
+    """One whose sessions take long is logged after one that began later; and one is open yet."""
+
+    def begun(second, outcome):
+        return new_record("limit", T0 + timedelta(seconds=second), origin="a", target="b", outcome=outcome)
+
+    journal = Journal(Store(str(tmp_path)))
+    assert journal.last("switched", 100) is None
+    for second, outcome in ((20, "switched"), (10, "switched"), (30, "failed")):
+        journal.append(begun(second, outcome))
+    assert journal.last("switched", 100) == journal.logged(3)[2]
+    assert journal.last("failed", 100) == journal.logged(3)[0]
+    assert journal.last("switched", 1) is None
+    opened = begun(40, "switched")
+    journal.add_record(opened)
+    assert journal.last("switched", 100) == opened
+
+
+def test_what_a_switch_reads_of_the_log_does_not_grow_with_what_it_parses(tmp_path, monkeypatch):
+    """With 200 sessions a record has 20 KB: that of a new switch is looked for by its id, not parsed."""
+    journal, parsed = Journal(Store(str(tmp_path))), []
+    for number in range(30):
+        journal.append(new_record("limit", T0 + timedelta(minutes=number), origin="a", target="b", outcome="switched"))
+    parse = store._record
+    monkeypatch.setattr(store, "_record", lambda line: parsed.append(line) or parse(line))
+    journal.append(new_record("limit", T0 + timedelta(hours=1), origin="a", target="b", outcome="switched"))
+    assert parsed == []
+    assert len(journal.logged(99)) == 31

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -87,8 +87,7 @@ class FailoverController:
         switcher: Switcher | None = None,
     ) -> None:
         self.switcher = switcher or Switcher(config, store, Exhaustion(store), Logins(store), Usage(store), now=now)
-        history = self.switcher.history(_HISTORY)
-        self._last = next((row for row in history if row["outcome"] == "switched"), None)
+        self._last = self.switcher.journal.last("switched", _HISTORY)
         self._config = config
         self._availability = availability = self.switcher.availability
         availability.identities.on_change = on_identity_change
@@ -233,8 +232,8 @@ class FailoverController:
             self._wake_up()
         return raise_if_refused(record)
 
-    def logged(self) -> list[Record]:
-        """Return the records that are closed, newest first."""
+    def logged(self) -> Iterator[Record]:
+        """Yield the records that are closed, newest first."""
         return self.switcher.journal.closed(_HISTORY)
 
     def history(self, limit: int = 20) -> list[Record]:

@@ -41,11 +41,7 @@ class EventLog:
     def holds(self, identity: str) -> bool:
         """Return whether one of the newest events has this id; False where the logs cannot be read."""
         try:
-            return any(
-                event.get("id") == identity
-                for name in (LOG, FORMER)
-                for event in self._store.newest_records(name, _SEARCHED)
-            )
+            return any(self._store.holds(name, identity, _SEARCHED) for name in (LOG, FORMER))
         except OSError:
             return False
 

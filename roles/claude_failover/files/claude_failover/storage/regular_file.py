@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
 
 _KINDS = {
     stat.S_IFDIR: "a directory",
@@ -19,6 +20,7 @@ _KINDS = {
     stat.S_IFLNK: "a symlink",
 }
 MAX_BYTES = 64 << 20  # of a file that is read whole
+_BLOCK = 64 << 10  # bytes that are read at once from the end of a file
 _ALWAYS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _ATTEMPTS = 8
 
@@ -91,6 +93,31 @@ def read_regular(path: str, limit: int = -1, flags: int = os.O_RDONLY) -> bytes:
     if limit < 0 and len(content) > MAX_BYTES:
         raise TooLargeError(path)
     return content
+
+
+def lines_from_end(path: str) -> Iterator[bytes]:
+    """Yield the lines of a regular file without their ends, the last one first.
+
+    No more is read than is asked for, whatever the file's size. Links are followed. Raises NotARegularFileError,
+    OSError; ValueError for an impossible path (a NUL in it).
+    """
+    with open(open_regular(path), "rb", buffering=0) as stream:
+        begin = os.fstat(stream.fileno()).st_size
+        parts: list[bytes] = []  # of the line whose begin is to be read, the last one first
+        ended = False
+        while begin > 0:
+            size = min(_BLOCK, begin)
+            begin -= size
+            first, *others = os.pread(stream.fileno(), size, begin).split(b"\n")
+            if others:
+                last = others.pop() + b"".join(reversed(parts))
+                if ended or last:  # nothing follows the end of the last line
+                    yield last
+                ended, parts = True, []
+                yield from reversed(others)
+            parts.append(first)
+        if parts:
+            yield b"".join(reversed(parts))
 
 
 def require_replaceable(path: str) -> None:

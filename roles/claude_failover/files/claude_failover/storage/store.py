@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import logging
 import os
+from collections.abc import Iterator
 from typing import Any, Callable, TypeVar
 
 from ..common import json_text
@@ -20,7 +22,7 @@ from ..common.text import shorten
 from .files import append_line, copy_aside, make_folder, set_aside, write_atomic
 from .grouped_writes import GroupedWrites
 from .pending_writes import PendingWrites
-from .regular_file import NotARegularFileError, read_regular
+from .regular_file import NotARegularFileError, lines_from_end, read_regular
 from .reserve import Reserve
 
 log = logging.getLogger(__name__)
@@ -200,26 +202,39 @@ class Store:
     def newest_records(
         self, name: str, limit: int, is_valid: Callable[[dict[str, Any]], bool] = lambda _record: True
     ) -> list[dict[str, Any]]:
-        """Return up to ``limit`` records of the log ``name``, newest first.
+        """Return up to ``limit`` records of the log ``name``, as `records_from_end` yields them. Raises OSError."""
+        return list(itertools.islice(self.records_from_end(name, is_valid), limit))
+
+    def records_from_end(
+        self, name: str, is_valid: Callable[[dict[str, Any]], bool] = lambda _record: True
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the records of the log ``name``, newest first; no more of it is read than is asked for.
 
         Torn lines and records for which ``is_valid`` is false are skipped, stay in the file and are logged once.
         Raises OSError if the file exists and cannot be read.
         """
-        records: list[dict[str, Any]] = []
         path = self.log_path(name)
         skipped = 0
-        for line in reversed((_read(path) or b"").splitlines()):
-            if len(records) >= limit:
-                break
-            record = _record(line)
-            if record is not None and is_valid(record):
-                records.append(record)
-            else:
-                skipped += 1
-        if skipped and name not in self._reported:
-            self._reported.add(name)
-            log.warning("%s: skipped lines that are torn or not records of this daemon: %d", path, skipped)
-        return records
+        try:
+            for line in _newest_lines(path):
+                record = _record(line)
+                if record is not None and is_valid(record):
+                    yield record
+                else:
+                    skipped += 1
+        finally:
+            if skipped and name not in self._reported:
+                self._reported.add(name)
+                log.warning("%s: skipped lines that are torn or not records of this daemon: %d", path, skipped)
+
+    def holds(self, name: str, identity: str, limit: int) -> bool:
+        """Return whether one of the last ``limit`` lines of the log ``name`` is the record with this ``id``.
+
+        Raises OSError if the file exists and cannot be read.
+        """
+        needle = json_text.render(identity).encode()  # most lines need not be parsed
+        lines = (line for line in itertools.islice(_newest_lines(self.log_path(name)), limit) if needle in line)
+        return any(record is not None and record.get("id") == identity for record in map(_record, lines))
 
 
 def _rendered(beside: dict[str, Any], data: Any) -> str:
@@ -240,8 +255,22 @@ def _rendered(beside: dict[str, Any], data: Any) -> str:
 
 def _read(path: str) -> bytes | None:
     """Return the content of a file; None if there is none, or what is there was set aside. Raises OSError."""
-    try:
+    with _reading(path):
         return read_regular(path)
+    return None
+
+
+def _newest_lines(path: str) -> Iterator[bytes]:
+    """Yield the lines of a log, the last one first; none if there is none, or it was set aside. Raises OSError."""
+    with _reading(path):
+        yield from lines_from_end(path)
+
+
+@contextlib.contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """Read a file in the body, which ends where there is none, or what is there was set aside. Raises OSError."""
+    try:
+        yield
     except NotARegularFileError as error:
         set_aside(path, f"is {error.kind}")
     except OSError as error:
@@ -251,7 +280,6 @@ def _read(path: str) -> bytes | None:
             raise
         if os.path.islink(path):
             set_aside(path, "is a symlink that leads nowhere")
-    return None
 
 
 def _number(document: dict[str, Any]) -> int:

@@ -13,7 +13,9 @@ On a full one the journal has room held for it; where that is refused too, after
 
 from __future__ import annotations
 
+import itertools
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,7 +107,7 @@ class Journal:
 
     def append(self, record: Record) -> None:
         """Append a record to the log, exactly once; it stays open. Raises OSError if it cannot be appended."""
-        if all(row["id"] != record["id"] for row in self.logged(_SEARCHED_RECORDS)):
+        if not self._store.holds(LOG, record["id"], _SEARCHED_RECORDS):
             self._store.append(LOG, record)
 
     def remove(self, record: Record) -> None:
@@ -117,10 +119,22 @@ class Journal:
         """Return up to ``limit`` records of the log, newest first. Raises OSError."""
         return self._store.newest_records(LOG, limit, is_record)
 
-    def closed(self, limit: int) -> list[Record]:
-        """Return up to ``limit`` records of the log that are not open, newest first. Raises OSError."""
+    def closed(self, limit: int) -> Iterator[Record]:
+        """Yield those of up to ``limit`` records of the log that are not open, newest first. Raises OSError."""
         is_open = {row["id"] for row in self._open}
-        return [row for row in self.logged(limit) if row["id"] not in is_open]
+        rows = itertools.islice(self._store.records_from_end(LOG, is_record), limit)
+        return (row for row in rows if row["id"] not in is_open)
+
+    def last(self, outcome: str, limit: int) -> Record | None:
+        """Return the record of that outcome whose switch began last, of those open and ``limit`` of the log; or None.
+
+        Raises OSError.
+        """
+        rows = itertools.islice(self._store.records_from_end(LOG, is_record), limit)
+        logged = list(itertools.islice((row for row in rows if row["outcome"] == outcome), 1 + _OVERLAPPING))
+        known = {row["id"] for row in logged}
+        still = [row for row in reversed(self._open) if row["outcome"] == outcome and row["id"] not in known]
+        return next(iter(_by_begin(still + logged)), None)
 
     def history(self, limit: int) -> list[Record]:
         """Return up to ``limit`` records, open ones included; the switch that began last is first. Raises OSError."""
