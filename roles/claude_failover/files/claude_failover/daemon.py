@@ -10,7 +10,6 @@ created or ended before all shared links are valid.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -25,7 +24,7 @@ from .accounts.shared_state_file import shared_state_file
 from .accounts.spare_inode import keep_spare
 from .claude.settings import base_settings
 from .common import clock
-from .common.allocator import bound_memory
+from .common.allocator import bound_memory, settle_memory
 from .common.background_loops import BackgroundLoops
 from .common.errors import FailoverError, failure_of
 from .common.health import SourceHealth
@@ -68,6 +67,7 @@ class Daemon:
         self._reload_pending = False  # a SIGHUP arrived during the start
         self._faults = RepeatedFaults()
         self._loops = BackgroundLoops(self._faults)
+        self.on_ready: Callable[[], None] = lambda: None  # called once the start is over
         self.parts: Parts
         self.control: KeptControlServer
 
@@ -221,8 +221,7 @@ class Daemon:
         self.systemd.send(READY=1, STATUS=self.parts.status.summary())
         log.info("ready: %s", self.parts.status.summary())
         self._ready = True
-        gc.collect()
-        gc.freeze()  # what stays is not looked at again, so what does not is collected sooner
+        self.on_ready()
         self.parts.source_events.start()
         if self._reload_pending:
             self._on_sighup()
@@ -269,4 +268,6 @@ def run(config: Config) -> int:
 
 
 async def _run(config: Config) -> int:
-    return await Daemon(config).run()
+    daemon = Daemon(config)
+    daemon.on_ready = settle_memory
+    return await daemon.run()

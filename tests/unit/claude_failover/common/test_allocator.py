@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import subprocess
 import sys
 
 import pytest
 
+from claude_failover import daemon
+from claude_failover.config.model import Account, Config
+
 # Threads hold blocks of their own; and after a large block was freed, a smaller large one is held.
 PROGRAM = """
-import ctypes, gc, sys, threading
+import ctypes, gc, resource, sys, threading
 from claude_failover.common.allocator import bound_memory
 
 if sys.argv[1] == "bound":
@@ -26,7 +30,7 @@ libc.free(libc.malloc(8 << 20))
 held = threading.Barrier(5)
 
 def resident():
-    return int(open("/proc/self/statm").read().split()[1]) * 4
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() >> 10
 
 
 def hold():
@@ -70,3 +74,24 @@ def held(how: str, python_path: str) -> tuple[int, bool, bool]:
 def test_threads_share_one_arena_and_large_blocks_are_held_apart(python_path):
     assert held("as it is", python_path) == (5, False, False)
     assert held("bound", python_path) == (1, True, True)
+
+
+def test_the_daemon_bounds_its_memory_and_settles_it_once_it_is_ready(monkeypatch):
+    done = []
+
+    class Ready(daemon.Daemon):
+        async def run(self):
+            self.on_ready()
+            done.append("ready")
+            return 0
+
+    monkeypatch.setattr(daemon, "Daemon", Ready)
+    monkeypatch.setattr(daemon, "bound_memory", lambda: done.append("bounded"))
+    monkeypatch.setattr(daemon.log_format, "set_up", lambda _level: None)
+    monkeypatch.setattr(daemon.log_format, "configure", lambda _config: None)
+    try:
+        assert daemon.run(Config(path="/c.yml", accounts=(Account("a", "/a"),))) == 0
+        assert done == ["bounded", "ready"]
+        assert gc.get_freeze_count() > 1000
+    finally:
+        gc.unfreeze()

@@ -93,10 +93,12 @@ def test_another_limit_is_the_new_accounts(world):
         ("five_hour", False, 90, "b"),
         ("seven_day", True, None, "b"),
         ("unknown", True, None, "b"),
+        ("opus", True, None, "b"),
     ],
 )
 def test_a_refusal_that_names_no_reset_is_in_doubt_by_its_limit(world, limit, known, reset, account):
-    world.exhaustion.record("a", "five_hour", T0 + minutes(90), now=T0, known=known)
+    for recorded in ("five_hour", "opus"):
+        world.exhaustion.record("a", recorded, T0 + minutes(90), now=T0, known=known)
     found = attributed(world, refusal(world, limit=limit, reset=reset))
     assert (found.account, found.doubted) == (account, None if account else "b")
     answered = T0 + seconds(30)
@@ -163,10 +165,14 @@ def test_the_accounts_of_a_doubt_are_collected_as_long_as_limit_and_reset_are_th
     assert with_account(first, refusal(world), "c", 3600).accounts == ("b", "c")
     assert with_account(first, refusal(world, reset=300), "c", 3600).accounts == ("c",)
     assert with_account(first, refusal(world, limit="opus"), "c", 3600).accounts == ("c",)
-    without = with_account(first, refusal(world, reset=None), "c", 3600)
+    assert with_account(first, refusal(world, reset=None), "c", 3600) == with_account(first, refusal(world), "c", 3600)
+    without = with_account(None, refusal(world, reset=None), "c", 3600)
     assert without == Doubt("five_hour", T0 + seconds(60) + minutes(60), ("c",), known=False)
     assert with_account(without, refusal(world, at=120, reset=None), "b", 3600).accounts == ("c", "b")
-    assert with_account(without, refusal(world), "b", 3600) == first
+    assert with_account(without, refusal(world, at=120, reset=None), "b", 3600).resets_at == T0 + minutes(62)
+    told = with_account(without, refusal(world), "b", 3600)
+    assert (told.accounts, told.resets_at, told.known) == (("c", "b"), T0 + minutes(90), True)
+    assert with_account(told, refusal(world, reset=None), "a", 3600).accounts == ("c", "b", "a")
     assert [doubt_from_json(doubt_to_json(doubt)) for doubt in (first, without)] == [first, without]
 
 
@@ -273,16 +279,41 @@ def test_a_flip_by_hand_gives_a_session_in_doubt_another_try(story):
     assert story.told == [("one", True), ("one", False)]
 
 
-def test_one_that_is_told_no_reset_makes_one_switch_and_marks_one_account_too(story):
+def test_one_that_is_told_no_reset_makes_one_switch_more_and_marks_one_account(story):
     for _again in range(6):
         story.refuse("one", reset=None)
-    assert story.switches == [("a", "b")]
+    assert story.switches == [("a", "b"), ("b", "c")]
     assert story.marked == ["a"]
     wait = story.world.config.failover.unknown_reset_wait
     story.settle(after=seconds(wait - 60))
-    assert story.harness.resumer.resumed == ["one"]
-    story.settle(after=minutes(2))
     assert story.harness.resumer.resumed == ["one", "one"]
+    story.settle(after=minutes(2))
+    assert story.harness.resumer.resumed == ["one"] * 3
+
+
+def test_two_accounts_that_are_out_of_usage_and_name_no_reset_are_left_for_the_third(story):
+    story.refuse("one", reset=None)
+    story.refuse("one", reset=None)
+    story.answer("one")
+    assert story.switches == [("a", "b"), ("b", "c")]
+    assert FailoverState(story.world.store).doubts == {}
+
+
+def test_sessions_whose_hook_names_no_reset_and_whose_record_does_move_the_link_no_more(tmp_path, monkeypatch):
+    story = Story(World(tmp_path, "abcdef"), monkeypatch)
+    for _turn in range(5):
+        story.refuse("one", "two", reset=None)
+        story.refuse("one", "two", reset=90, after=1)
+    assert story.switches == [("a", "b"), ("b", "c")]
+    assert story.marked == ["a"]
+
+
+def test_a_record_that_names_another_reset_ends_the_doubt_of_its_hook(story):
+    story.refuse("one")
+    story.refuse("one", reset=None)
+    story.refuse("one", reset=200, after=0.5)
+    assert story.marked == ["a", "b"]
+    assert FailoverState(story.world.store).doubts == {}
 
 
 def test_two_that_are_told_no_reset_make_one_more_switch_which_marks_nothing(story):

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -292,28 +293,67 @@ def test_the_delivery_asks_whether_the_session_has_gone_on():
     assert options["waits"] is waits_for_reset
 
 
-@pytest.mark.parametrize(("verdict", "gone_on"), [(ANSWERED, True), (LIMITED, False)])
-def test_a_prompt_that_a_hook_told_of_is_looked_for_in_the_transcript(monkeypatch, verdict, gone_on):
+def later(verdict, seconds, begun=None):
+    """Return what the transcript shows so many seconds after the refusal, of a request begun so many after it."""
+    at, begun = (None if each is None else NOW + timedelta(seconds=each) for each in (seconds, begun))
+    return dataclasses.replace(EVIDENCE, verdict=verdict, at=at, request_at=begun or NOW - timedelta(seconds=9))
+
+
+@pytest.mark.parametrize(
+    ("written", "looks", "gone_on"),
+    [
+        ([None, later(ANSWERED, 1)], 1, True),
+        ([EVIDENCE, EVIDENCE, later(ANSWERED, 1)], 3, True),
+        ([later(LIMITED, 0.2), later(ANSWERED, 1)], 2, True),  # the refusal's own record first
+        ([EVIDENCE, later(LIMITED, 1, 0.6)], 2, False),  # it was refused, too
+    ],
+)
+def test_a_prompt_that_a_hook_told_of_is_looked_for_in_the_transcript(monkeypatch, written, looks, gone_on):
     """A queued prompt can be answered before its records are written: what came of it is not known until then."""
-
-    async def written(_seconds):
-        harness.newest = dataclasses.replace(EVIDENCE, verdict=verdict, at=NOW + timedelta(seconds=1))
-
-    harness = Harness("delivered")
+    harness, waits = Harness("delivered"), []
     harness.run()
     (options,) = harness.options
-    harness.newest = EVIDENCE
     harness.resumer.on_turn(TurnEvent("main", ONE, "prompt", NOW + timedelta(seconds=0.5)))
-    monkeypatch.setattr(resumer.asyncio, "sleep", written)
+    shown = iter(written)
+    harness.newest = next(shown)
+
+    async def pause(seconds):
+        waits.append(seconds)
+        harness.newest = next(shown)
+
+    monkeypatch.setattr(resumer.asyncio, "sleep", pause)
+    if written[0] is None:
+        harness.newest = written[1]
     assert asyncio.run(options["gone_on"]()) is gone_on
+    assert waits == [resumer.RECORD_POLL] * (looks - 1)
 
 
-def test_a_record_that_never_comes_is_waited_for_a_while(monkeypatch):
+@pytest.mark.parametrize("turn", ["the refused one's", None])
+def test_a_record_that_never_comes_is_waited_for_a_while(monkeypatch, turn):
+    """The hook of a prompt can come after its own refusal: where ids tell that, nothing is waited for."""
     monkeypatch.setattr(resumer, "RECORD_WAIT", 0.2)
+    monkeypatch.setattr(resumer, "RECORD_POLL", 0.01)
     harness = Harness("delivered")
-    harness.newest = EVIDENCE
-    harness.resumer.on_turn(TurnEvent("main", ONE, "prompt", NOW + timedelta(seconds=0.5)))
+    harness.newest = evidence = dataclasses.replace(EVIDENCE, turn="the refused one's")
+    harness.resumer.mark_limited(evidence)
+    harness.resumer.on_turn(TurnEvent("main", ONE, "prompt", NOW + timedelta(seconds=0.5), turn=turn))
+    begun = time.monotonic()
     assert outcomes(harness.run()) == [("main", "hot", "sent")]
+    assert (time.monotonic() - begun >= 0.2) is (turn is None)
+
+
+def test_a_session_whose_queued_prompt_was_sent_meanwhile_is_not_restarted():
+    harness = Harness("failed")
+    looks = iter([EVIDENCE, EVIDENCE, EVIDENCE])
+    harness.resumer._newest_turn = lambda _tracked: next(looks, later(ANSWERED, 1))
+
+    async def prompted(*arguments, **options):
+        harness.resumer.on_turn(TurnEvent("main", ONE, "prompt", NOW + timedelta(seconds=0.5)))
+        return await harness.send(*arguments, **options)
+
+    harness.resumer._send = prompted
+    assert outcomes(harness.run()) == [("main", "hot", "sent")]
+    assert harness.restarted == []
 
 
 def test_the_delivery_is_told_at_once_that_its_turn_has_begun():

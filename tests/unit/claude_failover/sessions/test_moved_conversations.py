@@ -117,6 +117,8 @@ MESSAGES = {name: json.dumps({"type": "user", "uuid": name}) + "\n" for name in 
 @pytest.mark.parametrize(
     ("written", "job", "waits"),
     [
+        (None, {"version": "2.1.260"}, False),  # it says where a conversation went on
+        (None, {"version": "2.1.259"}, True),
         (None, {}, True),
         ("", {}, True),
         (MESSAGES["old"], {}, True),
@@ -133,7 +135,9 @@ def test_a_conversation_is_not_resumed_while_a_job_of_its_session_can_have_it(
     config = dataclasses.replace(CONFIG, active_link=str(tmp_path), shared_links=())
     folder = tmp_path / "projects" / "-"
     folder.mkdir(parents=True)
-    (folder / f"{OLD}.jsonl").write_text(MESSAGES["old"])
+    version = {"version": job["version"]} if "version" in job else {}
+    job = {key: value for key, value in job.items() if key != "version"}
+    (folder / f"{OLD}.jsonl").write_text(json.dumps({**json.loads(MESSAGES["old"]), **version}) + "\n")
     if written is not None:
         (folder / f"{NEW}.jsonl").write_text(written)
     monkeypatch.setattr(moved_conversations, "background_jobs", lambda _homes: [dataclasses.replace(JOB, **job)])

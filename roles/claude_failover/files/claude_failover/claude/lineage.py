@@ -19,7 +19,9 @@ from typing import Any
 
 from .background_jobs import BackgroundJob
 from .transcript import CHUNK, UUID, NotATranscriptError, locate, open_below, paths_of, read_conversation
+from .versions import numbers, version_in
 
+_TELLS = (2, 1, 260)  # the first version that was seen to write continued-in
 _MOST_MOVES = 100  # of one conversation that are followed
 
 
@@ -61,10 +63,18 @@ def newest_descendant(projects: str, uuid: str, jobs: Sequence[BackgroundJob]) -
 def can_go_on_from(projects: str, uuid: str, copy: str) -> bool:
     """Return whether the conversation ``copy`` can turn out to go on from ``uuid``: it has no message of its own yet.
 
-    2.1.197 writes the first ones after the turn's end.
+    2.1.197 writes the first ones after the turn's end. A version that writes ``continued-in`` has told by then.
     """
+    records = read_conversation(projects, uuid)
+    version = next((found for found in map(_version, reversed(records)) if found is not None), None)
+    if version is not None and version >= _TELLS:
+        return False
     message = _last_message(read_conversation(projects, copy))
-    return message is None or message == _last_message(read_conversation(projects, uuid))
+    return message is None or message == _last_message(records)
+
+
+def _version(record: Mapping[str, Any]) -> tuple[int, int, int] | None:
+    return numbers(version_in(record.get("version")) or "")
 
 
 def continued_in(records: Sequence[Mapping[str, Any]]) -> str | None:

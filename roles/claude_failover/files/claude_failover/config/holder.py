@@ -34,7 +34,8 @@ class ConfigHolder:
     def replace(self, config: Config) -> None:
         """Put another configuration in force.
 
-        What has not changed stays the same object: what parts refer to does not outlive the file it was read from.
+        Sessions that have not changed stay the same objects, and so does a configuration that equals the old one: what
+        parts keep of it then keeps nothing else.
         """
         if config != self._current:
             known = {session.name: session for session in self._current.sessions}

@@ -107,9 +107,10 @@ def attribute(
     suspects = [account for account in borne if account not in others]
     if name is None or name in borne or not suspects:
         return Attribution(name, True, why)
+    borne_of = "the limit and the reset" if evidence.verdict.resets_at is not None else "no reset and the limit"
     why = (
-        f"it was refused under {name} with the limit and the reset of {listed(suspects)}, and has not been answered "
-        "since that account ran out: it may not follow the active link"
+        f"it was refused under {name} with {borne_of} of {listed(suspects)}, and has not been answered since that "
+        "account ran out: it may not follow the active link"
     )
     return Attribution(None, True, why, doubted=name)
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Doubt: a refusal that bears the limit and the reset recorded for another account than the one it was made under.
+"""Doubt: a refusal that can be the one recorded for another account than the one it was made under, by limit and reset.
 
 A refusal that names no reset is compared by its limit alone. Either both accounts are out of usage, or the session uses
 the other account whatever the link says. A turn of the session that was answered after the other account was exhausted
@@ -35,15 +35,15 @@ class Doubt:
     known: bool = True
 
     def is_of(self, evidence: Evidence) -> bool:
-        """Return whether a refusal bears this limit and this reset."""
+        """Return whether a refusal bears this limit, and this reset where both name one."""
         limit, resets_at = evidence.verdict.limit, evidence.verdict.resets_at
-        if limit != self.limit or (resets_at is not None) != self.known:
-            return False
-        return resets_at is None or abs(resets_at - self.resets_at) <= SAME_RESET
+        if limit != self.limit or resets_at is None or not self.known:
+            return limit == self.limit
+        return abs(resets_at - self.resets_at) <= SAME_RESET
 
 
 def bearers(evidence: Evidence, names: list[str], exhaustion: Exhaustion) -> dict[str, ExhaustedLimit]:
-    """Return the accounts for which the evidence's limit and reset are recorded and in force, with the records."""
+    """Return the accounts whose recorded limits in force the evidence can be of, with the records."""
     verdict = evidence.verdict
     found = {
         name: exhaustion.same_window(name, verdict.limit, verdict.resets_at, evidence.at) for name in sorted(names)
@@ -67,13 +67,13 @@ def with_account(known: Doubt | None, evidence: Evidence, account: str, wait: fl
 
     ``wait``: the seconds after which a limit counts as over whose message names no reset.
     """
-    verdict = evidence.verdict
+    named = evidence.verdict.resets_at
+    assumed = clock.to_wall(evidence.at + timedelta(seconds=wait))
+    doubt = Doubt(evidence.verdict.limit, named or assumed, (account,), known=named is not None)
     if known is None or not known.is_of(evidence):
-        resets_at = verdict.resets_at
-        assumed = clock.to_wall(evidence.at + timedelta(seconds=wait))
-        return Doubt(verdict.limit, resets_at or assumed, (account,), known=resets_at is not None)
+        return doubt
     others = tuple(name for name in known.accounts if name != account)
-    return replace(known, accounts=(*others, account))
+    return replace(known if known.known else doubt, accounts=(*others, account))
 
 
 def doubt_to_json(doubt: Doubt) -> dict[str, Any]:

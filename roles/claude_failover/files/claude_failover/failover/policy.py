@@ -279,7 +279,7 @@ class SwitchPolicy:
     # -- sessions in doubt -------------------------------------------------------------------------------------
 
     def _is_set_aside(self, item: LimitedSession) -> bool:
-        """Return whether a session was refused in doubt: it waits for the next flip, or for the reset it was told."""
+        """Return whether a session was refused in doubt: it waits for the next flip, or a reset, told or assumed."""
         if item.doubted is None:
             return False
         last, evidence = self._flip_log.last, item.evidence
@@ -290,10 +290,11 @@ class SwitchPolicy:
 
     def _switch_in_doubt(self, active: str, aside: list[LimitedSession]) -> SwitchRequest | None:
         """Return one switch for two sessions or more that were refused in doubt, where none was answered since the
-        last flip: the active account may end in the same minute as the one before.
+        last flip: the active account may end in the same minute as the one before. One session will do where no reset
+        is named, as then nothing but the limit speaks against it.
 
-        It marks no account, and is not repeated: a session that is refused with that reset under a third account uses
-        a login of its own.
+        It marks no account, and is not repeated: a session that is refused so under a third account uses a login of its
+        own.
         """
         last = self._flip_log.last
         if last is None or (self._last_answer is not None and self._last_answer > last.at):
@@ -301,12 +302,14 @@ class SwitchPolicy:
         doubts = self._state.doubts
         first = [item for item in aside if item.doubted == active and _is_first(doubts.get(item.evidence.session))]
         limit = first[0].evidence.verdict.limit if first else None
-        if len(first) < 2 or self._is_held_back() or self._availability.select(limit).target is None:
+        enough = len(first) >= 2 or any(not doubts[item.evidence.session].known for item in first)
+        if not enough or self._is_held_back() or self._availability.select(limit).target is None:
             return None
         trigger = self._select_trigger(first)
         if trigger is None:
             return None
-        note = f"{len(first)} sessions were refused in doubt under {active}, which is not marked"
+        who = "1 session was" if len(first) == 1 else f"{len(first)} sessions were"
+        note = f"{who} refused in doubt under {active}, which is not marked"
         return SwitchRequest("limit", trigger=trigger, note=note, expected=active)
 
     # -- reasons proactive and failback ------------------------------------------------------------------------

@@ -120,9 +120,12 @@ class ResumeQueue:
         with self._state.update():
             self._take(session)
             self._state.limited_sessions[session] = LimitedSession(evidence, account, doubted, why)
-            if doubted is not None:
+            known = self._state.doubts.get(session)
+            if doubted is None and known is not None and not known.known and account is not None:
+                del self._state.doubts[session]  # the same refusal, with its reset, can be told apart
+            elif doubted is not None:
                 wait = self._config.current.failover.unknown_reset_wait
-                self._state.doubts[session] = with_account(self._state.doubts.get(session), evidence, doubted, wait)
+                self._state.doubts[session] = with_account(known, evidence, doubted, wait)
         self._backoff.pop(session, None)
         self._retry_at.pop(session, None)
         self._resumer.mark_limited(evidence)
@@ -354,7 +357,8 @@ def set_aside_note(why: str | None) -> str:
     """Return what is told of a session that is set aside: why, and what to do."""
     return (
         f"{why}; so no account is marked and no switch is made for it. See its login (/status in the session); "
-        "it is prompted again after the next switch (claude-failover switch ACCOUNT), or at the reset"
+        "it is prompted again after the next switch (claude-failover switch ACCOUNT), or at the reset (without one, "
+        "after unknown_reset_wait)"
     )
 
 

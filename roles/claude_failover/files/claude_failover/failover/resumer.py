@@ -17,7 +17,6 @@ import logging
 import shlex
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 from ..claude.prompt_box import OWNER_DIALOGS, find_dialog
@@ -46,6 +45,7 @@ log = logging.getLogger(__name__)
 UP_WAIT = 30.0  # seconds for the lifecycle to start a session that is down
 COPY_WAIT = 20.0  # seconds for the conversation to be copied, which takes about 5 s (2.1.332)
 RECORD_WAIT = 2.0  # seconds for a prompt's record, which follows the hook by 0.1 s (2.1.197), more on a busy host
+RECORD_POLL = 0.25  # seconds between two looks for it, each of which reads the end of a transcript
 
 # The prompt box of a running session is in view at once or not at all; a started one takes 0.75 to 1.9 s to show it
 # (2.1.330), more on a busy host.
@@ -86,7 +86,7 @@ class SessionResumer:
         self._send = send
         self._budget = budget
         self._under_way = ResumptionsUnderWay(store, tmux)
-        self._last_prompt: dict[str, datetime] = {}
+        self._last_prompt: dict[str, TurnEvent] = {}
         self._prompted: dict[str, asyncio.Event] = {}  # by session that is being sent a prompt: set as a turn begins
         self._evidence: dict[str, Evidence] = {}
         self.slots = ResumeSlots()
@@ -117,7 +117,7 @@ class SessionResumer:
         if known is not None and event.copied_from is not None and known.uuid == event.copied_from:
             self._evidence[event.session] = dataclasses.replace(known, uuid=event.uuid)
         if event.kind == "prompt":
-            self._last_prompt[event.session] = event.at
+            self._last_prompt[event.session] = event
             if event.session in self._prompted:
                 self._prompted[event.session].set()
             tracked = self._sessions.get(event.session)
@@ -190,7 +190,7 @@ class SessionResumer:
             return "none", "moved on"
         if delivery.result in _LEFT_TO_OPERATOR:
             return "none", f"{delivery.result}: {delivery.detail}"
-        if self._has_moved_on(tracked):
+        if await self._has_gone_on(tracked):
             return "hot", "sent"
         spec = tracked.spec
         if spec is None or not tracked.starts_claude:
@@ -231,14 +231,26 @@ class SessionResumer:
 
         Claude Code sends a queued prompt by itself: it can be answered before it is in the transcript.
         """
-        evidence, prompted = self._evidence.get(tracked.name), self._last_prompt.get(tracked.name)
         end = time.monotonic() + RECORD_WAIT
-        while evidence is not None and prompted is not None and prompted > evidence.at and time.monotonic() < end:
-            newest = self._newest_turn(tracked)
-            if newest is None or newest.at > evidence.at:
+        while time.monotonic() < end:
+            if not self._is_ahead_of_transcript(tracked):
                 break
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(RECORD_POLL)
         return self._has_moved_on(tracked)
+
+    def _is_ahead_of_transcript(self, tracked: TrackedSession) -> bool:
+        """Return whether a hook has told of a prompt after the refusal, and the transcript does not show one yet."""
+        evidence, prompt = self._evidence.get(tracked.name), self._last_prompt.get(tracked.name)
+        if evidence is None or prompt is None or prompt.at <= evidence.at:
+            return False
+        if prompt.turn is not None and prompt.turn == evidence.turn:
+            return False  # its hook came later than the refusal
+        newest = self._newest_turn(tracked)
+        if newest is None:
+            return False
+        # The refusal's own record can be later than what told of it.
+        shown = newest.request_at or newest.at if newest.verdict.limited else newest.at
+        return shown <= evidence.at
 
     async def _wait_until_up(self, tracked: TrackedSession) -> bool:
         end = time.monotonic() + UP_WAIT
@@ -289,8 +301,8 @@ class SessionResumer:
         prompt = self._config.current.failover.resume_prompt
 
         async def turn_began() -> bool:
-            moment = self._last_prompt.get(tracked.name)
-            return moment is not None and moment >= since
+            prompt = self._last_prompt.get(tracked.name)
+            return prompt is not None and prompt.at >= since
 
         async def wait_begun(seconds: float) -> None:
             await wait_for_event(prompted, seconds)

@@ -77,8 +77,8 @@ def newest_conversation(name: str, known: RegistryEntry, config: Config) -> Regi
         if own and can_go_on_from(config.projects, descent.uuid, job.uuid):
             raise FailoverError(
                 f"whether conversation {descent.uuid} went on in the background (agents view) as {job.uuid} cannot be "
-                f"known yet, as process {job.pid} has written nothing of its own, so no older copy is resumed; it is "
-                f"known once a turn there has ended, or once that job is ended: {_stop(job)}"
+                f"known yet, as process {job.pid} has written nothing of its own, so no older copy is resumed; a turn "
+                f"that ends there tells it; where none runs, end that job: {_stop(job)}"
             )
     holder = holder_of(config.homes, descent.uuid)
     if holder not in (None, known.pid):
