@@ -145,7 +145,8 @@ def no_token_told(world: World, daemon: Daemon) -> None:
     """Check that no made-up token stands in what the daemon wrote."""
 
     def found() -> list[list[str]] | None:
-        paths = [os.path.join(folder, name) for folder, _, names in os.walk(world.path("state")) for name in names]
+        walk = os.walk(world.path("state"))
+        paths = [os.path.join(folder, name) for folder, _folders, names in walk for name in names]
         try:
             return [world.tokens_in([world.path("daemon.log"), *paths])]
         except FileNotFoundError:  # a temporary file, which has its own name by now
