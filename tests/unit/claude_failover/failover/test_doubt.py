@@ -93,7 +93,7 @@ def test_another_limit_is_the_new_accounts(world):
         ("five_hour", False, 90, "b"),
         ("seven_day", True, None, "b"),
         ("unknown", True, None, "b"),
-        ("opus", True, None, "b"),
+        ("opus", True, None, None),
     ],
 )
 def test_a_refusal_that_names_no_reset_is_in_doubt_by_its_limit(world, limit, known, reset, account):
@@ -209,13 +209,16 @@ class Story:
 
         asyncio.run(go_on())
 
-    def refuse(self, *sessions, reset=90, after=70):
+    def refuse(self, *sessions, reset=90, after=70, limit="five_hour"):
         """Let sessions be refused, with a turn of its own each; ``after`` in seconds, ``reset`` in minutes."""
         self.world.now += seconds(after)
         resets_in = None if reset is None else T0 + minutes(reset) - self.world.now
         turn = f" at {self.world.now}"
         self.settle(
-            *[self.world.evidence(name, reset=resets_in, begun=seconds(1), turn=name + turn) for name in sessions]
+            *[
+                self.world.evidence(name, limit=limit, reset=resets_in, begun=seconds(1), turn=name + turn)
+                for name in sessions
+            ]
         )
 
     def answer(self, session, after=2):
@@ -297,6 +300,15 @@ def test_two_accounts_that_are_out_of_usage_and_name_no_reset_are_left_for_the_t
     story.answer("one")
     assert story.switches == [("a", "b"), ("b", "c")]
     assert FailoverState(story.world.store).doubts == {}
+
+
+def test_a_models_limit_that_names_no_reset_is_an_accounts_own_once_the_session_was_answered_there(story):
+    """As "Opus requires usage credits.", which never names one."""
+    story.refuse("one", reset=None, limit="opus")
+    story.answer("one")
+    story.refuse("one", reset=None, limit="opus")
+    assert story.switches == [("a", "b"), ("b", "c")]
+    assert story.marked == ["a", "b"]
 
 
 def test_sessions_whose_hook_names_no_reset_and_whose_record_does_move_the_link_no_more(tmp_path, monkeypatch):

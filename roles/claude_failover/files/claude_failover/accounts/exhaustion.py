@@ -204,14 +204,14 @@ class Exhaustion:
         """Return the limit of the account that is in force at ``at`` and can be the one that was reported, else None.
 
         It has this reset, which a message named, and the same name, or one of them has none. Of a limit reported
-        without a reset (None) only the name can be compared; not that of a model's, whose doubt no answer could end.
+        without a reset (None) only the name can be compared.
         """
         limit = limit or "unknown"
         for entry in self._limits.get(account, {}).values():
             if entry.over_at <= at:
                 continue
             if resets_at is None:
-                if limit == entry.limit and limit not in MODEL_LIMITS:
+                if limit == entry.limit:
                     return entry
             elif entry.known and (limit == entry.limit or "unknown" in (limit, entry.limit)):
                 same = SAME_EXACT if _has_seconds(resets_at, entry.until) else SAME_RESET

@@ -96,7 +96,7 @@ def attribute(
         why = f"the session uses {folder}, which is neither the active link nor an account's home"
         return Attribution(None, False, why)
     borne = bearers(evidence, [account.name for account in accounts], exhaustion)
-    others = cleared(borne, answered(evidence.session)) if borne else set()
+    others = cleared(borne, evidence, answered(evidence.session)) if borne else set()
     name, why = _answered_by(evidence, flips, active, exhaustion, others)
     if name is not None and evidence.earlier_process and not _is_known(evidence, name, flips, exhaustion):
         why = (

@@ -51,15 +51,20 @@ def bearers(evidence: Evidence, names: list[str], exhaustion: Exhaustion) -> dic
     return {name: entry for name, entry in found.items() if entry is not None}
 
 
-def cleared(borne: Mapping[str, ExhaustedLimit], answered: datetime | None) -> set[str]:
+def cleared(borne: Mapping[str, ExhaustedLimit], evidence: Evidence, answered: datetime | None) -> set[str]:
     """Return the accounts that a session does not use, for it was answered while each was exhausted.
 
     ``answered`` is the time at which the session's newest answered request was begun. A limit of one model says
-    nothing of an answer by another.
+    nothing of an answer by another; but where no reset is named, nothing else could end the doubt.
     """
+    is_named = evidence.verdict.resets_at is not None
     if answered is None:
         return set()
-    return {name for name, entry in borne.items() if entry.limit not in MODEL_LIMITS and answered > entry.since}
+    return {
+        name
+        for name, entry in borne.items()
+        if answered > entry.since and not (is_named and entry.limit in MODEL_LIMITS)
+    }
 
 
 def with_account(known: Doubt | None, evidence: Evidence, account: str, wait: float) -> Doubt:
