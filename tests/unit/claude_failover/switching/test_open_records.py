@@ -206,7 +206,7 @@ def test_the_last_record_is_of_the_switch_that_began_last(tmp_path):
 
 
 def test_what_a_switch_reads_of_the_log_does_not_grow_with_what_it_parses(tmp_path, monkeypatch):
-    """With 200 sessions a record has 20 KB: that of a new switch is looked for by its id, not parsed."""
+    """With 200 sessions a record has some 10 KB: that of a new switch is looked for by its id, not parsed."""
     journal, parsed = Journal(Store(str(tmp_path))), []
     for number in range(30):
         journal.append(new_record("limit", T0 + timedelta(minutes=number), origin="a", target="b", outcome="switched"))
