@@ -13,6 +13,7 @@ import sys
 import pytest
 
 from claude_failover import daemon
+from claude_failover.common import allocator
 from claude_failover.config.model import Account, Config
 
 # Threads hold blocks of their own; and after a large block was freed, a smaller large one is held.
@@ -70,10 +71,19 @@ def held(how: str, python_path: str) -> tuple[int, bool, bool]:
     return done.stdout.count("<heap nr="), int(apart) >= 4, given_back > 5000
 
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="it needs glibc")
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "malloc_info"), reason="only glibc has these bounds, and tells of them"
+)
 def test_threads_share_one_arena_and_large_blocks_are_held_apart(python_path):
     assert held("as it is", python_path) == (5, False, False)
     assert held("bound", python_path) == (1, True, True)
+
+
+def test_a_library_without_these_bounds_is_left_as_it_is(monkeypatch):
+    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda _name: object())
+    before = list(gc.callbacks)
+    assert not allocator.bound_memory()
+    assert gc.callbacks == before
 
 
 def test_the_daemon_bounds_its_memory_and_settles_it_once_it_is_ready(monkeypatch):

@@ -29,7 +29,7 @@ def test_subscribers_are_called_in_order_and_see_the_new_configuration() -> None
     assert calls == [("first", NEW), ("second", NEW), ("third", NEW)]
     holder.replace(NEWEST)
     assert calls[3:] == [("first", NEWEST), ("second", NEWEST), ("third", NEWEST)]
-    assert holder.current == NEWEST
+    assert holder.current is NEWEST
 
 
 def test_a_late_subscriber_is_called_for_later_replacements_only() -> None:

@@ -205,7 +205,7 @@ def test_the_last_record_is_of_the_switch_that_began_last(tmp_path):
     assert journal.last("switched", 100) == opened
 
 
-def test_what_a_switch_reads_of_the_log_does_not_grow_with_what_it_parses(tmp_path, monkeypatch):
+def test_a_new_switch_parses_nothing_of_the_log(tmp_path, monkeypatch):
     """With 200 sessions a record has some 10 KB: that of a new switch is looked for by its id, not parsed."""
     journal, parsed = Journal(Store(str(tmp_path))), []
     for number in range(30):

@@ -37,9 +37,12 @@ class ConfigHolder:
         Sessions that have not changed stay the same objects, and so does a configuration that equals the old one: what
         parts keep of it then keeps nothing else.
         """
-        if config != self._current:
-            known = {session.name: session for session in self._current.sessions}
+        known = {session.name: session for session in self._current.sessions}
+        if config == self._current:
+            config = self._current
+        elif known:
             sessions = [known[new.name] if known.get(new.name) == new else new for new in config.sessions]
-            self._current = dataclasses.replace(config, sessions=tuple(sessions))
+            config = dataclasses.replace(config, sessions=tuple(sessions))
+        self._current = config
         for on_replaced in self._subscribers:
             on_replaced()

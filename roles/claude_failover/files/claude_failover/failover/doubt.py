@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from ..accounts.exhaustion import MODEL_LIMITS, SAME_RESET, ExhaustedLimit, Exhaustion
+from ..accounts.exhaustion import MODEL_LIMITS, SAME_RESET, ExhaustedLimit, Exhaustion, reset_of
 from ..common import clock
 from ..limits.evidence import Evidence
 from ..storage.store import as_list, as_optional_text
@@ -72,9 +72,9 @@ def with_account(known: Doubt | None, evidence: Evidence, account: str, wait: fl
 
     ``wait``: the seconds after which a limit counts as over whose message names no reset.
     """
-    named = evidence.verdict.resets_at
-    assumed = clock.to_wall(evidence.at + timedelta(seconds=wait))
-    doubt = Doubt(evidence.verdict.limit, named or assumed, (account,), known=named is not None)
+    verdict = evidence.verdict
+    until, is_named = reset_of(verdict, evidence.at, None, wait)
+    doubt = Doubt(verdict.limit, verdict.resets_at or clock.to_wall(until), (account,), known=is_named)
     if known is None or not known.is_of(evidence):
         return doubt
     others = tuple(name for name in known.accounts if name != account)

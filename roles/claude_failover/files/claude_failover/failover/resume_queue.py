@@ -356,7 +356,7 @@ class ResumeQueue:
 def set_aside_note(why: str | None) -> str:
     """Return what is told of a session that is set aside: why, and what to do."""
     return (
-        f"{why}; so no account is marked and no switch is made for it. See its login (/status in the session); "
+        f"{why}; so no account is marked for it. See its login (/status in the session); "
         "it is prompted again after the next switch (claude-failover switch ACCOUNT), or at the reset (without one, "
         "after unknown_reset_wait)"
     )

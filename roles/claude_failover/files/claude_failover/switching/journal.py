@@ -132,16 +132,16 @@ class Journal:
         """
         rows = itertools.islice(self._store.records_from_end(LOG, is_record), limit)
         logged = list(itertools.islice((row for row in rows if row["outcome"] == outcome), 1 + _OVERLAPPING))
-        known = {row["id"] for row in logged}
-        still = [row for row in reversed(self._open) if row["outcome"] == outcome and row["id"] not in known]
-        return next(iter(_by_begin(still + logged)), None)
+        return next((row for row in self._with_open(logged) if row["outcome"] == outcome), None)
 
     def history(self, limit: int) -> list[Record]:
         """Return up to ``limit`` records, open ones included; the switch that began last is first. Raises OSError."""
-        logged = self.logged(limit + _OVERLAPPING)
+        return self._with_open(self.logged(limit + _OVERLAPPING))[:limit]
+
+    def _with_open(self, logged: list[Record]) -> list[Record]:
+        """Return records of the log and the open ones; the switch that began last is first."""
         known = {row["id"] for row in logged}
-        both = [row for row in reversed(self._open) if row["id"] not in known] + logged
-        return _by_begin(both)[:limit]
+        return _by_begin([row for row in reversed(self._open) if row["id"] not in known] + logged)
 
     def _keep(self) -> None:
         self._store.keep(DOCUMENT, self._document, _WHAT)
