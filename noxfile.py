@@ -541,7 +541,7 @@ def run_scenarios(stage: Stage, engine: Path, scenarios: list[str], env: dict[st
             scenario,
             *(engine, "run", "molecule", "test", "-s", scenario),
             env=env,
-            limit=1200 * jobs,
+            limit=1800 * jobs,  # beside other stages, 2,400 s were not enough for the longest
             progress=r"INFO .*(Executing|Running|Completed|Failed)|CRITICAL|fatal: \[",
         )
 

@@ -142,6 +142,7 @@ class Handler(BaseHTTPRequestHandler):
             elif path == "/api/oauth/profile":
                 self.reply(200, profile(tag, world.organization(tag)), record)
             elif path.startswith("/api/eval/"):
+                time.sleep(world.features_after())
                 self.reply(200, {"features": {name: {"defaultValue": True} for name in world.features()}}, record)
             elif path == "/api/event_logging/v2/batch":
                 self.reply(200, {}, record)
@@ -156,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 record["unknown"] = DISPENSABLE.fullmatch(path) is None
                 self.reply(404, error("not_found_error", "the stub has nothing at this path"), record)
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             record["status"] = "client left"
         finally:
             record["ended"] = time.time()

@@ -63,7 +63,8 @@ def test_the_stub_answers_all_that_the_cli_asks_with_the_guard_on(guarded: World
 
 
 def test_what_the_question_looks_like_and_that_escape_ends_the_session(guarded: World) -> None:
-    """No prompt box is there, the cursor is at the exit, and Esc is one."""
+    """No prompt box is there, the cursor is at the exit, and Esc is one; also where the server's flags come late."""
+    guarded.delay_flags(5)
     session = asked(guarded)
     lines = [line.strip() for line in session.lines()]
     title = lines.index(OWNER_QUESTION)

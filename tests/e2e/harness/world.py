@@ -76,6 +76,7 @@ class World:
         self._make_hooks()
         self._own(self.folder)
         self.behaviour: dict[str, dict[str, Any]] = {tag: {"mode": "ok"} for tag in accounts}
+        self.flags_after = 0.0
         self._write_world()
         with open(os.path.join(self.stub_folder, "requests.jsonl"), "w", encoding="ascii"):
             pass
@@ -145,11 +146,28 @@ class World:
                     "effortCalloutV2Dismissed": True,
                     "projects": {self.folder: {"hasTrustDialogAccepted": True}},
                     "oauthAccount": self.identity(tag),
+                    **self._known_flags(),
                 },
             )
             self.write_json(os.path.join(home, "settings.json"), {"skipDangerousModePermissionPrompt": True})
             self.login(tag)
         os.symlink(self.account_home(self.accounts[0]), self.link)
+
+    def _known_flags(self) -> dict[str, Any]:
+        """Return the server's flags as a home in use keeps them.
+
+        A session that is resumed in a home without them asks nothing where the answer comes after its first screen
+        (2.1.332).
+        """
+        if not self.guard:
+            return {}
+        flags, now = {OWNER_GUARD: True}, int(time.time() * 1000)
+        return {
+            "cachedFeatureFlags": flags,
+            "cachedFeatureFlagsAt": now,
+            "cachedGrowthBookFeatures": flags,
+            "cachedGrowthBookFeaturesAt": now,
+        }
 
     def identity(self, tag: str) -> dict[str, Any]:
         """Return the ``oauthAccount`` of an account, by the keys that Claude Code writes there (2.1.330)."""
@@ -251,7 +269,12 @@ class World:
     def _world(self) -> dict[str, Any]:
         organizations = dict.fromkeys(self.accounts, self.accounts[0]) if self.company else {}
         features = [OWNER_GUARD] if self.guard else []
-        return {"accounts": self.behaviour, "organizations": organizations, "features": features}
+        return {
+            "accounts": self.behaviour,
+            "organizations": organizations,
+            "features": features,
+            "features_after": self.flags_after,
+        }
 
     def _write_world(self) -> None:
         path = os.path.join(self.stub_folder, "world.json")
@@ -266,6 +289,11 @@ class World:
             more.setdefault("claim", "five_hour")
             more.setdefault("resets_at", int(time.time()) + 3 * 3600)
         self.behaviour[tag] = {"mode": mode, **more}
+        self._write_world()
+
+    def delay_flags(self, seconds: float) -> None:
+        """Have the server's flags answered so many seconds late from now on."""
+        self.flags_after = seconds
         self._write_world()
 
     def start_stub(self) -> None:
