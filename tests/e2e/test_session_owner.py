@@ -30,9 +30,9 @@ from claude_failover.claude.prompt_box import find_dialog
 
 @pytest.fixture
 def guarded(worlds: MakeWorld) -> World:
-    """A world with the guard on, accounts of one organization, and no person."""
+    """A world with the guard on, accounts of one organization, homes that have been in use, and no person."""
     needs(GUARDED, "it minds no owner")
-    world = worlds(real(cli.NEW), guard=True)
+    world = worlds(real(cli.NEW), guard=True, flags_known=True)
     world.person = False
     return world
 

@@ -51,17 +51,18 @@ class World:
         gateway: bool = False,
         imitate: str = "",
         guard: bool = False,
+        flags_known: bool = False,
         company: bool = True,
     ) -> None:
         """``program`` is the claude to run (or `FAKE_CLAUDE`, which can ``imitate`` an old version).
 
         With ``gateway`` it gets ANTHROPIC_BASE_URL; without, it calls the names that it calls on any machine. With
         ``guard`` Claude Code asks whose conversation it is after a flip (2.1.330 and newer): the stub serves the flag,
-        and the environment does not keep the CLI from asking for it. Without ``company`` each account is of an
-        organization of its own.
+        and the environment does not keep the CLI from asking for it. With ``flags_known`` the homes have it from an
+        earlier session. Without ``company`` each account is of an organization of its own.
         """
         self.namespace, self.accounts, self.gateway, self.imitate = namespace, accounts, gateway, imitate
-        self.guard, self.company = guard, company
+        self.guard, self.flags_known, self.company = guard, flags_known, company
         self.person = guard  # one who answers what the guard asks; see `Session`
         self.folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
         os.chmod(self.folder, 0o755)
@@ -159,7 +160,7 @@ class World:
         A session that is resumed in a home without them asks nothing where the answer comes after its first screen
         (2.1.332).
         """
-        if not self.guard:
+        if not self.flags_known:
             return {}
         flags, now = {OWNER_GUARD: True}, int(time.time() * 1000)
         return {

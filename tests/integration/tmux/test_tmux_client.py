@@ -284,9 +284,12 @@ def test_a_quiet_pane_is_listed_as_it_was_and_anew_after_output(server: Server, 
         await tmux.panes()
         return all(record.endswith("\0") for record, _pane in tmux._listing._known.values())
 
+    async def are_executed() -> bool:
+        tmux._listing = type(tmux._listing)()  # a program may have been executed after its pane was listed first
+        return all(pane.command != "env" for pane in await tmux.panes())
+
     driver.until(is_left_out, "a listing without programs")
-    tmux._listing = type(tmux._listing)()  # a program may have been executed after its pane was listed first
-    driver.run(tmux.panes())
+    driver.until(are_executed, "the programs in the place of env")
     quiet = driver.run(tmux.panes())
     assert quiet == driver.run(driver.client(server.socket).panes())
     assert [pane.cwd for pane in quiet] == ["/", "/"]
