@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Test the checks of general values, the sections and the YAML reader."""
+"""Test the checks of general values and the sections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from claude_failover.config import validators, yaml_loader
+from claude_failover.config import validators
 from claude_failover.config.section import Section
 from claude_failover.config.validators import AlreadyReported, Location, Problem, ValidationError
 
@@ -92,22 +92,3 @@ def test_an_optional_value_says_that_null_will_do() -> None:
     assert validators.optional(validators.boolean)(None, location()) is None
     with pytest.raises(ValidationError, match="or null"):
         validators.optional(validators.boolean)(3, location())
-
-
-def test_lines_are_those_of_the_keys() -> None:
-    document = yaml_loader.read("a:\n  b: 1\n  c:\n    - x\n    - d: 2\n")
-    assert document.value == {"a": {"b": 1, "c": ["x", {"d": 2}]}}
-    assert [document.line_of(key) for key in ("a", "a.b", "a.c[0]", "a.c[1].d", "a.c[1].missing", "none")] == [
-        1,
-        2,
-        4,
-        5,
-        5,
-        1,
-    ]
-
-
-def test_a_key_of_a_merged_mapping_is_overridden_and_an_own_one_twice_is_not() -> None:
-    document = yaml_loader.read("base: &b {x: 1, y: 2}\nit: {x: 3, <<: *b}\nbad: {<<: *b, z: 1, z: 2}\n")
-    assert document.value["it"] == {"x": 3, "y": 2}
-    assert [problem.key for problem in document.problems] == ["bad.z"]
