@@ -106,7 +106,7 @@ class _RefusedError(Exception):
 
 
 class _Anchor(NamedTuple):
-    """What an alias stands for, the number of its values, and where the keys in it stand."""
+    """The value that aliases stand for, the number of values in it, and the lines of its keys."""
 
     value: Any
     is_scalar: bool
