@@ -142,7 +142,6 @@ class Handler(BaseHTTPRequestHandler):
             elif path == "/api/oauth/profile":
                 self.reply(200, profile(tag, world.organization(tag)), record)
             elif path.startswith("/api/eval/"):
-                time.sleep(world.features_after())
                 self.reply(200, {"features": {name: {"defaultValue": True} for name in world.features()}}, record)
             elif path == "/api/event_logging/v2/batch":
                 self.reply(200, {}, record)

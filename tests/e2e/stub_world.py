@@ -6,8 +6,7 @@
 ``world.json``::
 
     {"accounts": {"A": {"mode": "limit", "claim": "five_hour", "resets_at": 1795383393, "refresh": "ok"}},
-     "organizations": {"B": "A"}, "features": ["tengu_ticklish_moon"],
-     "features_after": 0}
+     "organizations": {"B": "A"}, "features": ["tengu_ticklish_moon"]}
 
 ``mode`` is ``ok``, ``limit`` (with ``claim`` and ``resets_at``, epoch seconds), ``throttle`` (429 without the
 unified headers), ``overloaded`` (529), ``unauthorized`` (401), ``warning`` (200 with a gauge: ``claim``,
@@ -17,8 +16,7 @@ the mode is another one). ``hold`` names a prompt whose answer waits until it na
 ``[[slow SECONDS]]``, ``[[steps NUMBER SECONDS]]`` (as many uses of a tool, each answered after the
 seconds), ``[[agent PROMPT]]`` (a sub-agent in the background), ``[[use TOOL {...}]]`` (a tool by its name,
 with its input). ``organizations``: by the tag of an account that of its organization, where it is not its own.
-``features`` are the server-side flags that are on, ``features_after`` the seconds until they are answered. ``meter``
-counts an account's windows; see `Meters`.
+``features`` are the server-side flags that are on. ``meter`` counts an account's windows; see `Meters`.
 
 The fake Claude reads the same file, so that one scenario runs on both.
 """
@@ -136,10 +134,6 @@ class World:
     def features(self) -> list[str]:
         """Return the names of the server-side flags that are on."""
         return list(self.read()["features"])
-
-    def features_after(self) -> float:
-        """Return the seconds until the flags are answered."""
-        return float(self.read()["features_after"])
 
     def wait_while(self, tag: str, key: str, value: str) -> str:
         """Wait as long as the account's ``key`` is ``value``; return the one it has then."""

@@ -38,13 +38,23 @@ def guarded(worlds: MakeWorld) -> World:
 
 
 def asked(world: World, *options: str, look: type[Session] = Session) -> Session:
-    """Begin a conversation under A, and return it as it is resumed under B, with the question on the screen."""
+    """Begin a conversation under A, and return it as it is resumed under B, with the question on the screen.
+
+    A session asks nothing, and has its prompt box, where the server's flags come after its first screen (2.1.332 on a
+    busy machine): it is resumed again, in a home that has got them.
+    """
     session = look(world, "one").start(*options)
     session.ask("remember BANANA")
     until(lambda: any(r["type"] == "assistant" for r in world.records(session.id)), "the answer in the transcript")
-    world.tmux("kill-session", "-t", "=one")
+    until(lambda: owners(world, session.id), "the owner in the transcript", show=session.screen)
     world.flip("B")
-    session.start(*options, resume=True, ready=False)
+    for _resume in range(3):
+        world.tmux("kill-session", "-t", "=one")
+        session.start(*options, resume=True, ready=False)
+        until(lambda: session.shows(OWNER_QUESTION) or session.box() is not None, "a screen", show=session.screen)
+        session.wait_still()
+        if session.shows(OWNER_QUESTION):
+            break
     session.wait_screen(OWNER_QUESTION)
     return session
 
@@ -63,8 +73,7 @@ def test_the_stub_answers_all_that_the_cli_asks_with_the_guard_on(guarded: World
 
 
 def test_what_the_question_looks_like_and_that_escape_ends_the_session(guarded: World) -> None:
-    """No prompt box is there, the cursor is at the exit, and Esc is one; also where the server's flags come late."""
-    guarded.delay_flags(5)
+    """No prompt box is there, the cursor is at the exit, and Esc is one."""
     session = asked(guarded)
     lines = [line.strip() for line in session.lines()]
     title = lines.index(OWNER_QUESTION)

@@ -77,7 +77,6 @@ class World:
         self._make_hooks()
         self._own(self.folder)
         self.behaviour: dict[str, dict[str, Any]] = {tag: {"mode": "ok"} for tag in accounts}
-        self.flags_after = 0.0
         self._write_world()
         with open(os.path.join(self.stub_folder, "requests.jsonl"), "w", encoding="ascii"):
             pass
@@ -270,12 +269,7 @@ class World:
     def _world(self) -> dict[str, Any]:
         organizations = dict.fromkeys(self.accounts, self.accounts[0]) if self.company else {}
         features = [OWNER_GUARD] if self.guard else []
-        return {
-            "accounts": self.behaviour,
-            "organizations": organizations,
-            "features": features,
-            "features_after": self.flags_after,
-        }
+        return {"accounts": self.behaviour, "organizations": organizations, "features": features}
 
     def _write_world(self) -> None:
         path = os.path.join(self.stub_folder, "world.json")
@@ -290,11 +284,6 @@ class World:
             more.setdefault("claim", "five_hour")
             more.setdefault("resets_at", int(time.time()) + 3 * 3600)
         self.behaviour[tag] = {"mode": mode, **more}
-        self._write_world()
-
-    def delay_flags(self, seconds: float) -> None:
-        """Have the server's flags answered so many seconds late from now on."""
-        self.flags_after = seconds
         self._write_world()
 
     def start_stub(self) -> None:
