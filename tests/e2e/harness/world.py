@@ -156,8 +156,8 @@ class World:
     def _known_flags(self) -> dict[str, Any]:
         """Return the server's flags as a home in use keeps them.
 
-        A session that is resumed in a home without them asks nothing where the answer comes after its first screen
-        (2.1.332).
+        A session that is resumed in a home without them asks nothing where the answer comes after its first screen, in
+        one that has them seldom (2.1.332).
         """
         if not self.flags_known:
             return {}

@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,8 +87,8 @@ def run_with_fault(host: Host, fault: str, step: int, **arguments: Any) -> int:
 class Picture:
     """A host's folder as it is now: to put it back, and to compare others with."""
 
-    def __init__(self, host: Host) -> None:
-        self._folder, self._copy = host.folder, host.folder + ".picture"
+    def __init__(self, host: Host, copy: Path) -> None:
+        self._folder, self._copy = host.folder, copy
         shutil.copytree(self._folder, self._copy, symlinks=True)
 
     def put_back(self) -> None:
@@ -99,7 +100,7 @@ class Picture:
 def contents(host: Host) -> dict[str, tuple[Any, ...]]:
     """Return mode, owner and content of every file of the host, by its path.
 
-    Without the file beside another one that takes its place at the end: nobody can remove it after a kill.
+    Without the files that were to take the place of those beside them: a kill leaves them.
     """
     return {
         path: (status[0], status[1], status[-1])
@@ -109,10 +110,10 @@ def contents(host: Host) -> dict[str, tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("fault", ["kill", "EIO"])
-def test_a_rollback_that_meets_a_fault_is_finished_by_the_next_one(host: Host, fault: str) -> None:
+def test_a_rollback_that_meets_a_fault_is_finished_by_the_next_one(host: Host, tmp_path: Path, fault: str) -> None:
     configurations = {"1.0.0": "good, old\n", "2.0.0": "good, new\n"}
     names = {version: host.run(version=version, config=text)["release"] for version, text in configurations.items()}
-    before = Picture(host)
+    before = Picture(host, tmp_path / "picture")
     for step in range(1, 500):
         before.put_back()
         ended = run_with_fault(host, fault, step, state="rolled_back")
@@ -133,10 +134,10 @@ def test_a_rollback_that_meets_a_fault_is_finished_by_the_next_one(host: Host, f
 
 @pytest.mark.parametrize("fault", ["kill", "EIO", "ENOSPC", "EROFS"])
 def test_a_fault_at_any_step_leaves_the_old_release_or_the_new_one_and_the_next_run_mends(
-    host: Host, fault: str
+    host: Host, tmp_path: Path, fault: str
 ) -> None:
     old = host.run(config="good, old\n")
-    before = Picture(host)
+    before = Picture(host, tmp_path / "picture")
     assert host.run(version="2.0.0", config="good, new\n")["changed"] is True
     installed = contents(host)
     # The release does not become ready: it is taken back.
