@@ -83,7 +83,7 @@ def bears(session: Driven, text: str, tag: str) -> None:
     """
     world = session.world
     until(lambda: named(world) == uuid(world, tag), f"the name of {tag} in the shared file", show=session.screen)
-    time.sleep(6)  # on a busy machine its second can last longer than three
+    time.sleep(6)  # nothing tells that it has looked; with a load of ten it had not after three
     assert named(world) == uuid(world, tag)
     session.prompt(text)
     assert session.answered(text, tag)["account_uuid"] == uuid(world, tag)
