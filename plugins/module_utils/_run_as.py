@@ -129,6 +129,12 @@ def run_apart(work: Callable[[], Any], name: str, deadline: float, progress: Pro
     return answer["done"]
 
 
+def _place(exc: Exception) -> str:
+    """Return the file and line where ``exc`` was raised; imports nothing, as the user may not read root's Python."""
+    frame, line = list(traceback.walk_tb(exc.__traceback__))[-1]
+    return f"{os.path.basename(frame.f_code.co_filename)}:{line}"
+
+
 def _run_child(work: Callable[[], Any], reader: int, writer: int, progress: Progress | None) -> None:
     """Call ``work``, write the answer to ``writer`` and exit; never returns."""
     try:
@@ -140,8 +146,7 @@ def _run_child(work: Callable[[], Any], reader: int, writer: int, progress: Prog
         except Exception as exc:
             # Not the text of the exception, which could quote the content of a file.
             kind = exc.strerror if isinstance(exc, OSError) and exc.strerror else type(exc).__name__
-            place = traceback.extract_tb(exc.__traceback__)[-1]
-            answer = {"failed": f"{kind}, at {os.path.basename(place.filename)}:{place.lineno}"}
+            answer = {"failed": f"{kind}, at {_place(exc)}"}
         with os.fdopen(writer, "wb") as stream:
             stream.write(json.dumps(answer).encode())
     finally:

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import grp
+import linecache
 import os
 import pwd
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -48,6 +50,19 @@ def test_an_error_of_the_work_is_told_by_its_kind_only() -> None:
     with pytest.raises(RunAsError, match="ValueError") as caught:
         run_as(some_user(), fail)
     assert SECRET not in str(caught.value)
+
+
+@needs_root
+def test_an_error_is_told_where_the_user_may_not_read_roots_python() -> None:
+    def fail() -> None:
+        # As with a Python below /root: what is not imported yet cannot be.
+        sys.meta_path.clear()
+        sys.modules.pop("tokenize", None)
+        linecache.clearcache()
+        raise ValueError
+
+    with pytest.raises(RunAsError, match=r"ValueError, at test_run_as\.py:\d+"):
+        run_as(some_user(), fail)
 
 
 @needs_root
