@@ -96,6 +96,7 @@ def test_a_socket_that_is_lost_is_made_anew(world: World, how: str) -> None:
 
 
 def test_a_folder_that_is_gone_is_told_until_it_is_back(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     folder = os.path.dirname(world.path)
 
     async def scenario() -> None:

@@ -109,7 +109,7 @@ def test_a_program_that_hangs_or_leaves_a_process_behind_holds_root_up_for_a_bou
 def test_a_folder_with_control_characters_writes_nothing_to_roots_terminal(host: UserHost) -> None:
     folder = host.path("home", "bin", "\x1b[2J")
     os.makedirs(folder)
-    with open(os.path.join(folder, "claude"), "w", encoding="ascii") as stream:
+    with open(os.path.join(folder, "claude"), "w", encoding="utf-8") as stream:
         stream.write("#!/bin/sh\necho '2.1.78 (Claude Code)'\n")
     os.chmod(stream.name, 0o755)
     assert "\x1b" not in ask(host, programs=(stream.name,))

@@ -169,7 +169,7 @@ def close_roots(host: UserHost) -> None:
     for home in host.homes:
         top = os.path.join(host.roots, os.path.basename(home))
         for name in ("settings.json", ".claude.json", ".credentials.json", "CLAUDE.md"):
-            with open(os.path.join(top, name), "w", encoding="ascii") as stream:
+            with open(os.path.join(top, name), "w", encoding="utf-8") as stream:
                 stream.write(f'{{"{SECRET}": {{"{SECRET}": "{SECRET}"}}, "permissions": {{"deny": ["{SECRET}"]}}}}')
         os.mkdir(os.path.join(top, "agents"))
         os.mkdir(os.path.join(top, "agents", SECRET))
@@ -336,7 +336,7 @@ def use_home(host: UserHost, number: int) -> None:
     os.makedirs(f"{active}/projects")
     files = [f"{active}/projects/{number}-{part}.jsonl" for part in range(50)]
     for path in (*files, f"{active}/settings.json", f"{active}.json.new"):
-        with open(path, "w", encoding="ascii") as stream:
+        with open(path, "w", encoding="utf-8") as stream:
             stream.write('{"number": %d}' % number)
     os.rename(f"{active}.json.new", f"{active}.json")
 
@@ -359,7 +359,7 @@ def test_a_user_who_swaps_what_is_adopted_leads_root_nowhere(host: UserHost) -> 
     os.makedirs(host.path("home", "own-files"))
     os.chown(host.path("home", "own-files"), host.user.pw_uid, host.user.pw_gid)
     make_folders(host, host.roots)
-    with open(os.path.join(host.roots, "settings.json"), "w", encoding="ascii") as stream:
+    with open(os.path.join(host.roots, "settings.json"), "w", encoding="utf-8") as stream:
         stream.write("roots")
     os.chmod(os.path.join(host.roots, "settings.json"), 0o600)
     before = picture(host.roots)

@@ -230,7 +230,7 @@ def test_a_home_in_use_with_a_link_to_roots_is_not_adopted(
     host: UserHost, python_path: str, place: str, check: bool
 ) -> None:
     secret = f"{host.roots}/secret"
-    with open(secret, "w", encoding="ascii") as stream:
+    with open(secret, "w", encoding="utf-8") as stream:
         stream.write("of root")
     os.chmod(secret, 0o600)
 
@@ -279,7 +279,7 @@ def test_what_is_adopted_stays_the_users_and_closed_to_others(host: UserHost, py
     def plant() -> None:
         os.makedirs(host.path("home", ".claude", "projects"))
         for name in (".claude/projects/a.jsonl", ".claude/settings.json", ".claude/.credentials.json", ".claude.json"):
-            with open(host.path("home", name), "w", encoding="ascii") as stream:
+            with open(host.path("home", name), "w", encoding="utf-8") as stream:
                 stream.write("{}")
             os.chmod(host.path("home", name), 0o644)
 

@@ -113,7 +113,10 @@ class UserHost:
         )
 
     def as_user(self, work: Callable[[], Any], user: pwd.struct_passwd | None = None) -> int:
-        """Do ``work`` in a process of the sessions' user, or another one; return its exit code, 0 for success."""
+        """Do ``work`` in a process of the sessions' user, or another one; return its exit code, 0 for success.
+
+        That user may not read root's Python: what ``work`` needs has been imported, its codecs as well (UTF-8 has).
+        """
         pid = os.fork()
         if pid == 0:
             code = 1
