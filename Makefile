@@ -54,7 +54,7 @@ status: ## show the accounts, sessions and switches of the machines, worst first
 quick: ## the fast loop: ruff, mypy, import-linter, unit tests but the slow ones on the newest Python at hand
 	@$(NOX) -s quick
 
-test: ## every gate below but e2e (ALSO=e2e), fuzz, bench and soak, side by side (SERIAL=1: in this order); of faults the short run
+test: ## every gate below but e2e (ALSO=e2e), fuzz, bench and soak, side by side (SERIAL=1: one test at a time); of faults the short run
 	@$(NOX_READY) && exec .cache/venv/nox/bin/python -B tests/gates/side_by_side.py \
 		$(if $(SERIAL),--serial) $(ALSO:%=--also %)
 

@@ -7,8 +7,8 @@ A new stage is a session here and a target in the Makefile. tests/gates/report.p
 
 UNIT_PYTHONS="3.11 3.12" chooses the Pythons of `unit` (default: the oldest and the newest at hand), ANSIBLE_CORE=2.16
 (a release or its beginning) the ansible-core, with environments of its own, CLAUDE="2.1.81 latest" the versions of
-Claude Code for `e2e`, each with every test that is about it; MINUTES, SESSIONS and SEED are those of `soak`; VERBOSE=1
-shows all output.
+Claude Code for `e2e`, each with every test that is about it; MINUTES, SESSIONS and SEED are those of `soak`; SERIAL=1
+runs one test at a time; VERBOSE=1 shows all output.
 """
 
 from __future__ import annotations
@@ -261,14 +261,18 @@ def pytest(
         name,
         *("python", "-m", "pytest", "-q", f"--junitxml={report}", *arguments),
         env={**cached, **(env or {})},
-        limit=limit,
+        limit=limit * (3 if SERIAL else 1),
         progress=PYTEST_PROGRESS,
         junit=report,
     )
 
 
+CORES = os.cpu_count() or 1
+SERIAL = bool(os.environ.get("SERIAL"))
 # Two for each core: many tests wait for other programs.
-PARALLEL = (f"--numprocesses={2 * (os.cpu_count() or 1)}", "--dist=loadgroup")
+PARALLEL = () if SERIAL else (f"--numprocesses={2 * CORES}", "--dist=loadgroup")
+# Claude Code mostly waits.
+WAITING = () if SERIAL else (f"--numprocesses={1 + CORES}", "--dist=worksteal")
 
 
 @nox.session(python=TOOLS_PYTHON)
@@ -606,17 +610,16 @@ def e2e(session: nox.Session) -> None:
         # With CI=true the tests fail, and are not skipped, where something of the machine is missing.
         env = {"CI": "true", "CLAUDE_E2E_GUARD": os.environ.get("CLAUDE_E2E_GUARD") or "short"}
         versions = os.environ.get("CLAUDE", "").split()
-        waiting = (f"--numprocesses={1 + (os.cpu_count() or 1)}", "--dist=worksteal")  # the CLI mostly waits
         with docker_engine(stage, "tests/e2e/test_systemd.py") as engine:
             env.update(images(stage, engine, "bookworm") if engine else {})
             if not versions:
-                pytest(stage, f"pytest on Python {session.python}", "tests/e2e", *waiting, limit=3600, env=env)
+                pytest(stage, f"pytest on Python {session.python}", "tests/e2e", *WAITING, limit=3600, env=env)
             for version in versions:
                 pytest(
                     stage,
                     f"Claude Code {version}, pytest on Python {session.python}",
                     "tests/e2e",
-                    *waiting,
+                    *WAITING,
                     limit=3600,
                     env={**env, "CLAUDE_E2E_VERSION": version},
                     part=version,

@@ -8,7 +8,8 @@
 Without sessions: those of ``nox`` itself. A line is printed as a stage begins, and its whole output, in one piece, as
 it ends. A stage that fails stops no other. Stages of one name (unit-3.9 and unit-3.13) are one in the results. The
 table of report.py ends the run, with the checks in the order in which the stages are named, and before it the times of
-the stages. ``--serial`` runs one stage after the other. The exit code is 1 if a check failed, 130 after Ctrl-C.
+the stages. ``--serial`` runs one stage after the other, and one test at a time in each. The exit code is 1 if a check
+failed, 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -119,6 +120,7 @@ class Run:
         environment = {
             **os.environ,
             **({} if alone else {"MOLECULE_JOBS": "2"}),
+            **({"SERIAL": "1"} if self.serial else {}),
             "GATES_RECORDS": str(lane.records),
             "GATES_RUN": f"{os.getpid()} {report.BEGAN}",
         }
@@ -201,7 +203,7 @@ def main() -> int:
     """Run the sessions that the command line names."""
     parser = argparse.ArgumentParser(description="Run nox sessions side by side.")
     parser.add_argument("--also", action="append", default=[], metavar="SESSION", help="one more than nox's own choice")
-    parser.add_argument("--serial", action="store_true", help="one after the other")
+    parser.add_argument("--serial", action="store_true", help="one after the other, one test at a time")
     parser.add_argument("sessions", nargs="*", metavar="SESSION", help="instead of nox's own choice")
     arguments = parser.parse_args()
     nox = os.path.join(os.path.dirname(sys.executable), "nox")
