@@ -144,10 +144,10 @@ def test_an_old_versions_session_is_known_before_its_limit_is_told(world, source
     seen = []
     report = world.evidence.append
     world.monitor._filter._on_evidence = lambda evidence: (seen.append(world.main.set_aside), report(evidence))
-    world.write({**prompt("t0", -90000), "version": "2.1.332"}, {**prompt("t1", -2), "version": "2.1.78"})
+    world.write({**prompt("t0", -90000), "version": "2.1.332"}, {**prompt("t1", -0.2), "version": "2.1.78"})
     assert (world.main.version, world.main.state) == (None, "starting")
     if source == "hook":
-        world.write({**refusal(-1), "version": "2.1.78"})
+        world.write({**refusal(-0.1), "version": "2.1.78"})
         world.hook("StopFailure", error="rate_limit", last_assistant_message=REFUSAL, prompt_id="t1")
     else:
         world.follow(lambda: world.write({**refusal(), "version": "2.1.78"}), lambda: world.evidence)
