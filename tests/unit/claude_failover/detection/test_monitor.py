@@ -248,6 +248,18 @@ def test_a_refusal_that_became_the_summary_is_told(world, while_followed):
     assert world.evidence == []
 
 
+def test_a_refusal_that_became_the_summary_is_found_before_the_newest_turns(world):
+    compacted = prompt("c", 0, f"This session is being continued.\n\n{REFUSAL}", isCompactSummary=True)
+    world.write(compacted, *[record for turn in range(50) for record in (prompt(f"t{turn}"), answer("x" * 1000))])
+    assert world.monitor.newest_turns.of(world.main).ended
+    assert [session for session, _why in world.lost] == ["main"]
+    world.write(
+        prompt("t50", content="This session is being continued.\n\nAll of it.", isCompactSummary=True), answer()
+    )
+    assert world.monitor.newest_turns.of(world.main).ended
+    assert [why for _session, why in world.lost][1:] == [None]
+
+
 def test_the_end_of_a_sub_agent_is_not_the_turns(world):
     world.hook("UserPromptSubmit", prompt_id="t1")
     for event in ("StopFailure", "Stop"):

@@ -39,6 +39,9 @@ _CAVEAT = "<local-command-caveat>"
 #: `Error: `: 2.1.81, found in its code.
 COMPACTION_ERROR = re.compile(r"(?:error: )?error during compaction: (?:error: )?", re.IGNORECASE)
 
+#: The line of a compaction's summary holds this.
+COMPACTION_MARK = b"isCompactSummary"
+
 
 def is_local_command(prompt: str) -> bool:
     """Return whether a prompt on the screen is a command that the CLI answers without asking a model."""

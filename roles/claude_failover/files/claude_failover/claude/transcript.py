@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..common import json_text
@@ -30,6 +30,10 @@ MOST_FOLDERS = 20_000  # of `projects` that are searched for a transcript
 CHUNK = 1 << 20  # bytes per read
 LINE_LIMIT = 4 << 20  # bytes; a longer line (a tool's output) is skipped without being kept in memory
 TAIL = 4 << 20  # bytes at the end that are searched for the newest turn
+_BLOCK = 8 << 10  # bytes of the first read from the end; each further one is twice as large
+
+#: Whether the last records of a transcript, oldest first, suffice.
+Enough = Callable[[Sequence[Mapping[str, Any]]], bool]
 
 _told: set[str] = set()  # the folders `projects` with too many folders
 
@@ -104,9 +108,9 @@ def open_below(projects: str, folder: str, name: str) -> int:
 class TranscriptTail:
     """Reader of a growing transcript.
 
-    Yields the record of each complete line once, from the byte offset ``start`` on; of those lines only that hold the
-    bytes ``wanted``. A truncated or replaced file is read again from its beginning. Between two calls of `read` nothing
-    of the file is kept in memory.
+    Yields the record of each complete line once, from the byte offset ``start`` on (counted from the end where it is
+    negative); of those lines only that hold the bytes ``wanted``. A truncated or replaced file is read again from its
+    beginning. Between two calls of `read` nothing of the file is kept in memory.
     """
 
     def __init__(self, projects: str, folder: str, name: str, start: int, wanted: bytes = b"") -> None:
@@ -115,13 +119,13 @@ class TranscriptTail:
         self._wanted = wanted
         self.behind = False  # the last `read` stopped at its limit, before the end
         self._partial = b""
-        self._offset = start
         descriptor = open_below(*self._location)
         try:
             found = os.fstat(descriptor)
             self._identity = identity_of(found)
+            self._offset = start if start >= 0 else max(0, found.st_size + start)
             # Skip a line that begins before ``start``.
-            self._skipping = start > 0 and os.pread(descriptor, 1, start - 1) != b"\n"
+            self._skipping = self._offset > 0 and os.pread(descriptor, 1, self._offset - 1) != b"\n"
         finally:
             os.close(descriptor)
 
@@ -173,30 +177,44 @@ class TranscriptTail:
             self._partial, self._skipping = b"", True
 
 
-def last_records(projects: str, folder: str, name: str) -> list[dict[str, Any]]:
-    """Return the records in the last 4 MiB of a transcript, oldest first. Raises NotATranscriptError, OSError."""
+def last_records(projects: str, folder: str, name: str, enough: Enough | None = None) -> list[dict[str, Any]]:
+    """Return the records in the last 4 MiB of a transcript, oldest first, or fewer that are ``enough``.
+
+    It is read backwards in blocks: what is asked of a transcript of megabytes is mostly in its last kilobytes. Raises
+    NotATranscriptError, OSError.
+    """
     descriptor = open_below(projects, folder, name)
     try:
-        size = os.fstat(descriptor).st_size
-        start = max(0, size - TAIL)
-        data = b""
-        while len(data) < size - start:
-            chunk = os.pread(descriptor, CHUNK, start + len(data))
-            if not chunk:
+        end = os.fstat(descriptor).st_size
+        first, block = max(0, end - TAIL), _BLOCK
+        records: list[dict[str, Any]] = []
+        rest: bytes | None = None  # the line that begins before what was read; None before the last complete line
+        while end > first:
+            start = max(first, end - block)
+            data = os.pread(descriptor, end - start, start)
+            if len(data) < end - start:
+                break  # truncated meanwhile
+            end, block = start, 2 * block
+            if rest is None:
+                data = data[: data.rfind(b"\n") + 1]  # what follows is incomplete
+                if not data:
+                    continue
+            lines = (data + (rest or b"")).split(b"\n")
+            rest = lines.pop(0) + b"\n" if start > 0 else b""
+            found = [record for line in lines for record in parse(line)]
+            records[:0] = found
+            if found and enough is not None and enough(records):
                 break
-            data += chunk
     finally:
         os.close(descriptor)
-    lines = data.split(b"\n")
-    # The first line may be cut, and the text after the last line break is incomplete.
-    return [record for line in lines[1 if start else 0 : -1] for record in parse(line)]
+    return records
 
 
-def read_conversation(projects: str, uuid: str) -> list[dict[str, Any]]:
-    """Return the records at the end of a conversation's transcript, oldest first; [] without a readable transcript."""
+def read_conversation(projects: str, uuid: str, enough: Enough | None = None) -> list[dict[str, Any]]:
+    """Return the last records of a conversation's transcript, as `last_records` does; [] without a readable one."""
     for path in paths_of(projects, uuid):
         try:
-            return last_records(projects, *locate(projects, path))
+            return last_records(projects, *locate(projects, path), enough)
         except (OSError, NotATranscriptError):
             continue
     return []

@@ -88,6 +88,22 @@ def conversation_of(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, A
     return [record for record in without_local_commands(records) if is_conversation_record(record) or is_reply(record)]
 
 
+def holds_turn(records: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether the last records of a transcript hold the newest reply and the prompt or tool result before it.
+
+    What comes before those tells nothing of the newest turn.
+    """
+    replied = False
+    for record in reversed(without_local_commands(records)):
+        if record.get("parent_tool_use_id") or record.get("isMeta"):
+            continue
+        if is_reply(record):
+            replied = True
+        elif replied and is_request(record):
+            return True
+    return False
+
+
 def last_turn_id(records: Iterable[Mapping[str, Any]]) -> str | None:
     """Return the id of the turn that the last answer or error among ``records`` belongs to, or None.
 

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from ..claude.transcript import read_conversation, sizes_of
 from ..claude.turns import answered_request_time
@@ -56,8 +57,15 @@ class AnsweredRequests:
         state = uuid, sizes_of(self._projects(), uuid)
         known = self._read.get(name)
         if known is None or known[0] != state:
-            known = self._read[name] = state, answered_request_time(read_conversation(self._projects(), uuid))
+            known = self._read[name] = (
+                state,
+                answered_request_time(read_conversation(self._projects(), uuid, _holds_any)),
+            )
         return known[1]
+
+
+def _holds_any(records: Iterable[Mapping[str, Any]]) -> bool:
+    return answered_request_time(records) is not None
 
 
 def _start_of(tracked: TrackedSession) -> datetime | None:

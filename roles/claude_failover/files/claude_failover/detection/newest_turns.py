@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Callable
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable, NamedTuple
 
-from ..claude.local_commands import compaction_error
-from ..claude.transcript import NotATranscriptError, last_records, locate, paths_of
+from ..claude.local_commands import COMPACTION_MARK, compaction_error
+from ..claude.transcript import TAIL, Enough, NotATranscriptError, TranscriptTail, last_records, locate, paths_of
 from ..claude.turns import (
     conversation_of,
     ends_turn,
+    holds_turn,
     is_interruption,
     is_reply,
     last_turn_id,
@@ -26,6 +27,16 @@ from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
 from .classifier import Classifier
 from .lost_contexts import LostContexts
+
+#: Of a transcript: the shared folder, the folder in it, and the name.
+Location = tuple[str, str, str]
+
+
+class _Found(NamedTuple):
+    """The last records of a transcript, and where it lies."""
+
+    location: Location
+    records: list[dict[str, Any]]
 
 
 class NewestTurns:
@@ -52,6 +63,7 @@ class NewestTurns:
         self._classifier = classifier
         self._projects = projects
         self._lost_contexts = lost_contexts
+        self._compactions: dict[str, tuple[Location, TranscriptTail]] = {}  # by session
 
     def of(self, tracked: TrackedSession) -> Evidence | None:
         """Return the result of a session's newest turn, read from the end of its transcript.
@@ -59,34 +71,52 @@ class NewestTurns:
         The verdict is limited if the turn was refused, and not limited if it was answered or is not answered yet.
         None if no transcript can be read, or its end has no time.
         """
-        records, uuid = self._records(tracked), self._sessions.conversation(tracked.name)
-        if records is None or uuid is None:
+        uuid = self._sessions.conversation(tracked.name)
+        found = self._newest(tracked, holds_turn)
+        if found is None or uuid is None:
             return None
-        self._lost_contexts.on_records(tracked, uuid, records)
-        return self._evidence(tracked, records)
+        self._lost_contexts.on_records(tracked, uuid, self._new_summaries(tracked, found.location))
+        return self._evidence(tracked, found.records)
 
     def refusal_of(self, tracked: TrackedSession) -> Evidence | None:
         """Return the newest refusal in a session's transcript, whatever follows it; None without one."""
-        records = self._records(tracked) or []
+        found = self._newest(tracked, lambda records: holds_turn(self._up_to_refusal(records)))
+        records = self._up_to_refusal(found.records) if found is not None else ()
+        return self._evidence(tracked, records) if records else None
+
+    def _up_to_refusal(self, records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        """Return the records up to the newest refusal among them, none without one."""
         for end in range(len(records), 0, -1):
             if is_reply(records[end - 1]) and self._classifier.classify_transcript(records[end - 1 : end]).limited:
-                return self._evidence(tracked, records[:end])
-        return None
+                return records[:end]
+        return ()
 
-    def _records(self, tracked: TrackedSession) -> list[dict[str, Any]] | None:
-        """Return the last records of a session's transcript; None if none can be read."""
+    def _newest(self, tracked: TrackedSession, enough: Enough) -> _Found | None:
+        """Return the last records of a session's transcript, as many as are ``enough``; None if none can be read."""
         entry = self._registry.get(tracked.name)
         if entry is None:
             return None
         projects = self._projects()
         for path in ([entry.transcript] if entry.transcript else []) + paths_of(projects, entry.uuid):
             try:
-                return last_records(projects, *locate(projects, path))
+                location = projects, *locate(projects, path)
+                return _Found(location, last_records(*location, enough))
             except (OSError, NotATranscriptError):
                 continue
         return None
 
-    def _evidence(self, tracked: TrackedSession, records: list[dict[str, Any]]) -> Evidence | None:
+    def _new_summaries(self, tracked: TrackedSession, location: Location) -> list[dict[str, Any]]:
+        """Return the records of compactions in a session's transcript since it was last asked for; at first, all."""
+        known = self._compactions.get(tracked.name)
+        try:
+            if known is None or known[0] != location:
+                known = location, TranscriptTail(*location, start=-TAIL, wanted=COMPACTION_MARK)
+                self._compactions[tracked.name] = known
+            return list(known[1].read())
+        except (OSError, NotATranscriptError):
+            return []
+
+    def _evidence(self, tracked: TrackedSession, records: Sequence[Mapping[str, Any]]) -> Evidence | None:
         tracked.record_version(records)
         own = conversation_of(records)
         verdict = self._classifier.classify_transcript(records)
