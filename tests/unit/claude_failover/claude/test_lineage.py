@@ -190,7 +190,9 @@ def test_the_transcript_of_another_conversation_is_not_parsed(files, monkeypatch
     """There can be hundreds of jobs, and each start of a session looks at all of them."""
     parsed, read_conversation = [], lineage.read_conversation
     monkeypatch.setattr(
-        lineage, "read_conversation", lambda projects, uuid: parsed.append(uuid) or read_conversation(projects, uuid)
+        lineage,
+        "read_conversation",
+        lambda projects, uuid, enough: parsed.append(uuid) or read_conversation(projects, uuid, enough),
     )
     files.transcript(OLD, "m1", "m2")
     files.job(OTHER)

@@ -43,7 +43,7 @@ def newest_descendant(projects: str, uuid: str, jobs: Sequence[BackgroundJob]) -
     running = {job.uuid: job for job in jobs if job.running}
     seen = {uuid}
     while uuid not in running and len(seen) <= _MOST_MOVES:
-        records = read_conversation(projects, uuid)
+        records = read_conversation(projects, uuid, _hold_end)
         following = continued_in(records)
         if following is None:
             last = _last_message(records)
@@ -65,11 +65,11 @@ def can_go_on_from(projects: str, uuid: str, copy: str) -> bool:
 
     2.1.197 writes the first ones after the turn's end. A version that writes ``continued-in`` has told by then.
     """
-    records = read_conversation(projects, uuid)
+    records = read_conversation(projects, uuid, _hold_end)
     version = next((found for found in map(_version, reversed(records)) if found is not None), None)
     if version is not None and version >= _TELLS:
         return False
-    message = _last_message(read_conversation(projects, copy))
+    message = _last_message(read_conversation(projects, copy, _hold_end))
     return message is None or message == _last_message(records)
 
 
@@ -86,6 +86,15 @@ def continued_in(records: Sequence[Mapping[str, Any]]) -> str | None:
         if _is_turn(record):
             return None
     return None
+
+
+def _hold_end(records: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether the last records of a conversation hold all that is asked of them here."""
+    return (
+        _last_message(records) is not None
+        and any(map(_is_turn, records))
+        and any(_version(record) is not None for record in records)
+    )
 
 
 def _is_turn(record: Mapping[str, Any]) -> bool:
@@ -114,7 +123,7 @@ def _goes_on_from(projects: str, uuid: str, message: str) -> bool:
     needle = b'"uuid":"' + message.encode() + b'"'
     if not any(_contains(projects, path, needle) for path in paths_of(projects, uuid)):
         return False
-    return _last_message(read_conversation(projects, uuid)) not in (message, None)
+    return _last_message(read_conversation(projects, uuid, _hold_end)) not in (message, None)
 
 
 def _contains(projects: str, path: str, needle: bytes) -> bool:
