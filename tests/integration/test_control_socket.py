@@ -404,6 +404,32 @@ def test_many_clients_at_once(running: Running) -> None:
     assert sorted(results) == list(range(60))
 
 
+def test_clients_that_wait_together_are_served_as_they_are_accepted(folder: str) -> None:
+    """The hooks of all sessions come at once when an account is limited; each open connection takes memory."""
+    path, count, opened = os.path.join(folder, "burst.sock"), 100, []
+
+    async def scenario() -> None:
+        all_served = asyncio.Event()
+
+        async def see(_options: dict[str, Any]) -> Any:
+            opened.append(len(server._connections))
+            if len(opened) == count:
+                all_served.set()
+
+        server = ControlServer(path, {"see": Operation(see, {})}, group=None, owner_uid=os.geteuid())
+        await server.start()
+        with contextlib.ExitStack() as stack:
+            for _number in range(count):
+                client = stack.enter_context(connected(path))
+                client.sendall(b'{"op": "see"}\n')
+                client.shutdown(socket.SHUT_WR)
+            await asyncio.wait_for(all_served.wait(), DEADLINE)
+        await server.stop()
+
+    asyncio.run(scenario())
+    assert max(opened) <= 10
+
+
 # ---- who may ask -------------------------------------------------------------------------------------------
 
 _ASK = """

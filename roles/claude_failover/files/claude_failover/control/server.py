@@ -193,6 +193,8 @@ class ControlServer:
             connection.task.add_done_callback(functools.partial(self._on_end, connection))
             self._connections.add(connection)
             self._tasks.add(connection.task)
+            # Else all clients that wait already would be accepted before the first one is served.
+            await asyncio.sleep(0)
 
     async def _make_room(self) -> None:
         """End the connections that have been idle longest while there are too many; wait if none is idle."""
