@@ -9,6 +9,7 @@ import ctypes
 import gc
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 
@@ -48,7 +49,7 @@ small = [libc.malloc(2000) for _each in range(5000)]
 for block in small[1:-1]:
     libc.free(block)
 before = resident()
-gc.collect()
+gc.collect(1)
 print("given back:", before - resident(), flush=True)
 stream = libc.fopen(b"/proc/self/fd/1", b"w")
 libc.malloc_info(0, stream)
@@ -77,6 +78,23 @@ def held(how: str, python_path: str) -> tuple[int, bool, bool]:
 def test_threads_share_one_arena_and_large_blocks_are_held_apart(python_path):
     assert held("as it is", python_path) == (5, False, False)
     assert held("bound", python_path) == (1, True, True)
+
+
+def test_memory_is_given_back_once_in_a_while(monkeypatch):
+    library, clock = mock.Mock(), mock.Mock()
+    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda _name: library)
+    monkeypatch.setattr(allocator.time, "monotonic", clock)
+    monkeypatch.setattr(gc, "callbacks", [])
+    assert allocator.bound_memory()
+    (on_collection,) = gc.callbacks
+    given_back = []
+    for clock.return_value, generation in ((100, 0), (101, 1), (102, 2), (110, 1), (111, 1), (112, 0), (130, 2)):
+        for phase in ("start", "stop"):
+            before = library.malloc_trim.call_count
+            on_collection(phase, {"generation": generation})
+            if library.malloc_trim.call_count > before:
+                given_back.append((clock.return_value, phase))
+    assert given_back == [(101, "stop"), (111, "stop"), (130, "stop")]
 
 
 def test_a_library_without_these_bounds_is_left_as_it_is(monkeypatch):

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import time
 from collections.abc import Mapping
 
 # The numbers of <malloc.h>, the same in glibc 2.28 to 2.36.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 
 _THRESHOLD = 128 * 1024  # bytes, the thresholds that glibc begins with
-_FULL = 2  # the oldest generation of Python's collector
+_YOUNG = 0  # the youngest generation of Python's collector, the only one that is collected often
+_PAUSE = 10.0  # seconds between two times that memory is given back
 
 
 def bound_memory() -> bool:
     """Share one arena among threads, and give memory back to the system once it is freed.
 
     By itself glibc gives up to eight arenas a core to threads, and raises both thresholds, up to 32 and 64 MiB, with
-    each large block that is freed: what is read for a moment then stays resident. Small blocks are given back after
-    each full collection of Python's. Returns False where the C library has no such options.
+    each large block that is freed: what is read for a moment then stays resident. Small blocks are given back after a
+    collection of Python's older objects, which come where many were made: a process at rest does nothing for it.
+    Returns False where the C library has no such options.
     """
     try:
         library = ctypes.CDLL(None)
@@ -30,11 +33,15 @@ def bound_memory() -> bool:
         return False
     trim.argtypes = [ctypes.c_size_t]
 
-    def trim_after_full_collection(phase: str, info: Mapping[str, int]) -> None:
-        if phase == "stop" and info["generation"] == _FULL:
+    trimmed_at = -_PAUSE
+
+    def trim_after_collection(phase: str, info: Mapping[str, int]) -> None:
+        nonlocal trimmed_at
+        if phase == "stop" and info["generation"] > _YOUNG and time.monotonic() - trimmed_at >= _PAUSE:
+            trimmed_at = time.monotonic()
             trim(0)
 
-    gc.callbacks.append(trim_after_full_collection)
+    gc.callbacks.append(trim_after_collection)
     values = ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, _THRESHOLD), (_TRIM_THRESHOLD, _THRESHOLD))
     return all(option(number, value) for number, value in values)
 
