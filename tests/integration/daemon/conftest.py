@@ -121,12 +121,17 @@ class Host:
         with open(conf, "w", encoding="utf-8") as stream:
             stream.write("set -s exit-empty off\nset -g remain-on-exit on\nset -g default-size 200x50\n")
             stream.write("new-session -d -s _claude_failover -- sleep infinity\n")  # as the role's own
-        self.tmux_server = subprocess.Popen(
-            ["tmux", "-D", "-f", conf, "-S", self.tmux_socket], env=self.environment, stdin=subprocess.DEVNULL
-        )
+        command = ["tmux", "-D", "-f", conf, "-S", self.tmux_socket]
+        self.tmux_server = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL)
         # As the unit does: a plain client is the first.
         asked = [*self._client, "has-session", "-t", "=_claude_failover"]
-        wait_for(lambda: subprocess.run(asked, capture_output=True, check=False).returncode == 0, "the tmux server")
+
+        def answers() -> bool:
+            if self.tmux_server.poll() is not None:  # tmux 3.3a can crash where the daemon's client comes beside it
+                self.tmux_server = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL)
+            return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+
+        wait_for(answers, "the tmux server")
 
     @property
     def _client(self) -> list[str]:
