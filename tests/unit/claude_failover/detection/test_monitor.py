@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import errno
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from datetime import timedelta
 
 import pytest
 
+from claude_failover.claude.transcript import TranscriptTail
 from claude_failover.common import clock, processes
 from claude_failover.common.health import SourceHealth
 from claude_failover.config.holder import ConfigHolder
@@ -258,6 +260,23 @@ def test_a_refusal_that_became_the_summary_is_found_before_the_newest_turns(worl
     )
     assert world.monitor.newest_turns.of(world.main).ended
     assert [why for _session, why in world.lost][1:] == [None]
+
+
+def test_a_summary_that_could_not_be_read_is_found_at_the_next_look(world, monkeypatch):
+    compacted = prompt("c", 0, f"This session is being continued.\n\n{REFUSAL}", isCompactSummary=True)
+    world.write(compacted, prompt("t1"), answer())
+    read = TranscriptTail.read
+
+    def broken(reader):
+        yield from read(reader)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(TranscriptTail, "read", broken)
+    assert world.monitor.newest_turns.of(world.main).ended
+    assert world.lost == []
+    monkeypatch.setattr(TranscriptTail, "read", read)
+    assert world.monitor.newest_turns.of(world.main).ended
+    assert [session for session, _why in world.lost] == ["main"]
 
 
 def test_the_end_of_a_sub_agent_is_not_the_turns(world):

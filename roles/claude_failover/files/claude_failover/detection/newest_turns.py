@@ -114,6 +114,7 @@ class NewestTurns:
                 self._compactions[tracked.name] = known
             return list(known[1].read())
         except (OSError, NotATranscriptError):
+            self._compactions.pop(tracked.name, None)  # all is searched again
             return []
 
     def _evidence(self, tracked: TrackedSession, records: Sequence[Mapping[str, Any]]) -> Evidence | None:
