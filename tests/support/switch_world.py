@@ -278,11 +278,11 @@ class FakeResumer:
     def mark_set_aside(self, session, why):
         self.set_aside[session] = why
 
-    async def resume(self, sessions):
+    async def resume(self, name):
         if self.gate is not None:
             await self.gate.wait()
-        self.resumed += sessions
-        return [{"name": name, "uuid": None, "method": "hot", "result": "sent", "seconds": 0.5} for name in sessions]
+        self.resumed.append(name)
+        return {"name": name, "uuid": None, "method": "hot", "result": "sent", "seconds": 0.5}
 
 
 class Harness:

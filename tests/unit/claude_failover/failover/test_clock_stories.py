@@ -80,16 +80,16 @@ class Story(Harness):
             )
         )
 
-    async def resume(self, sessions):
-        assert sessions == ["main"]
+    async def resume(self, name):
+        assert name == "main"
         self.at("during the resumption")
         why = self.budget.take("main", "continue")
         if why is not None:
-            return [{"name": "main", "result": f"bound: {why}"}]
+            return {"name": "main", "result": f"bound: {why}"}
         self.log.append(self.world.active)
         self.request()
         self.at("after the resumption")
-        return [{"name": "main", "result": "sent"}]
+        return {"name": "main", "result": "sent"}
 
     async def go_on(self, seconds):
         """Let time pass; the daemon looks every second."""

@@ -868,7 +868,7 @@ def test_evidence_of_an_unknown_account_is_logged_as_such(world, harness, caplog
 def test_a_bug_in_a_resumption_is_logged_and_it_is_tried_again(world, harness, caplog):
     ran = harness.resumer.resume
 
-    async def broken(sessions):
+    async def broken(_name):
         harness.resumer.resume = ran
         raise RuntimeError("a bug")
 
@@ -880,9 +880,9 @@ def test_a_bug_in_a_resumption_is_logged_and_it_is_tried_again(world, harness, c
 
 
 def resume_with(harness, result):
-    async def run_(sessions):
-        harness.resumer.resumed += sessions
-        return [{"name": name, "uuid": None, "method": "none", "result": result, "seconds": 1.0} for name in sessions]
+    async def run_(name):
+        harness.resumer.resumed.append(name)
+        return {"name": name, "uuid": None, "method": "none", "result": result, "seconds": 1.0}
 
     harness.resumer.resume = run_
 

@@ -40,10 +40,7 @@ class Resumer:
 
     unmark = mark
 
-    async def resume(self, sessions):
-        return [await self._resume(name) for name in sessions]
-
-    async def _resume(self, name):
+    async def resume(self, name):
         self.under_way.begin(name)
         await self.under_way.mark(name, "%1")
         self._expect("the paste", "carrying", name)

@@ -45,14 +45,20 @@ def resume(queue):
     asyncio.run(go_on())
 
 
+def give(harness, result):
+    """Let every resumption have this result."""
+
+    async def resume_(name):
+        harness.resumer.resumed.append(name)
+        return {"name": name, "result": result}
+
+    harness.resumer.resume = resume_
+
+
 def refuse(harness):
     """Let every resumption fail."""
 
-    async def failing(sessions):
-        harness.resumer.resumed += sessions
-        return [{"name": name, "result": "failed: not ready"} for name in sessions]
-
-    harness.resumer.resume = failing
+    give(harness, "failed: not ready")
 
 
 def test_a_queue_is_not_busy_until_sessions_are_to_be_resumed(queue):
@@ -159,18 +165,8 @@ def test_a_session_being_resumed_has_a_row(world, harness, queue):
 # -- results -------------------------------------------------------------------------------------------------------
 
 
-def give(harness, *results):
-    """Let every resumption have these results, by session in order; those beyond have none."""
-
-    async def resume_(sessions):
-        harness.resumer.resumed += sessions
-        return [{"name": name, "result": result} for name, result in zip(sessions, results)]
-
-    harness.resumer.resume = resume_
-
-
-def test_a_session_without_a_result_is_gone(world, harness, queue):
-    give(harness)
+def test_a_session_that_is_gone_is_limited_no_longer(world, harness, queue):
+    give(harness, "gone")
     queue.add(world.evidence("one"), "a")
     resume(queue)
     assert queue.limited() == {}
@@ -227,7 +223,7 @@ def test_a_failed_attempt_and_the_last_are_logged_with_session_and_result(world,
 
 
 def test_a_bug_in_a_resumption_is_logged_with_its_session(world, harness, queue, caplog):
-    async def broken(_sessions):
+    async def broken(_name):
         raise RuntimeError("a bug")
 
     async def go_on():
@@ -246,10 +242,10 @@ def test_a_bug_in_a_resumption_is_logged_with_its_session(world, harness, queue,
 def test_a_result_is_recorded_and_logged_while_other_sessions_are_resumed(world, harness, queue, caplog):
     caplog.set_level("INFO")
 
-    async def resume_in_turn(sessions):
-        if sessions == ["slow"]:
+    async def resume_in_turn(name):
+        if name == "slow":
             await gate.wait()
-        return [{"name": name, "uuid": "u", "method": "hot", "result": "sent", "seconds": 0.1} for name in sessions]
+        return {"name": name, "uuid": "u", "method": "hot", "result": "sent", "seconds": 0.1}
 
     async def go_on():
         nonlocal gate
@@ -275,10 +271,7 @@ def test_a_result_is_recorded_and_logged_while_other_sessions_are_resumed(world,
 
 
 def test_a_session_whose_bound_of_prompts_is_reached_is_left_at_once(world, harness, queue):
-    async def bounded(sessions):
-        return [{"name": name, "result": "bound: 3 prompts were sent"} for name in sessions]
-
-    harness.resumer.resume = bounded
+    give(harness, "bound: 3 prompts were sent")
     queue.add(world.evidence("one"), "a")
     resume(queue)
     assert queue.limited() == {}
@@ -301,9 +294,9 @@ def test_a_session_that_is_copied_while_it_is_resumed_is_not_resumed_again(world
     queue.add(evidence, "a")
     resume_before = harness.resumer.resume
 
-    async def copied(sessions):
+    async def copied(name):
         queue.on_copied("one", evidence.uuid, "the-copy")
-        return await resume_before(sessions)
+        return await resume_before(name)
 
     harness.resumer.resume = copied
     resume(queue)
@@ -334,9 +327,9 @@ def test_a_session_whose_resume_prompt_was_held_back_is_resumed_again(world, har
 def test_a_prompt_that_is_held_back_during_its_resumption_is_sent_again(world, harness, queue):
     evidence = world.evidence("one", turn="refused")
 
-    async def held_back(sessions):
+    async def held_back(name):
         queue.on_turn(failure(evidence))
-        return [{"name": name, "result": "sent"} for name in sessions]
+        return {"name": name, "result": "sent"}
 
     harness.resumer.resume = held_back
     queue.add(evidence, "a")

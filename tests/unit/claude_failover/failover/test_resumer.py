@@ -143,7 +143,10 @@ class Harness:
         return Delivery(result, 1, self.seconds, "the detail")
 
     def run(self, *names):
-        return asyncio.run(self.resumer.resume(names or ("main",)))
+        async def all_of_them():
+            return list(await asyncio.gather(*[self.resumer.resume(name) for name in names or ("main",)]))
+
+        return asyncio.run(all_of_them())
 
     @property
     def main(self):

@@ -48,8 +48,8 @@ class ResumerProtocol(Protocol):
     def mark_set_aside(self, session: str, why: str) -> None:
         """Show a limited session as set aside."""
 
-    async def resume(self, sessions: Sequence[str]) -> list[dict[str, Any]]:
-        """Resume sessions; returns ``{name, uuid, method, result, seconds}`` for each."""
+    async def resume(self, name: str) -> dict[str, Any]:
+        """Resume a session; returns ``{name, uuid, method, result, seconds}``."""
 
 
 class ResumeQueue:
@@ -311,16 +311,15 @@ class ResumeQueue:
 
     async def _run(self, due: Evidence, record_id: str | None) -> None:
         name = due.session
-        results = await self._resumer.resume([name])
-        result = str(results[0].get("result")) if results else "gone"
+        row = await self._resumer.resume(name)
+        result = str(row.get("result"))
         with self._state.update(soon=True):
             item = self._state.limited_sessions.get(name)
             if item is not None and _same_refusal(item.evidence, due):
                 self._record_result(name, result)
-        for row in results:
-            fields = log_fields(session=name, switch_id=record_id)
-            log.info("session %s: resume result: %s", name, result_line(row), extra=fields)
-        self._records.add_sessions(record_id, results)
+        fields = log_fields(session=name, switch_id=record_id)
+        log.info("session %s: resume result: %s", name, result_line(row), extra=fields)
+        self._records.add_sessions(record_id, [row])
 
     def _record_result(self, session: str, result: str) -> None:
         """Remove a session whose result is final; schedule another attempt for any other."""

@@ -16,7 +16,7 @@ import dataclasses
 import logging
 import shlex
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..claude.prompt_box import OWNER_DIALOGS, find_dialog
@@ -124,16 +124,13 @@ class SessionResumer:
             if tracked is not None:
                 tracked.resume_state = tracked.resume_note = None
 
-    async def resume(self, sessions: Sequence[str]) -> list[dict[str, Any]]:
-        """Resume sessions.
+    async def resume(self, name: str) -> dict[str, Any]:
+        """Resume the session of that name, once there is a slot.
 
-        Returns a row for each: ``name``, ``uuid``, ``method`` (hot, restart or none), ``result`` (sent, moved on,
-        draft, dialog, bound, gone or failed; details follow a colon) and ``seconds``. That a turn which was ``sent`` is
+        Returns its row: ``name``, ``uuid``, ``method`` (hot, restart or none), ``result`` (sent, moved on, draft,
+        dialog, bound, gone or failed; details follow a colon) and ``seconds``. That a turn which was ``sent`` is
         answered too is seen by `OpenRecords`.
         """
-        return list(await asyncio.gather(*[self._resume_one(name) for name in sessions]))
-
-    async def _resume_one(self, name: str) -> dict[str, Any]:
         begun = time.monotonic()
         tracked = self._sessions.get(name)
         method, result = "none", "gone"
