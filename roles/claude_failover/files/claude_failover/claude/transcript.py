@@ -191,7 +191,11 @@ def last_records(projects: str, folder: str, name: str, enough: Enough | None = 
         rest: bytes | None = None  # the line that begins before what was read; None before the last complete line
         while end > first:
             start = max(first, end - block)
-            data = os.pread(descriptor, end - start, start)
+            data = b""
+            while len(data) < end - start and (
+                more := os.pread(descriptor, end - start - len(data), start + len(data))
+            ):
+                data += more
             if len(data) < end - start:
                 break  # truncated meanwhile
             end, block = start, 2 * block

@@ -63,7 +63,6 @@ class NewestTurns:
         self._classifier = classifier
         self._projects = projects
         self._lost_contexts = lost_contexts
-        self._compactions: dict[str, tuple[Location, TranscriptTail]] = {}  # by session
 
     def of(self, tracked: TrackedSession) -> Evidence | None:
         """Return the result of a session's newest turn, read from the end of its transcript.
@@ -75,7 +74,7 @@ class NewestTurns:
         found = self._newest(tracked, holds_turn)
         if found is None or uuid is None:
             return None
-        self._lost_contexts.on_records(tracked, uuid, self._new_summaries(tracked, found.location))
+        self._lost_contexts.on_records(tracked, uuid, self._summaries(found.location))
         return self._evidence(tracked, found.records)
 
     def refusal_of(self, tracked: TrackedSession) -> Evidence | None:
@@ -105,16 +104,12 @@ class NewestTurns:
                 continue
         return None
 
-    def _new_summaries(self, tracked: TrackedSession, location: Location) -> list[dict[str, Any]]:
-        """Return the records of compactions in a session's transcript since it was last asked for; at first, all."""
-        known = self._compactions.get(tracked.name)
+    @staticmethod
+    def _summaries(location: Location) -> list[dict[str, Any]]:
+        """Return the records of compactions at the end of a transcript; only their lines are parsed."""
         try:
-            if known is None or known[0] != location:
-                known = location, TranscriptTail(*location, start=-TAIL, wanted=COMPACTION_MARK)
-                self._compactions[tracked.name] = known
-            return list(known[1].read())
+            return list(TranscriptTail(*location, start=-TAIL, wanted=COMPACTION_MARK).read())
         except (OSError, NotATranscriptError):
-            self._compactions.pop(tracked.name, None)  # all is searched again
             return []
 
     def _evidence(self, tracked: TrackedSession, records: Sequence[Mapping[str, Any]]) -> Evidence | None:
