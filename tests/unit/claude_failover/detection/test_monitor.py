@@ -10,6 +10,7 @@ import dataclasses
 import errno
 import json
 import os
+import re
 import shutil
 import time
 from datetime import timedelta
@@ -260,6 +261,37 @@ def test_a_refusal_that_became_the_summary_is_found_before_the_newest_turns(worl
     )
     assert world.monitor.newest_turns.of(world.main).ended
     assert [why for _session, why in world.lost][1:] == [None]
+
+
+def test_a_lost_context_is_told_again_once_its_conversation_is_back(world):
+    """Another conversation ends the notice, also where nothing but the watcher has seen it."""
+    world.write(prompt("c", 0, f"This session is being continued.\n\n{REFUSAL}", isCompactSummary=True), answer())
+    world.monitor.newest_turns.of(world.main)
+    world.monitor.lost_contexts.on_records(world.main, TWO, [prompt("t1")])
+    world.monitor.newest_turns.of(world.main)
+    assert [why is not None for _session, why in world.lost] == [True, False, True]
+
+
+def test_a_pattern_that_is_added_counts_for_a_summary_that_was_read_before(world):
+    words = "Your juice is gone until Monday"
+    world.write(prompt("c", 0, f"This session is being continued.\n\n{words}", isCompactSummary=True), answer())
+    world.monitor.newest_turns.of(world.main)
+    assert world.lost == []
+    detection = dataclasses.replace(world.config.detection, extra_patterns=(re.compile("juice is gone"),))
+    world.monitor.classifier._config.replace(dataclasses.replace(world.config, detection=detection))
+    world.monitor.newest_turns.of(world.main)
+    assert [session for session, _why in world.lost] == ["main"]
+
+
+def test_the_version_is_told_by_records_before_the_newest_turn(world):
+    """The records of the newest turn are of a time to come, after the clock was set back."""
+    world.write(
+        *({**record, "version": "2.1.78"} for record in (prompt("t0", -0.2), answer("x" * 20_000, -0.1))),
+        prompt("t1", 3600),
+        refusal(3600),
+    )
+    assert world.monitor.newest_turns.of(world.main).verdict.limited
+    assert world.main.version == "2.1.78"
 
 
 def test_a_summary_that_could_not_be_read_is_found_at_the_next_look(world, monkeypatch):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple
 
 from ..claude.local_commands import COMPACTION_MARK, compaction_error
@@ -71,7 +71,7 @@ class NewestTurns:
         None if no transcript can be read, or its end has no time.
         """
         uuid = self._sessions.conversation(tracked.name)
-        found = self._newest(tracked, holds_turn)
+        found = self._newest(tracked, lambda records: holds_turn(records) and tracked.can_tell_version(records))
         if found is None or uuid is None:
             return None
         self._lost_contexts.on_records(tracked, uuid, self._summaries(found.location))
@@ -79,19 +79,15 @@ class NewestTurns:
 
     def refusal_of(self, tracked: TrackedSession) -> Evidence | None:
         """Return the newest refusal in a session's transcript, whatever follows it; None without one."""
-        found = self._newest(tracked, lambda records: holds_turn(self._up_to_refusal(records)))
-        records = self._up_to_refusal(found.records) if found is not None else ()
-        return self._evidence(tracked, records) if records else None
-
-    def _up_to_refusal(self, records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-        """Return the records up to the newest refusal among them, none without one."""
+        found = self._newest(tracked)
+        records = found.records if found is not None else []
         for end in range(len(records), 0, -1):
             if is_reply(records[end - 1]) and self._classifier.classify_transcript(records[end - 1 : end]).limited:
-                return records[:end]
-        return ()
+                return self._evidence(tracked, records[:end])
+        return None
 
-    def _newest(self, tracked: TrackedSession, enough: Enough) -> _Found | None:
-        """Return the last records of a session's transcript, as many as are ``enough``; None if none can be read."""
+    def _newest(self, tracked: TrackedSession, enough: Enough | None = None) -> _Found | None:
+        """Return the last records of a session's transcript, as `last_records` does; None if none can be read."""
         entry = self._registry.get(tracked.name)
         if entry is None:
             return None
@@ -112,7 +108,7 @@ class NewestTurns:
         except (OSError, NotATranscriptError):
             return []
 
-    def _evidence(self, tracked: TrackedSession, records: Sequence[Mapping[str, Any]]) -> Evidence | None:
+    def _evidence(self, tracked: TrackedSession, records: list[dict[str, Any]]) -> Evidence | None:
         tracked.record_version(records)
         own = conversation_of(records)
         verdict = self._classifier.classify_transcript(records)

@@ -158,6 +158,12 @@ class TrackedSession:
         if self.version is None and self.claude is not None:
             self.version = versions.version_of(records, clock.of_ticks(self.claude.start))
 
+    def can_tell_version(self, records: Iterable[Mapping[str, Any]]) -> bool:
+        """Return whether `record_version` needs no older records than these."""
+        if self.version is not None or self.claude is None:
+            return True
+        return versions.version_of(records, clock.of_ticks(self.claude.start)) is not None
+
     def record_activity(self, activity: str, moment: datetime | None = None) -> None:
         """Record the activity unless a newer one is known."""
         moment = moment or clock.now()
