@@ -24,7 +24,7 @@ from .accounts.shared_state_file import shared_state_file
 from .accounts.spare_inode import keep_spare
 from .claude.settings import base_settings
 from .common import clock
-from .common.allocator import bound_memory, settle_memory
+from .common.allocator import bound_memory, give_back_memory, settle_memory
 from .common.background_loops import BackgroundLoops
 from .common.errors import FailoverError, failure_of
 from .common.health import SourceHealth
@@ -268,6 +268,7 @@ def run(config: Config) -> int:
 
 
 async def _run(config: Config) -> int:
+    give_back_memory(asyncio.get_running_loop())
     daemon = Daemon(config)
     daemon.on_ready = settle_memory
     return await daemon.run()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
 import subprocess
@@ -19,11 +20,14 @@ from claude_failover.config.model import Account, Config
 
 # Threads hold blocks of their own; and after a large block was freed, a smaller large one is held.
 PROGRAM = """
-import ctypes, gc, resource, sys, threading
-from claude_failover.common.allocator import bound_memory
+import asyncio, ctypes, gc, resource, sys, threading
+from claude_failover.common import allocator
 
+loop = asyncio.new_event_loop()
 if sys.argv[1] == "bound":
-    assert bound_memory()
+    allocator._PAUSE = 0.0
+    assert allocator.bound_memory()
+    assert allocator.give_back_memory(loop)
 libc = ctypes.CDLL(None)
 libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p
 libc.free.argtypes = libc.fclose.argtypes = [ctypes.c_void_p]
@@ -49,7 +53,8 @@ small = [libc.malloc(2000) for _each in range(5000)]
 for block in small[1:-1]:
     libc.free(block)
 before = resident()
-gc.collect(1)
+gc.collect(0)
+loop.run_until_complete(asyncio.sleep(0.01))
 print("given back:", before - resident(), flush=True)
 stream = libc.fopen(b"/proc/self/fd/1", b"w")
 libc.malloc_info(0, stream)
@@ -80,28 +85,46 @@ def test_threads_share_one_arena_and_large_blocks_are_held_apart(python_path):
     assert held("bound", python_path) == (1, True, True)
 
 
-def test_memory_is_given_back_once_in_a_while(monkeypatch):
-    library, clock = mock.Mock(), mock.Mock()
-    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda _name: library)
-    monkeypatch.setattr(allocator.time, "monotonic", clock)
-    monkeypatch.setattr(gc, "callbacks", [])
-    assert allocator.bound_memory()
-    (on_collection,) = gc.callbacks
-    given_back = []
-    for clock.return_value, generation in ((100, 0), (101, 1), (102, 2), (110, 1), (111, 1), (112, 0), (130, 2)):
-        for phase in ("start", "stop"):
-            before = library.malloc_trim.call_count
-            on_collection(phase, {"generation": generation})
-            if library.malloc_trim.call_count > before:
-                given_back.append((clock.return_value, phase))
-    assert given_back == [(101, "stop"), (111, "stop"), (130, "stop")]
-
-
-def test_a_library_without_these_bounds_is_left_as_it_is(monkeypatch):
-    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda _name: object())
+@pytest.fixture
+def collections():
+    """What is called at collections; nothing but what a test adds."""
     before = list(gc.callbacks)
-    assert not allocator.bound_memory()
-    assert gc.callbacks == before
+    gc.callbacks.clear()
+    yield gc.callbacks
+    gc.callbacks[:] = before
+
+
+def test_memory_is_given_back_once_after_many_collections(monkeypatch, collections):
+    library = mock.Mock()
+    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda _name: library)
+    monkeypatch.setattr(allocator, "_PAUSE", 0.01)
+    counts = []
+
+    async def work():
+        given_back = asyncio.Event()
+        library.malloc_trim.side_effect = lambda _kept: given_back.set()
+        assert allocator.give_back_memory(asyncio.get_running_loop())
+        for _burst in range(2):
+            for _each in range(3):
+                gc.collect(0)
+            await asyncio.to_thread(gc.collect, 0)
+            counts.append(library.malloc_trim.call_count)
+            await asyncio.wait_for(given_back.wait(), 10)
+            given_back.clear()
+            await asyncio.sleep(0.05)  # that there is no second time is told by nothing but time
+        counts.append(library.malloc_trim.call_count)
+
+    asyncio.run(work())
+    assert counts == [0, 1, 2]
+    gc.collect(0)  # the loop is closed: no error, and nothing is done
+    assert library.malloc_trim.call_count == 2
+
+
+@pytest.mark.parametrize("asked", [allocator.bound_memory, lambda: allocator.give_back_memory(mock.Mock())])
+def test_a_library_without_these_bounds_is_left_as_it_is(monkeypatch, collections, asked):
+    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda _name: object())
+    assert not asked()
+    assert collections == []
 
 
 def test_the_daemon_bounds_its_memory_and_settles_it_once_it_is_ready(monkeypatch):
@@ -115,11 +138,12 @@ def test_the_daemon_bounds_its_memory_and_settles_it_once_it_is_ready(monkeypatc
 
     monkeypatch.setattr(daemon, "Daemon", Ready)
     monkeypatch.setattr(daemon, "bound_memory", lambda: done.append("bounded"))
+    monkeypatch.setattr(daemon, "give_back_memory", lambda loop: done.append("gives back" if loop.is_running() else ""))
     monkeypatch.setattr(daemon.log_format, "set_up", lambda _level: None)
     monkeypatch.setattr(daemon.log_format, "configure", lambda _config: None)
     try:
         assert daemon.run(Config(path="/c.yml", accounts=(Account("a", "/a"),))) == 0
-        assert done == ["bounded", "ready"]
+        assert done == ["bounded", "gives back", "ready"]
         assert gc.get_freeze_count() > 1000
     finally:
         gc.unfreeze()

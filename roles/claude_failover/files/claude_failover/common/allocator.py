@@ -5,45 +5,60 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
-import time
 from collections.abc import Mapping
 
 # The numbers of <malloc.h>, the same in glibc 2.28 to 2.36.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 
 _THRESHOLD = 128 * 1024  # bytes, the thresholds that glibc begins with
-_YOUNG = 0  # the youngest generation of Python's collector, the only one that is collected often
-_PAUSE = 10.0  # seconds between two times that memory is given back
+_PAUSE = 5.0  # seconds from a collection until memory is given back
 
 
 def bound_memory() -> bool:
-    """Share one arena among threads, and give memory back to the system once it is freed.
+    """Share one arena among threads, and give large blocks back to the system once they are freed.
 
     By itself glibc gives up to eight arenas a core to threads, and raises both thresholds, up to 32 and 64 MiB, with
-    each large block that is freed: what is read for a moment then stays resident. Small blocks are given back after a
-    collection of Python's older objects, which come where many were made: a process at rest does nothing for it.
-    Returns False where the C library has no such options.
+    each large block that is freed: what is read for a moment then stays resident. Returns False where the C library has
+    no such options.
     """
     try:
-        library = ctypes.CDLL(None)
-        option, trim = library.mallopt, library.malloc_trim
+        option = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    values = ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, _THRESHOLD), (_TRIM_THRESHOLD, _THRESHOLD))
+    return all(option(number, value) for number, value in values)
+
+
+def give_back_memory(loop: asyncio.AbstractEventLoop) -> bool:
+    """Give the pages of small blocks that were freed back to the system, on ``loop``, soon after something was done.
+
+    Collections of Python come where many objects are made, so that a process at rest does nothing for it. Returns False
+    where the C library cannot.
+    """
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError):
         return False
     trim.argtypes = [ctypes.c_size_t]
+    is_due = False
 
-    trimmed_at = -_PAUSE
+    def give_back() -> None:
+        nonlocal is_due
+        is_due = False
+        trim(0)
 
-    def trim_after_collection(phase: str, info: Mapping[str, int]) -> None:
-        nonlocal trimmed_at
-        if phase == "stop" and info["generation"] > _YOUNG and time.monotonic() - trimmed_at >= _PAUSE:
-            trimmed_at = time.monotonic()
-            trim(0)
+    def on_collection(phase: str, _info: Mapping[str, int]) -> None:
+        # In any thread, between any two instructions of the loop, also while it orders its timers.
+        nonlocal is_due
+        if phase == "stop" and not is_due and not loop.is_closed():
+            is_due = True
+            loop.call_soon_threadsafe(loop.call_later, _PAUSE, give_back)
 
-    gc.callbacks.append(trim_after_collection)
-    values = ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, _THRESHOLD), (_TRIM_THRESHOLD, _THRESHOLD))
-    return all(option(number, value) for number, value in values)
+    gc.callbacks.append(on_collection)
+    return True
 
 
 def settle_memory() -> None:
