@@ -27,6 +27,7 @@ from claude_failover.sessions.registry import RegistryEntry
 from claude_failover.sessions.tracked_session import TrackedSession
 from claude_failover.tasks.dispatcher import Dispatcher
 from claude_failover.tasks.queue import TaskQueue
+from claude_failover.tasks.turn_outcome import reaches_back_to
 from claude_failover.tmux.client import Pane, TmuxGone, TmuxNotFound
 
 T0 = datetime(2026, 11, 22, 20, 0, tzinfo=timezone.utc)
@@ -357,8 +358,11 @@ class World:
             if not delivery.cancelled() and delivery.exception() is not None:
                 raise delivery.exception()
 
-    async def records(self, uuid):
-        return list(self.conversations.get(uuid, []))  # a record is never changed once it is written
+    async def records(self, uuid, since):
+        """Return no more records from the end than are asked for; none is changed once it is written."""
+        records = self.conversations.get(uuid, [])
+        begins = (at for at in range(len(records), 0, -1) if reaches_back_to(records[at:], since))
+        return list(records[next(begins, 0) :])
 
     # -- what the daemon sees (Sessions) ------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import logging
 import pytest
 
 from claude_failover.claude.prompt_delivery import Delivery
-from claude_failover.claude.remote_control import drop_of, is_on, was_agreed_to
+from claude_failover.claude.remote_control import drop_of, holds_state, is_on, was_agreed_to
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, SessionConfig
 from claude_failover.sessions import remote_control
@@ -47,6 +47,9 @@ TURN = {"type": "user", "message": {"content": TEXT}}
 )
 def test_the_newest_word_counts(records, drop, on):
     assert (drop_of(records), is_on(records)) == (drop, on)
+    for start in range(len(records)):  # the end of a transcript, as much of it as is read
+        if holds_state(records[start:]):
+            assert (drop_of(records[start:]), is_on(records[start:])) == (drop, on)
 
 
 @pytest.mark.parametrize(

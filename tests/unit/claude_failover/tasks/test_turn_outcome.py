@@ -5,12 +5,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import functools
+import json
+from datetime import timedelta, timezone
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from claude_failover.claude.local_commands import command_state
+from claude_failover.claude.transcript import read_conversation
 from claude_failover.common import clock
-from claude_failover.tasks.turn_outcome import outcome
+from claude_failover.limits import classify_transcript
+from claude_failover.tasks.turn_outcome import find_prompt, outcome, reaches_back_to, since_moment
 
 SINCE = clock.now()
 
@@ -44,3 +51,62 @@ COMPACTION = {
 )
 def test_a_command_of_the_clis_own_does_not_open_a_turn_that_was_refused(below, expected):
     assert outcome([PROMPT, REFUSED, *below], "the task", SINCE) == expected
+
+
+KINDS = [
+    lambda: record("user", "the task"),
+    lambda: record("user", "go on"),
+    lambda: record("user", "[Request interrupted by user]"),
+    lambda: record("assistant", "done", message={"content": "done", "stop_reason": "end_turn"}),
+    lambda: record("assistant", "looking"),
+    lambda: record("assistant", "You've hit your weekly limit", isApiErrorMessage=True),
+    lambda: record("assistant", "of a sub-agent", isSidechain=True),
+    lambda: record("user", "<command-name>/cost</command-name>"),
+    lambda: record("user", "<command-name>/clear</command-name>"),
+    lambda: record("user", "<local-command-stdout>all of it</local-command-stdout>"),
+    lambda: dict(COMPACTION),
+    lambda: {"type": "file-history-snapshot"},
+]
+
+
+def found(records):
+    """Return all that the tracker of tasks asks of a transcript."""
+    begin = find_prompt(records, "the task", SINCE)
+    return (
+        None if begin is None else records[begin],
+        outcome(records, "the task", SINCE),
+        command_state(since_moment(records, SINCE), "cost"),
+        classify_transcript(records, now=SINCE, tz=timezone.utc),
+    )
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, len(KINDS) - 1), st.integers(0, 50), st.integers(0, 29)), max_size=14),
+    st.integers(0, 14),
+)
+@example([(0, 2, 0), (1, 0, 10), (3, 1, 0)], 0)  # one that is late follows the task
+def test_the_end_tells_of_a_task_what_the_whole_transcript_tells(shape, before):
+    """The first ``before`` records are of before the task; each is late by up to half a minute."""
+    shown, at = [], SINCE - timedelta(seconds=sum(step for _kind, step, _late in shape[:before]) + 1)
+    for kind, step, late in shape:
+        at += timedelta(seconds=step)
+        content = KINDS[kind]()
+        if "timestamp" in content:
+            content["timestamp"] = clock.iso(at - timedelta(seconds=late))
+        shown.append(content)
+    for start in range(len(shown)):
+        if reaches_back_to(shown[start:], SINCE):
+            assert found(shown[start:]) == found(shown)
+
+
+def test_little_of_a_long_conversation_is_read_for_a_task(tmp_path):
+    uuid = "11111111-1111-4111-8111-111111111111"
+    (tmp_path / "-srv").mkdir()
+    earlier = clock.iso(SINCE - timedelta(hours=1))
+    old = {**record("user", "earlier"), "timestamp": earlier}, {**record("assistant", "x" * 900), "timestamp": earlier}
+    with open(tmp_path / "-srv" / f"{uuid}.jsonl", "w", encoding="utf-8") as stream:
+        stream.writelines(json.dumps(each) + "\n" for each in [*old * 1000, PROMPT, record("assistant", "done")])
+    enough = functools.partial(reaches_back_to, since=SINCE)
+    records = read_conversation(str(tmp_path), uuid, enough)
+    assert find_prompt(records, "the task", SINCE) is not None
+    assert len(records) < 20

@@ -23,6 +23,15 @@ COMMAND = "/remote-control"
 _DROPPED, _REASON = "Remote Control disconnected", "account or organization changed"
 
 
+def holds_state(records: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether the last records of a transcript tell whether Remote Control is on; those before do not count."""
+    return any(
+        record.get("subtype") == "bridge_status" or str(record.get("content")).startswith(_DROPPED)
+        for record in records
+        if record.get("type") == "system" and not record.get("isSidechain")
+    )
+
+
 def drop_of(records: Iterable[Mapping[str, Any]]) -> str | None:
     """Return the ``uuid`` of the record that a flip ended Remote Control; None if another word on it is the newest."""
     newest = None

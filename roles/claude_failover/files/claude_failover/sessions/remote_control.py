@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from ..claude.prompt_delivery import deliver
-from ..claude.remote_control import COMMAND, drop_of, is_on, was_agreed_to
+from ..claude.remote_control import COMMAND, drop_of, holds_state, is_on, was_agreed_to
 from ..claude.transcript import read_conversation, sizes_of
 from ..common.log_fields import log_fields
 from ..common.shared_wake import sleep_together
@@ -102,7 +102,7 @@ class RemoteControl:
         projects = self._config.current.projects
         state = uuid, sizes_of(projects, uuid)
         if self._read.get(name) != state:
-            records = await asyncio.to_thread(read_conversation, projects, uuid)
+            records = await asyncio.to_thread(read_conversation, projects, uuid, holds_state)
             self._read[name], self._drops[name] = state, drop_of(records)
         return self._drops.get(name)
 
@@ -110,7 +110,7 @@ class RemoteControl:
         uuid, projects = self._sessions.conversation(tracked.name) or "", self._config.current.projects
 
         async def began() -> bool:
-            return is_on(await asyncio.to_thread(read_conversation, projects, uuid))
+            return is_on(await asyncio.to_thread(read_conversation, projects, uuid, holds_state))
 
         permit = self._budget.permit(tracked.name, COMMAND)
         tracked.remote_control_returns = True

@@ -43,7 +43,7 @@ from .queue import TaskQueue
 from .routing import PooledSession, TaskRequirements, choose, explain, requirements_of
 from .task import ACCEPTED, CANCELLED, QUEUED, SENT, Task, check_command, check_request_id, normalize_prompt
 from .timers import Timers
-from .tracker import TaskTracker
+from .tracker import RecordsSince, TaskTracker
 from .transitions import TaskTransitions
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Dispatcher:
 
     Args:
         budget: the bound on the prompts of each session; None: unbounded.
-        records: reads the end of a conversation's transcript by its UUID; empty where there is no transcript.
+        records: see `tracker.RecordsSince`; empty where there is no transcript.
         ownership_problem: see `sessions.ownership.ownership_problem`.
         send, withdraw: see `claude.prompt_delivery.deliver` and `withdraw`.
         monotonic: clock in seconds, for timers and back-off.
@@ -72,7 +72,7 @@ class Dispatcher:
         tmux: CommandTerminalProtocol,
         *,
         budget: PromptBudget | None = None,
-        records: Callable[[str], Awaitable[list[dict[str, Any]]]] | None = None,
+        records: RecordsSince | None = None,
         ownership_problem: Callable[
             [TrackedSession, RegistryProtocol, Pane | None], str | None
         ] = ownership.ownership_problem,

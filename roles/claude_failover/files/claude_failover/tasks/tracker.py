@@ -11,6 +11,7 @@ known: it is never sent again on a guess.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable
 from datetime import datetime, timezone
@@ -42,6 +43,9 @@ TURN_ENDED = 3.0  # after which its transcript is read for the outcome of the tu
 NO_OUTCOME = 60.0  # after which a turn without an outcome in the transcript counts as failed
 NOT_RESUMED = 600.0  # after which a turn that a usage limit ended, and that is not being resumed, counts as failed
 
+#: Reads the records of a conversation's transcript of a moment or later, and more or none before it.
+RecordsSince = Callable[[str, datetime], Awaitable[list[dict[str, Any]]]]
+
 _CLOSED = ("idle", "down")  # states in which no turn goes on
 
 
@@ -64,7 +68,7 @@ class TaskTracker:
         transitions: TaskTransitions,
         timers: Timers,
         *,
-        records: Callable[[str], Awaitable[list[dict[str, Any]]]] | None,
+        records: RecordsSince | None,
         withdraw: Callable[..., Awaitable[str]],
         alive: Callable[[int, int], bool],
         on_answered: Callable[[str], None] = lambda _session: None,
@@ -134,7 +138,7 @@ class TaskTracker:
         assignment = task.assignment
         if assignment is None:
             return
-        records = await self._records(assignment.uuid)
+        records = await self._records(assignment.uuid, assignment.at)
         if task.command is None:
             found = turn_outcome.find_prompt(records, task.prompt, assignment.at) is not None
         else:
@@ -212,7 +216,7 @@ class TaskTracker:
         idle_for = self._timers.elapsed(task, "idle")
         if idle_for < TURN_ENDED or not self._timers.is_due(task):
             return
-        records = await self._records(assignment.uuid)
+        records = await self._records(assignment.uuid, assignment.at)
         current = self._tasks.get(task.id)
         if current is None or current.state != ACCEPTED:
             return
@@ -268,9 +272,9 @@ class TaskTracker:
         patterns = self._config.current.detection.extra_patterns
         return classify_transcript(records, now=clock.wall(), tz=clock.host_zone(), extra_patterns=patterns).limited
 
-    async def _read(self, uuid: str) -> list[dict[str, Any]]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(None, read_conversation, self._config.current.projects, uuid)
+    async def _read(self, uuid: str, since: datetime) -> list[dict[str, Any]]:
+        enough = functools.partial(turn_outcome.reaches_back_to, since=since)
+        return await asyncio.to_thread(read_conversation, self._config.current.projects, uuid, enough)
 
 
 def _is_after(epoch: int, moment: datetime) -> bool:

@@ -10,19 +10,29 @@ marks; an interrupted turn ends with a user record "[Request interrupted by user
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..claude.local_commands import compaction_error
 from ..claude.turns import (
     conversation_of,
     ends_turn,
+    holds_turn,
     is_conversation_record,
     is_interruption,
     is_prompt_of,
     record_time,
     text_of,
 )
+
+_OUT_OF_ORDER = timedelta(minutes=1)  # that a record may be written later than one with a later time
+
+
+def reaches_back_to(records: Sequence[Mapping[str, Any]], since: datetime) -> bool:
+    """Return whether the last records of a transcript hold all of that moment or later, and the newest turn."""
+    times = (at for at in map(record_time, records) if at is not None)
+    first = next(times, None)
+    return first is not None and first < since - _OUT_OF_ORDER and holds_turn(records)
 
 
 def find_prompt(records: Sequence[Mapping[str, Any]], text: str, since: datetime) -> int | None:
