@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import gc
 import subprocess
 import sys
+import threading
 from unittest import mock
 
 import pytest
@@ -88,43 +88,53 @@ def test_threads_share_one_arena_and_large_blocks_are_held_apart(python_path):
 @pytest.fixture
 def collections():
     """What is called at collections; nothing but what a test adds."""
-    before = list(gc.callbacks)
+    before, threshold = list(gc.callbacks), gc.get_threshold()
     gc.callbacks.clear()
     yield gc.callbacks
     gc.callbacks[:] = before
+    gc.set_threshold(*threshold)
+    gc.enable()
 
 
 def test_memory_is_given_back_once_after_many_collections(monkeypatch, collections):
-    library = mock.Mock()
+    gc.disable()  # no collection but those below
+    library, loop = mock.Mock(), mock.Mock()
+    loop.is_closed.return_value = False
     monkeypatch.setattr(allocator.ctypes, "CDLL", lambda _name: library)
-    monkeypatch.setattr(allocator, "_PAUSE", 0.01)
-    counts = []
-
-    async def work():
-        given_back = asyncio.Event()
-        library.malloc_trim.side_effect = lambda _kept: given_back.set()
-        assert allocator.give_back_memory(asyncio.get_running_loop())
-        for _burst in range(2):
-            for _each in range(3):
-                gc.collect(0)
-            await asyncio.to_thread(gc.collect, 0)
-            counts.append(library.malloc_trim.call_count)
-            await asyncio.wait_for(given_back.wait(), 10)
-            given_back.clear()
-            await asyncio.sleep(0.05)  # that there is no second time is told by nothing but time
-        counts.append(library.malloc_trim.call_count)
-
-    asyncio.run(work())
-    assert counts == [0, 1, 2]
-    gc.collect(0)  # the loop is closed: no error, and nothing is done
-    assert library.malloc_trim.call_count == 2
+    assert allocator.give_back_memory(loop)
+    for times in (1, 2):
+        for _each in range(3):
+            gc.collect(0)
+        thread = threading.Thread(target=gc.collect, args=(0,))
+        thread.start()
+        thread.join()
+        assert loop.call_soon_threadsafe.call_count == times
+        call_later, pause, give_back = loop.call_soon_threadsafe.call_args.args
+        assert (call_later, pause) == (loop.call_later, allocator._PAUSE)
+        assert library.malloc_trim.call_count == times - 1
+        give_back()
+        assert library.malloc_trim.call_count == times
+    loop.is_closed.return_value = True
+    gc.collect(0)
+    assert loop.call_soon_threadsafe.call_count == 2
 
 
 @pytest.mark.parametrize("asked", [allocator.bound_memory, lambda: allocator.give_back_memory(mock.Mock())])
 def test_a_library_without_these_bounds_is_left_as_it_is(monkeypatch, collections, asked):
     monkeypatch.setattr(allocator.ctypes, "CDLL", lambda _name: object())
+    before = gc.get_threshold()
     assert not asked()
     assert collections == []
+    assert gc.get_threshold() == before
+
+
+def test_some_hundred_objects_are_enough_for_memory_to_be_given_back(monkeypatch, collections):
+    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda _name: mock.Mock())
+    loop = mock.Mock(is_closed=lambda: False)
+    gc.collect()
+    assert allocator.give_back_memory(loop)
+    made = [[] for _each in range(600)]
+    assert loop.call_soon_threadsafe.call_count == 1, len(made)
 
 
 def test_the_daemon_bounds_its_memory_and_settles_it_once_it_is_ready(monkeypatch):
