@@ -5,21 +5,23 @@
 
 from __future__ import annotations
 
-import functools
+import asyncio
 import json
+import threading
 from datetime import timedelta, timezone
+from unittest import mock
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from claude_failover.claude.local_commands import command_state
-from claude_failover.claude.transcript import read_conversation
 from claude_failover.common import clock
 from claude_failover.limits import classify_transcript
+from claude_failover.tasks.tracker import TaskTracker
 from claude_failover.tasks.turn_outcome import find_prompt, outcome, reaches_back_to, since_moment
 
-SINCE = clock.now()
+SINCE = clock.now() - timedelta(hours=1)  # a record of the future has no time
 
 
 def record(kind, text, **more):
@@ -80,15 +82,15 @@ def found(records):
     )
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, len(KINDS) - 1), st.integers(0, 50), st.integers(0, 29)), max_size=14),
-    st.integers(0, 14),
-)
-@example([(0, 2, 0), (1, 0, 10), (3, 1, 0)], 0)  # one that is late follows the task
-def test_the_end_tells_of_a_task_what_the_whole_transcript_tells(shape, before):
-    """The first ``before`` records are of before the task; each is late by up to half a minute."""
-    shown, at = [], SINCE - timedelta(seconds=sum(step for _kind, step, _late in shape[:before]) + 1)
-    for kind, step, late in shape:
+SHAPES = st.lists(st.tuples(st.integers(0, len(KINDS) - 1), st.integers(0, 50), st.integers(0, 59)), max_size=10)
+
+
+@given(SHAPES, SHAPES, st.booleans())
+@example([], [(1, 0, 10), (3, 1, 0)], True)  # one that is late follows the task
+def test_the_end_tells_of_a_task_what_the_whole_transcript_tells(before, after, is_there):
+    """Each record is late by less than a minute; those ``before`` are of before the task, whose prompt follows them."""
+    shown, at = [], SINCE - timedelta(seconds=sum(step for _kind, step, _late in before) + 0.5)
+    for kind, step, late in [*before, *([(0, 1, 0)] if is_there else []), *after]:
         at += timedelta(seconds=step)
         content = KINDS[kind]()
         if "timestamp" in content:
@@ -99,14 +101,31 @@ def test_the_end_tells_of_a_task_what_the_whole_transcript_tells(shape, before):
             assert found(shown[start:]) == found(shown)
 
 
-def test_little_of_a_long_conversation_is_read_for_a_task(tmp_path):
+def test_little_of_a_long_conversation_is_read_for_a_task(tmp_path, monkeypatch):
     uuid = "11111111-1111-4111-8111-111111111111"
     (tmp_path / "-srv").mkdir()
     earlier = clock.iso(SINCE - timedelta(hours=1))
     old = {**record("user", "earlier"), "timestamp": earlier}, {**record("assistant", "x" * 900), "timestamp": earlier}
     with open(tmp_path / "-srv" / f"{uuid}.jsonl", "w", encoding="utf-8") as stream:
         stream.writelines(json.dumps(each) + "\n" for each in [*old * 1000, PROMPT, record("assistant", "done")])
-    enough = functools.partial(reaches_back_to, since=SINCE)
-    records = read_conversation(str(tmp_path), uuid, enough)
+    config = mock.Mock()
+    config.current.projects = str(tmp_path)
+    monkeypatch.setattr(clock, "from_wall", on_one_thread(clock.from_wall))
+    parts = dict.fromkeys(("sessions", "tmux", "transitions", "timers", "records", "withdraw", "alive", "now"))
+    tracker = TaskTracker(config, [], **parts)
+    records = asyncio.run(tracker._read(uuid, SINCE))
     assert find_prompt(records, "the task", SINCE) is not None
-    assert len(records) < 20
+    assert len(records) < 300
+    records = asyncio.run(tracker._read(uuid, SINCE - timedelta(hours=2)))
+    assert len(records) == 2002
+
+
+def on_one_thread(function):
+    """Return a function that fails in any other thread than this one."""
+    own = threading.get_ident()
+
+    def checked(*arguments):
+        assert threading.get_ident() == own
+        return function(*arguments)
+
+    return checked

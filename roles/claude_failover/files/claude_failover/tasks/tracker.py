@@ -11,9 +11,8 @@ known: it is never sent again on a guess.
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Callable
 
@@ -45,6 +44,8 @@ NOT_RESUMED = 600.0  # after which a turn that a usage limit ended, and that is 
 
 #: Reads the records of a conversation's transcript of a moment or later, and more or none before it.
 RecordsSince = Callable[[str, datetime], Awaitable[list[dict[str, Any]]]]
+
+_MANY = 100  # records from the end of a transcript that mostly reach back to a task's begin
 
 _CLOSED = ("idle", "down")  # states in which no turn goes on
 
@@ -273,8 +274,15 @@ class TaskTracker:
         return classify_transcript(records, now=clock.wall(), tz=clock.host_zone(), extra_patterns=patterns).limited
 
     async def _read(self, uuid: str, since: datetime) -> list[dict[str, Any]]:
-        enough = functools.partial(turn_outcome.reaches_back_to, since=since)
-        return await asyncio.to_thread(read_conversation, self._config.current.projects, uuid, enough)
+        projects = self._config.current.projects
+        records = await asyncio.to_thread(read_conversation, projects, uuid, _are_many)
+        if turn_outcome.reaches_back_to(records, since):  # not in the thread: it asks the clock, which is the loop's
+            return records
+        return await asyncio.to_thread(read_conversation, projects, uuid)
+
+
+def _are_many(records: Sequence[Mapping[str, Any]]) -> bool:
+    return len(records) >= _MANY
 
 
 def _is_after(epoch: int, moment: datetime) -> bool:

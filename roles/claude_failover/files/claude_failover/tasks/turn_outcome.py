@@ -29,7 +29,10 @@ _OUT_OF_ORDER = timedelta(minutes=1)  # that a record may be written later than 
 
 
 def reaches_back_to(records: Sequence[Mapping[str, Any]], since: datetime) -> bool:
-    """Return whether the last records of a transcript hold all of that moment or later, and the newest turn."""
+    """Return whether the last records of a transcript hold all of that moment or later, and the newest turn.
+
+    Records are taken to be written in the order of their times, but for a minute.
+    """
     times = (at for at in map(record_time, records) if at is not None)
     first = next(times, None)
     return first is not None and first < since - _OUT_OF_ORDER and holds_turn(records)
