@@ -111,7 +111,7 @@ class ProcessMemory:
         text = _stat(pid)
         if text is None:
             return None
-        known = self._before.get(pid)
+        known = self._before.pop(pid, None) or self._now.get(pid)
         if known is None or known[0] != text:
             process = _parsed(pid, text)
             known = text, known[1] if known is not None and _is_same(process, known[1]) else process

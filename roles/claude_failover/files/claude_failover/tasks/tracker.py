@@ -45,7 +45,7 @@ NOT_RESUMED = 600.0  # after which a turn that a usage limit ended, and that is 
 #: Reads the records of a conversation's transcript of a moment or later, and more or none before it.
 RecordsSince = Callable[[str, datetime], Awaitable[list[dict[str, Any]]]]
 
-_MANY = 100  # records from the end of a transcript that mostly reach back to a task's begin
+_MANY = 100  # records at the end of a transcript that are read at once; more are read in a thread
 
 _CLOSED = ("idle", "down")  # states in which no turn goes on
 
@@ -275,14 +275,14 @@ class TaskTracker:
 
     async def _read(self, uuid: str, since: datetime) -> list[dict[str, Any]]:
         projects = self._config.current.projects
-        records = await asyncio.to_thread(read_conversation, projects, uuid, _are_many)
-        if turn_outcome.reaches_back_to(records, since):  # not in the thread: it asks the clock, which is the loop's
+
+        def suffices(records: Sequence[Mapping[str, Any]]) -> bool:
+            return len(records) >= _MANY or turn_outcome.reaches_back_to(records, since)
+
+        records = read_conversation(projects, uuid, suffices)  # in no thread: it asks the clock, which is the loop's
+        if turn_outcome.reaches_back_to(records, since):
             return records
         return await asyncio.to_thread(read_conversation, projects, uuid)
-
-
-def _are_many(records: Sequence[Mapping[str, Any]]) -> bool:
-    return len(records) >= _MANY
 
 
 def _is_after(epoch: int, moment: datetime) -> bool:
