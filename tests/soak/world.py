@@ -14,13 +14,14 @@ import threading
 import time
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from integration.failover.conftest import World
 
 from claude_failover.rehearsal.scratch import end_processes
 from claude_failover.storage.state_folder import make_state_folder
 from claude_failover.tasks.queue import FINISHED_MAX, TaskDocuments, TaskQueue
-from claude_failover.tasks.task import DONE
+from claude_failover.tasks.task import DONE, Assignment
 
 #: Each account reaches a limit of its own name: a refusal that bears the limit and the reset of another account is in
 #: doubt, and real accounts reset at different hours.
@@ -98,8 +99,19 @@ class SoakWorld(World):
         make_state_folder(self.config["state_dir"])
         queue, now = TaskQueue(TaskDocuments(self.config["state_dir"])), datetime.now(timezone.utc)
         for number in range(FINISHED_MAX):
-            task = queue.add(f"an earlier task {number}", now, wanted=None, cwd=None)
-            queue.put(dataclasses.replace(task, state=DONE, session=self.pool[0], finished_at=now))
+            session = self.pool[number % len(self.pool)]
+            task = queue.add(f"earlier {number}", now, wanted=None, cwd=None, request_id=f"earlier-{number}")
+            queue.put(
+                dataclasses.replace(
+                    task,
+                    state=DONE,
+                    session=session,
+                    assignment=Assignment(session, f"%{number}", 1, 1, 1, str(uuid4()), now),
+                    sent_at=now,
+                    accepted_at=now,
+                    finished_at=now,
+                )
+            )
 
     def sample(self) -> Sample | None:
         """Return the figures of the daemon; None while none runs."""
