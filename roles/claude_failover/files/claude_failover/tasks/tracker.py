@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import Any, Callable
 
@@ -45,7 +46,7 @@ NOT_RESUMED = 600.0  # after which a turn that a usage limit ended, and that is 
 #: Reads the records of a conversation's transcript of a moment or later, and more or none before it.
 RecordsSince = Callable[[str, datetime], Awaitable[list[dict[str, Any]]]]
 
-_MANY = 100  # records at the end of a transcript that are read at once; more are read in a thread
+_MANY = 100  # records from the end of a transcript that mostly reach back to a task's begin
 
 _CLOSED = ("idle", "down")  # states in which no turn goes on
 
@@ -81,6 +82,7 @@ class TaskTracker:
         self._transitions = transitions
         self._timers = timers
         self._records = records or self._read
+        self._reader = ThreadPoolExecutor(max_workers=1)  # one transcript at a time is held
         self._withdraw_text = withdraw
         self._alive = alive
         self._on_answered = on_answered
@@ -274,15 +276,15 @@ class TaskTracker:
         return classify_transcript(records, now=clock.wall(), tz=clock.host_zone(), extra_patterns=patterns).limited
 
     async def _read(self, uuid: str, since: datetime) -> list[dict[str, Any]]:
-        projects = self._config.current.projects
-
-        def suffices(records: Sequence[Mapping[str, Any]]) -> bool:
-            return len(records) >= _MANY or turn_outcome.reaches_back_to(records, since)
-
-        records = read_conversation(projects, uuid, suffices)  # in no thread: it asks the clock, which is the loop's
-        if turn_outcome.reaches_back_to(records, since):
+        loop, projects = asyncio.get_running_loop(), self._config.current.projects
+        records = await loop.run_in_executor(self._reader, read_conversation, projects, uuid, _are_many)
+        if turn_outcome.reaches_back_to(records, since):  # not in the thread: it asks the clock, which is the loop's
             return records
-        return await asyncio.to_thread(read_conversation, projects, uuid)
+        return await loop.run_in_executor(self._reader, read_conversation, projects, uuid)
+
+
+def _are_many(records: Sequence[Mapping[str, Any]]) -> bool:
+    return len(records) >= _MANY
 
 
 def _is_after(epoch: int, moment: datetime) -> bool:
