@@ -150,16 +150,19 @@ def test_evidence_of_another_conversation_is_no_duplicate(world, queue):
 def test_a_session_being_resumed_has_a_row(world, harness, queue):
     evidence = world.evidence("one")
 
+    record = new_record("limit", world.now, origin="a", target="b", outcome="switched")
+    harness.failover._records.add(record)
+
     async def go_on():
         harness.resumer.gate = asyncio.Event()
         queue.add(evidence, "a")
         queue.resume([evidence])
-        rows = queue.unfinished_rows()
+        rows = queue.unfinished_rows(record["id"]), queue.unfinished_rows("a later one")
         harness.resumer.gate.set()
         await asyncio.gather(*queue.tasks)
         return rows
 
-    assert asyncio.run(go_on()) == [{"name": "one", "uuid": evidence.uuid, "result": "under way"}]
+    assert asyncio.run(go_on()) == ([{"name": "one", "uuid": evidence.uuid, "result": "under way"}], [])
 
 
 # -- results -------------------------------------------------------------------------------------------------------

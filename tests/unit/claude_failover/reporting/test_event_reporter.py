@@ -486,7 +486,7 @@ def test_a_kill_while_a_switch_is_told_leaves_one_event_and_one_count(tmp_path, 
         async with EventWorld(tmp_path) as again:
             records = again.parts.failover._records
             monkeypatch.setattr(open_records, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 60))
-            records.close_due(False, [])
+            records.close_due(False, lambda _record: [])
             switches = [event for event in again.logged() if event["event"] == "switch"]
             history = again.parts.failover.history()
             assert [event["id"] for event in switches] == [record["id"] for record in history]

@@ -47,9 +47,9 @@ class Records:
         """Let a request of the session be answered that was begun so many seconds after the switch."""
         self.answered[session] = T0 + timedelta(seconds=seconds)
 
-    def after(self, seconds, resuming=False, limited=()):
+    def after(self, seconds, resuming=False, limited=(), unfinished=lambda _record: []):
         self.passed += seconds
-        self.records.close_due(resuming, [], limited)
+        self.records.close_due(resuming, unfinished, limited)
         return [(row["name"], row["result"]) for record in self.closed for row in record["sessions"]]
 
 
@@ -215,3 +215,15 @@ def test_a_new_switch_parses_nothing_of_the_log(tmp_path, monkeypatch):
     journal.append(new_record("limit", T0 + timedelta(hours=1), origin="a", target="b", outcome="switched"))
     assert parsed == []
     assert len(journal.logged(99)) == 31
+
+
+def test_a_record_has_no_session_that_is_resumed_for_a_later_switch(records):
+    first, later = records.record["id"], new_record("limit", T0, origin="b", target="a", outcome="switched")
+    records.records.add(later)
+    row = {"name": "two", "uuid": None, "method": "none", "result": "under way", "seconds": 0.0}
+    resumed = {first: [], later["id"]: [row]}
+    records.after(RECORD_BOUND + 1, resuming=True, unfinished=resumed.__getitem__)
+    assert {record["id"]: [row["name"] for row in record["sessions"]] for record in records.closed} == {
+        first: ["one"],
+        later["id"]: ["two"],
+    }

@@ -317,7 +317,7 @@ class FailoverController:
             if request is not None:
                 await self._switch(active, request)
         queue = self.resume_queue
-        self._records.close_due(queue.is_busy, queue.unfinished_rows(), queue.limited())
+        self._records.close_due(queue.is_busy, queue.unfinished_rows, queue.limited())
 
     def _attribute_pending(self) -> None:
         """Attribute queued evidence to accounts. Raises OSError; the rest then stays queued."""

@@ -93,6 +93,7 @@ class ResumeQueue:
         # By session, of its last resumption: time.monotonic() of its end (infinite while it runs), and the evidence.
         self._last: dict[str, tuple[float, Evidence]] = {}
         self._last_began: dict[str, datetime] = {}  # by session
+        self._record_of: dict[str, str | None] = {}  # by session: the id of the record that its last resumption is in
         self._unanswered: set[str] = set()  # sessions that were resumed, and have not answered since
         self._backoff: dict[str, Backoff] = {}  # by session
         self._retry_at: dict[str, float] = {}  # by session: time.monotonic()
@@ -270,11 +271,13 @@ class ResumeQueue:
         """True while sessions are being resumed, or are about to be."""
         return bool(self._tasks) or self._pending
 
-    def unfinished_rows(self) -> list[dict[str, Any]]:
-        """Return a row for each session that is being resumed, in the form of `ResumerProtocol.resume`."""
-        return [
-            {"name": name, "uuid": self._last[name][1].uuid, "result": "under way"} for name in self._tasks.values()
-        ]
+    def unfinished_rows(self, record_id: str) -> list[dict[str, Any]]:
+        """Return a row for each session that is being resumed for that record, in the form of `ResumerProtocol.resume`.
+
+        A session that is resumed for a later switch is no part of an earlier one whose record is open still.
+        """
+        names = [name for name in self._tasks.values() if self._record_of[name] == record_id]
+        return [{"name": name, "uuid": self._last[name][1].uuid, "result": "under way"} for name in names]
 
     def mark_pending(self) -> None:
         """Mark sessions as pending until the next `resume`: after a flip, waiting sessions can go on."""
@@ -300,7 +303,7 @@ class ResumeQueue:
         record_id = self._records.newest_id()
         for evidence in due:  # each by itself: its result is known as soon as it is done
             task = asyncio.ensure_future(self._run(evidence, record_id))
-            self._tasks[task] = evidence.session
+            self._tasks[task], self._record_of[evidence.session] = evidence.session, record_id
             task.add_done_callback(self._on_task_done)
 
     def _was_flipped_since(self, evidence: Evidence) -> bool:

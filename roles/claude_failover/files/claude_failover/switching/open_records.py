@@ -27,6 +27,9 @@ ANSWERS = 30.0
 #: Seconds after which a record is closed although sessions are still being resumed.
 RECORD_BOUND = 120.0
 
+#: Returns a row for each session that is being resumed for the record of an id.
+UnfinishedRows = Callable[[str], Sequence[Mapping[str, Any]]]
+
 
 class OpenRecords:
     """The open records of the journal.
@@ -95,12 +98,12 @@ class OpenRecords:
         """Return the seconds until each record's `STRAGGLERS` time is over; negative when it is."""
         return [at + STRAGGLERS - time.monotonic() for at in self._opened_at.values()]
 
-    def close_due(self, resuming: bool, unfinished: Sequence[Mapping[str, Any]], limited: Container[str] = ()) -> None:
+    def close_due(self, resuming: bool, unfinished: UnfinishedRows, limited: Container[str] = ()) -> None:
         """Log the records whose sessions are all finished, or have taken too long.
 
         Args:
             resuming: whether sessions are being resumed, or are about to be.
-            unfinished: a row for each session that is being resumed.
+            unfinished: see `UnfinishedRows`.
             limited: the sessions that are limited: of those that were refused again no answer is awaited.
         """
         for record in self._journal.open_records():
@@ -112,7 +115,8 @@ class OpenRecords:
             )
             if age >= RECORD_BOUND or (age >= STRAGGLERS and not resuming and not awaited):
                 known = {row["name"] for row in record["sessions"]}
-                record["sessions"] += [session_row(row) for row in unfinished if row["name"] not in known]
+                rows = [row for row in unfinished(record["id"]) if row["name"] not in known]
+                record["sessions"] += map(session_row, rows)
                 self.close(record)
 
     def _record_answers(self, record: Record, limited: Container[str]) -> bool:
