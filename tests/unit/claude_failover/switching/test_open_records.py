@@ -227,3 +227,16 @@ def test_a_record_has_no_session_that_is_resumed_for_a_later_switch(records):
         first: ["one"],
         later["id"]: ["two"],
     }
+
+
+def test_a_record_is_not_kept_open_for_sessions_of_a_later_switch(records):
+    first, later = records.record["id"], new_record("limit", T0, origin="b", target="a", outcome="switched")
+    records.records.add(later)
+    records.answer("one")
+    records.after(STRAGGLERS + 1, resuming=True)
+    assert [record["id"] for record in records.closed] == [first]
+    row = {"name": "two", "uuid": None, "method": "none", "result": "under way", "seconds": 0.0}
+    records.after(1, unfinished={later["id"]: [row]}.__getitem__)
+    assert [record["id"] for record in records.closed] == [first]
+    records.after(1)
+    assert [record["id"] for record in records.closed] == [first, later["id"]]

@@ -102,21 +102,23 @@ class OpenRecords:
         """Log the records whose sessions are all finished, or have taken too long.
 
         Args:
-            resuming: whether sessions are being resumed, or are about to be.
+            resuming: whether sessions are being resumed, or are about to be: those are in the newest record.
             unfinished: see `UnfinishedRows`.
             limited: the sessions that are limited: of those that were refused again no answer is awaited.
         """
+        newest = self.newest_id()
         for record in self._journal.open_records():
+            rows = unfinished(record["id"])
             at = self._opened_at.setdefault(record["id"], time.monotonic())
             age = time.monotonic() - at
             awaited = (
                 self._record_answers(record, limited)
                 and time.monotonic() - self._sent_at.get(record["id"], at) < ANSWERS
             )
-            if age >= RECORD_BOUND or (age >= STRAGGLERS and not resuming and not awaited):
+            is_over = not rows and not awaited and not (resuming and record["id"] == newest)
+            if age >= RECORD_BOUND or (age >= STRAGGLERS and is_over):
                 known = {row["name"] for row in record["sessions"]}
-                rows = [row for row in unfinished(record["id"]) if row["name"] not in known]
-                record["sessions"] += map(session_row, rows)
+                record["sessions"] += [session_row(row) for row in rows if row["name"] not in known]
                 self.close(record)
 
     def _record_answers(self, record: Record, limited: Container[str]) -> bool:
