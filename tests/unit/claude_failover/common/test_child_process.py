@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 
 import pytest
@@ -14,12 +15,12 @@ from child_pids import child_pids, command_line
 from claude_failover.common import child_process
 
 
-async def run(command: str) -> int:
+async def run(command: str, text: bytes = b"text") -> int:
     pipe = asyncio.subprocess.PIPE
     creation = asyncio.create_subprocess_shell(command, stdin=pipe, stdout=pipe, start_new_session=True)
     child = await child_process.started(creation)
     try:
-        await child.communicate(b"text")
+        await child.communicate(text)
     finally:
         await child_process.end(child)
     return child.returncode or 0
@@ -46,6 +47,14 @@ def test_a_cancellation_in_the_middle_of_a_start_hangs_nobody_and_leaves_nothing
 
 def test_a_child_that_ends_is_left_alone() -> None:
     assert asyncio.run(run("cat >/dev/null; exit 3")) == 3
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+@pytest.mark.parametrize("command", ["exit 3", "exec <&-; sleep 0.1; exit 3", "(setsid sleep 2 >/dev/null) & exit 3"])
+def test_a_child_that_reads_nothing_is_no_error(command: str, size: int, caplog: pytest.LogCaptureFixture) -> None:
+    assert asyncio.run(asyncio.wait_for(run(command, b"x" * size), 20)) == 3
+    gc.collect()
+    assert [line.getMessage() for line in caplog.records] == []
 
 
 def test_a_program_that_is_not_there_is_the_error_of_asyncio() -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from asyncio.subprocess import Process
@@ -35,3 +36,18 @@ async def end(child: Process) -> None:
         except ProcessLookupError:
             pass
         await child.wait()
+    if child.stdin is not None:
+        await _close(child.stdin)
+
+
+async def _close(stdin: asyncio.StreamWriter) -> None:
+    """Close the standard input of a child that has ended; what it has not read is dropped.
+
+    An error that nobody asks for is logged by asyncio as a bug, also where `communicate` ignores it (CPython 3.9 to
+    3.11).
+    """
+    if stdin.transport.get_write_buffer_size():
+        stdin.transport.abort()  # another process can hold the other end
+    stdin.close()
+    with contextlib.suppress(ConnectionError):
+        await stdin.wait_closed()
