@@ -304,6 +304,36 @@ def test_a_daemon_killed_at_any_moment_sends_it_once(world, text, chance):
     assert world.times_sent(text) == 1
 
 
+@pytest.mark.parametrize("text", ["do it", TALL])
+@pytest.mark.parametrize("later", range(1, 25))
+def test_a_daemon_killed_before_enter_and_again_while_it_takes_the_text_back_sends_it_once(world, text, later):
+    async def killed_at(number, coroutine):
+        at(world, number, kill(world))
+        try:
+            await coroutine
+        except (Crash, asyncio.CancelledError):
+            pass
+        world.disturb = lambda: None
+        await world.crash()
+
+    async def recover(steps):
+        for _step in range(steps):
+            await world.step(3)
+            world.place("w1").claude.finish()
+
+    async def history():
+        claude = world.place("w1").claude
+        with mock.patch.object(claude, "enter"):  # killed right before it was sent
+            await killed_at(12, world.dispatcher.dispatch(text))
+        assert (task(world).state, claude.box) == ("sent", text)
+        await killed_at(later, recover(4))
+        await recover(10)
+
+    run(history())
+    assert task(world).state == "done", task(world).detail
+    assert world.times_sent(text) == 1
+
+
 def test_a_text_that_may_be_a_persons_is_left_where_it_is_after_a_kill(world, caplog):
     async def history():
         claude = world.place("w1").claude

@@ -124,18 +124,20 @@ async def withdraw(
     pane_id: str,
     text: str,
     *,
+    before: Callable[[], None] = lambda: None,
     timing: Optional[Timing] = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> str:
     """Remove an unsubmitted text from a session's prompt box.
 
     Returns ``out`` (removed, the box is empty), ``empty`` (the box was empty) or ``kept`` (there is no box, or it holds
-    other text, left in place). Sends no key except Ctrl-U. Raises TmuxNotFound, TmuxGone.
+    other text, left in place). Sends no key except Ctrl-U; ``before`` is called right before the first one, when the
+    box was seen to hold the text. Raises TmuxNotFound, TmuxGone.
     """
     sender = PromptSender(
         tmux, pane_id, as_shown(text), never, timing or Timing(), asyncio.get_running_loop().time, sleep
     )
-    return await sender.withdraw()
+    return await sender.withdraw(before)
 
 
 __all__ = ["Delivery", "EnterPermitProtocol", "TerminalProtocol", "Timing", "deliver", "withdraw"]

@@ -95,7 +95,7 @@ class PromptSender:
         initial, maximum = self._timing.backoff
         await self._sleep(min(maximum, initial * 2.0 ** min(failures - 1, 64)))
 
-    async def withdraw(self) -> str:
+    async def withdraw(self, before: Callable[[], None]) -> str:
         """See the function `withdraw`."""
         self._entered = True
         pane = await self._tmux.pane(self._pane_id)
@@ -107,7 +107,9 @@ class PromptSender:
                 return "kept"
             if not area.box.draft.strip():
                 return "empty"
-            await self._clear_box(self._checked_box(area.box))
+            box = self._checked_box(area.box)
+            before()
+            await self._clear_box(box)
         except (Retry, Abort):
             return "kept"
         return "out"

@@ -196,10 +196,17 @@ class TaskTracker:
         if self._timers.running(task, "text out"):
             # A prompt that Claude Code had accepted before would be in the transcript by now.
             self._transitions.requeue(current, "Enter was not taken, and the text was taken back", counts=True)
-        elif await self._withdraw(assignment, task.prompt) == "out":
+        elif await self._is_withdrawn(current, assignment):
             self._timers.elapsed(current, "text out")
         elif self._timers.elapsed(current, "no trace") >= NO_TRACE:
             self._fail_unknown(current, "no turn was seen to begin, and the prompt box does not hold it any more")
+
+    async def _is_withdrawn(self, task: Task, assignment: Assignment) -> bool:
+        """Withdraw the text of a sent task; return whether it is out of the box, and that by us."""
+        result = await self._withdraw(
+            assignment, task.prompt, lambda: self._transitions.begin_withdrawal(self._tasks.get(task.id) or task)
+        )
+        return result == "out" or (result == "empty" and task.sent_at is None)
 
     def _fail_unknown(self, task: Task, why: str) -> None:
         self._transitions.fail(
@@ -253,7 +260,7 @@ class TaskTracker:
                 return tracked
         return None
 
-    async def _withdraw(self, assignment: Assignment, text: str) -> str:
+    async def _withdraw(self, assignment: Assignment, text: str, before: Callable[[], None] = lambda: None) -> str:
         """Withdraw our text from a prompt box, unless somebody has pressed a key there since.
 
         Returns the result of `claude.prompt_delivery.withdraw`, or ``gone`` when the process has ended.
@@ -267,7 +274,7 @@ class TaskTracker:
             rows = await self._tmux.command("list-panes", "-a", "-f", condition, "-F", "#{session_activity}")
             if any((epoch := whole_number(row)) is None or _is_after(epoch, assignment.at) for row in rows):
                 return "kept"
-            return await self._withdraw_text(self._tmux, assignment.pane, text)
+            return await self._withdraw_text(self._tmux, assignment.pane, text, before=before)
         except TmuxNotFound:
             return "gone"
 

@@ -15,7 +15,7 @@ from typing import Callable
 
 from ..common.log_fields import log_fields
 from .queue import TaskQueue
-from .task import ACCEPTED, DONE, FAILED, QUEUED, Assignment, Task
+from .task import ACCEPTED, DONE, FAILED, QUEUED, SENT, Assignment, Task
 from .timers import Timers
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,11 @@ class TaskTransitions:
             self._tasks.record_transition(
                 dataclasses.replace(task, assignment=dataclasses.replace(task.assignment, uuid=uuid))
             )
+
+    def begin_withdrawal(self, task: Task) -> None:
+        """Record that a sent task's text stands in the prompt box, before it is withdrawn from there."""
+        if task.state == SENT and task.sent_at is not None:
+            self._tasks.record_transition(dataclasses.replace(task, sent_at=None))
 
     def requeue(self, task: Task, why: str, counts: bool) -> None:
         """Return a task that was certainly not sent to its place in the queue, or fail it after `MAX_ATTEMPTS`.
