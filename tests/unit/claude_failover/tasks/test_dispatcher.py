@@ -304,7 +304,7 @@ def test_a_daemon_killed_at_any_moment_sends_it_once(world, text, chance):
     assert world.times_sent(text) == 1
 
 
-@pytest.mark.parametrize("text", ["do it", TALL])
+@pytest.mark.parametrize("text", ["do it", "do it\nand more\nand all", TALL])
 @pytest.mark.parametrize("later", range(1, 25))
 def test_a_daemon_killed_before_enter_and_again_while_it_takes_the_text_back_sends_it_once(world, text, later):
     async def killed_at(number, coroutine):
