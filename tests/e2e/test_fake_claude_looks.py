@@ -56,7 +56,8 @@ def looks(world: World) -> dict[str, Any]:
 
     vim(world)
     normal = Session(world, "vim").start()
-    seen["vim, at the start"] = "-- INSERT --" in normal.screen()
+    # The real one draws its box first (2.1.332).
+    until(lambda: "-- INSERT --" in normal.screen(), "INSERT mode, in which it starts", show=normal.screen)
     normal.keys("Escape")
     until(lambda: "-- INSERT --" not in normal.screen(), "NORMAL mode", show=normal.screen)
     paste(normal, "pasted words")
