@@ -334,6 +334,77 @@ def test_a_daemon_killed_before_enter_and_again_while_it_takes_the_text_back_sen
     assert world.times_sent(text) == 1
 
 
+class LaggingEnter:
+    """Claude Code on a busy host, which reads Enter only with the ``wake``-th key after it.
+
+    Its traces come four seconds later. With ``killed`` the daemon is killed by that key.
+    """
+
+    def __init__(self, world, wake, killed):
+        self.world, self.claude, self.left, self.killed = world, world.place("w1").claude, wake, killed
+        self.key, self.begin = self.claude.key, self.claude.begin
+        self.text = self.taken_at = None
+        self.claude.key, self.claude.begin = self.on_key, self.take
+
+    def on_key(self, name, by):
+        if name == "Enter" and self.text is None:
+            self.claude.lags = True
+        elif name == "C-u":
+            self.left -= 1
+            if self.left == 0 and self.killed:
+                self.world.life += 1
+            self.claude.lags = self.left > 0
+        self.key(name, by)
+
+    def take(self, text):
+        self.text, self.taken_at = text, self.world.now
+
+    def show(self):
+        """Show the turn, once it is time for it."""
+        if self.taken_at is not None and (self.world.now - self.taken_at).total_seconds() >= 4:
+            self.taken_at = None
+            self.begin(self.text)
+            self.claude.finish()
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("wake", range(1, 16))
+def test_an_enter_that_is_read_while_the_text_is_taken_back_is_not_repeated(world, wake, killed):
+    async def history():
+        lagging = LaggingEnter(world, wake, killed)
+        await world.dispatcher.dispatch("do it")
+        for _step in range(60):
+            try:
+                await world.step(1)
+            except Crash:
+                await world.crash()
+            lagging.show()
+        assert lagging.text == "do it"
+
+    run(history())
+    assert world.times_sent("do it") == 1
+    assert task(world).state == "done", task(world).detail
+
+
+@pytest.mark.parametrize("later", range(1, 25))
+def test_a_command_that_may_have_been_taken_before_a_kill_is_not_repeated(world, later):
+    async def history():
+        world.place("w1").claude.begin = lambda text: None  # taken, and nothing is seen of it
+        await world.dispatcher.dispatch("/clear", command=True)
+        at(world, later, kill(world))
+        try:
+            await world.step(3)
+        except (Crash, asyncio.CancelledError):
+            pass
+        world.disturb = lambda: None
+        await world.crash()
+        for _step in range(15):
+            await world.step(2)
+
+    run(history())
+    assert (task(world).state, world.times_sent("/clear")) == ("failed", 1)
+
+
 def test_a_text_that_may_be_a_persons_is_left_where_it_is_after_a_kill(world, caplog):
     async def history():
         claude = world.place("w1").claude

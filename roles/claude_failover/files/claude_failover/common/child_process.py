@@ -31,23 +31,14 @@ async def started(creation: Coroutine[Any, Any, Process]) -> Process:
 async def end(child: Process) -> None:
     """Kill a child and what it has started, if it still runs, and wait until it has ended."""
     if child.returncode is None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    if child.stdin is not None and child.stdin.transport.get_write_buffer_size():
+        child.stdin.transport.abort()  # else asyncio waits for another process that holds the other end
+    if child.returncode is None:
         await child.wait()
     if child.stdin is not None:
-        await _close(child.stdin)
-
-
-async def _close(stdin: asyncio.StreamWriter) -> None:
-    """Close the standard input of a child that has ended; what it has not read is dropped.
-
-    An error that nobody asks for is logged by asyncio as a bug, also where `communicate` ignores it (CPython 3.9 to
-    3.11).
-    """
-    if stdin.transport.get_write_buffer_size():
-        stdin.transport.abort()  # another process can hold the other end
-    stdin.close()
-    with contextlib.suppress(ConnectionError):
-        await stdin.wait_closed()
+        child.stdin.close()
+        # An error that nobody asks for is logged as a bug, also where `communicate` ignores it (CPython 3.9 to 3.11).
+        with contextlib.suppress(ConnectionError):
+            await asyncio.shield(child.stdin.wait_closed())

@@ -51,8 +51,8 @@ class Task:
     ``number`` is its place in the queue. ``wanted`` and ``cwd`` are the required session and folder, None for any.
     ``session`` is the assigned one. ``assignment`` is set before the first key is typed, and cleared once the prompt is
     known to have been withdrawn. A queued task with an assignment was interrupted while it was typed; Enter is never
-    pressed before the state ``sent`` is on the disk. A sent task without ``sent_at`` was found in the prompt box, so
-    Enter was not taken, and it is being withdrawn. ``request_id`` is the client's own name of its request.
+    pressed before the state ``sent`` is on the disk. A sent task without ``sent_at`` was found in the prompt box, and
+    is being withdrawn. ``request_id`` is the client's own name of its request.
     """
 
     id: str

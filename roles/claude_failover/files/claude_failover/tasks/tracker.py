@@ -11,6 +11,7 @@ known: it is never sent again on a guess.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -194,19 +195,22 @@ class TaskTracker:
             self._timers.stop(task, "no trace")  # it may be working on this prompt, or on one before it
             return
         if self._timers.running(task, "text out"):
-            # A prompt that Claude Code had accepted before would be in the transcript by now.
-            self._transitions.requeue(current, "Enter was not taken, and the text was taken back", counts=True)
+            # A prompt that Claude Code had accepted before would be in the transcript by then, also on a busy host.
+            if self._timers.elapsed(task, "text out") >= NO_TRACE:
+                self._transitions.requeue(current, "Enter was not taken, and the text was taken back", counts=True)
         elif await self._is_withdrawn(current, assignment):
             self._timers.elapsed(current, "text out")
         elif self._timers.elapsed(current, "no trace") >= NO_TRACE:
             self._fail_unknown(current, "no turn was seen to begin, and the prompt box does not hold it any more")
 
     async def _is_withdrawn(self, task: Task, assignment: Assignment) -> bool:
-        """Withdraw the text of a sent task; return whether it is out of the box, and that by us."""
-        result = await self._withdraw(
-            assignment, task.prompt, lambda: self._transitions.begin_withdrawal(self._tasks.get(task.id) or task)
-        )
-        return result == "out" or (result == "empty" and task.sent_at is None)
+        """Withdraw the text of a sent task; return whether it is out of the box, perhaps by a daemon before."""
+        begin = functools.partial(self._transitions.begin_withdrawal, task.id)
+        result = await self._withdraw(assignment, task.prompt, begin)
+        if result == "kept":
+            self._transitions.end_withdrawal(task.id, task.sent_at or assignment.at)
+        # A command can leave no trace, so that an empty box would tell nothing of it.
+        return result == "out" or (result == "empty" and task.sent_at is None and task.command is None)
 
     def _fail_unknown(self, task: Task, why: str) -> None:
         self._transitions.fail(

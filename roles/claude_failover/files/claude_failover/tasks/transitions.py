@@ -66,10 +66,18 @@ class TaskTransitions:
                 dataclasses.replace(task, assignment=dataclasses.replace(task.assignment, uuid=uuid))
             )
 
-    def begin_withdrawal(self, task: Task) -> None:
+    def begin_withdrawal(self, task_id: str) -> None:
         """Record that a sent task's text stands in the prompt box, before it is withdrawn from there."""
-        if task.state == SENT and task.sent_at is not None:
-            self._tasks.record_transition(dataclasses.replace(task, sent_at=None))
+        self._set_sent_at(task_id, None)
+
+    def end_withdrawal(self, task_id: str, sent_at: datetime) -> None:
+        """Record that a sent task's text could not be withdrawn; Enter may be taken yet."""
+        self._set_sent_at(task_id, sent_at)
+
+    def _set_sent_at(self, task_id: str, sent_at: datetime | None) -> None:
+        task = self._tasks.get(task_id)
+        if task is not None and task.state == SENT and (task.sent_at is None) is not (sent_at is None):
+            self._tasks.record_transition(dataclasses.replace(task, sent_at=sent_at))
 
     def requeue(self, task: Task, why: str, counts: bool) -> None:
         """Return a task that was certainly not sent to its place in the queue, or fail it after `MAX_ATTEMPTS`.
