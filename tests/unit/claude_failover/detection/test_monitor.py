@@ -17,6 +17,7 @@ from datetime import timedelta
 
 import pytest
 
+from claude_failover.claude import transcript
 from claude_failover.claude.transcript import TranscriptTail
 from claude_failover.common import clock, processes
 from claude_failover.common.health import SourceHealth
@@ -356,6 +357,56 @@ def test_a_hook_without_an_id_that_comes_while_the_next_turn_runs_is_of_the_refu
     assert moved_on(world.monitor.newest_turns.of(world.main), evidence)
     world.hook("StopFailure", error="rate_limit", last_assistant_message=REFUSAL)  # that of t2, before its record
     assert [evidence.turn for evidence in world.evidence] == ["t1", None]
+
+
+def turns(first, last):
+    """Return the records of answered turns from so many seconds ago to so many."""
+    return [record for at in range(-first, -last, 3) for record in (prompt("old", at), answer("x" * 400, at))]
+
+
+@pytest.mark.parametrize(
+    ("make", "turn"),
+    [
+        (lambda: [prompt("t1", -9), refusal(-8), prompt("t2", -7), answer(seconds=-6)], "t1"),
+        (lambda: [refusal(-180), prompt("t2", -179), answer(seconds=-6)], None),
+        (lambda: [prompt("t1", -180), refusal(-60), *[answer("x" * 400, -50)] * 200], "t1"),
+        (lambda: [prompt("t2", -7), answer(seconds=-6)], None),
+    ],
+    ids=["late", "too old for a hook", "far back", "not written yet"],
+)
+def test_no_more_of_a_transcript_is_read_than_tells_of_a_late_hooks_refusal(world, make, turn, monkeypatch):
+    records = make()
+    world.write(*turns(9000, 200), *records)
+    parsed, judged = [], []
+    parse, classify = transcript.parse, world.monitor.classifier.classify_transcript
+    monkeypatch.setattr(transcript, "parse", lambda line: [parsed.append(one) or one for one in parse(line)])
+    monkeypatch.setattr(
+        world.monitor.classifier, "classify_transcript", lambda found: [judged.extend(found), classify(found)][1]
+    )
+    found = world.monitor.newest_turns.refusal_of(world.main)
+    assert (found and found.turn) == turn
+    assert len(records) <= len(parsed) <= 3 * len(records) + 100
+    assert len(judged) <= 2 * len(parsed)
+
+
+def test_the_refusal_of_another_transcript_is_found_where_the_first_cannot_be_read_on(world, monkeypatch):
+    """A copy of a transcript whose disk fails in the middle."""
+    world.write(prompt("t1", -9), refusal(-8), *[answer(seconds=-6)] * 100)
+    folder = os.path.join(os.path.dirname(os.path.dirname(world.transcript)), "-first")
+    os.mkdir(folder)
+    first = os.path.join(folder, os.path.basename(world.transcript))
+    with open(first, "w", encoding="utf-8") as stream:
+        stream.writelines(json.dumps(answer("y", -5)) + "\n" for _line in range(2000))
+    world.registry.propose("main", dataclasses.replace(world.registry.get("main"), transcript=first))
+    pread, inode = os.pread, os.stat(first).st_ino
+
+    def fail_in_the_middle(descriptor, size, offset):
+        if os.fstat(descriptor).st_ino == inode and offset < 100_000:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return pread(descriptor, size, offset)
+
+    monkeypatch.setattr(os, "pread", fail_in_the_middle)
+    assert world.monitor.newest_turns.refusal_of(world.main).turn == "t1"
 
 
 @pytest.mark.parametrize("written", [False, True])

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Callable, NamedTuple
 
 from ..claude.local_commands import COMPACTION_MARK, compaction_error
@@ -27,6 +28,8 @@ from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
 from .classifier import Classifier
 from .lost_contexts import LostContexts
+
+HOOK_DELAY = 120.0  # seconds after a turn's end in which its hook can still come, on a host that is very busy
 
 #: Of a transcript: the shared folder, the folder in it, and the name.
 Location = tuple[str, str, str]
@@ -78,13 +81,14 @@ class NewestTurns:
         return self._evidence(tracked, found.records)
 
     def refusal_of(self, tracked: TrackedSession) -> Evidence | None:
-        """Return the newest refusal in a session's transcript, whatever follows it; None without one."""
-        found = self._newest(tracked)
-        records = found.records if found is not None else []
-        for end in range(len(records), 0, -1):
-            if is_reply(records[end - 1]) and self._classifier.classify_transcript(records[end - 1 : end]).limited:
-                return self._evidence(tracked, records[:end])
-        return None
+        """Return the newest refusal in a session's transcript, whatever follows it; None without one.
+
+        One of more than `HOOK_DELAY` seconds ago is not looked for.
+        """
+        search = _RefusalSearch(self._classifier)
+        found = self._newest(tracked, search.is_over)
+        records = search.up_to_refusal(found.records) if found is not None else ()
+        return self._evidence(tracked, records) if records else None
 
     def _newest(self, tracked: TrackedSession, enough: Enough | None = None) -> _Found | None:
         """Return the last records of a session's transcript, as `last_records` does; None if none can be read."""
@@ -108,7 +112,7 @@ class NewestTurns:
         except (OSError, NotATranscriptError):
             return []
 
-    def _evidence(self, tracked: TrackedSession, records: list[dict[str, Any]]) -> Evidence | None:
+    def _evidence(self, tracked: TrackedSession, records: Sequence[Mapping[str, Any]]) -> Evidence | None:
         tracked.record_version(records)
         own = conversation_of(records)
         verdict = self._classifier.classify_transcript(records)
@@ -132,6 +136,40 @@ class NewestTurns:
         """Return the result of the newest turn of the session of that name, as `of` does."""
         tracked = self._sessions.get(name)
         return self.of(tracked) if tracked is not None else None
+
+
+class _RefusalSearch:
+    """Search for the newest refusal among the last records of a transcript, of which more and more are read.
+
+    Each record is judged once: where there is no refusal, that is the most of the work.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        self._classifier = classifier
+        self._since = clock.now() - timedelta(seconds=HOOK_DELAY)
+        self._last: Mapping[str, Any] | None = None  # of the transcript that is read
+        self._judged = 0  # records from the end; the last one of them is the refusal, if it is found
+        self._is_found = self._is_too_old = False
+
+    def is_over(self, records: Sequence[Mapping[str, Any]]) -> bool:
+        """Return whether the records hold the refusal and what it answers, or reach back far enough for none."""
+        if records and records[-1] is not self._last:
+            self._last, self._judged, self._is_found, self._is_too_old = records[-1], 0, False, False
+        while self._judged < len(records) and not self._is_found and not self._is_too_old:
+            self._judged += 1
+            self._judge(records[-self._judged])
+        return self._is_too_old or (self._is_found and holds_turn(self.up_to_refusal(records)))
+
+    def _judge(self, record: Mapping[str, Any]) -> None:
+        at = record_time(record)
+        if at is not None and at < self._since:
+            self._is_too_old = True
+        elif is_reply(record):
+            self._is_found = self._classifier.classify_transcript([record]).limited
+
+    def up_to_refusal(self, records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        """Return the records up to the refusal, none where it was not found."""
+        return records[: len(records) - self._judged + 1] if self._is_found else ()
 
 
 def _is_error(record: Mapping[str, Any]) -> bool:
