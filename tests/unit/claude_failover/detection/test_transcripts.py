@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import time
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -140,6 +141,27 @@ def test_however_it_is_cut_every_record_comes_once(tmp_path_factory, texts, step
             stream.flush()
             got += reader.read()
     assert [record["t"] for record in got] == texts
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.text("ab\n", max_size=12), max_size=12),
+    st.integers(1, 40),
+    st.integers(0, 60),
+    st.sampled_from([8, 99]),
+)
+def test_however_it_is_cut_every_wanted_record_comes_once(tmp_path_factory, texts, chunk, start, longest):
+    projects = str(tmp_path_factory.mktemp("p"))
+    os.mkdir(os.path.join(projects, "-srv"))
+    lines = [json.dumps(text).encode() for text in texts]
+    with open(os.path.join(projects, "-srv", ONE + ".jsonl"), "wb") as stream:
+        stream.writelines(line + b"\n" for line in lines)
+    begins = [sum(len(line) + 1 for line in lines[:number]) for number in range(len(lines))]
+    start = min(start, sum(len(line) + 1 for line in lines))
+    whole = [line for line, begin in zip(lines, begins) if begin >= start and len(line) <= longest]
+    with mock.patch.multiple(module, CHUNK=chunk, LINE_LIMIT=longest, parse=lambda line: [line]):
+        found = list(TranscriptTail(projects, "-srv", ONE + ".jsonl", start, wanted=b"ab").read())
+    assert found == [line for line in whole if b"ab" in line]
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "folder", "link in between"])

@@ -163,6 +163,8 @@ class TranscriptTail:
             os.close(descriptor)
 
     def _lines(self, data: bytes) -> Iterator[dict[str, Any]]:
+        if self._wanted and self._wanted not in self._partial + data:
+            data = data[max(0, data.rfind(b"\n")) :]  # the end of a line that is not wanted, and what follows it
         *complete, rest = data.split(b"\n")
         for line in complete:
             whole = self._partial + line
