@@ -16,8 +16,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from claude_failover.claude.local_commands import command_state
+from claude_failover.claude.transcript import read_conversation
 from claude_failover.common import clock
 from claude_failover.limits import classify_transcript
+from claude_failover.tasks import tracker as tracker_module
 from claude_failover.tasks.tracker import TaskTracker
 from claude_failover.tasks.turn_outcome import find_prompt, outcome, reaches_back_to, since_moment
 
@@ -119,6 +121,29 @@ def test_little_of_a_long_conversation_is_read_for_a_task(tmp_path, monkeypatch)
     records = asyncio.run(tracker._read(uuid, SINCE - timedelta(hours=2)))
     assert len(records) == 2002
     assert threading.active_count() - before <= 1
+
+
+@pytest.mark.parametrize(("count", "readings"), [(40, 1), (4000, 2)])
+def test_of_a_busy_conversation_a_little_more_is_read(tmp_path, monkeypatch, count, readings):
+    """Its last hundred records are of less than a minute; of a short one, all are read at once."""
+    uuid = "11111111-1111-4111-8111-111111111111"
+    (tmp_path / "-srv").mkdir()
+    begin = SINCE - timedelta(seconds=count / 2)
+    busy = [
+        {**record("assistant", "x"), "timestamp": clock.iso(begin + timedelta(seconds=n / 2))} for n in range(count)
+    ]
+    with open(tmp_path / "-srv" / f"{uuid}.jsonl", "w", encoding="utf-8") as stream:
+        stream.writelines(json.dumps(each) + "\n" for each in [*busy, PROMPT, record("assistant", "done")])
+    config, reads = mock.Mock(), []
+    config.current.projects = str(tmp_path)
+    monkeypatch.setattr(
+        tracker_module, "read_conversation", lambda *a: reads.append(read_conversation(*a)) or reads[-1]
+    )
+    parts = dict.fromkeys(("sessions", "tmux", "transitions", "timers", "records", "withdraw", "alive", "now"))
+    records = asyncio.run(TaskTracker(config, [], **parts)._read(uuid, SINCE))
+    assert find_prompt(records, "the task", SINCE) is not None
+    assert len(reads) == readings
+    assert len(records) < 500
 
 
 def on_one_thread(function):

@@ -287,15 +287,18 @@ class TaskTracker:
         return classify_transcript(records, now=clock.wall(), tz=clock.host_zone(), extra_patterns=patterns).limited
 
     async def _read(self, uuid: str, since: datetime) -> list[dict[str, Any]]:
-        loop, projects = asyncio.get_running_loop(), self._config.current.projects
-        records = await loop.run_in_executor(self._reader, read_conversation, projects, uuid, _are_many)
-        if turn_outcome.reaches_back_to(records, since):  # not in the thread: it asks the clock, which is the loop's
-            return records
-        return await loop.run_in_executor(self._reader, read_conversation, projects, uuid)
+        loop, projects, many = asyncio.get_running_loop(), self._config.current.projects, _MANY
+        while True:
+            enough = functools.partial(_are_many, many)
+            records = await loop.run_in_executor(self._reader, read_conversation, projects, uuid, enough)
+            # Judged here, not in the thread: it asks the clock, which is the loop's.
+            if not enough(records) or turn_outcome.reaches_back_to(records, since):
+                return records
+            many, records = 2 * many, []  # one reading at a time is held
 
 
-def _are_many(records: Sequence[Mapping[str, Any]]) -> bool:
-    return len(records) >= _MANY
+def _are_many(many: int, records: Sequence[Mapping[str, Any]]) -> bool:
+    return len(records) >= many
 
 
 def _is_after(epoch: int, moment: datetime) -> bool:
