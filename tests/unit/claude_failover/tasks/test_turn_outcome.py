@@ -130,7 +130,8 @@ def test_of_a_busy_conversation_a_little_more_is_read(tmp_path, monkeypatch, cou
     (tmp_path / "-srv").mkdir()
     begin = SINCE - timedelta(seconds=count / 2)
     busy = [
-        {**record("assistant", "x"), "timestamp": clock.iso(begin + timedelta(seconds=n / 2))} for n in range(count)
+        {**record("assistant", "x" * 400), "timestamp": clock.iso(begin + timedelta(seconds=n / 2))}
+        for n in range(count)
     ]
     with open(tmp_path / "-srv" / f"{uuid}.jsonl", "w", encoding="utf-8") as stream:
         stream.writelines(json.dumps(each) + "\n" for each in [*busy, PROMPT, record("assistant", "done")])
