@@ -365,18 +365,17 @@ def turns(first, last):
 
 
 @pytest.mark.parametrize(
-    ("make", "turn"),
+    ("make", "most"),
     [
-        (lambda: [prompt("t1", -9), refusal(-8), prompt("t2", -7), answer(seconds=-6)], "t1"),
-        (lambda: [refusal(-180), prompt("t2", -179), answer(seconds=-6)], None),
-        (lambda: [prompt("t1", -180), refusal(-60), *[answer("x" * 400, -50)] * 200], "t1"),
-        (lambda: [prompt("t2", -7), answer(seconds=-6)], None),
+        (lambda: [prompt("t1", -9), refusal(-8), prompt("t2", -7), answer(seconds=-6)], 100),
+        (lambda: [prompt("t1", -180), refusal(-60), *[answer("x" * 400, -50)] * 200], 600),
+        (lambda: [refusal(-180), *[answer("x" * 400, -50)] * 1000], 4000),
     ],
-    ids=["late", "too old for a hook", "far back", "not written yet"],
+    ids=["late", "far back", "of the turns before"],
 )
-def test_no_more_of_a_transcript_is_read_than_tells_of_a_late_hooks_refusal(world, make, turn, monkeypatch):
-    records = make()
-    world.write(*turns(9000, 200), *records)
+def test_no_more_of_a_transcript_is_read_than_tells_of_a_late_hooks_refusal(world, make, most, monkeypatch):
+    records = [*turns(9000, 200), *make()]
+    world.write(*records)
     parsed, judged = [], []
     parse, classify = transcript.parse, world.monitor.classifier.classify_transcript
     monkeypatch.setattr(transcript, "parse", lambda line: [parsed.append(one) or one for one in parse(line)])
@@ -384,9 +383,19 @@ def test_no_more_of_a_transcript_is_read_than_tells_of_a_late_hooks_refusal(worl
         world.monitor.classifier, "classify_transcript", lambda found: [judged.extend(found), classify(found)][1]
     )
     found = world.monitor.newest_turns.refusal_of(world.main)
-    assert (found and found.turn) == turn
-    assert len(records) <= len(parsed) <= 3 * len(records) + 100
+    assert found.turn == ("old" if most > 1000 else "t1")
+    assert len(parsed) <= most
     assert len(judged) <= 2 * len(parsed)
+
+
+def test_where_no_turn_was_refused_each_reply_is_judged_once(world, monkeypatch):
+    world.write(*turns(9000, 200))
+    judged, classify = [], world.monitor.classifier.classify_transcript
+    monkeypatch.setattr(
+        world.monitor.classifier, "classify_transcript", lambda found: [judged.extend(found), classify(found)][1]
+    )
+    assert world.monitor.newest_turns.refusal_of(world.main) is None
+    assert len(judged) == len(turns(9000, 200)) / 2
 
 
 def test_the_refusal_of_another_transcript_is_found_where_the_first_cannot_be_read_on(world, monkeypatch):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import itertools
+from datetime import timedelta
 from unittest import mock
 
 import pytest
@@ -337,7 +338,7 @@ def test_a_daemon_killed_before_enter_and_again_while_it_takes_the_text_back_sen
 class LaggingEnter:
     """Claude Code on a busy host, which reads Enter only with the ``wake``-th key after it.
 
-    Its traces come four seconds later. With ``killed`` the daemon is killed by that key.
+    Its traces come four seconds later, when `show` is called. With ``killed`` the daemon is killed by that key.
     """
 
     def __init__(self, world, wake, killed):
@@ -386,23 +387,74 @@ def test_an_enter_that_is_read_while_the_text_is_taken_back_is_not_repeated(worl
     assert task(world).state == "done", task(world).detail
 
 
-@pytest.mark.parametrize("later", range(1, 25))
-def test_a_command_that_may_have_been_taken_before_a_kill_is_not_repeated(world, later):
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("wake", range(1, 16))
+def test_a_command_that_leaves_no_trace_is_not_repeated(world, wake, killed):
     async def history():
-        world.place("w1").claude.begin = lambda text: None  # taken, and nothing is seen of it
+        lagging = LaggingEnter(world, wake, killed)
         await world.dispatcher.dispatch("/clear", command=True)
-        at(world, later, kill(world))
-        try:
-            await world.step(3)
-        except (Crash, asyncio.CancelledError):
-            pass
-        world.disturb = lambda: None
-        await world.crash()
-        for _step in range(15):
-            await world.step(2)
+        for _step in range(60):
+            try:
+                await world.step(1)
+            except Crash:
+                await world.crash()
+        assert lagging.text == "/clear"
 
     run(history())
     assert (task(world).state, world.times_sent("/clear")) == ("failed", 1)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_an_enter_that_is_read_after_a_text_could_not_be_taken_back_is_not_repeated(world, looks, killed):
+    async def history():
+        lagging = LaggingEnter(world, 10**6, killed=False)
+        await world.dispatcher.dispatch("do it")
+        for _look in range(looks):
+            await world.step(2.1)
+        assert (task(world).state, world.place("w1").claude.box) == ("sent", "do it")
+        if killed:
+            await world.crash()
+        lagging.claude.lags = False
+        lagging.claude.catch_up()
+        assert lagging.text == "do it"
+        for _step in range(30):
+            await world.step(1)
+
+    run(history())
+    assert (task(world).state, world.times_sent("do it")) == ("failed", 1)
+    assert task(world).sent_at is not None
+
+
+@pytest.mark.parametrize("gap", [1, 3, 5])
+def test_a_prompt_that_waits_behind_a_turn_of_claudes_own_is_not_repeated(world, gap):
+    """A background job's end began the turn, on a busy host, before Enter was read."""
+
+    async def history():
+        lagging = LaggingEnter(world, 1, killed=False)
+        claude = lagging.claude
+        take, claude.begin = claude.begin, lagging.begin
+        on_key = claude.key
+
+        def key(name, by):
+            if name == "C-u" and claude.state == "idle":
+                claude.begin("<task-notification>")
+            on_key(name, by)
+
+        claude.key = key
+        await world.dispatcher.dispatch("do it")
+        for second in range(60):
+            await world.step(1)
+            world.observe()
+            if second == 25:
+                claude.begin = take
+                claude.finish()
+                lagging.taken_at = world.now + timedelta(seconds=gap - 4)
+            if second > 25:
+                lagging.show()
+
+    run(history())
+    assert (task(world).state, world.times_sent("do it")) == ("done", 1)
 
 
 def test_a_text_that_may_be_a_persons_is_left_where_it_is_after_a_kill(world, caplog):

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Callable, NamedTuple
 
 from ..claude.local_commands import COMPACTION_MARK, compaction_error
@@ -28,8 +27,6 @@ from ..sessions.table import SessionTable
 from ..sessions.tracked_session import TrackedSession
 from .classifier import Classifier
 from .lost_contexts import LostContexts
-
-HOOK_DELAY = 120.0  # seconds after a turn's end in which its hook can still come, on a host that is very busy
 
 #: Of a transcript: the shared folder, the folder in it, and the name.
 Location = tuple[str, str, str]
@@ -81,10 +78,7 @@ class NewestTurns:
         return self._evidence(tracked, found.records)
 
     def refusal_of(self, tracked: TrackedSession) -> Evidence | None:
-        """Return the newest refusal in a session's transcript, whatever follows it; None without one.
-
-        One of more than `HOOK_DELAY` seconds ago is not looked for.
-        """
+        """Return the newest refusal in a session's transcript, whatever follows it; None without one."""
         search = _RefusalSearch(self._classifier)
         found = self._newest(tracked, search.is_over)
         records = search.up_to_refusal(found.records) if found is not None else ()
@@ -146,26 +140,19 @@ class _RefusalSearch:
 
     def __init__(self, classifier: Classifier) -> None:
         self._classifier = classifier
-        self._since = clock.now() - timedelta(seconds=HOOK_DELAY)
         self._last: Mapping[str, Any] | None = None  # of the transcript that is read
         self._judged = 0  # records from the end; the last one of them is the refusal, if it is found
-        self._is_found = self._is_too_old = False
+        self._is_found = False
 
     def is_over(self, records: Sequence[Mapping[str, Any]]) -> bool:
-        """Return whether the records hold the refusal and what it answers, or reach back far enough for none."""
+        """Return whether the records hold the refusal and what it answers."""
         if records and records[-1] is not self._last:
-            self._last, self._judged, self._is_found, self._is_too_old = records[-1], 0, False, False
-        while self._judged < len(records) and not self._is_found and not self._is_too_old:
+            self._last, self._judged, self._is_found = records[-1], 0, False
+        while self._judged < len(records) and not self._is_found:
             self._judged += 1
-            self._judge(records[-self._judged])
-        return self._is_too_old or (self._is_found and holds_turn(self.up_to_refusal(records)))
-
-    def _judge(self, record: Mapping[str, Any]) -> None:
-        at = record_time(record)
-        if at is not None and at < self._since:
-            self._is_too_old = True
-        elif is_reply(record):
-            self._is_found = self._classifier.classify_transcript([record]).limited
+            record = records[-self._judged]
+            self._is_found = is_reply(record) and self._classifier.classify_transcript([record]).limited
+        return self._is_found and holds_turn(self.up_to_refusal(records))
 
     def up_to_refusal(self, records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
         """Return the records up to the refusal, none where it was not found."""

@@ -192,7 +192,9 @@ class TaskTracker:
             return
         owner = self._session_of(assignment)
         if owner is not None and owner.state != "idle":
-            self._timers.stop(task, "no trace")  # it may be working on this prompt, or on one before it
+            # It may be working on this prompt, or on one before it.
+            self._timers.stop(task, "no trace")
+            self._timers.stop(task, "text out")
             return
         if self._timers.running(task, "text out"):
             # A prompt that Claude Code had accepted before would be in the transcript by then, also on a busy host.
@@ -209,8 +211,8 @@ class TaskTracker:
         result = await self._withdraw(assignment, task.prompt, begin)
         if result == "kept":
             self._transitions.end_withdrawal(task.id, task.sent_at or assignment.at)
-        # A command can leave no trace, so that an empty box would tell nothing of it.
-        return result == "out" or (result == "empty" and task.sent_at is None and task.command is None)
+        # A command can leave no trace, so that its empty box tells nothing.
+        return task.command is None and (result == "out" or (result == "empty" and task.sent_at is None))
 
     def _fail_unknown(self, task: Task, why: str) -> None:
         self._transitions.fail(
