@@ -4,8 +4,8 @@
 """Determine the outcome of assigned tasks from turn events, and from transcripts where no event came.
 
 A ``sent`` task is looked up in the session's transcript. If its prompt is there, it was accepted; if its text is still
-in the prompt box, it is withdrawn and the task is requeued; if neither, the task fails with an outcome that is not
-known: it is never sent again on a guess.
+in the prompt box, it is withdrawn and the task, unless it is a command, is requeued after `NO_TRACE` without a trace of
+it; if neither, the task fails with an outcome that is not known: it is never sent again on a guess.
 """
 
 from __future__ import annotations
