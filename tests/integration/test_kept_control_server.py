@@ -95,6 +95,24 @@ def test_a_socket_that_is_lost_is_made_anew(world: World, how: str) -> None:
     world.run(scenario)
 
 
+def test_a_socket_that_is_as_it_was_is_not_connected_to(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each connection to itself would wake the daemon three times."""
+    probed: list[str] = []
+    probe = module.listener_pid
+    monkeypatch.setattr(module, "listener_pid", lambda path: probed.append(path) or probe(path))
+
+    async def scenario() -> None:
+        for _check in range(3):
+            await world.kept.check()
+        assert (probed, world.health.rows()) == ([], [])
+        os.rename(world.path, world.path + ".away")
+        await world.kept.check()
+        assert probed[0] == world.path
+        assert await world.ask() == "pong"
+
+    world.run(scenario)
+
+
 def test_a_folder_that_is_gone_is_told_until_it_is_back(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     folder = os.path.dirname(world.path)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from typing import Any
 
 import pytest
 
 from claude_failover.common.health import SourceHealth
 from claude_failover.tmux import control
+from claude_failover.tmux.connection import Connection
 from claude_failover.tmux.control import ControlClient
 
 from .conftest import Driver, Server, wait_for
@@ -63,6 +66,31 @@ def test_a_stopped_server_is_noticed_though_nothing_is_asked_of_it(
     server.signal(signal.SIGCONT)
     until_working(driver, health)
     assert driver.run(tmux.panes()) == []
+
+
+def test_a_server_that_answers_is_not_asked(
+    server: Server, driver: Driver, health: SourceHealth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "CHECK_INTERVAL", 0.6)
+    tmux = driver.client(server.socket, health=health)
+    asked: list[list[str]] = []
+    run = Connection.run
+
+    async def run_and_count(connection: Connection, commands: Any, timeout: float) -> Any:
+        asked.extend(commands)
+        return await run(connection, commands, timeout)
+
+    monkeypatch.setattr(Connection, "run", run_and_count)
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        assert driver.run(tmux.panes()) == []
+        time.sleep(0.02)  # between two answers, of which each puts the next question off
+    assert {command[0] for command in asked} == {"list-panes"}
+
+    async def is_asked() -> bool:
+        return asked[-1][0] == "display-message"
+
+    driver.until(is_asked, "the question, once nothing is answered any more")
 
 
 def test_a_stopped_client_costs_no_answer_and_a_killed_one_is_replaced(

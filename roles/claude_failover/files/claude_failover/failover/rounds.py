@@ -11,6 +11,7 @@ from collections.abc import Awaitable
 from typing import Callable
 
 from ..common.event_wait import wait_for_event
+from ..common.shared_wake import shared_pause
 from .link_notices import LinkNotices
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ async def run_rounds(
             except Exception:  # a bug must not end the failover for good: the next round starts from the state
                 log.exception("failover: a bug; it is tried again")
                 failed = True
-            await wait_for_event(wake, delay(IDLE_INTERVAL if told and not failed else TICK))
+            await wait_for_event(wake, delay(shared_pause(IDLE_INTERVAL if told and not failed else TICK)))
             wake.clear()
     finally:
         notices.close()

@@ -62,6 +62,7 @@ class Connection(asyncio.SubprocessProtocol):
         self._exited = asyncio.Event()
         self._last_message = ""
         self.established = False
+        self.answered_at = float("-inf")  # loop time of the newest answer
         self.attached: asyncio.Future[str] = self._loop.create_future()
         self.ended: asyncio.Future[str] = self._loop.create_future()
 
@@ -102,6 +103,7 @@ class Connection(asyncio.SubprocessProtocol):
             self.end("tmux answered a command that was not sent")
         elif self._requests[0].add(reply):
             self._requests.popleft()
+        self.answered_at = self._loop.time()
 
     def _on_unexpected_line(self, event: UnexpectedLine) -> None:
         if self.established:

@@ -29,6 +29,7 @@ from typing import Callable, Optional
 
 from ..common.backoff import Backoff
 from ..common.health import SourceHealth
+from ..common.shared_wake import shared_pause
 from ..common.text import whole_number
 from .connection import Connection
 from .errors import TmuxError, TmuxGone
@@ -38,7 +39,7 @@ from .server_socket import ServerSocket
 log = logging.getLogger(__name__)
 
 SOURCE = "tmux"
-CHECK_INTERVAL = 15.0  # seconds between two questions to a server that may have stopped
+CHECK_INTERVAL = 15.0  # seconds; a server that has not answered for so long is asked whether it has stopped
 _FLAGS = "no-output,ignore-size"
 
 
@@ -205,18 +206,19 @@ class ControlClient:
     async def _wait_for_end(self, connection: Connection) -> str:
         """Wait until the connection ends; return the reason.
 
-        A server or a client that was stopped keeps the connection: it is asked for an answer from time to time.
+        A server or a client that was stopped keeps the connection: it is asked where it has not answered for long.
         """
-        server = ServerSocket(self._socket, self.server_pid)
+        server, loop = ServerSocket(self._socket, self.server_pid), asyncio.get_running_loop()
         while True:
-            await asyncio.wait({connection.ended}, timeout=CHECK_INTERVAL)
+            await asyncio.wait({connection.ended}, timeout=shared_pause(CHECK_INTERVAL))
             if connection.ended.done():
                 return connection.ended.result()
-            try:
-                await self.run(["display-message", "-p", "#{pid}"])
-            except TmuxError as error:
-                log.debug("tmux on %s: %s", self._socket, error)
-                continue
+            if loop.time() - connection.answered_at >= CHECK_INTERVAL:
+                try:
+                    await self.run(["display-message", "-p", "#{pid}"])
+                except TmuxError as error:
+                    log.debug("tmux on %s: %s", self._socket, error)
+                    continue
             problem = server.check()
             if problem is not None:
                 connection.end(problem)
