@@ -104,6 +104,14 @@ def test_the_link_is_read_as_what_it_is(tmp_path):
     assert read_active(str(path), accounts) == ActiveLink("not_a_link", None, "")
 
 
+def test_a_link_as_the_daemon_makes_it_is_read_without_a_look_at_the_homes(tmp_path, monkeypatch):
+    accounts = [Account(name, str(tmp_path / name)) for name in "ab"]
+    link = str(tmp_path / "link")
+    point_active(link, accounts[1])
+    monkeypatch.setattr(os.path, "realpath", None)
+    assert read_active(link, accounts).account is accounts[1]
+
+
 def test_a_folder_in_place_of_the_link_is_left_and_named(tmp_path):
     path = tmp_path / ".claude"
     path.mkdir()

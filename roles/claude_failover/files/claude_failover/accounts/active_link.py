@@ -47,6 +47,9 @@ def read_active(path: str, accounts: Sequence[Account]) -> ActiveLink:
         if error.errno == errno.EINVAL:
             return ActiveLink("not_a_link")
         return ActiveLink("unreadable", text=error.strerror or str(error), error=error)
+    for account in accounts:
+        if text == account.home:  # as `point_active` makes it
+            return ActiveLink("account", account, text)
     target = os.path.realpath(path)
     for account in accounts:
         if target == os.path.realpath(account.home):
