@@ -80,7 +80,7 @@ class SourceChecks:
         for account in self._config.current.accounts:
             folder = os.path.join(account.home, "sessions")
             try:
-                os.listdir(folder)
+                os.scandir(folder).close()  # opened, which tells; the sessions' table reads it
             except FileNotFoundError:
                 continue  # no session has run with this account yet
             except OSError as error:
