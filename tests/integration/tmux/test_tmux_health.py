@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from claude_failover.common.health import SourceHealth
 from claude_failover.tmux import control
 from claude_failover.tmux.connection import Connection
 from claude_failover.tmux.control import ControlClient
+from claude_failover.tmux.server_socket import ServerSocket
 
 from .conftest import Driver, Server, wait_for
 
@@ -71,26 +71,35 @@ def test_a_stopped_server_is_noticed_though_nothing_is_asked_of_it(
 def test_a_server_that_answers_is_not_asked(
     server: Server, driver: Driver, health: SourceHealth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "CHECK_INTERVAL", 0.6)
     tmux = driver.client(server.socket, health=health)
-    asked: list[list[str]] = []
-    run = Connection.run
+    connection = tmux._control._connection
+    assert connection is not None
+    before = connection.answered_at
+    assert driver.run(tmux.panes()) == []
+    assert connection.answered_at > before
 
-    async def run_and_count(connection: Connection, commands: Any, timeout: float) -> Any:
-        asked.extend(commands)
+    asked: list[str] = []
+    checks: list[None] = []
+    run, check = Connection.run, ServerSocket.check
+
+    async def run_and_tell(connection: Connection, commands: Any, timeout: float) -> Any:
+        asked.extend(command[0] for command in commands)
         return await run(connection, commands, timeout)
 
-    monkeypatch.setattr(Connection, "run", run_and_count)
-    end = time.monotonic() + 2
-    while time.monotonic() < end:
-        assert driver.run(tmux.panes()) == []
-        time.sleep(0.02)  # between two answers, of which each puts the next question off
-    assert {command[0] for command in asked} == {"list-panes"}
+    monkeypatch.setattr(Connection, "run", run_and_tell)
+    monkeypatch.setattr(ServerSocket, "check", lambda socket: checks.append(None) or check(socket))
+
+    async def is_checked() -> bool:
+        return len(checks) >= 3
 
     async def is_asked() -> bool:
-        return asked[-1][0] == "display-message"
+        return asked == ["display-message"]
 
-    driver.until(is_asked, "the question, once nothing is answered any more")
+    connection.answered_at = float("inf")  # as where answers come all the time
+    driver.until(is_checked, "three checks")
+    assert asked == []
+    connection.answered_at = float("-inf")
+    driver.until(is_asked, "the question, once nothing has been answered for long")
 
 
 def test_a_stopped_client_costs_no_answer_and_a_killed_one_is_replaced(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import pathlib
 import signal
 
 import pytest
@@ -59,24 +58,25 @@ def test_a_child_that_reads_nothing_is_no_error(command: str, size: int, caplog:
     assert [line.getMessage() for line in caplog.records] == []
 
 
-@pytest.mark.parametrize("end", ["exit 3", "exec sleep 71"])
-def test_another_process_that_holds_the_input_is_not_waited_for(end: str, tmp_path: pathlib.Path) -> None:
-    holder = tmp_path / "pid"
-
+@pytest.mark.parametrize("then", ["exit 3", "exec sleep 71"])
+def test_another_process_that_holds_the_input_is_not_waited_for(then: str) -> None:
     async def give_up() -> None:
-        command = f"exec 3<&0; setsid sleep 72 <&3 >/dev/null & echo $! >{holder}.new; mv {holder}.new {holder}; {end}"
-        running = asyncio.ensure_future(run(command, b"x" * (1 << 20)))
-        while not holder.exists():  # noqa: ASYNC110 - another process writes it
-            await asyncio.sleep(0.02)  # the shell has to write it
-        await asyncio.wait([running], timeout=0.2)
-        running.cancel()
-        _done, pending = await asyncio.wait([running], timeout=20)
-        assert not pending
+        pipe = asyncio.subprocess.PIPE
+        command = f"exec 3<&0; setsid sh -c 'echo $$; exec sleep 72 >/dev/null' <&3 & {then}"
+        creation = asyncio.create_subprocess_shell(command, stdin=pipe, stdout=pipe, start_new_session=True)
+        child = await child_process.started(creation)
+        assert child.stdin is not None and child.stdout is not None
+        holder = int(await child.stdout.readline())
+        try:
+            child.stdin.write(b"x" * (1 << 20))
+            ended = asyncio.ensure_future(child_process.end(child))
+            _done, pending = await asyncio.wait([ended], timeout=20)
+            assert not pending
+        finally:
+            os.kill(holder, signal.SIGKILL)
 
-    try:
-        asyncio.run(give_up())
-    finally:
-        os.kill(int(holder.read_text()), signal.SIGKILL)
+    asyncio.run(give_up())
+    assert children() == []
 
 
 def test_a_program_that_is_not_there_is_the_error_of_asyncio() -> None:

@@ -40,7 +40,7 @@ async def run_rounds(
             except Exception:  # a bug must not end the failover for good: the next round starts from the state
                 log.exception("failover: a bug; it is tried again")
                 failed = True
-            await wait_for_event(wake, delay(shared_pause(IDLE_INTERVAL if told and not failed else TICK)))
+            await wait_for_event(wake, delay(shared_pause(IDLE_INTERVAL) if told and not failed else TICK))
             wake.clear()
     finally:
         notices.close()
