@@ -8,7 +8,7 @@
 A real daemon in a scratch folder, with the stand-in for Claude Code, goes through tasks, a limit with its switch, a
 second limit, which leaves no account, and a shared link that is replaced. PROMETHEUS, the program of Debian's package,
 scrapes its metrics each second. `make pictures` runs this; it takes about two minutes, as the daemon writes the metrics
-every 15 seconds. Exit code 1: queries without a series, which are named.
+every 10 seconds. Exit code 1: queries without a series, which are named.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from prometheus_server import INSTANCE, SCRAPED_EVERY, Prometheus, prometheus
 DASHBOARD = Path(ROOT, "roles", "claude_failover", "files", "monitoring", "claude-failover.dashboard.json")
 STEP = 5  # seconds between two points of a panel
 RATE_INTERVAL = max(STEP + SCRAPED_EVERY, 4 * SCRAPED_EVERY)  # as Grafana has it
-BOUND = 300.0  # seconds for a step that normally takes 15, until the metrics are written anew
+BOUND = 300.0  # seconds for a step that normally takes 10, until the metrics are written anew
 # Queries, by panel and refId, for which the run has nothing, with the reason.
 EXPECTED_EMPTY: dict[str, str] = {}
 

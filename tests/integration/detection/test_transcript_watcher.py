@@ -94,6 +94,7 @@ class World:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(module, "CHECK_INTERVAL", 0.1)
+    monkeypatch.setattr(module, "REST_INTERVAL", 0.1)
 
 
 @pytest.fixture
@@ -266,7 +267,7 @@ def test_another_folder_in_its_place_is_followed_and_the_old_one_no_longer(world
 
 
 @pytest.mark.parametrize("below", [".", "-srv"])
-def test_a_mount_over_it_is_followed_and_its_end_too(world, below):
+def test_a_mount_over_it_is_followed_and_its_end_too(world, below, monkeypatch):
     """A mount makes no event at all."""
     place = os.path.join(world.projects, below)
 
@@ -281,16 +282,27 @@ def test_a_mount_over_it_is_followed_and_its_end_too(world, below):
         subprocess.run(["umount", place], check=True)
 
     unmount()
+    real, checks = folder_watch.FolderWatch.refresh, []
+
+    def counted(self, root):
+        checks.append(root)
+        return real(self, root)
+
+    monkeypatch.setattr(folder_watch.FolderWatch, "refresh", counted)
+
+    async def checked():
+        reached = len(checks)
+        await world.until(lambda: len(checks) > reached, "check")
 
     async def scenario():
         mount()
         try:
-            await asyncio.sleep(0.3)
+            await checked()
             world.add(1)
             await world.comes(1)
         finally:
             unmount()
-        await asyncio.sleep(0.3)
+        await checked()
         world.add(2, name="below")
         await world.comes(1, 2)
         await world.sees()
@@ -361,6 +373,7 @@ def test_without_inotify_the_files_are_read_in_turns_until_it_is_back(world, mon
         gone[0] = False
         await world.sees()
         monkeypatch.setattr(module, "CHECK_INTERVAL", 1000.0)
+        monkeypatch.setattr(module, "REST_INTERVAL", 1000.0)
         world.add(4)
         await world.comes(2, 3, 4)
 
@@ -496,6 +509,50 @@ def test_what_is_no_transcript_is_told_once_on_one_line(world, caplog):
     assert len(told) == 1
     assert "\n" not in told[0]
     assert "\x1b" not in told[0]
+
+
+def test_what_cannot_be_read_between_two_checks_does_not_wait_for_the_next_one(world, monkeypatch):
+    monkeypatch.setattr(module, "REST_INTERVAL", 1000.0)
+    real, refusals = module.FollowedFile.read, [OSError(errno.EMFILE, os.strerror(errno.EMFILE))] * 2
+
+    def read(self, root, size):
+        if refusals:
+            raise refusals.pop()
+        return real(self, root, size)
+
+    async def scenario():
+        world.add(1)
+        await world.comes(1)
+        monkeypatch.setattr(module.FollowedFile, "read", read)
+        world.add(2)
+        await world.comes(1, 2)
+        assert not refusals
+        await world.sees()
+
+    world.run(scenario)
+
+
+def test_a_new_folder_whose_watch_is_refused_does_not_wait_for_the_next_check(world, monkeypatch):
+    monkeypatch.setattr(module, "REST_INTERVAL", 1000.0)
+    real, refusing = folder_watch.Inotify, [True]
+
+    class Refusing(real):
+        def watch(self, folder, mask):
+            if refusing[0] and folder.endswith("-more"):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
+            return super().watch(folder, mask)
+
+    monkeypatch.setattr(folder_watch, "Inotify", Refusing)
+
+    async def scenario():
+        world.add(1, folder="-more")
+        await world.blind("max_user_watches", "-more")
+        world.add(2, folder="-more")
+        await world.comes(1, 2)
+        refusing[0] = False
+        await world.sees()
+
+    world.run(scenario)
 
 
 def test_a_folder_that_is_gone_costs_no_time_between_the_tries(tmp_path, monkeypatch):

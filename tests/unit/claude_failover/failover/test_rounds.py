@@ -11,8 +11,8 @@ import os
 import pytest
 from switch_world import Harness, World, wait_until
 
-from claude_failover.detection import inotify
-from claude_failover.failover import controller, link_notices, rounds
+from claude_failover.common import entry_notices, inotify
+from claude_failover.failover import controller, rounds
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -82,7 +82,7 @@ def test_without_inotify_a_flip_by_hand_is_looked_for(harness, counted, monkeypa
     def refuse():
         raise OSError(24, "none is left")
 
-    monkeypatch.setattr(link_notices, "Inotify", refuse)
+    monkeypatch.setattr(entry_notices, "Inotify", refuse)
 
     async def scenario():
         await turns(20)
@@ -98,7 +98,7 @@ def test_the_folder_of_the_link_is_watched_anew_when_it_is_another(tmp_path):
     folder.mkdir()
 
     async def scenario():
-        notices = link_notices.LinkNotices(lambda: str(folder / "link"), lambda: told.append(1))
+        notices = entry_notices.EntryNotices(lambda: str(folder / "link"), lambda: told.append(1))
         try:
             assert notices.watch()
             folder.rename(tmp_path / "former")
@@ -120,12 +120,12 @@ def test_the_folder_of_the_link_is_watched_anew_when_it_is_another(tmp_path):
 
 
 def test_a_removed_entry_is_told(tmp_path):
-    assert inotify.DELETE & link_notices._CHANGES
+    assert inotify.DELETE & entry_notices._CHANGES
     (tmp_path / "link").touch()
     told = []
 
     async def scenario():
-        notices = link_notices.LinkNotices(lambda: str(tmp_path / "link"), lambda: told.append(1))
+        notices = entry_notices.EntryNotices(lambda: str(tmp_path / "link"), lambda: told.append(1))
         try:
             assert notices.watch()
             (tmp_path / "link").unlink()
@@ -149,3 +149,38 @@ def test_a_write_that_the_disk_refuses_begins_the_rounds(harness, counted):
 
     run(harness, scenario)
     assert counted
+
+
+def test_a_folder_in_which_everybody_may_make_entries_is_looked_at_instead(tmp_path):
+    """Else everybody could wake the daemon, without end."""
+    tmp_path.chmod(0o1777)
+
+    async def scenario():
+        notices = entry_notices.EntryNotices(lambda: str(tmp_path / "link"), lambda: None)
+        try:
+            assert not notices.watch()
+            tmp_path.chmod(0o700)
+            assert notices.watch()
+        finally:
+            notices.close()
+
+    asyncio.run(scenario())
+
+
+def test_an_instance_that_cannot_be_waited_on_is_no_notice(tmp_path, monkeypatch):
+    async def scenario():
+        loop = asyncio.get_running_loop()
+
+        def refuse(*_arguments):
+            raise OSError(28, "no space for another descriptor")
+
+        notices = entry_notices.EntryNotices(lambda: str(tmp_path / "link"), lambda: None)
+        descriptors = len(os.listdir("/proc/self/fd"))
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "add_reader", refuse)
+            assert [notices.watch(), notices.watch()] == [False, False]
+        assert len(os.listdir("/proc/self/fd")) == descriptors
+        assert notices.watch()
+        notices.close()
+
+    asyncio.run(scenario())

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from claude_failover.reporting import watchdog as module
 from claude_failover.reporting.watchdog import STALL_TIMEOUT, Watchdog
 
 
@@ -34,3 +35,31 @@ def test_it_is_fed_while_checks_finish(
         asyncio.run(some_time())
     assert ({"WATCHDOG": 1, "STATUS": "well"} in sent) is fed
     assert ("no check of the sessions has finished for" in caplog.text) is not fed
+
+
+@pytest.mark.parametrize(("timeout", "shared"), [(30, True), (60, True), (20, False), (4, False)])
+def test_it_is_fed_within_half_of_the_timeout_and_with_what_else_looks_by_itself(
+    monkeypatch: pytest.MonkeyPatch, timeout: int, shared: bool
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", str(timeout * 1_000_000))
+    monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
+    paused: list[tuple[bool, float]] = []
+
+    async def pause_together(seconds: float) -> None:
+        paused.append((True, 1.5 * seconds))
+        raise asyncio.CancelledError
+
+    async def pause(seconds: float) -> None:
+        paused.append((False, seconds))
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(module, "sleep_together", pause_together)
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    config = SimpleNamespace(current=SimpleNamespace(lifecycle=SimpleNamespace(check_interval=10.0)))
+    systemd = SimpleNamespace(send=lambda **_states: None)
+    watchdog = Watchdog(config, systemd, time.monotonic, lambda: "well")  # type: ignore[arg-type]
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(watchdog.run())
+    ((together, longest),) = paused
+    assert together is shared
+    assert longest <= timeout / 2

@@ -20,7 +20,7 @@ from ..claude.state_file import STATE_FILE
 from ..common import clock
 from ..common.log_fields import log_fields
 from ..common.renaming import renamed
-from ..common.shared_wake import sleep_together
+from ..common.shared_wake import REST, sleep_together
 from ..common.text import counted
 from ..config.holder import ConfigHolder
 from ..config.model import Account
@@ -30,7 +30,7 @@ from .logins import Logins
 log = logging.getLogger(__name__)
 
 DOCUMENT = "login-warnings"
-CHECK_INTERVAL = 10.0  # seconds
+CHECK_INTERVAL = REST  # seconds
 WARNED_DAYS = (7, 3, 1)  # before the end
 _LONGEST = timedelta(days=31)  # a login ends 27 to 30 days after it was made
 _FILES = (CREDENTIALS, STATE_FILE)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 
+#: Seconds between two looks at what has nothing to do; a multiple of it, for whatever looks less often, wakes no more.
+REST = 10.0
 _SHORTEST = 1.0  # seconds; a shorter pause is kept as it is
 
 

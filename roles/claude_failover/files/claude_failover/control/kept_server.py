@@ -12,15 +12,18 @@ import asyncio
 import os
 from typing import Callable
 
+from ..common.entry_notices import EntryNotices
 from ..common.errors import FailoverError
+from ..common.event_wait import wait_for_event
 from ..common.file_identity import FileIdentity, identity_of
 from ..common.health import SourceHealth
-from ..common.shared_wake import sleep_together
+from ..common.shared_wake import REST, shared_pause
 from ..common.unix_socket import listener_pid
 from .server import ControlServer
 
 SOURCE = "control_socket"
-CHECK_INTERVAL = 5.0  # seconds between two checks
+CHECK_INTERVAL = REST  # seconds between two checks of what no notice tells: its rights, or a mount over its folder
+RETRY_INTERVAL = 5.0  # seconds from a try to make it anew to the next check, and between two where no notices are
 MOST_RETIRED = 3  # servers without a socket that finish their clients' requests
 
 
@@ -56,37 +59,55 @@ class KeptControlServer:
         self._servers.clear()
 
     async def run(self) -> None:
-        """Check the socket every `CHECK_INTERVAL` seconds until cancelled."""
-        while True:
-            await sleep_together(CHECK_INTERVAL)
-            try:
-                await self.check()
-            except Exception as error:  # a bug must not end the checks
-                self._health.failed_by_bug(SOURCE, error)
+        """Check the socket when its entry changes, and every `CHECK_INTERVAL` seconds, until cancelled."""
+        changed = asyncio.Event()
+        notices = EntryNotices(lambda: self._path, changed.set)
+        try:
+            while True:
+                changed.clear()
+                is_told, found = notices.watch(), self._identity
+                try:
+                    is_reachable = await self.check()
+                except Exception as error:  # a bug must not end the checks
+                    self._health.failed_by_bug(SOURCE, error)
+                    is_reachable = False
+                if is_reachable and is_told and self._identity == found:
+                    await wait_for_event(changed, shared_pause(CHECK_INTERVAL))
+                else:  # also where it was made anew: whoever removes it all the time costs no more than that
+                    await asyncio.sleep(RETRY_INTERVAL)
+        finally:
+            notices.close()
 
-    async def check(self) -> None:
-        """Make the socket anew if it cannot be reached."""
+    async def check(self) -> bool:
+        """Make the socket anew if it cannot be reached; return whether it can be now."""
+        try:
+            problem = await self._mend()
+        finally:
+            while len(self._servers) > 1 + MOST_RETIRED:
+                await self._servers.pop(0).stop()
+        if problem is None:
+            self._health.works(SOURCE)
+        else:
+            self._health.failed(SOURCE, problem)
+        return problem is None
+
+    async def _mend(self) -> str | None:
+        """Make the socket anew if it cannot be reached; return the reason if that is not possible."""
         problem = self._problem()
-        if problem is not None and self._is_own():
+        if problem is None:
+            return None
+        if self._is_own():
             try:
                 os.chmod(self._path, self._mode)  # the rights of it or of its folder were changed
             except OSError as error:
-                problem = str(error)
-            else:
-                problem = self._problem()
-        elif problem is not None:
-            self._health.failed(SOURCE, problem)  # what was sent to it meanwhile is lost
-            try:
-                await self.start()
-                problem = self._problem()
-            except (FailoverError, OSError) as error:
-                problem = str(error)
-        if problem is not None:
-            self._health.failed(SOURCE, problem)
-            return
-        self._health.works(SOURCE)
-        while len(self._servers) > 1 + MOST_RETIRED:
-            await self._servers.pop(0).stop()
+                return str(error)
+            return self._problem()
+        self._health.failed(SOURCE, problem)  # what was sent to it meanwhile is lost
+        try:
+            await self.start()
+        except (FailoverError, OSError) as error:
+            return str(error)
+        return self._problem()
 
     def _is_own(self) -> bool:
         """Return True if the socket at the path is the one that was made last."""

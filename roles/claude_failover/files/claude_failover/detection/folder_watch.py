@@ -13,9 +13,9 @@ import os
 import stat
 from dataclasses import dataclass, field
 
+from ..common import inotify
 from ..common.file_identity import FileIdentity, identity_of
-from . import inotify
-from .inotify import Inotify, InotifyEvent
+from ..common.inotify import Inotify, InotifyEvent
 
 _ENDED = inotify.IGNORED | inotify.DELETE_SELF | inotify.MOVE_SELF | inotify.UNMOUNT
 _CHANGED = inotify.CREATE | inotify.MOVED_TO

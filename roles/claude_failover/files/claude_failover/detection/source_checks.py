@@ -17,10 +17,10 @@ from typing import Any
 from ..accounts.active_link import read_active
 from ..common import processes
 from ..common.health import SourceHealth
-from ..common.shared_wake import sleep_together
+from ..common.shared_wake import REST, sleep_together
 from ..config.holder import ConfigHolder
 
-CHECK_INTERVAL = 10.0  # seconds
+CHECK_INTERVAL = REST  # seconds
 
 
 class SourceChecks:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Follow all transcripts in the shared ``projects`` folder, through everything that can end a watch of it.
 
-The watch is checked every `CHECK_INTERVAL` seconds, and set again with growing pauses while it cannot be had. Each
+The watch is checked every `REST_INTERVAL` seconds, and set again with growing pauses while it cannot be had. Each
 file is read on from the place that was reached, so that what came meanwhile is neither lost nor read twice.
 """
 
@@ -20,16 +20,17 @@ from typing import Any, Callable
 from ..claude.transcript import CHUNK, NotATranscriptError
 from ..common.backoff import Backoff
 from ..common.health import SourceHealth
-from ..common.shared_wake import shared_pause
+from ..common.inotify import describe
+from ..common.shared_wake import REST, shared_pause
 from ..common.text import one_line
 from .folder_watch import FolderWatch
 from .followed_file import FollowedFile
-from .inotify import describe
 
 log = logging.getLogger(__name__)
 
 SOURCE = "transcripts"
-CHECK_INTERVAL = 5.0  # seconds between two checks of the watch
+REST_INTERVAL = REST  # seconds between two checks of a watch that sees everything
+CHECK_INTERVAL = 5.0  # the same of one that does not, at most
 _FIRST_RETRY = 0.1  # seconds; doubled up to CHECK_INTERVAL
 _PIECE_DELAY = 0.001  # seconds between two pieces of a long file
 _NO_TRANSCRIPT = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)  # of a link, a folder, a socket
@@ -105,13 +106,22 @@ class TranscriptWatcher:
             problem = self._refresh(lost)
         except Exception as error:  # a bug must not end the checks
             problem = self._health.failed_by_bug(SOURCE, error)
-        delay = shared_pause(CHECK_INTERVAL) if problem is None else min(CHECK_INTERVAL, self._backoff.failed(0.0))
+        delay = shared_pause(REST_INTERVAL) if problem is None else min(CHECK_INTERVAL, self._backoff.failed(0.0))
         self._timer = asyncio.get_running_loop().call_later(delay, self.check)
         if problem is None:
             self._backoff.failures = 0
             self._health.works(SOURCE)
         else:
             self._health.failed(SOURCE, problem)
+        if self._held:
+            self._check_soon()
+
+    def _check_soon(self) -> None:
+        """Bring the next check forward to the time of one of a watch that does not see everything."""
+        loop = asyncio.get_running_loop()
+        if self._timer is not None and self._timer.when() > loop.time() + CHECK_INTERVAL:
+            self._timer.cancel()
+            self._timer = loop.call_later(CHECK_INTERVAL, self.check)
 
     def _refresh(self, lost: bool) -> str | None:
         """Check the watch; return the reason if it does not see everything."""
@@ -180,6 +190,8 @@ class TranscriptWatcher:
             log.warning("transcripts: inotify events were lost, all files are compared")
         if changes.lost or changes.ended:
             self.check(changes.lost)
+        elif self._watch.unwatched:
+            self._check_soon()
 
     # -- the files -----------------------------------------------------------------------------------------
 
@@ -238,6 +250,8 @@ class TranscriptWatcher:
             records = file.read(self._root, CHUNK)
             self._unreadable.pop(key, None)
             (self._held.add if file.holding else self._held.discard)(key)
+            if file.holding:
+                self._check_soon()
             if file.behind:
                 # Other files get their turn before the rest: a file can be hundreds of MB long.
                 self._read_later([key])
@@ -255,6 +269,7 @@ class TranscriptWatcher:
             else:
                 self._unreadable[key] = error
                 self._health.failed(SOURCE, self._problem(None) or "")
+                self._check_soon()
         except NotATranscriptError as error:
             self._reject(key, str(error))
         except Exception:  # a bug with one file must not keep the others from being read

@@ -10,11 +10,11 @@ from collections.abc import Collection, Sequence
 from typing import Callable, Optional
 
 from ..common.event_wait import wait_for_event
-from ..common.shared_wake import sleep_together
+from ..common.shared_wake import REST, shared_pause, sleep_together
 from ..sessions.tracked_session import TrackedSession
 
 #: Seconds without any notice after which is looked whether a search is needed.
-IDLE_INTERVAL = 30.0
+IDLE_INTERVAL = 3 * REST
 
 
 def named(wanted: Collection[TrackedSession], count: int) -> Optional[Sequence[str]]:
@@ -41,4 +41,4 @@ class SearchPause:
         await sleep_together(interval)
         while not is_needed():
             self._event.clear()
-            await wait_for_event(self._event, IDLE_INTERVAL)
+            await wait_for_event(self._event, shared_pause(IDLE_INTERVAL))

@@ -20,6 +20,7 @@ from ..accounts.usage import Usage
 from ..claude.identity import identity_status
 from ..claude.turns import TurnEvent
 from ..common import clock
+from ..common.entry_notices import EntryNotices
 from ..common.errors import UsageError
 from ..common.limit_words import limit_word
 from ..common.log_fields import log_fields
@@ -33,7 +34,6 @@ from ..switching.record import Record
 from ..switching.switcher import Switcher, SwitchRequest, SwitchSuperseded, raise_if_refused
 from .account_signals import AccountSignals
 from .attribution import attribute
-from .link_notices import LinkNotices
 from .own_limits import OwnLimits
 from .policy import SwitchPolicy
 from .resume_queue import ResumeQueue, ResumerProtocol
@@ -157,7 +157,7 @@ class FailoverController:
 
     async def run(self) -> None:
         """Run rounds until cancelled."""
-        notices = LinkNotices(lambda: self._config.current.active_link, self._wake_up)
+        notices = EntryNotices(lambda: self._config.current.active_link, self._wake_up)
         await run_rounds(self.run_round, self._delay, self._wake_event(), notices)
 
     def _wake_event(self) -> asyncio.Event:

@@ -10,23 +10,23 @@ import logging
 from collections.abc import Awaitable
 from typing import Callable
 
+from ..common.entry_notices import EntryNotices
 from ..common.event_wait import wait_for_event
-from ..common.shared_wake import shared_pause
-from .link_notices import LinkNotices
+from ..common.shared_wake import REST, shared_pause
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two rounds while something is under way, or while nobody tells of a flip by hand.
 TICK = 1.0
 #: The same while nothing is: what is due by then has a deadline or is told. A watch that no longer tells is made anew.
-IDLE_INTERVAL = 15.0
+IDLE_INTERVAL = 2 * REST
 
 
 async def run_rounds(
     run_round: Callable[[], Awaitable[None]],
     delay: Callable[[float], float],
     wake: asyncio.Event,
-    notices: LinkNotices,
+    notices: EntryNotices,
 ) -> None:
     """Run rounds until cancelled: when ``wake`` is set, and after ``delay`` of the longest wait."""
     try:

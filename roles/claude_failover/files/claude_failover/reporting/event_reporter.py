@@ -20,7 +20,7 @@ from ..accounts.login_watch import LoginWarning
 from ..claude.turns import TurnEvent
 from ..common import clock
 from ..common.log_fields import LEVELS, log_fields
-from ..common.shared_wake import sleep_together
+from ..common.shared_wake import REST, sleep_together
 from ..config.holder import ConfigHolder
 from ..failover.switch_advice import AdvisedSwitch
 from ..host.programs import programs_of
@@ -35,7 +35,7 @@ from .situation import Cause, causes_in, over_summary
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 10.0  # seconds between two rounds
+INTERVAL = REST  # seconds between two rounds
 SETTLE = 60.0  # seconds after the start, in which parts find again what was told before it
 WORDING_KEPT = timedelta(days=1)  # that an unknown wording stays open
 MAX_WORDINGS = 20  # unknown wordings that are open at a time

@@ -15,7 +15,7 @@ from ..accounts.account_labels import AccountLabels
 from ..common import clock
 from ..common.health import SOURCES
 from ..common.release import release_name
-from ..common.shared_wake import sleep_together
+from ..common.shared_wake import REST, sleep_together
 from ..config.holder import ConfigHolder
 from ..sessions.tracked_session import STATES
 from ..storage.files import write_atomic
@@ -27,7 +27,7 @@ from .tallies import Tallies
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 15.0  # seconds between two writes without a switch
+INTERVAL = REST  # seconds between two writes without a switch
 
 
 def render(status: Mapping[str, Any], tallies: Tallies) -> str:

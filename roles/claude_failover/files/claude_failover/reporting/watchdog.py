@@ -10,6 +10,7 @@ import logging
 import time
 from typing import Callable
 
+from ..common.shared_wake import REST, sleep_together
 from ..config.holder import ConfigHolder
 from .systemd import SystemdNotifier, watchdog_interval
 
@@ -44,4 +45,5 @@ class Watchdog:
                 self._systemd.send(WATCHDOG=1, STATUS=self._summary())
             else:
                 log.error("no check of the sessions has finished for %.0f s", stalled)
-            await asyncio.sleep(interval)
+            # A shared pause lasts half more at most, which has to be in time too.
+            await (sleep_together(REST) if interval >= 1.5 * REST else asyncio.sleep(interval))

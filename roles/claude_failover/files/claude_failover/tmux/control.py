@@ -29,7 +29,7 @@ from typing import Callable, Optional
 
 from ..common.backoff import Backoff
 from ..common.health import SourceHealth
-from ..common.shared_wake import shared_pause
+from ..common.shared_wake import REST, shared_pause
 from ..common.text import whole_number
 from .connection import Connection
 from .errors import TmuxError, TmuxGone
@@ -39,7 +39,7 @@ from .server_socket import ServerSocket
 log = logging.getLogger(__name__)
 
 SOURCE = "tmux"
-CHECK_INTERVAL = 15.0  # seconds; a server that has not answered for so long is asked whether it has stopped
+CHECK_INTERVAL = REST  # seconds; a server that has not answered for half more is asked whether it has stopped
 _FLAGS = "no-output,ignore-size"
 
 
@@ -213,7 +213,7 @@ class ControlClient:
             await asyncio.wait({connection.ended}, timeout=shared_pause(CHECK_INTERVAL))
             if connection.ended.done():
                 return connection.ended.result()
-            if loop.time() - connection.answered_at >= CHECK_INTERVAL:
+            if loop.time() - connection.answered_at >= 1.5 * CHECK_INTERVAL:
                 try:
                     await self.run(["display-message", "-p", "#{pid}"])
                 except TmuxError as error:

@@ -1,23 +1,25 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell of changes of the active link at once, by inotify(7) on its folder, so that nobody has to look for them."""
+"""Tell of changes of an entry at once, by inotify(7) on its folder, so that nobody has to look for them."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
+import stat
 from collections.abc import Callable
 
-from ..detection.inotify import CREATE, DELETE, MOVED_FROM, MOVED_TO, Inotify, describe
+from .inotify import CREATE, DELETE, MOVE_SELF, MOVED_FROM, MOVED_TO, Inotify, describe
 
 log = logging.getLogger(__name__)
 
-_CHANGES = CREATE | DELETE | MOVED_FROM | MOVED_TO
+_CHANGES = CREATE | DELETE | MOVED_FROM | MOVED_TO | MOVE_SELF
 
 
-class LinkNotices:
+class EntryNotices:
     """Calls ``on_change`` when the entry at ``path`` is made, removed or replaced, once `watch` was called.
 
     Needs a running event loop; `close` ends it.
@@ -31,21 +33,35 @@ class LinkNotices:
         self._problem: str | None = None
 
     def watch(self) -> bool:
-        """Watch the folder that the path leads to now; return whether changes are told, else somebody has to look."""
+        """Watch the folder that the path leads to now; return whether changes are told, else somebody has to look.
+
+        A folder in which everybody may make entries is not watched: each of them would wake this process.
+        """
+        folder = os.path.dirname(self._path())
         try:
-            if self._inotify is None:
-                self._inotify = Inotify()
-                asyncio.get_running_loop().add_reader(self._inotify.fileno(), self._read)
-            watch = self._inotify.watch(os.path.dirname(self._path()), _CHANGES)
+            if os.stat(folder).st_mode & stat.S_IWOTH:
+                raise PermissionError(errno.EACCES, "everybody may write there", folder)
+            source = self._inotify or self._begin()
+            watch = source.watch(folder, _CHANGES)
         except OSError as error:
             if self._problem is None:
-                log.debug("changes of the active link are not told: %s", describe(error))
+                log.debug("changes of %s are not told: %s", self._path(), describe(error))
             self._problem = describe(error)
             return False
         if self._watch not in (None, watch) and self._watch is not None:
-            self._inotify.unwatch(self._watch)  # another folder has taken its place
+            source.unwatch(self._watch)  # another folder has taken its place
         self._watch, self._problem = watch, None
         return True
+
+    def _begin(self) -> Inotify:
+        source = Inotify()
+        try:
+            asyncio.get_running_loop().add_reader(source.fileno(), self._read)
+        except OSError:
+            source.close()
+            raise
+        self._inotify = source
+        return source
 
     def _read(self) -> None:
         name = os.path.basename(self._path())
