@@ -7,12 +7,16 @@ A hooked session has sent a hook and has a session file; a blind one has neither
 The stand-ins of Claude Code are idle, behind full screens. Per cent of one core: of the daemon with its tmux client,
 of the tmux server, of both, and of one process a pane and second (``capture_percent``), by sweeps in the same run.
 ``ratio`` is that to both. ``wakeups_per_second`` of both processes is a count that no load of the machine changes.
+``cold_page_us`` is what the first use of a page costs on this machine after ten seconds of rest: some hundredths of a
+microsecond on hardware, several on a virtual machine whose kernel or host takes memory from what rests. There each wake
+costs as many times more, and only ``wakeups_per_second`` and runs side by side tell of the daemon.
 The last row of a kind is its growth, by ``percent``.
 """
 
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import resource
 import shutil
@@ -38,6 +42,8 @@ KINDS = ("hooked", "blind")
 START = 300.0  # seconds that the start may take
 SETTLE = 75.0  # seconds after the start or the last hook, in which each pane is read for the first time
 SWEEPS = 3  # of the other way
+REST = 10.0  # seconds, of the pages whose use is timed
+PAGES = 5000
 PROGRAM = (
     'for i in $(seq 45); do echo "line $i of a screen that is full of words, as it mostly is"; done; '
     'echo "────────"; echo "❯ "; echo "────────"; exec sleep infinity'
@@ -134,6 +140,27 @@ class IdleHost(Host):
         shutil.rmtree(self.folder)
 
 
+class RestingPages:
+    """Memory that was used, and rests."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, PAGES * mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._places = range(0, PAGES * mmap.PAGESIZE, mmap.PAGESIZE)
+        for place in self._places:
+            self._memory[place] = 1
+
+    def first_use_us(self) -> float:
+        """Return the processor time of a page's use now, less that of the next one, in microseconds."""
+        first, again = self._use(), self._use()
+        return 1e6 * (first - again) / PAGES
+
+    def _use(self) -> float:
+        begun = time.thread_time()
+        for place in self._places:
+            self._memory[place]
+        return time.thread_time() - begun
+
+
 def capture_percent(host: IdleHost) -> float:
     """Return the CPU, as per cent of a core, of one ``capture-pane`` process a pane and second."""
     assert host.tmux_server is not None
@@ -170,7 +197,10 @@ def measure_one(kind: str, count: int, seconds: float) -> dict[str, Any]:
         host.start()
         if kind == "hooked":
             host.send_hooks()
-        time.sleep(SETTLE)
+        time.sleep(SETTLE - REST)
+        pages = RestingPages()
+        time.sleep(REST)
+        cold = pages.first_use_us()
         assert host.daemon is not None and host.tmux_server is not None
         daemon, server = host.daemon.pid, host.tmux_server.pid
         own = [daemon, *children(daemon)]
@@ -196,7 +226,8 @@ def measure_one(kind: str, count: int, seconds: float) -> dict[str, Any]:
             "percent": round(ours + theirs, 4),
             "capture_percent": round(other, 2),
             "ratio": round(other / (ours + theirs), 1),
-            "wakeups_per_second": round((after[3] - before[3]) / span, 1),
+            "wakeups_per_second": round((after[3] - before[3]) / span, 2),
+            "cold_page_us": round(cold, 2),
             "memory_mib": memory,
         }
     finally:
