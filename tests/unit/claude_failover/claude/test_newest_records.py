@@ -150,3 +150,32 @@ def test_of_a_long_transcript_the_end_is_read(projects):
     with mock.patch.object(os, "pread", counted):
         assert len(last_records(projects, "-srv", NAME, holds_turn)) < 20
     assert sizes == [8192]
+
+
+@pytest.mark.parametrize("longest", [1, 7, 1000])
+def test_reads_that_give_less_than_asked_for_lose_nothing(projects, longest):
+    records = [{"n": number, "text": "x" * (number % 90)} for number in range(60)]
+    write(projects, b"".join(json.dumps(record).encode() + b"\n" for record in records))
+    pread = os.pread
+
+    def short(descriptor, size, offset):
+        return pread(descriptor, min(size, longest), offset)
+
+    with mock.patch.object(os, "pread", short), mock.patch.object(transcript, "_BLOCK", 256):
+        assert last_records(projects, "-srv", NAME) == records
+
+
+def test_of_a_transcript_that_is_cut_off_while_it_is_read_the_end_counts(projects):
+    records = [{"n": number} for number in range(100)]
+    write(projects, b"".join(json.dumps(record).encode() + b"\n" for record in records))
+    path, pread = os.path.join(projects, "-srv", NAME), os.pread
+
+    def cut_off(descriptor, size, offset):
+        data = pread(descriptor, size, offset)
+        os.truncate(path, 10)
+        return data
+
+    with mock.patch.object(os, "pread", cut_off), mock.patch.object(transcript, "_BLOCK", 100):
+        found = last_records(projects, "-srv", NAME)
+    assert 1 < len(found) < len(records)
+    assert found == records[-len(found) :]
