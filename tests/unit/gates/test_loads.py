@@ -24,9 +24,10 @@ STAGES += ["molecule", "e2e"]
     ("waiting", "running", "cores", "begins"),
     [
         (["lint", "unit", "molecule"], [], 2, "molecule"),
-        (["lint", "unit", "unit"], ["molecule"], 2, "unit"),
-        (["lint", "unit"], ["unit", "molecule"], 2, None),  # no second one that fills the cores
-        (["lint", "e2e"], ["unit", "molecule"], 2, None),
+        (["lint", "unit", "e2e"], ["molecule"], 2, "e2e"),
+        (["lint", "unit", "sanity"], ["molecule"], 2, "sanity"),  # none that fills the cores
+        (["lint", "unit", "e2e"], ["unit"], 2, None),
+        (["unit", "faults"], ["molecule", "e2e"], 4, "faults"),
         (["lint", "faults"], ["e2e", "molecule"], 2, None),
         (["lint", "docs"], ["e2e"], 2, "lint"),
         (["new one", "changelog"], [], 2, "changelog"),
