@@ -193,8 +193,10 @@ def test_a_file_restored_in_place_is_not_read_twice(world, tmp_path):
     world.run(scenario)
 
 
-def test_an_older_copy_goes_on_at_its_end(world, tmp_path, monkeypatch):
+@pytest.mark.parametrize("rest", [0.1, 1000.0])
+def test_an_older_copy_goes_on_at_its_end(world, tmp_path, monkeypatch, rest):
     monkeypatch.setattr("claude_failover.detection.followed_file.HOLD", 0.2)
+    monkeypatch.setattr(module, "REST_INTERVAL", rest)
     world.add(1)
 
     async def scenario():
@@ -381,7 +383,10 @@ def test_without_inotify_the_files_are_read_in_turns_until_it_is_back(world, mon
     assert [record.message.split()[0] for record in caplog.records].count("blind:") == 1
 
 
-def test_a_watch_of_one_folder_that_cannot_be_had_is_told_and_tried_again(world, monkeypatch):
+@pytest.mark.parametrize("rest", [0.1, 1000.0])
+def test_a_watch_of_one_folder_that_cannot_be_had_is_told_and_tried_again(world, monkeypatch, rest):
+    """Also where it is refused between two checks, of which the next one is far away."""
+    monkeypatch.setattr(module, "REST_INTERVAL", rest)
     real, refused = folder_watch.Inotify, [os.path.join(world.projects, "-more")]
 
     class Refusing(real):
@@ -527,29 +532,6 @@ def test_what_cannot_be_read_between_two_checks_does_not_wait_for_the_next_one(w
         world.add(2)
         await world.comes(1, 2)
         assert not refusals
-        await world.sees()
-
-    world.run(scenario)
-
-
-def test_a_new_folder_whose_watch_is_refused_does_not_wait_for_the_next_check(world, monkeypatch):
-    monkeypatch.setattr(module, "REST_INTERVAL", 1000.0)
-    real, refusing = folder_watch.Inotify, [True]
-
-    class Refusing(real):
-        def watch(self, folder, mask):
-            if refusing[0] and folder.endswith("-more"):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
-            return super().watch(folder, mask)
-
-    monkeypatch.setattr(folder_watch, "Inotify", Refusing)
-
-    async def scenario():
-        world.add(1, folder="-more")
-        await world.blind("max_user_watches", "-more")
-        world.add(2, folder="-more")
-        await world.comes(1, 2)
-        refusing[0] = False
         await world.sees()
 
     world.run(scenario)

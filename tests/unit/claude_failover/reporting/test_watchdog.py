@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,13 @@ from claude_failover.reporting import watchdog as module
 from claude_failover.reporting.watchdog import STALL_TIMEOUT, Watchdog
 
 
+def make(checked_at: Callable[[], float], sent: list[dict[str, Any]]) -> Watchdog:
+    """Return a watchdog that appends to ``sent`` what systemd would get."""
+    config = SimpleNamespace(current=SimpleNamespace(lifecycle=SimpleNamespace(check_interval=10.0)))
+    systemd = SimpleNamespace(send=lambda **states: sent.append(states))
+    return Watchdog(config, systemd, checked_at, lambda: "well")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(("ago", "fed"), [(0.0, True), (STALL_TIMEOUT, True), (STALL_TIMEOUT + 20.0, False)])
 def test_it_is_fed_while_checks_finish(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ago: float, fed: bool
@@ -24,9 +32,7 @@ def test_it_is_fed_while_checks_finish(
     monkeypatch.setenv("WATCHDOG_USEC", "20000")
     monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
     sent: list[dict[str, Any]] = []
-    config = SimpleNamespace(current=SimpleNamespace(lifecycle=SimpleNamespace(check_interval=10.0)))
-    systemd = SimpleNamespace(send=lambda **states: sent.append(states))
-    watchdog = Watchdog(config, systemd, lambda: time.monotonic() - ago, lambda: "well")  # type: ignore[arg-type]
+    watchdog = make(lambda: time.monotonic() - ago, sent)
 
     async def some_time() -> None:
         await asyncio.wait_for(watchdog.run(), 0.2)
@@ -55,11 +61,8 @@ def test_it_is_fed_within_half_of_the_timeout_and_with_what_else_looks_by_itself
 
     monkeypatch.setattr(module, "sleep_together", pause_together)
     monkeypatch.setattr(asyncio, "sleep", pause)
-    config = SimpleNamespace(current=SimpleNamespace(lifecycle=SimpleNamespace(check_interval=10.0)))
-    systemd = SimpleNamespace(send=lambda **_states: None)
-    watchdog = Watchdog(config, systemd, time.monotonic, lambda: "well")  # type: ignore[arg-type]
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(watchdog.run())
+        asyncio.run(make(time.monotonic, []).run())
     ((together, longest),) = paused
     assert together is shared
     assert longest <= timeout / 2

@@ -113,8 +113,6 @@ class TranscriptWatcher:
             self._health.works(SOURCE)
         else:
             self._health.failed(SOURCE, problem)
-        if self._held:
-            self._check_soon()
 
     def _check_soon(self) -> None:
         """Bring the next check forward to the time of one of a watch that does not see everything."""
