@@ -211,7 +211,8 @@ def main() -> int:
     if arguments.also:
         sessions += [session for session in sessions_of(nox, arguments.also) if session not in sessions]
     run = Run(nox, sessions, serial=arguments.serial)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell that began it in the background ignores SIGINT
+        signal.signal(number, signal.default_int_handler)
     try:
         run.run()
     except KeyboardInterrupt:
