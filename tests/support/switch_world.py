@@ -45,6 +45,12 @@ def minutes(number):
     return timedelta(minutes=number)
 
 
+async def turns(number=100):
+    """Give the event loop turns, of a millisecond each."""
+    for _turn in range(number):
+        await asyncio.sleep(0.001)
+
+
 async def wait_until(condition, seconds=30):
     """Wait until the condition holds; fail after that many seconds."""
     end = time.monotonic() + seconds

@@ -9,9 +9,9 @@ import asyncio
 import os
 
 import pytest
-from switch_world import Harness, World, wait_until
+from switch_world import Harness, World, turns, wait_until
 
-from claude_failover.common import entry_notices, inotify
+from claude_failover.common import entry_notices
 from claude_failover.failover import controller, rounds
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -56,11 +56,6 @@ def flip(world, name):
     os.symlink(world.home(name), world.link)
 
 
-async def turns(number=100):
-    for _turn in range(number):
-        await asyncio.sleep(0.001)
-
-
 def test_nothing_is_looked_for_while_nothing_is_under_way(harness, counted):
     run(harness, turns)
     assert len(counted) <= 2
@@ -93,49 +88,6 @@ def test_without_inotify_a_flip_by_hand_is_looked_for(harness, counted, monkeypa
     assert len(counted) > 2
 
 
-def test_the_folder_of_the_link_is_watched_anew_when_it_is_another(tmp_path):
-    folder, told = tmp_path / "user", []
-    folder.mkdir()
-
-    async def scenario():
-        notices = entry_notices.EntryNotices(lambda: str(folder / "link"), lambda: told.append(1))
-        try:
-            assert notices.watch()
-            folder.rename(tmp_path / "former")
-            assert not notices.watch(), "there is no folder: somebody has to look"
-            folder.mkdir()
-            assert notices.watch()
-            await turns(20)
-            told.clear()  # of the end of the former watch
-            (tmp_path / "former" / "link").touch()
-            (folder / "other").touch()
-            await turns(20)
-            assert told == []
-            (folder / "link").symlink_to("x")
-            await wait_until(lambda: told)
-        finally:
-            notices.close()
-
-    asyncio.run(scenario())
-
-
-def test_a_removed_entry_is_told(tmp_path):
-    assert inotify.DELETE & entry_notices._CHANGES
-    (tmp_path / "link").touch()
-    told = []
-
-    async def scenario():
-        notices = entry_notices.EntryNotices(lambda: str(tmp_path / "link"), lambda: told.append(1))
-        try:
-            assert notices.watch()
-            (tmp_path / "link").unlink()
-            await wait_until(lambda: told)
-        finally:
-            notices.close()
-
-    asyncio.run(scenario())
-
-
 def test_a_write_that_the_disk_refuses_begins_the_rounds(harness, counted):
     def refuse():
         raise OSError(28, "No space left on device")
@@ -149,38 +101,3 @@ def test_a_write_that_the_disk_refuses_begins_the_rounds(harness, counted):
 
     run(harness, scenario)
     assert counted
-
-
-def test_a_folder_in_which_everybody_may_make_entries_is_looked_at_instead(tmp_path):
-    """Else everybody could wake the daemon, without end."""
-    tmp_path.chmod(0o1777)
-
-    async def scenario():
-        notices = entry_notices.EntryNotices(lambda: str(tmp_path / "link"), lambda: None)
-        try:
-            assert not notices.watch()
-            tmp_path.chmod(0o700)
-            assert notices.watch()
-        finally:
-            notices.close()
-
-    asyncio.run(scenario())
-
-
-def test_an_instance_that_cannot_be_waited_on_is_no_notice(tmp_path, monkeypatch):
-    async def scenario():
-        loop = asyncio.get_running_loop()
-
-        def refuse(*_arguments):
-            raise OSError(28, "no space for another descriptor")
-
-        notices = entry_notices.EntryNotices(lambda: str(tmp_path / "link"), lambda: None)
-        descriptors = len(os.listdir("/proc/self/fd"))
-        with monkeypatch.context() as patch:
-            patch.setattr(loop, "add_reader", refuse)
-            assert [notices.watch(), notices.watch()] == [False, False]
-        assert len(os.listdir("/proc/self/fd")) == descriptors
-        assert notices.watch()
-        notices.close()
-
-    asyncio.run(scenario())

@@ -22,24 +22,28 @@ _CHANGES = CREATE | DELETE | MOVED_FROM | MOVED_TO | MOVE_SELF
 class EntryNotices:
     """Calls ``on_change`` when the entry at ``path`` is made, removed or replaced, once `watch` was called.
 
-    Needs a running event loop; `close` ends it.
+    It is called as well when the entry's folder is moved or removed, and when the kernel has lost events. Needs a
+    running event loop; `close` ends it.
+
+    Args:
+        path: returns the entry's path.
+        on_change: called in the event loop.
+        shared_too: watch also a folder in which everybody may make entries, each of which wakes this process.
     """
 
-    def __init__(self, path: Callable[[], str], on_change: Callable[[], None]) -> None:
+    def __init__(self, path: Callable[[], str], on_change: Callable[[], None], *, shared_too: bool = False) -> None:
         self._path = path
         self._on_change = on_change
+        self._shared_too = shared_too
         self._inotify: Inotify | None = None
         self._watch: int | None = None
         self._problem: str | None = None
 
     def watch(self) -> bool:
-        """Watch the folder that the path leads to now; return whether changes are told, else somebody has to look.
-
-        A folder in which everybody may make entries is not watched: each of them would wake this process.
-        """
+        """Watch the folder that the entry is in now; return whether changes are told, else somebody has to look."""
         folder = os.path.dirname(self._path())
         try:
-            if os.stat(folder).st_mode & stat.S_IWOTH:
+            if not self._shared_too and os.stat(folder).st_mode & stat.S_IWOTH:
                 raise PermissionError(errno.EACCES, "everybody may write there", folder)
             source = self._inotify or self._begin()
             watch = source.watch(folder, _CHANGES)
@@ -47,11 +51,17 @@ class EntryNotices:
             if self._problem is None:
                 log.debug("changes of %s are not told: %s", self._path(), describe(error))
             self._problem = describe(error)
+            self._replace(None)
             return False
-        if self._watch not in (None, watch) and self._watch is not None:
-            source.unwatch(self._watch)  # another folder has taken its place
-        self._watch, self._problem = watch, None
+        self._replace(watch)
+        self._problem = None
         return True
+
+    def _replace(self, watch: int | None) -> None:
+        """End the watch of a folder that another one has taken the place of, or that is not watched any more."""
+        if self._inotify is not None and self._watch is not None and self._watch != watch:
+            self._inotify.unwatch(self._watch)
+        self._watch = watch
 
     def _begin(self) -> Inotify:
         source = Inotify()

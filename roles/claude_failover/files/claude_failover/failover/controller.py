@@ -157,7 +157,7 @@ class FailoverController:
 
     async def run(self) -> None:
         """Run rounds until cancelled."""
-        notices = EntryNotices(lambda: self._config.current.active_link, self._wake_up)
+        notices = EntryNotices(lambda: self._config.current.active_link, self._wake_up, shared_too=True)
         await run_rounds(self.run_round, self._delay, self._wake_event(), notices)
 
     def _wake_event(self) -> asyncio.Event:
