@@ -537,6 +537,27 @@ def test_what_cannot_be_read_between_two_checks_does_not_wait_for_the_next_one(w
     world.run(scenario)
 
 
+def test_a_folder_that_comes_with_files_nobody_may_look_at_does_not_wait_for_the_next_check(
+    world, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(module, "REST_INTERVAL", 1000.0)
+    folder = tmp_path / "-new"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text('{"n": 1}\n')
+
+    async def scenario():
+        await world.sees()
+        folder.chmod(0o600)
+        folder.rename(os.path.join(world.projects, folder.name))
+        await world.blind("Permission denied")
+        os.chmod(os.path.join(world.projects, folder.name), 0o700)
+        await world.comes(1)
+        await world.sees()
+
+    with permissions_bind_root():
+        world.run(scenario)
+
+
 def test_a_folder_that_is_gone_costs_no_time_between_the_tries(tmp_path, monkeypatch):
     """Tries are made with growing pauses, and none is logged after the first."""
     tries = []

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 SOURCE = "transcripts"
 REST_INTERVAL = REST  # seconds between two checks of a watch that sees everything
-CHECK_INTERVAL = 5.0  # the same of one that does not, at most
+CHECK_INTERVAL = 5.0  # the same, at most, while there is a folder or a file that has to be looked at again
 _FIRST_RETRY = 0.1  # seconds; doubled up to CHECK_INTERVAL
 _PIECE_DELAY = 0.001  # seconds between two pieces of a long file
 _NO_TRANSCRIPT = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)  # of a link, a folder, a socket
@@ -115,7 +115,7 @@ class TranscriptWatcher:
             self._health.failed(SOURCE, problem)
 
     def _check_soon(self) -> None:
-        """Bring the next check forward to the time of one of a watch that does not see everything."""
+        """Bring the next check forward: there is a folder or a file of which no event tells."""
         loop = asyncio.get_running_loop()
         if self._timer is not None and self._timer.when() > loop.time() + CHECK_INTERVAL:
             self._timer.cancel()
@@ -188,7 +188,7 @@ class TranscriptWatcher:
             log.warning("transcripts: inotify events were lost, all files are compared")
         if changes.lost or changes.ended:
             self.check(changes.lost)
-        elif self._watch.unwatched:
+        elif self._watch.unwatched or self._unreadable:
             self._check_soon()
 
     # -- the files -----------------------------------------------------------------------------------------
