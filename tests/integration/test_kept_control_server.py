@@ -187,6 +187,27 @@ def test_a_request_that_is_under_way_is_answered_though_the_socket_is_gone(world
     world.run(scenario)
 
 
+def test_the_socket_is_told_to_work_while_a_former_one_still_answers(world: World) -> None:
+    async def scenario() -> None:
+        asked = asyncio.ensure_future(world.ask("slow"))
+        await asyncio.sleep(0.3)  # for the request to be under way
+        for _time in range(module.MOST_RETIRED):
+            os.unlink(world.path)
+            await world.kept.check()
+        os.unlink(world.path)
+        check = asyncio.ensure_future(world.kept.check())
+        for _step in range(1000):
+            if world.kept._is_own():
+                break
+            await asyncio.sleep(0.001)
+        assert await world.ask() == "pong"
+        assert (check.done(), asked.done(), world.health.rows()) == (False, False, [])
+        await check
+        await asked
+
+    world.run(scenario)
+
+
 def test_servers_without_a_socket_are_bounded(world: World) -> None:
     async def scenario() -> None:
         before = len(os.listdir("/proc/self/fd"))

@@ -82,13 +82,13 @@ class KeptControlServer:
         """Make the socket anew if it cannot be reached; return whether it can be now."""
         try:
             problem = await self._mend()
+            if problem is None:
+                self._health.works(SOURCE)
+            else:
+                self._health.failed(SOURCE, problem)
         finally:
             while len(self._servers) > 1 + MOST_RETIRED:
                 await self._servers.pop(0).stop()
-        if problem is None:
-            self._health.works(SOURCE)
-        else:
-            self._health.failed(SOURCE, problem)
         return problem is None
 
     async def _mend(self) -> str | None:
