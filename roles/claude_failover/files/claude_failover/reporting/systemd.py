@@ -46,7 +46,7 @@ class SystemdNotifier:
 
 
 def watchdog_interval() -> float | None:
-    """Return the seconds between two WATCHDOG=1, half the watchdog's timeout; None if it is off.
+    """Return the seconds that may pass between two WATCHDOG=1: half the watchdog's timeout; None if it is off.
 
     WATCHDOG_PID tells the daemon's own setting from one inherited from a parent.
     """
