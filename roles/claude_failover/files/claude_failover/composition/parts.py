@@ -202,7 +202,7 @@ class Parts:
             self.tallies.add_record(record)
         # A kill may have met the daemon after it told one of them.
         self._reopened = {record["id"] for record in self.failover.switcher.journal.open_records()}
-        self.metrics = Metrics(config, self.tallies, self.status.document)
+        self.metrics = Metrics(config, self.tallies, self.status.gauges)
         health.subscribe(lambda _item, _begins: self._write_metrics())
         self.source_events = SourceEvents(health, self.events.report)
         spent = {name: why for name, why in budget.spent().items() if config.current.session(name) is not None}

@@ -34,7 +34,7 @@ def render(status: Mapping[str, Any], tallies: Tallies) -> str:
     """Return the text of the metrics file.
 
     Args:
-        status: the document of ``status --json``.
+        status: the document of `StatusReport.gauges`, or that of ``status --json``.
         tallies: the counts of what happened.
     """
     text = Exposition()
@@ -184,7 +184,7 @@ class Metrics:
     Args:
         config: the configuration.
         tallies: the counts of what happened.
-        status: returns the document of ``status --json``.
+        status: returns the document of `StatusReport.gauges`.
     """
 
     def __init__(self, config: ConfigHolder, tallies: Tallies, status: Callable[[], Mapping[str, Any]]) -> None:

@@ -47,6 +47,12 @@ def account_row(account: Account, config: Config, active: Account | None, known:
     }
 
 
+def state_of(tracked: TrackedSession, own_limit: str | None) -> str:
+    """Return the state of a session that is told; ``own_limit``: the limit that it stands at, where no switch moves
+    it."""
+    return "limited" if own_limit and tracked.state == "idle" else tracked.state
+
+
 def session_row(
     tracked: TrackedSession,
     config: Config,
@@ -67,7 +73,7 @@ def session_row(
         "name": tracked.name,
         "uuid": entry.uuid if entry else None,
         "uuid_source": entry.source if entry else None,
-        "state": "limited" if own_limit and tracked.state == "idle" else tracked.state,
+        "state": state_of(tracked, own_limit),
         "reason": tracked.set_aside
         or tracked.question
         or tracked.start_question
@@ -154,6 +160,25 @@ class StatusReport:
         """Return the document of ``status --json``."""
         config, active = self._config.current, self._active()
         return {
+            **self._state(config, active),
+            "sessions": self._rows(config, active),
+            "background_jobs": [job_row(job, config) for job in running_jobs(config.homes)],
+            "failback": self._failover.failback_status(),
+            "pace": self._failover.pace_status(),
+        }
+
+    def gauges(self) -> dict[str, Any]:
+        """Return the document as far as the metrics need it: of a session its state only, and no background job.
+
+        It is built all the time, also while nothing happens, so no file of a session is read for it.
+        """
+        states = (state_of(tracked, self._failover.own_limit(tracked.name)) for tracked in self._sessions)
+        config, active = self._config.current, self._active()
+        return {**self._state(config, active), "sessions": [{"state": state} for state in states]}
+
+    def _state(self, config: Config, active: Account | None) -> dict[str, Any]:
+        """Return what is told of everything but the sessions."""
+        return {
             "version": VERSION,
             "pid": os.getpid(),
             "started_at": clock.iso(self._started_at),
@@ -162,15 +187,11 @@ class StatusReport:
                 account_row(account, config, active, self._failover.account_status(account))
                 for account in config.accounts
             ],
-            "sessions": self._rows(config, active),
-            "background_jobs": [job_row(job, config) for job in running_jobs(config.homes)],
             "blind": self._health.rows(),
             "queue": self._dispatcher.counts(),
             "unsaved": self._unsaved_rows(),
             "open_events": self._open_events(),
             **self._failover.status(),
-            "failback": self._failover.failback_status(),
-            "pace": self._failover.pace_status(),
         }
 
     def situation(self) -> dict[str, Any]:
