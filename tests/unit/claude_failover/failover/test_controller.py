@@ -17,7 +17,7 @@ from switch_world import TOKEN, Harness, World, minutes, wait_until
 from claude_failover.claude.turns import TurnEvent
 from claude_failover.common.errors import Refused, UsageError
 from claude_failover.config.model import MetricsConfig, NotifyConfig
-from claude_failover.failover import controller, policy, resume_queue
+from claude_failover.failover import controller, policy, resume_queue, rounds
 from claude_failover.limits import Verdict
 from claude_failover.reporting.metrics import Metrics
 from claude_failover.reporting.notifier import Notifier
@@ -190,7 +190,7 @@ def test_the_loop_does_not_spin_during_a_long_resumption(world, harness):
         await harness.settle()
         return pause
 
-    assert asyncio.run(scenario()) == controller.TICK
+    assert asyncio.run(scenario()) == rounds.TICK
     assert [row["sessions"][0]["result"] for row in world.log()] == ["sent"]
 
 

@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
+import time
 
 import pytest
-from switch_world import Harness, World, turns, wait_until
+from switch_world import Harness, World, minutes, turns, use, wait_until
 
 from claude_failover.common import entry_notices
-from claude_failover.failover import controller, rounds
+from claude_failover.failover import rounds
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -25,7 +27,6 @@ def harness(tmp_path):
 @pytest.fixture
 def counted(harness, monkeypatch):
     """The rounds of the loop, of which a tick would make many."""
-    monkeypatch.setattr(controller, "TICK", 0.001)
     monkeypatch.setattr(rounds, "TICK", 0.001)
     found = []
     run_round = harness.failover.run_round
@@ -59,6 +60,101 @@ def flip(world, name):
 def test_nothing_is_looked_for_while_nothing_is_under_way(harness, counted):
     run(harness, turns)
     assert len(counted) <= 2
+
+
+async def with_threshold(harness):
+    harness.configure(proactive_threshold=90)
+    use(harness.world, a=50, b=10)
+
+
+async def with_failback(harness):
+    harness.configure(failback=True)
+
+
+async def held_out(harness):
+    """The active account is held out, and no other one can be used."""
+    one, other = harness.world.config.accounts
+    harness.world.configure(accounts=(dataclasses.replace(one, enabled=False), other))
+    os.unlink(harness.world.credentials("b"))
+
+
+async def on_standby(harness):
+    one, other = harness.world.config.accounts
+    harness.world.configure(accounts=(dataclasses.replace(one, standby=True), other))
+
+
+async def until_the_reset(harness):
+    os.unlink(harness.world.credentials("b"))
+    harness.record_evidence(harness.world.evidence("main"))
+    await harness.settle()
+    assert harness.world.log()[-1]["outcome"] == "stayed"
+
+
+async def until_the_retry(harness):
+    harness.failover._policy._retry_at = time.monotonic() + 100
+    harness.record_evidence(harness.world.evidence("main"))
+    await harness.settle()
+    assert list(harness.failover.resume_queue.limited()) == ["main"]
+    assert harness.world.log() == []
+
+
+async def suspended(harness):
+    os.unlink(harness.world.link)
+    os.symlink(harness.world.folder, harness.world.link)
+
+
+async def advised(harness):
+    harness.configure(automatic=False)
+    harness.record_evidence(harness.world.evidence("main"))
+    await harness.settle()
+    assert harness.failover.status()["advised_switch"]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [with_threshold, with_failback, held_out, on_standby, until_the_reset, until_the_retry, suspended, advised],
+    ids=lambda state: state.__name__,
+)
+def test_what_is_waited_for_does_not_make_rounds(harness, counted, state):
+    """For hours: each round looks at every session."""
+
+    async def scenario():
+        await state(harness)
+        await turns(20)
+        before = len(counted)
+        await turns()
+        assert len(counted) <= before + 1
+
+    run(harness, scenario)
+
+
+def test_a_wait_for_a_reset_ends_at_its_time(harness):
+    async def delays():
+        await until_the_reset(harness)
+        waits = harness.failover._delay()
+        harness.world.now += minutes(90)
+        return waits, harness.failover._delay()
+
+    assert asyncio.run(delays()) == (rounds.WAITING_INTERVAL, 1.0)  # the margin of a reset
+
+
+def test_a_switch_that_failed_is_tried_again_at_its_time(harness):
+    async def delay():
+        await until_the_retry(harness)
+        harness.failover._policy._retry_at = time.monotonic() + 0.5
+        return harness.failover._delay()
+
+    assert 0.1 < asyncio.run(delay()) <= 0.5
+
+
+def test_a_session_that_is_set_aside_is_looked_at_at_its_reset(harness):
+    async def delay():
+        evidence = harness.world.evidence("main", reset=minutes(90))
+        harness.failover.resume_queue.add(evidence, None, doubted="a", why="refused in doubt")
+        harness.world.now += minutes(90)
+        return harness.failover._delay()
+
+    assert asyncio.run(delay()) == 1.0  # the margin of a reset
 
 
 def test_a_flip_by_hand_is_noticed_although_no_round_is_due(harness, counted):

@@ -37,7 +37,7 @@ from .attribution import attribute
 from .own_limits import OwnLimits
 from .policy import SwitchPolicy
 from .resume_queue import ResumeQueue, ResumerProtocol
-from .rounds import IDLE_INTERVAL, TICK, run_rounds
+from .rounds import next_delay, run_rounds
 from .state import FailoverState
 from .switch_advice import AdvisedSwitch, SwitchAdvice
 
@@ -169,20 +169,22 @@ class FailoverController:
         if self._wake is not None:
             self._wake.set()
 
-    def _is_under_way(self) -> bool:
-        """Return whether the next round can find something to do of which nobody tells."""
-        state, told = self._state, self.switcher.link_monitor.suspended or self._advice.current
-        kept = state.unattributed or state.limited_sessions or state.doubts or state.reset_wait
-        if kept or told or self.resume_queue.is_busy or self._unsaved.problems:
-            return True
-        return self._policy.is_watching(self._availability.active())
-
-    def _delay(self, longest: float = IDLE_INTERVAL) -> float:
-        """Return the seconds to the next round; ``longest`` while nothing is under way."""
-        now = self._now()
-        delays = [(moment - now).total_seconds() for moment in self._policy.deadlines()]
-        delays += self._records.close_delays()  # past ones wait for a resumption, whose end wakes the loop
-        return min([TICK if self._is_under_way() else longest, *[max(0.01, delay) for delay in delays if delay > 0]])
+    def _delay(self) -> float:
+        """Return the seconds to the next round, where nothing is told before."""
+        state, now, retry = self._state, self._now(), self._policy.retry_delay
+        wait = state.reset_wait is not None or self._advice.current is not None
+        ready = not wait and not retry and any(item.doubted is None for item in state.limited_sessions.values())
+        return next_delay(
+            under_way=bool(ready or state.unattributed or self.resume_queue.is_busy or self._unsaved.problems),
+            waiting=bool(wait or state.limited_sessions or self.switcher.link_monitor.suspended),
+            watching=bool(state.doubts) or self._policy.is_watching(self._availability.active()),
+            # A record whose time is over waits for a resumption, whose end wakes the loop.
+            due=[
+                *[(at - now).total_seconds() for at in self._policy.deadlines()],
+                *self._records.close_delays(),
+                retry,
+            ],
+        )
 
     # -- events ------------------------------------------------------------------------------------------------
 

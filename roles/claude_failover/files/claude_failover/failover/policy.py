@@ -34,7 +34,8 @@ from .state import FailoverState, LimitedSession, ResetWait
 
 log = logging.getLogger(__name__)
 
-_ACCOUNT_CHECK_INTERVAL = 5.0  # seconds between two checks whether another account has become usable
+#: Seconds between two checks whether another account has become usable: less than between two rounds of a wait.
+_ACCOUNT_CHECK_INTERVAL = 4.0
 
 
 class SwitchPolicy:
@@ -93,10 +94,16 @@ class SwitchPolicy:
         """Return the times at which a decision can change without any event; some can be past."""
         until = self.waiting_until
         moments = [self._state.cooldown_until, until + RESET_MARGIN if until is not None else None]
-        return [moment for moment in moments if moment is not None]
+        aside = [item for item in self._state.limited_sessions.values() if item.doubted is not None]
+        return [moment for moment in moments if moment is not None] + [self._end_of_doubt(item) for item in aside]
+
+    @property
+    def retry_delay(self) -> float:
+        """The seconds until a switch that failed may be tried again; 0 for none."""
+        return max(0.0, self._retry_at - time.monotonic())
 
     def is_watching(self, active: str | None) -> bool:
-        """Return whether a switch can become due although no session is limited, and nobody tells of it."""
+        """Return whether a switch can become due although no session is limited, and not everything is told of that."""
         account = self._config.current.account(active) if active is not None else None
         if active is None or account is None:
             return True
@@ -104,7 +111,6 @@ class SwitchPolicy:
             not account.enabled
             or self._config.current.threshold_of(account) is not None
             or self._failback.is_wanted(active)
-            or time.monotonic() < self._retry_at
         )
 
     def force_account_check(self) -> None:
@@ -282,11 +288,15 @@ class SwitchPolicy:
         """Return whether a session was refused in doubt: it waits for the next flip, or a reset, told or assumed."""
         if item.doubted is None:
             return False
-        last, evidence = self._flip_log.last, item.evidence
-        if last is not None and last.at >= evidence.at:
+        last = self._flip_log.last
+        if last is not None and last.at >= item.evidence.at:
             return False
-        until, _known = reset_of(evidence.verdict, evidence.at, None, self._config.current.failover.unknown_reset_wait)
-        return self._now() < until + RESET_MARGIN
+        return self._now() < self._end_of_doubt(item)
+
+    def _end_of_doubt(self, item: LimitedSession) -> datetime:
+        """Return when a session that was refused in doubt is set aside no longer, without a flip before."""
+        evidence, wait = item.evidence, self._config.current.failover.unknown_reset_wait
+        return reset_of(evidence.verdict, evidence.at, None, wait)[0] + RESET_MARGIN
 
     def _switch_in_doubt(self, active: str, aside: list[LimitedSession]) -> SwitchRequest | None:
         """Return one switch for two sessions or more that were refused in doubt, where none was answered since the
