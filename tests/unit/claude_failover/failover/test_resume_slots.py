@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from skipped_time import SkippedTime
 
 from claude_failover.failover.resume_slots import QUICK, SLOW, ResumeSlots
 
@@ -56,6 +57,24 @@ def test_a_delivery_that_fails_halves_the_bound_however_soon():
     assert asyncio.run(run()) == 8
 
 
+def test_a_delivery_that_fails_while_another_is_quick_tells_nothing_of_the_machine():
+    """An editor that takes the keys lets a delivery fail after 6.5 s, on an idle machine too."""
+
+    async def run():
+        slots = ResumeSlots(4)
+        async with slots.slot():
+            await asyncio.sleep(5.0)  # of a made-up time
+            slots.report(0.3)
+            await asyncio.sleep(1.5)
+            slots.report(6.5, failed=True)
+            beside = slots.bound
+            await asyncio.sleep(6.6)
+            slots.report(6.5, failed=True)
+            return beside, slots.bound
+
+    assert SkippedTime().run(run()) == (17, 8)
+
+
 def test_slow_deliveries_halve_the_bound_once_for_all_that_ran_and_never_below_four():
     async def run():
         slots = ResumeSlots(2)
@@ -88,6 +107,62 @@ def test_a_batch_begins_anew_with_a_few():
         return grown, slots.bound
 
     assert asyncio.run(run()) == (28, 8)
+
+
+def test_a_batch_goes_on_while_one_of_it_sleeps():
+    async def run():
+        slots = ResumeSlots(2)
+        async with slots.slot() as slot:
+            for _delivery in range(20):
+                slots.report(0.2)
+            await slot.sleep(30.0)
+            return slots.bound
+
+    assert SkippedTime().run(run()) == 28
+
+
+def test_who_sleeps_has_no_slot_and_keeps_its_place():
+    order, most = [], 0
+
+    async def one(slots, number):
+        nonlocal most
+        async with slots.slot() as slot:
+            if number < 3:
+                await slot.sleep(1.0)
+            order.append(number)
+            most = max(most, slots._taken)
+            await asyncio.sleep(2.0)  # of a made-up time
+
+    async def run():
+        slots = ResumeSlots(1)
+        await asyncio.gather(*[one(slots, number) for number in range(12)])
+        return slots._taken
+
+    assert SkippedTime().run(run()) == 0
+    assert order == [3, 4, 5, 6, 0, 1, 2, 7, 8, 9, 10, 11]
+    assert most == 4
+
+
+@pytest.mark.parametrize("at", [0.5, 1.5])
+def test_a_session_that_is_cancelled_in_its_sleep_or_after_it_takes_no_slot(at):
+    async def sleeps(slots):
+        async with slots.slot() as slot:
+            await slot.sleep(1.0)
+
+    async def works(slots):
+        async with slots.slot():
+            await asyncio.sleep(2.0)  # of a made-up time
+
+    async def run():
+        slots = ResumeSlots(1)
+        asleep = asyncio.ensure_future(sleeps(slots))
+        working = [asyncio.ensure_future(works(slots)) for _slot in range(8)]
+        await asyncio.sleep(at)
+        asleep.cancel()
+        await asyncio.gather(asleep, *working, return_exceptions=True)
+        return slots._taken, asyncio.get_running_loop().time()
+
+    assert SkippedTime().run(run()) == (0, 4.0)
 
 
 def test_slots_are_given_in_the_order_in_which_they_are_asked_for():

@@ -15,6 +15,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from skipped_time import SkippedTime
 
 from claude_failover.claude.prompt_delivery import Delivery
 from claude_failover.claude.turns import TurnEvent
@@ -142,11 +143,11 @@ class Harness:
             raise result
         return Delivery(result, 1, self.seconds, "the detail")
 
-    def run(self, *names):
-        async def all_of_them():
-            return list(await asyncio.gather(*[self.resumer.resume(name) for name in names or ("main",)]))
+    async def resume_all(self, *names):
+        return list(await asyncio.gather(*[self.resumer.resume(name) for name in names or ("main",)]))
 
-        return asyncio.run(all_of_them())
+    def run(self, *names):
+        return asyncio.run(self.resume_all(*names))
 
     @property
     def main(self):
@@ -454,6 +455,83 @@ def test_concurrency_is_bounded():
         harness.track(name, harness.main.spec, harness.main.pane)
     assert len(harness.run(*names)) == 20
     assert harness.most_running == 4
+
+
+def let_wait(harness, name, why):
+    """Let a session wait for what others do, longer than a delivery takes."""
+    pane = SimpleNamespace(pane_id="%1", dead=why == "down", pid=4712)
+    harness.track(name, harness.main.spec, pane)
+    if why == "record":
+        harness.resumer.mark_limited(dataclasses.replace(EVIDENCE, session=name))
+        harness.resumer.on_turn(TurnEvent(name, ONE, "prompt", NOW + timedelta(seconds=0.5)))
+        harness.resumer._newest_turn = lambda tracked: None if tracked is harness.main else EVIDENCE
+    elif why == "held":
+        harness.held.add(name)
+        harness.results.insert(0, "not_ready")
+
+
+@pytest.mark.parametrize(
+    ("why", "seconds", "result"),
+    [
+        ("down", resumer.UP_WAIT, "failed"),
+        ("record", resumer.RECORD_WAIT, "sent"),
+        ("held", resumer.UP_WAIT, "sent"),
+    ],
+)
+def test_sessions_that_only_wait_keep_no_other_waiting(monkeypatch, why, seconds, result):
+    loop = SkippedTime()
+    monkeypatch.setattr(resumer, "time", SimpleNamespace(monotonic=loop.time))
+    harness = Harness(*["delivered"] * 9)
+    harness.resumer.slots = ResumeSlots(cores=1)
+    harness.resumer.slots._best, harness.seconds = 0.3, 2.0  # neither quick nor slow
+    waiting = [f"s{number}" for number in range(8)]
+    for name in waiting:
+        let_wait(harness, name, why)
+    *rows, last = loop.run(harness.resume_all(*waiting, "main"))
+    assert (last["result"], last["seconds"]) == ("sent", 0.0)
+    assert {(row["result"].partition(":")[0], row["seconds"] >= seconds) for row in rows} == {(result, True)}
+    assert harness.most_running <= 4
+
+
+def test_a_session_that_comes_up_is_resumed_before_those_that_were_limited_later(monkeypatch):
+    loop, order = SkippedTime(), []
+    monkeypatch.setattr(resumer, "time", SimpleNamespace(monotonic=loop.time))
+    harness = Harness(*["delivered"] * 13)
+    harness.resumer.slots = ResumeSlots(cores=1)
+    harness.resumer.slots._best, harness.seconds = 0.3, 2.0
+    harness.main.pane.dead = True
+    harness.request_check = lambda: loop.call_later(1.0, setattr, harness.main.pane, "dead", False)
+
+    async def send(*arguments, **options):
+        order.append(loop.time())
+        await asyncio.sleep(2.0)  # of a made-up time
+        return await harness.send(*arguments, **options)
+
+    harness.resumer._send = send
+    names = [f"s{number}" for number in range(12)]
+    for name in names:
+        harness.track(name, harness.main.spec, SimpleNamespace(pane_id="%1", dead=False, pid=4712))
+    first, *_others = loop.run(harness.resume_all("main", *names))
+    assert first["seconds"] == 4.0
+    assert [order.count(moment) for moment in sorted(set(order))] == [4, 4, 4, 1]
+
+
+@pytest.mark.parametrize(
+    ("result", "bounds"), [("delivered", [17]), ("failed", [8]), ("not_ready", []), (TmuxError("no such pane"), [])]
+)
+def test_only_a_delivery_that_was_tried_tells_of_the_machine(result, bounds):
+    """A prompt box that an editor covers, and a pane that is gone, say nothing of it."""
+    found = []
+
+    class Slots(ResumeSlots):
+        def report(self, seconds, *, failed=False):
+            super().report(seconds, failed=failed)
+            found.append(self.bound)
+
+    harness = Harness(result, "delivered")
+    harness.resumer.slots = Slots(cores=4)
+    assert harness.run()[0]["result"] == "sent"
+    assert found == bounds
 
 
 def test_a_prompt_left_by_a_kill_is_adopted_once():

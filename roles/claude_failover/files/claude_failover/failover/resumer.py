@@ -37,12 +37,13 @@ from ..sessions.termination import POLL, end_claude
 from ..sessions.tracked_session import TrackedSession
 from ..storage.store import Store
 from ..tmux.client import Tmux, TmuxError
-from .resume_slots import ResumeSlots
+from .resume_slots import ResumeSlots, Slot
 from .resumptions_under_way import ResumptionsUnderWay
 
 log = logging.getLogger(__name__)
 
 UP_WAIT = 30.0  # seconds for the lifecycle to start a session that is down
+UP_POLL = 0.25  # seconds between two looks whether it has, for each of which it looks at all sessions
 COPY_WAIT = 20.0  # seconds for the conversation to be copied, which takes about 5 s (2.1.332)
 RECORD_WAIT = 2.0  # seconds for a prompt's record, which follows the hook by 0.1 s (2.1.197), more on a busy host
 RECORD_POLL = 0.25  # seconds between two looks for it, each of which reads the end of a transcript
@@ -56,12 +57,12 @@ ATTEMPTS = 2
 # Results of a delivery after which the session is left to the operator.
 _LEFT_TO_OPERATOR = ("draft", "dialog", "bound", "busy")
 _DONE = ("sent", "moved on")
-# Results whose time says how busy the machine is.
-_TIMED = ("delivered", "failed", "not_ready")
+# Results whose time says how busy the machine is; a prompt box that an editor or a pager covers says nothing of it.
+_TIMED = ("delivered", "failed")
 
 
 class SessionResumer:
-    """Resumes sessions, as many at a time as `ResumeSlots` lets in.
+    """Resumes sessions, as many at a time as `ResumeSlots` lets in; one that only waits for others has no slot.
 
     ``newest_turn`` returns the newest turn in a session's transcript, None when it is unknown; ``store`` keeps the
     names of the sessions being resumed, for the start after a kill; ``budget`` bounds the prompts (None: unbounded).
@@ -134,12 +135,12 @@ class SessionResumer:
         begun = time.monotonic()
         tracked = self._sessions.get(name)
         method, result = "none", "gone"
-        async with self.slots.slot():
+        async with self.slots.slot() as slot:
             if tracked is not None:
                 tracked.resume_state = "resuming"
                 self._under_way.begin(name)
                 try:
-                    method, result = await self._deliver_or_restart(tracked)
+                    method, result = await self._deliver_or_restart(tracked, slot)
                 except (FailoverError, OSError) as error:
                     method, result = "none", f"failed: {error}"
                 except Exception as error:  # a bug in one session must not make the others be resumed twice
@@ -166,10 +167,10 @@ class SessionResumer:
         uuid = self._sessions.conversation(name)
         return {"name": name, "uuid": uuid, "method": method, "result": result, "seconds": seconds}
 
-    async def _deliver_or_restart(self, tracked: TrackedSession) -> tuple[str, str]:
-        if await self._has_gone_on(tracked):
+    async def _deliver_or_restart(self, tracked: TrackedSession, slot: Slot) -> tuple[str, str]:
+        if await self._has_gone_on(tracked, slot.sleep):
             return "none", "moved on"
-        if not await self._wait_until_up(tracked):
+        if not await self._wait_until_up(tracked, slot):
             if self._lifecycle.is_stopped(tracked.name):
                 return "none", f"gone: {STOPPED_REASON}; claude-failover restart {shlex.quote(tracked.name)} resumes it"
             if tracked.reason is not None and is_meant(tracked.reason):
@@ -179,7 +180,7 @@ class SessionResumer:
             return "none", f"failed: {tracked.reason or 'its conversation went on in the background (agents view)'}"
         program = _program(tracked)
         delivery = await self._deliver(tracked, RUNNING)
-        if delivery.result in _TIMED:
+        if delivery.result in _TIMED and delivery.attempts:
             self.slots.report(delivery.seconds, failed=delivery.result != "delivered")
         if delivery.result == "delivered":
             return "hot", "sent"
@@ -187,13 +188,13 @@ class SessionResumer:
             return "none", "moved on"
         if delivery.result in _LEFT_TO_OPERATOR:
             return "none", f"{delivery.result}: {delivery.detail}"
-        if await self._has_gone_on(tracked):
+        if await self._has_gone_on(tracked, slot.sleep):
             return "hot", "sent"
         spec = tracked.spec
         if spec is None or not tracked.starts_claude:
             # The daemon did not choose its command line, and cannot add --resume.
             return "none", f"failed: {delivery.detail}; the daemon cannot restart this session"
-        await self._wait_while_held(tracked)
+        await self._wait_while_held(tracked, slot)
         if not tracked.up or _program(tracked) == program:
             log.warning(
                 "resume: session %s: %s; it is restarted",
@@ -223,16 +224,17 @@ class SessionResumer:
         newest = self._newest_turn(tracked)
         return moved_on(newest, evidence) and not (newest is not None and newest.interrupted)
 
-    async def _has_gone_on(self, tracked: TrackedSession) -> bool:
+    async def _has_gone_on(self, tracked: TrackedSession, sleep: Callable[[float], Awaitable[None]]) -> bool:
         """Return `_has_moved_on`, once the transcript shows a prompt that a hook told of after the refusal.
 
-        Claude Code sends a queued prompt by itself: it can be answered before it is in the transcript.
+        ``sleep`` waits for seconds. Claude Code sends a queued prompt by itself: it can be answered before it is in
+        the transcript.
         """
         end = time.monotonic() + RECORD_WAIT
         while time.monotonic() < end:
             if not self._is_ahead_of_transcript(tracked):
                 break
-            await asyncio.sleep(RECORD_POLL)
+            await sleep(RECORD_POLL)
         return self._has_moved_on(tracked)
 
     def _is_ahead_of_transcript(self, tracked: TrackedSession) -> bool:
@@ -249,22 +251,22 @@ class SessionResumer:
         shown = newest.request_at or newest.at if newest.verdict.limited else newest.at
         return shown <= evidence.at
 
-    async def _wait_until_up(self, tracked: TrackedSession) -> bool:
+    async def _wait_until_up(self, tracked: TrackedSession, slot: Slot) -> bool:
         end = time.monotonic() + UP_WAIT
         while not tracked.up:
             if tracked.spec is None or self._lifecycle.is_stopped(tracked.name) or time.monotonic() >= end:
                 return False
             self._lifecycle.request_check()
-            await asyncio.sleep(POLL)
+            await slot.sleep(UP_POLL)
         return True
 
-    async def _wait_while_held(self, tracked: TrackedSession) -> None:
+    async def _wait_while_held(self, tracked: TrackedSession, slot: Slot) -> None:
         """Wait while another part ends or starts the session, such as a restart by hand."""
         end = time.monotonic() + UP_WAIT
         while self._lifecycle.holds(tracked.name):
             if time.monotonic() >= end:
                 return
-            await asyncio.sleep(POLL)
+            await slot.sleep(POLL)
 
     async def _deliver(self, tracked: TrackedSession, timing: Timing) -> Delivery:
         """Deliver the resume prompt, once more where the owner's question stood in the way and was answered."""
@@ -276,7 +278,10 @@ class SessionResumer:
         return await self._deliver_once(tracked, STARTED)
 
     async def _wait_until_copied(self, tracked: TrackedSession) -> bool:
-        """Wait for `owner_copy` to answer the owner's question; return whether it is gone."""
+        """Wait for `owner_copy` to answer the owner's question; return whether it is gone.
+
+        With the slot: the machine copies the conversation, and starts the copy.
+        """
         end = time.monotonic() + COPY_WAIT
         while tracked.pane is not None and self._config.current.failover.session_owner == "copy":
             try:
@@ -306,7 +311,7 @@ class SessionResumer:
             prompted.clear()
 
         async def gone_on() -> bool:
-            return await self._has_gone_on(tracked)
+            return await self._has_gone_on(tracked, asyncio.sleep)  # with the slot: Enter is to follow at once
 
         prompted = self._prompted[tracked.name] = asyncio.Event()
         try:
