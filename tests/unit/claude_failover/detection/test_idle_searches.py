@@ -6,15 +6,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from datetime import timedelta
 
 import pytest
+from event_world import EventWorld
 from panes import pane
+from skipped_time import SkippedTime
+from switch_world import wait_until
 
 from claude_failover.common import clock, processes
 from claude_failover.config.holder import ConfigHolder
 from claude_failover.config.model import Account, Config, DetectionConfig
-from claude_failover.detection import activity_check, pane_output, pane_sweep
+from claude_failover.detection import activity_check, pane_output, pane_sweep, wanted_panes
 from claude_failover.detection.activity_check import ActivityCheck
 from claude_failover.detection.classifier import Classifier
 from claude_failover.detection.evidence_filter import EvidenceFilter
@@ -203,6 +208,80 @@ def test_a_pane_that_shows_nothing_new_is_not_looked_at_again():
     unchanged, changed = asyncio.run(scenario())
     assert unchanged == [("activity", ["%0", "%1", "%2"])]
     assert changed == [["%1"]]
+
+
+def checks_in_an_hour(monkeypatch, world, *, later=lambda _loop: None):
+    """Return when each check of the activity begins within an hour, on a made-up clock."""
+    monkeypatch.setattr(activity_check, "INTERVAL", 2.0)
+    loop, begun = SkippedTime(), []
+
+    async def check():
+        begun.append(loop.time())
+
+    monkeypatch.setattr(world.check, "check", check)
+
+    async def hour():
+        running = asyncio.ensure_future(world.check.run())
+        later(loop)
+        await asyncio.sleep(3600)
+        running.cancel()
+
+    loop.run(hour())
+    return begun
+
+
+@pytest.mark.parametrize("hook_seen", [True, False])
+@pytest.mark.parametrize("activity", ["idle", "busy"])
+def test_sessions_whose_files_tell_all_are_not_checked(monkeypatch, activity, hook_seen):
+    world = World(3)
+    for tracked in world.sessions:
+        tracked.file_at, tracked.activity, tracked.hook_seen = WRITTEN, activity, hook_seen
+    assert checks_in_an_hour(monkeypatch, world) == [0.0]
+
+
+def test_a_session_whose_file_tells_nothing_is_checked_every_two_seconds(monkeypatch):
+    world = World(3)
+    for tracked in world.sessions[1:]:
+        tracked.file_at = WRITTEN
+    assert len(checks_in_an_hour(monkeypatch, world)) == 1800
+
+
+def test_a_start_question_is_checked_until_it_is_forgotten(monkeypatch):
+    world = World(1)
+    (tracked,) = world.sessions
+    tracked.file_at, tracked.start_question = WRITTEN, "Claude Code asks"
+    begun = checks_in_an_hour(
+        monkeypatch, world, later=lambda loop: loop.call_later(9.0, setattr, tracked, "start_question", None)
+    )
+    assert begun == [0.0, 2.0, 4.0, 6.0, 8.0]
+
+
+def test_after_a_flip_the_sessions_are_checked_at_once(tmp_path, monkeypatch):
+    """What is written of a session before it tells nothing of now."""
+    monkeypatch.setattr(wanted_panes, "IDLE_INTERVAL", 600.0)
+
+    async def flip_by_hand():
+        async with EventWorld(tmp_path) as world:
+            check, begun = world.parts.monitor.activity_check, []
+            world.main.file_at = clock.now()
+
+            async def count():
+                begun.append(check._is_needed())
+
+            monkeypatch.setattr(check, "check", count)
+            running = asyncio.ensure_future(check.run())
+            for _turn in range(20):
+                await asyncio.sleep(0.001)  # longer than `INTERVAL`
+            assert begun == [False]
+            world.main.file_at -= timedelta(seconds=1)
+            os.unlink(world.link)
+            os.symlink(world.home("b"), world.link)
+            await world.parts.failover.switcher.observe()
+            await wait_until(lambda: len(begun) > 1)
+            running.cancel()
+            return begun[1]
+
+    assert asyncio.run(flip_by_hand()) is True
 
 
 @pytest.mark.parametrize("blind", [3, 100])

@@ -137,6 +137,7 @@ class Parts:
             budget=budget,
         )
         self.sessions.accounts_between = self.failover.switcher.flip_log.accounts_between
+        self.failover.switcher.flip_log.on_flip.append(lambda _flip: self.monitor.on_flip())
         cleanup.push_async_callback(self.failover.stop)
         availability = self.failover.switcher.availability
         config.subscribe(self.failover.switcher.shared_identity.on_start)

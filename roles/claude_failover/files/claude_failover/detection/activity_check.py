@@ -99,7 +99,10 @@ class ActivityCheck:
         self._still: set[tuple[str, int]] = set()  # sessions, with their pane's pid, whose last screen was idle
 
     async def run(self) -> None:
-        """Check every `INTERVAL` seconds, while hooks do not tell that all sessions are idle, until cancelled."""
+        """Check every `INTERVAL` seconds, while there is a session that it looks at, until cancelled.
+
+        ``pause.end`` lets it see at once that there is one.
+        """
         while True:
             try:
                 await self.check()
@@ -112,8 +115,7 @@ class ActivityCheck:
     def _is_needed(self) -> bool:
         flip = self._last_flip()
         return any(
-            tracked.start_question is not None
-            or (tracked.up and (_is_untold(tracked, flip) or not tracked.hook_seen or tracked.activity != "idle"))
+            tracked.start_question is not None or (tracked.up and _is_untold(tracked, flip))
             for tracked in self._sessions
         )
 

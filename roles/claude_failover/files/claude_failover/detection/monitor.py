@@ -165,6 +165,10 @@ class LimitMonitor:
         self.owner_watch.pause.end()
         self.activity_check.pause.end()
 
+    def on_flip(self) -> None:
+        """Look at the sessions whose files tell nothing of now, since the active link was flipped."""
+        self.activity_check.pause.end()
+
     def _on_source(self, item: Blindness, begins: bool) -> None:
         """Look for limits whose hooks did not arrive, or were of no session that tmux showed."""
         if self._started and not begins and item.source in _SOURCES_OF_HOOKS:

@@ -51,12 +51,12 @@ def last_active(store: Store) -> str | None:
 class FlipLog:
     """The last flips, oldest first; ``linked_account`` is the account that the link was last known to lead to.
 
-    ``on_flip`` is called after each one.
+    The functions in ``on_flip`` are called after each one.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.on_flip: Callable[[Flip], None] = lambda _flip: None
+        self.on_flip: list[Callable[[Flip], None]] = []
         document = store.load(DOCUMENT, {})
         self.linked_account = store.read_part(
             DOCUMENT, "the account of the link", as_optional_text, document.get("known")
@@ -101,7 +101,8 @@ class FlipLog:
         self._flips = [*self._flips[1 - _KEPT :], flip]
         self.linked_account = flip.target
         self._keep()
-        self.on_flip(flip)
+        for callback in self.on_flip:
+            callback(flip)
 
     def rename_accounts(self, names: Mapping[str, str]) -> None:
         """Give accounts other names, by the old ones: a request before it was made with the same account."""

@@ -92,7 +92,7 @@ class Switcher:
         identities = Identities(store)
         self.availability = AccountAvailability(config, exhaustion, logins, usage, identities, now=now)
         self.shared_identity = SharedIdentity(config, identities, store.unsaved)
-        self.flip_log.on_flip = lambda flip: self.shared_identity.on_flip(flip.origin)
+        self.flip_log.on_flip.append(lambda flip: self.shared_identity.on_flip(flip.origin))
         self.link_monitor = ActiveLinkMonitor(config, self.flip_log, self.journal, now=now, reread_delay=reread_delay)
         self.procedure = SwitchProcedure(
             config, self.link_monitor, self.flip_log, self.journal, exhaustion, logins, now=now, lock_bound=lock_bound
