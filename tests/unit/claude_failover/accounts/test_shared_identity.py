@@ -12,6 +12,7 @@ import logging
 import os
 
 import pytest
+from skipped_time import SkippedTime
 from switch_world import World, account_entry, wait_until
 
 from claude_failover.accounts import login_lock, shared_identity
@@ -373,6 +374,26 @@ def test_it_is_looked_at_every_second_after_a_flip(shared, monkeypatch):
         running.cancel()
 
     asyncio.run(go_on())
+
+
+@pytest.mark.parametrize(("homes", "looks"), [("share one", 60), ("have their own", 0)])
+def test_homes_that_share_no_file_are_not_looked_at_after_a_flip(tmp_path, homes, looks):
+    world = World(tmp_path, "abc")
+    if homes == "share one":
+        world.share_state_file()
+    loop = SkippedTime()
+    identities = world.switcher.availability.identities
+    identity = SharedIdentity(world.config_holder, identities, world.store.unsaved, loop.time)
+
+    async def flip():
+        running = asyncio.ensure_future(identity.run())
+        await asyncio.sleep(0)
+        identity.on_flip("b")
+        await asyncio.sleep(3600)  # of a made-up time
+        running.cancel()
+
+    loop.run(flip())
+    assert loop.wakes == looks + 1, "the last one ends the test"
 
 
 def test_a_login_by_hand_in_the_active_home_is_recorded(shared, caplog):

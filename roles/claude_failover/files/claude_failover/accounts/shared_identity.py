@@ -78,11 +78,11 @@ class SharedIdentity:
         self._told: set[tuple[str, str]] = set()
 
     async def run(self) -> None:
-        """Look at the file again and again after a flip, until cancelled."""
+        """Look at the file again and again after a flip, where the homes share it, until cancelled."""
         self._flipped = asyncio.Event()
         while True:
             self._flipped.clear()
-            while self._is_settling():
+            while self._is_settling() and sharing_homes(self._config.current):
                 try:
                     self.observe()
                 except Exception:  # a bug in what only tells must not end the daemon
