@@ -11,12 +11,13 @@ import signal
 import time
 
 from ..common.errors import FailoverError
+from ..common.event_wait import wait_for_event
 from ..common.processes import Process, is_alive, read
 from .tracked_session import TrackedSession
 
 TERM_WAIT = 10.0  # seconds for the Claude CLI to end after SIGTERM, which takes 0.15 to 1.5 s (2.1.330)
 KILL_WAIT = 5.0  # the same after SIGKILL
-POLL = 0.05
+POLL = 0.05  # seconds between two looks whether it has ended, where the kernel does not tell
 
 
 async def end_claude(tracked: TrackedSession, *, force: bool) -> None:
@@ -60,8 +61,30 @@ async def _end(process: Process, signals: list[tuple[signal.Signals, float]]) ->
 
 async def _wait_until_ended(process: Process, bound: float) -> bool:
     end = time.monotonic() + bound
+    await _wait_for_notice(process, bound)
     while is_alive(process.pid, process.start):
         if time.monotonic() >= end:
             return False
         await asyncio.sleep(POLL)
     return True
+
+
+async def _wait_for_notice(process: Process, seconds: float) -> None:
+    """Wait for the kernel to tell that a process has ended; returns at once where it does not tell.
+
+    That is before Linux 5.3, in a Python that was built on an older one, and where a filter of system calls refuses it.
+    """
+    if not hasattr(os, "pidfd_open"):
+        return
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:
+        return
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        if is_alive(process.pid, process.start):  # else another process can have the pid
+            loop.add_reader(descriptor, ended.set)
+            await wait_for_event(ended, seconds)
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
