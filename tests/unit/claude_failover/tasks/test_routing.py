@@ -28,6 +28,18 @@ from claude_failover.tasks.routing import (
 from claude_failover.tasks.task import Task
 
 NAMES = ["a", "b", "c", "d"]
+RENAMED = "was renamed in tmux to 'z'"
+
+
+def proved():
+    """Prove that a session is ours."""
+
+
+def renamed():
+    """Find that a session is not ours."""
+    return RENAMED
+
+
 FOLDERS = ["/srv/one", "/srv/two"]
 candidate = st.builds(
     PooledSession,
@@ -37,7 +49,7 @@ candidate = st.builds(
     claude_args=st.booleans(),
     cwd=st.sampled_from([*FOLDERS, None]),
     state=st.sampled_from(["starting", "idle", "idle", "busy", "waiting", "limited", "resuming", "down"]),
-    ownership_problem=st.sampled_from([None, None, "was renamed in tmux to 'z'"]),
+    ownership_problem=st.sampled_from([proved, proved, renamed]),
 )
 candidates = st.lists(candidate, max_size=4, unique_by=lambda item: item.name)
 requirements = st.builds(
@@ -60,14 +72,14 @@ DEFECTS = {
     "limited": ({"state": "limited"}, "is limited"),
     "resuming": ({"state": "resuming"}, "is resuming"),
     "down": ({"state": "down"}, "is down"),
-    "not ours": ({"ownership_problem": "was renamed in tmux to 'z'"}, "was renamed in tmux to 'z'"),
+    "not ours": ({"ownership_problem": renamed}, RENAMED),
 }
 REACHABLE = {"starting", "busy", "waiting", "limited", "resuming", "down", "not ours"}  # those that may pass
 
 
 def fit(name, cwd):
     """A session that may have any task that asks for its name and folder."""
-    return PooledSession(name, True, False, True, cwd, "idle", None)
+    return PooledSession(name, True, False, True, cwd, "idle", proved)
 
 
 fitting = st.builds(fit, st.sampled_from(NAMES), st.sampled_from(FOLDERS))
@@ -110,6 +122,36 @@ def test_at_most_ten_sessions_are_listed_with_their_reasons(count, end):
     assert text.count(", s") == max(0, min(count, 10) - 1)
 
 
+def test_the_ownership_of_a_session_whose_reason_is_not_listed_is_not_proved():
+    asked = []
+    sessions = [
+        dataclasses.replace(fit(f"s{n + 1}", None), ownership_problem=lambda: asked.append("proof")) for n in range(200)
+    ]
+    assert explain(sessions, TaskRequirements(), {item.name for item in sessions}).endswith("and 190 more")
+    assert len(asked) == 10
+
+
+@given(fitting, st.sampled_from(sorted(set(DEFECTS) - {"not ours"})))
+def test_the_ownership_of_a_session_that_is_refused_otherwise_is_not_proved(item, defect):
+    changes, _why = DEFECTS[defect]
+    asked = TaskRequirements(item.name, item.cwd)
+    proofs = []
+    broken = dataclasses.replace(item, **changes, ownership_problem=lambda: proofs.append(item.name))
+    assert refusal(broken, asked) is not None
+    assert choose([broken], asked, set()) is None
+    assert proofs == []
+
+
+@given(fitting)
+def test_the_ownership_of_a_reserved_session_is_not_proved_to_choose(item):
+    proofs = []
+    reserved = dataclasses.replace(item, ownership_problem=lambda: proofs.append(item.name))
+    assert choose([reserved], TaskRequirements(), {item.name}) is None
+    assert proofs == []
+    assert choose([reserved], TaskRequirements(), set()) == item.name
+    assert proofs == [item.name]
+
+
 def test_a_required_session_that_is_gone_is_named():
     assert explain([fit("a", None)], TaskRequirements("b"), set()) == "waits: the configuration has no session b"
 
@@ -139,7 +181,7 @@ def test_whoever_is_chosen_may_have_it(found, asked, reserved):
         and not item.dedicated
         and item.claude_args
         and item.state == "idle"
-        and item.ownership_problem is None
+        and item.ownership_problem is proved
         and asked.session in (None, item.name)
         and asked.cwd in (None, item.cwd)
         and item.name not in reserved
@@ -173,7 +215,7 @@ def test_a_folder_is_the_same_through_a_link(tmp_path):
     folder, link = tmp_path / "real", tmp_path / "link"
     folder.mkdir()
     os.symlink(folder, link)
-    item = PooledSession("a", True, False, True, str(link), "idle", None)
+    item = PooledSession("a", True, False, True, str(link), "idle", proved)
     assert refusal(item, TaskRequirements(cwd=str(folder))) is None
     assert refusal(item, TaskRequirements(cwd=str(tmp_path))) == "works in another folder"
 

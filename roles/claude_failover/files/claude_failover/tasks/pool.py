@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Callable, Protocol
@@ -57,12 +57,13 @@ class SessionPool:
         self._config = config
 
     def snapshot(self) -> list[PooledSession]:
-        """Return the current state of every session, in the order of the session table."""
-        return [self._pooled(tracked, tracked.pane) for tracked in self._sessions]
+        """Return the current state of every session, in the order of the session table; each is proved once at most."""
+        proved: dict[str, str | None] = {}
+        return [self._pooled(tracked, tracked.pane, proved) for tracked in self._sessions]
 
     def holds(self, tracked: TrackedSession) -> bool:
         """Return whether tasks may go to a session, in some state of it."""
-        return disqualification(self._unverified(tracked), TaskRequirements()) is None
+        return disqualification(self._pooled(tracked, tracked.pane, {}), TaskRequirements()) is None
 
     def check(self, requirements: TaskRequirements) -> None:
         """Check a task's requirements. Raises Refused, UsageError; see `routing.check_requirements`."""
@@ -88,7 +89,7 @@ class SessionPool:
         tracked = self._sessions.get(assignment.session)
         if tracked is None:
             return "is gone"
-        why = refusal(self._pooled(tracked, pane), requirements)
+        why = refusal(self._pooled(tracked, pane, {}), requirements)
         if why is not None:
             return why
         claude = tracked.claude
@@ -100,14 +101,8 @@ class SessionPool:
             return "runs another process than the one that was chosen"
         return None
 
-    def _pooled(self, tracked: TrackedSession, pane: Pane | None) -> PooledSession:
-        pooled = self._unverified(tracked)
-        if not pooled.configured or pooled.state != "idle":
-            return pooled
-        problem = self._ownership_problem(tracked, self._registry, pane)
-        return dataclasses.replace(pooled, ownership_problem=problem)
-
-    def _unverified(self, tracked: TrackedSession) -> PooledSession:
+    def _pooled(self, tracked: TrackedSession, pane: Pane | None, proved: dict[str, str | None]) -> PooledSession:
+        """Return the state of a session; its ownership is proved when it is asked for, and then kept in ``proved``."""
         spec = self._config.current.session(tracked.name)
         return PooledSession(
             name=tracked.name,
@@ -116,8 +111,14 @@ class SessionPool:
             claude_args=spec is not None and spec.claude_args and not self._runs_otherwise(tracked, spec),
             cwd=tracked.cwd if spec is not None else None,
             state=tracked.state,
-            ownership_problem=None,
+            ownership_problem=functools.partial(self._prove, tracked, pane, proved),
         )
+
+    def _prove(self, tracked: TrackedSession, pane: Pane | None, proved: dict[str, str | None]) -> str | None:
+        """Return the ownership problem of a session, from ``proved`` where it is known."""
+        if tracked.name not in proved:
+            proved[tracked.name] = self._ownership_problem(tracked, self._registry, pane)
+        return proved[tracked.name]
 
     def _runs_otherwise(self, tracked: TrackedSession, spec: SessionConfig) -> bool:
         """Return whether a session was started with another ``claude_args``, as a command of its own."""

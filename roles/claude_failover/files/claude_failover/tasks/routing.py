@@ -14,11 +14,14 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Callable
 
 from ..common.errors import Refused, UsageError
 from ..common.suggestions import did_you_mean
 from ..config.model import Config
 from .task import Task
+
+MOST_REASONS = 10  # sessions with a reason of their own in what a task waits for
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class PooledSession:
 
     ``configured``: the configuration names it; ``dedicated`` is its setting there; ``claude_args`` there, and
     of what runs; ``cwd`` is the folder that it works in.
-    ``ownership_problem``: why its process cannot be verified as the daemon's own; None when it is verified.
+    ``ownership_problem`` returns why its process cannot be verified as the daemon's own, None when it is verified. It
+    reads /proc: it is asked last, of a session that could get the task.
     """
 
     name: str
@@ -44,7 +48,7 @@ class PooledSession:
     claude_args: bool
     cwd: str | None
     state: str
-    ownership_problem: str | None
+    ownership_problem: Callable[[], str | None]
 
 
 def requirements_of(task: Task) -> TaskRequirements:
@@ -79,7 +83,7 @@ def refusal(pooled: PooledSession, requirements: TaskRequirements) -> str | None
         return why
     if pooled.state != "idle":
         return f"is {pooled.state}"
-    return pooled.ownership_problem
+    return pooled.ownership_problem()
 
 
 def choose(sessions: Iterable[PooledSession], requirements: TaskRequirements, reserved: Collection[str]) -> str | None:
@@ -91,17 +95,17 @@ def choose(sessions: Iterable[PooledSession], requirements: TaskRequirements, re
 
 
 def explain(sessions: Sequence[PooledSession], requirements: TaskRequirements, reserved: Collection[str]) -> str:
-    """Return why a task waits, with a reason for each session."""
+    """Return why a task waits, with a reason for each of the first `MOST_REASONS` sessions."""
     named = [pooled for pooled in sessions if requirements.session in (None, pooled.name)]
     if requirements.session is not None and not named:
         return f"waits: the configuration has no session {requirements.session}"
     reasons = [
         f"{pooled.name} "
         f"{refusal(pooled, requirements) or ('is not free yet' if pooled.name in reserved else 'is next')}"
-        for pooled in named
+        for pooled in named[:MOST_REASONS]
     ]
-    more = f", and {len(reasons) - 10} more" if len(reasons) > 10 else ""
-    return "waits for a session of the pool: " + (", ".join(reasons[:10]) + more if reasons else "there is none")
+    more = f", and {len(named) - MOST_REASONS} more" if len(named) > MOST_REASONS else ""
+    return "waits for a session of the pool: " + (", ".join(reasons) + more if reasons else "there is none")
 
 
 def check_requirements(
