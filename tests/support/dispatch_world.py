@@ -313,7 +313,7 @@ class World:
             Terminal(self),
             budget=self.budget,
             records=self.records,
-            send=functools.partial(deliver, timing=TIMING, clock=self.monotonic, sleep=self.sleep),
+            send=self.send,
             withdraw=functools.partial(withdraw, timing=TIMING, sleep=self.sleep),
             alive=self.is_alive,
             now=lambda: self.now,
@@ -346,6 +346,11 @@ class World:
         await asyncio.sleep(0)
         if self.life != life:
             raise Crash
+
+    async def send(self, *arguments, wait_begun, **options):
+        """Deliver a prompt by the clock of this world, in which nobody ends a pause."""
+        timing = {"timing": TIMING, "clock": self.monotonic, "sleep": self.sleep}
+        return await deliver(*arguments, **{**timing, **options})
 
     async def step(self, seconds=1.0):
         """Let time pass, and the dispatcher look once; what it begins goes on to its end."""

@@ -12,8 +12,9 @@ from datetime import timedelta
 from unittest import mock
 
 import pytest
-from dispatch_world import Crash, World, proc
+from dispatch_world import TIMING, Crash, World, proc
 
+from claude_failover.claude.prompt_delivery import deliver
 from claude_failover.claude.turns import TurnEvent
 from claude_failover.common.errors import Refused, UsageError
 from claude_failover.sessions import ownership
@@ -104,6 +105,32 @@ def test_a_command_that_is_a_prompt_is_done_when_its_turn_is(world):
     assert (row["state"], row["session"]) == ("accepted", "w1")
     world.place("w1").claude.finish()
     assert task(world).state == "done"
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_delivery_that_is_told_of_its_turn_does_not_wait_any_longer(world, monkeypatch, before):
+    claude = world.place("w1").claude
+    monkeypatch.setattr(claude, "begin", lambda _text: None)  # the turn begins once the prompt is waited for
+    pauses = []
+
+    async def send_and_tell(*arguments, wait_begun, **options):
+        async def wait(_seconds):
+            if before:  # after the last question whether the turn has begun
+                claude.tell("prompt", "do it")
+            waiting = asyncio.ensure_future(wait_begun(3600))
+            await asyncio.sleep(0)  # until it waits
+            if not before:
+                claude.tell("prompt", "do it")
+            await asyncio.wait_for(waiting, 20)
+            pauses.append("ended")
+
+        timing = {"timing": TIMING, "clock": world.monotonic, "sleep": world.sleep}
+        return await deliver(*arguments, wait_begun=wait, **timing, **options)
+
+    monkeypatch.setattr(world.dispatcher._delivery, "_send", send_and_tell)
+    row = run(world.dispatcher.dispatch("do it"))
+    assert (row["state"], row["session"]) == ("accepted", "w1")
+    assert pauses == ["ended"]
 
 
 def test_tasks_are_handed_over_in_their_order(world):

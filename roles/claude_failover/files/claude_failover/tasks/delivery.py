@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Callable
 
 from ..claude.prompt_delivery import Delivery
+from ..common.event_wait import wait_for_event
 from ..common.log_fields import log_fields
 from ..sessions.prompt_budget import PromptBudget
 from ..tmux.client import Pane, TmuxError, TmuxNotFound
@@ -69,6 +70,7 @@ class TaskDelivery:
         self._now = now
         self._deliveries: dict[str, asyncio.Task[None]] = {}
         self._in_progress: dict[str, str] = {}  # by task: the session
+        self._told: dict[str, asyncio.Event] = {}  # by task that is typed: set when its turn is told to have begun
         self._stopping = False
 
     def __contains__(self, task: Task) -> bool:
@@ -91,6 +93,11 @@ class TaskDelivery:
         delivery = asyncio.ensure_future(self._deliver(task.id, name))
         self._deliveries[task.id] = delivery
         delivery.add_done_callback(functools.partial(self._on_delivery_done, task.id))
+
+    def on_told(self, task_id: str) -> None:
+        """Wake the delivery of a task, whose turn is told to have begun."""
+        if task_id in self._told:
+            self._told[task_id].set()
 
     async def wait(self, task: Task, seconds: float) -> None:
         """Wait up to ``seconds`` for the end of a task's delivery, if one is in progress."""
@@ -122,9 +129,7 @@ class TaskDelivery:
         try:
             await guard.check(assignment.pane)
             self._tasks.put(dataclasses.replace(self._tasks.get(task_id) or task, session=name, assignment=assignment))
-            has_begun = functools.partial(self._has_begun, task_id)
-            permit = self._budget.permit(name, task.prompt) if self._budget is not None else None
-            delivery = await self._send(guard, assignment.pane, task.prompt, began=has_begun, permit=permit, attempts=3)
+            delivery = await self._type(guard, assignment, task)
             why, counts = delivery.detail, delivery.result in ("failed", "not_ready")
         except AssignmentRevoked as error:
             why, counts = f"session {name} {error}", False
@@ -136,6 +141,27 @@ class TaskDelivery:
             log.exception("task %s: internal error in its delivery", task_id, extra=log_fields(session=name))
             why, counts = f"internal error: {error!r}; see the daemon's log", True
         await self._conclude(task_id, assignment, guard.typed, why, counts)
+
+    async def _type(self, guard: GuardedTerminal, assignment: Assignment, task: Task) -> Delivery:
+        """Type the prompt of a task, and wait for its turn to begin."""
+        told = self._told[task.id] = asyncio.Event()
+
+        async def wait_begun(seconds: float) -> None:
+            await wait_for_event(told, seconds)
+            told.clear()
+
+        try:
+            return await self._send(
+                guard,
+                assignment.pane,
+                task.prompt,
+                began=functools.partial(self._has_begun, task.id),
+                permit=self._budget.permit(assignment.session, task.prompt) if self._budget is not None else None,
+                attempts=3,
+                wait_begun=wait_begun,
+            )
+        finally:
+            self._told.pop(task.id, None)
 
     def _authorize(self, task_id: str, assignment: Assignment, pane: Pane, enter: bool) -> None:
         """Check right before a key that this session may have this task; persist ``sent`` before Enter.
