@@ -77,24 +77,20 @@ def test_a_delivery_that_fails_while_another_is_quick_tells_nothing_of_the_machi
 
 def test_slow_deliveries_halve_the_bound_once_for_all_that_ran_and_never_below_four():
     async def run():
-        slots = ResumeSlots(2)
-        found = []
+        slots = ResumeSlots(8)
+        found = [slots.bound]
+        loop = asyncio.get_running_loop()
         async with slots.slot():
             slots._best = 0.3
-            for _delivery in range(8):  # all were begun before the first of them ended
-                slots.report(SLOW + 1)
-            found.append(slots.bound)
-            loop = asyncio.get_running_loop()
-            slots._slow_since = loop.time() - SLOW - 2
-            slots.report(SLOW + 1)
-            found.append(slots.bound)
-            slots._slow_since = loop.time() - SLOW - 2
-            slots.report(SLOW + 1)
-            found.append(slots.bound)
+            for _halving in range(4):
+                for _delivery in range(8):  # all were begun before the first of them ended
+                    slots.report(SLOW + 1)
+                found.append(slots.bound)
+                slots._slow_since = loop.time() - SLOW - 2  # the next ones are begun after it
         return found
 
     assert ResumeSlots(4).bound == 16
-    assert asyncio.run(run()) == [4, 4, 4]
+    assert asyncio.run(run()) == [32, 16, 8, 4, 4]
 
 
 def test_a_batch_begins_anew_with_a_few():
