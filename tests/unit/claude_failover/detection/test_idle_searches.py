@@ -92,9 +92,11 @@ class World:
             try:
                 await scenario()
             finally:
+                ended = [loop for loop in loops if loop.done()]
                 for loop in loops:
                     loop.cancel()
                 await asyncio.gather(*loops, return_exceptions=True)
+            assert ended == [], "a loop ended by itself"
 
         asyncio.run(watched())
 
@@ -113,6 +115,7 @@ def test_idle_sessions_with_hooks_cost_tmux_nothing_however_many(count):
 
     async def scenario():
         await world.turns(50)  # in which each pane is searched for the owner dialog once
+        assert [name for name, _panes in world.commands] == ["activity", "search"]
         world.commands.clear()
         await world.turns()
 
@@ -127,6 +130,7 @@ def test_a_prompt_lets_the_panes_be_searched_at_once_and_only_that_one():
 
     async def scenario():
         await world.turns(50)
+        assert [name for name, _panes in world.commands] == ["activity", "search"]
         world.commands.clear()
         world.sessions[7].activity = "busy"
         for part in (world.sweep, world.watch):
