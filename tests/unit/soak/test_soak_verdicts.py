@@ -33,9 +33,33 @@ def kinds(violations):
 def test_a_plan_has_every_kind_and_leaves_a_part_without_restarts(seed, seconds):
     steps = plan.plan(seed, seconds)
     assert steps == plan.plan(seed, seconds) and steps == sorted(steps, key=lambda step: step.at)
-    assert {plan.CROWD, plan.LIMIT, plan.FLIP, plan.STOP, plan.KILL, plan.HANGUP} <= {step.kind for step in steps}
+    expected = {plan.CROWD, plan.LIMIT, plan.FLIP, plan.STOP, plan.KILL, plan.HANGUP}
+    expected |= {plan.RELOAD} if seconds >= 120 else set()  # the second of those that come a minute apart
+    assert expected <= {step.kind for step in steps}
     restarts = [step.at for step in steps if step.kind in plan.RESTARTS]
     assert max(restarts) <= seconds * plan.RESTARTED + 1.5
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    ("those", "shortest", "longest"),
+    [((plan.LIMIT, plan.CROWD), 5, 8), ((plan.FLIP,), 25, 40), ((plan.HANGUP, plan.RELOAD), 60, 60)],
+    ids=["limits every few seconds", "flips", "a reload a minute"],
+)
+def test_a_disturbance_comes_as_often_as_the_readme_says_to_the_end(seed, those, shortest, longest):
+    moments = [step.at for step in plan.plan(seed, 600) if step.kind in those]
+    gaps = [later - at for at, later in zip(moments, moments[1:])]
+    assert shortest <= min(gaps) and max(gaps) <= longest
+    assert moments[0] <= longest and moments[-1] >= 600 - longest
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_restarts_come_as_often_as_the_readme_says_while_there_are_any(seed):
+    moments = [step.at for step in plan.plan(seed, 600) if step.kind in plan.RESTARTS]
+    gaps = [later - at for at, later in zip(moments, moments[1:])]
+    # One that is to meet a switch is moved up to the limit before it.
+    assert max(gaps) <= 20 + 8
+    assert moments[-1] >= 600 * plan.RESTARTED - 20 - 8
 
 
 def test_another_seed_is_another_plan():
