@@ -49,7 +49,7 @@ class Soak:
         self.link: LinkWatch | None = None
         self.elapsed = 0.0
         self._life = 0
-        self._measured_until = float("inf")  # time.monotonic()
+        self._loaded_until = float("inf")  # time.monotonic() at which the people end
 
     async def run(self) -> None:
         """Run it, to the end of the daemon."""
@@ -124,7 +124,8 @@ class Soak:
                 await self._guarded(self._step(step.kind))
             await asyncio.sleep(max(0.0, began + self.seconds - time.monotonic()))
         finally:
-            self.elapsed = time.monotonic() - began
+            self._loaded_until = time.monotonic()
+            self.elapsed = self._loaded_until - began
             self.people.end()
             self.dispatcher.ending = True
         await asyncio.gather(*running)
@@ -175,8 +176,6 @@ class Soak:
         self.tell("the disturbances are over; every session is prompted once more")
         await asyncio.gather(*(self._guarded(self._last_prompt(session)) for session in self.sessions.values()))
         await self._guarded(self.dispatcher.follow_to_the_end())
-        await asyncio.sleep(WINDOW if self.seconds > JUDGED_FROM else 0)
-        self._measured_until = time.monotonic()  # the whole history in one answer is no daily work
         await self._guarded(self._records_closed())
 
     async def _last_prompt(self, session: Session) -> None:
@@ -214,12 +213,12 @@ class Soak:
 
     @property
     def after_warm_up(self) -> Sample | None:
-        """The daemon's figures after the warm-up of its last life."""
+        """The daemon's figures after the warm-up of its last life, under load."""
         return self.window(WARM_UP, WARM_UP + WINDOW)
 
     @property
     def at_end(self) -> Sample | None:
-        """The daemon's figures at the end."""
+        """The daemon's figures before the people end, under load as well: what is used for a turn counts in both."""
         return self.window(-WINDOW, 0)
 
     @property
@@ -238,8 +237,8 @@ class Soak:
         return [least(samples).memory for samples in minutes.values()]
 
     def _last_samples(self) -> list[tuple[float, Sample]]:
-        """Return the samples of the last life that count, with their times."""
-        return [(at, sample) for at, life, sample in self.samples if life == self._life and at <= self._measured_until]
+        """Return the samples of the last life under load, with their times."""
+        return [(at, sample) for at, life, sample in self.samples if life == self._life and at <= self._loaded_until]
 
     def _judge(self) -> None:
         world, found = self.world, self.violations

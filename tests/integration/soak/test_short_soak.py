@@ -46,6 +46,7 @@ def test_nothing_is_lost_in_half_a_minute_of_everything():
     assert int(found["sessions"]) == 20
     for name in ("limits", "flips", "restarts", "kills", "reloads", "prompts", "tasks"):
         assert int(found[name]) > 0, done.stdout
+    assert re.fullmatch(r"[1-9]\d*\.\d MiB \(too short to judge\)", found["memory"]), done.stdout
     assert done.stdout.rstrip().endswith("lost=0 twice=0 unaccounted=0 grown=0 broken=0")
 
 

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 
 import pytest
+from soak import plan
 from soak.figures import judgement, table
 from soak.soak import WARM_UP, Soak
 from soak.violation import LOST, TWICE, Violation
@@ -48,6 +50,40 @@ def test_the_growth_is_that_after_the_warm_up(soak):
     found = rows(soak)
     assert (found["memory"], found["growth"]) == ("2.0 to 2.4 MiB", "+17.0%")
     assert (found["descriptors"], found["threads"]) == ("9 to 9", "3 to 3")
+
+
+class Typist:
+    """Stands in for people and dispatcher: the daemon has more memory and descriptors while it types than after."""
+
+    def __init__(self, soak):
+        self.soak, self.ending = soak, False
+
+    async def use(self, _session):
+        while not self.ending:
+            self._measure(Sample(memory=2048, descriptors=12, threads=3))
+            await asyncio.sleep(0)
+        self._measure(Sample(memory=1024, descriptors=9, threads=3))
+
+    def _measure(self, sample):
+        self.soak.samples.append((time.monotonic(), 0, sample))
+
+    def end(self):
+        self.ending = True
+
+    async def run(self):
+        """Dispatch nothing."""
+
+    follow = run
+
+
+def test_the_end_is_measured_while_people_type(soak, monkeypatch):
+    monkeypatch.setattr(plan, "plan", lambda _seed, _seconds: [])
+    soak.seconds = 0.05
+    soak.sessions = dict.fromkeys(soak.world.people)
+    soak.people = soak.dispatcher = Typist(soak)
+    asyncio.run(soak._disturb())
+    assert min(sample.memory for _at, _life, sample in soak.samples) == 1024
+    assert soak.at_end == soak.window(0, 60) == Sample(memory=2048, descriptors=12, threads=3)
 
 
 def test_each_kind_of_violation_is_counted(soak):
