@@ -15,12 +15,10 @@ The last row of a kind is its growth, by ``percent``.
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -32,10 +30,8 @@ sys.path.insert(0, os.path.join(sys.path[0], "support"))
 import import_path  # makes the daemon importable
 import measurement
 from integration.daemon import conftest
-from integration.daemon.conftest import Host, wait_for
+from integration.daemon.idle_host import IdleHost
 from many_sessions import children
-
-from claude_failover.common import processes
 
 TITLE = "sessions that do nothing: the daemon against one capture-pane a pane and second"
 KINDS = ("hooked", "blind")
@@ -44,10 +40,6 @@ SETTLE = 75.0  # seconds after the start or the last hook, in which each pane is
 SWEEPS = 3  # of the other way
 REST = 10.0  # seconds, of the pages whose use is timed
 PAGES = 5000
-PROGRAM = (
-    'for i in $(seq 45); do echo "line $i of a screen that is full of words, as it mostly is"; done; '
-    'echo "────────"; echo "❯ "; echo "────────"; exec sleep infinity'
-)
 
 
 def cpu_seconds(pid: int) -> float:
@@ -62,82 +54,6 @@ def wakeups(pid: int) -> int:
         with open(f"/proc/{pid}/task/{task}/status", encoding="utf-8", errors="replace") as stream:
             total += next(int(line.split()[1]) for line in stream if line.startswith("voluntary_ctxt"))
     return total
-
-
-class IdleHost(Host):
-    """A host whose sessions run already when the daemon starts."""
-
-    def make_sessions(self, count: int) -> None:
-        """Make sessions by one tmux process."""
-        link, work = self.config["active_link"], self.path("work")
-        lines = []
-        for number in range(count):
-            name = f"s{number:04}"
-            self.session(name)
-            lines.append(
-                f"new-session -d -s {name} -c {work} -e CLAUDE_CONFIG_DIR={link} -e CLAUDE_FAILOVER_SESSION={name} "
-                f"-- sh -c '{PROGRAM}'"
-            )
-        path = self.path("sessions.conf")
-        with open(path, "w", encoding="utf-8") as stream:
-            stream.write("\n".join(lines) + "\n")
-        self.tmux("source-file", path)
-        wait_for(
-            lambda: self.tmux("list-panes", "-a", "-F", "#{pane_current_command}").count("sleep") == count + 1,
-            "the stand-ins",
-            120,
-        )
-
-    def panes(self) -> list[tuple[str, int]]:
-        """Return id and pid of the panes of the sessions."""
-        rows = self.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_id} #{pane_pid}").splitlines()
-        return [(row.split()[1], int(row.split()[2])) for row in rows if not row.startswith("_")]
-
-    def write_session_files(self) -> None:
-        """Write what Claude Code writes of each running process."""
-        folder = os.path.join(self.config["accounts"][0]["home"], "sessions")
-        os.makedirs(folder, exist_ok=True)
-        for number, (_pane, pid) in enumerate(self.panes()):
-            process = processes.read(pid)
-            assert process is not None
-            row = {
-                "pid": pid,
-                "sessionId": f"11111111-1111-4111-8111-{number:012}",
-                "cwd": self.path("work"),
-                "procStart": str(process.start),
-                "version": "2.1.332",
-                "status": "idle",
-                "statusUpdatedAt": int(time.time() * 1000),
-            }
-            with open(os.path.join(folder, f"{pid}.json"), "w", encoding="utf-8") as stream:
-                json.dump(row, stream)
-
-    def send_hooks(self) -> None:
-        """Send the hook of each session's start."""
-        for number, (pane, pid) in enumerate(self.panes()):
-            request = {
-                "op": "hook",
-                "payload": {
-                    "hook_event_name": "SessionStart",
-                    "source": "startup",
-                    "session_id": f"11111111-1111-4111-8111-{number:012}",
-                    "cwd": self.path("work"),
-                },
-                "env": {"TMUX": f"{self.tmux_socket},1,0", "TMUX_PANE": pane, "CLAUDE_PID": str(pid)},
-            }
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(20)
-                connection.connect(self.control_socket)
-                connection.sendall(json.dumps(request).encode() + b"\n")
-                connection.shutdown(socket.SHUT_WR)
-                connection.recv(4096)
-
-    def close(self) -> None:
-        """End daemon and server, and with it the stand-ins."""
-        if self.tmux_server is not None and self.tmux_server.poll() is None:
-            subprocess.run(["tmux", "-N", "-S", self.tmux_socket, "kill-server"], check=False, timeout=60)
-        super().close()
-        shutil.rmtree(self.folder)
 
 
 class RestingPages:
