@@ -101,11 +101,6 @@ def measure_one(kind: str, count: int, seconds: float) -> dict[str, Any]:
     conftest.DEADLINE = START  # of the daemon's start
     host = IdleHost(tempfile.mkdtemp(prefix="cf-", dir="/tmp"), os.pathsep.join(import_path.IMPORT_PATH))
     try:
-        del host.config["lifecycle"]  # the module's own intervals
-        host.config["failover"] = {"automatic": False}
-        for account in host.config["accounts"]:
-            os.makedirs(account["home"])
-        os.symlink(host.config["accounts"][0]["home"], host.config["active_link"])
         host.start_tmux()
         host.make_sessions(count)
         if kind == "hooked":

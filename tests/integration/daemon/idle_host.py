@@ -23,7 +23,18 @@ PROGRAM = (
 
 
 class IdleHost(Host):
-    """A host whose sessions run already when the daemon starts."""
+    """A host whose sessions run already when the daemon starts; its intervals are those that the daemon has by itself.
+
+    A hooked session has a session file and has sent a hook, a blind one neither.
+    """
+
+    def __init__(self, folder: str, python_path: str) -> None:
+        super().__init__(folder, python_path)
+        del self.config["lifecycle"]
+        self.config["failover"] = {"automatic": False}
+        for account in self.config["accounts"]:
+            os.makedirs(account["home"])
+        os.symlink(self.config["accounts"][0]["home"], self.config["active_link"])
 
     def make_sessions(self, count: int) -> None:
         """Make sessions by one tmux process."""
@@ -51,11 +62,11 @@ class IdleHost(Host):
         rows = self.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_id} #{pane_pid}").splitlines()
         return [(row.split()[1], int(row.split()[2])) for row in rows if not row.startswith("_")]
 
-    def write_session_files(self) -> None:
-        """Write what Claude Code writes of each running process."""
+    def write_session_files(self, blind: int = 0) -> None:
+        """Write what Claude Code writes of each running process, but of the first ``blind`` ones."""
         folder = os.path.join(self.config["accounts"][0]["home"], "sessions")
         os.makedirs(folder, exist_ok=True)
-        for number, (_pane, pid) in enumerate(self.panes()):
+        for number, (_pane, pid) in enumerate(self.panes()[blind:]):
             process = processes.read(pid)
             assert process is not None
             row = {
@@ -70,9 +81,9 @@ class IdleHost(Host):
             with open(os.path.join(folder, f"{pid}.json"), "w", encoding="utf-8") as stream:
                 json.dump(row, stream)
 
-    def send_hooks(self) -> None:
-        """Send the hook of each session's start."""
-        for number, (pane, pid) in enumerate(self.panes()):
+    def send_hooks(self, blind: int = 0) -> None:
+        """Send the hook of each session's start, but of the first ``blind`` ones."""
+        for number, (pane, pid) in enumerate(self.panes()[blind:]):
             request = {
                 "op": "hook",
                 "payload": {
