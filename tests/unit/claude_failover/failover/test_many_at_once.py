@@ -8,74 +8,97 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 from switch_world import Harness, World
 
+from claude_failover.claude.prompt_delivery import Delivery
 from claude_failover.claude.turns import TurnEvent
-from claude_failover.failover.resumptions_under_way import ResumptionsUnderWay
+from claude_failover.common import clock
+from claude_failover.failover import resume_slots
+from claude_failover.failover.resume_slots import ResumeSlots
+from claude_failover.failover.resumer import SessionResumer
 from claude_failover.sessions.prompt_budget import PromptBudget
+from claude_failover.sessions.tracked_session import TrackedSession
 from claude_failover.storage import files
 
+FEW, MANY = 20, 200
 
-class Resumer:
-    """Resumes sessions as `SessionResumer` does, as far as anything is stored; looks at the disk before each key."""
 
-    def __init__(self, store, budget):
-        self.store, self.budget = store, budget
-        self.under_way = ResumptionsUnderWay(store, self)
+class Host:
+    """Stands in for the sessions, which are all up, their lifecycle, and tmux: it looks at the disk before each key."""
+
+    def __init__(self, world, names):
+        self.world = world
+        self.budget = PromptBudget(world.store, lambda _session: world.active, now=lambda: world.now)
+        self.table = {
+            name: TrackedSession(name, pane=SimpleNamespace(pane_id=f"%{number}", dead=False, pid=number))
+            for number, name in enumerate(names)
+        }
+        self.marks = set()
+        self.sent = []
         self.unstored = []
+        self.resumer = SessionResumer(
+            world.config_holder, self, self, self, lambda _tracked: None, world.store, self.budget, send=self.send
+        )
 
-    def mark_limited(self, evidence):
-        pass
+    # sessions and lifecycle
 
-    def mark_set_aside(self, session, why):
-        pass
+    def get(self, name):
+        return self.table.get(name)
+
+    def conversation(self, name):
+        return self.world.evidence(name).uuid
+
+    # tmux
 
     async def marked(self, pane_id, name):
-        return False
+        return (pane_id, name) in self.marks
 
     async def mark(self, pane_id, name):
-        pass
+        self.marks.add((pane_id, name))
 
-    unmark = mark
+    async def unmark(self, pane_id, name):
+        self.marks.remove((pane_id, name))
 
-    async def resume(self, name):
-        self.under_way.begin(name)
-        await self.under_way.mark(name, "%1")
+    async def send(self, _tmux, pane_id, text, *, permit, began, **_options):
+        """Send a prompt, whose turn begins and is answered at once."""
+        name = permit.session
+        assert self.table[name].pane.pane_id == pane_id
         self._expect("the paste", "carrying", name)
-        permit = self.budget.permit(name, "continue")
         assert permit.take() is None
         await permit.stored()
         self._expect("the Enter key", "prompts", name)
+        self.sent.append((name, text))
         for kind in ("prompt", "stop"):
-            event = TurnEvent(name, None, kind, self.budget._now(), prompt="continue" if kind == "prompt" else None)
-            self.budget.on_turn(event)
+            self.resumer.on_turn(TurnEvent(name, None, kind, clock.now(), prompt=text if kind == "prompt" else None))
             await asyncio.sleep(0)
-        self.under_way.end(name)
-        return {"name": name, "uuid": None, "method": "hot", "result": "sent", "seconds": 0.1}
+        assert await began()
+        return Delivery("delivered", 1, 0.1, "", submitted=True)
 
     def _expect(self, what, document, name):
-        with open(self.store.path(document), encoding="utf-8") as stream:
+        with open(self.world.store.path(document), encoding="utf-8") as stream:
             data = json.load(stream)["data"]
         if name not in data or (document == "prompts" and not data[name]["counts"]):
             self.unstored.append((what, name))
 
 
 class Counted:
-    """The fsyncs of one switch of ``sessions`` that are limited at once."""
+    """The fsyncs of one switch of ``sessions`` that are limited at once, and that ``slots`` resume."""
 
-    def __init__(self, folder, sessions, monkeypatch):
+    def __init__(self, folder, sessions, slots, monkeypatch):
         self.world = World(folder, names="ab")
-        budget = PromptBudget(self.world.store, lambda _session: self.world.active, now=lambda: self.world.now)
-        self.harness = Harness(self.world, budget=budget)
-        self.resumer = self.harness.resumer = Resumer(self.world.store, budget)
-        self.harness.start()
         self.names = [f"s{number}" for number in range(sessions)]
+        self.host = Host(self.world, self.names)
+        self.host.resumer.slots = slots
+        self.harness = Harness(self.world, budget=self.host.budget)
+        self.harness.resumer = self.host.resumer
+        self.harness.start()
         self.fsyncs = 0
-        monkeypatch.setattr(files.os, "fsync", self._fsync)
-        asyncio.run(self._run())
-        monkeypatch.undo()
+        with monkeypatch.context() as patched:
+            patched.setattr(files.os, "fsync", self._fsync)
+            asyncio.run(self._run())
 
     def _fsync(self, _descriptor):
         self.fsyncs += 1
@@ -92,28 +115,52 @@ class Counted:
 
 @pytest.fixture
 def counted(tmp_path, monkeypatch):
-    def count(sessions):
+    def count(sessions, slots):
         folder = tmp_path / str(sessions)
         folder.mkdir()
-        return Counted(folder, sessions, monkeypatch)
+        return Counted(folder, sessions, slots, monkeypatch)
 
     return count
 
 
-def test_the_fsyncs_of_one_switch_do_not_grow_with_the_sessions(counted):
-    few, many = counted(20), counted(200)
+@pytest.fixture
+def all_at_once(monkeypatch):
+    """Returns slots for every session."""
+    for name in ("FIRST_PER_CORE", "MOST_PER_CORE", "MOST"):
+        monkeypatch.setattr(resume_slots, name, MANY)
+    return lambda: ResumeSlots(1)
+
+
+def check_outcome(counted):
+    """Each session was prompted once and is in the one record of the switch, and what was acted on was stored first."""
+    assert counted.world.active == "b"
+    assert counted.harness.failover.resume_queue.limited() == {}
+    (record,) = counted.world.switcher.history(9)
+    rows = sorted((row["name"], row["result"]) for row in record["sessions"])
+    assert rows == [(name, "sent") for name in sorted(counted.names)]
+    assert sorted(counted.host.sent) == [(name, "continue") for name in sorted(counted.names)]
+    assert (counted.host.unstored, counted.host.marks) == ([], set())
+
+
+def test_the_fsyncs_of_one_switch_do_not_grow_with_the_sessions(counted, all_at_once):
+    few, many = (counted(sessions, all_at_once()) for sessions in (FEW, MANY))
     for each in (few, many):
-        assert each.world.active == "b"
-        assert each.harness.failover.resume_queue.limited() == {}
-        assert sorted(row["name"] for row in each.world.switcher.history(9)[0]["sessions"]) == sorted(each.names)
-        assert each.resumer.unstored == []
+        check_outcome(each)
     assert few.fsyncs <= 80
     assert many.fsyncs <= few.fsyncs + 10
     print(few.fsyncs, many.fsyncs)
 
 
+def test_where_sessions_wait_for_slots_those_that_are_resumed_together_share_their_fsyncs(counted):
+    few, many = (counted(sessions, ResumeSlots(2)) for sessions in (FEW, MANY))
+    for each in (few, many):
+        check_outcome(each)
+    assert many.fsyncs - few.fsyncs <= (MANY - FEW) / 2
+    print(few.fsyncs, many.fsyncs)
+
+
 def test_the_state_on_the_disk_at_the_end_is_that_in_memory(counted):
-    world = counted(20).world
+    world = counted(FEW, ResumeSlots(2)).world
     for name, expected in (("carrying", []), ("prompts", {}), ("failover", [])):
         with open(os.path.join(world.config.state_dir, name + ".json"), encoding="utf-8") as stream:
             data = json.load(stream)["data"]
