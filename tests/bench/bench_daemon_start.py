@@ -24,7 +24,7 @@ def start(host: HostOfMany) -> tuple[float, int]:
     seconds = measurement.timed(host.start)
     assert host.daemon is not None
     below = len(children(host.daemon.pid))
-    known, expected = sum(row["pid"] is not None for row in host.status()["sessions"]), len(host.processes())
+    known, expected = sum(row["pid"] is not None for row in host.status()["sessions"]), len(host.panes())
     assert known == expected, f"{known} of {expected} sessions are known at READY\n{host.daemon_log()}"
     host.stop()
     return seconds, below

@@ -1,16 +1,18 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the daemon costs while no session does anything, against one ``capture-pane`` a pane and second.
+"""The cost of the daemon while no session does anything, against one ``capture-pane`` a pane and second.
 
-A hooked session has sent a hook and has a session file; a blind one has neither, so that its pane is all that tells.
-The stand-ins of Claude Code are idle, behind full screens. Per cent of one core: of the daemon with its tmux client,
-of the tmux server, of both, and of one process a pane and second (``capture_percent``), by sweeps in the same run.
-``ratio`` is that to both. ``wakeups_per_second`` of both processes is a count that no load of the machine changes.
+The host is as the role installs it (`many_sessions`, which also says what hooked and blind are); the stand-ins of
+Claude Code are idle, behind full screens. With ``threshold`` the sessions are hooked, they have told the use of their
+account, and ``failover.proactive_threshold`` is set; of the first number of sessions only.
+Per cent of one core: of the daemon with its tmux client, of the tmux server, of both, and of one process a pane and
+second (``capture_percent``), by sweeps in the same run. ``ratio`` is that to both. ``wakeups_per_second`` of both
+processes is a count that no load of the machine changes.
 ``cold_page_us`` is what the first use of a page costs on this machine after ten seconds of rest: some hundredths of a
 microsecond on hardware, several on a virtual machine whose kernel or host takes memory from what rests. There each wake
 costs as many times more, and only ``wakeups_per_second`` and runs side by side tell of the daemon.
-The last row of a kind is its growth, by ``percent``.
+Growth is that of ``percent``. A row is one sample, of ``seconds``.
 """
 
 from __future__ import annotations
@@ -18,33 +20,17 @@ from __future__ import annotations
 import mmap
 import os
 import resource
-import shutil
 import subprocess
-import sys
-import tempfile
 import time
-from typing import Any
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-sys.path.insert(0, os.path.join(sys.path[0], "support"))
-import import_path  # makes the daemon importable
 import measurement
-from integration.daemon import conftest
-from integration.daemon.idle_host import IdleHost
-from many_sessions import children
+from many_sessions import KINDS, HostOfMany, children
 
 TITLE = "sessions that do nothing: the daemon against one capture-pane a pane and second"
-KINDS = ("hooked", "blind")
-START = 300.0  # seconds that the start may take
-SETTLE = 75.0  # seconds after the start or the last hook, in which each pane is read for the first time
+THRESHOLD = "threshold"
 SWEEPS = 3  # of the other way
 REST = 10.0  # seconds, of the pages whose use is timed
 PAGES = 5000
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that a process has used in all threads, by its own clock (clock_getcpuclockid(3))."""
-    return time.clock_gettime((~pid << 3) | 2)
 
 
 def wakeups(pid: int) -> int:
@@ -77,13 +63,13 @@ class RestingPages:
         return time.thread_time() - begun
 
 
-def capture_percent(host: IdleHost) -> float:
+def capture_percent(host: HostOfMany) -> float:
     """Return the CPU, as per cent of a core, of one ``capture-pane`` process a pane and second."""
     assert host.tmux_server is not None
     panes, server = [pane for pane, _pid in host.panes()], host.tmux_server.pid
     took = []
     for _sweep in range(SWEEPS):
-        usage, begun = resource.getrusage(resource.RUSAGE_CHILDREN), cpu_seconds(server)
+        usage, begun = resource.getrusage(resource.RUSAGE_CHILDREN), measurement.processor_seconds(server)
         for pane in panes:
             subprocess.run(
                 ["tmux", "-N", "-S", host.tmux_socket, "capture-pane", "-p", "-t", pane],
@@ -92,23 +78,21 @@ def capture_percent(host: IdleHost) -> float:
             )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         clients = after.ru_utime + after.ru_stime - usage.ru_utime - usage.ru_stime
-        took.append(clients + cpu_seconds(server) - begun)
+        took.append(clients + measurement.processor_seconds(server) - begun)
     return 100 * sorted(took)[SWEEPS // 2]
 
 
-def measure_one(kind: str, count: int, seconds: float) -> dict[str, Any]:
+def measure_one(kind: str, count: int, seconds: float, settle: float) -> measurement.Row:
     """Return the figures of one kind and number of sessions."""
-    conftest.DEADLINE = START  # of the daemon's start
-    host = IdleHost(tempfile.mkdtemp(prefix="cf-", dir="/tmp"), os.pathsep.join(import_path.IMPORT_PATH))
-    try:
-        host.start_tmux()
-        host.make_sessions(count)
-        if kind == "hooked":
-            host.write_session_files()
+    with HostOfMany(count, "blind" if kind == "blind" else "hooked") as host:
+        if kind == THRESHOLD:
+            host.config["failover"] = {"proactive_threshold": 90}
         host.start()
-        if kind == "hooked":
+        if kind != "blind":
             host.send_hooks()
-        time.sleep(SETTLE - REST)
+        if kind == THRESHOLD:
+            host.send_figures()
+        time.sleep(settle - REST)
         pages = RestingPages()
         time.sleep(REST)
         cold = pages.first_use_us()
@@ -117,8 +101,8 @@ def measure_one(kind: str, count: int, seconds: float) -> dict[str, Any]:
         own = [daemon, *children(daemon)]
 
         def totals() -> tuple[float, float, float, int]:
-            cpu = sum(map(cpu_seconds, own))
-            return time.monotonic(), cpu, cpu_seconds(server), wakeups(daemon) + wakeups(server)
+            used = sum(map(measurement.processor_seconds, own))
+            return time.monotonic(), used, measurement.processor_seconds(server), wakeups(daemon) + wakeups(server)
 
         before = totals()
         time.sleep(seconds)
@@ -141,23 +125,26 @@ def measure_one(kind: str, count: int, seconds: float) -> dict[str, Any]:
             "cold_page_us": round(cold, 2),
             "memory_mib": memory,
         }
-    finally:
-        host.close()
 
 
 def measure(
-    sessions: tuple[int, ...] = (100, 1000), kinds: tuple[str, ...] = KINDS, seconds: float = 60.0
+    sessions: tuple[int, ...] = (100, 1000),
+    kinds: tuple[str, ...] = (*KINDS, THRESHOLD),
+    seconds: float = 60.0,
+    settle: float = 75.0,
 ) -> list[measurement.Row]:
-    """Return a row for each kind and number of sessions, and the growth of each kind."""
-    if shutil.which("tmux") is None:
-        raise measurement.Skip("there is no tmux; expected one: apt-get install tmux")
+    """Return a row for each kind and number of sessions, and the growth of each kind.
+
+    Each pane has been read ``settle`` seconds after the start or the last hook.
+    """
     rows: list[measurement.Row] = []
     growth: list[measurement.Row] = []
     for kind in kinds:
-        found = [measure_one(kind, count, seconds) for count in sessions]
+        counts = sessions[:1] if kind == THRESHOLD else sessions
+        found = [measure_one(kind, count, seconds, settle) for count in counts]
         rows += found
-        if len(set(sessions)) > 1:
-            power = measurement.exponent(sessions, [float(row["percent"]) for row in found])
+        if len(set(counts)) > 1:
+            power = measurement.exponent(counts, [float(row["percent"] or 0) for row in found])
             growth.append({"growth of": f"{kind} sessions", "exponent": power})
     return rows + growth
 

@@ -3,6 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A host whose many sessions run before the daemon does, each a full screen and a process that sleeps.
 
+It is configured as the role does it with metrics: switches are automatic, two accounts are logged in (with made-up
+tokens), the file of metrics is written, and systemd's watchdog is fed. A session is ``hooked`` where it has a session
+file and has sent a hook; ``blind`` where it has done neither, so that its pane is all that tells.
+
 Needs the packages of the tests (tests/unit/requirements.txt).
 """
 
@@ -16,11 +20,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import Any
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "support")]
 import import_path  # noqa: E402  makes the daemon importable
 import measurement  # noqa: E402  the path has to be set first
+from notify_socket import NotifySocket  # noqa: E402  the path has to be set first
 
 try:
     from integration.daemon import conftest
@@ -28,6 +34,11 @@ try:
 except ImportError as error:
     raise SystemExit(f"{error}; expected the packages of tests/unit/requirements.txt: make bench") from None
 
+from claude_failover.rehearsal.fake_claude.credentials import made_up  # noqa: E402  the path has to be set first
+
+KINDS = ("hooked", "blind")
+WATCHDOG = 30  # seconds, as in the role's unit
+USED = 40  # per cent of each window, as every session tells
 SCREEN = (
     'for i in $(seq 45); do echo "line $i of a screen that is full of words, as it mostly is"; done; '
     'echo "────────"; echo "❯ "; echo "────────"; exec sleep infinity'
@@ -39,18 +50,22 @@ conftest.DEADLINE = BOUND  # a busy machine makes a bench slow, and not wrong
 class HostOfMany(Host):
     """The scratch folder of a host with ``count`` sessions, whose tmux server runs."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, kind: str = "hooked") -> None:
         if shutil.which("tmux") is None:
             raise measurement.Skip("there is no tmux; expected one: apt-get install tmux")
         super().__init__(tempfile.mkdtemp(prefix="cf-", dir="/tmp"), os.pathsep.join(import_path.IMPORT_PATH))
+        self._notify_socket: NotifySocket | None = None
         del self.config["lifecycle"]  # the intervals that the daemon has by itself
+        self.config["metrics"] = {"textfile": self.path("claude_failover.prom")}
         for account in self.config["accounts"]:
-            os.makedirs(account["home"])
+            self._log_in(account)
         os.symlink(self.config["accounts"][0]["home"], self.config["active_link"])
         try:
             self.start_tmux()
+            self.environment["WATCHDOG_USEC"] = str(WATCHDOG * 1_000_000)  # the daemon's, and not the sessions'
             self._make_sessions(count)
-            self._write_session_files()
+            if kind == "hooked":
+                self._write_session_files()
         except BaseException:
             self.close()
             raise
@@ -61,29 +76,42 @@ class HostOfMany(Host):
     def __exit__(self, *_error: object) -> None:
         self.close()
 
+    def start(self, *arguments: Any, **more: Any) -> None:
+        """Start the daemon, and wait for its READY; then its messages are read."""
+        self._close_notify_socket()
+        super().start(*arguments, **more)
+        self._notify_socket = NotifySocket(self.path("notify.sock"))
+
     def close(self) -> None:
         """End daemon, server and sessions, and remove the folder."""
         if self.tmux_server is not None and self.tmux_server.poll() is None:
             # The sessions get a SIGHUP of it, which they would not if it were killed.
             subprocess.run(["tmux", "-N", "-S", self.tmux_socket, "kill-server"], check=False, timeout=BOUND)
         super().close()
+        self._close_notify_socket()
         shutil.rmtree(self.folder, ignore_errors=True)  # a process that ends may still write there
 
-    def processes(self) -> list[int]:
-        """Return the pids of the sessions' programs."""
-        rows = self.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_pid}").splitlines()
-        return [int(row.split()[1]) for row in rows if not row.startswith("_")]
+    def panes(self) -> list[tuple[str, int]]:
+        """Return id and pid of the sessions' panes."""
+        rows = self.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_id} #{pane_pid}").splitlines()
+        return [(row.split()[1], int(row.split()[2])) for row in rows if not row.startswith("_")]
 
     def send_hooks(self) -> None:
         """Send the hook of each session's start, so that the daemon hears of it; the daemon runs."""
-        panes = self.tmux("list-panes", "-a", "-F", "#{session_name} #{pane_id} #{pane_pid}").splitlines()
-        for number, row in enumerate(row for row in panes if not row.startswith("_")):
-            _name, pane, pid = row.split()
-            payload = {"hook_event_name": "SessionStart", "source": "startup", "cwd": self.path("work")}
+        self._send({"hook_event_name": "SessionStart", "source": "startup"})
+
+    def send_figures(self) -> None:
+        """Send a status line of each session, with the use of its account's windows; the daemon runs."""
+        window = {"used_percentage": USED, "resets_at": int(time.time()) + 4 * 3600}
+        self._send({"rate_limits": {"five_hour": window, "seven_day": window}})
+
+    def _send(self, payload: dict[str, Any]) -> None:
+        """Send what each session's hook program would."""
+        for number, (pane, pid) in enumerate(self.panes()):
             request = {
                 "op": "hook",
-                "payload": {**payload, "session_id": f"11111111-1111-4111-8111-{number:012}"},
-                "env": {"TMUX": f"{self.tmux_socket},1,0", "TMUX_PANE": pane, "CLAUDE_PID": pid},
+                "payload": {**payload, "session_id": conversation(number), "cwd": self.path("work")},
+                "env": {"TMUX": f"{self.tmux_socket},1,0", "TMUX_PANE": pane, "CLAUDE_PID": str(pid)},
             }
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.settimeout(BOUND)
@@ -91,6 +119,17 @@ class HostOfMany(Host):
                 connection.sendall(json.dumps(request).encode() + b"\n")
                 connection.shutdown(socket.SHUT_WR)
                 connection.recv(4096)
+
+    def _log_in(self, account: dict[str, str]) -> None:
+        os.makedirs(account["home"])
+        path = os.path.join(account["home"], ".credentials.json")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as stream:
+            json.dump(made_up(account["name"]), stream)
+
+    def _close_notify_socket(self) -> None:
+        if self._notify_socket is not None:
+            self._notify_socket.close()
+            self._notify_socket = None
 
     def _make_sessions(self, count: int) -> None:
         link, work = self.config["active_link"], self.path("work")
@@ -111,12 +150,12 @@ class HostOfMany(Host):
         """Write what Claude Code (2.1.332) writes of each process that runs."""
         folder = os.path.join(self.config["accounts"][0]["home"], "sessions")
         os.makedirs(folder)
-        for number, pid in enumerate(self.processes()):
+        for number, (_pane, pid) in enumerate(self.panes()):
             with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
                 start = stream.read().rsplit(")", 1)[1].split()[19]
             row = {
                 "pid": pid,
-                "sessionId": f"11111111-1111-4111-8111-{number:012}",
+                "sessionId": conversation(number),
                 "cwd": self.path("work"),
                 "procStart": start,
                 "version": "2.1.332",
@@ -125,6 +164,11 @@ class HostOfMany(Host):
             }
             with open(os.path.join(folder, f"{pid}.json"), "w", encoding="utf-8") as stream:
                 json.dump(row, stream)
+
+
+def conversation(number: int) -> str:
+    """Return the conversation of the session of that number."""
+    return f"11111111-1111-4111-8111-{number:012}"
 
 
 def children(pid: int) -> list[int]:
