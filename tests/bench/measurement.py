@@ -74,10 +74,10 @@ def quartiles(samples: Sequence[float]) -> tuple[float, float, float]:
     return low, median, high
 
 
-def summary(seconds: Sequence[float], unit: str = "ms") -> Row:
-    """Return median, quartiles and number of samples in seconds, told in ``unit``."""
-    low, median, high = (rounded(_PER_SECOND[unit] * value) for value in quartiles(seconds))
-    return {f"median_{unit}": median, f"low_{unit}": low, f"high_{unit}": high, "samples": len(seconds)}
+def summary(samples: Sequence[float], unit: str = "ms") -> Row:
+    """Return median, quartiles and number of samples, told in ``unit``; those of a unit of time are in seconds."""
+    low, median, high = (rounded(_PER_SECOND.get(unit, 1) * value) for value in quartiles(samples))
+    return {f"median_{unit}": median, f"low_{unit}": low, f"high_{unit}": high, "samples": len(samples)}
 
 
 def ratio(samples: Sequence[float], base: Sequence[float]) -> float:

@@ -47,6 +47,12 @@ def test_a_summary_has_median_and_quartiles_in_its_unit() -> None:
     found = measurement.summary([0.004, 0.001, 0.002, 0.003, 0.005])
     assert found == {"median_ms": 3.0, "low_ms": 2.0, "high_ms": 4.0, "samples": 5}
     assert measurement.summary([2.0], "s") == {"median_s": 2.0, "low_s": 2.0, "high_s": 2.0, "samples": 1}
+    assert measurement.summary([30.0, 31.0, 29.0], "mib") == {
+        "median_mib": 30.0,
+        "low_mib": 29.5,
+        "high_mib": 30.5,
+        "samples": 3,
+    }
 
 
 def test_the_ways_take_turns_and_the_first_turn_does_not_count() -> None:
