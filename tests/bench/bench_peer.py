@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Watching idle sessions: the daemon against claudekeeper of PyPI, which captures every pane at each look.
 
-Both watch the same sessions of one tmux server, in turns. claudekeeper is told to look once a second, the shortest that
-it can, so that it sees a limit about as soon. Per cent of one core: of the watcher with all that it starts, and of the
-tmux server meanwhile. ``ratio`` is the sum to the daemon's, at one look a second: on a busy machine claudekeeper looks
-less often (``looks_a_second``). claudekeeper is fetched by pip and runs in a network namespace of its own; where one of
-that cannot be had, nothing is measured.
+Both watch the same sessions of one tmux server, in turns; what hooked and blind are says `many_sessions`, and to
+claudekeeper it is all one. It is told to look once a second, the shortest that it can, so that it sees a limit about as
+soon. Per cent of one core: of the watcher with all that it starts, and of the tmux server meanwhile, both medians.
+``median_percent`` with its quartiles is the sum at one look a second, and ``ratio`` that to the daemon's: on a busy
+machine claudekeeper looks less often (``looks_a_second``). claudekeeper is fetched by pip and runs in a network
+namespace of its own; where one of that cannot be had, nothing is measured.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import measurement
-from many_sessions import HostOfMany, children
+from many_sessions import KINDS, HostOfMany, children
 
 TITLE = "watching idle sessions: the daemon against claudekeeper"
 PEER = "claudekeeper==0.3.1"
 CACHE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), ".cache", "bench")
-SETTLE = 3.0  # seconds from the start of a watcher to the first figure
+SETTLE = 3.0  # seconds from the start of claudekeeper to the first figure
+#: The same of the daemon, from its start or the last hook: without hooks it reads each pane first.
+DAEMON_SETTLE = {"hooked": 10.0, "blind": 75.0}
 #: claudekeeper with a byte in a file for each of its looks: a busy machine lets it look less often than it is told to.
 PROGRAM = """
 import sys
@@ -87,12 +90,13 @@ def cost(watchers: list[int], server: int, seconds: float, looks: Callable[[], i
     return Cost(100 * watcher / span, 100 * of_server / span, looked / span)
 
 
-def by_daemon(host: HostOfMany, seconds: float) -> Cost:
-    """Measure the daemon, which has heard a hook of every session, once its first checks are over."""
+def by_daemon(host: HostOfMany, kind: str, seconds: float) -> Cost:
+    """Measure the daemon once its first checks are over."""
     host.start()
     assert host.daemon is not None and host.tmux_server is not None
-    host.send_hooks()
-    time.sleep(10)
+    if kind == "hooked":
+        host.send_hooks()
+    time.sleep(DAEMON_SETTLE[kind])
     pid = host.daemon.pid
     found = cost([pid, *children(pid)], host.tmux_server.pid, seconds, lambda: 0)
     host.stop()
@@ -127,31 +131,42 @@ def by_peer(host: HostOfMany, folder: str, seconds: float) -> Cost:
     return found
 
 
-def measure(sessions: tuple[int, ...] = (100,), seconds: float = 30.0, rounds: int = 2) -> list[measurement.Row]:
-    """Return a row for each number of sessions and watcher."""
+def rows_of(kind: str, count: int, folder: str, seconds: float, rounds: int) -> list[measurement.Row]:
+    """Return a row for each watcher of so many sessions of a kind."""
+    found: dict[str, list[Cost]] = {"daemon": [], PEER: []}
+    with HostOfMany(count, kind) as host:
+        for _round in range(rounds):
+            found["daemon"].append(by_daemon(host, kind, seconds))
+            found[PEER].append(by_peer(host, folder, seconds))
+    sums = {name: [cost.at_a_look_a_second for cost in costs] for name, costs in found.items()}
+    rows: list[measurement.Row] = []
+    for name, costs in found.items():
+        watcher, server, looks = (measurement.rounded(statistics.median(taken)) for taken in zip(*costs))
+        rows.append(
+            {
+                "kind": kind,
+                "sessions": count,
+                "watcher": name,
+                "watcher_percent": watcher,
+                "tmux_percent": server,
+                "looks_a_second": looks or None,
+                **measurement.summary(sums[name], "percent"),
+                "ratio": measurement.ratio(sums[name], sums["daemon"]),
+            }
+        )
+    return rows
+
+
+def measure(
+    sessions: tuple[int, ...] = (100,), kinds: tuple[str, ...] = KINDS, seconds: float = 30.0, rounds: int = 3
+) -> list[measurement.Row]:
+    """Return a row for each kind and number of sessions, and each watcher."""
     folder = fetched()
     cut_off()
     rows: list[measurement.Row] = []
-    for count in sessions:
-        found: dict[str, list[Cost]] = {"daemon": [], PEER: []}
-        with HostOfMany(count) as host:
-            for _round in range(rounds):
-                found["daemon"].append(by_daemon(host, seconds))
-                found[PEER].append(by_peer(host, folder, seconds))
-        for name, costs in found.items():
-            watcher, server, looks = (measurement.rounded(statistics.median(taken)) for taken in zip(*costs))
-            sums, ours = ([row.at_a_look_a_second for row in taken] for taken in (costs, found["daemon"]))
-            rows.append(
-                {
-                    "sessions": count,
-                    "watcher": name,
-                    "watcher_percent": watcher,
-                    "tmux_percent": server,
-                    "looks_a_second": looks or None,
-                    "samples": len(costs),
-                    "ratio": measurement.ratio(sums, ours),
-                }
-            )
+    for kind in kinds:
+        for count in sessions:
+            rows += rows_of(kind, count, folder, seconds, rounds)
     return rows
 
 
