@@ -1,14 +1,14 @@
 # Copyright: (c) 2026, secuaas.claude contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long it takes until all of many sessions that are limited in the same moment work again.
-
-    python tests/bench/bench_many.py [--counts N ...] [--stand-ins N ...] [--against CHECKOUT] [--json FILE]
+"""Seconds until all of many sessions that are limited in the same moment work again.
 
 Seconds go from the first refusal to the first, the middle and the last turn that begins under the other account. Each
-row is a daemon of its own; of it the fsyncs from the refusal to the record of the switch, and its processor time, with
-that of tmux. ``light`` sessions cost next to nothing (tests/support/light_sessions.py), so daemon and tmux are
-measured; ``stand-in`` ones are the fake Claude: an interpreter each, and one for each hook and status line.
+sample is a daemon of its own; of it the fsyncs from the refusal to the record of the switch, and its processor time,
+with that of tmux. Up to `FEW` sessions are measured in ``rounds``: figures are medians, and ``last_low_s`` and
+``last_high_s`` quartiles. More of them are one sample. ``light`` sessions cost next to nothing
+(tests/support/light_sessions.py), so daemon and tmux are measured; ``stand-in`` ones are the fake Claude: an
+interpreter each, and one for each hook and status line.
 With ``--against`` the daemon of another checkout takes turns with this one.
 
 Needs the packages of the tests (tests/unit/requirements.txt), and tmux.
@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "support")]
@@ -40,7 +40,23 @@ except ImportError as error:
 
 TITLE = "seconds until many sessions that are limited at once work again under the next account"
 BOUND = 300.0  # seconds for a condition
-FIGURES = ("first_s", "middle_s", "last_s", "fsyncs", "daemon_cpu_s", "tmux_cpu_s")
+FEW = 10  # sessions
+
+
+class Sample(NamedTuple):
+    """One failover of all sessions."""
+
+    switches: int
+    continued: int
+    first_s: float
+    middle_s: float
+    last_s: float
+    fsyncs: float
+    daemon_cpu_s: float
+    tmux_cpu_s: float
+
+
+FIGURES = Sample._fields[2:]
 
 
 class ManyWorld(World):
@@ -95,7 +111,13 @@ class ManyWorld(World):
         """Return the rows of all sessions in the records of the switches that are told."""
         return [row for record in self.switches() for row in record["sessions"]]
 
-    def run(self) -> measurement.Row:
+    def close(self) -> None:
+        if self.tmux_server is not None and self.tmux_server.poll() is None:
+            # The sessions get a SIGHUP of it, which they would not if it were killed.
+            subprocess.run(["tmux", "-N", "-S", self.tmux_socket, "kill-server"], check=False, timeout=BOUND)
+        super().close()
+
+    def run(self) -> Sample:
         """Limit all sessions at once; return the figures."""
         self.begin()
         self.fill()
@@ -110,18 +132,16 @@ class ManyWorld(World):
         times = self.times()
         first = min(refused for refused, _began in times)
         began = sorted(began - first for _refused, began in times)
-        return {
-            "kind": self.kind,
-            "sessions": self.count,
-            "switches": sum(record["outcome"] == "switched" for record in self.switches()),
-            "continued": sum(row["result"] == "continued" for row in self.rows()),
-            "first_s": measurement.rounded(began[0]),
-            "middle_s": measurement.rounded(statistics.median(began)),
-            "last_s": measurement.rounded(began[-1]),
-            "fsyncs": fsyncs,
-            "daemon_cpu_s": measurement.rounded(spent[0]),
-            "tmux_cpu_s": measurement.rounded(spent[1]),
-        }
+        return Sample(
+            switches=sum(record["outcome"] == "switched" for record in self.switches()),
+            continued=sum(row["result"] == "continued" for row in self.rows()),
+            first_s=began[0],
+            middle_s=statistics.median(began),
+            last_s=began[-1],
+            fsyncs=fsyncs,
+            daemon_cpu_s=spent[0],
+            tmux_cpu_s=spent[1],
+        )
 
 
 class LightWorld(ManyWorld):
@@ -186,16 +206,13 @@ class StandInWorld(ManyWorld):
         return [(refused[uuid], began[uuid]) for uuid in refused]
 
 
-def one(kind: type[ManyWorld], count: int, python_path: str) -> measurement.Row:
+def one(kind: type[ManyWorld], count: int, python_path: str) -> Sample:
     """Return the figures of one failover of ``count`` sessions."""
     folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
     world = kind(folder, count, python_path)
     try:
         return world.run()
     finally:
-        if world.tmux_server is not None and world.tmux_server.poll() is None:
-            # The sessions get a SIGHUP of it, which they would not if it were killed.
-            subprocess.run(["tmux", "-N", "-S", world.tmux_socket, "kill-server"], check=False, timeout=BOUND)
         world.close()
         shutil.rmtree(folder, ignore_errors=True)  # a process that ends may still write there
 
@@ -208,8 +225,25 @@ def path_of(checkout: str, folder: str) -> str:
     return os.pathsep.join([os.path.join(os.path.abspath(checkout), "roles", "claude_failover", "files"), folder])
 
 
+def row_of(kind: type[ManyWorld], count: int, samples: Sequence[Sample]) -> measurement.Row:
+    """Return the row of one kind and number of sessions."""
+    medians = Sample(*(measurement.rounded(statistics.median(values)) for values in zip(*samples)))
+    low, _median, high = measurement.quartiles([sample.last_s for sample in samples])
+    spread = len(samples) > 1
+    return {
+        "kind": kind.kind,
+        "sessions": count,
+        "samples": len(samples),
+        **medians._asdict(),
+        "switches": max(sample.switches for sample in samples),
+        "continued": min(sample.continued for sample in samples),
+        "last_low_s": measurement.rounded(low) if spread else None,
+        "last_high_s": measurement.rounded(high) if spread else None,
+    }
+
+
 def measure(
-    counts: Sequence[int] = (10, 50, 200), stand_ins: Sequence[int] = (10,), against: str = ""
+    counts: Sequence[int] = (10, 50, 200), stand_ins: Sequence[int] = (10, 50), rounds: int = 3, against: str = ""
 ) -> list[measurement.Row]:
     """Return a row for each number of light sessions and of stand-ins, and the growth with the light ones."""
     if shutil.which("tmux") is None:
@@ -218,19 +252,17 @@ def measure(
     light: list[measurement.Row] = []
     rows: list[measurement.Row] = []
     with tempfile.TemporaryDirectory(prefix="cf-", dir="/tmp") as folder:
-        other = path_of(against, folder) if against else None
+        builds = {**({"other": path_of(against, folder)} if against else {}), "this": own}
         for kind, count in [*((LightWorld, each) for each in counts), *((StandInWorld, each) for each in stand_ins)]:
-            found = one(kind, count, own)
-            if other is not None:
-                before = one(kind, count, other)
-                rows.append({"daemon": "other", **before})
-                found = {"daemon": "this", **found}
-            rows.append(found)
-            light += [found] if kind is LightWorld else []
-            if other is not None:
-                ratios = {
-                    key: _over(found[key], before[key]) for key in before if key.endswith("_s") or key == "fsyncs"
-                }
+            samples: dict[str, list[Sample]] = {name: [] for name in builds}
+            for _round in range(rounds if count <= FEW else 1):
+                for name, python_path in builds.items():
+                    samples[name].append(one(kind, count, python_path))
+            found = {name: row_of(kind, count, taken) for name, taken in samples.items()}
+            rows += [{**({"daemon": name} if against else {}), **row} for name, row in found.items()]
+            light += [found["this"]] if kind is LightWorld else []
+            if against:
+                ratios = {key: _over(found["this"][key], found["other"][key]) for key in FIGURES}
                 rows.append({"ratio": f"{kind.kind}, {count} sessions, this to other", **ratios})
     if len({row["sessions"] for row in light}) > 1:
         sizes = [float(row["sessions"] or 0) for row in light]
