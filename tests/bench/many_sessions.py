@@ -25,6 +25,7 @@ from typing import Any
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "support")]
 import import_path  # noqa: E402  makes the daemon importable
+import light_sessions  # noqa: E402  the path has to be set first
 import measurement  # noqa: E402  the path has to be set first
 from notify_socket import NotifySocket  # noqa: E402  the path has to be set first
 
@@ -90,6 +91,16 @@ class HostOfMany(Host):
         super().close()
         self._close_notify_socket()
         shutil.rmtree(self.folder, ignore_errors=True)  # a process that ends may still write there
+
+    def add_light_sessions(self, count: int) -> None:
+        """Configure sessions that do not run yet, of a program that costs next to nothing (light_sessions)."""
+        light_sessions.install(self.claude, self.path("light"))
+        for number in range(count):
+            self.session(f"light{number:04}")
+
+    def light_programs(self) -> int:
+        """Return how many programs of such sessions have been started."""
+        return sum(name.endswith(".session") for name in os.listdir(self.path("light")))
 
     def panes(self) -> list[tuple[str, int]]:
         """Return id and pid of the sessions' panes."""
