@@ -74,6 +74,8 @@ def test_another_process_that_holds_the_input_is_not_waited_for(then: str) -> No
             assert not pending
         finally:
             os.kill(holder, signal.SIGKILL)
+        # Else the event loop can end before it learns that the pipe is closed, and another test is blamed for that.
+        await asyncio.wait_for(child.stdout.read(), 20)
 
     asyncio.run(give_up())
     assert children() == []
