@@ -11,9 +11,11 @@ import shutil
 import socket
 import subprocess
 import time
+from typing import Any
 
 from claude_failover.common import processes
 
+from . import conftest
 from .conftest import Host, wait_for
 
 PROGRAM = (
@@ -53,8 +55,8 @@ class IdleHost(Host):
         self.tmux("source-file", path)
         wait_for(
             lambda: self.tmux("list-panes", "-a", "-F", "#{pane_current_command}").count("sleep") == count + 1,
-            "the stand-ins",
-            120,
+            "the sessions",
+            max(120.0, conftest.DEADLINE),
         )
 
     def panes(self) -> list[tuple[str, int]]:
@@ -71,7 +73,7 @@ class IdleHost(Host):
             assert process is not None
             row = {
                 "pid": pid,
-                "sessionId": f"11111111-1111-4111-8111-{number:012}",
+                "sessionId": conversation(number),
                 "cwd": self.path("work"),
                 "procStart": str(process.start),
                 "version": "2.1.332",
@@ -83,27 +85,32 @@ class IdleHost(Host):
 
     def send_hooks(self, blind: int = 0) -> None:
         """Send the hook of each session's start, but of the first ``blind`` ones."""
+        self.send({"hook_event_name": "SessionStart", "source": "startup"}, blind)
+
+    def send(self, payload: dict[str, Any], blind: int = 0) -> None:
+        """Send what the hook program of each session would, but of the first ``blind`` ones; the daemon runs."""
         for number, (pane, pid) in enumerate(self.panes()[blind:]):
             request = {
                 "op": "hook",
-                "payload": {
-                    "hook_event_name": "SessionStart",
-                    "source": "startup",
-                    "session_id": f"11111111-1111-4111-8111-{number:012}",
-                    "cwd": self.path("work"),
-                },
+                "payload": {**payload, "session_id": conversation(number), "cwd": self.path("work")},
                 "env": {"TMUX": f"{self.tmux_socket},1,0", "TMUX_PANE": pane, "CLAUDE_PID": str(pid)},
             }
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(20)
+                connection.settimeout(conftest.DEADLINE)
                 connection.connect(self.control_socket)
                 connection.sendall(json.dumps(request).encode() + b"\n")
                 connection.shutdown(socket.SHUT_WR)
                 connection.recv(4096)
 
     def close(self) -> None:
-        """End daemon and server, and with it the stand-ins."""
+        """End daemon, server and sessions, and remove the folder."""
         if self.tmux_server is not None and self.tmux_server.poll() is None:
+            # The sessions get a SIGHUP of it, which they would not if it were killed.
             subprocess.run(["tmux", "-N", "-S", self.tmux_socket, "kill-server"], check=False, timeout=60)
         super().close()
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)  # a process that ends may still write there
+
+
+def conversation(number: int) -> str:
+    """Return the conversation of the session of that number."""
+    return f"11111111-1111-4111-8111-{number:012}"
