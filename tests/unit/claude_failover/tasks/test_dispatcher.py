@@ -21,7 +21,7 @@ from claude_failover.sessions import ownership
 from claude_failover.sessions.launch import launch_of
 from claude_failover.sessions.prompt_budget import PromptBudget
 from claude_failover.storage.store import Store
-from claude_failover.tasks import dispatcher
+from claude_failover.tasks import dispatcher, pool
 
 TALL = "first\nsecond\nthird\nfourth\nfifth"
 
@@ -732,10 +732,12 @@ def test_a_task_goes_on_in_the_copy_of_its_conversation(world):
     assert world.times_sent("do it") == 1
 
 
-def test_no_step_is_made_without_an_unfinished_task_and_the_next_task_is_delivered(world, monkeypatch):
+@pytest.fixture
+def looping(world, monkeypatch):
+    """Return a function that runs the dispatcher's loop beside a story, which gets the list of its steps."""
     monkeypatch.setattr(dispatcher, "INTERVAL", 0.001)
-    steps = []
-    step = world.dispatcher.step
+    monkeypatch.setattr(dispatcher, "IDLE_INTERVAL", 3600)
+    steps, step = [], world.dispatcher.step
 
     async def step_and_count():
         steps.append(len(steps))
@@ -743,17 +745,103 @@ def test_no_step_is_made_without_an_unfinished_task_and_the_next_task_is_deliver
 
     monkeypatch.setattr(world.dispatcher, "step", step_and_count)
 
-    async def scenario():
+    async def both(story):
         loop = asyncio.ensure_future(world.dispatcher.run())
-        for _turn in range(100):
-            await asyncio.sleep(0.001)
+        try:
+            await story(steps)
+        finally:
+            loop.cancel()
+            await asyncio.gather(loop, return_exceptions=True)
+
+    return lambda story: run(both(story))
+
+
+async def some_time():
+    """Let a hundred of the short pauses pass."""
+    for _turn in range(100):
+        await asyncio.sleep(0.001)  # so that steps that are made all the time would be
+
+
+async def reach(condition):
+    """Wait until a condition is met."""
+    end = asyncio.get_running_loop().time() + 20
+    while not condition():
+        assert asyncio.get_running_loop().time() < end
+        await asyncio.sleep(0.001)
+
+
+def test_no_step_is_made_without_an_unfinished_task_and_the_next_task_is_delivered(world, looping):
+    async def story(steps):
+        await some_time()
         assert steps == [0]
         await world.dispatcher.dispatch("do it")
-        for _turn in range(100):
-            await asyncio.sleep(0.001)
-        loop.cancel()
-        await asyncio.gather(loop, return_exceptions=True)
+        assert task(world).state == "accepted"
+        world.place("w1").claude.finish()
+        await some_time()
+        assert task(world).state == "done"
+        assert len(steps) <= 4
 
-    run(scenario())
-    assert task(world).state != "queued"
-    assert len(steps) > 3
+    looping(story)
+
+
+def test_no_step_is_made_while_a_task_waits_until_its_session_may_be_free(world, looping):
+    async def story(steps):
+        world.place("w1").claude.state = "busy"
+        world.observe()
+        await world.dispatcher.dispatch("do it")
+        await some_time()
+        assert len(steps) <= 4
+        world.place("w1").claude.state = "idle"
+        world.observe()
+        world.dispatcher.wake_up()
+        await reach(lambda: task(world).state == "accepted")
+
+    looping(story)
+
+
+def test_no_step_is_made_in_the_course_of_a_turn_and_its_end_is_looked_for_once_the_session_is_idle(world, looping):
+    async def story(steps):
+        await world.dispatcher.dispatch("do it")
+        await some_time()
+        assert len(steps) <= 4
+        world.place("w1").claude.deaf = True
+        world.place("w1").claude.finish()
+        world.observe()
+        world.dispatcher.wake_up()
+        before = len(steps)
+        await reach(lambda: len(steps) > before + 3)
+        world.now += timedelta(seconds=10)
+        await reach(lambda: task(world).state == "done")
+
+    looping(story)
+
+
+def test_a_session_that_backs_off_gets_its_task_when_that_is_over(world, looping, monkeypatch):
+    monkeypatch.setattr(pool, "BACKOFF", (0.05, 0.05))
+
+    async def story(_steps):
+        world.place("w1").claude.box = "a draft"
+        await world.dispatcher.dispatch("do it")
+        await some_time()
+        assert task(world).state == "queued"
+        world.place("w1").claude.box = ""
+        world.now += timedelta(seconds=1)  # nobody tells
+        await reach(lambda: task(world).state == "accepted")
+
+    looping(story)
+
+
+def test_a_step_that_the_disk_refused_is_made_again_soon(world, looping):
+    async def story(steps):
+        def full(_moment):
+            raise OSError(28, "No space left on device")
+
+        await world.dispatcher.dispatch("do it")
+        world.disk.fault = full
+        world.place("w1").claude.finish()
+        before = len(steps)
+        await reach(lambda: len(steps) > before + 3)
+        world.disk.fault = lambda _moment: None
+        await reach(lambda: not world.dispatcher.tasks.has_unsaved)
+
+    looping(story)

@@ -166,6 +166,7 @@ class Parts:
             budget=budget,
         )
         cleanup.push_async_callback(self.dispatcher.stop)
+        self.sessions.on_change = self.dispatcher.wake_up
         self.session_control = SessionControl(
             self.tmux, self.sessions, registry, self.lifecycle, state, task_of=self.dispatcher.task_of
         )

@@ -127,12 +127,12 @@ class ActivityCheck:
         shown_at = await self._last_output(flip, looked)
         for tracked in self._sessions:
             if tracked.pane is None or not tracked.up or not _is_untold(tracked, flip):
-                tracked.start_question = None
+                tracked.record_start_question(None)
                 continue
             began, activity = clock.now(), tracked.activity
             self._read_transcript(tracked)
             if tracked.activity == "idle":
-                tracked.start_question = None
+                tracked.record_start_question(None)
             elif not self._is_unchanged(tracked, looked.get(tracked.name), shown_at, before):
                 await self._look(tracked, tracked.pane.pane_id, began, before)
                 self._remember(tracked, shown_at, time.time())
@@ -206,8 +206,7 @@ class ActivityCheck:
             question = f"{what}; see: claude-failover attach {shlex.quote(tracked.name)}"
         if question is not None and tracked.start_question is None:
             log.warning("session %s: %s", tracked.name, question, extra=log_fields(session=tracked.name))
-        tracked.start_question = question
-        tracked.start_question_kind = found[0] if found is not None else None
+        tracked.record_start_question(question, found[0] if found is not None else None)
 
 
 def _is_untold(tracked: TrackedSession, flip: datetime | None) -> bool:

@@ -141,7 +141,8 @@ class OwnerWatch:
         self._tell(tracked, why)
 
     def _tell(self, tracked: TrackedSession, why: str | None) -> None:
-        if (tracked.question is None) != (why is None):
+        changed = (tracked.question is None) != (why is None)
+        if changed:
             fields = log_fields(session=tracked.name, event="session_owner")
             if why is None:
                 text = "session %s: Claude Code does not ask any more whose its conversation is"
@@ -150,3 +151,5 @@ class OwnerWatch:
                 log.warning("session %s: %s", tracked.name, why, extra=fields)
             self._on_question(tracked.name, why)
         tracked.question = why
+        if changed:
+            tracked.on_change()

@@ -152,6 +152,7 @@ class SessionResumer:
                     if tracked.resume_state == "resuming":
                         tracked.resume_state = None if done else "limited"
                         tracked.resume_note = None
+                        tracked.on_change()
                     if not done and tracked.resume_note is None:
                         tracked.resume_note = result
         seconds = round(time.monotonic() - begun, 3)

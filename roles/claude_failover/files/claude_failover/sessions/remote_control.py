@@ -118,6 +118,7 @@ class RemoteControl:
             delivery = await deliver(self._tmux, pane_id, COMMAND, began=began, permit=permit, attempts=2)
         finally:
             tracked.remote_control_returns = False
+            tracked.on_change()
         if delivery.result == "delivered":
             tracked.notice = None
             log.info(

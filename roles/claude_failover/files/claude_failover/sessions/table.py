@@ -43,8 +43,9 @@ _NOTIFICATION_ACTIVITY = {"idle_prompt": "idle", "permission_prompt": "waiting"}
 class SessionTable:
     """All sessions by name: in the order of the configuration, then those started by hand.
 
-    ``on_set_aside`` is told why a session is set aside, and with None that it is not any more; ``accounts_between``
-    returns which accounts the active link led to.
+    ``on_set_aside`` is told why a session is set aside, and with None that it is not any more; ``on_change`` is called
+    when a session may have another state or conversation; ``accounts_between`` returns which accounts the active link
+    led to.
     """
 
     def __init__(self, config: ConfigHolder, registry: SessionRegistry) -> None:
@@ -52,6 +53,7 @@ class SessionTable:
         self._tracked: dict[str, TrackedSession] = {}
         self._told: dict[str, str] = {}  # by session: why it is set aside
         self.on_set_aside: Callable[[str, str | None], None] = lambda _session, _why: None
+        self.on_change: Callable[[], None] = lambda: None
         self.on_observed: list[Callable[[], None]] = []  # called after each `observe`
         self.accounts_between: AccountsBetween = lambda _begin, _end: None
         self._login_settings = LoginSettings()
@@ -78,7 +80,8 @@ class SessionTable:
     def _apply_config(self) -> None:
         """Track the configured sessions; those that stay keep their state."""
         config, known = self._config.current, self._tracked
-        self._tracked = {spec.name: known.pop(spec.name, TrackedSession(spec.name)) for spec in config.sessions}
+        names = [spec.name for spec in config.sessions]
+        self._tracked = {name: known.pop(name) if name in known else self._new(name) for name in names}
         for spec in config.sessions:
             self._tracked[spec.name].spec = spec
         for name, tracked in known.items():
@@ -113,7 +116,7 @@ class SessionTable:
                 del self._tracked[name]
         for name in by_session:
             if name not in self._tracked:
-                self._tracked[name] = TrackedSession(name)
+                self._tracked[name] = self._new(name)
         for tracked in self._tracked.values():
             self._observe_session(tracked, by_session.get(tracked.name, []), trees, files)
         if self._seen.keys() - self._tracked.keys():
@@ -123,6 +126,10 @@ class SessionTable:
         self._tell_set_aside()
         for callback in self.on_observed:
             callback()
+        self.on_change()
+
+    def _new(self, name: str) -> TrackedSession:
+        return TrackedSession(name, on_change=lambda: self.on_change())
 
     def _running(self, trees: ProcessTrees) -> dict[int, SessionFile | None]:
         """Return the session file of each process that one is named after; None where it is not that process's."""
@@ -334,6 +341,7 @@ class SessionTable:
                     started=process.start if process else None,
                 ),
             )
+        self.on_change()
         return tracked
 
     def find_by_environment(self, environment: dict[str, Any]) -> TrackedSession | None:

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -22,6 +22,10 @@ from .process_login import ProcessLogin
 
 #: Every value of `TrackedSession.state`.
 STATES = ("starting", "idle", "busy", "waiting", "limited", "resuming", "other", "down")
+
+
+def _nobody() -> None:
+    """Tell nobody."""
 
 
 @dataclass
@@ -52,6 +56,7 @@ class TrackedSession:
         started_for: the name of the session that the daemon started the pane's program for; None if it did not.
         launch: what the pane's program was started with, None if that is unknown.
         next_try_at: when it is started again, None if it is not due.
+        on_change: called by whoever makes its state another one; the table tells of what it observes itself.
     """
 
     name: str
@@ -81,6 +86,7 @@ class TrackedSession:
     started_for: str | None = None
     launch: Launch | None = None
     next_try_at: datetime | None = None
+    on_change: Callable[[], None] = field(default=_nobody, repr=False, compare=False)
 
     @property
     def up(self) -> bool:
@@ -166,9 +172,17 @@ class TrackedSession:
 
     def record_activity(self, activity: str, moment: datetime | None = None) -> None:
         """Record the activity unless a newer one is known."""
-        moment = moment or clock.now()
+        moment, before = moment or clock.now(), self.activity
         if self.activity_at is None or moment >= self.activity_at:
             self.activity, self.activity_at = activity, moment
+            if activity != before:
+                self.on_change()
+
+    def record_start_question(self, question: str | None, kind: str | None = None) -> None:
+        """Record the question that Claude Code stands at before its first prompt box; None for none."""
+        before, self.start_question, self.start_question_kind = self.start_question, question, kind
+        if question != before:
+            self.on_change()
 
     def evidence(
         self,

@@ -30,6 +30,7 @@ from ..common.errors import FailoverError, Refused, UsageError
 from ..common.event_wait import wait_for_event
 from ..common.log_fields import log_fields
 from ..common.processes import is_alive
+from ..common.shared_wake import REST, shared_pause
 from ..config.holder import ConfigHolder
 from ..sessions import ownership
 from ..sessions.ownership import RegistryProtocol
@@ -48,7 +49,8 @@ from .transitions import TaskTransitions
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 1.0  # seconds between two steps while there is an unfinished task
+INTERVAL = 1.0  # seconds between two steps while the outcome of a task is looked for
+IDLE_INTERVAL = REST  # the same while tasks only wait: what they wait for is told, or has a deadline
 ANSWER_WITHIN = 5.0  # seconds after which `dispatch` answers, even if the delivery is still in progress
 
 
@@ -86,9 +88,9 @@ class Dispatcher:
         self._budget = budget
         self._now = now
         self._wake: asyncio.Event | None = None
-        config.subscribe(self._wake_up)
+        config.subscribe(self.wake_up)
         timers = Timers(monotonic)
-        transitions = TaskTransitions(queue, timers, now=now, on_finished=self._wake_up)
+        transitions = TaskTransitions(queue, timers, now=now, on_finished=self.wake_up)
         self._pool = SessionPool(config, sessions, registry, ownership_problem=ownership_problem, monotonic=monotonic)
         self._tracker = TaskTracker(
             config,
@@ -110,7 +112,7 @@ class Dispatcher:
             tmux,
             transitions,
             has_begun=self._tracker.has_begun,
-            on_done=self._wake_up,
+            on_done=self.wake_up,
             send=send,
             withdraw=withdraw,
             budget=budget,
@@ -156,7 +158,7 @@ class Dispatcher:
                 extra=log_fields(session=session),
             )
             self._assign()
-            self._wake_up()
+            self.wake_up()
         if not dry_run:
             await self._delivery.wait(task, ANSWER_WITHIN)
         return {**self._row(self.tasks.get(task.id) or task), "known": known is not None}
@@ -254,7 +256,12 @@ class Dispatcher:
         if event.kind == "stop":
             self._pool.clear_backoff(event.session)  # the draft that blocked the session has been submitted
         self._tracker.on_turn(event)
-        self._wake_up()
+        self.wake_up()
+
+    def wake_up(self) -> None:
+        """Make the next step at once: a session may be free."""
+        if self._wake is not None:
+            self._wake.set()
 
     # -- main loop -----------------------------------------------------------------------------------------
 
@@ -265,13 +272,19 @@ class Dispatcher:
             self._wake.clear()
             try:
                 await self.step()
+                pause = self._pause()
             except (FailoverError, OSError) as error:
                 log.error("tasks: %s", error)
-            await wait_for_event(self._wake, INTERVAL if self._is_under_way() else None)
+                pause = INTERVAL
+            await wait_for_event(self._wake, pause)
 
-    def _is_under_way(self) -> bool:
-        """Return whether a step can find something to do of which nobody tells."""
-        return self.tasks.has_unsaved or bool(self.tasks.in_state(QUEUED, SENT, ACCEPTED))
+    def _pause(self) -> float | None:
+        """Return the seconds to the next step unless `wake_up` is called; None while there is no unfinished task."""
+        unfinished = self.tasks.in_state(QUEUED, SENT, ACCEPTED)
+        tracked = (task for task in unfinished if task not in self._delivery)
+        if self.tasks.has_unsaved or any(map(self._tracker.is_under_way, tracked)):
+            return INTERVAL
+        return min([shared_pause(IDLE_INTERVAL), *self._pool.backoff_delays()]) if unfinished else None
 
     async def stop(self) -> None:
         """Cancel the deliveries in progress; the next start recovers them from the disk."""
@@ -291,10 +304,6 @@ class Dispatcher:
             except TmuxError as error:
                 log.debug("task %s: %s", task.id, error, extra=log_fields(session=task.session))
         self._assign()
-
-    def _wake_up(self) -> None:
-        if self._wake is not None:
-            self._wake.set()
 
     # -- assignment ----------------------------------------------------------------------------------------
 

@@ -138,3 +138,8 @@ class SessionPool:
     def backing_off(self) -> set[str]:
         """Return the sessions that back off now."""
         return {name for name, (_backoff, until) in self._backoffs.items() if until > self._monotonic()}
+
+    def backoff_delays(self) -> list[float]:
+        """Return the seconds to the end of each back-off."""
+        now = self._monotonic()
+        return [until - now for _backoff, until in self._backoffs.values() if until > now]

@@ -134,6 +134,15 @@ class TaskTracker:
         elif task.state == ACCEPTED:
             await self._track_accepted(task)
 
+    def is_under_way(self, task: Task) -> bool:
+        """Return whether the next call of `track` can find something of which nobody tells.
+
+        The end of a turn is told, by its hook or as the state of its session; what comes of it then is looked for.
+        """
+        if task.state == ACCEPTED:
+            return self._timers.running(task, "idle")
+        return task.assignment is not None
+
     async def has_begun(self, task_id: str) -> bool:
         """Return whether the delivery of a task need not wait any longer: its turn has begun, or it has ended."""
         task = self._tasks.get(task_id)
