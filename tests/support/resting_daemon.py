@@ -11,18 +11,19 @@ where it names no pane), and ``begin`` and ``over`` for each such time.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import selectors
 import signal
 import sys
 import time
+from asyncio.base_events import BaseEventLoop
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 LULL = 0.005  # seconds without any event, after which it is a timer that the daemon waits for
 CLOCKS = (time.CLOCK_REALTIME, time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME)
-CLOCK_GETTIME, SUBMIT = time.clock_gettime, ThreadPoolExecutor.submit
+CLOCK_GETTIME, IN_THREAD = time.clock_gettime, BaseEventLoop.run_in_executor
 
 
 class Notes:
@@ -118,17 +119,17 @@ def install(path: str, looks: int) -> None:
         finally:
             rest.pending -= 1
 
-    def submit(self: ThreadPoolExecutor, *arguments: Any, **options: Any) -> Any:
-        def done(_future: Any) -> None:
+    def in_thread(self: BaseEventLoop, *arguments: Any) -> asyncio.Future[Any]:
+        def done(_future: asyncio.Future[Any]) -> None:
             rest.pending -= 1
 
+        future = IN_THREAD(self, *arguments)
         rest.pending += 1
-        future = SUBMIT(self, *arguments, **options)
-        future.add_done_callback(done)
+        future.add_done_callback(done)  # called in the loop, as what awaits the thread is
         return future
 
     Connection.run = noted
-    ThreadPoolExecutor.submit = submit
+    BaseEventLoop.run_in_executor = in_thread
     signal.signal(signal.SIGUSR2, lambda _number, _frame: rest.begin(REST, looks))
 
 
