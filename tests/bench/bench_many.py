@@ -5,10 +5,10 @@
 
 Seconds go from the first refusal to the first, the middle and the last turn that begins under the other account. Each
 sample is a daemon of its own; of it the fsyncs from the refusal to the record of the switch, and its processor time,
-with that of tmux. Up to `FEW` sessions are measured in ``rounds``: figures are medians, and ``last_low_s`` and
-``last_high_s`` quartiles. More of them are one sample. ``light`` sessions cost next to nothing
-(tests/support/light_sessions.py), so daemon and tmux are measured; ``stand-in`` ones are the fake Claude: an
-interpreter each, and one for each hook and status line.
+with that of tmux. The figures are medians of the samples, ``last_low_s`` and ``last_high_s`` the quartiles of
+``last_s``; of ``switches`` the most are told, of the sessions that ``continued`` the least. ``light`` sessions cost
+next to nothing (tests/support/light_sessions.py), so daemon and tmux are measured; ``stand-in`` ones are the fake
+Claude: an interpreter each, and one for each hook and status line.
 With ``--against`` the daemon of another checkout takes turns with this one.
 
 Needs the packages of the tests (tests/unit/requirements.txt), and tmux.
@@ -40,7 +40,6 @@ except ImportError as error:
 
 TITLE = "seconds until many sessions that are limited at once work again under the next account"
 BOUND = 300.0  # seconds for a condition
-FEW = 10  # sessions
 
 
 class Sample(NamedTuple):
@@ -255,7 +254,7 @@ def measure(
         builds = {**({"other": path_of(against, folder)} if against else {}), "this": own}
         for kind, count in [*((LightWorld, each) for each in counts), *((StandInWorld, each) for each in stand_ins)]:
             samples: dict[str, list[Sample]] = {name: [] for name in builds}
-            for _round in range(rounds if count <= FEW else 1):
+            for _round in range(rounds):
                 for name, python_path in builds.items():
                     samples[name].append(one(kind, count, python_path))
             found = {name: row_of(kind, count, taken) for name, taken in samples.items()}
