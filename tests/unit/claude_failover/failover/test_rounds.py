@@ -9,12 +9,14 @@ import asyncio
 import dataclasses
 import os
 import time
+from datetime import timedelta
 
 import pytest
 from switch_world import Harness, World, minutes, turns, use, wait_until
 
 from claude_failover.common import entry_notices
-from claude_failover.failover import rounds
+from claude_failover.failover import policy, rounds
+from claude_failover.switching import open_records
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -155,6 +157,43 @@ def test_a_session_that_is_set_aside_is_looked_at_at_its_reset(harness):
         return harness.failover._delay()
 
     assert asyncio.run(delay()) == 1.0  # the margin of a reset
+
+
+def test_a_record_that_waits_for_answers_is_looked_at_all_the_time(harness, monkeypatch):
+    """Its end is what the operator is told of; an answer tells nobody."""
+    monkeypatch.setattr(open_records, "ANSWERS", 1000.0)
+    harness.configure(failback=True)
+
+    async def delay():
+        harness.record_evidence(harness.world.evidence("main"))
+        await harness.settle()
+        assert harness.world.log() == [] and harness.failover.resume_queue.limited() == {}
+        return harness.failover._delay()
+
+    assert asyncio.run(delay()) == rounds.TICK
+
+
+@pytest.mark.parametrize("what", ["check of the accounts", "attempt", "reset of another limit"])
+def test_what_comes_in_a_wait_for_a_reset_has_its_moment(harness, monkeypatch, what):
+    monkeypatch.setattr(policy, "_ACCOUNT_CHECK_INTERVAL", 5.0)
+
+    async def delay():
+        await until_the_reset(harness)
+        harness.failover._policy._accounts_checked_at = time.monotonic()
+        before = harness.failover._delay()
+        if what == "check of the accounts":
+            harness.failover._policy._accounts_checked_at -= 4.5
+        elif what == "attempt":
+            harness.failover.resume_queue._retry_at["other"] = time.monotonic() + 0.5
+        else:
+            evidence = harness.world.evidence("other", limit="seven_day_opus", reset=minutes(5))
+            harness.failover.resume_queue.add(evidence, "a")
+            harness.world.now = evidence.verdict.resets_at + timedelta(seconds=0.5)  # with the margin of a second
+        return before, harness.failover._delay()
+
+    before, last = asyncio.run(delay())
+    assert 4.0 < before <= rounds.WAITING_INTERVAL
+    assert 0.1 < last <= 0.5
 
 
 def test_a_flip_by_hand_is_noticed_although_no_round_is_due(harness, counted):

@@ -171,19 +171,17 @@ class FailoverController:
 
     def _delay(self) -> float:
         """Return the seconds to the next round, where nothing is told before."""
-        state, now, retry = self._state, self._now(), self._policy.retry_delay
+        state, policy, open_records = self._state, self._policy, self._records.close_delays()
+        moments = [(at - self._now()).total_seconds() for at in policy.deadlines()]
         wait = state.reset_wait is not None or self._advice.current is not None
-        ready = not wait and not retry and any(item.doubted is None for item in state.limited_sessions.values())
+        limited = any(item.doubted is None for item in state.limited_sessions.values())
+        ready = limited and not wait and not policy.retry_delay
+        queued = state.unattributed or self.resume_queue.is_busy or self._unsaved.problems
         return next_delay(
-            under_way=bool(ready or state.unattributed or self.resume_queue.is_busy or self._unsaved.problems),
+            under_way=bool(ready or queued or open_records),  # a record waits for answers, of which nobody tells
             waiting=bool(wait or state.limited_sessions or self.switcher.link_monitor.suspended),
-            watching=bool(state.doubts) or self._policy.is_watching(self._availability.active()),
-            # A record whose time is over waits for a resumption, whose end wakes the loop.
-            due=[
-                *[(at - now).total_seconds() for at in self._policy.deadlines()],
-                *self._records.close_delays(),
-                retry,
-            ],
+            watching=bool(state.doubts) or policy.is_watching(self._availability.active()),
+            due=[*moments, *open_records, *policy.delays(), *self.resume_queue.retry_delays()],
         )
 
     # -- events ------------------------------------------------------------------------------------------------

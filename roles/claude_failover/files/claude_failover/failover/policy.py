@@ -34,8 +34,7 @@ from .state import FailoverState, LimitedSession, ResetWait
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two checks whether another account has become usable: less than between two rounds of a wait.
-_ACCOUNT_CHECK_INTERVAL = 4.0
+_ACCOUNT_CHECK_INTERVAL = 5.0  # seconds between two checks whether another account has become usable
 
 
 class SwitchPolicy:
@@ -93,9 +92,14 @@ class SwitchPolicy:
     def deadlines(self) -> list[datetime]:
         """Return the times at which a decision can change without any event; some can be past."""
         until = self.waiting_until
-        moments = [self._state.cooldown_until, until + RESET_MARGIN if until is not None else None]
-        aside = [item for item in self._state.limited_sessions.values() if item.doubted is not None]
-        return [moment for moment in moments if moment is not None] + [self._end_of_doubt(item) for item in aside]
+        resets = map(self._reset_of, self._state.limited_sessions.values())
+        moments = [self._state.cooldown_until, until + RESET_MARGIN if until is not None else None, *resets]
+        return [moment for moment in moments if moment is not None]
+
+    def delays(self) -> list[float]:
+        """Return the seconds to the next try after a failed switch, and in a wait to the next check of the accounts."""
+        checked = self._accounts_checked_at if self._state.reset_wait is not None else float("-inf")
+        return [at - time.monotonic() for at in (self._retry_at, checked + _ACCOUNT_CHECK_INTERVAL)]
 
     @property
     def retry_delay(self) -> float:
@@ -167,16 +171,12 @@ class SwitchPolicy:
 
     def _record_reset(self, active: str, ready: list[LimitedSession]) -> None:
         """Record that the active account reset first: no flip, the waiting sessions are resumed under it."""
-        record = new_record(
-            "reset",
-            self._now(),
-            origin=active,
-            target=active,
-            outcome="stayed",
-            detail=f"{active} can be used again",
-            trigger=ready[0].evidence,
+        detail, trigger = f"{active} can be used again", ready[0].evidence
+        self._records.add(
+            new_record(
+                "reset", self._now(), origin=active, target=active, outcome="stayed", detail=detail, trigger=trigger
+            )
         )
-        self._records.add(record)
 
     # -- reasons limit and reset -------------------------------------------------------------------------------
 
@@ -228,14 +228,11 @@ class SwitchPolicy:
         """
         triggers = sorted(triggers, key=lambda item: (item.evidence.verdict.limit in MODEL_LIMITS, item.evidence.at))
         for item in triggers:
-            evidence = item.evidence
-            if moved_on(self._newest_turn(evidence.session), evidence):
-                log.info(
-                    "session %s: its newest turn is no longer limited: nothing to do",
-                    evidence.session,
-                    extra=log_fields(session=evidence.session),
-                )
-                self._resume_queue.remove(evidence.session)
+            evidence, session = item.evidence, item.evidence.session
+            if moved_on(self._newest_turn(session), evidence):
+                text = "session %s: its newest turn is no longer limited: nothing to do"
+                log.info(text, session, extra=log_fields(session=session))
+                self._resume_queue.remove(session)
                 continue
             return evidence
         return None
@@ -291,10 +288,10 @@ class SwitchPolicy:
         last = self._flip_log.last
         if last is not None and last.at >= item.evidence.at:
             return False
-        return self._now() < self._end_of_doubt(item)
+        return self._now() < self._reset_of(item)
 
-    def _end_of_doubt(self, item: LimitedSession) -> datetime:
-        """Return when a session that was refused in doubt is set aside no longer, without a flip before."""
+    def _reset_of(self, item: LimitedSession) -> datetime:
+        """Return when the limit of a session has reset, told or assumed."""
         evidence, wait = item.evidence, self._config.current.failover.unknown_reset_wait
         return reset_of(evidence.verdict, evidence.at, None, wait)[0] + RESET_MARGIN
 

@@ -279,6 +279,10 @@ class ResumeQueue:
         names = [name for name in self._tasks.values() if self._record_of[name] == record_id]
         return [{"name": name, "uuid": self._last[name][1].uuid, "result": "under way"} for name in names]
 
+    def retry_delays(self) -> list[float]:
+        """Return the seconds to the next attempt of each session that was not resumed; one can be past."""
+        return [at - time.monotonic() for at in self._retry_at.values()]
+
     def mark_pending(self) -> None:
         """Mark sessions as pending until the next `resume`: after a flip, waiting sessions can go on."""
         self._pending = True

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two rounds while something is under way, or while nobody tells of a flip by hand.
 TICK = 1.0
-#: The same while sessions wait for an account: the reset has a deadline, and what nobody tells of is a login.
+#: The same while sessions wait for an account: resets and checks have a deadline; what nobody tells of is a login.
 WAITING_INTERVAL = 5.0
 #: The same while a switch without a limit is looked out for: turns and figures are told, so what nobody tells of is a
 #: session that became idle without a turn, or another account that can be used again.
