@@ -816,6 +816,28 @@ def test_no_step_is_made_in_the_course_of_a_turn_and_its_end_is_looked_for_once_
     looping(story)
 
 
+def test_a_turn_that_was_over_when_it_was_found_to_have_begun_is_looked_at_all_the_time(world, looping):
+    """As after a restart of the daemon; nobody tells of its end."""
+
+    async def sent():
+        await world.dispatcher.dispatch("do it")
+
+    run(sent())
+    transitions = world.dispatcher._tracker._transitions
+    begun = dataclasses.replace(task(world), state="sent")
+    world.dispatcher.tasks.put(begun)
+    world.place("w1").claude.deaf = True
+    world.place("w1").claude.finish()
+    world.observe()
+    transitions._timers.make_due(begun)
+
+    async def story(_steps):
+        await reach(lambda: task(world).state == "accepted")
+        assert world.dispatcher._pause() == dispatcher.INTERVAL
+
+    looping(story)
+
+
 def test_a_session_that_backs_off_gets_its_task_when_that_is_over(world, looping, monkeypatch):
     monkeypatch.setattr(pool, "BACKOFF", (0.05, 0.05))
 

@@ -131,8 +131,9 @@ class TaskTracker:
             await self._recover_interrupted(task)
         elif task.state == SENT:
             await self._track_sent(task)
-        elif task.state == ACCEPTED:
-            await self._track_accepted(task)
+        current = self._tasks.get(task.id)
+        if current is not None and current.state == ACCEPTED:  # right now, too: its turn can be over already
+            await self._track_accepted(current)
 
     def is_under_way(self, task: Task) -> bool:
         """Return whether the next call of `track` can find something of which nobody tells.
