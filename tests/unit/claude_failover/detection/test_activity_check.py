@@ -15,6 +15,7 @@ from panes import pane
 
 from claude_failover.common import clock, processes
 from claude_failover.config.model import SessionConfig
+from claude_failover.detection import activity_check
 from claude_failover.detection.activity_check import ActivityCheck
 from claude_failover.limits import Verdict
 from claude_failover.limits.evidence import Evidence
@@ -135,6 +136,15 @@ def test_a_file_without_a_status_tells_nothing():
     world.main.file_at = None
     world.spoke(3, ended=True)
     assert world.states(1) == ["idle"]
+
+
+def test_an_idle_screen_of_a_check_long_ago_does_not_count(monkeypatch):
+    """No check is made while no session needs one."""
+    world, passed = World(lines=IDLE), [0.0]
+    monkeypatch.setattr(activity_check.time, "monotonic", lambda: passed[0])
+    for seconds, state in ((100.0, "busy"), (3600.0, "busy"), (activity_check.INTERVAL, "idle")):
+        passed[0] += seconds
+        assert world.states(1) == [state]
 
 
 @pytest.mark.parametrize("before", ["starting", "busy", "waiting"])

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 SETTLED = 1.5  # seconds after the last output, before which more of it can bear the same time
 INTERVAL = 2.0  # seconds between two looks; an idle screen is believed the second time
+_STILL_FOR = 2 * INTERVAL  # seconds within which the second look comes, else it is a first one
 _PROGRAMS = ("claude", "node")  # the foreground program of a pane, before Claude Code writes its session file
 _QUESTIONS = {
     "trust": "Claude Code asks whether it may trust the folder: answer it there, or have the role do it (seed_trust)",
@@ -97,6 +98,7 @@ class ActivityCheck:
         self._looked: dict[str, _Look] = {}  # by session: its last look
         self.pause = SearchPause()
         self._still: set[tuple[str, int]] = set()  # sessions, with their pane's pid, whose last screen was idle
+        self._still_until = 0.0  # time.monotonic()
 
     async def run(self) -> None:
         """Check every `INTERVAL` seconds, while there is a session that it looks at, until cancelled.
@@ -121,8 +123,8 @@ class ActivityCheck:
 
     async def check(self) -> None:
         """Check each session once. Raises TmuxError."""
-        flip, before = self._last_flip(), self._still
-        self._still = set()
+        flip, before = self._last_flip(), self._still if time.monotonic() < self._still_until else set()
+        self._still, self._still_until = set(), time.monotonic() + _STILL_FOR
         looked, self._looked = self._looked, {}
         shown_at = await self._last_output(flip, looked)
         for tracked in self._sessions:
