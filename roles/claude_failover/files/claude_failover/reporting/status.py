@@ -48,7 +48,7 @@ def account_row(account: Account, config: Config, active: Account | None, known:
 
 
 def state_of(tracked: TrackedSession, own_limit: str | None) -> str:
-    """Return the state of a session that is told; ``own_limit``: the limit that it stands at, where no switch moves
+    """Return the state of a session as it is told; ``own_limit``: the limit that it stands at, where no switch moves
     it."""
     return "limited" if own_limit and tracked.state == "idle" else tracked.state
 

@@ -44,8 +44,7 @@ class SessionTable:
     """All sessions by name: in the order of the configuration, then those started by hand.
 
     ``on_set_aside`` is told why a session is set aside, and with None that it is not any more; ``on_change`` is called
-    when a session may have another state or conversation; ``accounts_between`` returns which accounts the active link
-    led to.
+    when a session may have become free; ``accounts_between`` returns which accounts the active link led to.
     """
 
     def __init__(self, config: ConfigHolder, registry: SessionRegistry) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -17,7 +18,7 @@ from .tracked_session import TrackedSession
 
 TERM_WAIT = 10.0  # seconds for the Claude CLI to end after SIGTERM, which takes 0.15 to 1.5 s (2.1.330)
 KILL_WAIT = 5.0  # the same after SIGKILL
-POLL = 0.05  # seconds between two looks whether it has ended, where the kernel does not tell
+POLL = 0.05  # seconds between two looks at what a program does
 
 
 async def end_claude(tracked: TrackedSession, *, force: bool) -> None:
@@ -83,8 +84,9 @@ async def _wait_for_notice(process: Process, seconds: float) -> None:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     try:
         if is_alive(process.pid, process.start):  # else another process can have the pid
-            loop.add_reader(descriptor, ended.set)
-            await wait_for_event(ended, seconds)
+            with contextlib.suppress(OSError):
+                loop.add_reader(descriptor, ended.set)
+                await wait_for_event(ended, seconds)
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)

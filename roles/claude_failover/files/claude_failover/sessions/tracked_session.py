@@ -56,7 +56,7 @@ class TrackedSession:
         started_for: the name of the session that the daemon started the pane's program for; None if it did not.
         launch: what the pane's program was started with, None if that is unknown.
         next_try_at: when it is started again, None if it is not due.
-        on_change: called by whoever makes its state another one; the table tells of what it observes itself.
+        on_change: called by whoever may have made it free; the table tells of what it observes itself.
     """
 
     name: str

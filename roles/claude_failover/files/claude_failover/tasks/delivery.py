@@ -70,7 +70,7 @@ class TaskDelivery:
         self._now = now
         self._deliveries: dict[str, asyncio.Task[None]] = {}
         self._in_progress: dict[str, str] = {}  # by task: the session
-        self._told: dict[str, asyncio.Event] = {}  # by task that is typed: set when its turn is told to have begun
+        self._told: dict[str, asyncio.Event] = {}  # by task that is typed: set when its turn is told
         self._stopping = False
 
     def __contains__(self, task: Task) -> bool:
@@ -95,7 +95,7 @@ class TaskDelivery:
         delivery.add_done_callback(functools.partial(self._on_delivery_done, task.id))
 
     def on_told(self, task_id: str) -> None:
-        """Wake the delivery of a task, whose turn is told to have begun."""
+        """Wake the delivery of a task, whose turn is told to have begun or ended."""
         if task_id in self._told:
             self._told[task_id].set()
 
