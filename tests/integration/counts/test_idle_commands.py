@@ -49,7 +49,10 @@ class RestingHost(IdleHost):
             wait_for(lambda number=number: self._notes().count("over") == number, "the end of the rest", BOUND)
         notes = self._notes()
         last = len(notes) - notes[::-1].index("begin")
-        return [(name, pane) for name, pane in (note.split() for note in notes[last : notes.index("over", last)])]
+        return [
+            (name, pane)
+            for name, _space, pane in (note.partition(" ") for note in notes[last : notes.index("over", last)])
+        ]
 
     def _notes(self) -> list[str]:
         with open(self.path("commands.txt"), encoding="utf-8") as stream:

@@ -42,15 +42,16 @@ EXCEPTIONS = {
 
 def fields_of_the_state() -> set[str]:
     """Return the attributes that the state of a session, and what else a task asks of it, is made of."""
-    found, properties = set(), ["state", "cwd", "dedicated"]
-    for name in properties:
-        source = textwrap.dedent(inspect.getsource(getattr(TrackedSession, name).fget))
+    found, properties, left = set(), {"state", "cwd", "dedicated"}, ["state", "cwd", "dedicated"]
+    while left:
+        source = textwrap.dedent(inspect.getsource(getattr(TrackedSession, left.pop()).fget))
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
                 if not isinstance(getattr(TrackedSession, node.attr, None), property):
                     found.add(node.attr)
                 elif node.attr not in properties:
-                    properties.append(node.attr)
+                    properties.add(node.attr)
+                    left.append(node.attr)
     return found
 
 

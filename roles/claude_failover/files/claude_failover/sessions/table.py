@@ -127,8 +127,11 @@ class SessionTable:
             callback()
         self.on_change()
 
+    def _tell_change(self) -> None:
+        self.on_change()
+
     def _new(self, name: str) -> TrackedSession:
-        return TrackedSession(name, on_change=lambda: self.on_change())
+        return TrackedSession(name, on_change=self._tell_change)
 
     def _running(self, trees: ProcessTrees) -> dict[int, SessionFile | None]:
         """Return the session file of each process that one is named after; None where it is not that process's."""

@@ -102,7 +102,6 @@ class Dispatcher:
             records=records,
             withdraw=withdraw,
             alive=alive,
-            on_told=lambda task_id: self._delivery.on_told(task_id),
             on_answered=budget.clear if budget is not None else lambda _session: None,
             now=now,
         )
@@ -118,6 +117,7 @@ class Dispatcher:
             budget=budget,
             now=now,
         )
+        self._tracker.on_told = self._delivery.on_told
 
     # -- requests ------------------------------------------------------------------------------------------
 

@@ -55,11 +55,12 @@ _CLOSED = ("idle", "down")  # states in which no turn goes on
 class TaskTracker:
     """Tracks tasks that have an assignment.
 
+    ``on_told`` is called with the id of a task whose turn an event has told the begin or the end of.
+
     Args:
         records: see `dispatcher.Dispatcher`.
         withdraw: see `claude.prompt_delivery.withdraw`.
         alive: returns whether the process with this pid and start time still runs.
-        on_told: called with the id of a task whose turn an event has told the begin or the end of.
         on_answered: called with a session whose transcript shows that a task's turn was answered.
     """
 
@@ -75,7 +76,6 @@ class TaskTracker:
         records: RecordsSince | None,
         withdraw: Callable[..., Awaitable[str]],
         alive: Callable[[int, int], bool],
-        on_told: Callable[[str], None] = lambda _task_id: None,
         on_answered: Callable[[str], None] = lambda _session: None,
         now: Callable[[], datetime],
     ) -> None:
@@ -88,7 +88,7 @@ class TaskTracker:
         self._reader = ThreadPoolExecutor(max_workers=1)  # one transcript at a time is held
         self._withdraw_text = withdraw
         self._alive = alive
-        self._on_told = on_told
+        self.on_told: Callable[[str], None] = lambda _task_id: None
         self._on_answered = on_answered
         self._now = now
         self._config = config
@@ -118,10 +118,10 @@ class TaskTracker:
                     self._timers.make_due(task)
                 elif is_prompt_of(event.prompt, task.prompt):
                     self._transitions.accept(task, event.at)
-                    self._on_told(task.id)
+                    self.on_told(task.id)
             elif _ends(event, task):
                 self._transitions.done(task)
-                self._on_told(task.id)
+                self.on_told(task.id)
 
     # -- tracking ------------------------------------------------------------------------------------------
 
