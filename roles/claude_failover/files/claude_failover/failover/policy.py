@@ -94,7 +94,7 @@ class SwitchPolicy:
         until = self.waiting_until
         resets = map(self._reset_of, self._state.limited_sessions.values())
         moments = [self._state.cooldown_until, until + RESET_MARGIN if until is not None else None, *resets]
-        return [moment for moment in moments if moment is not None]
+        return sorted({moment for moment in moments if moment is not None})
 
     def delays(self) -> list[float]:
         """Return the seconds to the next try after a failed switch, and in a wait to the next check of the accounts."""
