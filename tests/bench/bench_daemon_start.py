@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 import measurement
-from many_sessions import BOUND, HostOfMany, children, wait_for
+from many_sessions import HostOfMany, children
 
 TITLE = "start of the daemon with sessions to adopt, and to start"
 
@@ -39,7 +39,7 @@ def start_sessions(count: int) -> float:
 
         def start_all() -> None:
             host.start()
-            wait_for(lambda: host.light_programs() == count, f"{count} programs", BOUND)
+            host.wait_for_light_programs(count)
 
         seconds = measurement.timed(start_all)
         up = sum(row["state"] != "down" for row in host.status()["sessions"])

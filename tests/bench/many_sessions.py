@@ -29,6 +29,7 @@ from notify_socket import NotifySocket  # noqa: E402  the path has to be set fir
 
 try:
     from integration.daemon import conftest
+    from integration.daemon.conftest import wait_for
     from integration.daemon.idle_host import IdleHost
 except ImportError as error:
     raise SystemExit(f"{error}; expected the packages of tests/unit/requirements.txt: make bench") from None
@@ -89,9 +90,10 @@ class HostOfMany(IdleHost):
         for number in range(count):
             self.session(f"light{number:04}")
 
-    def light_programs(self) -> int:
-        """Return how many programs of such sessions have been started."""
-        return sum(name.endswith(".session") for name in os.listdir(self.path("light")))
+    def wait_for_light_programs(self, count: int) -> None:
+        """Wait until so many programs of such sessions have been started."""
+        folder = self.path("light")
+        wait_for(lambda: sum(name.endswith(".session") for name in os.listdir(folder)) == count, "the programs", BOUND)
 
     def send_figures(self) -> None:
         """Send a status line of each session, with the use of its account's windows; the daemon runs."""

@@ -104,6 +104,13 @@ def test_a_bench_that_cannot_run_here_says_so_and_fails_nothing(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("path", BENCHES, ids=os.path.basename)
+def test_a_bench_finds_what_it_imports_and_tells_its_options(path: str) -> None:
+    """No other test imports one."""
+    help_text = subprocess.run([sys.executable, path, "--help"], check=True, capture_output=True, text=True).stdout
+    assert "--json" in help_text
+
+
+@pytest.mark.parametrize("path", BENCHES, ids=os.path.basename)
 def test_a_bench_keeps_to_the_contract(path: str) -> None:
     found = tree(path)
     assert run.title_of(path), "a bench has a title"
