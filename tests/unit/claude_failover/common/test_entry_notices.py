@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 
 from switch_world import turns, wait_until
@@ -13,13 +14,23 @@ from switch_world import turns, wait_until
 from claude_failover.common import entry_notices, inotify
 
 
+@contextlib.contextmanager
+def noticed(path, **options):
+    """Notices of an entry that are ended afterwards, and the list of what they told."""
+    told = []
+    notices = entry_notices.EntryNotices(lambda: str(path), lambda: told.append(1), **options)
+    try:
+        yield notices, told
+    finally:
+        notices.close()
+
+
 def test_the_folder_of_the_link_is_watched_anew_when_it_is_another(tmp_path):
-    folder, told = tmp_path / "user", []
+    folder = tmp_path / "user"
     folder.mkdir()
 
     async def scenario():
-        notices = entry_notices.EntryNotices(lambda: str(folder / "link"), lambda: told.append(1))
-        try:
+        with noticed(folder / "link") as (notices, told):
             assert notices.watch()
             folder.rename(tmp_path / "former")
             assert not notices.watch(), "there is no folder: somebody has to look"
@@ -33,8 +44,6 @@ def test_the_folder_of_the_link_is_watched_anew_when_it_is_another(tmp_path):
             assert told == []
             (folder / "link").symlink_to("x")
             await wait_until(lambda: told)
-        finally:
-            notices.close()
 
     asyncio.run(scenario())
 
@@ -42,16 +51,12 @@ def test_the_folder_of_the_link_is_watched_anew_when_it_is_another(tmp_path):
 def test_a_removed_entry_is_told(tmp_path):
     assert inotify.DELETE & entry_notices._CHANGES
     (tmp_path / "link").touch()
-    told = []
 
     async def scenario():
-        notices = entry_notices.EntryNotices(lambda: str(tmp_path / "link"), lambda: told.append(1))
-        try:
+        with noticed(tmp_path / "link") as (notices, told):
             assert notices.watch()
             (tmp_path / "link").unlink()
             await wait_until(lambda: told)
-        finally:
-            notices.close()
 
     asyncio.run(scenario())
 
@@ -61,13 +66,10 @@ def test_a_folder_in_which_everybody_may_make_entries_is_looked_at_instead(tmp_p
     tmp_path.chmod(0o1777)
 
     async def scenario():
-        notices = entry_notices.EntryNotices(lambda: str(tmp_path / "link"), lambda: None)
-        try:
+        with noticed(tmp_path / "link") as (notices, _told):
             assert not notices.watch()
             tmp_path.chmod(0o700)
             assert notices.watch()
-        finally:
-            notices.close()
 
     asyncio.run(scenario())
 
@@ -92,11 +94,10 @@ def test_an_instance_that_cannot_be_waited_on_is_no_notice(tmp_path, monkeypatch
 
 
 def test_a_folder_that_is_opened_to_everybody_is_not_watched_any_more(tmp_path):
-    entry, told = tmp_path / "link", []
+    entry = tmp_path / "link"
 
     async def scenario():
-        notices = entry_notices.EntryNotices(lambda: str(entry), lambda: told.append(1))
-        try:
+        with noticed(entry) as (notices, told):
             assert notices.watch()
             tmp_path.chmod(0o1777)
             assert not notices.watch()
@@ -109,23 +110,17 @@ def test_a_folder_that_is_opened_to_everybody_is_not_watched_any_more(tmp_path):
             assert notices.watch()
             entry.unlink()
             await wait_until(lambda: told)
-        finally:
-            notices.close()
 
     asyncio.run(scenario())
 
 
 def test_a_folder_of_everybody_is_watched_where_that_is_wanted(tmp_path):
     tmp_path.chmod(0o1777)
-    told = []
 
     async def scenario():
-        notices = entry_notices.EntryNotices(lambda: str(tmp_path / "link"), lambda: told.append(1), shared_too=True)
-        try:
+        with noticed(tmp_path / "link", shared_too=True) as (notices, told):
             assert notices.watch()
             (tmp_path / "link").touch()
             await wait_until(lambda: told)
-        finally:
-            notices.close()
 
     asyncio.run(scenario())
